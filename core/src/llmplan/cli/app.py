@@ -1,0 +1,71 @@
+"""The Typer app: llmplan's own commands and those of plugins."""
+
+from __future__ import annotations
+
+from importlib.metadata import version as distribution_version
+from typing import Annotated, Any
+
+import typer
+
+from llmplan.catalogues import Registry
+from llmplan.cli.estimate import add_estimates
+from llmplan.cli.listing import add_list
+from llmplan.cli.plugins import add_plugins
+from llmplan.cli.show import add_show
+from llmplan.cli.validate import add_validate
+from llmplan.plugins import PluginError
+
+# Rich help costs 175 ms at every start of --help, and Rich tracebacks hide what a bug report needs
+_PLAIN: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False}
+_HELP = "How long a model trains or serves on given hardware, how much memory it takes, and what it costs."
+
+
+def build_app(registry: Registry) -> typer.Typer:
+    """A fresh app, so that nothing is loaded when this module is imported."""
+    app = typer.Typer(name="llmplan", help=_HELP, no_args_is_help=True, **_PLAIN)
+    app.callback()(_global_options)
+    for add in (add_estimates, add_list, add_show, add_plugins, add_validate):
+        add(app)
+    _add_plugin_commands(app, registry)
+    return app
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"llmplan {distribution_version('llmplan-core')}")
+        raise typer.Exit
+
+
+def _global_options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _add_plugin_commands(app: typer.Typer, registry: Registry) -> None:
+    """Each plugin fills an app of its own, so that a half-finished one leaves nothing behind."""
+    hook = "llmplan_commands"
+    for plugin, implementation in registry.plugins.implementations(hook):
+
+        def mount(implementation: Any = implementation) -> None:
+            offered = typer.Typer(**_PLAIN)
+            implementation(app=offered)
+            taken = _names(app)
+            for name in _names(offered):
+                if name in taken:
+                    raise PluginError(f"the command {name} exists already")
+            app.registered_commands.extend(offered.registered_commands)
+            app.registered_groups.extend(offered.registered_groups)
+
+        registry.plugins.run(plugin, hook, mount)
+
+
+def _names(app: typer.Typer) -> list[str]:
+    commands = [command.name or _command_name(command.callback) for command in app.registered_commands]
+    return [*commands, *(str(group.name) for group in app.registered_groups)]
+
+
+def _command_name(callback: Any) -> str:
+    return str(callback.__name__).replace("_", "-")

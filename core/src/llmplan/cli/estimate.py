@@ -1,0 +1,106 @@
+"""``llmplan train`` and ``llmplan infer``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from llmplan.catalogues import registry
+from llmplan.cli.options import Request, completer, with_options
+from llmplan.errors import BadInputError
+from llmplan.output.words import gib
+from llmplan.planner import infer, train
+from llmplan.records import Exporter, InferenceEstimate, TrainingEstimate
+from llmplan.requests import InferRequest, TrainRequest
+
+DOES_NOT_FIT = 3
+
+_EXTRA: Mapping[str, Any] = {
+    "plan": Annotated[
+        str | None, typer.Option("--plan", metavar="FILE.toml", help="Any of these options from a file.")
+    ],
+    "json": Annotated[bool | None, typer.Option("--json", help="Print one JSON object.")],
+    "reporter": Annotated[
+        str | None,
+        typer.Option("--reporter", metavar="NAME", help="What to print.", autocompletion=completer("reporters")),
+    ],
+    "output": Annotated[
+        str | None, typer.Option("--output", metavar="FILE", help="Write to a file too: .json, .csv, .md or .txt.")
+    ],
+}
+
+_INSTEAD = (
+    ({"global_batch"}, {"global_batch_tokens"}),
+    ({"mfu"}, {"flops_efficiency", "hbm_efficiency", "scale_up_efficiency", "scale_out_efficiency"}),
+)
+"""Options that say the same in two ways: one given on the command line replaces the other of a plan file."""
+
+
+def add_estimates(app: typer.Typer) -> None:
+    """Add both commands."""
+    _add(app, "train", "What a training run takes: time, memory, GPU-hours, cost.", TrainRequest, train)
+    _add(app, "infer", "What serving takes: prefill, decode, memory, tokens/s, cost.", InferRequest, infer)
+
+
+def _add(
+    app: typer.Typer, name: str, summary: str, request: type[Request], price: Callable[[Any], Any]
+) -> None:
+    def run(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
+        reporter = _reporter(extra)
+        exporter = _exporter(extra["output"])
+        estimate = price(request(**_merged(extra["plan"], given, request)))
+        print(registry().reporters[reporter].render(estimate), end="")
+        if exporter is not None:
+            from llmplan.files import write_whole
+
+            write_whole(extra["output"], exporter.export(estimate))
+        return None if estimate.feasible else _say_it_does_not_fit(estimate)
+
+    app.command(name, help=summary)(with_options(request, _EXTRA, run))
+
+
+def _merged(plan: str | None, given: dict[str, Any], request: type[Request]) -> dict[str, Any]:
+    """The command line wins over the plan file."""
+    if plan is None:
+        return given
+    from llmplan.files import read_plan
+
+    from_file = read_plan(plan, request)
+    for one, other in _INSTEAD:
+        for mine, theirs in ((one, other), (other, one)):
+            if mine & given.keys():
+                from_file = {name: value for name, value in from_file.items() if name not in theirs}
+    return {**from_file, **given}
+
+
+def _reporter(extra: Mapping[str, Any]) -> str:
+    named: str | None = extra["reporter"]
+    if extra["json"] and named not in (None, "json"):
+        raise BadInputError(f"reporter: {named!r} contradicts --json")
+    return "json" if extra["json"] else named or "table"
+
+
+def _exporter(output: str | None) -> Exporter | None:
+    """Chosen before anything is computed, by the file's ending."""
+    if output is None:
+        return None
+    by_suffix = {exporter.suffix: exporter for exporter in registry().exporters.values()}
+    suffix = Path(output).suffix
+    if suffix not in by_suffix:
+        raise BadInputError(f"output: {output!r} does not end in {', '.join(by_suffix)}")
+    return by_suffix[suffix]
+
+
+def _say_it_does_not_fit(estimate: TrainingEstimate | InferenceEstimate) -> int:
+    used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
+    parts = sorted(estimate.memory_breakdown.items(), key=lambda part: -part[1])
+    print(
+        f"llmplan: does not fit: {used - capacity:,.0f} bytes ({gib(used - capacity)}) more than the {gib(capacity)} of "
+        f"{estimate.plan.hardware.name}; {', '.join(f'{name} {size:,.0f} ({gib(size)})' for name, size in parts)}",
+        file=sys.stderr,
+    )
+    return DOES_NOT_FIT

@@ -1,0 +1,54 @@
+"""Entry point: runs a command, and turns everything that goes wrong into one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from llmplan.catalogues import registry
+from llmplan.cli.app import build_app
+from llmplan.errors import LlmplanError
+
+BAD_INPUT = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``llmplan`` with these arguments (the process's own by default); the exit code."""
+    code = _run(arguments)
+    problems = registry().plugins.problems
+    for problem in problems:
+        print(problem.line, file=sys.stderr)
+    if problems and code == 0 and os.environ.get("LLMPLAN_STRICT") == "1":
+        return 1
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        result = build_app(registry())(
+            args=None if arguments is None else list(arguments), prog_name="llmplan", standalone_mode=False
+        )
+    except LlmplanError as error:
+        print(f"llmplan: {error}", file=sys.stderr)
+        return error.exit_code
+    except typer.Abort:
+        return 130
+    except Exception as error:
+        if not _is_usage_error(error):
+            raise
+        print(f"llmplan: {_usage_line(error)}", file=sys.stderr)
+        return BAD_INPUT
+    return result if isinstance(result, int) else 0
+
+
+def _is_usage_error(error: Exception) -> bool:
+    """Typer's parser errors know how to say what is wrong; their classes are not public."""
+    return hasattr(error, "format_message")
+
+
+def _usage_line(error: Exception) -> str:
+    message: str = error.format_message()  # type: ignore[attr-defined]
+    return " ".join(message.split())

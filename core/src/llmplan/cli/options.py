@@ -1,0 +1,62 @@
+"""Command-line options made from the fields of a request, so that each option is described once."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from llmplan.catalogues import registry
+from llmplan.requests import InferRequest, TrainRequest, option_name, options_of
+
+Request = TrainRequest | InferRequest
+
+
+def completer(names: str | Callable[[], list[str]]) -> Callable[[str], list[str]]:
+    """Completes with the names of a kind of record, or with a list of words."""
+
+    def complete(incomplete: str) -> list[str]:
+        words: Iterable[str] = getattr(registry(), names.replace("-", "_")) if isinstance(names, str) else names()
+        return [word for word in words if word.startswith(incomplete)]
+
+    return complete
+
+
+def with_options(
+    request: type[Request], extra: Mapping[str, Any], run: Callable[[dict[str, Any], dict[str, Any]], int | None]
+) -> Callable[..., int | None]:
+    """A function for Typer whose options are the fields of `request` and the annotations of `extra`.
+
+    It calls ``run(options that were given, values of extra)``.
+    """
+    annotations = {name: _annotation(name, metadata) for name, metadata in options_of(request).items()}
+
+    def command(**values: Any) -> int | None:
+        rest = {name: values.pop(name) for name in extra}
+        return run({name: value for name, value in values.items() if value is not None}, rest)
+
+    parameters = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in {**annotations, **extra}.items()
+    ]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {**annotations, **extra}
+    return command
+
+
+def _annotation(name: str, metadata: Mapping[str, Any]) -> Any:
+    flag = f"--{option_name(name)}"
+    if metadata["flag"]:
+        return Annotated[bool | None, typer.Option(f"{flag}/--no-{option_name(name)}", help=metadata["help"])]
+    names = metadata["names"]
+    return Annotated[
+        str | None,
+        typer.Option(
+            flag,
+            metavar=metadata["metavar"],
+            help=metadata["help"],
+            autocompletion=None if names is None else completer(names),
+        ),
+    ]

@@ -1,0 +1,80 @@
+"""``llmplan plugins``: what is installed, what it offers, and what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from llmplan.catalogues import KINDS, registry
+from llmplan.cli.tables import print_table
+from llmplan.plugins import PluginProblem
+
+
+def add_plugins(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command("plugins", help="Plugins, what they offer, and the traceback of each that fails.")
+    def plugins(json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+        offered = _offered()
+        problems = registry().plugins.problems
+        rows: list[dict[str, Any]] = [
+            {
+                "distribution": plugin.distribution,
+                "version": plugin.version,
+                "entry_point": plugin.entry_point,
+                "status": _status(plugin.distribution, plugin.entry_point, problems),
+                "hooks": list(plugin.hooks),
+                "names": offered.get(plugin.distribution, {}),
+            }
+            for plugin in registry().plugins.loaded
+        ]
+        loaded = {(row["distribution"], row["entry_point"]) for row in rows}
+        rows += [
+            {
+                "distribution": problem.distribution,
+                "version": problem.version,
+                "entry_point": problem.entry_point,
+                "status": "failed",
+                "hooks": [],
+                "names": {},
+            }
+            for problem in problems
+            if (problem.distribution, problem.entry_point) not in loaded
+        ]
+        if json_:
+            print(json.dumps({"schema": "llmplan.plugins/1", "plugins": rows, "problems": _problems()}, indent=2))
+            return
+        print_table(
+            ("plugin", "version", "status", "offers"),
+            [(row["distribution"], row["version"], row["status"], _summary(row)) for row in rows],
+        )
+        for problem in problems:
+            print(f"\n{problem.distribution} {problem.version}: {problem.reason}\n{problem.traceback}", end="")
+
+
+def _offered() -> dict[str, dict[str, list[str]]]:
+    """By distribution and kind, the names; asking for them is what finds failing hooks."""
+    offered: dict[str, dict[str, list[str]]] = {}
+    for kind in KINDS:
+        for name, distribution, _ in registry().catalogue(kind).entries():
+            offered.setdefault(distribution, {}).setdefault(kind.plural, []).append(name)
+    return offered
+
+
+def _status(distribution: str, entry_point: str, problems: list[PluginProblem]) -> str:
+    failed = any((problem.distribution, problem.entry_point) == (distribution, entry_point) for problem in problems)
+    return "failed" if failed else "ok"
+
+
+def _summary(row: dict[str, Any]) -> str:
+    counts = [f"{len(names)} {kind}" for kind, names in row["names"].items()]
+    return ", ".join(counts) or ", ".join(row["hooks"])
+
+
+def _problems() -> list[dict[str, str]]:
+    return [
+        {"distribution": problem.distribution, "reason": problem.reason, "traceback": problem.traceback}
+        for problem in registry().plugins.problems
+    ]

@@ -1,0 +1,103 @@
+"""``llmplan show NAME``: a record with its sources."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import attrs
+import typer
+
+from llmplan.catalogues import COST_MODELS, DTYPES, GPUS, MODELS, Catalogue, registry
+from llmplan.cli.tables import print_table
+from llmplan.errors import UnknownNameError
+from llmplan.records import ModelArchitecture
+
+_SHOWN = (MODELS, GPUS, DTYPES, COST_MODELS)
+
+
+def _names(incomplete: str) -> list[str]:
+    catalogues = (registry().catalogue(kind) for kind in _SHOWN)
+    return [name for catalogue in catalogues for name in catalogue if name.startswith(incomplete)]
+
+
+def add_show(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command("show", help="A model, gpu, dtype or cost model, with the source of each number.")
+    def show(
+        name: Annotated[str, typer.Argument(help="Its name.", autocompletion=_names)],
+        json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    ) -> None:
+        shown = describe(*_find(name))
+        if json_:
+            print(json.dumps(shown, indent=2))
+            return
+        sources = shown.pop("sources")
+        print_table(("", "", "source"), [(key, _words(value), sources.get(key, "")) for key, value in _flat(shown)])
+
+
+def _find(name: str) -> tuple[Catalogue[Any], str]:
+    catalogues = [registry().catalogue(kind) for kind in _SHOWN]
+    for catalogue in catalogues:
+        try:
+            catalogue[name]
+        except UnknownNameError:
+            continue
+        return catalogue, name
+    near = [word for catalogue in catalogues for word in catalogue.near(name)]
+    hint = f"did you mean {', '.join(near)}?" if near else "llmplan list models, gpus, dtypes or cost-models shows all"
+    raise UnknownNameError(f"show: {name!r} is unknown; {hint}")
+
+
+def describe(catalogue: Catalogue[Any], name: str) -> dict[str, Any]:
+    """A record as plain values, with its kind, provider and sources."""
+    record = catalogue[name]
+    plain = name.rpartition(":")[2]
+    providers = [name.rpartition(":")[0]] if ":" in name else catalogue.providers(plain)
+    fields = attrs.asdict(record, value_serializer=_plain) if attrs.has(type(record)) else {"name": record.name}
+    sources = fields.pop("sources", {})
+    return {
+        "schema": "llmplan.show/1",
+        "kind": catalogue.kind.singular,
+        "provider": providers[0],
+        **fields,
+        **(_model_facts(record) if catalogue.kind is MODELS else {}),
+        "sources": sources,
+    }
+
+
+def _model_facts(model: ModelArchitecture) -> dict[str, Any]:
+    """Parameters by part, FLOPs per token at the sequence length of training, KV cache per token."""
+    parts = dict(model.parameters_by_part())
+    seq_len = model.training_seq_len or model.max_seq_len or 2048
+    forward = model.lower(1, seq_len).flops / seq_len
+    return {
+        "parameters": sum(parts.values()),
+        "parameters_by_part": parts,
+        "flops_per_token": {"seq_len": seq_len, "forward": forward, "training": 3 * forward},
+        "kv_cache_elements_per_token": model.kv_cache(1, 1).elements,
+    }
+
+
+def _plain(_record: Any, _field: Any, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return value
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            rows.extend(_flat(value, f"{before}{key}."))
+        elif value not in ("", None):
+            rows.append((f"{before}{key}", value))
+    return rows
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.6g}"

@@ -1,0 +1,30 @@
+"""What can go wrong, one class a situation; the command line prints the message and exits with `exit_code`."""
+
+from __future__ import annotations
+
+
+class LlmplanError(Exception):
+    """Root of every error that llmplan raises on purpose."""
+
+    exit_code = 1
+
+
+class BadInputError(LlmplanError, ValueError):
+    """An option, a file or an argument holds a value that cannot be planned with."""
+
+    exit_code = 2
+
+
+class UnknownNameError(BadInputError, KeyError):
+    """A name that no installed plugin provides."""
+
+    # KeyError would put the message in quotes
+    __str__ = Exception.__str__
+
+
+class NameConflictError(BadInputError, LookupError):
+    """A name that two plugins provide, looked up without saying which one is meant."""
+
+
+class UnsupportedFormatError(BadInputError):
+    """A dtype asks for a number format that the accelerator has no units for."""

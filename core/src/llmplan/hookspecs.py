@@ -1,0 +1,71 @@
+"""What a plugin can contribute: implement any of these, marked with `hookimpl`, in the module of your entry point.
+
+Each is called once, without pluggy's wrappers, when its kind of record is first asked for. Implementations may yield.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    import typer
+
+    from llmplan.records import (
+        CostModel,
+        DTypeFamily,
+        DTypeRule,
+        Exporter,
+        HardwareProfile,
+        ModelArchitecture,
+        Reporter,
+        ValidationSet,
+    )
+
+API_VERSION = 1
+"""A plugin module may state ``LLMPLAN_API = 1``, the version that it was written for; another one is not loaded."""
+
+hookspec = pluggy.HookspecMarker("llmplan")
+hookimpl = pluggy.HookimplMarker("llmplan")
+
+
+@hookspec
+def llmplan_hardware_profiles() -> Iterable[HardwareProfile]:  # type: ignore[empty-body]
+    """Accelerators: peaks, memory, links, each number with its source."""
+
+
+@hookspec
+def llmplan_dtype_rules() -> Iterable[DTypeRule | DTypeFamily]:  # type: ignore[empty-body]
+    """Dtypes: bits of each tensor and the GEMM format; a family serves every name of a pattern."""
+
+
+@hookspec
+def llmplan_model_architectures() -> Iterable[ModelArchitecture]:  # type: ignore[empty-body]
+    """Models that lower themselves to operators; `Transformer` records serve decoder-only transformers."""
+
+
+@hookspec
+def llmplan_parallelism_models() -> Iterable[CostModel]:  # type: ignore[empty-body]
+    """Cost models: they price a plan's operators, collectives, schedule and memory."""
+
+
+@hookspec
+def llmplan_validation_sets() -> Iterable[ValidationSet]:  # type: ignore[empty-body]
+    """Published figures, each with the plan it belongs to, for ``llmplan validate NAME``."""
+
+
+@hookspec
+def llmplan_exporters() -> Iterable[Exporter]:  # type: ignore[empty-body]
+    """File formats of ``--output FILE``, chosen by the file's ending."""
+
+
+@hookspec
+def llmplan_reporters() -> Iterable[Reporter]:  # type: ignore[empty-body]
+    """Renderings of an estimate on the terminal, chosen by ``--reporter NAME``."""
+
+
+@hookspec
+def llmplan_commands(app: typer.Typer) -> None:
+    """Commands of your own: add them to `app`, an empty Typer app that llmplan mounts beside its own commands."""

@@ -1,0 +1,1 @@
+"""From estimates to text: the JSON contract, the report for people, and files."""

@@ -1,0 +1,122 @@
+"""The JSON contract: an estimate as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmplan.records import Efficiency, InferenceEstimate, InferencePlan, Recompute, TrainingEstimate, TrainingPlan
+
+SCHEMA = 1
+"""Raised when a key changes its meaning or goes away; new keys may join."""
+
+
+def document(estimate: TrainingEstimate | InferenceEstimate) -> dict[str, Any]:
+    """What ``--json`` prints. SI units, full precision, None where something does not apply."""
+    if isinstance(estimate, TrainingEstimate):
+        return {**_head("train", estimate), **_training(estimate), **_tail(estimate)}
+    return {**_head("infer", estimate), **_inference(estimate), **_tail(estimate)}
+
+
+def _head(command: str, estimate: TrainingEstimate | InferenceEstimate) -> dict[str, Any]:
+    plan = estimate.plan
+    return {
+        "schema": f"llmplan.{command}/{SCHEMA}",
+        "model": plan.model.name,
+        "gpu": plan.hardware.name,
+        "dtype": plan.dtype.name,
+        "gemm_format": plan.gemm.name,
+        "cost_model": plan.cost_model,
+        "efficiency": _efficiency(plan.efficiency),
+        "layout": _layout(plan),
+        "feasible": estimate.feasible,
+    }
+
+
+def _efficiency(efficiency: Efficiency) -> dict[str, Any]:
+    kernels = ("flops", "hbm", "scale_up", "scale_out")
+    stated = efficiency.mfu is None
+    return {
+        "mfu": efficiency.mfu,
+        **{name: getattr(efficiency, name) if stated else None for name in kernels},
+        "source": efficiency.source,
+    }
+
+
+def _layout(plan: TrainingPlan | InferencePlan) -> dict[str, Any]:
+    layout = plan.layout
+    sizes = {
+        "gpus": layout.gpus,
+        "tp": layout.tp,
+        "pp": layout.pp,
+        "vpp": 1,
+        "dp": layout.dp,
+        "cp": 1,
+        "ep": 1,
+        "sp": layout.sequence_parallel,
+    }
+    if isinstance(plan, InferencePlan):
+        return sizes
+    return {
+        **sizes,
+        "zero": layout.zero,
+        "micro_batch": plan.micro_batch,
+        "gradient_accumulation": plan.gradient_accumulation,
+    }
+
+
+def _training(estimate: TrainingEstimate) -> dict[str, Any]:
+    plan = estimate.plan
+    return {
+        "global_batch": plan.global_batch,
+        "seq_len": plan.seq_len,
+        "tokens": plan.tokens,
+        "recompute": _recompute(plan.recompute),
+        "iteration_seconds": estimate.iteration_seconds,
+        "tokens_per_second": estimate.tokens_per_second,
+        "tokens_per_second_per_gpu": estimate.tokens_per_second_per_gpu,
+        "mfu": estimate.mfu,
+        "hfu": estimate.hfu,
+        "time_breakdown": dict(estimate.time_breakdown),
+        "forward_breakdown": _copy(estimate.forward_breakdown),
+        "iterations": int(estimate.iterations),
+        "training_seconds": estimate.training_seconds,
+        "gpu_hours": estimate.gpu_hours,
+        "cost": estimate.cost,
+    }
+
+
+def _recompute(mode: int) -> str:
+    return Recompute(mode).label
+
+
+def _copy(breakdown: Mapping[str, float] | None) -> dict[str, float] | None:
+    return None if breakdown is None else dict(breakdown)
+
+
+def _inference(estimate: InferenceEstimate) -> dict[str, Any]:
+    plan = estimate.plan
+    return {
+        "batch": plan.batch,
+        "prompt_tokens": plan.prompt_tokens,
+        "output_tokens": plan.output_tokens,
+        "kv_bits": plan.kv_bits,
+        "prefill_seconds": estimate.prefill_seconds,
+        "decode_seconds_per_token": estimate.decode_seconds_per_token,
+        "total_seconds": estimate.total_seconds,
+        "prefill_breakdown": dict(estimate.prefill_breakdown),
+        "decode_breakdown": dict(estimate.decode_breakdown),
+        "max_batch_size": int(estimate.max_batch_size),
+        "tokens_per_second": estimate.tokens_per_second,
+        "cost_per_million_tokens": estimate.cost_per_million_tokens,
+    }
+
+
+def _tail(estimate: TrainingEstimate | InferenceEstimate) -> dict[str, Any]:
+    return {
+        "memory_breakdown": dict(estimate.memory_breakdown),
+        "memory_bytes_per_gpu": estimate.memory_bytes_per_gpu,
+        "memory_capacity_bytes": estimate.memory_capacity_bytes,
+        "assumptions": list(estimate.plan.assumptions),
+        "warnings": list(estimate.warnings),
+    }

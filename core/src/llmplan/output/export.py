@@ -1,0 +1,55 @@
+"""The file formats of the core."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from llmplan.output.document import document
+from llmplan.output.render import as_json
+from llmplan.records import InferenceEstimate, TrainingEstimate
+
+
+def to_json(estimate: TrainingEstimate | InferenceEstimate) -> bytes:
+    """The JSON contract."""
+    return as_json(estimate).encode()
+
+
+def to_csv(estimate: TrainingEstimate | InferenceEstimate) -> bytes:
+    """Two columns: the path of a figure in the JSON contract, and its value."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("figure", "value"))
+    writer.writerows(_figures(document(estimate)))
+    return text.getvalue().encode()
+
+
+def to_markdown(estimate: TrainingEstimate | InferenceEstimate) -> bytes:
+    """The same two columns as a table."""
+    lines = ["| figure | value |", "| --- | --- |"]
+    lines += [f"| {path} | {_escaped(value)} |" for path, value in _figures(document(estimate))]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def to_text(estimate: TrainingEstimate | InferenceEstimate) -> bytes:
+    """The report, 100 columns wide, without colour."""
+    from llmplan.output.report import report
+
+    return report(estimate, width=100).encode()
+
+
+def _figures(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _figures(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _figures(inner, f"{path}.{index}")
+    else:
+        yield path, "" if value is None else value
+
+
+def _escaped(value: Any) -> str:
+    return str(value).replace("|", "\\|")

@@ -1,0 +1,165 @@
+"""The report for people: the plan, what was assumed, where time and memory go, totals, warnings."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from rich.bar import Bar
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from llmplan.output.words import count, dotted, gib, percent, seconds
+from llmplan.records import InferenceEstimate, Recompute, TrainingEstimate
+
+_INDENT = 2
+_WIDEST_BAR, _NARROWEST_BAR = 40, 8
+_WIDTH_OF_WORDS = 50
+"""Columns that name, figure and share of a breakdown take beside its bar."""
+
+
+def report(estimate: TrainingEstimate | InferenceEstimate, width: int | None = None) -> str:
+    """As wide as the terminal, or of the given width and plain, for a file."""
+    console = Console(highlight=False) if width is None else Console(file=io.StringIO(), width=width, highlight=False)
+    sections = _training(estimate, console) if isinstance(estimate, TrainingEstimate) else _inference(estimate, console)
+    with console.capture() as captured:
+        for section in sections:
+            console.print(section)
+    return "\n".join(line.rstrip() for line in captured.get().split("\n"))
+
+
+def _training(estimate: TrainingEstimate, console: Console) -> Iterator[RenderableType]:
+    plan, layout = estimate.plan, estimate.plan.layout
+    yield _title(estimate, "training")
+    yield _facts(
+        {
+            "layout": _layout(estimate, f"ZeRO {layout.zero}"),
+            "batch": f"micro-batch {plan.micro_batch} x {plan.gradient_accumulation:,} accumulated x dp {layout.dp} = "
+            f"{plan.global_batch:,} sequences of {plan.seq_len:,} = {count(estimate.tokens_per_iteration)} tokens",
+            "recompute": Recompute(plan.recompute).label,
+            "tokens": f"{count(plan.tokens)} in {estimate.iterations:,.0f} iterations",
+        }
+    )
+    yield _heading("Totals")
+    yield _facts(
+        {
+            "training": f"{seconds(estimate.training_seconds)} on {layout.gpus:,} GPUs",
+            "GPU-hours": f"{estimate.gpu_hours:,.0f}",
+            "cost": _cost(estimate.cost, plan.price_per_gpu_hour),
+            "speed": f"{count(estimate.tokens_per_second)} tokens/s, {estimate.tokens_per_second_per_gpu:,.0f} a GPU",
+            "utilisation": f"MFU {percent(estimate.mfu)}, HFU {percent(estimate.hfu)} of "
+            f"{plan.gemm.peak_flops / 1e12:,.4g} T(FL)OP/s {plan.gemm.name}",
+        }
+    )
+    yield _heading(f"Time of an iteration: {seconds(estimate.iteration_seconds)}")
+    yield _bars(estimate.time_breakdown, estimate.iteration_seconds, seconds, console)
+    forward = estimate.forward_breakdown
+    if forward is not None:
+        total = sum(forward.values())
+        yield _heading(f"Forward pass of a micro-batch on a pipeline stage: {seconds(total)}")
+        yield _bars(forward, total, seconds, console)
+    yield from _memory(estimate, console)
+    yield from _said(estimate)
+
+
+def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[RenderableType]:
+    plan = estimate.plan
+    yield _title(estimate, "inference")
+    yield _facts(
+        {
+            "layout": _layout(estimate),
+            "batch": f"{plan.batch:,} sequences a replica, {plan.prompt_tokens:,} prompt and "
+            f"{plan.output_tokens:,} output tokens each",
+            "KV cache": f"{plan.kv_bits:g} bits",
+        }
+    )
+    yield _heading("Totals")
+    price = _cost(estimate.cost_per_million_tokens, plan.price_per_gpu_hour)
+    yield _facts(
+        {
+            "first token": f"{seconds(estimate.prefill_seconds)} (prefill)",
+            "each token": f"{seconds(estimate.decode_seconds_per_token)} (decode)",
+            "whole answer": seconds(estimate.total_seconds),
+            "speed": f"{estimate.tokens_per_second:,.4g} output tokens/s on {plan.layout.gpus:,} GPUs",
+            "cost": price if plan.price_per_gpu_hour is None else f"{price} per million output tokens",
+            "largest batch": f"{estimate.max_batch_size:,.0f} sequences a replica fit into memory",
+        }
+    )
+    for name, breakdown in (("Prefill", estimate.prefill_breakdown), ("Decode", estimate.decode_breakdown)):
+        total = sum(breakdown.values())
+        yield _heading(f"{name}: {seconds(total)}")
+        yield _bars(breakdown, total, seconds, console)
+    yield from _memory(estimate, console)
+    yield from _said(estimate)
+
+
+def _title(estimate: TrainingEstimate | InferenceEstimate, what: str) -> Text:
+    plan = estimate.plan
+    title = Text(f"{plan.model.name} on {plan.layout.gpus:,} x {plan.hardware.name}", style="bold")
+    return title.append(f"  {what}, {plan.dtype.name}, cost model {plan.cost_model}", style="not bold dim")
+
+
+def _layout(estimate: TrainingEstimate | InferenceEstimate, more: str = "") -> str:
+    layout = estimate.plan.layout
+    sequence_parallel = "sequence parallel" if layout.sequence_parallel and layout.tp > 1 else ""
+    return dotted((f"tp {layout.tp}", f"pp {layout.pp}", f"dp {layout.dp}", sequence_parallel, more))
+
+
+def _cost(cost: float | None, price: float | None) -> str:
+    return "not known: give --price-per-gpu-hour" if cost is None else f"{cost:,.2f} at {price:g} a GPU-hour"
+
+
+def _memory(estimate: TrainingEstimate | InferenceEstimate, console: Console) -> Iterator[RenderableType]:
+    used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
+    verdict = f"{gib(capacity - used)} free" if estimate.feasible else f"{gib(used - capacity)} TOO MUCH"
+    style = "bold" if estimate.feasible else "bold red"
+    yield _heading(f"Memory of the fullest GPU: {gib(used)} of {gib(capacity)}, {verdict}", style)
+    yield _bars(estimate.memory_breakdown, max(capacity, used), gib, console)
+
+
+def _said(estimate: TrainingEstimate | InferenceEstimate) -> Iterator[RenderableType]:
+    if estimate.plan.assumptions:
+        yield _heading("Assumed, since not given")
+        yield _list(estimate.plan.assumptions)
+    if estimate.warnings:
+        yield _heading("Warnings", "bold yellow")
+        yield _list(estimate.warnings)
+
+
+def _heading(text: str, style: str = "bold") -> Padding:
+    return Padding(Text(text, style=style), (1, 0, 0, 0))
+
+
+def _facts(facts: Mapping[str, str]) -> Padding:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    for name, fact in facts.items():
+        table.add_row(name, Text(fact))
+    return Padding(table, (0, 0, 0, _INDENT))
+
+
+def _list(lines: Iterable[str]) -> Padding:
+    table = Table.grid(padding=(0, 1))
+    for line in lines:
+        table.add_row("-", Text(line))
+    return Padding(table, (0, 0, 0, _INDENT))
+
+
+def _bars(breakdown: Mapping[str, float], whole: float, words: Callable[[float], str], console: Console) -> Padding:
+    """Name, figure, share and, where there is room, a bar of each part against the whole."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    width = min(_WIDEST_BAR, console.width - _WIDTH_OF_WORDS)
+    before = 0.0
+    for name, part in breakdown.items():
+        cells: list[RenderableType] = [name, words(part), percent(part / whole)]
+        if width >= _NARROWEST_BAR:
+            cells.append(Bar(whole, before, before + part, width=width, color="cyan"))
+        table.add_row(*cells)
+        before += part
+    return Padding(table, (0, 0, 0, _INDENT))

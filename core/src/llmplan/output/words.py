@@ -1,0 +1,48 @@
+"""Numbers as people read them: three or four digits and a unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from llmplan.units import GIB
+
+_TIME_UNITS = ((86_400.0, "days"), (3_600.0, "hours"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
+_COUNT_UNITS = ((1e15, "P"), (1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
+_MANY_HOURS = 48
+
+
+def seconds(value: float) -> str:
+    """``26.1 days``, ``6.39 s``, ``33.85 ms``."""
+    for unit, name in _TIME_UNITS:
+        enough = _MANY_HOURS * 3600 if name == "days" else (2 * unit if name == "hours" else unit)
+        if value >= enough:
+            return f"{value / unit:,.4g} {name}"
+    return f"{value / 1e-6:.3g} µs" if value else "0 s"
+
+
+def gib(value: float) -> str:
+    """``74.3 GiB``."""
+    return f"{value / GIB:,.1f} GiB" if value >= GIB / 10 else f"{value / 2**20:,.1f} MiB"
+
+
+def count(value: float) -> str:
+    """``65.3B``, ``1.4T``, ``512``."""
+    for unit, suffix in _COUNT_UNITS:
+        if value >= unit:
+            return f"{value / unit:.3g}{suffix}"
+    return f"{value:.4g}"
+
+
+def rate(value: float, unit: str) -> str:
+    """``3,350 GB/s`` and the like: `value` in the unit's own thousands already."""
+    return f"{value:,.4g} {unit}"
+
+
+def percent(value: float) -> str:
+    """``49.3 %``."""
+    return f"{100 * value:.1f} %"
+
+
+def dotted(parts: Iterable[str]) -> str:
+    """Parts of a line, the empty ones left out."""
+    return " · ".join(part for part in parts if part)

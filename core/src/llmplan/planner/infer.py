@@ -1,0 +1,78 @@
+"""Inference: fill in what the request leaves open, check it, price it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+
+from llmplan.errors import BadInputError
+from llmplan.planner.choice import Choice, choose
+from llmplan.planner.layout import Sizes, candidates, first_that_fits, fixed_sizes, make_layout
+from llmplan.records import InferenceEstimate, InferencePlan
+from llmplan.requests import InferRequest
+
+_DEFAULT_PROMPT_TOKENS = 512
+_DEFAULT_OUTPUT_TOKENS = 128
+
+
+def infer(request: InferRequest | None = None, **options: Any) -> InferenceEstimate:
+    """Price a static batch: ``infer(model="llama-65b", gpu="a100-sxm-80gb", tp=2, batch=8)``.
+
+    Takes the options of ``llmplan infer`` by name, or an `InferRequest`. Records may stand where names do.
+    """
+    request = request or InferRequest(**options)
+    choice = choose(request, "infer")
+    sizes = fixed_sizes(request, choice)
+    if sizes is not None:
+        return _price(request, choice, sizes)
+    layouts = candidates(request, choice, request.gpus)
+    estimate = first_that_fits(layouts, lambda sizes: _price(request, choice, sizes))
+    layout = estimate.plan.layout
+    said = f"tp {layout.tp} pp {layout.pp} dp {layout.dp}: the least model parallelism that fits into memory"
+    return evolve(estimate, plan=evolve(estimate.plan, assumptions=(said, *estimate.plan.assumptions)))
+
+
+def plan_inference(request: InferRequest | None = None, **options: Any) -> InferencePlan:
+    """The plan that `infer` prices, everything filled in."""
+    return infer(request, **options).plan
+
+
+def _price(request: InferRequest, choice: Choice, sizes: Sizes) -> InferenceEstimate:
+    plan = _plan(request, choice, sizes)
+    return choice.cost_model.infer(evolve(plan, layout_warnings=choice.cost_model.check(plan)))
+
+
+def _plan(request: InferRequest, choice: Choice, sizes: Sizes) -> InferencePlan:
+    said = list(choice.assumptions)
+
+    def default(option: str, value: float) -> Any:
+        given = getattr(request, option)
+        if given is not None:
+            return given
+        said.append(f"{option.replace('_', '-')} {value:g}")
+        return value
+
+    prompt = default("prompt_tokens", _DEFAULT_PROMPT_TOKENS)
+    output = default("output_tokens", _DEFAULT_OUTPUT_TOKENS)
+    context = choice.model.max_seq_len
+    if context is not None and prompt + output > context:
+        raise BadInputError(
+            f"prompt-tokens: {prompt} with output-tokens {output} is beyond the context of {choice.model.name}, {context}"
+        )
+    return InferencePlan(
+        model=choice.model,
+        hardware=choice.hardware,
+        dtype=choice.dtype,
+        gemm=choice.gemm,
+        layout=make_layout(sizes, sequence_parallel=bool(request.sequence_parallel)),
+        efficiency=choice.efficiency,
+        cost_model=choice.cost_model.name,
+        batch=default("batch", 1),
+        prompt_tokens=prompt,
+        output_tokens=output,
+        kv_bits=default("kv_bits", choice.dtype.activation_bits),
+        price_per_gpu_hour=request.price_per_gpu_hour,
+        assumptions=tuple(said),
+        warnings=choice.warnings,
+    )

@@ -1,0 +1,103 @@
+"""Choosing tensor, pipeline and data parallel sizes where the user leaves them open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from attrs import frozen
+
+from llmplan.errors import BadInputError
+from llmplan.planner.choice import Choice
+from llmplan.records import InferenceEstimate, Layout, TrainingEstimate
+from llmplan.requests import InferRequest, TrainRequest
+
+E = TypeVar("E", TrainingEstimate, InferenceEstimate)
+
+
+@frozen
+class Sizes:
+    """How many ways each kind of parallelism divides the work."""
+
+    tp: int
+    pp: int
+    dp: int
+
+    @property
+    def gpus(self) -> int:
+        """tp x pp x dp."""
+        return self.tp * self.pp * self.dp
+
+
+def fixed_sizes(request: TrainRequest | InferRequest, choice: Choice) -> Sizes | None:
+    """The sizes where the request leaves nothing open, checked; else None."""
+    tp, pp, dp, gpus = request.tp, request.pp, request.dp, request.gpus
+    layers = choice.model.layers
+    if pp is not None and pp > layers:
+        raise BadInputError(f"pp: {pp} is more than the {layers} layers of {choice.model.name}")
+    known = (tp or 1) * (pp or 1) * (dp or 1)
+    if gpus is not None and gpus % known:
+        terms = [f"{name} {size}" for name, size in (("tp", tp), ("pp", pp), ("dp", dp)) if size is not None]
+        below, above = gpus // known * known, (gpus // known + 1) * known
+        near = f"{below} or {above}" if below else f"{above}"
+        raise BadInputError(f"gpus: {gpus} is not divisible by {' x '.join(terms)} = {known}; {near} would be")
+    if tp is None or pp is None or (dp is None and gpus is None):
+        return None
+    if gpus is not None and dp is not None and known != gpus:
+        raise BadInputError(f"gpus: {gpus} contradicts tp {tp} x pp {pp} x dp {dp} = {known}")
+    return Sizes(tp, pp, dp if dp is not None else (gpus or 1) // known)
+
+
+def candidates(request: TrainRequest | InferRequest, choice: Choice, gpus: int | None) -> Iterator[Sizes]:
+    """Legal sizes on so many GPUs (or on as few as it takes), the least model parallelism first.
+
+    Tensor parallelism stays inside the scale-up domain; among equals the one with the shorter pipeline comes first.
+    """
+    layers = choice.model.layers
+    tps = [request.tp] if request.tp else _powers_of_two(choice.hardware.scale_up_domain)
+    pps = [request.pp] if request.pp else range(1, layers + 1)
+    for tp, pp in sorted(((tp, pp) for tp in tps for pp in pps), key=lambda size: (size[0] * size[1], size[1])):
+        ranks = tp * pp
+        if gpus is None:
+            yield Sizes(tp, pp, request.dp or 1)
+        elif gpus % ranks == 0 and request.dp in (None, gpus // ranks):
+            yield Sizes(tp, pp, gpus // ranks)
+
+
+def _powers_of_two(limit: int) -> list[int]:
+    return [1 << exponent for exponent in range(limit.bit_length())]
+
+
+def first_that_fits(sizes: Iterator[Sizes], price: Callable[[Sizes], E]) -> E:
+    """The first estimate that fits without a word against its layout; failing that the first that fits, failing that
+    the one nearest to fitting.
+
+    Sizes that cannot be priced are passed over; BadInputError where that is all of them.
+    """
+    second_best: E | None = None
+    refused: BadInputError | None = None
+    for size in sizes:
+        try:
+            estimate = price(size)
+        except BadInputError as error:
+            refused = refused or error
+            continue
+        if estimate.feasible and not estimate.plan.layout_warnings:
+            return estimate
+        if second_best is None or _is_nearer(estimate, second_best):
+            second_best = estimate
+    if second_best is None:
+        raise refused or BadInputError("gpus: no layout divides them as the other options ask")
+    return second_best
+
+
+def _is_nearer(estimate: E, best: E) -> bool:
+    """To fitting; of two that fit, the earlier stays."""
+    return not best.feasible and estimate.memory_bytes_per_gpu < best.memory_bytes_per_gpu
+
+
+def make_layout(sizes: Sizes, *, sequence_parallel: bool, zero: int = 0) -> Layout:
+    """The record of a choice of sizes."""
+    return Layout(
+        gpus=sizes.gpus, tp=sizes.tp, pp=sizes.pp, dp=sizes.dp, sequence_parallel=sequence_parallel, zero=zero
+    )

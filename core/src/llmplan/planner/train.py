@@ -1,0 +1,158 @@
+"""Training: fill in what the request leaves open, check it, price it."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import Any
+
+from attrs import evolve
+
+from llmplan.errors import BadInputError
+from llmplan.planner.batch import choose_batch
+from llmplan.planner.choice import Choice, choose
+from llmplan.planner.layout import Sizes, candidates, first_that_fits, fixed_sizes, make_layout
+from llmplan.records import Recompute, TrainingEstimate, TrainingPlan
+from llmplan.requests import TrainRequest
+
+DAYS_WHERE_GPUS_ARE_OPEN = 30
+"""Where the number of GPUs is left open: the smallest power of two that trains in so many days."""
+_MOST_GPUS = 65_536
+_SECONDS_PER_DAY = 86_400.0
+_TOKENS_PER_PARAMETER = 20
+"""Compute-optimal training (Hoffmann et al. 2022, arXiv:2203.15556), where a model's own tokens are not published."""
+
+
+def train(request: TrainRequest | None = None, **options: Any) -> TrainingEstimate:
+    """Price a training run: ``train(model="llama-65b", gpu="h100-sxm-80gb", gpus=2048)``.
+
+    Takes the options of ``llmplan train`` by name, or a `TrainRequest`. Records may stand where names do.
+    """
+    request = request or TrainRequest(**options)
+    choice = choose(request, "train")
+    sizes = fixed_sizes(request, choice)
+    if sizes is not None:
+        return _price(request, choice, sizes)
+    if request.gpus is None and request.dp is None:
+        return _on_fewest_gpus(request, choice)
+    return _on(request, choice, request.gpus)
+
+
+def plan_training(request: TrainRequest | None = None, **options: Any) -> TrainingPlan:
+    """The plan that `train` prices, everything filled in."""
+    return train(request, **options).plan
+
+
+def _on(request: TrainRequest, choice: Choice, gpus: int | None) -> TrainingEstimate:
+    """The least model parallelism that fits, on so many GPUs or on as few as it takes."""
+    estimate = first_that_fits(candidates(request, choice, gpus), lambda sizes: _price(request, choice, sizes))
+    layout = estimate.plan.layout
+    open_sizes = [name for name in ("tp", "pp", "dp") if getattr(request, name) is None]
+    chosen = " ".join(f"{name} {getattr(layout, name)}" for name in open_sizes)
+    return _assume(estimate, f"{chosen}: the least model parallelism that fits into memory")
+
+
+def _on_fewest_gpus(request: TrainRequest, choice: Choice) -> TrainingEstimate:
+    """As few GPUs, in powers of two, as finish in time."""
+    limit = DAYS_WHERE_GPUS_ARE_OPEN * _SECONDS_PER_DAY
+    powers = takewhile(lambda gpus: gpus <= _MOST_GPUS, (1 << exponent for exponent in range(64)))
+    step = (request.tp or 1) * (request.pp or 1)
+    estimate: TrainingEstimate | None = None
+    for gpus in (step * power for power in powers):
+        if estimate is not None and estimate.training_seconds * estimate.plan.layout.gpus > 2 * limit * gpus:
+            continue  # half the time of the last try per GPU would still be too long
+        try:
+            tried = _on(request, choice, gpus)
+        except BadInputError:
+            if gpus * 2 > _MOST_GPUS and estimate is None:
+                raise
+            continue
+        estimate = tried if estimate is None or tried.feasible else estimate
+        if estimate.feasible and estimate.training_seconds <= limit:
+            break
+    if estimate is None:
+        raise BadInputError("gpus: not given, and no number of them goes with the other options")
+    days = estimate.training_seconds / _SECONDS_PER_DAY
+    reason = "the fewest, in powers of two, that" if days <= DAYS_WHERE_GPUS_ARE_OPEN else "the most that was tried; it"
+    return _assume(estimate, f"gpus {estimate.plan.layout.gpus:,}: {reason} train in {days:.0f} days")
+
+
+def _assume(estimate: TrainingEstimate, said: str) -> TrainingEstimate:
+    return evolve(estimate, plan=evolve(estimate.plan, assumptions=(said, *estimate.plan.assumptions)))
+
+
+def _price(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingEstimate:
+    plan = _plan(request, choice, sizes)
+    plan = evolve(plan, layout_warnings=choice.cost_model.check(plan))
+    estimate = choice.cost_model.train(plan)
+    if plan.tokens < estimate.tokens_per_iteration:
+        raise BadInputError(
+            f"tokens: {plan.tokens:,.0f} is less than one iteration of "
+            f"{plan.global_batch:,} sequences x {plan.seq_len:,} = {estimate.tokens_per_iteration:,} tokens"
+        )
+    return estimate if plan.efficiency.mfu is None else _at_mfu(estimate, plan.efficiency.mfu)
+
+
+def _at_mfu(estimate: TrainingEstimate, mfu: float) -> TrainingEstimate:
+    """time = model FLOPs / (GPUs x peak x MFU): backward takes two thirds, recompute and losses are inside."""
+    plan = estimate.plan
+    seconds = estimate.model_flops / (plan.layout.gpus * plan.gemm.peak_flops * mfu)
+    return evolve(
+        estimate, time_breakdown={"forward": seconds / 3, "backward": seconds * 2 / 3}, forward_breakdown=None
+    )
+
+
+def _plan(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingPlan:
+    said = list(choice.assumptions)
+    seq_len = _seq_len(request, choice, said)
+    batch = choose_batch(request, seq_len, sizes.dp)
+    said.extend(batch.assumptions)
+    sequence_parallel, zero, recompute = request.sequence_parallel, request.zero, request.recompute
+    if sequence_parallel is None:
+        sequence_parallel = sizes.tp > 1
+        said.extend(["sequence parallel"] if sequence_parallel else [])
+    if zero is None:
+        zero = 1 if sizes.dp > 1 else 0
+        said.append(f"ZeRO {zero}")
+    if recompute is None:
+        recompute = Recompute.ATTENTION_COMPUTE
+        said.append(f"recompute {recompute.label}")
+    return TrainingPlan(
+        model=choice.model,
+        hardware=choice.hardware,
+        dtype=choice.dtype,
+        gemm=choice.gemm,
+        layout=make_layout(sizes, sequence_parallel=sequence_parallel, zero=zero),
+        efficiency=choice.efficiency,
+        cost_model=choice.cost_model.name,
+        micro_batch=batch.micro_batch,
+        gradient_accumulation=batch.gradient_accumulation,
+        seq_len=seq_len,
+        tokens=_tokens(request, choice, said),
+        recompute=recompute,
+        price_per_gpu_hour=request.price_per_gpu_hour,
+        assumptions=tuple(said),
+        warnings=choice.warnings,
+    )
+
+
+def _seq_len(request: TrainRequest, choice: Choice, said: list[str]) -> int:
+    model = choice.model
+    if request.seq_len is None:
+        seq_len = model.training_seq_len or model.max_seq_len or 2048
+        said.append(f"seq-len {seq_len:,}")
+        return seq_len
+    if model.max_seq_len is not None and request.seq_len > model.max_seq_len:
+        raise BadInputError(f"seq-len: {request.seq_len} is beyond the context of {model.name}, {model.max_seq_len}")
+    return request.seq_len
+
+
+def _tokens(request: TrainRequest, choice: Choice, said: list[str]) -> float:
+    if request.tokens is not None:
+        return request.tokens
+    published = choice.model.training_tokens
+    if published is not None:
+        said.append(f"tokens {published:.3g}, what {choice.model.name} was trained on")
+        return published
+    tokens = float(_TOKENS_PER_PARAMETER * sum(choice.model.parameters_by_part().values()))
+    said.append(f"tokens {tokens:.3g}, {_TOKENS_PER_PARAMETER} a parameter (Hoffmann et al. 2022)")
+    return tokens

@@ -1,0 +1,49 @@
+"""The few functions that formulas need beyond ``+ - * / **``, for a number or an array of numbers alike.
+
+A plain number stays plain Python; an array goes to its own array namespace (numpy >= 2 and others), which this module
+never imports. Formulas written with these price one plan and a million plans with the same code.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias
+
+Number: TypeAlias = float
+"""A float, or an array of floats: arrays answer the same arithmetic, so formulas are annotated once."""
+
+
+def where(condition: Any, then: Number, otherwise: Number) -> Number:
+    """`then` where the condition holds, else `otherwise`. Both are evaluated, so both must be safe."""
+    if condition is True:
+        return then
+    if condition is False:
+        return otherwise
+    chosen: Number = condition.__array_namespace__().where(condition, then, otherwise)
+    return chosen
+
+
+def minimum(a: Number, b: Number) -> Number:
+    """The smaller of the two, element by element."""
+    return where(a < b, a, b)
+
+
+def maximum(a: Number, b: Number) -> Number:
+    """The larger of the two, element by element."""
+    return where(a > b, a, b)
+
+
+def floor(value: Number) -> Number:
+    """The largest whole number that is not above the value, as a float."""
+    if isinstance(value, (int, float)):
+        return float(math.floor(value))
+    rounded: Number = value.__array_namespace__().floor(value)
+    return rounded
+
+
+def ceil(value: Number) -> Number:
+    """The smallest whole number that is not below the value, as a float."""
+    if isinstance(value, (int, float)):
+        return float(math.ceil(value))
+    rounded: Number = value.__array_namespace__().ceil(value)
+    return rounded

@@ -1,0 +1,41 @@
+"""The nouns: frozen attrs records that plugins contribute and that cost models compute with. SI units inside."""
+
+from llmplan.records.cost_model import CostModel, Phase
+from llmplan.records.dtype import DTypeFamily, DTypeRule, NumberFormat
+from llmplan.records.efficiency import CalibratedEfficiency, Efficiency, WholeRunEfficiency
+from llmplan.records.estimate import InferenceEstimate, TrainingEstimate
+from llmplan.records.hardware import HardwareProfile
+from llmplan.records.output import Exporter, Reporter
+from llmplan.records.model import Block, LoweredModel, ModelArchitecture, Operator, Recompute, Split, Tensor
+from llmplan.records.plan import InferencePlan, Layout, TrainingPlan
+from llmplan.records.transformer import Transformer
+from llmplan.records.validation import ValidationRow, ValidationSet
+
+__all__ = [
+    "Block",
+    "CalibratedEfficiency",
+    "CostModel",
+    "DTypeFamily",
+    "DTypeRule",
+    "Efficiency",
+    "Exporter",
+    "HardwareProfile",
+    "InferenceEstimate",
+    "InferencePlan",
+    "Layout",
+    "LoweredModel",
+    "ModelArchitecture",
+    "NumberFormat",
+    "Operator",
+    "Phase",
+    "Recompute",
+    "Reporter",
+    "Split",
+    "Tensor",
+    "TrainingEstimate",
+    "TrainingPlan",
+    "Transformer",
+    "ValidationRow",
+    "ValidationSet",
+    "WholeRunEfficiency",
+]

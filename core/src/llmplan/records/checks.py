@@ -1,0 +1,69 @@
+"""Validators of the records' fields. They name the field, the value and what would be right."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from llmplan.errors import BadInputError
+
+_NAME = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
+
+
+def lookup_name(_record: Any, field: Any, value: Any) -> None:
+    """A name that the registry can look up: lower-case words joined by dashes or dots."""
+    check_name(value, field.name)
+
+
+def check_name(value: Any, field_name: str = "name") -> None:
+    """The same, for a record that is no attrs class."""
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise BadInputError(f"{field_name}: {value!r} is not a lower-case name like llama-65b")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def positive(record: Any, field: Any, value: Any) -> None:
+    """A finite number above zero."""
+    if not _is_number(value) or value <= 0:
+        raise BadInputError(f"{_of(record)}{field.name}: {value!r} is not a positive number")
+
+
+def whole(record: Any, field: Any, value: Any) -> None:
+    """A whole number of at least 1."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise BadInputError(f"{_of(record)}{field.name}: {value!r} is not a whole number of at least 1")
+
+
+def fraction(record: Any, field: Any, value: Any) -> None:
+    """A number above 0 and at most 1."""
+    if not _is_number(value) or not 0 < value <= 1:
+        raise BadInputError(f"{_of(record)}{field.name}: {value!r} is not a fraction above 0 and at most 1")
+
+
+def positive_values(record: Any, field: Any, value: Any) -> None:
+    """A mapping whose values are finite numbers above zero."""
+    if not isinstance(value, Mapping):
+        raise BadInputError(f"{_of(record)}{field.name}: {value!r} is not a table of positive numbers")
+    for key, number in value.items():
+        if not _is_number(number) or number <= 0:
+            raise BadInputError(f"{_of(record)}{field.name}.{key}: {number!r} is not a positive number")
+
+
+def one_of(*options: str) -> Callable[[Any, Any, Any], None]:
+    """One of the words given."""
+
+    def check(record: Any, field: Any, value: Any) -> None:
+        if value not in options:
+            raise BadInputError(f"{_of(record)}{field.name}: {value!r} is none of {', '.join(options)}")
+
+    return check
+
+
+def _of(record: Any) -> str:
+    name = getattr(record, "name", None)
+    return f"{name}: " if isinstance(name, str) else ""

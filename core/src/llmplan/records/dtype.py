@@ -1,0 +1,69 @@
+"""Dtype rules: how wide each tensor is, and in which number format matrix multiplication runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from attrs import field, frozen
+
+from llmplan.errors import UnsupportedFormatError
+from llmplan.records.checks import lookup_name, positive
+from llmplan.records.hardware import HardwareProfile
+
+
+@frozen
+class NumberFormat:
+    """The format in which an accelerator multiplies matrices, and how fast."""
+
+    name: str
+    peak_flops: float
+    fallback_from: str | None = None
+    """The format that the dtype asked for, where the accelerator has no units for it."""
+
+
+@frozen(kw_only=True)
+class DTypeRule:
+    """Bits of each kind of tensor, and the GEMM formats that serve them."""
+
+    name: str = field(validator=lookup_name)
+    weight_bits: float = field(validator=positive)
+    activation_bits: float = field(validator=positive)
+    embedding_bits: float = field(validator=positive)
+    norm_bits: float = 32.0
+    """Normalisation layers read their input in FP32."""
+    loss_bits: float = 32.0
+    """Logits are kept in FP32 for the loss."""
+    gemm_formats: tuple[tuple[str, ...], ...]
+    """Tiers of equally good formats: the first tier is what the dtype asks for, each further one a fallback."""
+    default: bool = False
+    """Whether it is meant where the user names none."""
+    description: str = ""
+    source: str = ""
+
+    def gemm_format(self, hardware: HardwareProfile) -> NumberFormat:
+        """The first format that the accelerator has; UnsupportedFormatError where it has none of them."""
+        for tier, formats in enumerate(self.gemm_formats):
+            for name in formats:
+                if name in hardware.peak_flops:
+                    wanted = None if tier == 0 else self.gemm_formats[0][0]
+                    return NumberFormat(name, hardware.peak_flops[name], wanted)
+        has = ", ".join(sorted(hardware.peak_flops))
+        wants = " or ".join(name for formats in self.gemm_formats for name in formats)
+        raise UnsupportedFormatError(f"dtype: {self.name} multiplies in {wants}; {hardware.name} has {has}")
+
+
+@frozen(kw_only=True)
+class DTypeFamily:
+    """Dtype rules whose names follow a pattern, more of them than anybody wants listed."""
+
+    pattern: re.Pattern[str]
+    build: Callable[[re.Match[str]], DTypeRule]
+    """Makes the rule of a name that matches, or raises BadInputError with the reason why there is none."""
+    listed: tuple[str, ...]
+    """The names that listings, completion and near misses show."""
+
+    def rule(self, name: str) -> DTypeRule | None:
+        """The rule of this name, None where the name does not follow the pattern."""
+        match = self.pattern.fullmatch(name)
+        return None if match is None else self.build(match)

@@ -1,0 +1,53 @@
+"""How much of a peak is reached, and where that number comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+from llmplan.records.checks import fraction, positive_values
+
+
+@frozen(kw_only=True)
+class Efficiency:
+    """The efficiencies that a plan is priced with, as fractions of the peaks.
+
+    With `mfu` the whole run is priced at that model FLOPs utilisation and the other four are not used: the number
+    already holds communication, bubbles and memory-bound work. Without it, each is what a kernel or a link reaches
+    while it runs.
+    """
+
+    flops: float = field(default=1.0, validator=fraction)
+    hbm: float = field(default=1.0, validator=fraction)
+    scale_up: float = field(default=1.0, validator=fraction)
+    scale_out: float = field(default=1.0, validator=fraction)
+    mfu: float | None = None
+    source: str = "given"
+    """Who says so: ``given`` on the command line, or the calibration that stands behind the numbers."""
+
+
+@frozen(kw_only=True)
+class WholeRunEfficiency:
+    """FLOPs efficiency of whole training runs: FLOPs done, recompute included / (GPUs x peak x time)."""
+
+    median: float = field(validator=fraction)
+    low: float = field(validator=fraction)
+    """One run in ten reached less."""
+    high: float = field(validator=fraction)
+    """One run in ten reached more."""
+    runs: int
+    source: str
+
+
+@frozen(kw_only=True)
+class CalibratedEfficiency:
+    """What measured kernels and links of an accelerator reach, as fractions of its printed peaks."""
+
+    flops: Mapping[str, float] = field(validator=positive_values)
+    """By number format: large GEMMs."""
+    hbm: float = field(validator=fraction)
+    scale_up: float = field(validator=fraction)
+    scale_out: float = field(validator=fraction)
+    training_run: WholeRunEfficiency | None = None
+    source: str

@@ -1,0 +1,177 @@
+"""Estimates: what a plan costs, each total with its breakdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from llmplan.quantities import Number, floor
+from llmplan.records.plan import InferencePlan, TrainingPlan
+
+_SECONDS_PER_HOUR = 3600.0
+_LITTLE_HEADROOM = 0.95
+"""Share of the capacity above which the CUDA context and the allocator's slack may no longer fit (1 to 3 GiB)."""
+
+
+def _total(breakdown: Mapping[str, Number]) -> Number:
+    return sum(breakdown.values())
+
+
+class _Fit:
+    """What memory_breakdown says about the device; shared by both estimates."""
+
+    __slots__ = ()
+    plan: TrainingPlan | InferencePlan
+    memory_breakdown: Mapping[str, Number]
+
+    @property
+    def memory_bytes_per_gpu(self) -> Number:
+        """On the fullest device."""
+        return _total(self.memory_breakdown)
+
+    @property
+    def memory_capacity_bytes(self) -> float:
+        """Of one device."""
+        return self.plan.hardware.memory_bytes
+
+    @property
+    def feasible(self) -> bool:
+        """Whether the plan fits into memory."""
+        return self.memory_bytes_per_gpu <= self.memory_capacity_bytes
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the reader has to know before trusting the figures."""
+        known = (*self.plan.warnings, *self.plan.layout_warnings)
+        share = self.memory_bytes_per_gpu / self.memory_capacity_bytes
+        if not _LITTLE_HEADROOM < share <= 1:
+            return known
+        return (
+            *known,
+            f"memory is {share:.1%} full: the CUDA context and the allocator's slack, 1 to 3 GiB, may not fit",
+        )
+
+
+@frozen(kw_only=True, eq=False)
+class TrainingEstimate(_Fit):
+    """What a training run takes."""
+
+    plan: TrainingPlan
+    time_breakdown: Mapping[str, Number]
+    """Seconds of one iteration."""
+    forward_breakdown: Mapping[str, Number] | None
+    """Seconds of one micro-batch on one pipeline stage; None where the plan states an MFU, which has no parts."""
+    memory_breakdown: Mapping[str, Number]
+    """Bytes on the fullest device."""
+    model_flops: Number
+    """Of one iteration on all devices: forward and backward, without recompute."""
+    hardware_flops: Number
+    """Of one iteration on all devices, recompute included."""
+
+    @property
+    def iteration_seconds(self) -> Number:
+        """One optimizer step."""
+        return _total(self.time_breakdown)
+
+    @property
+    def _peak_flops(self) -> Number:
+        return self.iteration_seconds * self.plan.layout.gpus * self.plan.gemm.peak_flops
+
+    @property
+    def mfu(self) -> Number:
+        """Model FLOPs utilisation: model FLOPs / (time x GPUs x peak) (PaLM, arXiv:2204.02311, appendix B)."""
+        return self.model_flops / self._peak_flops
+
+    @property
+    def hfu(self) -> Number:
+        """Hardware FLOPs utilisation: as `mfu`, with the FLOPs of recomputation."""
+        return self.hardware_flops / self._peak_flops
+
+    @property
+    def tokens_per_iteration(self) -> Number:
+        """Global batch x sequence length."""
+        return self.plan.global_batch * self.plan.seq_len
+
+    @property
+    def tokens_per_second(self) -> Number:
+        """Over all devices."""
+        return self.tokens_per_iteration / self.iteration_seconds
+
+    @property
+    def tokens_per_second_per_gpu(self) -> Number:
+        """The same over one device."""
+        return self.tokens_per_second / self.plan.layout.gpus
+
+    @property
+    def iterations(self) -> Number:
+        """Whole iterations that the tokens last for."""
+        return floor(self.plan.tokens / self.tokens_per_iteration)
+
+    @property
+    def training_seconds(self) -> Number:
+        """All iterations, without failures, checkpoints or evaluation."""
+        return self.iterations * self.iteration_seconds
+
+    @property
+    def gpu_hours(self) -> Number:
+        """Devices x hours."""
+        return self.training_seconds * self.plan.layout.gpus / _SECONDS_PER_HOUR
+
+    @property
+    def cost(self) -> Number | None:
+        """GPU-hours x price, None where no price is known."""
+        price = self.plan.price_per_gpu_hour
+        return None if price is None else self.gpu_hours * price
+
+
+@frozen(kw_only=True, eq=False)
+class InferenceEstimate(_Fit):
+    """What answering a static batch takes."""
+
+    plan: InferencePlan
+    prefill_breakdown: Mapping[str, Number]
+    """Seconds until the prompts are read."""
+    decode_breakdown: Mapping[str, Number]
+    """Seconds of one generated token of every sequence."""
+    memory_breakdown: Mapping[str, Number]
+    """Bytes on the fullest device."""
+    memory_bytes_per_sequence: Number
+    """What one more sequence of the batch adds."""
+
+    @property
+    def prefill_seconds(self) -> Number:
+        """Reading the prompts."""
+        return _total(self.prefill_breakdown)
+
+    @property
+    def decode_seconds_per_token(self) -> Number:
+        """Generating one token of every sequence."""
+        return _total(self.decode_breakdown)
+
+    @property
+    def total_seconds(self) -> Number:
+        """Prefill and one decode step for every output token."""
+        return self.prefill_seconds + self.plan.output_tokens * self.decode_seconds_per_token
+
+    @property
+    def tokens_per_second(self) -> Number:
+        """Generated tokens over the whole time, all replicas together."""
+        generated = self.plan.batch * self.plan.layout.dp * self.plan.output_tokens
+        return generated / self.total_seconds
+
+    @property
+    def max_batch_size(self) -> Number:
+        """The largest batch of one replica that fits, 0 where not even one sequence does."""
+        fixed = self.memory_bytes_per_gpu - self.plan.batch * self.memory_bytes_per_sequence
+        room = self.memory_capacity_bytes - fixed
+        return floor(room / self.memory_bytes_per_sequence) * (room > 0)
+
+    @property
+    def cost_per_million_tokens(self) -> Number | None:
+        """Of generated tokens; None where no price is known."""
+        price = self.plan.price_per_gpu_hour
+        if price is None:
+            return None
+        gpu_hours_per_token = self.plan.layout.gpus / self.tokens_per_second / _SECONDS_PER_HOUR
+        return gpu_hours_per_token * 1e6 * price

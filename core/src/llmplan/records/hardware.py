@@ -1,0 +1,47 @@
+"""Accelerators: peaks, memory and links of one device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import field, frozen
+from attrs.validators import optional
+
+from llmplan.records.checks import lookup_name, positive, positive_values, whole
+from llmplan.records.efficiency import CalibratedEfficiency
+
+
+@frozen(kw_only=True, eq=False)
+class HardwareProfile:
+    """One accelerator as its datasheet prints it. Rates are dense, bandwidths of one direction and one device.
+
+    What the device has not got is absent: a format without units of its own is no key of `peak_flops`, a link that is
+    not published is None.
+    """
+
+    name: str = field(validator=lookup_name)
+    vendor: str = ""
+    architecture: str = ""
+    memory_bytes: float = field(validator=positive)
+    """What the driver reports as total memory; context and allocator reserve still come off it."""
+    memory_bytes_per_second: float = field(validator=positive)
+    peak_flops: Mapping[str, float] = field(validator=positive_values)
+    """FLOP/s (or integer operations/s) by number format: ``fp32`` is the vector rate, the others tensor cores."""
+    scale_up_link: str = ""
+    scale_up_bytes_per_second: float = field(validator=positive)
+    """Inside the scale-up domain: NVLink, xGMI, ICI, or PCIe where there is nothing faster."""
+    scale_up_domain: int = field(default=1, validator=whole)
+    """How many devices share the scale-up link."""
+    scale_out_bytes_per_second: float | None = field(default=None, validator=optional(positive))
+    """The network between nodes."""
+    host_bytes_per_second: float | None = field(default=None, validator=optional(positive))
+    """The link to the host, PCIe as a rule."""
+    tdp_watts: float | None = field(default=None, validator=optional(positive))
+    l2_bytes: float | None = field(default=None, validator=optional(positive))
+    sm_count: int | None = field(default=None, validator=optional(whole))
+    launch_year: int | None = field(default=None, validator=optional(whole))
+    efficiency: CalibratedEfficiency | None = None
+    sources: Mapping[str, str] = field(factory=dict)
+    """Where each number comes from, by field name; formats as ``peak_flops.int8``."""
+    confidence: str = ""
+    note: str = ""

@@ -1,0 +1,148 @@
+"""Models as cost models see them: operators with their FLOPs, bytes and ways of being sharded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, IntEnum
+from math import inf
+from typing import Protocol
+
+from attrs import frozen
+
+from llmplan.quantities import Number
+
+
+class Recompute(IntEnum):
+    """What the backward pass computes again instead of keeping, each mode holding less than the one before."""
+
+    NONE = 0
+    ATTENTION_COMPUTE = 1
+    """QK^T, softmax and attention over V (selective recomputation, Korthikanti et al. 2022, section 5)."""
+    ATTENTION = 2
+    """The attention block, from its input projection to its output projection."""
+    NORM_ATTENTION_NORM = 3
+    """The attention block and the normalisations before and after it."""
+    FULL = 4
+    """Whole layers: only their inputs are kept."""
+
+    @property
+    def label(self) -> str:
+        """The mode as options and files write it."""
+        return self.name.lower().replace("_", "-")
+
+
+ALWAYS_KEPT = len(Recompute)
+"""`Tensor.dropped_from` of what every recompute mode keeps: the input of a layer."""
+NEVER_KEPT = Recompute.NONE
+"""`Tensor.dropped_from` of what the backward pass does not need."""
+
+
+class Split(Enum):
+    """Over which ranks of a tensor-parallel group a tensor or an operator is divided."""
+
+    TENSOR = "tensor"
+    """Over all of them: heads, columns, rows."""
+    SEQUENCE = "sequence"
+    """Over all of them under sequence parallelism, else held by each."""
+
+
+@frozen(slots=False)
+class Tensor:
+    """A tensor that an operator reads."""
+
+    elements: Number
+    split: Split = Split.TENSOR
+    width: str = "activation"
+    """Whose bits of the dtype rule apply: ``weight``, ``activation``, ``embedding`` or ``norm``."""
+    dropped_from: int = Recompute.FULL
+    """The first recompute mode in which the forward pass does not keep it for the backward pass."""
+    fusible: bool = False
+    """A fused kernel never writes it to memory (attention scores under FlashAttention)."""
+    max_ways: float = inf
+    """Over how many ranks it can be divided before ranks hold copies (KV heads)."""
+
+
+@frozen(slots=False)
+class Operator:
+    """One step of a layer, for the whole tensor-parallel group and one micro-batch."""
+
+    name: str
+    part: str
+    """The line of the breakdown that it belongs to: ``attention``, ``mlp``, ``layernorm``, or the model's own word."""
+    flops: Number = 0.0
+    weights: Number = 0.0
+    """Elements of its weight matrix."""
+    inputs: tuple[Tensor, ...] = ()
+    reduced_elements: Number | None = None
+    """Elements of the partial result that tensor parallelism sums over its ranks afterwards, if there is one."""
+    recomputed_from: int = Recompute.FULL
+    """The first recompute mode that runs it a second time."""
+    max_ways: float = inf
+    """Over how many ranks it can be divided before ranks repeat the work (attention heads)."""
+    parts: str = "parts"
+    """What it is divided into, for messages: ``heads``."""
+
+
+@frozen(slots=False)
+class Block:
+    """So many equal layers, or the ends of the model."""
+
+    operators: tuple[Operator, ...]
+    parameters: Number
+    """Of one layer, all of them: matrices, biases, norms."""
+    count: int = 1
+    shared_parameters: Number = 0
+    """Weights of its operators that belong to another block, like the table of a tied output head."""
+
+    @property
+    def flops(self) -> Number:
+        """Of one layer's forward pass."""
+        return sum(operator.flops for operator in self.operators)
+
+
+@frozen(slots=False)
+class LoweredModel:
+    """A model as operators, for `batch` sequences of `seq_len` tokens."""
+
+    embedding: Block
+    layers: tuple[Block, ...]
+    head: Block
+
+    @property
+    def flops(self) -> Number:
+        """Of the forward pass."""
+        return self.embedding.flops + sum(block.count * block.flops for block in self.layers) + self.head.flops
+
+
+class ModelArchitecture(Protocol):
+    """What a model plugin provides. `llmplan.records.Transformer` serves decoder-only transformers; bring your own for
+    another shape."""
+
+    @property
+    def name(self) -> str:
+        """The name to look it up by."""
+
+    @property
+    def layers(self) -> int:
+        """How many layers pipeline parallelism can deal out."""
+
+    @property
+    def max_seq_len(self) -> int | None:
+        """The context length, None where there is no limit."""
+
+    @property
+    def training_seq_len(self) -> int | None:
+        """The sequence length of its pre-training, where published."""
+
+    @property
+    def training_tokens(self) -> float | None:
+        """The tokens that it was trained on, where published."""
+
+    def parameters_by_part(self) -> Mapping[str, int]:
+        """Exact parameter counts; the sum is the model's."""
+
+    def lower(self, batch: Number, seq_len: Number) -> LoweredModel:
+        """The operators of one forward pass over `batch` sequences of `seq_len` tokens each."""
+
+    def kv_cache(self, batch: Number, tokens: Number) -> Tensor:
+        """What decoding keeps of `tokens` tokens of each of `batch` sequences, in all layers."""

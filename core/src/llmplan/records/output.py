@@ -1,0 +1,30 @@
+"""Ways out: reporters write for the terminal, exporters for files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import field, frozen
+
+from llmplan.records.checks import lookup_name
+from llmplan.records.estimate import InferenceEstimate, TrainingEstimate
+
+
+@frozen(kw_only=True)
+class Reporter:
+    """Turns an estimate into the text that a command prints, chosen by ``--reporter NAME``."""
+
+    name: str = field(validator=lookup_name)
+    render: Callable[[TrainingEstimate | InferenceEstimate], str]
+    description: str = ""
+
+
+@frozen(kw_only=True)
+class Exporter:
+    """Turns an estimate into the contents of a file, chosen by the ending of ``--output FILE``."""
+
+    name: str = field(validator=lookup_name)
+    suffix: str
+    """With its dot: ``.csv``."""
+    export: Callable[[TrainingEstimate | InferenceEstimate], bytes]
+    description: str = ""

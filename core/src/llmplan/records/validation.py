@@ -1,0 +1,42 @@
+"""Published figures to hold llmplan against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from llmplan.records.checks import lookup_name
+
+
+@frozen(kw_only=True)
+class ValidationRow:
+    """One published figure, and the plan that it belongs to."""
+
+    id: str
+    table: str
+    """The table that it stands in, as a heading."""
+    metric: str
+    command: str
+    """``train`` or ``infer``."""
+    options: Mapping[str, Any]
+    """The options of the command, as a plan file would hold them."""
+    measured: float
+    predict: Callable[[Any], float]
+    """The figure of the estimate that the published one is compared with, in the published unit."""
+    shown: Callable[[float], float]
+    """Brings the prediction to the published number of digits (rounded, or truncated, as the source did)."""
+    note: str = ""
+
+
+@frozen(kw_only=True)
+class ValidationSet:
+    """A set of published figures, run by ``llmplan validate NAME``."""
+
+    name: str = field(validator=lookup_name)
+    description: str
+    rows: Callable[[], Iterable[ValidationRow]]
+    exact: bool = False
+    """Whether every row must agree to every printed digit; then a miss is exit code 1."""
+    source: str = ""

@@ -1,0 +1,180 @@
+"""What a user may ask for: every option of a command, once, for the command line, plan files and Python alike.
+
+A request holds only what was given; the planner fills in the rest and says what it assumed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import Converter, field, fields, frozen
+
+from llmplan.errors import BadInputError
+from llmplan.records import Recompute
+from llmplan.units import parse_number
+
+_WORDS = {"true": True, "yes": True, "false": False, "no": False}
+
+
+def option_name(field_name: str) -> str:
+    """The field as people write it: ``micro_batch`` -> ``micro-batch``."""
+    return field_name.replace("_", "-")
+
+
+def _refuse(name: str, value: Any, wanted: str) -> BadInputError:
+    return BadInputError(f"{option_name(name)}: {value!r} is not {wanted}")
+
+
+def _to_float(value: Any, name: str, wanted: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise _refuse(name, value, wanted)
+    try:
+        number = parse_number(value) if isinstance(value, str) else float(value)
+    except (ValueError, OverflowError):
+        raise _refuse(name, value, wanted) from None
+    if not math.isfinite(number):
+        raise _refuse(name, value, wanted)
+    return number
+
+
+def _whole(smallest: int, largest: int | None = None) -> Callable[[Any, str], int]:
+    wanted = f"a whole number of at least {smallest}" if largest is None else f"a whole number, {smallest} to {largest}"
+
+    def convert(value: Any, name: str) -> int:
+        if type(value) is int and largest is None and value >= smallest:
+            return value
+        number = _to_float(value, name, wanted)
+        if number != int(number) or number < smallest or (largest is not None and number > largest):
+            raise _refuse(name, value, wanted)
+        return int(number)
+
+    return convert
+
+
+def _positive(value: Any, name: str) -> float:
+    number = _to_float(value, name, wanted := "a positive number, like 1.4e12 or 1.4T")
+    if number <= 0:
+        raise _refuse(name, value, wanted)
+    return number
+
+
+def _not_negative(value: Any, name: str) -> float:
+    number = _to_float(value, name, wanted := "a number of at least 0")
+    if number < 0:
+        raise _refuse(name, value, wanted)
+    return number
+
+
+def _fraction(value: Any, name: str) -> float:
+    number = _to_float(value, name, wanted := "a fraction above 0 and at most 1")
+    if not 0 < number <= 1:
+        raise _refuse(name, value, wanted)
+    return number
+
+
+def _flag(value: Any, name: str) -> bool:
+    if isinstance(value, str):
+        value = _WORDS.get(value.lower(), value)
+    if not isinstance(value, bool):
+        raise _refuse(name, value, "true or false")
+    return value
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise _refuse(name, value, "a name")
+    return value.strip()
+
+
+def _record_or_name(value: Any, name: str) -> Any:
+    return _text(value, name) if isinstance(value, str) else value
+
+
+def _recompute(value: Any, name: str) -> Recompute:
+    modes = {mode.label: mode for mode in Recompute}
+    if isinstance(value, Recompute):
+        return value
+    if not isinstance(value, str) or value not in modes:
+        raise _refuse(name, value, f"one of {', '.join(modes)}")
+    return modes[value]
+
+
+def _option(
+    help_text: str,
+    convert: Callable[[Any, str], Any],
+    *,
+    metavar: str = "N",
+    names: str | Callable[[], list[str]] | None = None,
+) -> Any:
+    """A field that is None until given. `names` is the kind of record, or the words, that completion offers."""
+
+    def given(value: Any, attribute: Any) -> Any:
+        return None if value is None else convert(value, attribute.name)
+
+    metadata = {"help": help_text, "metavar": metavar, "names": names, "flag": convert is _flag}
+    return field(default=None, converter=Converter(given, takes_field=True), metadata=metadata)  # type: ignore[call-overload]
+
+
+@frozen(kw_only=True)
+class _Request:
+    """What training and inference have in common."""
+
+    model: Any = _option("Model, by name or as a TOML file.", _record_or_name, metavar="NAME", names="models")
+    gpu: Any = _option("Accelerator, by name or as a TOML file.", _record_or_name, metavar="NAME", names="gpus")
+    dtype: Any = _option("Bits of weights, activations, embeddings.", _record_or_name, metavar="NAME", names="dtypes")
+    gpus: int | None = _option("Accelerators in all: tp x pp x dp.", _whole(1))
+    tp: int | None = _option("Tensor parallel size.", _whole(1))
+    pp: int | None = _option("Pipeline parallel size.", _whole(1))
+    dp: int | None = _option("Data parallel size.", _whole(1))
+    sequence_parallel: bool | None = _option("Split norms and residuals over tp too.", _flag)
+    flops_efficiency: float | None = _option("FLOP/s that kernels reach, of the peak.", _fraction, metavar="FRACTION")
+    hbm_efficiency: float | None = _option("Memory bandwidth reached, of the peak.", _fraction, metavar="FRACTION")
+    scale_up_efficiency: float | None = _option("Scale-up bandwidth reached.", _fraction, metavar="FRACTION")
+    scale_out_efficiency: float | None = _option("Scale-out bandwidth reached.", _fraction, metavar="FRACTION")
+    cost_model: Any = _option("Cost model.", _record_or_name, metavar="NAME", names="cost-models")
+    price_per_gpu_hour: float | None = _option("Price of one accelerator-hour.", _not_negative, metavar="PRICE")
+
+
+@frozen(kw_only=True)
+class TrainRequest(_Request):
+    """Options of a training plan; None is what was not given."""
+
+    zero: int | None = _option("ZeRO stage: 0, 1, 2 or 3.", _whole(0, 3))
+    micro_batch: int | None = _option("Sequences that one pipeline takes in at once.", _whole(1))
+    gradient_accumulation: int | None = _option("Micro-batches of one pipeline in one iteration.", _whole(1))
+    global_batch: int | None = _option("Sequences of one iteration.", _whole(1))
+    global_batch_tokens: float | None = _option("Tokens of one iteration, instead of --global-batch.", _positive)
+    seq_len: int | None = _option("Tokens of one sequence.", _whole(1))
+    tokens: float | None = _option("Training tokens in all: 1.4e12 or 1.4T.", _positive)
+    recompute: Recompute | None = _option(
+        f"What backward computes again: {', '.join(mode.label for mode in Recompute)}.",
+        _recompute,
+        metavar="MODE",
+        names=lambda: [mode.label for mode in Recompute],
+    )
+    mfu: float | None = _option(
+        "Model FLOPs utilisation of the whole run, instead of the efficiencies.", _fraction, metavar="FRACTION"
+    )
+
+
+@frozen(kw_only=True)
+class InferRequest(_Request):
+    """Options of an inference plan; None is what was not given."""
+
+    batch: int | None = _option("Sequences that one replica answers at once.", _whole(1))
+    prompt_tokens: int | None = _option("Tokens of a prompt.", _whole(1))
+    output_tokens: int | None = _option("Tokens of an answer.", _whole(1))
+    kv_bits: float | None = _option("Bits of a KV cache element; those of activations by default.", _positive)
+
+
+def options_of(request: type[_Request]) -> Mapping[str, Mapping[str, Any]]:
+    """The options of a kind of request in order, each with its help, metavar and names to complete."""
+    return {attribute.name: attribute.metadata for attribute in fields(request)}
+
+
+def given(request: _Request) -> dict[str, Any]:
+    """The options that a request gives."""
+    names = (attribute.name for attribute in fields(type(request)))
+    return {name: value for name in names if (value := getattr(request, name)) is not None}

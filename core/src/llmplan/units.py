@@ -1,0 +1,18 @@
+"""Units at the edge: multipliers for data files, and numbers as people write them (``1.4T``)."""
+
+from __future__ import annotations
+
+KILO, MEGA, GIGA, TERA, PETA = 1e3, 1e6, 1e9, 1e12, 1e15
+GIB = 2.0**30
+"""Bytes in a GiB. Memory is counted in GiB, bandwidth in GB/s; the two never mix."""
+GBIT = 1e9 / 8
+"""Bytes in a gigabit, the unit of network cards."""
+
+_SUFFIXES = {"K": KILO, "M": MEGA, "G": GIGA, "B": GIGA, "T": TERA, "P": PETA}
+
+
+def parse_number(text: str) -> float:
+    """Read ``2048``, ``1.4e12``, ``1_000`` or ``1.4T`` (K, M, G or B, T, P: powers of 1000); ValueError otherwise."""
+    text = text.strip()
+    factor = _SUFFIXES.get(text[-1:].upper())
+    return float(text) if factor is None else float(text[:-1]) * factor

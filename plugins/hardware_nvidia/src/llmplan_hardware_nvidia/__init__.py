@@ -1,0 +1,1 @@
+"""NVIDIA accelerators, V100 to B300, for llmplan."""

@@ -1,0 +1,1 @@
+"""The LLaMA family, and its published tables, for llmplan."""

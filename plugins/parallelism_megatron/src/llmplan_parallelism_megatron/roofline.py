@@ -1,0 +1,79 @@
+"""The cost model ``roofline``: the accounting behind the published LLaMA tables."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from llmplan.records import (
+    Efficiency,
+    HardwareProfile,
+    InferenceEstimate,
+    InferencePlan,
+    NumberFormat,
+    Phase,
+    TrainingEstimate,
+    TrainingPlan,
+)
+from llmplan_parallelism_megatron import roofline_time as time
+from llmplan_parallelism_megatron.memory import inference_memory, training_memory
+from llmplan_parallelism_megatron.roofline_checks import check
+from llmplan_parallelism_megatron.roofline_efficiency import default_efficiency
+from llmplan_parallelism_megatron.sharding import rank_of
+
+
+@frozen
+class Roofline:
+    """Every part of a layer is bound by compute or by memory; tensor parallel all-reduces are added.
+
+    It leaves out pipeline bubbles, data parallel and pipeline traffic, decode attention over the cache, and the
+    optimizer step. Training time is FLOPs / (GPUs x peak x FLOPs efficiency), so that efficiency has to hold them.
+    """
+
+    name: str = "roofline"
+    default: bool = True
+    description: str = "no bubbles, data parallel or pipeline traffic, decode attention or optimizer time"
+
+    def efficiency(self, hardware: HardwareProfile, gemm: NumberFormat, phase: Phase) -> Efficiency:
+        """What whole runs reach in training, what kernels reach in inference."""
+        return default_efficiency(hardware, gemm, phase)
+
+    def check(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
+        """Uneven splits and groups that leave the scale-up domain."""
+        return check(plan)
+
+    def train(self, plan: TrainingPlan) -> TrainingEstimate:
+        """time = (3 forward + recomputed FLOPs) / (GPUs x F)."""
+        model = plan.model.lower(plan.micro_batch, plan.seq_len)
+        micro_batches = plan.gradient_accumulation * plan.layout.dp
+        forward = model.flops * micro_batches
+        recompute = time.recompute_flops(model, plan.recompute) * micro_batches
+        rank = rank_of(model, plan.layout)
+        rate = plan.layout.gpus * time.flops_per_second(plan)
+        return TrainingEstimate(
+            plan=plan,
+            time_breakdown={
+                "forward": forward / rate,
+                "backward": 2 * forward / rate,
+                "recompute": recompute / rate,
+            },
+            forward_breakdown=time.forward_breakdown(rank, plan, time.training_score_traffic(plan)),
+            memory_breakdown=training_memory(plan, rank),
+            model_flops=3 * forward,
+            hardware_flops=3 * forward + recompute,
+        )
+
+    def infer(self, plan: InferencePlan) -> InferenceEstimate:
+        """Prefill is the forward pass over the prompt, decode that over one token and the KV cache."""
+        prefill = rank_of(plan.model.lower(plan.batch, plan.prompt_tokens), plan.layout)
+        decode = rank_of(plan.model.lower(plan.batch, 1), plan.layout)
+        memory = inference_memory(plan, prefill)
+        return InferenceEstimate(
+            plan=plan,
+            prefill_breakdown=time.forward_breakdown(prefill, plan),
+            decode_breakdown={
+                **time.forward_breakdown(decode, plan),
+                "kv_cache": time.kv_cache_seconds(decode, plan),
+            },
+            memory_breakdown=memory,
+            memory_bytes_per_sequence=(memory["kv_cache"] + memory["activations"]) / plan.batch,
+        )

@@ -1,0 +1,78 @@
+"""What ``roofline`` has to say about a plan before pricing it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from math import inf
+
+from llmplan.errors import BadInputError
+from llmplan.records import InferencePlan, ModelArchitecture, TrainingPlan
+from llmplan_parallelism_megatron.collectives import beyond_domain_bytes_per_second
+
+NOTEWORTHY_BUBBLE = 0.1
+"""Share of an iteration above which a bubble that is not priced is worth a warning."""
+
+
+def check(plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
+    """Warnings about a plan of numbers; BadInputError where it cannot be priced."""
+    return (*_tensor_parallel(plan), *_scale_up_domain(plan), *_pipeline(plan), *_integer_training(plan))
+
+
+def _tensor_parallel(plan: TrainingPlan | InferencePlan) -> Iterator[str]:
+    """tp divides heads, or a whole number of ranks shares a KV head."""
+    tp = int(plan.layout.tp)
+    limited = _limits(plan.model)
+    if limited and tp > max(limited):
+        most = max(limited)
+        raise BadInputError(f"tp: {tp} is more than the {most} {limited[most]} of {plan.model.name}")
+    for most, parts in limited.items():
+        if most % tp and tp % most:
+            yield f"tp {tp} does not divide the {most} {parts} of {plan.model.name}: priced as an even split"
+
+
+@lru_cache(maxsize=256)
+def _limits(model: ModelArchitecture) -> dict[int, str]:
+    """Into how many of what the operators of a layer can be divided at most."""
+    operators = (operator for block in model.lower(1, 1).layers for operator in block.operators)
+    return {int(operator.max_ways): operator.parts for operator in operators if operator.max_ways != inf}
+
+
+def _scale_up_domain(plan: TrainingPlan | InferencePlan) -> Iterator[str]:
+    hardware, tp = plan.hardware, int(plan.layout.tp)
+    if tp <= hardware.scale_up_domain:
+        return
+    beyond = beyond_domain_bytes_per_second(hardware)
+    if beyond is None:
+        raise BadInputError(
+            f"tp: {tp} leaves the scale-up domain of {hardware.name}, {hardware.scale_up_domain}, and its record "
+            "holds no link beyond"
+        )
+    yield (
+        f"tp {tp} leaves the scale-up domain of {hardware.scale_up_domain}: "
+        f"its all-reduces are priced at {beyond / 1e9:,.0f} GB/s"
+    )
+
+
+def _pipeline(plan: TrainingPlan | InferencePlan) -> Iterator[str]:
+    pp, layers = int(plan.layout.pp), plan.model.layers
+    if layers % pp:
+        yield (
+            f"pp {pp} does not divide the {layers} layers of {plan.model.name}: time as an even split, the forward "
+            f"pass of a stage over {layers // pp} layers, memory over {-(-layers // pp)}"
+        )
+    if isinstance(plan, InferencePlan):
+        if pp > 1:
+            yield (
+                f"prefill and decode are those of one of {pp} pipeline stages, with all of them busy; "
+                f"one sequence by itself takes {pp} times as long"
+            )
+        return
+    bubble = (pp - 1) / plan.gradient_accumulation
+    if bubble > NOTEWORTHY_BUBBLE:
+        yield f"the pipeline bubble, (pp - 1) / micro-batches = {bubble:.0%} more time, is not priced"
+
+
+def _integer_training(plan: TrainingPlan | InferencePlan) -> Iterator[str]:
+    if isinstance(plan, TrainingPlan) and min(plan.dtype.weight_bits, plan.dtype.activation_bits) < 16:
+        yield f"{plan.dtype.name} in training: no published recipe trains so; the figures are hypothetical"

@@ -1,0 +1,42 @@
+"""The efficiencies that ``roofline`` takes where the user gives none."""
+
+from __future__ import annotations
+
+from llmplan.records import Efficiency, HardwareProfile, NumberFormat, Phase
+
+UNCALIBRATED = {
+    "train": Efficiency(
+        flops=0.5,
+        hbm=0.9,
+        source="FLOPs 0.5, HBM 0.9: this accelerator has no calibration; the set-up of the published LLaMA tables, "
+        "which four LLaMA runs missed by -5.6 % to +9.5 %",
+    ),
+    "infer": Efficiency(
+        flops=0.7,
+        hbm=0.9,
+        source="FLOPs 0.7, HBM 0.9: this accelerator has no calibration; the practical set-up of the published "
+        "LLaMA tables",
+    ),
+}
+
+
+def default_efficiency(hardware: HardwareProfile, gemm: NumberFormat, phase: Phase) -> Efficiency:
+    """Training: what whole runs reached, since nothing is added on top. Inference: what kernels and links reach."""
+    known = hardware.efficiency
+    if known is None:
+        return UNCALIBRATED[phase]
+    run = known.training_run
+    if phase == "train" and run is None:
+        return UNCALIBRATED[phase]
+    if phase == "train" and run is not None:
+        flops, said = run.median, (
+            f"FLOPs {run.median:.2f}, the median of {run.runs} published runs ({run.source}); "
+            f"one in ten reached less than {run.low:.2f}, one in ten more than {run.high:.2f}, so the time may be off by "
+            f"{run.median / run.high - 1:+.0%} to {run.median / run.low - 1:+.0%}"
+        )
+    else:
+        flops = known.flops.get(gemm.name, min(known.flops.values()))
+        said = f"FLOPs {flops:.2f}, HBM {known.hbm:.2f}, scale-up {known.scale_up:.2f}: {known.source}"
+    return Efficiency(
+        flops=flops, hbm=known.hbm, scale_up=known.scale_up, scale_out=known.scale_out, source=said
+    )
