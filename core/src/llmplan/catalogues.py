@@ -70,7 +70,8 @@ KINDS = (MODELS, GPUS, DTYPES, COST_MODELS, VALIDATION_SETS, EXPORTERS, REPORTER
 
 class Catalogue(Mapping[str, T], Generic[T]):
     """The records of one kind. ``catalogue[name]`` finds a record, ``catalogue["distribution:name"]`` the one of that
-    distribution where two offer the same name."""
+    distribution where two offer the same name.
+    """
 
     def __init__(self, kind: Kind, plugins: Plugins) -> None:
         self.kind = kind

@@ -114,7 +114,7 @@ class HardwareFile:
 
 
 _RATES = tuple(field.name for field in fields(HardwareFile) if re.fullmatch(r"\w+_(tflops|tops)", field.name))
-_FILE_CLASSES: Mapping[str, type[ModelFile] | type[HardwareFile]] = {
+_FILE_CLASSES: Mapping[str, type[ModelFile | HardwareFile]] = {
     MODELS.singular: ModelFile,
     GPUS.singular: HardwareFile,
 }
@@ -216,7 +216,7 @@ def write_whole(path: str, contents: bytes) -> None:
 
 
 def _converter() -> cattrs.Converter:
-    """cattrs would read 8.5 as 8 and "8" as 8; in a plan worth millions, a value of the wrong type is an error."""
+    """Cattrs would read 8.5 as 8 and "8" as 8; in a plan worth millions, a value of the wrong type is an error."""
     converter = cattrs.Converter(forbid_extra_keys=True)
     accepted: tuple[tuple[type, tuple[type, ...], str], ...] = (
         (int, (int,), "a whole number"),
@@ -247,7 +247,7 @@ def _reason(error: BaseException, _type: type | None) -> str:
 
 
 def _problem(line: str, known: list[str]) -> str:
-    """cattrs says ``missing @ $.layers``; a person wants ``layers: missing``."""
+    """Cattrs says ``missing @ $.layers``; a person wants ``layers: missing``."""
     reason, _, path = line.rpartition(" @ ")
     field = path.removeprefix("$").removeprefix(".")
     if reason.startswith("unknown "):

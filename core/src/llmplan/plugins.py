@@ -80,7 +80,7 @@ class Plugins:
         """Every record that plugins offer for a hook, with its distribution; all of a plugin's records or none."""
         for plugin, implementation in self.implementations(hook):
             try:
-                offered = _records(implementation(), hook, check)
+                offered = _records(implementation(), check)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
                 self._note(plugin.distribution, plugin.version, plugin.entry_point, error, f"{hook}: ")
             else:
@@ -150,7 +150,7 @@ def _check_api(module: Any) -> None:
         raise PluginError(f"built for plugin API {wanted}, this llmplan offers {hookspecs.API_VERSION}")
 
 
-def _records(offered: Any, hook: str, check: Callable[[Any], None]) -> list[Any]:
+def _records(offered: Any, check: Callable[[Any], None]) -> list[Any]:
     if not isinstance(offered, Iterable):
         raise PluginError(f"returned {type(offered).__name__}, not records")
     records = list(offered)

@@ -7,6 +7,7 @@ never imports. Formulas written with these price one plan and a million plans wi
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 Number: TypeAlias = float
@@ -35,15 +36,16 @@ def maximum(a: Number, b: Number) -> Number:
 
 def floor(value: Number) -> Number:
     """The largest whole number that is not above the value, as a float."""
-    if isinstance(value, (int, float)):
-        return float(math.floor(value))
-    rounded: Number = value.__array_namespace__().floor(value)
-    return rounded
+    return _rounded(value, math.floor, "floor")
 
 
 def ceil(value: Number) -> Number:
     """The smallest whole number that is not below the value, as a float."""
+    return _rounded(value, math.ceil, "ceil")
+
+
+def _rounded(value: Any, plain: Callable[[float], int], name: str) -> Number:
     if isinstance(value, (int, float)):
-        return float(math.ceil(value))
-    rounded: Number = value.__array_namespace__().ceil(value)
+        return float(plain(value))
+    rounded: Number = getattr(value.__array_namespace__(), name)(value)
     return rounded

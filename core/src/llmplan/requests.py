@@ -114,7 +114,7 @@ def _option(
         return None if value is None else convert(value, attribute.name)
 
     metadata = {"help": help_text, "metavar": metavar, "names": names, "flag": convert is _flag}
-    return field(default=None, converter=Converter(given, takes_field=True), metadata=metadata)  # type: ignore[call-overload]
+    return field(default=None, converter=Converter(given, takes_field=True), metadata=metadata)
 
 
 @frozen(kw_only=True)

@@ -46,9 +46,7 @@ def add_estimates(app: typer.Typer) -> None:
     _add(app, "infer", "What serving takes: prefill, decode, memory, tokens/s, cost.", InferRequest, infer)
 
 
-def _add(
-    app: typer.Typer, name: str, summary: str, request: type[Request], price: Callable[[Any], Any]
-) -> None:
+def _add(app: typer.Typer, name: str, summary: str, request: type[Request], price: Callable[[Any], Any]) -> None:
     def run(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
         reporter = _reporter(extra)
         exporter = _exporter(extra["output"])
@@ -98,9 +96,10 @@ def _exporter(output: str | None) -> Exporter | None:
 def _say_it_does_not_fit(estimate: TrainingEstimate | InferenceEstimate) -> int:
     used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
     parts = sorted(estimate.memory_breakdown.items(), key=lambda part: -part[1])
+    listed = ", ".join(f"{name} {size:,.0f} ({gib(size)})" for name, size in parts)
     print(
-        f"llmplan: does not fit: {used - capacity:,.0f} bytes ({gib(used - capacity)}) more than the {gib(capacity)} of "
-        f"{estimate.plan.hardware.name}; {', '.join(f'{name} {size:,.0f} ({gib(size)})' for name, size in parts)}",
+        f"llmplan: does not fit: {used - capacity:,.0f} bytes ({gib(used - capacity)}) more than the "
+        f"{gib(capacity)} of {estimate.plan.hardware.name}; {listed}",
         file=sys.stderr,
     )
     return DOES_NOT_FIT

@@ -48,4 +48,4 @@ def _row(checked: Checked) -> tuple[str, ...]:
 
 
 def _digits(value: float) -> str:
-    return f"{value:,.0f}" if value == int(value) and abs(value) >= 1000 else f"{value:g}"
+    return f"{value:,.0f}" if isinstance(value, int) else f"{value:g}"

@@ -116,15 +116,12 @@ def _efficiency(
 def _format_warnings(dtype: DTypeRule, gemm: NumberFormat, hardware: HardwareProfile) -> tuple[str, ...]:
     """Where the hardware computes in another format than the dtype asks for, or better should."""
     if gemm.fallback_from is not None:
-        return (
-            f"{hardware.name} has no {gemm.fallback_from} units: {dtype.name} multiplies in {gemm.name} "
-            f"at {gemm.peak_flops / 1e12:,.4g} T(FL)OP/s",
-        )
+        said = f"{hardware.name} has no {gemm.fallback_from} units: {dtype.name} multiplies in {gemm.name}"
+        return (f"{said} at {gemm.peak_flops / 1e12:,.4g} T(FL)OP/s",)
     wider = (name for formats in dtype.gemm_formats[1:] for name in formats if name in hardware.peak_flops)
     faster = [name for name in wider if hardware.peak_flops[name] > gemm.peak_flops]
     if not faster:
         return ()
-    return (
-        f"{gemm.name} is slower than {faster[0]} on {hardware.name} ({gemm.peak_flops / 1e12:,.4g} against "
-        f"{hardware.peak_flops[faster[0]] / 1e12:,.4g} T(FL)OP/s): {dtype.name} saves memory, not time",
-    )
+    peaks = f"{gemm.peak_flops / 1e12:,.4g} against {hardware.peak_flops[faster[0]] / 1e12:,.4g} T(FL)OP/s"
+    said = f"{gemm.name} is slower than {faster[0]} on {hardware.name}, {peaks}"
+    return (f"{said}: {dtype.name} saves memory, not time",)

@@ -58,7 +58,8 @@ def _plan(request: InferRequest, choice: Choice, sizes: Sizes) -> InferencePlan:
     context = choice.model.max_seq_len
     if context is not None and prompt + output > context:
         raise BadInputError(
-            f"prompt-tokens: {prompt} with output-tokens {output} is beyond the context of {choice.model.name}, {context}"
+            f"prompt-tokens: {prompt} with output-tokens {output} is beyond the context of {choice.model.name}, "
+            f"{context}"
         )
     return InferencePlan(
         model=choice.model,

@@ -25,7 +25,7 @@ class Sizes:
 
     @property
     def gpus(self) -> int:
-        """tp x pp x dp."""
+        """Tp x pp x dp."""
         return self.tp * self.pp * self.dp
 
 

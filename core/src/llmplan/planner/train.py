@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
+from math import floor, log2
 from typing import Any
 
 from attrs import evolve
@@ -54,26 +54,40 @@ def _on(request: TrainRequest, choice: Choice, gpus: int | None) -> TrainingEsti
 def _on_fewest_gpus(request: TrainRequest, choice: Choice) -> TrainingEstimate:
     """As few GPUs, in powers of two, as finish in time."""
     limit = DAYS_WHERE_GPUS_ARE_OPEN * _SECONDS_PER_DAY
-    powers = takewhile(lambda gpus: gpus <= _MOST_GPUS, (1 << exponent for exponent in range(64)))
-    step = (request.tp or 1) * (request.pp or 1)
-    estimate: TrainingEstimate | None = None
-    for gpus in (step * power for power in powers):
-        if estimate is not None and estimate.training_seconds * estimate.plan.layout.gpus > 2 * limit * gpus:
-            continue  # half the time of the last try per GPU would still be too long
-        try:
-            tried = _on(request, choice, gpus)
-        except BadInputError:
-            if gpus * 2 > _MOST_GPUS and estimate is None:
-                raise
-            continue
-        estimate = tried if estimate is None or tried.feasible else estimate
-        if estimate.feasible and estimate.training_seconds <= limit:
+    gpus = (request.tp or 1) * (request.pp or 1)
+    best: TrainingEstimate | None = None
+    while gpus <= _MOST_GPUS:
+        tried = _try_on(request, choice, gpus)
+        if tried is not None and (best is None or tried.feasible):
+            best = tried
+        if best is not None and best.feasible and best.training_seconds <= limit:
             break
-    if estimate is None:
-        raise BadInputError("gpus: not given, and no number of them goes with the other options")
-    days = estimate.training_seconds / _SECONDS_PER_DAY
-    reason = "the fewest, in powers of two, that" if days <= DAYS_WHERE_GPUS_ARE_OPEN else "the most that was tried; it"
-    return _assume(estimate, f"gpus {estimate.plan.layout.gpus:,}: {reason} train in {days:.0f} days")
+        gpus *= 2 if best is None or not best.feasible else _doublings(best.training_seconds / limit)
+    if best is None:
+        return _on(request, choice, _MOST_GPUS)
+    return _assume(best, f"gpus {best.plan.layout.gpus:,}: {_why(best, limit)}")
+
+
+def _doublings(times_too_long: float) -> int:
+    """Twice the GPUs take half the time at best, so fewer than this factor cannot do."""
+    return int(2 ** max(1, floor(log2(times_too_long))))
+
+
+def _why(estimate: TrainingEstimate, limit: float) -> str:
+    days = f"{estimate.training_seconds / _SECONDS_PER_DAY:.3g} days"
+    if not estimate.feasible:
+        return "none fits; these come nearest"
+    if estimate.training_seconds > limit:
+        return f"the most that were tried; they train in {days}"
+    return f"the fewest, in powers of two, that train within {DAYS_WHERE_GPUS_ARE_OPEN} days ({days})"
+
+
+def _try_on(request: TrainRequest, choice: Choice, gpus: int) -> TrainingEstimate | None:
+    """None where these options do not go with so many GPUs."""
+    try:
+        return _on(request, choice, gpus)
+    except BadInputError:
+        return None
 
 
 def _assume(estimate: TrainingEstimate, said: str) -> TrainingEstimate:
@@ -93,7 +107,7 @@ def _price(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingEstim
 
 
 def _at_mfu(estimate: TrainingEstimate, mfu: float) -> TrainingEstimate:
-    """time = model FLOPs / (GPUs x peak x MFU): backward takes two thirds, recompute and losses are inside."""
+    """Time = model FLOPs / (GPUs x peak x MFU): backward takes two thirds, recompute and losses are inside."""
     plan = estimate.plan
     seconds = estimate.model_flops / (plan.layout.gpus * plan.gemm.peak_flops * mfu)
     return evolve(

@@ -5,8 +5,8 @@ from llmplan.records.dtype import DTypeFamily, DTypeRule, NumberFormat
 from llmplan.records.efficiency import CalibratedEfficiency, Efficiency, WholeRunEfficiency
 from llmplan.records.estimate import InferenceEstimate, TrainingEstimate
 from llmplan.records.hardware import HardwareProfile
-from llmplan.records.output import Exporter, Reporter
 from llmplan.records.model import Block, LoweredModel, ModelArchitecture, Operator, Recompute, Split, Tensor
+from llmplan.records.output import Exporter, Reporter
 from llmplan.records.plan import InferencePlan, Layout, TrainingPlan
 from llmplan.records.transformer import Transformer
 from llmplan.records.validation import ValidationRow, ValidationSet

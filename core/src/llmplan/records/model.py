@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from enum import Enum, IntEnum
 from math import inf
 from typing import Protocol
@@ -114,9 +114,10 @@ class LoweredModel:
         return self.embedding.flops + sum(block.count * block.flops for block in self.layers) + self.head.flops
 
 
-class ModelArchitecture(Protocol):
+class ModelArchitecture(Hashable, Protocol):
     """What a model plugin provides. `llmplan.records.Transformer` serves decoder-only transformers; bring your own for
-    another shape."""
+    another shape.
+    """
 
     @property
     def name(self) -> str:

@@ -22,7 +22,7 @@ from llmplan.records.model import (
 )
 
 
-def _divides_heads(transformer: Transformer, field: object, kv_heads: int) -> None:
+def _divides_heads(transformer: Transformer, _field: object, kv_heads: int) -> None:
     if kv_heads > transformer.heads or transformer.heads % kv_heads:
         raise BadInputError(f"{transformer.name}: kv_heads: {kv_heads} does not divide heads = {transformer.heads}")
 
@@ -59,12 +59,12 @@ class Transformer:
 
     @property
     def attention_width(self) -> int:
-        """n d: the width of the queries, not always h."""
+        """N d: the width of the queries, not always h."""
         return self.heads * self.head_dim
 
     @property
     def kv_width(self) -> int:
-        """g d: the width of the keys, and of the values."""
+        """G d: the width of the keys, and of the values."""
         return self.kv_heads * self.head_dim
 
     @property
@@ -170,7 +170,9 @@ class Transformer:
 
     def _embedding(self, tokens: Number) -> Block:
         table = self.vocab * self.hidden
-        lookup = Operator("token embedding", "input_embedding", 0.0, float(table), reduced_elements=tokens * self.hidden)
+        lookup = Operator(
+            "token embedding", "input_embedding", 0.0, float(table), reduced_elements=tokens * self.hidden
+        )
         return Block((lookup,), table + self._position_parameters)
 
     def _head(self, tokens: Number) -> Block:

@@ -10,10 +10,12 @@ from llmplan.records import Transformer
 _LLAMA_1 = "Touvron et al. 2023, arXiv:2302.13971, table 2"
 _LLAMA_2 = "Touvron et al. 2023, arXiv:2307.09288, table 1"
 _CODE_LLAMA = "Roziere et al. 2023, arXiv:2308.12950, section 2"
+_TRAINED_ON = 8192
+"""Tokens of a sequence in the pre-training of Llama 3."""
 _LLAMA_3 = "Grattafiori et al. 2024, arXiv:2407.21783, table 3 and section 3.4"
 
 
-def _llama(
+def _llama(  # noqa: PLR0913 - a model is its numbers
     name: str,
     hub_id: str,
     *,
@@ -127,11 +129,13 @@ _LLAMA_3_MODELS = tuple(
         vocab=128_256,
         tied=tied,
         context=context,
-        training_seq_len=8192,
+        training_seq_len=_TRAINED_ON,
         tokens=tokens,
         paper=paper,
         family="llama3",
-        note="pre-trained on 8,192 tokens; longer contexts are a short stage at the end" if context > 8192 else "",
+        note="pre-trained on 8,192 tokens; longer contexts are a short stage at the end"
+        if context > _TRAINED_ON
+        else "",
     )
     for name, hub_name, layers, hidden, heads, ffn_hidden, tied, context, tokens, paper in (
         ("llama-3-8b", "Meta-Llama-3-8B", 32, 4096, 32, 14_336, False, 8192, 15e12, "Llama 3 model card (15T+)"),
@@ -141,7 +145,18 @@ _LLAMA_3_MODELS = tuple(
         ("llama-3.1-405b", "Llama-3.1-405B", 126, 16_384, 128, 53_248, False, 131_072, 15.6e12, _LLAMA_3),
         ("llama-3.2-1b", "Llama-3.2-1B", 16, 2048, 32, 8192, True, 131_072, 9e12, "Llama 3.2 model card (up to 9T)"),
         ("llama-3.2-3b", "Llama-3.2-3B", 28, 3072, 24, 8192, True, 131_072, 9e12, "Llama 3.2 model card (up to 9T)"),
-        ("llama-3.3-70b", "Llama-3.3-70B-Instruct", 80, 8192, 64, 28_672, False, 131_072, 15e12, "Llama 3.3 model card (15T+)"),
+        (
+            "llama-3.3-70b",
+            "Llama-3.3-70B-Instruct",
+            80,
+            8192,
+            64,
+            28_672,
+            False,
+            131_072,
+            15e12,
+            "Llama 3.3 model card (15T+)",
+        ),
     )
 )
 

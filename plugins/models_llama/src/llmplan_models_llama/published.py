@@ -149,7 +149,9 @@ def _inference(table: dict[str, Any]) -> Iterator[ValidationRow]:
             for model, milliseconds in table[phase + suffix].items():
                 tp = 2 if model == "llama-65b" else table["tp"]
                 options = _inference_options(table, model, "w16a16e16", tp, flops_efficiency, hbm_efficiency)
-                yield _inference_row(f"{phase}{suffix}", model, options, milliseconds, predict, f"Inference {words}, ms")
+                yield _inference_row(
+                    f"{phase}{suffix}", model, options, milliseconds, predict, f"Inference {words}, ms"
+                )
 
 
 def _quantization(table: dict[str, Any], setup: dict[str, Any]) -> Iterator[ValidationRow]:

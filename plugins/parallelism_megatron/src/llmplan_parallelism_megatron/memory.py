@@ -15,6 +15,9 @@ ADAM_BYTES_PER_PARAMETER = 12
 GRADIENT_BITS = 16
 """Gradients of mixed-precision training (same section)."""
 
+SHARDS_OPTIMIZER, SHARDS_GRADIENTS, SHARDS_WEIGHTS = 1, 2, 3
+"""The first ZeRO stage that divides each over the data parallel ranks (same section)."""
+
 
 def training_memory(plan: TrainingPlan, rank: LoweredModel) -> dict[str, Number]:
     """Of the first or the last pipeline stage, whichever holds more; with p = 1 they are the same.
@@ -35,9 +38,9 @@ def training_memory(plan: TrainingPlan, rank: LoweredModel) -> dict[str, Number]
     parameters = in_layers + in_ends
     weights = (in_layers * dtype.weight_bits + in_ends * dtype.embedding_bits) / 8
     return {
-        "weights": weights / where(layout.zero >= 3, layout.dp, 1),
-        "gradients": parameters * GRADIENT_BITS / 8 / where(layout.zero >= 2, layout.dp, 1),
-        "optimizer": parameters * ADAM_BYTES_PER_PARAMETER / where(layout.zero >= 1, layout.dp, 1),
+        "weights": weights / where(layout.zero >= SHARDS_WEIGHTS, layout.dp, 1),
+        "gradients": parameters * GRADIENT_BITS / 8 / where(layout.zero >= SHARDS_GRADIENTS, layout.dp, 1),
+        "optimizer": parameters * ADAM_BYTES_PER_PARAMETER / where(layout.zero >= SHARDS_OPTIMIZER, layout.dp, 1),
         "activations": where(first_is_fuller, first_kept, last_kept),
     }
 
@@ -46,9 +49,9 @@ def state_bytes_per_parameter(plan: TrainingPlan) -> Number:
     """Of an embedding's parameter: what decides which end of the pipeline is fuller."""
     layout = plan.layout
     return (
-        plan.dtype.embedding_bits / 8 / where(layout.zero >= 3, layout.dp, 1)
-        + GRADIENT_BITS / 8 / where(layout.zero >= 2, layout.dp, 1)
-        + ADAM_BYTES_PER_PARAMETER / where(layout.zero >= 1, layout.dp, 1)
+        plan.dtype.embedding_bits / 8 / where(layout.zero >= SHARDS_WEIGHTS, layout.dp, 1)
+        + GRADIENT_BITS / 8 / where(layout.zero >= SHARDS_GRADIENTS, layout.dp, 1)
+        + ADAM_BYTES_PER_PARAMETER / where(layout.zero >= SHARDS_OPTIMIZER, layout.dp, 1)
     )
 
 

@@ -42,7 +42,7 @@ class Roofline:
         return check(plan)
 
     def train(self, plan: TrainingPlan) -> TrainingEstimate:
-        """time = (3 forward + recomputed FLOPs) / (GPUs x F)."""
+        """Time = (3 forward + recomputed FLOPs) / (GPUs x F)."""
         model = plan.model.lower(plan.micro_batch, plan.seq_len)
         micro_batches = plan.gradient_accumulation * plan.layout.dp
         forward = model.flops * micro_batches

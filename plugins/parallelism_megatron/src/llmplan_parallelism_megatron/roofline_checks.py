@@ -13,6 +13,8 @@ from llmplan_parallelism_megatron.collectives import beyond_domain_bytes_per_sec
 NOTEWORTHY_BUBBLE = 0.1
 """Share of an iteration above which a bubble that is not priced is worth a warning."""
 
+LEAST_TRAINING_BITS = 16
+
 
 def check(plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
     """Warnings about a plan of numbers; BadInputError where it cannot be priced."""
@@ -20,7 +22,7 @@ def check(plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
 
 
 def _tensor_parallel(plan: TrainingPlan | InferencePlan) -> Iterator[str]:
-    """tp divides heads, or a whole number of ranks shares a KV head."""
+    """Tp divides heads, or a whole number of ranks shares a KV head."""
     tp = int(plan.layout.tp)
     limited = _limits(plan.model)
     if limited and tp > max(limited):
@@ -74,5 +76,5 @@ def _pipeline(plan: TrainingPlan | InferencePlan) -> Iterator[str]:
 
 
 def _integer_training(plan: TrainingPlan | InferencePlan) -> Iterator[str]:
-    if isinstance(plan, TrainingPlan) and min(plan.dtype.weight_bits, plan.dtype.activation_bits) < 16:
+    if isinstance(plan, TrainingPlan) and min(plan.dtype.weight_bits, plan.dtype.activation_bits) < LEAST_TRAINING_BITS:
         yield f"{plan.dtype.name} in training: no published recipe trains so; the figures are hypothetical"

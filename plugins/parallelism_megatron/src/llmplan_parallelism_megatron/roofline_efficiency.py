@@ -29,14 +29,15 @@ def default_efficiency(hardware: HardwareProfile, gemm: NumberFormat, phase: Pha
     if phase == "train" and run is None:
         return UNCALIBRATED[phase]
     if phase == "train" and run is not None:
-        flops, said = run.median, (
-            f"FLOPs {run.median:.2f}, the median of {run.runs} published runs ({run.source}); "
-            f"one in ten reached less than {run.low:.2f}, one in ten more than {run.high:.2f}, so the time may be off by "
-            f"{run.median / run.high - 1:+.0%} to {run.median / run.low - 1:+.0%}"
+        flops, said = (
+            run.median,
+            (
+                f"FLOPs {run.median:.2f}, the median of {run.runs} published runs ({run.source}); "
+                f"one in ten reached less than {run.low:.2f}, one in ten more than {run.high:.2f}, "
+                f"so the time may be off by {run.median / run.high - 1:+.0%} to {run.median / run.low - 1:+.0%}"
+            ),
         )
     else:
         flops = known.flops.get(gemm.name, min(known.flops.values()))
         said = f"FLOPs {flops:.2f}, HBM {known.hbm:.2f}, scale-up {known.scale_up:.2f}: {known.source}"
-    return Efficiency(
-        flops=flops, hbm=known.hbm, scale_up=known.scale_up, scale_out=known.scale_out, source=said
-    )
+    return Efficiency(flops=flops, hbm=known.hbm, scale_up=known.scale_up, scale_out=known.scale_out, source=said)

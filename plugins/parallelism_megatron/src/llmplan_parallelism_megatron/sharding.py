@@ -44,7 +44,7 @@ def _operator(operator: Operator, tp: Number, q: Number) -> Operator:
 
 
 def _tensor(tensor: Tensor, tp: Number, q: Number) -> Tensor:
-    """q is t with sequence parallelism, else 1 (Korthikanti et al. 2022, arXiv:2205.05198, section 4.2.2)."""
+    """Q is t with sequence parallelism, else 1 (Korthikanti et al. 2022, arXiv:2205.05198, section 4.2.2)."""
     ranks = q if tensor.split is Split.SEQUENCE else ways(tp, tensor.max_ways)
     return Tensor(tensor.elements / ranks, tensor.split, tensor.width, tensor.dropped_from, tensor.fusible)
 
