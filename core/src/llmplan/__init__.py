@@ -1,8 +1,26 @@
 """llmplan: how long a model trains or serves on given hardware, how much memory it takes, and what it costs."""
 
-from llmplan.catalogues import registry
-from llmplan.errors import LlmplanError
-from llmplan.hookspecs import hookimpl
-from llmplan.planner import infer, plan_inference, plan_training, train
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from llmplan.catalogues import registry
+    from llmplan.errors import LlmplanError
+    from llmplan.hookspecs import hookimpl
+    from llmplan.planner import infer, plan_inference, plan_training, train
 
 __all__ = ["LlmplanError", "hookimpl", "infer", "plan_inference", "plan_training", "registry", "train"]
+
+_HOMES = {"LlmplanError": "errors", "hookimpl": "hookspecs", "registry": "catalogues"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: a plugin's entry point needs the marker alone."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"llmplan.{_HOMES.get(name, 'planner')}"), name)
+    globals()[name] = value
+    return value

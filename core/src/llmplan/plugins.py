@@ -6,7 +6,6 @@ plugin is imported, checked, registered and asked on its own here.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -118,6 +117,8 @@ class Plugins:
             raise
 
     def _note(self, distribution: str, version: str, entry_point: str, error: BaseException, where: str = "") -> None:
+        import traceback
+
         text = " ".join(str(error).split()) or "no message"
         kind = "" if isinstance(error, LlmplanError) else f"{type(error).__name__}: "
         details = "".join(traceback.format_exception(error))
@@ -136,12 +137,10 @@ def load_plugins() -> Plugins:
 
 def _installed() -> Iterator[tuple[str, str, EntryPoint]]:
     for entry_point in entry_points(group=GROUP):
-        distribution = entry_point.dist
-        yield (
-            "unknown distribution" if distribution is None else distribution.name,
-            "" if distribution is None else distribution.version,
-            entry_point,
-        )
+        # read once: .name and .version would parse the metadata file anew each
+        if entry_point.dist is not None:
+            metadata = entry_point.dist.metadata
+            yield metadata["Name"], metadata["Version"], entry_point
 
 
 def _check_api(module: Any) -> None:

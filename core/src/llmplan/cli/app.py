@@ -1,7 +1,6 @@
 """The Typer app: llmplan's own commands and those of plugins."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from importlib.metadata import version as distribution_version
 from typing import Annotated, Any
 
@@ -20,11 +19,12 @@ _PLAIN: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": 
 _HELP = "How long a model trains or serves on given hardware, how much memory it takes, and what it costs."
 
 
-def build_app(registry: Registry) -> typer.Typer:
+def build_app(registry: Registry, arguments: Sequence[str]) -> typer.Typer:
     """A fresh app, so that nothing is loaded when this module is imported."""
     app = typer.Typer(name="llmplan", help=_HELP, no_args_is_help=True, **_PLAIN)
     app.callback()(_global_options)
-    for add in (add_estimates, add_list, add_show, add_plugins, add_validate):
+    add_estimates(app, arguments)
+    for add in (add_list, add_show, add_plugins, add_validate):
         add(app)
     _add_plugin_commands(app, registry)
     return app

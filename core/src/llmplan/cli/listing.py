@@ -1,7 +1,5 @@
 """``llmplan list``: what the installed plugins offer."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from typing import Annotated, Any

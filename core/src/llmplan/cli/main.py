@@ -1,7 +1,5 @@
 """Entry point: runs a command, and turns everything that goes wrong into one line and an exit code."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Sequence
@@ -27,10 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        result = build_app(registry())(
-            args=None if arguments is None else list(arguments), prog_name="llmplan", standalone_mode=False
-        )
+        result = build_app(registry(), given)(args=given, prog_name="llmplan", standalone_mode=False)
     except LlmplanError as error:
         print(f"llmplan: {error}", file=sys.stderr)
         return error.exit_code

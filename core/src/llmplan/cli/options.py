@@ -1,8 +1,7 @@
 """Command-line options made from the fields of a request, so that each option is described once."""
 
-from __future__ import annotations
-
 import inspect
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
 
@@ -14,8 +13,14 @@ from llmplan.requests import InferRequest, TrainRequest, option_name, options_of
 Request = TrainRequest | InferRequest
 
 
-def completer(names: str | Callable[[], list[str]]) -> Callable[[str], list[str]]:
-    """Completes with the names of a kind of record, or with a list of words."""
+_COMPLETING = "_LLMPLAN_COMPLETE" in os.environ
+"""Set by the shell that asks for completions; without it Typer need not look into every completer."""
+
+
+def completer(names: str | Callable[[], list[str]]) -> Callable[[str], list[str]] | None:
+    """Completes with the names of a kind of record, or with a list of words; None where nobody asks."""
+    if not _COMPLETING:
+        return None
 
     def complete(incomplete: str) -> list[str]:
         words: Iterable[str] = getattr(registry(), names.replace("-", "_")) if isinstance(names, str) else names()
@@ -57,6 +62,6 @@ def _annotation(name: str, metadata: Mapping[str, Any]) -> Any:
             flag,
             metavar=metadata["metavar"],
             help=metadata["help"],
-            autocompletion=None if names is None else completer(names),
+            autocompletion=names and completer(names),
         ),
     ]

@@ -1,7 +1,5 @@
 """``llmplan plugins``: what is installed, what it offers, and what is wrong with it."""
 
-from __future__ import annotations
-
 import json
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """``llmplan show NAME``: a record with its sources."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -10,6 +8,7 @@ import attrs
 import typer
 
 from llmplan.catalogues import COST_MODELS, DTYPES, GPUS, MODELS, Catalogue, registry
+from llmplan.cli.options import completer
 from llmplan.cli.tables import print_table
 from llmplan.errors import UnknownNameError
 from llmplan.records import ModelArchitecture
@@ -17,9 +16,8 @@ from llmplan.records import ModelArchitecture
 _SHOWN = (MODELS, GPUS, DTYPES, COST_MODELS)
 
 
-def _names(incomplete: str) -> list[str]:
-    catalogues = (registry().catalogue(kind) for kind in _SHOWN)
-    return [name for catalogue in catalogues for name in catalogue if name.startswith(incomplete)]
+def _names() -> list[str]:
+    return [name for kind in _SHOWN for name in registry().catalogue(kind)]
 
 
 def add_show(app: typer.Typer) -> None:
@@ -27,7 +25,7 @@ def add_show(app: typer.Typer) -> None:
 
     @app.command("show", help="A model, gpu, dtype or cost model, with the source of each number.")
     def show(
-        name: Annotated[str, typer.Argument(help="Its name.", autocompletion=_names)],
+        name: Annotated[str, typer.Argument(help="Its name.", autocompletion=completer(_names))],
         json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     ) -> None:
         shown = describe(*_find(name))

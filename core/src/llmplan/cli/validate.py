@@ -1,17 +1,17 @@
 """``llmplan validate SET``: llmplan beside published figures."""
 
-from __future__ import annotations
-
 import json
 from itertools import groupby
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from llmplan.catalogues import registry
 from llmplan.cli.options import completer
 from llmplan.cli.tables import print_table
-from llmplan.validation import Checked, Validation, validate
+
+if TYPE_CHECKING:
+    from llmplan.validation import Checked, Validation
 
 
 def add_validate(app: typer.Typer) -> None:
@@ -22,6 +22,8 @@ def add_validate(app: typer.Typer) -> None:
         name: Annotated[str, typer.Argument(help="Set of figures.", autocompletion=completer("validation-sets"))],
         json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     ) -> int:
+        from llmplan.validation import validate
+
         result = validate(registry().validation_sets[name])
         if json_:
             print(json.dumps(result.document(), indent=2))
@@ -30,7 +32,7 @@ def add_validate(app: typer.Typer) -> None:
         return 0 if result.passed else 1
 
 
-def _print(result: Validation) -> None:
+def _print(result: "Validation") -> None:
     for table, rows in groupby(result.checked, key=lambda checked: checked.row.table):
         print_table(("", "row", ">published", ">llmplan", ">difference", "note"), map(_row, rows), table)
         print()
@@ -40,7 +42,7 @@ def _print(result: Validation) -> None:
     print(f"{agreed} of {len(result.checked)} rows agree to every printed digit; {len(result.skipped)} skipped")
 
 
-def _row(checked: Checked) -> tuple[str, ...]:
+def _row(checked: "Checked") -> tuple[str, ...]:
     row = checked.row
     shown = row.shown(checked.predicted)
     mark = "ok" if checked.agrees else "MISS"

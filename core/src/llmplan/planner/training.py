@@ -54,23 +54,27 @@ def _on(request: TrainRequest, choice: Choice, gpus: int | None) -> TrainingEsti
 def _on_fewest_gpus(request: TrainRequest, choice: Choice) -> TrainingEstimate:
     """As few GPUs, in powers of two, as finish in time."""
     limit = DAYS_WHERE_GPUS_ARE_OPEN * _SECONDS_PER_DAY
-    gpus = (request.tp or 1) * (request.pp or 1)
+    gpus = _least_gpus(request, choice, limit)
     best: TrainingEstimate | None = None
     while gpus <= _MOST_GPUS:
         tried = _try_on(request, choice, gpus)
-        if tried is not None and (best is None or tried.feasible):
-            best = tried
-        if best is not None and best.feasible and best.training_seconds <= limit:
+        best = tried or best
+        if tried is not None and tried.feasible and tried.training_seconds <= limit:
             break
-        gpus *= 2 if best is None or not best.feasible else _doublings(best.training_seconds / limit)
+        gpus *= 2
     if best is None:
         return _on(request, choice, _MOST_GPUS)
     return _assume(best, f"gpus {best.plan.layout.gpus:,}: {_why(best, limit)}")
 
 
-def _doublings(times_too_long: float) -> int:
-    """Twice the GPUs take half the time at best, so fewer than this factor cannot do."""
-    return int(2 ** max(1, floor(log2(times_too_long))))
+def _least_gpus(request: TrainRequest, choice: Choice, limit: float) -> int:
+    """Fewer cannot do: twice the GPUs take half the time at best."""
+    sizes = Sizes(request.tp or 1, request.pp or 1, 1)
+    try:
+        times_too_long = _price(request, choice, sizes).training_seconds / limit
+    except BadInputError:
+        return sizes.gpus
+    return sizes.gpus * int(2 ** max(0, floor(log2(times_too_long))))
 
 
 def _why(estimate: TrainingEstimate, limit: float) -> str:
