@@ -105,10 +105,8 @@ def check_hardware(profile: records.HardwareProfile) -> None:
         low, high = _PLAUSIBLE.get(field.partition(".")[0], (1, math.inf))
         _require(low <= value <= high, f"{name}: {field}: {value:g} is not in {low:g} to {high:g}: is it in SI units?")
         _require(profile.sources.get(field), f"{name}: {field}: no source")
-    for field in profile.sources:
-        _require(
-            field in {*numbers, *fields_dict(records.HardwareProfile)}, f"{name}: sources: {field} is no number of it"
-        )
+    strangers = set(profile.sources) - {*numbers, *fields_dict(records.HardwareProfile)}
+    _require(not strangers, f"{name}: sources: {', '.join(sorted(strangers))}: no such number")
     for slower, faster in _NO_FASTER:
         ordered = peaks.get(slower, 0) <= peaks.get(faster, math.inf)
         _require(ordered, f"{name}: peak_flops: {slower} is faster than {faster}: is one of them sparse?")
@@ -134,7 +132,10 @@ def check_dtype(offered: records.DTypeRule | records.DTypeFamily) -> None:
 def check_model(model: records.ModelArchitecture) -> None:
     """Operators and parameter counts agree; FLOPs are linear in batch, the cache at most linear in tokens."""
     name = _checked_name(MODELS, model)
-    _require(type(model).__hash__, f"{name}: not hashable; attrs.frozen(eq=False) would make it so")
+    try:
+        hash(model)
+    except TypeError as error:
+        raise ContractError(f"{name}: {error}; attrs.frozen(eq=False) makes it hashable") from error
     lowered, parts = model.lower(2, 16), model.parameters_by_part()
     for part, count in parts.items():
         _require(isinstance(count, int) and count >= 0, f"{name}: parameters_by_part: {part}: {count!r} is no count")

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from llmplan.catalogues import COST_MODELS, DTYPES, GPUS, MODELS, Kind, registry
+from llmplan.catalogues import COST_MODELS, DTYPES, GPUS, MODELS, Catalogue, Kind, registry
 from llmplan.cli.options import completer
 from llmplan.cli.tables import print_table
 from llmplan.errors import BadInputError
-from llmplan.output.words import count, gib, rate
+from llmplan.output.words import count
 from llmplan.records import CostModel, DTypeRule, HardwareProfile, ModelArchitecture
+from llmplan.units import GIB
 
 _LISTED = {kind.plural: kind for kind in (MODELS, GPUS, DTYPES, COST_MODELS)}
 _WORDS = ", ".join(_LISTED)
@@ -27,44 +28,49 @@ def add_list(app: typer.Typer) -> None:
     ) -> None:
         if kind not in _LISTED:
             raise BadInputError(f"list: {kind!r} is none of {_WORDS}")
-        chosen = _LISTED[kind]
+        catalogue = registry().catalogue(_LISTED[kind])
         rows = [
-            {"name": name, **_COLUMNS[chosen](record), "provider": provider}
-            for name, provider, record in registry().catalogue(chosen).entries()
+            {"name": _said(name, provider, catalogue), **_COLUMNS[catalogue.kind](record)}
+            for name, provider, record in catalogue.entries()
         ]
         if json_:
-            print(json.dumps(rows, indent=2))
+            entries = [{"name": name, "provider": provider} for name, provider, _ in catalogue.entries()]
+            print(json.dumps(entries, indent=2))
         elif rows:
-            print_table(list(rows[0]), [[str(cell) for cell in row.values()] for row in rows])
+            print_table(list(rows[0]), [list(row.values()) for row in rows])
         else:
-            print(f"no plugin that offers {chosen.plural} is installed")
+            print(f"no plugin that offers {catalogue.kind.plural} is installed")
+
+
+def _said(name: str, provider: str, catalogue: Catalogue[Any]) -> str:
+    """A name as it has to be written: with its distribution where two offer it."""
+    return name if len(catalogue.providers(name)) == 1 else f"{provider}:{name}"
 
 
 def _model(record: ModelArchitecture) -> dict[str, str]:
     context = record.max_seq_len
     return {
-        "parameters": count(sum(record.parameters_by_part().values())),
-        "layers": str(record.layers),
-        "context": "" if context is None else f"{context:,}",
-        "trained on": "" if record.training_tokens is None else f"{count(record.training_tokens)} tokens",
+        ">parameters": count(sum(record.parameters_by_part().values())),
+        ">layers": str(record.layers),
+        ">context": "" if context is None else f"{context:,}",
+        ">training tokens": "" if record.training_tokens is None else count(record.training_tokens),
     }
 
 
 def _gpu(record: HardwareProfile) -> dict[str, str]:
-    peaks = record.peak_flops
-    floating = max((peaks[name] for name in ("fp16", "bf16") if name in peaks), default=None)
-    narrow = [f"{name} {peaks[name] / 1e12:,.4g}" for name in ("fp8", "int8", "int4") if name in peaks]
+    """Rates in T(FL)OP/s, empty where the device has no units for the format."""
+    peaks = {name: f"{peak / 1e12:,.4g}" for name, peak in record.peak_flops.items()}
     return {
-        "memory": gib(record.memory_bytes),
-        "bandwidth": rate(record.memory_bytes_per_second / 1e9, "GB/s"),
-        "16-bit TFLOP/s": "" if floating is None else f"{floating / 1e12:,.4g}",
-        "other T(FL)OP/s": ", ".join(narrow),
-        "scale-up": f"{record.scale_up_domain} x {rate(record.scale_up_bytes_per_second / 1e9, 'GB/s')}",
+        ">GiB": f"{record.memory_bytes / GIB:,.4g}",
+        ">GB/s": f"{record.memory_bytes_per_second / 1e9:,.4g}",
+        ">16-bit": peaks.get("fp16", peaks.get("bf16", "")),
+        **{f">{name}": peaks.get(name, "") for name in ("fp8", "int8", "int4")},
+        ">scale-up": f"{record.scale_up_domain} x {record.scale_up_bytes_per_second / 1e9:,.4g}",
     }
 
 
 def _described(record: DTypeRule | CostModel) -> dict[str, str]:
-    return {"": "default" if record.default else "", "description": record.description}
+    return {"description": f"default: {record.description}" if record.default else record.description}
 
 
 _COLUMNS: dict[Kind, Callable[[Any], dict[str, str]]] = {

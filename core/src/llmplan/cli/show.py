@@ -11,7 +11,9 @@ from llmplan.catalogues import COST_MODELS, DTYPES, GPUS, MODELS, Catalogue, reg
 from llmplan.cli.options import completer
 from llmplan.cli.tables import print_table
 from llmplan.errors import UnknownNameError
+from llmplan.output.words import gib
 from llmplan.records import ModelArchitecture
+from llmplan.units import GIGA, TERA
 
 _SHOWN = (MODELS, GPUS, DTYPES, COST_MODELS)
 
@@ -32,8 +34,7 @@ def add_show(app: typer.Typer) -> None:
         if json_:
             print(json.dumps(shown, indent=2))
             return
-        sources = shown.pop("sources")
-        print_table(("", "", "source"), [(key, _words(value), sources.get(key, "")) for key, value in _flat(shown)])
+        _print(shown)
 
 
 def _find(name: str) -> tuple[Catalogue[Any], str]:
@@ -85,17 +86,36 @@ def _plain(_record: Any, _field: Any, value: Any) -> Any:
     return value
 
 
+def _print(shown: dict[str, Any]) -> None:
+    """Each number with the mark of its source; the sources below."""
+    sources = shown.pop("sources")
+    marks = {source: f"[{number}]" for number, source in enumerate(dict.fromkeys(sources.values()), 1)}
+    rows = [(key, _words(key, value), marks.get(sources.get(key, ""), "")) for key, value in _flat(shown)]
+    print_table(("", "", ""), rows)
+    if marks:
+        print("\nSources")
+        print_table(("", ""), [(mark, source) for source, mark in marks.items()])
+
+
 def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
     rows: list[tuple[str, Any]] = []
     for key, value in values.items():
         if isinstance(value, dict):
             rows.extend(_flat(value, f"{before}{key}."))
-        elif value not in ("", None):
+        elif value not in ("", None) and key != "schema":
             rows.append((f"{before}{key}", value))
     return rows
 
 
-def _words(value: Any) -> str:
+def _words(key: str, value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    if key.startswith("peak_flops."):
+        return f"{value / TERA:,.5g} T(FL)OP/s"
+    if key.endswith("_bytes_per_second"):
+        return f"{value / GIGA:,.5g} GB/s"
+    if key.endswith("_bytes"):
+        return gib(value)
+    if key.endswith("_year"):
         return str(value)
     return f"{value:,.0f}" if value == int(value) else f"{value:,.6g}"

@@ -9,9 +9,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: st
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, padding=(0, 2, 0, 0), title=title, title_justify="left", title_style="bold")
+    from llmplan.output.console import rendered
+
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=any(columns))
     for column in columns:
         table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console(highlight=False).print(table)
+    heading = [] if title is None else [Text(title, style="bold")]
+    print(rendered(Console(highlight=False), [*heading, table]), end="")

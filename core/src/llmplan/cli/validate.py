@@ -33,20 +33,34 @@ def add_validate(app: typer.Typer) -> None:
 
 
 def _print(result: "Validation") -> None:
+    head = ("", "", ">published", ">llmplan", "") if result.exact else ("", ">published", ">llmplan", ">error", "")
     for table, rows in groupby(result.checked, key=lambda checked: checked.row.table):
-        print_table(("", "row", ">published", ">llmplan", ">difference", "note"), map(_row, rows), table)
+        print_table(head, [_row(checked, exact=result.exact) for checked in rows], table)
         print()
     for row_id, reason in result.skipped:
         print(f"skipped {row_id}: {reason}")
-    agreed = sum(checked.agrees for checked in result.checked)
-    print(f"{agreed} of {len(result.checked)} rows agree to every printed digit; {len(result.skipped)} skipped")
+    print(_verdict(result))
 
 
-def _row(checked: "Checked") -> tuple[str, ...]:
+def _verdict(result: "Validation") -> str:
+    rows, skipped = len(result.checked), len(result.skipped)
+    if result.exact:
+        agreed = sum(checked.agrees for checked in result.checked)
+        return f"{agreed} of {rows} rows agree to every printed digit; {skipped} skipped"
+    errors = [
+        f"{metric}: mean absolute error {of['mean_absolute_error']:.1%}, worst {of['worst_error']:+.1%}"
+        for metric, of in result.summary().items()
+    ]
+    return "\n".join([*errors, f"{rows} rows; {skipped} skipped"])
+
+
+def _row(checked: "Checked", *, exact: bool) -> tuple[str, ...]:
+    """An exact set is marked, any other shows how far it is off."""
     row = checked.row
-    shown = row.shown(checked.predicted)
-    mark = "ok" if checked.agrees else "MISS"
-    return (mark, row.id, _digits(row.measured), _digits(shown), f"{checked.error:+.2%}", row.note)
+    name, shown = row.id.removeprefix(f"{row.metric}."), _digits(row.shown(checked.predicted))
+    if exact:
+        return ("ok" if checked.agrees else "MISS", name, _digits(row.measured), shown, row.note)
+    return (name, _digits(row.measured), shown, f"{checked.error:+.2%}", row.note)
 
 
 def _digits(value: float) -> str:

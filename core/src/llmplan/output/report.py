@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from llmplan.output.console import rendered
 from llmplan.output.words import count, dotted, gib, percent, seconds
 from llmplan.records import InferenceEstimate, Recompute, TrainingEstimate
 
@@ -24,10 +25,7 @@ def report(estimate: TrainingEstimate | InferenceEstimate, width: int | None = N
     """As wide as the terminal, or of the given width and plain, for a file."""
     console = Console(highlight=False) if width is None else Console(file=io.StringIO(), width=width, highlight=False)
     sections = _training(estimate, console) if isinstance(estimate, TrainingEstimate) else _inference(estimate, console)
-    with console.capture() as captured:
-        for section in sections:
-            console.print(section)
-    return "\n".join(line.rstrip() for line in captured.get().split("\n"))
+    return rendered(console, sections)
 
 
 def _training(estimate: TrainingEstimate, console: Console) -> Iterator[RenderableType]:

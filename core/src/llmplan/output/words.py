@@ -33,11 +33,6 @@ def count(value: float) -> str:
     return f"{value:.4g}"
 
 
-def rate(value: float, unit: str) -> str:
-    """``3,350 GB/s`` and the like: `value` in the unit's own thousands already."""
-    return f"{value:,.4g} {unit}"
-
-
 def percent(value: float) -> str:
     """``49.3 %``."""
     return f"{100 * value:.1f} %"

@@ -32,7 +32,7 @@ def integer_rule(weight: int, activation: int, embedding: int) -> DTypeRule:
         embedding_bits=embedding,
         gemm_formats=tiers,
         default=(weight, activation, embedding) == (16, 16, 16),
-        description=f"{weight}-bit weights, {activation}-bit activations, {embedding}-bit embeddings; "
+        description=f"bits of weights {weight}, activations {activation}, embeddings {embedding}; "
         f"GEMM in {' or '.join(tiers[0]).upper()}",
         source="both operands of an INT GEMM have the same width: NVIDIA PTX ISA, mma instruction, integer types",
     )

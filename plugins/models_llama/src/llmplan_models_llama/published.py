@@ -62,7 +62,7 @@ def _training(table: dict[str, Any]) -> Iterator[ValidationRow]:
     )
     for metric, title, gpu, flops_efficiency in runs:
         for model, hours in table[metric].items():
-            paper = table["gpu_hours_paper"][model]
+            note = f"paper {table['gpu_hours_paper'][model]:,}, {table['difference_percent'][model]:+} %"
             yield ValidationRow(
                 id=f"{metric}.{model}",
                 table=title,
@@ -72,7 +72,7 @@ def _training(table: dict[str, Any]) -> Iterator[ValidationRow]:
                 measured=hours,
                 predict=_gpu_hours,
                 shown=int,
-                note=f"LLaMA paper: {paper:,}" if metric == "gpu_hours" else "",
+                note=note if metric == "gpu_hours" else "",
             )
     for model, percent in table["difference_percent"].items():
         yield ValidationRow(
@@ -140,6 +140,8 @@ _PHASES: dict[str, Callable[[InferenceEstimate], float]] = {
     "decode_ms": lambda estimate: estimate.decode_seconds_per_token * 1e3,
 }
 
+_WORDS = {"prefill_ms": "Prefill", "decode_ms": "Decode of a token"}
+
 
 def _inference(table: dict[str, Any]) -> Iterator[ValidationRow]:
     """16 bit: one GPU, two for 65B, whose weights do not fit on one."""
@@ -150,7 +152,7 @@ def _inference(table: dict[str, Any]) -> Iterator[ValidationRow]:
                 tp = 2 if model == "llama-65b" else table["tp"]
                 options = _inference_options(table, model, "w16a16e16", tp, flops_efficiency, hbm_efficiency)
                 yield _inference_row(
-                    f"{phase}{suffix}", model, options, milliseconds, predict, f"Inference {words}, ms"
+                    f"{phase}{suffix}", model, options, milliseconds, predict, f"{_WORDS[phase]} {words}, ms"
                 )
 
 
@@ -160,7 +162,9 @@ def _quantization(table: dict[str, Any], setup: dict[str, Any]) -> Iterator[Vali
             for model, milliseconds in figures.items():
                 options = _inference_options(setup, model, dtype, setup["tp"], 1.0, 1.0)
                 metric = f"quantization.{phase}.{dtype}"
-                yield _inference_row(metric, model, options, milliseconds, predict, "Quantization on one GPU, ms")
+                yield _inference_row(
+                    metric, model, options, milliseconds, predict, f"{_WORDS[phase]} in {dtype} on one GPU, ms"
+                )
 
 
 def _inference_row(
