@@ -133,21 +133,16 @@ def read_record(path: str, kind: Kind) -> Any:
 
 
 def read_plan(path: str, request: type[TrainRequest | InferRequest]) -> dict[str, Any]:
-    """The options that a plan file gives, checked; [model] and [gpu] tables become records."""
+    """The options that a plan file gives, checked.
+
+    [model] and [gpu] tables become records; files that it names are looked for beside it.
+    """
     source = TomlSource.read(path)
     known = [field.name for field in fields(request)]
-    options: dict[str, Any] = {}
-    for key, value in source.values.items():
+    for key in source.values:
         if key not in known:
             raise source.error((key,), f"{key} is not an option{_near(key, known)}")
-        if isinstance(value, dict) and key in _FILE_CLASSES:
-            options[key] = source.record(value, key, (key,))
-            continue
-        try:
-            options[key] = getattr(request(**{key: value}), key)
-        except BadInputError as error:
-            raise source.error((key,), str(error)) from error
-    return options
+    return {key: source.option(key, value, request) for key, value in source.values.items()}
 
 
 @frozen
@@ -172,6 +167,18 @@ class TomlSource:
             line = f"line {error.lineno}, column {error.colno}"
             start = text.split("\n")[error.lineno - 1].split("=")[0].strip()
             raise BadInputError(f"{path}: {line}: {error.msg}" + (f", at {start}" if start else "")) from error
+
+    def option(self, key: str, value: Any, request: type[TrainRequest | InferRequest]) -> Any:
+        """The value of an option, as the request takes it."""
+        names_a_record = key in _FILE_CLASSES
+        if names_a_record and isinstance(value, dict):
+            return self.record(value, key, (key,))
+        if names_a_record and isinstance(value, str) and value.endswith(".toml"):
+            return str(Path(self.path).parent / value)
+        try:
+            return getattr(request(**{key: value}), key)
+        except BadInputError as error:
+            raise self.error((key,), str(error)) from error
 
     def error(self, keys: tuple[str, ...], message: str) -> BadInputError:
         """An error that says where in the file the key stands."""

@@ -16,6 +16,7 @@ from llmplan.output.words import count, dotted, gib, percent, seconds
 from llmplan.records import InferenceEstimate, Recompute, TrainingEstimate
 
 _INDENT = 2
+_FREE = "free"
 _WIDEST_BAR, _NARROWEST_BAR = 40, 8
 _WIDTH_OF_WORDS = 50
 """Columns that name, figure and share of a breakdown take beside its bar."""
@@ -43,7 +44,7 @@ def _training(estimate: TrainingEstimate, console: Console) -> Iterator[Renderab
     yield _heading("Totals")
     yield _facts(
         {
-            "training": f"{seconds(estimate.training_seconds)} on {layout.gpus:,} GPUs",
+            "training": f"{seconds(estimate.training_seconds)} on {_gpus(layout.gpus)}",
             "GPU-hours": f"{estimate.gpu_hours:,.0f}",
             "cost": _cost(estimate.cost, plan.price_per_gpu_hour),
             "speed": f"{count(estimate.tokens_per_second)} tokens/s, {estimate.tokens_per_second_per_gpu:,.0f} a GPU",
@@ -68,7 +69,7 @@ def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[Render
     yield _facts(
         {
             "layout": _layout(estimate),
-            "batch": f"{plan.batch:,} sequences a replica, {plan.prompt_tokens:,} prompt and "
+            "batch": f"{_sequences(plan.batch)} a replica, {plan.prompt_tokens:,} prompt and "
             f"{plan.output_tokens:,} output tokens each",
             "KV cache": f"{plan.kv_bits:g} bits",
         }
@@ -80,9 +81,9 @@ def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[Render
             "first token": f"{seconds(estimate.prefill_seconds)} (prefill)",
             "each token": f"{seconds(estimate.decode_seconds_per_token)} (decode)",
             "whole answer": seconds(estimate.total_seconds),
-            "speed": f"{estimate.tokens_per_second:,.4g} output tokens/s on {plan.layout.gpus:,} GPUs",
+            "speed": f"{estimate.tokens_per_second:,.4g} output tokens/s on {_gpus(plan.layout.gpus)}",
             "cost": price if plan.price_per_gpu_hour is None else f"{price} per million output tokens",
-            "largest batch": f"{estimate.max_batch_size:,.0f} sequences a replica fit into memory",
+            "largest batch": f"{_sequences(estimate.max_batch_size)} a replica fit into memory",
         }
     )
     for name, breakdown in (("Prefill", estimate.prefill_breakdown), ("Decode", estimate.decode_breakdown)):
@@ -105,6 +106,14 @@ def _layout(estimate: TrainingEstimate | InferenceEstimate, more: str = "") -> s
     return dotted((f"tp {layout.tp}", f"pp {layout.pp}", f"dp {layout.dp}", sequence_parallel, more))
 
 
+def _sequences(number: float) -> str:
+    return f"{number:,.0f} sequence{'' if number == 1 else 's'}"
+
+
+def _gpus(number: float) -> str:
+    return f"{number:,} GPU{'' if number == 1 else 's'}"
+
+
 def _cost(cost: float | None, price: float | None) -> str:
     return "not known: give --price-per-gpu-hour" if cost is None else f"{cost:,.2f} at {price:g} a GPU-hour"
 
@@ -114,7 +123,8 @@ def _memory(estimate: TrainingEstimate | InferenceEstimate, console: Console) ->
     verdict = f"{gib(capacity - used)} free" if estimate.feasible else f"{gib(used - capacity)} TOO MUCH"
     style = "bold" if estimate.feasible else "bold red"
     yield _heading(f"Memory of the fullest GPU: {gib(used)} of {gib(capacity)}, {verdict}", style)
-    yield _bars(estimate.memory_breakdown, max(capacity, used), gib, console)
+    free = {_FREE: capacity - used} if estimate.feasible else {}
+    yield _bars({**estimate.memory_breakdown, **free}, max(capacity, used), gib, console)
 
 
 def _said(estimate: TrainingEstimate | InferenceEstimate) -> Iterator[RenderableType]:
@@ -157,7 +167,9 @@ def _bars(breakdown: Mapping[str, float], whole: float, words: Callable[[float],
     for name, part in breakdown.items():
         cells: list[RenderableType] = [name, words(part), percent(part / whole)]
         if width >= _NARROWEST_BAR:
-            cells.append(Bar(whole, before, before + part, width=width, color="cyan"))
+            cells.append(
+                Bar(whole, before, before + part, width=width, color="bright_black" if name == _FREE else "cyan")
+            )
         table.add_row(*cells)
         before += part
     return Padding(table, (0, 0, 0, _INDENT))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from llmplan.units import GIB
+from llmplan.units import GIB, KILO
 
 _TIME_UNITS = ((86_400.0, "days"), (3_600.0, "hours"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 _COUNT_UNITS = ((1e15, "P"), (1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
@@ -14,10 +14,15 @@ _MANY_HOURS = 48
 def seconds(value: float) -> str:
     """``26.1 days``, ``6.39 s``, ``33.85 ms``."""
     for unit, name in _TIME_UNITS:
-        enough = _MANY_HOURS * 3600 if name == "days" else (2 * unit if name == "hours" else unit)
+        enough = {"days": _MANY_HOURS * 3600, "hours": 2 * unit}.get(name, unit)
         if value >= enough:
-            return f"{value / unit:,.4g} {name}"
-    return f"{value / 1e-6:.3g} µs" if value else "0 s"
+            return f"{_four_digits(value / unit)} {name}"
+    return f"{_four_digits(value / 1e-6)} µs" if value else "0 s"
+
+
+def _four_digits(value: float) -> str:
+    """At least: 18,783 is not 1.878e+04."""
+    return f"{value:,.0f}" if value >= KILO else f"{value:.4g}"
 
 
 def gib(value: float) -> str:

@@ -8,7 +8,7 @@ from attrs import evolve
 
 from llmplan.errors import BadInputError
 from llmplan.planner.choice import Choice, choose
-from llmplan.planner.layout import Sizes, candidates, first_that_fits, fixed_sizes, make_layout
+from llmplan.planner.layout import Sizes, candidates, first_that_fits, fixed_sizes, make_layout, say_why
 from llmplan.records import InferenceEstimate, InferencePlan
 from llmplan.requests import InferRequest
 
@@ -28,8 +28,7 @@ def infer(request: InferRequest | None = None, **options: Any) -> InferenceEstim
         return _price(request, choice, sizes)
     layouts = candidates(request, choice, request.gpus)
     estimate = first_that_fits(layouts, lambda sizes: _price(request, choice, sizes))
-    layout = estimate.plan.layout
-    said = f"tp {layout.tp} pp {layout.pp} dp {layout.dp}: the least model parallelism that fits into memory"
+    said = say_why(estimate, request)
     return evolve(estimate, plan=evolve(estimate.plan, assumptions=(said, *estimate.plan.assumptions)))
 
 

@@ -96,6 +96,18 @@ def _is_nearer(estimate: E, best: E) -> bool:
     return not best.feasible and estimate.memory_bytes_per_gpu < best.memory_bytes_per_gpu
 
 
+def say_why(estimate: TrainingEstimate | InferenceEstimate, request: TrainRequest | InferRequest) -> str:
+    """What was chosen for the sizes that the request leaves open, and why."""
+    layout = estimate.plan.layout
+    chosen = " ".join(
+        f"{name} {getattr(layout, name)}" for name in ("tp", "pp", "dp") if getattr(request, name) is None
+    )
+    why = (
+        "the least model parallelism that fits into memory" if estimate.feasible else "nothing fits, this comes nearest"
+    )
+    return f"{chosen}: {why}"
+
+
 def make_layout(sizes: Sizes, *, sequence_parallel: bool, zero: int = 0) -> Layout:
     """The record of a choice of sizes."""
     return Layout(

@@ -10,7 +10,7 @@ from attrs import evolve
 from llmplan.errors import BadInputError
 from llmplan.planner.batch import choose_batch
 from llmplan.planner.choice import Choice, choose
-from llmplan.planner.layout import Sizes, candidates, first_that_fits, fixed_sizes, make_layout
+from llmplan.planner.layout import Sizes, candidates, first_that_fits, fixed_sizes, make_layout, say_why
 from llmplan.records import Recompute, TrainingEstimate, TrainingPlan
 from llmplan.requests import TrainRequest
 
@@ -45,10 +45,7 @@ def plan_training(request: TrainRequest | None = None, **options: Any) -> Traini
 def _on(request: TrainRequest, choice: Choice, gpus: int | None) -> TrainingEstimate:
     """The least model parallelism that fits, on so many GPUs or on as few as it takes."""
     estimate = first_that_fits(candidates(request, choice, gpus), lambda sizes: _price(request, choice, sizes))
-    layout = estimate.plan.layout
-    open_sizes = [name for name in ("tp", "pp", "dp") if getattr(request, name) is None]
-    chosen = " ".join(f"{name} {getattr(layout, name)}" for name in open_sizes)
-    return _assume(estimate, f"{chosen}: the least model parallelism that fits into memory")
+    return _assume(estimate, say_why(estimate, request))
 
 
 def _on_fewest_gpus(request: TrainRequest, choice: Choice) -> TrainingEstimate:

@@ -32,7 +32,7 @@ def default_efficiency(hardware: HardwareProfile, gemm: NumberFormat, phase: Pha
         flops, said = (
             run.median,
             (
-                f"FLOPs {run.median:.2f}, the median of {run.runs} published runs ({run.source}); "
+                f"FLOPs {run.median:.2f}, the median of {run.source}; "
                 f"one in ten reached less than {run.low:.2f}, one in ten more than {run.high:.2f}, "
                 f"so the time may be off by {run.median / run.high - 1:+.0%} to {run.median / run.low - 1:+.0%}"
             ),

@@ -1,0 +1,75 @@
+"""One formula for a number and for an array: each element of an array comes out as the number alone would."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmplan.quantities import ceil, floor, maximum, minimum, where
+
+np = pytest.importorskip("numpy")
+
+NUMBERS = st.floats(-1e18, 1e18)
+PAIRS = st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=8)
+
+
+@pytest.mark.parametrize("function", [minimum, maximum])
+@given(pairs=PAIRS)
+def test_choosing_between_two_is_the_same_for_numbers_and_arrays(function, pairs):
+    """If it fails, a sweep prices a plan differently from the plan alone."""
+    firsts, seconds = (np.array(column) for column in zip(*pairs, strict=True))
+    assert function(firsts, seconds).tolist() == [function(a, b) for a, b in pairs]
+
+
+@pytest.mark.parametrize("function", [floor, ceil])
+@given(numbers=st.lists(NUMBERS, min_size=1, max_size=8))
+def test_rounding_is_the_same_for_numbers_and_arrays(function, numbers):
+    """If it fails, whole iterations or layers of a stage differ between a sweep and a single plan."""
+    assert function(np.array(numbers)).tolist() == [function(number) for number in numbers]
+
+
+@given(pairs=PAIRS, bound=NUMBERS)
+def test_where_is_the_same_for_numbers_and_arrays(pairs, bound):
+    """If it fails, a condition takes another branch in a sweep than for a single plan."""
+    firsts, seconds = (np.array(column) for column in zip(*pairs, strict=True))
+    assert where(firsts < bound, firsts, seconds).tolist() == [where(a < bound, a, b) for a, b in pairs]
+
+
+@given(numbers=st.lists(NUMBERS, min_size=1, max_size=8), other=NUMBERS)
+def test_a_number_meets_an_array_element_by_element(numbers, other):
+    """If it fails, a sweep over one dimension with the others fixed is wrong."""
+    array = np.array(numbers)
+    assert maximum(array, other).tolist() == [max(number, other) for number in numbers]
+    assert minimum(other, array).tolist() == [min(number, other) for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ("value", "below", "above"),
+    [(2, 2.0, 2.0), (2.5, 2.0, 3.0), (-2.5, -3.0, -2.0), (0.0, 0.0, 0.0), (1e15, 1e15, 1e15)],
+)
+def test_rounding_gives_floats(value, below, above):
+    """If it fails, formulas get integers, and 6 x 65e9 x 1.4e12 overflows once they meet an int64 array."""
+    for rounded, expected in ((floor(value), below), (ceil(value), above)):
+        assert type(rounded) is float
+        assert rounded == expected
+
+
+def test_numbers_of_numpy_work_like_any_other():
+    """If it fails, a figure taken out of an array (a numpy scalar) crashes a formula."""
+    assert minimum(np.float64(1.5), 2.0) == 1.5
+    assert where(np.True_, 1.0, 2.0) == 1.0
+    assert floor(np.float64(1.5)) == floor(np.float32(1.5)) == floor(np.array(1.5)) == 1.0
+
+
+def test_plain_numbers_import_no_numpy():
+    """If it fails, every start of the command line waits for numpy."""
+    code = (
+        "import sys; from llmplan.quantities import *; from llmplan.quantities import ceil, floor, maximum, minimum\n"
+        "ceil(1.5), floor(1.5), maximum(1.0, 2.0), minimum(1.0, 2.0)\n"
+        "sys.exit('numpy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,306 @@
+"""The report for people: readable at every width, plain where it is piped, and honest about what does not fit."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+
+import pytest
+from attrs import evolve
+
+from llmplan import infer, train
+from llmplan.output.render import as_table
+from llmplan.output.report import report
+from llmplan.output.words import count, dotted, gib, percent, seconds
+from llmplan.records import InferenceEstimate, TrainingEstimate
+from llmplan.units import GIB
+
+TRAINING = train(
+    model="llama-33b", gpu="h100-sxm-80gb", gpus=64, tp=8, pp=8, dtype="w4a4e16", cost_model="roofline",
+    price_per_gpu_hour=2.5,
+)  # fmt: skip
+"""With every section: warnings, and names as long as they get."""
+SERVING = infer(model="llama-2-70b", gpu="a100-sxm-80gb", tp=4, pp=1, batch=8, cost_model="roofline")
+TOO_LARGE = train(model="llama-65b", gpu="a100-sxm-80gb", gpus=8, tp=8, pp=1, cost_model="roofline")
+AT_MFU = train(model="llama-65b", gpu="a100-sxm-80gb", gpus=2048, tp=8, pp=1, mfu=0.4, cost_model="roofline")
+ALL = {"training": TRAINING, "serving": SERVING, "too large": TOO_LARGE, "at an MFU": AT_MFU}
+SECTIONS = ("Totals", "Memory of the fullest GPU: ", "Assumed, since not given")
+BLOCKS = "█▉▊▋▌▍▎▏▐▕"
+ESCAPE = "\x1b"
+COLOUR = re.compile(r"\x1b\[[0-9;]*\b(?:3[0-7]|9[0-7]|38|4[0-7]|48)(?:;|m)")
+
+EstimateOfEither = TrainingEstimate | InferenceEstimate
+
+
+class Terminal(io.StringIO):
+    """Standard output that says it is a terminal."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        """Whether somebody looks at it."""
+        return True
+
+
+@pytest.fixture
+def at(monkeypatch):
+    """The report as it is piped at a width, or as a terminal shows it."""
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLORTERM", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def rendered(estimate: EstimateOfEither, width: int = 80, *, terminal: bool = False, **environment: str) -> str:
+        monkeypatch.setenv("COLUMNS", str(width))
+        monkeypatch.setenv("LINES", "50")
+        monkeypatch.setenv("TERM", "xterm-256color")
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "stdout", Terminal() if terminal else io.StringIO())
+        return as_table(estimate)
+
+    return rendered
+
+
+def in_words(text: str) -> str:
+    """The text without its line breaks."""
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("estimate", ALL.values(), ids=ALL)
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
+def test_no_line_is_longer_than_the_terminal(at, estimate, width):
+    """If it fails, lines wrap in the middle of a number."""
+    text = at(estimate, width)
+    assert max(len(line) for line in text.split("\n")) <= width
+    assert all(section in in_words(text) for section in SECTIONS)
+
+
+@pytest.mark.parametrize("estimate", ALL.values(), ids=ALL)
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_nothing_is_cut_off(at, estimate, width):
+    """If it fails, a narrow terminal shows 27.5… for 27.5 %."""
+    assert "…" not in at(estimate, width)
+
+
+@pytest.mark.parametrize("estimate", ALL.values(), ids=ALL)
+def test_no_number_is_in_exponents(at, estimate):
+    """If it fails, people read 1.603e+04 days."""
+    text = at(estimate, 200)
+    assert re.findall(r"\d\.?\d*e[+-]\d+", text.partition("Assumed")[0]) == []
+
+
+def test_large_totals_are_in_plain_digits(at):
+    """If it fails, a long run takes "1.603e+04 days", and a fast deployment makes "2.104e+04 tokens/s"."""
+    long_run = train(model="llama-7b", gpu="t4", gpus=1, tp=1, pp=1, cost_model="roofline", flops_efficiency=0.5)
+    fast = infer(model="llama-7b", gpu="h100-sxm-80gb", tp=1, pp=1, dp=8, batch=64, cost_model="roofline")
+    for estimate in (long_run, fast):
+        assert "e+" not in at(estimate, 200).partition("Assumed")[0]
+
+
+@pytest.mark.parametrize("estimate", ALL.values(), ids=ALL)
+def test_it_is_plain_where_it_is_piped(at, estimate):
+    """If it fails, a file or a pager shows escape codes."""
+    assert ESCAPE not in at(estimate)
+    assert ESCAPE not in at(estimate, NO_COLOR="1")
+    assert ESCAPE not in report(estimate, width=100)
+
+
+def test_a_terminal_gets_colour(at):
+    """If it fails, the bars and the warning that it does not fit look like everything else."""
+    assert COLOUR.search(at(TOO_LARGE, terminal=True))
+    assert COLOUR.search(at(TOO_LARGE, FORCE_COLOR="1"))
+
+
+def test_no_colour_is_no_colour(at):
+    """If it fails, NO_COLOR is ignored."""
+    for estimate in ALL.values():
+        assert not COLOUR.search(at(estimate, terminal=True, NO_COLOR="1"))
+        assert not COLOUR.search(at(estimate, FORCE_COLOR="1", NO_COLOR="1"))
+    assert ESCAPE not in at(TRAINING, terminal=True, TERM="dumb")
+
+
+@pytest.mark.parametrize("estimate", ALL.values(), ids=ALL)
+def test_words_are_the_same_at_every_width_and_in_colour(at, estimate):
+    """If it fails, a narrow terminal or a pipe hides something that others are told."""
+
+    def words(text: str) -> str:
+        return "".join(re.sub(rf"\x1b\[[0-9;]*m|[{BLOCKS}]", "", text).split())
+
+    wide = words(at(estimate, 200))
+    assert wide == words(at(estimate, 100)) == words(at(estimate, 200, terminal=True))
+
+
+@pytest.mark.parametrize("name", ["time", "forward", "memory", "prefill", "decode"])
+def test_bars_grow_with_the_share(at, name):
+    """If it fails, the picture says something else than the numbers beside it."""
+    estimate = SERVING if name in ("prefill", "decode") else TRAINING
+    breakdown = getattr(estimate, f"{name}_breakdown")
+    heading = {"time": "Time of", "forward": "Forward pass", "memory": "Memory"}.get(name, name.capitalize())
+    section = at(estimate, 200).partition(f"\n{heading}")[2].split("\n\n")[0].split("\n")[1:]
+    lines = {line.split()[0]: line for line in section}
+    assert set(lines) >= set(breakdown)
+    lengths = [sum(line.count(block) for block in BLOCKS) for _, line in sorted(
+        ((breakdown[part], lines[part]) for part in breakdown), key=lambda pair: pair[0]
+    )]  # fmt: skip
+    # a bar starts and ends inside a character, which may add one
+    assert all(later >= earlier - 1 for earlier, later in zip(lengths, lengths[1:], strict=False))
+    assert lengths[-1] > 5
+
+
+def test_bars_of_a_whole_fill_the_width_once(at):
+    """If it fails, parts that make up the whole leave a gap or run over each other."""
+    section = at(TRAINING, 200).partition("\nTime of")[2].split("\n\n")[0].split("\n")[1:]
+    starts = [min(line.index(block) for block in BLOCKS if block in line) for line in section]
+    ends = [max(line.rindex(block) for block in BLOCKS if block in line) for line in section]
+    assert all(abs(start - end) <= 1 for start, end in zip(starts[1:], ends, strict=False))
+    assert 39 <= ends[-1] - starts[0] <= 40
+
+
+def test_a_narrow_terminal_gets_no_bars(at):
+    """If it fails, bars of three characters push the numbers off the screen."""
+    assert not any(block in at(TRAINING, 40) for block in BLOCKS)
+    assert any(block in at(TRAINING, 80) for block in BLOCKS)
+
+
+def test_room_left_is_shown(at):
+    """If it fails, the reader has to subtract."""
+    used, capacity = TRAINING.memory_bytes_per_gpu, TRAINING.memory_capacity_bytes
+    assert f"{gib(used)} of {gib(capacity)}, {gib(capacity - used)} free" in at(TRAINING)
+
+
+def test_an_excess_is_shown_as_such(at):
+    """If it fails, a plan that cannot run looks like one that can."""
+    used, capacity = TOO_LARGE.memory_bytes_per_gpu, TOO_LARGE.memory_capacity_bytes
+    assert used > capacity
+    text = at(TOO_LARGE)
+    assert f"{gib(used)} of {gib(capacity)}, {gib(used - capacity)} TOO MUCH" in text
+    assert " free" not in text
+    assert re.search(r"\x1b\[1;31mMemory", at(TOO_LARGE, terminal=True))
+
+
+def test_every_figure_of_training_is_there(at):
+    """If it fails, the report lacks a total that the issue promises: days, GPU-hours, cost, utilisation."""
+    text = in_words(at(TRAINING, 200))
+    assert f"{seconds(TRAINING.training_seconds)} on 64 GPUs" in text
+    assert f"GPU-hours {TRAINING.gpu_hours:,.0f}" in text
+    assert f"cost {TRAINING.cost:,.2f} at 2.5 a GPU-hour" in text
+    assert f"MFU {percent(TRAINING.mfu)}, HFU {percent(TRAINING.hfu)} of 1,979 T(FL)OP/s int8" in text
+    assert "llama-33b on 64 x h100-sxm-80gb training, w4a4e16, cost model roofline" in text
+    assert "layout tp 8 · pp 8 · dp 1 · sequence parallel · ZeRO 0" in text
+    for part in (*TRAINING.time_breakdown, *TRAINING.forward_breakdown, *TRAINING.memory_breakdown):
+        assert part in text
+
+
+def test_every_figure_of_serving_is_there(at):
+    """If it fails, the report lacks a total that a deployment is sized by."""
+    text = in_words(at(SERVING, 200))
+    assert f"first token {seconds(SERVING.prefill_seconds)} (prefill)" in text
+    assert f"each token {seconds(SERVING.decode_seconds_per_token)} (decode)" in text
+    assert f"whole answer {seconds(SERVING.total_seconds)}" in text
+    assert f"largest batch {SERVING.max_batch_size:,.0f} sequences a replica fit into memory" in text
+    assert "cost not known: give --price-per-gpu-hour" in text
+    priced = evolve(SERVING, plan=evolve(SERVING.plan, price_per_gpu_hour=2.0))
+    assert f"cost {priced.cost_per_million_tokens:,.2f} at 2 a GPU-hour per million output tokens" in in_words(
+        at(priced, 200)
+    )
+
+
+@pytest.mark.parametrize("estimate", ALL.values(), ids=ALL)
+def test_assumptions_and_warnings_are_all_there(at, estimate):
+    """If it fails, the report keeps a caveat to itself."""
+    text = in_words(at(estimate, 60))
+    for said in (*estimate.plan.assumptions, *estimate.warnings):
+        assert in_words(said) in text
+    assert ("Warnings" in text) == bool(estimate.warnings)
+
+
+def test_a_plan_at_an_mfu_has_no_forward_pass(at):
+    """If it fails, parts of a pass are shown that an MFU says nothing about."""
+    text = at(AT_MFU)
+    assert "Forward pass" not in text
+    assert "MFU 40.0 %" in text
+
+
+def test_nothing_assumed_is_no_heading(at):
+    """If it fails, an empty section stands in the report."""
+    estimate = evolve(SERVING, plan=evolve(SERVING.plan, assumptions=()))
+    assert "Assumed" not in at(estimate)
+
+
+def test_words_in_brackets_are_words(at):
+    """If it fails, a name or a note in brackets is taken for a colour and vanishes, or crashes the report."""
+    plan = evolve(SERVING.plan, assumptions=("[bold]efficiency[/bold] [/]",), warnings=("see [red] and :smile:",))
+    text = at(evolve(SERVING, plan=plan))
+    assert "[bold]efficiency[/bold] [/]" in text
+    assert "see [red] and :smile:" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0, "0 s"),
+        (5e-8, "0.05 µs"),
+        (1e-6, "1 µs"),
+        (9.99e-4, "999 µs"),
+        (1e-3, "1 ms"),
+        (0.11333, "113.3 ms"),
+        (1, "1 s"),
+        (6.391, "6.391 s"),
+        (3600, "3,600 s"),
+        (7199, "7,199 s"),
+        (7200, "2 hours"),
+        (47 * 3600, "47 hours"),
+        (48 * 3600, "2 days"),
+        (86_400 * 26.05, "26.05 days"),
+        (86_400 * 9999, "9,999 days"),
+        (86_400 * 16_032.4, "16,032 days"),
+        (86_400 * 123_456, "123,456 days"),
+    ],
+)
+def test_seconds_as_people_read_them(value, words):
+    """If it fails, a time has the wrong unit or reads as an exponent."""
+    assert seconds(value) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0, "0"),
+        (512, "512"),
+        (999, "999"),
+        (1000, "1K"),
+        (1.4e12, "1.4T"),
+        (65_285_660_672, "65.3B"),
+        (4_194_304, "4.19M"),
+        (1e15, "1P"),
+        (999.4e6, "999M"),
+        (999_700, "1M"),
+        (999.7e9, "1T"),
+        (999.96e3, "1M"),
+    ],
+)
+def test_counts_as_people_read_them(value, words):
+    """If it fails, 999.7 billion parameters read "1e+03B"."""
+    assert count(value) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0, "0.0 MiB"),
+        (2**20, "1.0 MiB"),
+        (GIB / 10 - 1e6, "101.4 MiB"),
+        (GIB / 10, "0.1 GiB"),
+        (79.65 * GIB, "79.7 GiB"),
+        (1994.0 * GIB, "1,994.0 GiB"),
+    ],
+)
+def test_bytes_as_people_read_them(value, words):
+    """If it fails, memory is shown in the wrong unit, or in GB for GiB."""
+    assert gib(value) == words
+
+
+def test_shares_and_lists():
+    """If it fails, a percentage is a hundred times off, or an empty part leaves a dot."""
+    assert [percent(share) for share in (0, 0.493, 1, 1.234)] == ["0.0 %", "49.3 %", "100.0 %", "123.4 %"]
+    assert dotted(("tp 8", "", "pp 1")) == "tp 8 · pp 1"

@@ -1,0 +1,190 @@
+"""The door: every option of every command takes what it should, and refuses the rest with a message that helps."""
+
+from __future__ import annotations
+
+from math import inf, nan
+
+import pytest
+from attrs import asdict, fields
+
+from llmplan.errors import BadInputError
+from llmplan.records import Recompute
+from llmplan.requests import InferRequest, TrainRequest, option_name, options_of
+
+WHOLE = {
+    "gpus", "tp", "pp", "dp", "micro_batch", "gradient_accumulation", "global_batch", "seq_len",
+    "batch", "prompt_tokens", "output_tokens",
+}  # fmt: skip
+STAGE = {"zero"}
+POSITIVE = {"tokens", "global_batch_tokens", "kv_bits"}
+NOT_NEGATIVE = {"price_per_gpu_hour"}
+FRACTION = {"flops_efficiency", "hbm_efficiency", "scale_up_efficiency", "scale_out_efficiency", "mfu"}
+FLAG = {"sequence_parallel"}
+NAME = {"model", "gpu", "dtype", "cost_model"}
+CHOICE = {"recompute"}
+NUMERIC = WHOLE | STAGE | POSITIVE | NOT_NEGATIVE | FRACTION
+
+ALL = [(request, field.name) for request in (TrainRequest, InferRequest) for field in fields(request)]
+
+
+def of(kinds: set[str]) -> list[tuple[type, str]]:
+    """The options of these kinds, with the request that each belongs to."""
+    return [(request, name) for request, name in ALL if name in kinds]
+
+
+def refusal(request: type, name: str, value: object) -> str:
+    """The message with which a value is refused."""
+    with pytest.raises(BadInputError) as caught:
+        request(**{name: value})
+    return str(caught.value)
+
+
+def taken(request: type, name: str, value: object) -> object:
+    """What the request holds after it was given this value."""
+    return getattr(request(**{name: value}), name)
+
+
+def test_every_option_is_of_a_kind_that_is_tested_here():
+    """If it fails, an option joined (or left) whose bad values nobody looks at."""
+    assert {name for _, name in ALL} == NUMERIC | FLAG | NAME | CHOICE
+
+
+@pytest.mark.parametrize(("request_", "name"), of(NUMERIC))
+def test_no_number_of_any_option_may_be_nonsense(request_, name):
+    """If it fails, NaN, infinity, a negative number, a boolean or a word gets into the formulas."""
+    for value in (nan, inf, -inf, "nan", "inf", -1, "-1", True, False, "x", "", "1.4X", [], {}, b"8"):
+        message = refusal(request_, name, value)
+        assert message.startswith(f"{option_name(name)}: {value!r} is not a ")
+        assert "\n" not in message
+
+
+@pytest.mark.parametrize(("request_", "name"), of(WHOLE | POSITIVE | FRACTION))
+@pytest.mark.parametrize("value", [0, 0.0, "0"])
+def test_zero_is_refused_where_it_means_nothing(request_, name, value):
+    """If it fails, a plan divides by zero or costs nothing."""
+    assert refusal(request_, name, value).startswith(f"{option_name(name)}: {value!r} is not ")
+
+
+@pytest.mark.parametrize(("request_", "name"), of(WHOLE))
+def test_counts_are_whole(request_, name):
+    """If it fails, 8.5 GPUs become 8 without a word."""
+    for value in (8.5, "8.5", 0.1, "1e-3"):
+        assert refusal(request_, name, value) == f"{option_name(name)}: {value!r} is not a whole number of at least 1"
+
+
+@pytest.mark.parametrize(("request_", "name"), of(WHOLE))
+def test_counts_are_taken_as_people_write_them(request_, name):
+    """If it fails, a count that is plain to a person is refused, or becomes a float."""
+    for value, number in ((8, 8), ("8", 8), (8.0, 8), ("2K", 2000), ("1e3", 1000), ("1_024", 1024)):
+        result = taken(request_, name, value)
+        assert result == number
+        assert type(result) is int
+
+
+@pytest.mark.parametrize(("request_", "name"), of(POSITIVE))
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [(1.4e12, 1.4e12), ("1.4e12", 1.4e12), ("1.4T", 1.4e12), ("4M", 4e6), (4_000_000, 4e6), (7, 7.0)],
+)
+def test_amounts_are_taken_as_people_write_them(request_, name, value, number):
+    """If it fails, 1.4T tokens are not 1.4e12, or stay an int that overflows in an array."""
+    result = taken(request_, name, value)
+    assert result == number
+    assert type(result) is float
+
+
+@pytest.mark.parametrize(("request_", "name"), of(FRACTION))
+@pytest.mark.parametrize("value", [1.01, "2", 50, "50%"])
+def test_an_efficiency_above_one_is_refused(request_, name, value):
+    """If it fails, 50 for 50 % makes a run a hundred times too fast."""
+    assert refusal(request_, name, value) == f"{option_name(name)}: {value!r} is not a fraction above 0 and at most 1"
+
+
+@pytest.mark.parametrize(("request_", "name"), of(FRACTION))
+@pytest.mark.parametrize(("value", "number"), [(1, 1.0), ("0.5", 0.5), (1e-9, 1e-9)])
+def test_fractions_are_taken(request_, name, value, number):
+    """If it fails, an honest efficiency is refused."""
+    assert taken(request_, name, value) == number
+
+
+@pytest.mark.parametrize("value", [4, "4", 1e9])
+def test_there_are_four_zero_stages(value):
+    """If it fails, a ZeRO stage that does not exist is priced as stage 3."""
+    assert refusal(TrainRequest, "zero", value) == f"zero: {value!r} is not a whole number, 0 to 3"
+
+
+@pytest.mark.parametrize("value", [0, 1, 2, 3, "0", "3"])
+def test_zero_stages_are_taken(value):
+    """If it fails, a ZeRO stage cannot be asked for."""
+    assert taken(TrainRequest, "zero", value) == int(value)
+
+
+def test_a_price_may_be_nothing_but_not_less():
+    """If it fails, GPUs that are one's own cannot be planned with, or cost is negative."""
+    assert taken(TrainRequest, "price_per_gpu_hour", 0) == 0
+    assert refusal(TrainRequest, "price_per_gpu_hour", "-0.01") == (
+        "price-per-gpu-hour: '-0.01' is not a number of at least 0"
+    )
+
+
+@pytest.mark.parametrize(("request_", "name"), of(FLAG))
+@pytest.mark.parametrize(
+    ("value", "flag"), [(True, True), ("true", True), ("Yes", True), ("no", False), (False, False)]
+)
+def test_flags_are_taken(request_, name, value, flag):
+    """If it fails, a flag in a file or in Python says the opposite."""
+    assert taken(request_, name, value) is flag
+
+
+@pytest.mark.parametrize(("request_", "name"), of(FLAG))
+@pytest.mark.parametrize("value", [0, 1, "on?", "", 1.0])
+def test_flags_are_true_or_false(request_, name, value):
+    """If it fails, something that is neither true nor false is taken for one of them."""
+    assert refusal(request_, name, value) == f"{option_name(name)}: {value!r} is not true or false"
+
+
+@pytest.mark.parametrize(("request_", "name"), of(NAME))
+@pytest.mark.parametrize("value", ["", "   "])
+def test_a_name_is_not_empty(request_, name, value):
+    """If it fails, an empty shell variable is looked up as a name."""
+    assert refusal(request_, name, value) == f"{option_name(name)}: {value!r} is not a name"
+
+
+@pytest.mark.parametrize(("request_", "name"), of(NAME))
+def test_a_name_or_a_record_is_taken(request_, name):
+    """If it fails, a record cannot stand where its name does, or a stray blank makes a name unknown."""
+    record = object()
+    assert taken(request_, name, record) is record
+    assert taken(request_, name, " llama-65b ") == "llama-65b"
+
+
+@pytest.mark.parametrize("mode", Recompute)
+def test_recompute_modes_are_taken_by_name_and_as_such(mode):
+    """If it fails, a recompute mode cannot be asked for."""
+    assert taken(TrainRequest, "recompute", mode) is taken(TrainRequest, "recompute", mode.label) is mode
+
+
+@pytest.mark.parametrize("value", ["selective", "", "FULL", True, 1, None.__class__])
+def test_an_unknown_recompute_mode_says_which_there_are(value):
+    """If it fails, a wrong mode is priced as another, or the message does not help."""
+    modes = "none, attention-compute, attention, norm-attention-norm, full"
+    assert refusal(TrainRequest, "recompute", value) == f"recompute: {value!r} is not one of {modes}"
+
+
+@pytest.mark.parametrize("request_", [TrainRequest, InferRequest])
+def test_nothing_is_given_until_it_is(request_):
+    """If it fails, a default sits in the request, where the planner cannot say that it was assumed."""
+    for empty in (request_(), request_(**dict.fromkeys(options_of(request_)))):
+        assert asdict(empty) == dict.fromkeys(options_of(request_))
+
+
+@pytest.mark.parametrize("request_", [TrainRequest, InferRequest])
+def test_every_option_has_a_help_text(request_):
+    """If it fails, --help lists an option without saying what it is."""
+    assert all(metadata["help"].endswith(".") and metadata["metavar"] for metadata in options_of(request_).values())
+
+
+def test_an_option_that_does_not_exist_is_refused():
+    """If it fails, a misspelt option in Python is ignored."""
+    with pytest.raises(TypeError, match="micro_bach"):
+        TrainRequest(micro_bach=4)

@@ -1,0 +1,61 @@
+"""Units at the edge: the multipliers, and numbers as people write them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmplan import units
+from llmplan.units import parse_number
+
+EXPONENTS = {"K": 3, "M": 6, "G": 9, "B": 9, "T": 12, "P": 15}
+
+
+def test_memory_counts_in_1024_and_everything_else_in_1000():
+    """If it fails, 1000 and 1024 are mixed: every capacity or bandwidth read from a file is off by up to 10 %."""
+    assert units.GIB == 1024**3
+    assert [units.KILO, units.MEGA, units.GIGA, units.TERA, units.PETA] == [1e3, 1e6, 1e9, 1e12, 1e15]
+
+
+def test_a_gigabit_is_an_eighth_of_a_gigabyte():
+    """If it fails, network cards are 8 times too fast or too slow."""
+    assert units.GBIT == 1e9 / 8 == 125e6
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("2048", 2048),
+        ("1.4e12", 1.4e12),
+        ("1.4T", 1.4e12),
+        ("1.4t", 1.4e12),
+        (" 4M ", 4e6),
+        ("4 M", 4e6),
+        ("65B", 65e9),
+        ("65G", 65e9),
+        ("2k", 2e3),
+        ("1P", 1e15),
+        ("1_000", 1e3),
+        ("0.5", 0.5),
+        ("-8", -8),
+    ],
+)
+def test_numbers_are_read_as_people_write_them(text, number):
+    """If it fails, a number on the command line means something else than its writer meant."""
+    assert parse_number(text) == number
+
+
+@given(digits=st.integers(0, 9_999_999), decimals=st.integers(0, 3), suffix=st.sampled_from(sorted(EXPONENTS)))
+def test_a_suffix_is_the_same_as_its_exponent(digits, decimals, suffix):
+    """If it fails, 1.001K is not 1001 (it was 1000.9999999999999, "not a whole number"), nor 1.1T the same as 1.1e12."""
+    whole, part = divmod(digits, 10**decimals)
+    mantissa = f"{whole}.{part:0{decimals}}" if decimals else str(whole)
+    assert parse_number(f"{mantissa}{suffix}") == float(f"{mantissa}e{EXPONENTS[suffix]}")
+
+
+@pytest.mark.parametrize("text", ["", " ", "T", "x", "1.4X", "1,000", "50%", "$2", "1.4TT", "0x10", "1.4 tokens"])
+def test_what_is_no_number_is_refused(text):
+    """If it fails, a typo is silently read as a number."""
+    with pytest.raises(ValueError, match="could not convert"):
+        parse_number(text)

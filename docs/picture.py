@@ -1,0 +1,41 @@
+"""Draws the picture of the README: ``python docs/picture.py``."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+from rich.ansi import AnsiDecoder
+from rich.console import Console
+from rich.terminal_theme import MONOKAI
+
+COMMAND = "llmplan train --model llama-65b --gpu h100-sxm-80gb --price-per-gpu-hour 2.5"
+PICTURE = Path(__file__).with_name("train.svg")
+WIDTH = 100
+
+
+def coloured_output() -> str:
+    """What the command prints on a terminal."""
+    terminal = os.environ | {"FORCE_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": str(WIDTH)}
+    terminal.pop("NO_COLOR", None)
+    return subprocess.run(shlex.split(COMMAND), env=terminal, check=True, capture_output=True, text=True).stdout
+
+
+def main() -> None:
+    """Write the picture."""
+    console = Console(record=True, width=WIDTH, highlight=False, file=Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+    console.print(f"[bold]$ {COMMAND}[/]\n")
+    for line in AnsiDecoder().decode(coloured_output()):
+        console.print(line)
+    svg = console.export_svg(title="llmplan", theme=MONOKAI, unique_id="llmplan")
+    # the reader's own monospace font, instead of one that is loaded from elsewhere
+    svg = svg.replace("<svg ", '<svg xml:space="preserve" ', 1)
+    svg = re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL).replace("Fira Code, monospace", "monospace")
+    PICTURE.write_text("\n".join(line.rstrip() for line in svg.split("\n")) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,19 @@
+"""What several of these tests share."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "plugins.md"
+
+
+@pytest.fixture(scope="session")
+def documented_plugin() -> dict[str, str]:
+    """The files of the plugin that docs/plugins.md shows, by path: each stands in a fence below its path."""
+    files = re.findall(
+        r"^`(llmplan-acme/[\w.]+)`\n\n```\w+\n(.*?)^```$", DOCUMENT.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    return dict(files)

@@ -1,0 +1,142 @@
+"""docs/plugins.md against the hooks: signatures, and examples that run."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import types
+from pathlib import Path
+
+import pytest
+from typer import Typer
+from typer.testing import CliRunner
+
+from llmplan import hookspecs, infer, registry, train
+from llmplan.testing import check_plugin
+from llmplan.validation import validate
+
+DOCUMENT = (Path(__file__).parents[1] / "docs" / "plugins.md").read_text("utf-8")
+HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("llmplan_")}
+HEADINGS = dict(re.findall(r"^### (llmplan_\w+)\((.*)\)$", DOCUMENT, re.MULTILINE))
+EXAMPLES = dict(re.findall(r"^### (llmplan_\w+)\(.*?\)$.*?^```python\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL))
+
+PLAN = {"model": "llama-7b", "gpu": "a100-sxm-80gb", "dtype": "w16a16e16", "cost_model": "roofline", "tp": 1, "pp": 1}
+TRAIN = {**PLAN, "dp": 8, "gradient_accumulation": 4, "seq_len": 2048, "tokens": 1e9}
+
+
+def module_of(source, name="example"):
+    """A module made of text."""
+    module = types.ModuleType(name)
+    exec(compile(source, f"docs/plugins.md, {name}", "exec"), vars(module))
+    return module
+
+
+def use_hardware(profile):
+    """Train on it."""
+    assert train(**TRAIN | {"gpu": profile}).plan.gemm.name == "bf16"
+
+
+def use_dtype(rule):
+    """Compute with it where there are FP8 units, and where there are none."""
+    assert infer(**PLAN | {"gpu": "h100-sxm-80gb", "dtype": rule}).plan.gemm.name == "fp8"
+    assert infer(**PLAN | {"dtype": rule}).plan.gemm.fallback_from == "fp8"
+
+
+def use_model(model):
+    """24 layers of 2048 x (4 + 2048) and two tables of 1000 x 2048, each twice in a multiply-add."""
+    estimate = train(**TRAIN | {"model": model})
+    assert estimate.model_flops == 3 * 2 * (24 * 2048 * 2052 + 1000 * 2048) * estimate.tokens_per_iteration
+
+
+def use_cost_model(cost_model):
+    """Half of the peak, as it says."""
+    assert train(**TRAIN | {"cost_model": cost_model}).mfu == pytest.approx(0.5)
+    assert infer(**PLAN | {"cost_model": cost_model}).max_batch_size > 0
+
+
+def use_validation_set(published):
+    """Every row is priced."""
+    result = validate(published)
+    assert [checked.row.id for checked in result.checked] == ["llama-65b.gpu_hours"]
+    assert not result.skipped
+
+
+def use_exporter(exporter):
+    """One line for each part of the memory."""
+    estimate = train(**TRAIN)
+    assert exporter.suffix == ".mem"
+    assert exporter.export(estimate).count(b"\n") == len(estimate.memory_breakdown)
+
+
+def use_reporter(reporter):
+    """Both words, each for a plan that deserves it."""
+    assert reporter.render(infer(**PLAN)) == "fits\n"
+    assert reporter.render(infer(**PLAN | {"model": "llama-65b"})) == "too much\n"
+
+
+def use_commands(implementation):
+    """Run the command: 65.3 billion weights of 2 bytes need two GPUs of 80 GiB."""
+    app = Typer()
+    implementation(app=app)
+    result = CliRunner().invoke(app, ["llama-65b", "a100-sxm-80gb"])
+    assert (result.exit_code, result.output) == (0, "2\n")
+
+
+USES = {
+    "llmplan_hardware_profiles": use_hardware,
+    "llmplan_dtype_rules": use_dtype,
+    "llmplan_model_architectures": use_model,
+    "llmplan_parallelism_models": use_cost_model,
+    "llmplan_validation_sets": use_validation_set,
+    "llmplan_exporters": use_exporter,
+    "llmplan_reporters": use_reporter,
+    "llmplan_commands": use_commands,
+}
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_is_documented_with_its_arguments(hook):
+    """If it fails, a plugin author does not find a hook, or writes it with arguments that llmplan refuses."""
+    assert HEADINGS[hook] == ", ".join(inspect.signature(HOOKS[hook]).parameters)
+
+
+def test_every_documented_hook_exists():
+    """If it fails, an author implements what llmplan never calls."""
+    assert set(HEADINGS) <= set(HOOKS)
+
+
+def test_every_hook_is_used_here():
+    """If it fails, a hook joined llmplan without a test that contributes something through it."""
+    assert set(USES) == set(HOOKS)
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_example_of_a_hook_keeps_the_contract(hook):
+    """If it fails, the example of the documentation is no plugin that llmplan accepts."""
+    module = module_of(EXAMPLES[hook])
+    check_plugin(module)
+    assert hasattr(getattr(module, hook), "llmplan_impl")
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_example_of_a_hook_does_what_it_says(hook):
+    """If it fails, what a plugin contributes through this hook cannot be used, or the documentation misleads."""
+    implementation = getattr(module_of(EXAMPLES[hook]), hook)
+    for record in [implementation] if hook == "llmplan_commands" else implementation():
+        USES[hook](record)
+
+
+def test_the_documented_test_passes(documented_plugin, monkeypatch):
+    """If it fails, an author who copies the plugin and its test from the documentation starts with a red test."""
+    plugin = module_of(documented_plugin["llmplan-acme/llmplan_acme.py"], "llmplan_acme")
+    monkeypatch.setitem(sys.modules, "llmplan_acme", plugin)
+    module_of(documented_plugin["llmplan-acme/test_llmplan_acme.py"]).test_contract()
+    assert plugin.LLMPLAN_API == hookspecs.API_VERSION
+
+
+def test_names_of_the_examples_are_free(documented_plugin):
+    """If it fails, trying out the documentation collides with a record that llmplan comes with."""
+    plugin = module_of(documented_plugin["llmplan-acme/llmplan_acme.py"], "llmplan_acme")
+    assert not {record.name for record in plugin.llmplan_hardware_profiles()} & set(registry().gpus)
+    assert not {record.name for record in plugin.llmplan_model_architectures()} & set(registry().models)

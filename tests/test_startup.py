@@ -1,0 +1,50 @@
+"""What a command imports: modules, not milliseconds, since a busy machine has no opinion on them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+SLOW = {"numpy", "pandas", "matplotlib", "plotly", "scipy", "pydantic", "click"}
+"""Not needed by any of these commands."""
+BUDGET = 200
+"""Modules beyond a bare Typer app; 166 when this was written."""
+
+_MODULES = "import json, sys; print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
+
+
+def modules(code):
+    """Names of the modules that are loaded after this code."""
+    done = subprocess.run([sys.executable, "-c", f"{code}\n{_MODULES}"], check=True, capture_output=True, text=True)
+    return set(json.loads(done.stderr.strip().split("\n")[-1]))
+
+
+def llmplan(*arguments):
+    return f"from llmplan.cli.main import main\nmain({list(arguments)!r})"
+
+
+TRAIN = ("train", "--model", "llama-65b", "--gpu", "h100-sxm-80gb")
+
+
+@pytest.mark.parametrize("arguments", [("--help",), (*TRAIN, "--json"), ("plugins", "--json")], ids=lambda a: a[-1])
+def test_nothing_slow_is_imported(arguments):
+    """Every start would pay for a library that the command does not use."""
+    loaded = modules(llmplan(*arguments))
+    assert not loaded & (SLOW | {"rich", "cattrs"})
+
+
+def test_the_report_needs_rich_alone():
+    """The report for people would import a plotting library, or numpy."""
+    loaded = modules(llmplan(*TRAIN))
+    assert "rich" in loaded
+    assert not loaded & SLOW
+
+
+def test_module_budget():
+    """Starting llmplan would slowly become slower: a new import has to be worth its place."""
+    bare = modules(
+        "import typer\napp = typer.Typer()\napp.command()(lambda: None)\napp(args=[], standalone_mode=False)"
+    )
+    loaded = modules(llmplan(*TRAIN, "--json"))
+    assert len(loaded - bare) <= BUDGET
