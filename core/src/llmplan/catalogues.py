@@ -51,11 +51,11 @@ def _members(protocol: type) -> tuple[str, ...]:
 def conforms(record: Any, cls: type) -> bool:
     """Whether a record is of this class, or has every member where the class is a protocol.
 
-    isinstance would do the same for a runtime-checkable protocol, at 30 times the price of an estimate's other checks.
+    isinstance would do the same for a runtime-checkable protocol, but takes as long as a fifth of an estimate.
     """
-    if getattr(cls, "_is_protocol", False):
-        return all(hasattr(record, name) for name in _members(cls))
-    return isinstance(record, cls)
+    if not getattr(cls, "_is_protocol", False):
+        return isinstance(record, cls)
+    return all([hasattr(record, name) for name in _members(cls)])
 
 
 MODELS = Kind("models", "model", "llmplan_model_architectures", (ModelArchitecture,))

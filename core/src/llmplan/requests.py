@@ -92,13 +92,15 @@ def _record_or_name(value: Any, name: str) -> Any:
     return _text(value, name) if isinstance(value, str) else value
 
 
+_MODES = {mode.label: mode for mode in Recompute}
+
+
 def _recompute(value: Any, name: str) -> Recompute:
-    modes = {mode.label: mode for mode in Recompute}
     if isinstance(value, Recompute):
         return value
-    if not isinstance(value, str) or value not in modes:
-        raise _refuse(name, value, f"one of {', '.join(modes)}")
-    return modes[value]
+    if not isinstance(value, str) or value not in _MODES:
+        raise _refuse(name, value, f"one of {', '.join(_MODES)}")
+    return _MODES[value]
 
 
 def _option(
@@ -152,10 +154,10 @@ class TrainRequest(_Request):
     seq_len: int | None = _option("Tokens of one sequence.", _whole(1))
     tokens: float | None = _option("Training tokens in all: 1.4e12 or 1.4T.", _positive)
     recompute: Recompute | None = _option(
-        f"What backward computes again: {', '.join(mode.label for mode in Recompute)}.",
+        f"What backward computes again: {', '.join(_MODES)}.",
         _recompute,
         metavar="MODE",
-        names=lambda: [mode.label for mode in Recompute],
+        names=lambda: list(_MODES),
     )
     mfu: float | None = _option(
         "Model FLOPs utilisation of the whole run, instead of the efficiencies.", _fraction, metavar="FRACTION"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cached_property
 
 from attrs import field, frozen
 
@@ -40,6 +41,17 @@ class DTypeRule:
     """Whether it is meant where the user names none."""
     description: str = ""
     source: str = ""
+
+    @cached_property
+    def bits(self) -> Mapping[str, float]:
+        """Bits of an element by the `Tensor.width` that it has."""
+        return {
+            "weight": self.weight_bits,
+            "activation": self.activation_bits,
+            "embedding": self.embedding_bits,
+            "norm": self.norm_bits,
+            "loss": self.loss_bits,
+        }
 
     def gemm_format(self, hardware: HardwareProfile) -> NumberFormat:
         """The first format that the accelerator has; UnsupportedFormatError where it has none of them."""

@@ -7,7 +7,7 @@ from enum import Enum, IntEnum
 from math import inf
 from typing import Protocol
 
-from attrs import frozen
+from attrs import define
 
 from llmplan.quantities import Number
 
@@ -46,7 +46,11 @@ class Split(Enum):
     """Over all of them under sequence parallelism, else held by each."""
 
 
-@frozen(slots=False)
+# These four are made anew, 28 at a time, for every estimate, and are not frozen: attrs' frozen __init__ takes three times
+# as long, a quarter of the whole estimate.
+
+
+@define(eq=False)
 class Tensor:
     """A tensor that an operator reads."""
 
@@ -62,7 +66,7 @@ class Tensor:
     """Over how many ranks it can be divided before ranks hold copies (KV heads)."""
 
 
-@frozen(slots=False)
+@define(eq=False)
 class Operator:
     """One step of a layer, for the whole tensor-parallel group and one micro-batch."""
 
@@ -83,7 +87,7 @@ class Operator:
     """What it is divided into, for messages: ``heads``."""
 
 
-@frozen(slots=False)
+@define(eq=False)
 class Block:
     """So many equal layers, or the ends of the model."""
 
@@ -95,12 +99,17 @@ class Block:
     """Weights of its operators that belong to another block, like the table of a tied output head."""
 
     @property
+    def weights(self) -> Number:
+        """Elements of its operators' weight matrices."""
+        return sum([operator.weights for operator in self.operators])
+
+    @property
     def flops(self) -> Number:
         """Of one layer's forward pass."""
         return sum(operator.flops for operator in self.operators)
 
 
-@frozen(slots=False)
+@define(eq=False)
 class LoweredModel:
     """A model as operators, for `batch` sequences of `seq_len` tokens."""
 

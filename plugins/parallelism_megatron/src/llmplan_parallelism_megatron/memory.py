@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from llmplan.quantities import Number, maximum, minimum, where
 from llmplan.records import InferencePlan, LoweredModel, Operator, Tensor, TrainingPlan
-from llmplan_parallelism_megatron.roofline_time import Plan, bits, kv_cache_bytes
+from llmplan_parallelism_megatron.roofline_time import Plan, kv_cache_bytes
 from llmplan_parallelism_megatron.sharding import fullest_stage_share
 
 ADAM_BYTES_PER_PARAMETER = 12
@@ -89,7 +89,7 @@ def kept_bytes(operators: tuple[Operator, ...], plan: TrainingPlan) -> Number:
 def _tensor_bytes(tensor: Tensor, plan: Plan) -> Number:
     # a norm computes in FP32 but keeps the activations that it was given
     width = "activation" if tensor.width == "norm" else tensor.width
-    return tensor.elements * bits(plan.dtype, width) / 8
+    return tensor.elements * plan.dtype.bits[width] / 8
 
 
 def inference_memory(plan: InferencePlan, prefill: LoweredModel) -> dict[str, Number]:

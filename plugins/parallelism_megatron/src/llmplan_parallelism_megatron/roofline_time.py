@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from llmplan.quantities import Number, maximum, where
-from llmplan.records import Block, DTypeRule, InferencePlan, LoweredModel, Operator, Recompute, TrainingPlan
+from llmplan.records import Block, InferencePlan, LoweredModel, Operator, Recompute, TrainingPlan
 from llmplan_parallelism_megatron.collectives import all_reduce_seconds, tp_link_bytes_per_second
 from llmplan_parallelism_megatron.sharding import stage_share, ways
 
@@ -30,21 +30,16 @@ def bytes_per_second(plan: Plan) -> Number:
     return plan.hardware.memory_bytes_per_second * plan.efficiency.hbm
 
 
-def bits(dtype: DTypeRule, width: str) -> float:
-    """Bits of an element: w, a, e, 32 for norms and for the loss."""
-    found: float = getattr(dtype, f"{width}_bits")
-    return found
-
-
 def operator_bytes(operator: Operator, plan: Plan, score_traffic: Number) -> Number:
     """Bytes that a rank moves: the operator's weights and inputs, each once; its output is the next one's input.
 
     `score_traffic` is 1, or 0 where attention scores are not counted.
     """
-    inputs = sum(
-        (score_traffic if tensor.fusible else 1.0) * tensor.elements * bits(plan.dtype, tensor.width)
-        for tensor in operator.inputs
-    )
+    bits = plan.dtype.bits
+    inputs: Number = 0.0
+    for tensor in operator.inputs:
+        counted = score_traffic if tensor.fusible else 1.0
+        inputs = inputs + counted * tensor.elements * bits[tensor.width]
     return (operator.weights * plan.dtype.weight_bits + inputs) / 8
 
 
@@ -68,7 +63,7 @@ def reduction_seconds(operators: Iterable[Operator], plan: Plan, width: str) -> 
     """The all-reduces of partial results: two a layer, each of bsh elements."""
     bandwidth = tp_link_bytes_per_second(plan)
     return sum(
-        all_reduce_seconds(operator.reduced_elements * bits(plan.dtype, width) / 8, plan.layout.tp, bandwidth)
+        all_reduce_seconds(operator.reduced_elements * plan.dtype.bits[width] / 8, plan.layout.tp, bandwidth)
         for operator in operators
         if operator.reduced_elements is not None
     )

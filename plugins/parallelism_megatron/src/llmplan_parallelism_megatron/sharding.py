@@ -9,11 +9,15 @@ from llmplan.records import Block, Layout, LoweredModel, Operator, Split, Tensor
 
 
 def rank_of(model: LoweredModel, layout: Layout) -> LoweredModel:
-    """The model as one tensor parallel rank sees it: its share of every operator, tensor and parameter."""
+    """The model as one tensor parallel rank sees it: its share of every operator, tensor and parameter.
+
+    q, over which the sequence split divides, is t with sequence parallelism, else 1 (Korthikanti et al. 2022,
+    arXiv:2205.05198, section 4.2.2).
+    """
     tp = layout.tp
     q = where(layout.sequence_parallel, tp, 1)
-    embedding, head = _block(model.embedding, tp, q), _block(model.head, tp, q)
-    return LoweredModel(embedding, tuple(_block(block, tp, q) for block in model.layers), head)
+    layers = tuple([_block(block, tp, q) for block in model.layers])
+    return LoweredModel(_block(model.embedding, tp, q), layers, _block(model.head, tp, q))
 
 
 def ways(tp: Number, max_ways: float) -> Number:
@@ -23,9 +27,8 @@ def ways(tp: Number, max_ways: float) -> Number:
 
 def _block(block: Block, tp: Number, q: Number) -> Block:
     """Matrices are divided, biases and norms are held by every rank."""
-    operators = tuple(_operator(operator, tp, q) for operator in block.operators)
-    whole = sum(operator.weights for operator in block.operators)
-    divided = sum(operator.weights for operator in operators)
+    operators = tuple([_operator(operator, tp, q) for operator in block.operators])
+    whole, divided = block.weights, sum([operator.weights for operator in operators])
     own = block.parameters - whole + divided + block.shared_parameters * (1 - 1 / tp)
     return Block(operators, own, block.count, block.shared_parameters / tp)
 
@@ -37,14 +40,13 @@ def _operator(operator: Operator, tp: Number, q: Number) -> Operator:
         operator.part,
         operator.flops / ranks,
         operator.weights / ranks,
-        tuple(_tensor(tensor, tp, q) for tensor in operator.inputs),
+        tuple([_tensor(tensor, tp, q) for tensor in operator.inputs]),
         operator.reduced_elements,
         operator.recomputed_from,
     )
 
 
 def _tensor(tensor: Tensor, tp: Number, q: Number) -> Tensor:
-    """Q is t with sequence parallelism, else 1 (Korthikanti et al. 2022, arXiv:2205.05198, section 4.2.2)."""
     ranks = q if tensor.split is Split.SEQUENCE else ways(tp, tensor.max_ways)
     return Tensor(tensor.elements / ranks, tensor.split, tensor.width, tensor.dropped_from, tensor.fusible)
 
