@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -304,7 +305,9 @@ def llmplan(plugins, monkeypatch, capsys):
     """Run the command line with these plugins; its exit code, stdout and stderr."""
 
     def run(*arguments):
-        monkeypatch.setattr("llmplan.cli.main.registry", lambda: Registry(plugins))
+        registry = Registry(plugins)
+        monkeypatch.setattr("llmplan.cli.main.registry", lambda: registry)
+        monkeypatch.setattr("llmplan.cli.plugins.registry", lambda: registry)
         code = main(arguments)
         printed = capsys.readouterr()
         return code, printed.out, printed.err
@@ -392,6 +395,43 @@ def test_the_first_of_two_plugins_keeps_a_command(plugins, llmplan):
     code, out, err = llmplan("greet")
     assert (code, out) == (0, "hello\n")
     assert "plugin second 1.0 ignored" in err
+
+
+def test_plugins_command_asks_every_hook(plugins, llmplan):
+    """If it fails, a plugin is called well that breaks as soon as it is asked."""
+
+    def llmplan_reporters():
+        raise RuntimeError("no words")
+
+    add(plugins, "good", offering("one"))
+    add(plugins, "bad", module_of(llmplan_reporters))
+    plugins.add("worse", "1.0", "entry", raising(ImportError("nothing")))
+    code, out, err = llmplan("plugins", "--json")
+    document = json.loads(out)
+    rows = [(row["distribution"], row["status"], row["names"]) for row in document["plugins"]]
+    assert rows == [("good", "ok", {"gpus": ["one"]}), ("bad", "failed", {}), ("worse", "failed", {})]
+    assert {problem["distribution"] for problem in document["problems"]} == {"bad", "worse"}
+    assert (code, len(err.splitlines())) == (0, 2)
+
+
+def test_plugins_command_prints_tracebacks(plugins, llmplan):
+    """If it fails, an author learns that a plugin is broken, but not where."""
+    add(plugins, "good", offering("one"))
+    plugins.add("bad", "1.0", "entry", raising(ImportError("nothing")))
+    code, out, _ = llmplan("plugins")
+    assert code == 0
+    assert "1 gpus" in out
+    assert "bad 1.0: ImportError: nothing\nTraceback (most recent call last):" in out
+
+
+@pytest.mark.parametrize(("strict", "code"), [("1", 1), ("0", 0)])
+def test_strict_mode_turns_a_problem_into_an_exit_code(plugins, llmplan, monkeypatch, strict, code):
+    """If it fails, continuous integration does not notice a broken plugin, or everybody is bothered by one."""
+    monkeypatch.setenv("LLMPLAN_STRICT", strict)
+    assert llmplan("plugins")[0] == 0
+    plugins.add("bad", "1.0", "entry", raising(ImportError("nothing")))
+    assert llmplan("plugins")[0] == code
+    assert llmplan("no-such-command")[0] == 2
 
 
 @pytest.mark.xfail(reason="_command_name does not lower the name of the function, as Typer does")

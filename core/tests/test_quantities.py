@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmplan.quantities import ceil, floor, maximum, minimum, where
@@ -18,6 +18,7 @@ PAIRS = st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=8)
 
 
 @pytest.mark.parametrize("function", [minimum, maximum])
+@settings(max_examples=30, deadline=None)
 @given(pairs=PAIRS)
 def test_choosing_between_two_is_the_same_for_numbers_and_arrays(function, pairs):
     """If it fails, a sweep prices a plan differently from the plan alone."""
@@ -26,12 +27,14 @@ def test_choosing_between_two_is_the_same_for_numbers_and_arrays(function, pairs
 
 
 @pytest.mark.parametrize("function", [floor, ceil])
+@settings(max_examples=30, deadline=None)
 @given(numbers=st.lists(NUMBERS, min_size=1, max_size=8))
 def test_rounding_is_the_same_for_numbers_and_arrays(function, numbers):
     """If it fails, whole iterations or layers of a stage differ between a sweep and a single plan."""
     assert function(np.array(numbers)).tolist() == [function(number) for number in numbers]
 
 
+@settings(max_examples=30, deadline=None)
 @given(pairs=PAIRS, bound=NUMBERS)
 def test_where_is_the_same_for_numbers_and_arrays(pairs, bound):
     """If it fails, a condition takes another branch in a sweep than for a single plan."""
@@ -39,6 +42,7 @@ def test_where_is_the_same_for_numbers_and_arrays(pairs, bound):
     assert where(firsts < bound, firsts, seconds).tolist() == [where(a < bound, a, b) for a, b in pairs]
 
 
+@settings(max_examples=30, deadline=None)
 @given(numbers=st.lists(NUMBERS, min_size=1, max_size=8), other=NUMBERS)
 def test_a_number_meets_an_array_element_by_element(numbers, other):
     """If it fails, a sweep over one dimension with the others fixed is wrong."""

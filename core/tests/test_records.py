@@ -8,7 +8,7 @@ from math import inf, nan
 import pytest
 from attrs import evolve
 from attrs.exceptions import FrozenInstanceError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmplan.errors import BadInputError, UnsupportedFormatError
@@ -157,7 +157,7 @@ def test_every_peak_is_a_positive_number(value):
 
 def test_peaks_are_a_table():
     """If it fails, a plugin that gives one number for all formats crashes the first plan instead of being named."""
-    with pytest.raises(BadInputError, match="peak_flops: 1e14|peak_flops: 100000000000000.0 is not a table"):
+    with pytest.raises(BadInputError, match=r"peak_flops: 100000000000000\.0 is not a table of positive numbers"):
         evolve(HARDWARE, peak_flops=1e14)
 
 
@@ -200,6 +200,7 @@ def shapes() -> st.SearchStrategy[Transformer]:
     )
 
 
+@settings(max_examples=40, deadline=None)
 @given(model=shapes())
 def test_parameters_by_a_formula_written_down_by_hand(model):
     """If it fails, memory, FLOPs and compute-optimal tokens of every transformer are off."""
@@ -220,6 +221,7 @@ def test_parameters_by_a_formula_written_down_by_hand(model):
     assert all(type(count) is int for count in parts.values())
 
 
+@settings(max_examples=40, deadline=None)
 @given(model=shapes(), batch=st.integers(1, 64), seq_len=st.integers(1, 8192))
 def test_flops_by_a_formula_written_down_by_hand(model, batch, seq_len):
     """If it fails, the time of every training run is off."""
@@ -230,6 +232,7 @@ def test_flops_by_a_formula_written_down_by_hand(model, batch, seq_len):
     assert model.lower(batch, seq_len).flops == pytest.approx(by_hand, rel=1e-12)
 
 
+@settings(max_examples=40, deadline=None)
 @given(model=shapes())
 def test_the_lowered_model_holds_every_parameter_once(model):
     """If it fails, memory counts a matrix twice or not at all: the operators do not add up to the model."""
@@ -242,6 +245,7 @@ def test_the_lowered_model_holds_every_parameter_once(model):
     assert lowered.head.shared_parameters == (table if model.tied_embeddings else 0)
 
 
+@settings(max_examples=40, deadline=None)
 @given(model=shapes(), batch=st.integers(1, 64), tokens=st.integers(1, 131_072))
 def test_the_kv_cache_holds_a_key_and_a_value_per_token_and_layer(model, batch, tokens):
     """If it fails, the largest batch that serving can hold is wrong."""
@@ -275,7 +279,7 @@ def test_a_fallback_says_what_it_stands_in_for():
 def test_a_device_with_none_of_the_formats_is_refused():
     """If it fails, a plan is priced in a format that the device cannot compute in."""
     with pytest.raises(
-        UnsupportedFormatError, match="^dtype: half multiplies in fp16 or bf16 or fp32; mini-gpu has int8$"
+        UnsupportedFormatError, match=r"^dtype: half multiplies in fp16 or bf16 or fp32; mini-gpu has int8$"
     ):
         DTYPE.gemm_format(evolve(HARDWARE, peak_flops={"int8": 1e15}))
 

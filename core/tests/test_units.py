@@ -48,7 +48,7 @@ def test_numbers_are_read_as_people_write_them(text, number):
 
 @given(digits=st.integers(0, 9_999_999), decimals=st.integers(0, 3), suffix=st.sampled_from(sorted(EXPONENTS)))
 def test_a_suffix_is_the_same_as_its_exponent(digits, decimals, suffix):
-    """If it fails, 1.001K is not 1001 (it was 1000.9999999999999, "not a whole number"), nor 1.1T the same as 1.1e12."""
+    """If it fails, 1.001K is not 1001 (but 1000.9999999999999, no whole number), nor 1.1T the same as 1.1e12."""
     whole, part = divmod(digits, 10**decimals)
     mantissa = f"{whole}.{part:0{decimals}}" if decimals else str(whole)
     assert parse_number(f"{mantissa}{suffix}") == float(f"{mantissa}e{EXPONENTS[suffix]}")
