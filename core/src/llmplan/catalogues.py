@@ -41,6 +41,10 @@ class Kind:
             raise PluginError(f"returned a {type(record).__name__}, not a {wanted}")
         if not isinstance(record, DTypeFamily):
             check_name(record.name)
+            return
+        for name in record.listed:
+            if getattr(record.rule(name), "name", None) != name:
+                raise PluginError(f"lists {name} and makes no such rule")
 
 
 @cache
@@ -55,7 +59,7 @@ def conforms(record: Any, cls: type) -> bool:
     """
     if not getattr(cls, "_is_protocol", False):
         return isinstance(record, cls)
-    return all([hasattr(record, name) for name in _members(cls)])
+    return all(hasattr(record, name) for name in _members(cls))
 
 
 MODELS = Kind("models", "model", "llmplan_model_architectures", (ModelArchitecture,))
@@ -98,6 +102,9 @@ class Catalogue(Mapping[str, T], Generic[T]):
             raise NameConflictError(f"{self.kind.singular}: {plain} comes from {len(offers)} plugins; write {ways}")
         return next(iter(offers.values()))
 
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and bool(self._offers(name.rpartition(":")[2]))
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
 
@@ -123,10 +130,18 @@ class Catalogue(Mapping[str, T], Generic[T]):
         return [(name, by, record) for name, offers in self._entries.items() for by, record in offers.items()]
 
     def _offers(self, name: str) -> dict[str, T]:
-        if name in self._entries:
-            return self._entries[name]
-        rules = ((distribution, family.rule(name)) for distribution, family in self._families)
-        return {distribution: rule for distribution, rule in rules if rule is not None}  # type: ignore[misc]
+        offers: dict[str, Any] = dict(self._entries.get(name, {}))
+        refusals: list[Exception] = []
+        for distribution, family in self._families:
+            try:
+                rule = None if distribution in offers else family.rule(name)
+            except Exception as error:  # noqa: BLE001 - one family's refusal is no answer for the others
+                refusals.append(error)
+            else:
+                offers |= {} if rule is None else {distribution: rule}
+        if refusals and not offers:
+            raise refusals[0]
+        return offers
 
     def _unknown(self, name: str) -> str:
         kind = self.kind

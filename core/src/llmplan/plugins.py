@@ -110,6 +110,8 @@ class Plugins:
         return hooks
 
     def _register(self, module: Any, plugin_id: str) -> None:
+        if self.manager.has_plugin(plugin_id):
+            raise PluginError(f"the entry point {plugin_id} is there twice")
         try:
             self.manager.register(module, name=plugin_id)
         except Exception:
@@ -140,7 +142,7 @@ def _installed() -> Iterator[tuple[str, str, EntryPoint]]:
         # read once: .name and .version would parse the metadata file anew each
         if entry_point.dist is not None:
             metadata = entry_point.dist.metadata
-            yield metadata["Name"], metadata["Version"], entry_point
+            yield metadata["Name"] or "unknown distribution", metadata["Version"] or "", entry_point
 
 
 def _check_api(module: Any) -> None:

@@ -1,5 +1,7 @@
 """The accounting of ``roofline``, by hand and by its laws."""
 
+import itertools
+
 import numpy as np
 import pytest
 from attrs import evolve
@@ -146,7 +148,8 @@ def test_activations_kept_by_each_mode(mode, elements):
 
 def test_activations_match_korthikanti():
     """Without dropout masks, sbh (8 + 24/t) + 2as^2b/t and, with sequence parallelism, all of it over t, would not
-    hold (Korthikanti et al. 2022, equations 2 and 4, less 2sbh of masks and 3as^2b of masks and dropout output)."""
+    hold (Korthikanti et al. 2022, equations 2 and 4, less 2sbh of masks and 3as^2b of masks and dropout output).
+    """
     b, s, h, a, t = 1, 2048, 12_288, 96, 8
     model = Transformer(
         name="gpt-3-layer",
@@ -278,7 +281,7 @@ def test_breakdowns_sum_and_states_shrink(plan):
 def test_more_recompute_holds_less_and_takes_longer(plan):
     """A stronger recompute mode would hold more activations or take less time."""
     modes = [ROOFLINE.train(evolve(plan, recompute=mode)) for mode in Recompute]
-    for weaker, stronger in zip(modes, modes[1:], strict=False):
+    for weaker, stronger in itertools.pairwise(modes):
         assert stronger.memory_breakdown["activations"] <= weaker.memory_breakdown["activations"]
         assert stronger.iteration_seconds >= weaker.iteration_seconds
 

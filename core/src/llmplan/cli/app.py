@@ -47,25 +47,19 @@ def _global_options(
 def _add_plugin_commands(app: typer.Typer, registry: Registry) -> None:
     """Each plugin fills an app of its own, so that a half-finished one leaves nothing behind."""
     hook = "llmplan_commands"
+    taken = {command.name for command in app.registered_commands}
     for plugin, implementation in registry.plugins.implementations(hook):
 
         def mount(implementation: Any = implementation) -> None:
+            from typer.main import get_group
+
             offered = typer.Typer(**_PLAIN)
             implementation(app=offered)
-            taken = _names(app)
-            for name in _names(offered):
-                if name in taken:
-                    raise PluginError(f"the command {name} exists already")
+            names = set(get_group(offered).commands)  # as Typer makes them; what it cannot read fails here
+            if names & taken:
+                raise PluginError(f"the command {min(names & taken)} exists already")
+            taken.update(names)
             app.registered_commands.extend(offered.registered_commands)
             app.registered_groups.extend(offered.registered_groups)
 
         registry.plugins.run(plugin, hook, mount)
-
-
-def _names(app: typer.Typer) -> list[str]:
-    commands = [command.name or _command_name(command.callback) for command in app.registered_commands]
-    return [*commands, *(str(group.name) for group in app.registered_groups)]
-
-
-def _command_name(callback: Any) -> str:
-    return str(callback.__name__).replace("_", "-")

@@ -98,11 +98,14 @@ def _exporter(output: str | None) -> Exporter | None:
     """Chosen before anything is computed, by the file's ending."""
     if output is None:
         return None
-    by_suffix = {exporter.suffix: exporter for exporter in registry().exporters.values()}
-    suffix = Path(output).suffix
-    if suffix not in by_suffix:
-        raise BadInputError(f"output: {output!r} does not end in {', '.join(by_suffix)}")
-    return by_suffix[suffix]
+    entries = registry().exporters.entries()
+    fitting = {f"{provider}:{name}": of for name, provider, of in entries if of.suffix == Path(output).suffix}
+    if not fitting:
+        suffixes = ", ".join(dict.fromkeys(exporter.suffix for _, _, exporter in entries))
+        raise BadInputError(f"output: {output!r} does not end in {suffixes}")
+    if len(fitting) > 1:
+        raise BadInputError(f"output: {Path(output).suffix} is written by {' and '.join(fitting)}; uninstall one")
+    return next(iter(fitting.values()))
 
 
 def _say_it_does_not_fit(estimate: TrainingEstimate | InferenceEstimate) -> int:

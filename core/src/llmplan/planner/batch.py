@@ -8,7 +8,7 @@ from llmplan.errors import BadInputError
 from llmplan.requests import TrainRequest
 
 DEFAULT_BATCH_TOKENS = 4e6
-"""Tokens of an iteration, from LLaMA (arXiv:2302.13971, table 2), which used it for every size."""
+"""Tokens of an iteration: what LLaMA used at every size (arXiv:2302.13971, table 2)."""
 
 
 @frozen
@@ -43,7 +43,7 @@ def choose_batch(request: TrainRequest, seq_len: int, dp: int) -> Batch:
             f"global-batch-tokens: {wanted:,.0f} contradicts micro-batch x gradient-accumulation x dp x seq-len "
             f"= {micro} x {accumulation} x {dp} x {seq_len} = {tokens:,}"
         )
-    source = "asked" if request.global_batch_tokens else "4M as LLaMA trained with"
+    source = "asked" if request.global_batch_tokens else "a common size"
     if tokens != wanted or not request.global_batch_tokens:
         said.append(f"global batch {steps * step:,} sequences = {tokens:,} tokens ({source}: {wanted:,.0f})")
     return Batch(micro or 1, steps, tuple(said))

@@ -20,7 +20,7 @@ def lookup_name(_record: Any, field: Any, value: Any) -> None:
 def check_name(value: Any, field_name: str = "name") -> None:
     """The same, for a record that is no attrs class."""
     if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise BadInputError(f"{field_name}: {value!r} is not a lower-case name like llama-65b")
+        raise BadInputError(f"{field_name}: {value!r} is not a lower-case name like my-gpu-80gb")
 
 
 def _is_number(value: Any) -> bool:

@@ -46,8 +46,8 @@ class Split(Enum):
     """Over all of them under sequence parallelism, else held by each."""
 
 
-# These four are made anew, 28 at a time, for every estimate, and are not frozen: attrs' frozen __init__ takes three times
-# as long, a quarter of the whole estimate.
+# These four are made anew, 28 at a time, for every estimate, and are not frozen: attrs' frozen __init__ takes three
+# times as long, a quarter of the whole estimate.
 
 
 @define(eq=False)
