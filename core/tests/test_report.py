@@ -25,7 +25,7 @@ SERVING = infer(model="llama-2-70b", gpu="a100-sxm-80gb", tp=4, pp=1, batch=8, c
 TOO_LARGE = train(model="llama-65b", gpu="a100-sxm-80gb", gpus=8, tp=8, pp=1, cost_model="roofline")
 AT_MFU = train(model="llama-65b", gpu="a100-sxm-80gb", gpus=2048, tp=8, pp=1, mfu=0.4, cost_model="roofline")
 ALL = {"training": TRAINING, "serving": SERVING, "too large": TOO_LARGE, "at an MFU": AT_MFU}
-SECTIONS = ("Totals", "Memory of the fullest GPU: ", "Assumed, since not given")
+SECTIONS = ("Totals", "Memory of the fullest GPU: ", "Assumed")
 BLOCKS = "█▉▊▋▌▍▎▏▐▕"
 ESCAPE = "\x1b"
 COLOUR = re.compile(r"\x1b\[[0-9;]*\b(?:3[0-7]|9[0-7]|38|4[0-7]|48)(?:;|m)")

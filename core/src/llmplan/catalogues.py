@@ -23,6 +23,7 @@ from llmplan.records import (
 from llmplan.records.checks import check_name
 
 T = TypeVar("T")
+_MOST_NEAR = 5
 
 
 @frozen
@@ -116,10 +117,12 @@ class Catalogue(Mapping[str, T], Generic[T]):
         return list(self._entries)
 
     def near(self, name: str) -> list[str]:
-        """The names most like this one, the nearest first."""
+        """The names most like this one: those that hold it, then those that are spelt alike."""
         from difflib import get_close_matches
 
-        return get_close_matches(name.lower(), self._entries, n=3, cutoff=0.6)
+        wanted = name.lower()
+        holding = [known for known in self._entries if wanted and wanted in known]
+        return (holding or get_close_matches(wanted, self._entries, cutoff=0.6))[:_MOST_NEAR]
 
     def providers(self, name: str) -> list[str]:
         """The distributions that offer this name: one, unless plugins disagree."""

@@ -8,11 +8,11 @@ GIB = 2.0**30
 GBIT = 1e9 / 8
 """Bytes in a gigabit, the unit of network cards."""
 
-_SUFFIXES = {"K": KILO, "M": MEGA, "G": GIGA, "B": GIGA, "T": TERA, "P": PETA}
+_EXPONENTS = {"K": "e3", "M": "e6", "G": "e9", "B": "e9", "T": "e12", "P": "e15"}
 
 
 def parse_number(text: str) -> float:
     """Read ``2048``, ``1.4e12``, ``1_000`` or ``1.4T`` (K, M, G or B, T, P: powers of 1000); ValueError otherwise."""
     text = text.strip()
-    factor = _SUFFIXES.get(text[-1:].upper())
-    return float(text) if factor is None else float(text[:-1]) * factor
+    exponent = _EXPONENTS.get(text[-1:].upper())
+    return float(text if exponent is None else text[:-1].rstrip() + exponent)

@@ -21,7 +21,7 @@ _HELP = "How long a model trains or serves on given hardware, how much memory it
 
 def build_app(registry: Registry, arguments: Sequence[str]) -> typer.Typer:
     """A fresh app, so that nothing is loaded when this module is imported."""
-    app = typer.Typer(name="llmplan", help=_HELP, no_args_is_help=True, **_PLAIN)
+    app = typer.Typer(name="llmplan", help=_HELP, **_PLAIN)
     app.callback()(_global_options)
     add_estimates(app, arguments)
     for add in (add_list, add_show, add_plugins, add_validate):

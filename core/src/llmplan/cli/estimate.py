@@ -63,11 +63,11 @@ def _add(app: typer.Typer, name: str, summary: str, request: type[Request], pric
         reporter = _reporter(extra)
         exporter = _exporter(extra["output"])
         estimate = price(request(**_merged(extra["plan"], given, request)))
-        print(registry().reporters[reporter].render(estimate), end="")
         if exporter is not None:
-            from llmplan.files import write_whole
+            from llmplan.output.whole import write_whole
 
             write_whole(extra["output"], exporter.export(estimate))
+        print(registry().reporters[reporter].render(estimate), end="")
         return None if estimate.feasible else _say_it_does_not_fit(estimate)
 
     app.command(name, help=summary)(with_options(request, _EXTRA, run))

@@ -1,5 +1,6 @@
 """Entry point: runs a command, and turns everything that goes wrong into one line and an exit code."""
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,9 @@ BAD_INPUT = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``llmplan`` with these arguments (the process's own by default); the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without UTF-8 shows ? for a bar
     code = _run(arguments)
     problems = registry().plugins.problems
     for problem in problems:
@@ -25,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    given = sys.argv[1:] if arguments is None else list(arguments)
+    given = (sys.argv[1:] if arguments is None else list(arguments)) or ["--help"]
     try:
         result = build_app(registry(), given)(args=given, prog_name="llmplan", standalone_mode=False)
     except LlmplanError as error:

@@ -1,6 +1,9 @@
 """Plain tables on the terminal."""
 
+import os
 from collections.abc import Iterable, Sequence
+
+_WIDE = 250
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:
@@ -14,7 +17,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: st
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=any(columns))
     for column in columns:
         table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
+    table.columns[0].no_wrap = True
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     heading = [] if title is None else [Text(title, style="bold")]
-    print(rendered(Console(highlight=False), [*heading, table]), end="")
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _WIDE  # nobody reads a pipe on 80 columns, but programs read its lines
+    print(rendered(console, [*heading, table]), end="")

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llmplan.output.console import rendered
-from llmplan.output.words import count, dotted, gib, percent, seconds
+from llmplan.output.words import count, digits, dotted, gib, percent, seconds
 from llmplan.records import InferenceEstimate, Recompute, TrainingEstimate
 
 _INDENT = 2
@@ -81,7 +81,7 @@ def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[Render
             "first token": f"{seconds(estimate.prefill_seconds)} (prefill)",
             "each token": f"{seconds(estimate.decode_seconds_per_token)} (decode)",
             "whole answer": seconds(estimate.total_seconds),
-            "speed": f"{estimate.tokens_per_second:,.4g} output tokens/s on {_gpus(plan.layout.gpus)}",
+            "speed": f"{digits(estimate.tokens_per_second)} output tokens/s on {_gpus(plan.layout.gpus)}",
             "cost": price if plan.price_per_gpu_hour is None else f"{price} per million output tokens",
             "largest batch": f"{_sequences(estimate.max_batch_size)} a replica fit into memory",
         }
@@ -129,7 +129,7 @@ def _memory(estimate: TrainingEstimate | InferenceEstimate, console: Console) ->
 
 def _said(estimate: TrainingEstimate | InferenceEstimate) -> Iterator[RenderableType]:
     if estimate.plan.assumptions:
-        yield _heading("Assumed, since not given")
+        yield _heading("Assumed")
         yield _list(estimate.plan.assumptions)
     if estimate.warnings:
         yield _heading("Warnings", "bold yellow")
@@ -162,10 +162,13 @@ def _bars(breakdown: Mapping[str, float], whole: float, words: Callable[[float],
     table.add_column(style="dim", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
+    wide_enough_for_shares = console.width >= _WIDTH_OF_WORDS
     width = min(_WIDEST_BAR, console.width - _WIDTH_OF_WORDS)
     before = 0.0
     for name, part in breakdown.items():
-        cells: list[RenderableType] = [name, words(part), percent(part / whole)]
+        cells: list[RenderableType] = [name, words(part)]
+        if wide_enough_for_shares:
+            cells.append(percent(part / whole))
         if width >= _NARROWEST_BAR:
             cells.append(
                 Bar(whole, before, before + part, width=width, color="bright_black" if name == _FREE else "cyan")

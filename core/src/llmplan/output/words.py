@@ -9,6 +9,8 @@ from llmplan.units import GIB, KILO
 _TIME_UNITS = ((86_400.0, "days"), (3_600.0, "hours"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 _COUNT_UNITS = ((1e15, "P"), (1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 _MANY_HOURS = 48
+_ROUNDS_UP = 0.9995
+"""From here on three digits show the next unit: 999.7M is 1B, not 1e+03M."""
 
 
 def seconds(value: float) -> str:
@@ -16,12 +18,12 @@ def seconds(value: float) -> str:
     for unit, name in _TIME_UNITS:
         enough = {"days": _MANY_HOURS * 3600, "hours": 2 * unit}.get(name, unit)
         if value >= enough:
-            return f"{_four_digits(value / unit)} {name}"
-    return f"{_four_digits(value / 1e-6)} µs" if value else "0 s"
+            return f"{digits(value / unit)} {name}"
+    return f"{digits(value / 1e-6)} µs" if value else "0 s"
 
 
-def _four_digits(value: float) -> str:
-    """At least: 18,783 is not 1.878e+04."""
+def digits(value: float) -> str:
+    """Four of them, or all: 18,783 is not 1.878e+04."""
     return f"{value:,.0f}" if value >= KILO else f"{value:.4g}"
 
 
@@ -33,7 +35,7 @@ def gib(value: float) -> str:
 def count(value: float) -> str:
     """``65.3B``, ``1.4T``, ``512``."""
     for unit, suffix in _COUNT_UNITS:
-        if value >= unit:
+        if value >= unit * _ROUNDS_UP:
             return f"{value / unit:.3g}{suffix}"
     return f"{value:.4g}"
 

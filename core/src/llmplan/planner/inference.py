@@ -52,9 +52,10 @@ def _plan(request: InferRequest, choice: Choice, sizes: Sizes) -> InferencePlan:
         said.append(f"{option.replace('_', '-')} {value:g}")
         return value
 
-    prompt = default("prompt_tokens", _DEFAULT_PROMPT_TOKENS)
-    output = default("output_tokens", _DEFAULT_OUTPUT_TOKENS)
     context = choice.model.max_seq_len
+    room = context or _DEFAULT_PROMPT_TOKENS + _DEFAULT_OUTPUT_TOKENS
+    prompt = default("prompt_tokens", min(_DEFAULT_PROMPT_TOKENS, max(1, room - (request.output_tokens or room // 2))))
+    output = default("output_tokens", min(_DEFAULT_OUTPUT_TOKENS, max(1, room - prompt)))
     if context is not None and prompt + output > context:
         raise BadInputError(
             f"prompt-tokens: {prompt} with output-tokens {output} is beyond the context of {choice.model.name}, "

@@ -53,14 +53,19 @@ def _on_fewest_gpus(request: TrainRequest, choice: Choice) -> TrainingEstimate:
     limit = DAYS_WHERE_GPUS_ARE_OPEN * _SECONDS_PER_DAY
     gpus = _least_gpus(request, choice, limit)
     best: TrainingEstimate | None = None
+    refused: BadInputError | None = None
     while gpus <= _MOST_GPUS:
-        tried = _try_on(request, choice, gpus)
-        best = tried or best
-        if tried is not None and tried.feasible and tried.training_seconds <= limit:
-            break
+        try:
+            tried = _on(request, choice, gpus)
+        except BadInputError as error:
+            refused = refused or error
+        else:
+            best = tried
+            if tried.feasible and tried.training_seconds <= limit:
+                break
         gpus *= 2
     if best is None:
-        return _on(request, choice, _MOST_GPUS)
+        raise refused or BadInputError(f"gpus: not given, and tp x pp is beyond the {_MOST_GPUS:,} that are tried")
     return _assume(best, f"gpus {best.plan.layout.gpus:,}: {_why(best, limit)}")
 
 
@@ -71,7 +76,10 @@ def _least_gpus(request: TrainRequest, choice: Choice, limit: float) -> int:
         times_too_long = _price(request, choice, sizes).training_seconds / limit
     except BadInputError:
         return sizes.gpus
-    return sizes.gpus * int(2 ** max(0, floor(log2(times_too_long))))
+    doublings = max(0, floor(log2(times_too_long)))
+    while doublings and sizes.gpus << doublings > _MOST_GPUS:
+        doublings -= 1
+    return sizes.gpus << doublings
 
 
 def _why(estimate: TrainingEstimate, limit: float) -> str:
@@ -81,14 +89,6 @@ def _why(estimate: TrainingEstimate, limit: float) -> str:
     if estimate.training_seconds > limit:
         return f"the most that were tried; they train in {days}"
     return f"the fewest, in powers of two, that train within {DAYS_WHERE_GPUS_ARE_OPEN} days ({days})"
-
-
-def _try_on(request: TrainRequest, choice: Choice, gpus: int) -> TrainingEstimate | None:
-    """None where these options do not go with so many GPUs."""
-    try:
-        return _on(request, choice, gpus)
-    except BadInputError:
-        return None
 
 
 def _assume(estimate: TrainingEstimate, said: str) -> TrainingEstimate:
@@ -146,7 +146,7 @@ def _plan(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingPlan:
         recompute=recompute,
         price_per_gpu_hour=request.price_per_gpu_hour,
         assumptions=tuple(said),
-        warnings=choice.warnings,
+        warnings=(*choice.warnings, *batch.warnings),
     )
 
 
@@ -154,6 +154,7 @@ def _seq_len(request: TrainRequest, choice: Choice, said: list[str]) -> int:
     model = choice.model
     if request.seq_len is None:
         seq_len = model.training_seq_len or model.max_seq_len or 2048
+        seq_len = min(seq_len, model.max_seq_len or seq_len)
         said.append(f"seq-len {seq_len:,}")
         return seq_len
     if model.max_seq_len is not None and request.seq_len > model.max_seq_len:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from attrs import field, frozen
+from attrs.validators import optional
 
 from llmplan.records.checks import fraction, positive_values
 
@@ -22,7 +23,7 @@ class Efficiency:
     hbm: float = field(default=1.0, validator=fraction)
     scale_up: float = field(default=1.0, validator=fraction)
     scale_out: float = field(default=1.0, validator=fraction)
-    mfu: float | None = None
+    mfu: float | None = field(default=None, validator=optional(fraction))
     source: str = "given"
     """Who says so: ``given`` on the command line, or the calibration that stands behind the numbers."""
 

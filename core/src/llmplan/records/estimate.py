@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from attrs import frozen
 
@@ -43,14 +43,12 @@ class _Fit:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the reader has to know before trusting the figures."""
-        known = (*self.plan.warnings, *self.plan.layout_warnings)
+        return (*self.plan.warnings, *self.plan.layout_warnings, *self._concerns())
+
+    def _concerns(self) -> Iterator[str]:
         share = self.memory_bytes_per_gpu / self.memory_capacity_bytes
-        if not _LITTLE_HEADROOM < share <= 1:
-            return known
-        return (
-            *known,
-            f"memory is {share:.1%} full: the CUDA context and the allocator's slack, 1 to 3 GiB, may not fit",
-        )
+        if _LITTLE_HEADROOM < share <= 1:
+            yield f"memory is {share:.1%} full: the CUDA context and the allocator's slack, 1 to 3 GiB, may not fit"
 
 
 @frozen(kw_only=True, eq=False)
@@ -68,6 +66,11 @@ class TrainingEstimate(_Fit):
     """Of one iteration on all devices: forward and backward, without recompute."""
     hardware_flops: Number
     """Of one iteration on all devices, recompute included."""
+
+    def _concerns(self) -> Iterator[str]:
+        yield from super()._concerns()
+        if self.hfu > 1:
+            yield f"HFU {self.hfu:.0%}: no hardware does that, the MFU is too high for this recompute mode"
 
     @property
     def iteration_seconds(self) -> Number:
@@ -138,6 +141,8 @@ class InferenceEstimate(_Fit):
     """Bytes on the fullest device."""
     memory_bytes_per_sequence: Number
     """What one more sequence of the batch adds."""
+    batches_in_flight: Number = 1
+    """Batches that one replica works on at once, each on a pipeline stage of its own."""
 
     @property
     def prefill_seconds(self) -> Number:
@@ -151,14 +156,15 @@ class InferenceEstimate(_Fit):
 
     @property
     def total_seconds(self) -> Number:
-        """Prefill and one decode step for every output token."""
-        return self.prefill_seconds + self.plan.output_tokens * self.decode_seconds_per_token
+        """A whole answer: prefill and one decode step for every output token, on every pipeline stage in turn."""
+        on_a_stage = self.prefill_seconds + self.plan.output_tokens * self.decode_seconds_per_token
+        return self.batches_in_flight * on_a_stage
 
     @property
     def tokens_per_second(self) -> Number:
         """Generated tokens over the whole time, all replicas together."""
-        generated = self.plan.batch * self.plan.layout.dp * self.plan.output_tokens
-        return generated / self.total_seconds
+        sequences = self.batches_in_flight * self.plan.batch * self.plan.layout.dp
+        return sequences * self.plan.output_tokens / self.total_seconds
 
     @property
     def max_batch_size(self) -> Number:

@@ -27,6 +27,13 @@ def _divides_heads(transformer: Transformer, _field: object, kv_heads: int) -> N
         raise BadInputError(f"{transformer.name}: kv_heads: {kv_heads} does not divide heads = {transformer.heads}")
 
 
+def _learned_needs_rows(transformer: Transformer, _field: object, max_seq_len: int | None) -> None:
+    if transformer.position == "learned" and max_seq_len is None:
+        raise BadInputError(
+            f"{transformer.name}: max_seq_len: missing, and position = learned has a row for each token"
+        )
+
+
 @frozen(kw_only=True, eq=False)
 class Transformer:
     """A decoder-only transformer: L layers of attention and MLP between an embedding and an output head.
@@ -51,7 +58,7 @@ class Transformer:
     """``rms`` has a scale, ``layer`` a scale and a bias."""
     position: str = field(default="rope", validator=one_of("rope", "alibi", "learned", "none"))
     """``learned`` adds a table of max_seq_len rows."""
-    max_seq_len: int | None = field(default=None, validator=optional(whole))
+    max_seq_len: int | None = field(default=None, validator=[optional(whole), _learned_needs_rows])
     training_seq_len: int | None = field(default=None, validator=optional(whole))
     training_tokens: float | None = field(default=None, validator=optional(positive))
     sources: Mapping[str, str] = field(factory=dict)

@@ -45,17 +45,18 @@ def parse(match: re.Match[str]) -> DTypeRule:
     for letter, bits in (("w", weight), ("a", activation)):
         if bits not in OPERAND_BITS:
             raise BadInputError(f"dtype: {name}: {letter}{bits} is none of {_listing(letter, OPERAND_BITS)}")
+    embedding = match["embedding"] or "16"
     if weight > activation:
         raise BadInputError(
             f"dtype: {name} makes no sense: the {activation}-bit activations would be widened to {weight} bits for the "
-            f"GEMM, so they save nothing there; take w{weight}a{weight} or w{activation}a{activation}"
+            f"GEMM, so they save nothing there; take w{weight}a{weight}e{embedding} or "
+            f"w{activation}a{activation}e{embedding}"
         )
     if match["embedding"] is None:
         raise BadInputError(f"dtype: {name} lacks the width of the embeddings: {name}e16, for instance")
-    embedding = int(match["embedding"])
-    if embedding not in EMBEDDING_BITS:
+    if int(embedding) not in EMBEDDING_BITS:
         raise BadInputError(f"dtype: {name}: e{embedding} is none of {_listing('e', EMBEDDING_BITS)}")
-    return integer_rule(weight, activation, embedding)
+    return integer_rule(weight, activation, int(embedding))
 
 
 def _listing(letter: str, widths: tuple[int, ...]) -> str:

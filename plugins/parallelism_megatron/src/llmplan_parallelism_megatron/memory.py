@@ -93,12 +93,15 @@ def _tensor_bytes(tensor: Tensor, plan: Plan) -> Number:
 
 
 def inference_memory(plan: InferencePlan, prefill: LoweredModel) -> dict[str, Number]:
-    """Of the fullest stage: weights, the KV cache of full-length sequences, and the widest operator's inputs."""
+    """Of the fullest stage: weights, the KV cache of full-length sequences, and the widest operator's inputs.
+
+    With p stages busy p batches are in flight, so a stage holds its layers' cache of all of them.
+    """
     dtype = plan.dtype
     ends = maximum(*end_parameters(prefill, where(plan.layout.pp == 1, 1.0, 0.0)))
     return {
         "weights": (layer_parameters(plan, prefill) * dtype.weight_bits + ends * dtype.embedding_bits) / 8,
-        "kv_cache": kv_cache_bytes(plan, fullest_stage_share(prefill, plan.layout)),
+        "kv_cache": plan.layout.pp * kv_cache_bytes(plan, fullest_stage_share(prefill, plan.layout)),
         "activations": widest_input_bytes(plan, prefill),
     }
 

@@ -76,4 +76,5 @@ class Roofline:
             },
             memory_breakdown=memory,
             memory_bytes_per_sequence=(memory["kv_cache"] + memory["activations"]) / plan.batch,
+            batches_in_flight=plan.layout.pp,
         )
