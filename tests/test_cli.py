@@ -372,11 +372,11 @@ CONTRADICTIONS = [
 ]
 OF_TRAINING = [
     (("--seq-len", "4096"), "seq-len: 4096 is beyond the context of llama-65b, 2048"),
-    (("--mfu", "0.5", "--flops-efficiency", "0.5"), "mfu: contradicts flops-efficiency: "),
-    (("--mfu", "0.5", "--scale-out-efficiency", "0.5"), "mfu: contradicts scale-out-efficiency: "),
+    (("--mfu", "0.5", "--flops-efficiency", "0.5"), "mfu: 0.5 contradicts flops-efficiency 0.5; "),
+    (("--mfu", "0.5", "--scale-out-efficiency", "0.5"), "mfu: 0.5 contradicts scale-out-efficiency 0.5; "),
     (
         ("--global-batch", "2048", "--global-batch-tokens", "4M"),
-        "global-batch: contradicts global-batch-tokens; give one of them",
+        "global-batch: 2048 contradicts global-batch-tokens 4,000,000; give one of them",
     ),
     (
         ("--gpus", "64", "--tp", "8", "--pp", "1", "--global-batch", "100"),

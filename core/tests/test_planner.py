@@ -118,7 +118,7 @@ def test_a_batch_that_is_rounded_is_said():
     [
         (
             {"global_batch": 8, "global_batch_tokens": 8192},
-            "global-batch: contradicts global-batch-tokens; give one of them",
+            "global-batch: 8 contradicts global-batch-tokens 8,192; give one of them",
         ),
         (
             {"global_batch": 100, "micro_batch": 2, "gradient_accumulation": 3},
@@ -450,7 +450,7 @@ def test_an_mfu_makes_no_difference_to_memory():
 def test_an_mfu_contradicts_every_efficiency(other):
     """If it fails, losses are counted twice, or one of the two numbers is dropped."""
     message = refusal(train, **without("flops_efficiency"), mfu=0.5, **{other: 0.5})
-    assert message.startswith(f"mfu: contradicts {other.replace('_', '-')}: ")
+    assert message.startswith(f"mfu: 0.5 contradicts {other.replace('_', '-')} 0.5; ")
 
 
 @pytest.mark.parametrize("price", [train, infer])

@@ -6,15 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from llmplan.catalogues import COST_MODELS, DTYPES, GPUS, MODELS, Catalogue, Kind, registry
+from llmplan.catalogues import GPUS, KINDS, MODELS, Catalogue, registry
 from llmplan.cli.options import completer
 from llmplan.cli.tables import print_table
 from llmplan.errors import BadInputError
 from llmplan.output.words import count
-from llmplan.records import CostModel, DTypeRule, HardwareProfile, ModelArchitecture
+from llmplan.records import HardwareProfile, ModelArchitecture
 from llmplan.units import GIB
 
-_LISTED = {kind.plural: kind for kind in (MODELS, GPUS, DTYPES, COST_MODELS)}
+_LISTED = {kind.plural: kind for kind in KINDS}
 _WORDS = ", ".join(_LISTED)
 
 
@@ -30,7 +30,7 @@ def add_list(app: typer.Typer) -> None:
             raise BadInputError(f"list: {kind!r} is none of {_WORDS}")
         catalogue = registry().catalogue(_LISTED[kind])
         rows = [
-            {"name": _said(name, provider, catalogue), **_COLUMNS[catalogue.kind](record)}
+            {"name": _said(name, provider, catalogue), **_COLUMNS.get(kind, _described)(record)}
             for name, provider, record in catalogue.entries()
         ]
         if json_:
@@ -69,13 +69,9 @@ def _gpu(record: HardwareProfile) -> dict[str, str]:
     }
 
 
-def _described(record: DTypeRule | CostModel) -> dict[str, str]:
-    return {"description": f"default: {record.description}" if record.default else record.description}
+def _described(record: Any) -> dict[str, str]:
+    default = getattr(record, "default", False)
+    return {"description": f"default: {record.description}" if default else record.description}
 
 
-_COLUMNS: dict[Kind, Callable[[Any], dict[str, str]]] = {
-    MODELS: _model,
-    GPUS: _gpu,
-    DTYPES: _described,
-    COST_MODELS: _described,
-}
+_COLUMNS: dict[str, Callable[[Any], dict[str, str]]] = {MODELS.plural: _model, GPUS.plural: _gpu}

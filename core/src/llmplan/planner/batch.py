@@ -26,7 +26,8 @@ class Batch:
 def choose_batch(request: TrainRequest, seq_len: int, dp: int) -> Batch:
     """Complete what was given; BadInputError where it does not go together."""
     if request.global_batch is not None and request.global_batch_tokens is not None:
-        raise BadInputError("global-batch: contradicts global-batch-tokens; give one of them")
+        tokens = f"global-batch-tokens {request.global_batch_tokens:,.0f}"
+        raise BadInputError(f"global-batch: {request.global_batch} contradicts {tokens}; give one of them")
     micro, accumulation = request.micro_batch, request.gradient_accumulation
     said: tuple[str, ...] = ()
     wanted = request.global_batch or request.global_batch_tokens

@@ -100,8 +100,9 @@ def _efficiency(
     stated = {name: value for name, value in stated.items() if value is not None}
     mfu = getattr(request, "mfu", None)
     if mfu is not None and stated:
-        other = next(iter(stated)).replace("_", "-")
-        raise BadInputError(f"mfu: contradicts {other}-efficiency: an MFU already holds what kernels and links lose")
+        name, value = next(iter(stated.items()))
+        other = f"{name.replace('_', '-')}-efficiency {value:g}"
+        raise BadInputError(f"mfu: {mfu:g} contradicts {other}; give one: an MFU already holds what kernels lose")
     if mfu is not None:
         return Efficiency(mfu=mfu), f"MFU {mfu:.3g} of the whole run, given: nothing is added on top"
     if not stated:
