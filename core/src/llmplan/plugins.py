@@ -142,7 +142,9 @@ def _installed() -> Iterator[tuple[str, str, EntryPoint]]:
         # read once: .name and .version would parse the metadata file anew each
         if entry_point.dist is not None:
             metadata = entry_point.dist.metadata
-            yield metadata["Name"] or "unknown distribution", metadata["Version"] or "", entry_point
+            name = metadata["Name"] if "Name" in metadata else "unknown distribution"  # noqa: SIM401 - 3.10 has no get
+            version = metadata["Version"] if "Version" in metadata else ""  # noqa: SIM401
+            yield name, version, entry_point
 
 
 def _check_api(module: Any) -> None:

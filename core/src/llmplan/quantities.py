@@ -7,7 +7,7 @@ never imports. Formulas written with these price one plan and a million plans wi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 Number: TypeAlias = float
@@ -32,6 +32,14 @@ def minimum(a: Number, b: Number) -> Number:
 def maximum(a: Number, b: Number) -> Number:
     """The larger of the two, element by element."""
     return where(a > b, a, b)
+
+
+def total(values: Iterable[Number]) -> Number:
+    """Their sum, from left to right: since Python 3.12 ``sum`` compensates floats, and so differs from arrays."""
+    result: Number = 0.0
+    for value in values:
+        result = result + value
+    return result
 
 
 def floor(value: Number) -> Number:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from llmplan.output.console import rendered
 from llmplan.output.words import count, digits, dotted, gib, percent, seconds
+from llmplan.quantities import total
 from llmplan.records import InferenceEstimate, Recompute, TrainingEstimate
 
 _INDENT = 2
@@ -56,9 +57,9 @@ def _training(estimate: TrainingEstimate, console: Console) -> Iterator[Renderab
     yield _bars(estimate.time_breakdown, estimate.iteration_seconds, seconds, console)
     forward = estimate.forward_breakdown
     if forward is not None:
-        total = sum(forward.values())
-        yield _heading(f"Forward pass of a micro-batch on a pipeline stage: {seconds(total)}")
-        yield _bars(forward, total, seconds, console)
+        whole = total(forward.values())
+        yield _heading(f"Forward pass of a micro-batch on a pipeline stage: {seconds(whole)}")
+        yield _bars(forward, whole, seconds, console)
     yield from _memory(estimate, console)
     yield from _said(estimate)
 
@@ -87,9 +88,9 @@ def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[Render
         }
     )
     for name, breakdown in (("Prefill", estimate.prefill_breakdown), ("Decode", estimate.decode_breakdown)):
-        total = sum(breakdown.values())
-        yield _heading(f"{name}: {seconds(total)}")
-        yield _bars(breakdown, total, seconds, console)
+        whole = total(breakdown.values())
+        yield _heading(f"{name}: {seconds(whole)}")
+        yield _bars(breakdown, whole, seconds, console)
     yield from _memory(estimate, console)
     yield from _said(estimate)
 

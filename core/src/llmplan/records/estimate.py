@@ -6,16 +6,12 @@ from collections.abc import Iterator, Mapping
 
 from attrs import frozen
 
-from llmplan.quantities import Number, floor
+from llmplan.quantities import Number, floor, total
 from llmplan.records.plan import InferencePlan, TrainingPlan
 
 _SECONDS_PER_HOUR = 3600.0
 _LITTLE_HEADROOM = 0.95
 """Share of the capacity above which the CUDA context and the allocator's slack may no longer fit (1 to 3 GiB)."""
-
-
-def _total(breakdown: Mapping[str, Number]) -> Number:
-    return sum(breakdown.values())
 
 
 class _Fit:
@@ -28,7 +24,7 @@ class _Fit:
     @property
     def memory_bytes_per_gpu(self) -> Number:
         """On the fullest device."""
-        return _total(self.memory_breakdown)
+        return total(self.memory_breakdown.values())
 
     @property
     def memory_capacity_bytes(self) -> float:
@@ -75,7 +71,7 @@ class TrainingEstimate(_Fit):
     @property
     def iteration_seconds(self) -> Number:
         """One optimizer step."""
-        return _total(self.time_breakdown)
+        return total(self.time_breakdown.values())
 
     @property
     def _peak_flops(self) -> Number:
@@ -147,12 +143,12 @@ class InferenceEstimate(_Fit):
     @property
     def prefill_seconds(self) -> Number:
         """Reading the prompts."""
-        return _total(self.prefill_breakdown)
+        return total(self.prefill_breakdown.values())
 
     @property
     def decode_seconds_per_token(self) -> Number:
         """Generating one token of every sequence."""
-        return _total(self.decode_breakdown)
+        return total(self.decode_breakdown.values())
 
     @property
     def total_seconds(self) -> Number:

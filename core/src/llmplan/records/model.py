@@ -9,7 +9,7 @@ from typing import Protocol
 
 from attrs import define
 
-from llmplan.quantities import Number
+from llmplan.quantities import Number, total
 
 
 class Recompute(IntEnum):
@@ -101,12 +101,12 @@ class Block:
     @property
     def weights(self) -> Number:
         """Elements of its operators' weight matrices."""
-        return sum([operator.weights for operator in self.operators])
+        return total(operator.weights for operator in self.operators)
 
     @property
     def flops(self) -> Number:
         """Of one layer's forward pass."""
-        return sum(operator.flops for operator in self.operators)
+        return total(operator.flops for operator in self.operators)
 
 
 @define(eq=False)
@@ -120,7 +120,7 @@ class LoweredModel:
     @property
     def flops(self) -> Number:
         """Of the forward pass."""
-        return self.embedding.flops + sum(block.count * block.flops for block in self.layers) + self.head.flops
+        return self.embedding.flops + total(block.count * block.flops for block in self.layers) + self.head.flops
 
 
 class ModelArchitecture(Hashable, Protocol):

@@ -11,6 +11,7 @@ from typing import Any
 
 import tomli
 
+from llmplan.quantities import total
 from llmplan.records import InferenceEstimate, TrainingEstimate, ValidationRow, ValidationSet
 
 SOURCE = "LLaMA example analysis of llm-analysis (Li 2023); LLaMA paper, arXiv:2302.13971"
@@ -199,7 +200,7 @@ def _difference_percent(paper_gpu_hours: float) -> Callable[[TrainingEstimate], 
 def _forward_milliseconds(part: str) -> Callable[[TrainingEstimate], float]:
     def predict(estimate: TrainingEstimate) -> float:
         breakdown = estimate.forward_breakdown or {}
-        return 1e3 * (sum(breakdown.values()) if part == "total" else breakdown[part])
+        return 1e3 * (total(breakdown.values()) if part == "total" else breakdown[part])
 
     return predict
 

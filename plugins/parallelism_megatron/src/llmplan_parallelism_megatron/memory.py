@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from llmplan.quantities import Number, maximum, minimum, where
+from llmplan.quantities import Number, maximum, minimum, total, where
 from llmplan.records import InferencePlan, LoweredModel, Operator, Tensor, TrainingPlan
 from llmplan_parallelism_megatron.roofline_time import Plan, kv_cache_bytes
 from llmplan_parallelism_megatron.sharding import fullest_stage_share
@@ -57,7 +57,7 @@ def state_bytes_per_parameter(plan: TrainingPlan) -> Number:
 
 def layer_parameters(plan: Plan, rank: LoweredModel) -> Number:
     """Of the layers of the fullest stage."""
-    return fullest_stage_share(rank, plan.layout) * sum(block.count * block.parameters for block in rank.layers)
+    return fullest_stage_share(rank, plan.layout) * total(block.count * block.parameters for block in rank.layers)
 
 
 def end_parameters(rank: LoweredModel, alone: Number) -> tuple[Number, Number]:
@@ -74,12 +74,12 @@ def layer_activation_bytes(plan: TrainingPlan, rank: LoweredModel) -> Number:
     sbh (8 + 24/t) + 2bs^2n/t bytes, and with sequence parallelism all of it over t (equation 4).
     """
     share = fullest_stage_share(rank, plan.layout)
-    return share * sum(block.count * kept_bytes(block.operators, plan) for block in rank.layers)
+    return share * total(block.count * kept_bytes(block.operators, plan) for block in rank.layers)
 
 
 def kept_bytes(operators: tuple[Operator, ...], plan: TrainingPlan) -> Number:
     """Inputs that these operators keep for the backward pass, by recompute mode."""
-    return sum(
+    return total(
         where(plan.recompute < tensor.dropped_from, _tensor_bytes(tensor, plan), 0.0)
         for operator in operators
         for tensor in operator.inputs
@@ -111,6 +111,6 @@ def widest_input_bytes(plan: InferencePlan, rank: LoweredModel) -> Number:
     widest: Number = 0.0
     for block in rank.layers:
         for operator in block.operators:
-            held = sum(_tensor_bytes(tensor, plan) for tensor in operator.inputs if not tensor.fusible)
+            held = total(_tensor_bytes(tensor, plan) for tensor in operator.inputs if not tensor.fusible)
             widest = maximum(widest, held)
     return widest

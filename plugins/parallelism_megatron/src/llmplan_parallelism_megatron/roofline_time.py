@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from llmplan.quantities import Number, maximum, where
+from llmplan.quantities import Number, maximum, total, where
 from llmplan.records import Block, InferencePlan, LoweredModel, Operator, Recompute, TrainingPlan
 from llmplan_parallelism_megatron.collectives import all_reduce_seconds, tp_link_bytes_per_second
 from llmplan_parallelism_megatron.sharding import stage_share, ways
@@ -62,7 +62,7 @@ def part_seconds(operators: Iterable[Operator], plan: Plan, score_traffic: Numbe
 def reduction_seconds(operators: Iterable[Operator], plan: Plan, width: str) -> Number:
     """The all-reduces of partial results: two a layer, each of bsh elements."""
     bandwidth = tp_link_bytes_per_second(plan)
-    return sum(
+    return total(
         all_reduce_seconds(operator.reduced_elements * plan.dtype.bits[width] / 8, plan.layout.tp, bandwidth)
         for operator in operators
         if operator.reduced_elements is not None
@@ -71,7 +71,7 @@ def reduction_seconds(operators: Iterable[Operator], plan: Plan, width: str) -> 
 
 def embedding_seconds(block: Block, plan: Plan) -> Number:
     """The whole table once, V h e/8 over B, and one all-reduce at e bits."""
-    table = plan.layout.tp * sum(operator.weights for operator in block.operators) * plan.dtype.embedding_bits / 8
+    table = plan.layout.tp * block.weights * plan.dtype.embedding_bits / 8
     return table / bytes_per_second(plan) + reduction_seconds(block.operators, plan, "embedding")
 
 
@@ -116,7 +116,7 @@ def kv_cache_seconds(rank: LoweredModel, plan: InferencePlan) -> Number:
 
 def recompute_flops(model: LoweredModel, recompute: int) -> Number:
     """Of one micro-batch: the FLOPs of the operators that the mode runs again, 4bs^2h a layer for attention compute."""
-    return sum(
+    return total(
         block.count * operator.flops * where(recompute >= operator.recomputed_from, 1.0, 0.0)
         for block in model.layers
         for operator in block.operators

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
-from llmplan.quantities import Number, ceil, floor, minimum, where
+from llmplan.quantities import Number, ceil, floor, minimum, total, where
 from llmplan.records import Block, Layout, LoweredModel, Operator, Split, Tensor
 
 
@@ -28,7 +28,7 @@ def ways(tp: Number, max_ways: float) -> Number:
 def _block(block: Block, tp: Number, q: Number) -> Block:
     """Matrices are divided, biases and norms are held by every rank."""
     operators = tuple([_operator(operator, tp, q) for operator in block.operators])
-    whole, divided = block.weights, sum([operator.weights for operator in operators])
+    whole, divided = block.weights, total(operator.weights for operator in operators)
     own = block.parameters - whole + divided + block.shared_parameters * (1 - 1 / tp)
     return Block(operators, own, block.count, block.shared_parameters / tp)
 
