@@ -234,13 +234,13 @@ def test_an_open_layout_is_the_least_model_parallelism_that_fits(price, gpus, me
 
 @pytest.mark.parametrize("price", [train, infer])
 def test_a_layout_is_said_to_fit_only_if_it_does(price):
-    """If it fails, the report calls a plan that is 40 GiB too large "the least model parallelism that fits"."""
+    """If it fails, the report calls a plan that is 40 GiB too large "the smallest sizes that fit"."""
     fits = price(**BASE, gpus=8)
     assert fits.feasible
-    assert any("that fits into memory" in said for said in fits.plan.assumptions)
+    assert any("that fit into memory" in said for said in fits.plan.assumptions)
     too_large = price(**BASE | {"gpu": evolve(GPU, memory_bytes=1e8)}, gpus=1)
     assert not too_large.feasible
-    assert not any("that fits" in said for said in too_large.plan.assumptions)
+    assert not any("that fit" in said for said in too_large.plan.assumptions)
 
 
 def test_where_nothing_fits_the_nearest_is_shown():

@@ -103,6 +103,8 @@ def _inference(estimate: InferenceEstimate) -> dict[str, Any]:
         "kv_bits": plan.kv_bits,
         "prefill_seconds": estimate.prefill_seconds,
         "decode_seconds_per_token": estimate.decode_seconds_per_token,
+        "first_token_seconds": estimate.first_token_seconds,
+        "next_token_seconds": estimate.next_token_seconds,
         "total_seconds": estimate.total_seconds,
         "prefill_breakdown": dict(estimate.prefill_breakdown),
         "decode_breakdown": dict(estimate.decode_breakdown),

@@ -79,17 +79,18 @@ def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[Render
     price = _cost(estimate.cost_per_million_tokens, plan.price_per_gpu_hour)
     yield _facts(
         {
-            "first token": f"{seconds(estimate.prefill_seconds)} (prefill)",
-            "each token": f"{seconds(estimate.decode_seconds_per_token)} (decode)",
+            "first token": f"{seconds(estimate.first_token_seconds)} (prefill)",
+            "each token": f"{seconds(estimate.next_token_seconds)} (decode)",
             "whole answer": seconds(estimate.total_seconds),
             "speed": f"{digits(estimate.tokens_per_second)} output tokens/s on {_gpus(plan.layout.gpus)}",
             "cost": price if plan.price_per_gpu_hour is None else f"{price} per million output tokens",
             "largest batch": f"{_sequences(estimate.max_batch_size)} a replica fit into memory",
         }
     )
+    stage = "" if plan.layout.pp == 1 else " on a pipeline stage"
     for name, breakdown in (("Prefill", estimate.prefill_breakdown), ("Decode", estimate.decode_breakdown)):
         whole = total(breakdown.values())
-        yield _heading(f"{name}: {seconds(whole)}")
+        yield _heading(f"{name}{stage}: {seconds(whole)}")
         yield _bars(breakdown, whole, seconds, console)
     yield from _memory(estimate, console)
     yield from _said(estimate)

@@ -21,6 +21,8 @@ def infer(request: InferRequest | None = None, **options: Any) -> InferenceEstim
 
     Takes the options of ``llmplan infer`` by name, or an `InferRequest`. Records may stand where names do.
     """
+    if request is not None and options:
+        raise TypeError(f"options {', '.join(options)} beside a request that has its own")
     request = request or InferRequest(**options)
     choice = choose(request, "infer")
     sizes = fixed_sizes(request, choice)

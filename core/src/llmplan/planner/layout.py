@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import product
 from typing import TypeVar
 
 from attrs import frozen
@@ -25,7 +26,7 @@ class Sizes:
 
     @property
     def gpus(self) -> int:
-        """Tp x pp x dp."""
+        """The product tp x pp x dp."""
         return self.tp * self.pp * self.dp
 
 
@@ -49,14 +50,16 @@ def fixed_sizes(request: TrainRequest | InferRequest, choice: Choice) -> Sizes |
 
 
 def candidates(request: TrainRequest | InferRequest, choice: Choice, gpus: int | None) -> Iterator[Sizes]:
-    """Legal sizes on so many GPUs (or on as few as it takes), the least model parallelism first.
+    """Legal sizes on so many GPUs (or on as few as it takes); tensor parallelism stays inside the scale-up domain.
 
-    Tensor parallelism stays inside the scale-up domain; among equals the one with the shorter pipeline comes first.
+    Training takes the least model parallelism first, among equals the shorter pipeline; inference the shorter pipeline,
+    which every token has to pass.
     """
     layers = choice.model.layers
     tps = [request.tp] if request.tp else _powers_of_two(choice.hardware.scale_up_domain)
     pps = [request.pp] if request.pp else range(1, layers + 1)
-    for tp, pp in sorted(((tp, pp) for tp in tps for pp in pps), key=lambda size: (size[0] * size[1], size[1])):
+    shortest_first = isinstance(request, InferRequest)
+    for pp, tp in sorted(product(pps, tps), key=lambda size: size if shortest_first else (size[0] * size[1], size[0])):
         ranks = tp * pp
         if gpus is None:
             yield Sizes(tp, pp, request.dp or 1)
@@ -69,8 +72,9 @@ def _powers_of_two(limit: int) -> list[int]:
 
 
 def first_that_fits(sizes: Iterator[Sizes], price: Callable[[Sizes], E]) -> E:
-    """The first estimate that fits without a word against its layout; failing that the first that fits, failing that
-    the one nearest to fitting.
+    """The first estimate that fits with headroom and without a word against its layout.
+
+    Failing that the first with headroom, failing that the one nearest to it.
 
     Sizes that cannot be priced are passed over; BadInputError where that is all of them.
     """
@@ -82,7 +86,7 @@ def first_that_fits(sizes: Iterator[Sizes], price: Callable[[Sizes], E]) -> E:
         except BadInputError as error:
             refused = refused or error
             continue
-        if estimate.feasible and not estimate.plan.layout_warnings:
+        if estimate.has_headroom and not estimate.plan.layout_warnings:
             return estimate
         if second_best is None or _is_nearer(estimate, second_best):
             second_best = estimate
@@ -92,8 +96,8 @@ def first_that_fits(sizes: Iterator[Sizes], price: Callable[[Sizes], E]) -> E:
 
 
 def _is_nearer(estimate: E, best: E) -> bool:
-    """To fitting; of two that fit, the earlier stays."""
-    return not best.feasible and estimate.memory_bytes_per_gpu < best.memory_bytes_per_gpu
+    """To headroom; of two that have it, the earlier stays."""
+    return not best.has_headroom and estimate.memory_bytes_per_gpu < best.memory_bytes_per_gpu
 
 
 def say_why(estimate: TrainingEstimate | InferenceEstimate, request: TrainRequest | InferRequest) -> str:
@@ -102,9 +106,7 @@ def say_why(estimate: TrainingEstimate | InferenceEstimate, request: TrainReques
     chosen = " ".join(
         f"{name} {getattr(layout, name)}" for name in ("tp", "pp", "dp") if getattr(request, name) is None
     )
-    why = (
-        "the least model parallelism that fits into memory" if estimate.feasible else "nothing fits, this comes nearest"
-    )
+    why = "the smallest sizes that fit into memory" if estimate.feasible else "nothing fits, this comes nearest"
     return f"{chosen}: {why}"
 
 

@@ -27,6 +27,8 @@ def train(request: TrainRequest | None = None, **options: Any) -> TrainingEstima
 
     Takes the options of ``llmplan train`` by name, or a `TrainRequest`. Records may stand where names do.
     """
+    if request is not None and options:
+        raise TypeError(f"options {', '.join(options)} beside a request that has its own")
     request = request or TrainRequest(**options)
     choice = choose(request, "train")
     sizes = fixed_sizes(request, choice)
@@ -43,7 +45,7 @@ def plan_training(request: TrainRequest | None = None, **options: Any) -> Traini
 
 
 def _on(request: TrainRequest, choice: Choice, gpus: int | None) -> TrainingEstimate:
-    """The least model parallelism that fits, on so many GPUs or on as few as it takes."""
+    """The smallest sizes that fit, on so many GPUs or on as few as it takes."""
     estimate = first_that_fits(candidates(request, choice, gpus), lambda sizes: _price(request, choice, sizes))
     return _assume(estimate, say_why(estimate, request))
 

@@ -37,13 +37,18 @@ class _Fit:
         return self.memory_bytes_per_gpu <= self.memory_capacity_bytes
 
     @property
+    def has_headroom(self) -> bool:
+        """Whether it fits with room for what no cost model counts."""
+        return self.memory_bytes_per_gpu <= _LITTLE_HEADROOM * self.memory_capacity_bytes
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What the reader has to know before trusting the figures."""
         return (*self.plan.warnings, *self.plan.layout_warnings, *self._concerns())
 
     def _concerns(self) -> Iterator[str]:
-        share = self.memory_bytes_per_gpu / self.memory_capacity_bytes
-        if _LITTLE_HEADROOM < share <= 1:
+        if self.feasible and not self.has_headroom:
+            share = self.memory_bytes_per_gpu / self.memory_capacity_bytes
             yield f"memory is {share:.1%} full: the CUDA context and the allocator's slack, 1 to 3 GiB, may not fit"
 
 
@@ -142,19 +147,28 @@ class InferenceEstimate(_Fit):
 
     @property
     def prefill_seconds(self) -> Number:
-        """Reading the prompts."""
+        """Reading the prompts, on one pipeline stage."""
         return total(self.prefill_breakdown.values())
 
     @property
     def decode_seconds_per_token(self) -> Number:
-        """Generating one token of every sequence."""
+        """Generating one token of every sequence, on one pipeline stage."""
         return total(self.decode_breakdown.values())
 
     @property
+    def first_token_seconds(self) -> Number:
+        """What a user waits for: prefill on every pipeline stage in turn."""
+        return self.batches_in_flight * self.prefill_seconds
+
+    @property
+    def next_token_seconds(self) -> Number:
+        """What a user waits for each further token: a decode step on every pipeline stage in turn."""
+        return self.batches_in_flight * self.decode_seconds_per_token
+
+    @property
     def total_seconds(self) -> Number:
-        """A whole answer: prefill and one decode step for every output token, on every pipeline stage in turn."""
-        on_a_stage = self.prefill_seconds + self.plan.output_tokens * self.decode_seconds_per_token
-        return self.batches_in_flight * on_a_stage
+        """A whole answer: prefill and one decode step for every output token."""
+        return self.first_token_seconds + self.plan.output_tokens * self.next_token_seconds
 
     @property
     def tokens_per_second(self) -> Number:

@@ -28,8 +28,8 @@ class Layout:
 
 
 @frozen(kw_only=True, eq=False)
-class TrainingPlan:
-    """A training run."""
+class _Plan:
+    """What every plan has."""
 
     model: ModelArchitecture
     hardware: HardwareProfile
@@ -38,6 +38,18 @@ class TrainingPlan:
     layout: Layout
     efficiency: Efficiency
     cost_model: str
+    price_per_gpu_hour: float | None = None
+    assumptions: tuple[str, ...] = ()
+    """What the planner filled in, in words."""
+    warnings: tuple[str, ...] = ()
+    layout_warnings: tuple[str, ...] = ()
+    """What the cost model says against the layout."""
+
+
+@frozen(kw_only=True, eq=False)
+class TrainingPlan(_Plan):
+    """A training run."""
+
     micro_batch: Number
     """Sequences that one pipeline takes in at once."""
     gradient_accumulation: Number
@@ -46,11 +58,6 @@ class TrainingPlan:
     tokens: float
     recompute: int
     """A `Recompute` mode."""
-    price_per_gpu_hour: float | None = None
-    assumptions: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    layout_warnings: tuple[str, ...] = ()
-    """What the cost model says against the layout."""
 
     @property
     def global_batch(self) -> Number:
@@ -59,23 +66,11 @@ class TrainingPlan:
 
 
 @frozen(kw_only=True, eq=False)
-class InferencePlan:
+class InferencePlan(_Plan):
     """A static batch of prompts of equal length, answered in full."""
 
-    model: ModelArchitecture
-    hardware: HardwareProfile
-    dtype: DTypeRule
-    gemm: NumberFormat
-    layout: Layout
-    efficiency: Efficiency
-    cost_model: str
     batch: Number
     """Sequences of one replica; `layout.dp` replicas work side by side."""
     prompt_tokens: Number
     output_tokens: Number
     kv_bits: float
-    price_per_gpu_hour: float | None = None
-    assumptions: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    layout_warnings: tuple[str, ...] = ()
-    """What the cost model says against the layout."""

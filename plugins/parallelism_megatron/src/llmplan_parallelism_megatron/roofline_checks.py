@@ -66,8 +66,7 @@ def _pipeline(plan: TrainingPlan | InferencePlan) -> Iterator[str]:
     if isinstance(plan, InferencePlan):
         if pp > 1:
             yield (
-                f"prefill and decode are times of one of {pp} pipeline stages; {pp} batches are in flight, and the "
-                f"first token takes {pp} times the prefill shown"
+                f"prefill and decode are times of one of {pp} pipeline stages; {pp} batches are in flight, one on each"
             )
         return
     bubble = (pp - 1) / plan.gradient_accumulation
