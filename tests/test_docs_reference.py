@@ -1,0 +1,60 @@
+"""docs/reference.md names every key that goes in or comes out, and no other."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from attrs import fields_dict
+
+from llmplan import infer, registry, train
+from llmplan.files.hardware_file import HardwareFile
+from llmplan.files.model_file import ModelFile
+from llmplan.output.document import document
+from llmplan.validation import validate
+
+PAGE = (Path(__file__).parents[1] / "docs" / "reference.md").read_text(encoding="utf-8")
+TRAINING = document(train(model="llama-7b", gpu="a100-sxm-80gb", gpus=8))
+INFERENCE = document(infer(model="llama-7b", gpu="a100-sxm-80gb"))
+
+
+def documented(heading):
+    """The keys in the first column of the section's table."""
+    section = PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (.*?) \|", section, re.MULTILINE)[2:]
+    return [key for row in rows for key in re.findall(r"`(\w+)`", row)]
+
+
+def documented_inside(heading, key):
+    """The keys in the second column beside a key."""
+    section = PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    row = next(line for line in section.split("\n") if line.startswith(f"| `{key}`"))
+    return set(re.findall(r"`(\w+)`", row.split("|")[2]))
+
+
+@pytest.mark.parametrize(
+    ("heading", "keys"),
+    [
+        ("JSON of `llmplan train`", TRAINING),
+        ("JSON of `llmplan infer`", INFERENCE),
+        ("JSON of `llmplan validate`", validate(registry().validation_sets["llama"]).document()),
+        ("A model in TOML", fields_dict(ModelFile)),
+        ("An accelerator in TOML", fields_dict(HardwareFile)),
+    ],
+)
+def test_every_key_is_documented(heading, keys):
+    """A script would read a key that is not there, or miss one that is."""
+    assert sorted(documented(heading)) == sorted(keys)
+
+
+@pytest.mark.parametrize(
+    ("heading", "printed"), [("JSON of `llmplan train`", TRAINING), ("JSON of `llmplan infer`", INFERENCE)]
+)
+def test_the_layout_is_documented(heading, printed):
+    """A script would look for a parallel size under another name."""
+    assert documented_inside(heading, "layout") == printed["layout"].keys()
+
+
+def test_what_is_printed_is_plain_json():
+    """A figure would be NaN or infinite, which JSON has no word for."""
+    json.dumps([TRAINING, INFERENCE], allow_nan=False)
