@@ -11,6 +11,7 @@ from llmplan import infer, registry, train
 from llmplan.files.hardware_file import HardwareFile
 from llmplan.files.model_file import ModelFile
 from llmplan.output.document import document
+from llmplan.records import LatentAttention, MixtureOfExperts
 from llmplan.validation import validate
 
 PAGE = (Path(__file__).parents[1] / "docs" / "reference.md").read_text(encoding="utf-8")
@@ -39,6 +40,8 @@ def documented_inside(heading, key):
         ("JSON of `llmplan infer`", INFERENCE),
         ("JSON of `llmplan validate`", validate(registry().validation_sets["llama"]).document()),
         ("A model in TOML", fields_dict(ModelFile)),
+        ("Experts: `[moe]` of a model", fields_dict(MixtureOfExperts)),
+        ("Latent attention: `[mla]` of a model", fields_dict(LatentAttention)),
         ("An accelerator in TOML", fields_dict(HardwareFile)),
     ],
 )

@@ -25,6 +25,9 @@ MODEL = {
 FULL_MODEL = MODEL | {
     "family": "minis", "kv_heads": 2, "head_dim": 32, "max_seq_len": 512, "tied_embeddings": True, "norm": "layer",
     "position": "learned", "training_seq_len": 256, "training_tokens": 1e9, "source": "a paper", "note": "a note",
+    "norm_bias": False, "norms_per_layer": 4, "qk_norm": "head", "embedding_norm": True, "final_norm": False,
+    "qkv_bias": True, "o_bias": True, "mlp_bias": True, "lm_head_bias": True, "attention_sinks": True,
+    "parallel_attn_mlp": True, "learned_pos_rows": 514, "sliding_window": 128, "full_attention_step": 2,
 }  # fmt: skip
 GPU = {
     "name": "mini-gpu", "memory_gib": 80, "memory_bandwidth_gb_per_s": 2000, "fp16_tflops": 312,
@@ -88,6 +91,7 @@ def test_a_model_of_all_keys(write):
     """If it fails, a key of --model FILE.toml is dropped on the way."""
     model = asdict(read_record(write(toml(FULL_MODEL)), MODELS))
     assert model.pop("sources") == {"model": "a paper"}
+    assert (model.pop("moe"), model.pop("mla")) == (None, None)
     assert model == {key: value for key, value in FULL_MODEL.items() if key != "source"}
 
 
@@ -220,6 +224,8 @@ def test_a_value_of_the_wrong_type_is_named_with_its_line(write, kind, values, k
         (MODELS, MODEL, "heads", 0),
         (MODELS, FULL_MODEL, "kv_heads", 3),
         (MODELS, FULL_MODEL, "norm", "batch"),
+        (MODELS, FULL_MODEL, "norms_per_layer", 3),
+        (MODELS, FULL_MODEL, "qk_norm", "all"),
         (MODELS, FULL_MODEL, "position", "rotary"),
         (MODELS, FULL_MODEL, "training_tokens", 0),
         (GPUS, GPU, "name", "Mini GPU"),

@@ -92,6 +92,7 @@ WRONG = [
         for name in ("weight_bits", "activation_bits", "embedding_bits")
         for value in NO_POSITIVE
     ),
+    *((DTYPE, "training_weight_bits", value, OF_POSITIVE) for value in NO_POSITIVE if value is not None),
     *(
         (EFFICIENCY, name, value, OF_FRACTION)
         for name in ("flops", "hbm", "scale_up", "scale_out")

@@ -184,6 +184,7 @@ BAD_MODELS = (
     (adding(weights=1e9), "operators of a block weigh"),
     (adding(flops=float("nan")), "extra: negative or infinite"),
     (adding(flops=-1.0), "extra: negative or infinite"),
+    (adding(weights_read=1.0), "extra: weights_read: 1.0 is more than its weights"),
     (adding(recomputed_from=0), "extra: recomputed_from: 0 is not 1 to 5"),
     (adding(recomputed_from=6), "extra: recomputed_from: 6 is not 1 to 5"),
     (reading(dropped_from=-1), "extra: dropped_from: -1 is not 0 to 5"),

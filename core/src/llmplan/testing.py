@@ -221,13 +221,15 @@ def _blocks(lowered: records.LoweredModel) -> tuple[records.Block, ...]:
 
 
 def _check_block(name: str, block: records.Block) -> None:
-    weights, held = sum(operator.weights for operator in block.operators), block.parameters + block.shared_parameters
-    _require(weights <= held, f"{name}: operators of a block weigh {weights}, its parameters are {held}")
+    matrices, held = sum(operator.weights for operator in block.operators), block.parameters + block.shared_parameters
+    _require(matrices <= held, f"{name}: operators of a block weigh {matrices}, its parameters are {held}")
     for operator in block.operators:
         where = f"{name}: {operator.name}"
         again, figures = operator.recomputed_from, _figures(operator)
         _require(0 < again <= ALWAYS_KEPT, f"{where}: recomputed_from: {again!r} is not 1 to {ALWAYS_KEPT}")
         _require(all(0 <= figure < math.inf for figure in figures), f"{where}: negative or infinite: {figures}")
+        read, weights = operator.weights_read, operator.weights
+        _require(read is None or read <= weights, f"{where}: weights_read: {read} is more than its weights, {weights}")
         for tensor in operator.inputs:
             dropped = tensor.dropped_from
             _require(0 <= dropped <= ALWAYS_KEPT, f"{where}: dropped_from: {dropped!r} is not 0 to {ALWAYS_KEPT}")
@@ -235,8 +237,9 @@ def _check_block(name: str, block: records.Block) -> None:
 
 
 def _figures(operator: records.Operator) -> list[Any]:
-    reduced = () if operator.reduced_elements is None else (operator.reduced_elements,)
-    return [operator.flops, operator.weights, *reduced, *(tensor.elements for tensor in operator.inputs)]
+    optional = (operator.reduced_elements, operator.weights_read)
+    stated = (figure for figure in optional if figure is not None)
+    return [operator.flops, operator.weights, *stated, *(tensor.elements for tensor in operator.inputs)]
 
 
 def _check_scaling(name: str, model: records.ModelArchitecture) -> None:

@@ -60,8 +60,8 @@ def training(model=MODEL, efficiency=None, recompute=Recompute.ATTENTION_COMPUTE
     return TrainingPlan(
         model=model,
         hardware=run.pop("hardware", GPU),
-        dtype=DTYPE,
-        gemm=FORMAT,
+        dtype=run.pop("dtype", DTYPE),
+        gemm=run.pop("gemm", FORMAT),
         layout=Layout(**layout),
         efficiency=efficiency or Efficiency(),
         cost_model="roofline",
@@ -186,6 +186,49 @@ def test_memory_of_states_by_hand():
         12 * parameters / 4,
     )
     assert ROOFLINE.train(training(model=GROUPED, dp=4, zero=3)).memory_breakdown["weights"] == parameters / 2
+
+
+def test_training_holds_weights_in_the_width_that_the_dtype_says():
+    """Weights that are held wider than a GEMM reads them would take too little room, and a plan seem to fit."""
+    parameters, tables = sum(GROUPED.parameters_by_part().values()), 2 * 1000 * 64 + 64
+    narrow = evolve(DTYPE, name="narrow", weight_bits=8)
+    held = ROOFLINE.train(training(model=GROUPED, dtype=narrow)).memory_breakdown["weights"]
+    assert held == parameters - tables + 2 * tables
+    wider = evolve(narrow, training_weight_bits=16)
+    assert ROOFLINE.train(training(model=GROUPED, dtype=wider)).memory_breakdown["weights"] == 2 * parameters
+    assert (
+        ROOFLINE.infer(inference(GROUPED, dtype=wider)).memory_breakdown
+        == ROOFLINE.infer(inference(GROUPED, dtype=narrow)).memory_breakdown
+    )
+
+
+CALIBRATED = Efficiency(flops=0.5, source="the median of some runs")
+
+
+@pytest.mark.parametrize(
+    ("weight", "activation", "gemm", "efficiency", "said"),
+    [
+        (16, 16, NumberFormat("bf16", 1e14), CALIBRATED, None),
+        (8, 8, NumberFormat("int8", 1e14), None, "no published recipe"),
+        (8, 8, NumberFormat("fp16", 1e14, "int8"), None, "no published recipe"),
+        (4, 16, NumberFormat("fp16", 1e14), None, "no published recipe"),
+        (8, 16, NumberFormat("fp8", 1e14), None, None),
+        (8, 16, NumberFormat("fp8", 1e14), Efficiency(mfu=0.3), None),
+        (8, 16, NumberFormat("fp8", 1e14), CALIBRATED, "of 16-bit runs"),
+        (8, 8, NumberFormat("fp8", 1e14), None, "no published recipe"),
+        (4.5, 4.5, NumberFormat("fp4", 1e14), None, "is experimental"),
+    ],
+)
+def test_training_in_fewer_than_16_bits(weight, activation, gemm, efficiency, said):
+    """FP8, which models are trained with, would be called hypothetical, or INT8, which none is, pass in silence."""
+    dtype = evolve(DTYPE, name="narrow", weight_bits=weight, activation_bits=activation)
+    warnings = ROOFLINE.check(training(dtype=dtype, gemm=gemm, efficiency=efficiency))
+    assert [said in line for line in warnings] == ([] if said is None else [True])
+
+
+def test_serving_in_fewer_than_16_bits_needs_no_warning():
+    """Everybody who serves a quantised model would be told that nobody trains so."""
+    assert not ROOFLINE.check(inference(dtype=evolve(DTYPE, name="narrow", weight_bits=4)))
 
 
 def test_a_tied_table_is_held_once_alone_and_by_both_ends_of_a_pipeline():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, get_args
 
 import cattrs
-from attrs import fields
+from attrs import fields, has, resolve_types
+from cattrs.gen import make_dict_structure_fn
 
 from llmplan.errors import BadInputError
 from llmplan.files.toml_source import TomlSource
@@ -24,16 +25,28 @@ F = TypeVar("F", bound=RecordFile)
 
 def structure(source: TomlSource, values: Mapping[str, Any], cls: type[F], table: tuple[str, ...] = ()) -> Any:
     """The record that `values` describe; they stand in that table of the file."""
-    known = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+    known = _fields_by_table(cls)
     try:
         return _converter().structure(values, cls).record()
     except BadInputError as error:
-        problems = [_without_name(str(error), known)]
+        problems = [_without_name(str(error), known[""])]
         cause: Exception = error
     except cattrs.BaseValidationError as error:
         problems = [_problem(line, known) for line in cattrs.transform_error(error, format_exception=_reason)]
         cause = error
-    raise source.error((*table, problems[0].split(":")[0]), "; ".join(problems)) from cause
+    raise source.error((*table, *problems[0].split(":")[0].split(".")), "; ".join(problems)) from cause
+
+
+def _fields_by_table(cls: Any) -> dict[str, list[str]]:
+    """The fields of a file, and those of each table inside it."""
+    resolve_types(cls)
+    tables = {
+        field.name: [inner.name for inner in fields(kind)]
+        for field in fields(cls)
+        for kind in get_args(field.type)
+        if has(kind)
+    }
+    return {"": [field.name for field in fields(cls)], **tables}
 
 
 def near_miss(word: str, known: list[str]) -> str:
@@ -55,7 +68,19 @@ def _converter() -> cattrs.Converter:
     )
     for target, types, words in accepted:
         converter.register_structure_hook(target, _strictly(target, types, words))
+    converter.register_structure_hook_factory(has, lambda cls: _table(cls, converter))
     return converter
+
+
+def _table(cls: Any, converter: cattrs.Converter) -> Any:
+    from_table: Any = make_dict_structure_fn(cls, converter, _cattrs_forbid_extra_keys=True)
+
+    def convert(value: Any, kind: type) -> Any:
+        if not isinstance(value, Mapping):
+            raise TypeError(f"{value!r} is not a table")
+        return from_table(value, kind)
+
+    return convert
 
 
 def _strictly(target: type, types: tuple[type, ...], words: str) -> Any:
@@ -75,14 +100,18 @@ def _reason(error: BaseException, _type: type | None) -> str:
     return str(error)
 
 
-def _problem(line: str, known: list[str]) -> str:
+def _problem(line: str, known: Mapping[str, list[str]]) -> str:
     """The error says ``missing @ $.layers``; a person wants ``layers: missing``."""
     reason, _, path = line.rpartition(" @ ")
-    field = path.removeprefix("$").removeprefix(".")
+    where = path.removeprefix("$").removeprefix(".")
+    if where not in known:
+        return f"{where}: {reason}"
+    prefix = f"{where}." if where else ""
     if reason.startswith("unknown "):
         field = reason.split()[1]
-        return f"{field}: not a field{near_miss(field, known)}"
-    return f"{field}: {reason}" if field else _without_name(reason, known)
+        return f"{prefix}{field}: not a field{near_miss(field, known[where])}"
+    names_field = reason.partition(":")[0] in known[where]
+    return prefix + reason if names_field else f"{where}: {reason}" if where else _without_name(reason, known[""])
 
 
 def _without_name(message: str, known: list[str]) -> str:

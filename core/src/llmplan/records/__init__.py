@@ -5,6 +5,8 @@ from llmplan.records.dtype import DTypeFamily, DTypeRule, NumberFormat
 from llmplan.records.efficiency import CalibratedEfficiency, Efficiency, WholeRunEfficiency
 from llmplan.records.estimate import InferenceEstimate, TrainingEstimate
 from llmplan.records.hardware import HardwareProfile
+from llmplan.records.latent_attention import LatentAttention
+from llmplan.records.mixture_of_experts import MixtureOfExperts
 from llmplan.records.model import Block, LoweredModel, ModelArchitecture, Operator, Recompute, Split, Tensor
 from llmplan.records.output import Exporter, Reporter
 from llmplan.records.plan import InferencePlan, Layout, TrainingPlan
@@ -22,8 +24,10 @@ __all__ = [
     "HardwareProfile",
     "InferenceEstimate",
     "InferencePlan",
+    "LatentAttention",
     "Layout",
     "LoweredModel",
+    "MixtureOfExperts",
     "ModelArchitecture",
     "NumberFormat",
     "Operator",

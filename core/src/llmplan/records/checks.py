@@ -39,6 +39,12 @@ def whole(record: Any, field: Any, value: Any) -> None:
         raise BadInputError(f"{_of(record)}{field.name}: {value!r} is not a whole number of at least 1")
 
 
+def count(record: Any, field: Any, value: Any) -> None:
+    """A whole number of at least 0."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise BadInputError(f"{_of(record)}{field.name}: {value!r} is not a whole number of at least 0")
+
+
 def fraction(record: Any, field: Any, value: Any) -> None:
     """A number above 0 and at most 1."""
     if not _is_number(value) or not 0 < value <= 1:
@@ -54,12 +60,12 @@ def positive_values(record: Any, field: Any, value: Any) -> None:
             raise BadInputError(f"{_of(record)}{field.name}.{key}: {number!r} is not a positive number")
 
 
-def one_of(*options: str) -> Callable[[Any, Any, Any], None]:
-    """One of the words given."""
+def one_of(*options: str | int) -> Callable[[Any, Any, Any], None]:
+    """One of the words or numbers given."""
 
     def check(record: Any, field: Any, value: Any) -> None:
         if value not in options:
-            raise BadInputError(f"{_of(record)}{field.name}: {value!r} is none of {', '.join(options)}")
+            raise BadInputError(f"{_of(record)}{field.name}: {value!r} is none of {', '.join(map(str, options))}")
 
     return check
 

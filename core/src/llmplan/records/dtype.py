@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 
 from attrs import field, frozen
+from attrs.validators import optional
 
 from llmplan.errors import UnsupportedFormatError
 from llmplan.records.checks import lookup_name, positive
@@ -35,6 +36,8 @@ class DTypeRule:
     """Normalisation layers read their input in FP32."""
     loss_bits: float = 32.0
     """Logits are kept in FP32 for the loss."""
+    training_weight_bits: float | None = field(default=None, validator=optional(positive))
+    """Bits of a weight that training holds beside the optimizer's master copy, where they are not `weight_bits`."""
     gemm_formats: tuple[tuple[str, ...], ...]
     """Tiers of equally good formats: the first tier is what the dtype asks for, each further one a fallback."""
     default: bool = False

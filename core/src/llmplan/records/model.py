@@ -85,6 +85,8 @@ class Operator:
     """Over how many ranks it can be divided before ranks repeat the work (attention heads)."""
     parts: str = "parts"
     """What it is divided into, for messages: ``heads``."""
+    weights_read: Number | None = None
+    """Elements of its weights that it reads, None where all: the experts that no token goes to stay in memory."""
 
 
 @define(eq=False)

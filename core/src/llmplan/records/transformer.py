@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
+from typing import NamedTuple
 
 from attrs import field, frozen
 from attrs.validators import optional
 
-from llmplan.errors import BadInputError
-from llmplan.quantities import Number
+from llmplan.quantities import Number, minimum, total
+from llmplan.records import transformer_checks as check
+from llmplan.records.attention import AttentionLayer, GroupedAttention
 from llmplan.records.checks import lookup_name, one_of, positive, whole
+from llmplan.records.latent_attention import LatentAttention, LatentAttentionLayer
+from llmplan.records.mixture_of_experts import MixtureOfExperts, SparseMlp
+from llmplan.records.mlp import DenseMlp, MlpLayer
 from llmplan.records.model import (
     ALWAYS_KEPT,
     NEVER_KEPT,
@@ -22,19 +28,16 @@ from llmplan.records.model import (
 )
 
 
-def _divides_heads(transformer: Transformer, _field: object, kv_heads: int) -> None:
-    if kv_heads > transformer.heads or transformer.heads % kv_heads:
-        raise BadInputError(f"{transformer.name}: kv_heads: {kv_heads} does not divide heads = {transformer.heads}")
+class LayerKind(NamedTuple):
+    """So many layers that are alike."""
+
+    mlp: MlpLayer
+    window: int | None
+    parameters: int
+    layers: int
 
 
-def _learned_needs_rows(transformer: Transformer, _field: object, max_seq_len: int | None) -> None:
-    if transformer.position == "learned" and max_seq_len is None:
-        raise BadInputError(
-            f"{transformer.name}: max_seq_len: missing, and position = learned has a row for each token"
-        )
-
-
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, slots=False)
 class Transformer:
     """A decoder-only transformer: L layers of attention and MLP between an embedding and an output head.
 
@@ -46,7 +49,7 @@ class Transformer:
     layers: int = field(validator=whole)
     hidden: int = field(validator=whole)
     heads: int = field(validator=whole)
-    kv_heads: int = field(validator=[whole, _divides_heads])
+    kv_heads: int = field(validator=[whole, check.divides_heads])
     head_dim: int = field(validator=whole)
     ffn_hidden: int = field(validator=whole)
     gated_mlp: bool
@@ -55,132 +58,147 @@ class Transformer:
     tied_embeddings: bool = False
     """The output head is the input embedding's table."""
     norm: str = field(default="rms", validator=one_of("rms", "layer"))
-    """``rms`` has a scale, ``layer`` a scale and a bias."""
+    """``rms`` has a scale, ``layer`` a scale and, unless norm_bias says otherwise, a bias."""
+    norm_bias: bool | None = None
+    """None: ``layer`` has one, ``rms`` has none."""
+    norms_per_layer: int = field(default=2, validator=[one_of(1, 2, 4), check.one_norm_feeds_both])
+    """Before attention and MLP; 1 before both at once, 4 before and after each."""
+    qk_norm: str = field(default="none", validator=one_of("none", "head", "full"))
+    """Of queries and keys: ``head`` with a scale of head_dim, ``full`` with one of all heads."""
+    embedding_norm: bool = False
+    """Between the embedding and the first layer."""
+    final_norm: bool = True
+    """Between the last layer and the output head."""
+    qkv_bias: bool = False
+    o_bias: bool = False
+    mlp_bias: bool = False
+    """In every expert too, where there are experts."""
+    lm_head_bias: bool = False
+    attention_sinks: bool = False
+    """A learned logit a head that takes attention away from all tokens."""
+    parallel_attn_mlp: bool = False
+    """Attention and MLP read the same states and are added, not one after the other."""
     position: str = field(default="rope", validator=one_of("rope", "alibi", "learned", "none"))
-    """``learned`` adds a table of max_seq_len rows."""
-    max_seq_len: int | None = field(default=None, validator=[optional(whole), _learned_needs_rows])
+    """``learned`` adds a table of learned_pos_rows, or else of max_seq_len rows."""
+    max_seq_len: int | None = field(default=None, validator=[optional(whole), check.learned_needs_rows])
+    learned_pos_rows: int | None = field(default=None, validator=[optional(whole), check.only_learned_has_rows])
+    sliding_window: int | None = field(default=None, validator=optional(whole))
+    """Tokens that attention looks back on."""
+    full_attention_step: int | None = field(default=None, validator=[optional(whole), check.needs_window])
+    """Every so many-th layer attends to all tokens in spite of the window; None where no layer does."""
+    moe: MixtureOfExperts | None = field(default=None, validator=check.some_layer_has_experts)
+    mla: LatentAttention | None = field(default=None, validator=check.latents_fit)
     training_seq_len: int | None = field(default=None, validator=optional(whole))
     training_tokens: float | None = field(default=None, validator=optional(positive))
     sources: Mapping[str, str] = field(factory=dict)
     note: str = ""
 
-    @property
-    def attention_width(self) -> int:
-        """N d: the width of the queries, not always h."""
-        return self.heads * self.head_dim
+    @cached_property
+    def _attention(self) -> AttentionLayer:
+        if self.mla is not None:
+            return LatentAttentionLayer(hidden=self.hidden, heads=self.heads, mla=self.mla, o_bias=self.o_bias)
+        return GroupedAttention(
+            hidden=self.hidden,
+            heads=self.heads,
+            kv_heads=self.kv_heads,
+            head_dim=self.head_dim,
+            qkv_bias=self.qkv_bias,
+            o_bias=self.o_bias,
+            qk_norm=self.qk_norm,
+            sinks=self.attention_sinks,
+        )
 
-    @property
-    def kv_width(self) -> int:
-        """G d: the width of the keys, and of the values."""
-        return self.kv_heads * self.head_dim
+    @cached_property
+    def _kinds(self) -> tuple[LayerKind, ...]:
+        """The layers by MLP and window, in the order in which each kind first appears."""
+        dense = DenseMlp(hidden=self.hidden, ffn_hidden=self.ffn_hidden, gated=self.gated_mlp, bias=self.mlp_bias)
+        sparse = dense if self.moe is None else SparseMlp(moe=self.moe, dense=dense)
+        counts: dict[tuple[MlpLayer, int | None], int] = {}
+        for layer in range(self.layers):
+            kind = (sparse if self.moe is not None and self.moe.has_experts(layer) else dense, self._window(layer))
+            counts[kind] = counts.get(kind, 0) + 1
+        rest = self._attention.parameters + self.norms_per_layer * self._norm_parameters
+        return tuple(LayerKind(mlp, window, rest + mlp.parameters, n) for (mlp, window), n in counts.items())
+
+    def _window(self, layer: int) -> int | None:
+        """The last of every `full_attention_step` layers has none."""
+        step = self.full_attention_step
+        return None if step is not None and (layer + 1) % step == 0 else self.sliding_window
 
     @property
     def _norm_parameters(self) -> int:
-        return self.hidden if self.norm == "rms" else 2 * self.hidden
+        bias = self.norm == "layer" if self.norm_bias is None else self.norm_bias
+        return self.hidden * (1 + bias)
+
+    @cached_property
+    def _embedding_parameters(self) -> int:
+        rows = self.learned_pos_rows or self.max_seq_len or 0
+        positions = rows * self.hidden if self.position == "learned" else 0
+        return self.vocab * self.hidden + positions + self.embedding_norm * self._norm_parameters
 
     @property
-    def _position_parameters(self) -> int:
-        return (self.max_seq_len or 0) * self.hidden if self.position == "learned" else 0
-
-    @property
-    def _layer_parameters(self) -> dict[str, int]:
-        matrices = 3 if self.gated_mlp else 2
-        return {
-            "attention": 2 * self.hidden * self.attention_width + 2 * self.hidden * self.kv_width,
-            "mlp": matrices * self.hidden * self.ffn_hidden,
-            "layernorm": 2 * self._norm_parameters,
-        }
+    def _head_parameters(self) -> int:
+        """Of the head alone: 0 where the table is that of the embedding."""
+        table = 0 if self.tied_embeddings else self.vocab * self.hidden
+        return table + self.lm_head_bias * self.vocab
 
     def parameters_by_part(self) -> Mapping[str, int]:
-        """Vh + L (2hnd + 2hgd + 3hf (2hf without gate) + 2h) + h + Vh (0 where tied)."""
-        table = self.vocab * self.hidden
+        """Vh + L (2hnd + 2hgd + 3hf (2hf without gate) + 2h) + h + Vh (0 where tied), and biases, experts, latents.
+
+        `GroupedAttention`, `LatentAttentionLayer`, `DenseMlp` and `SparseMlp` say what each adds.
+        """
+        return self._parameters(sum(kind.layers * kind.mlp.parameters for kind in self._kinds))
+
+    def active_parameters(self) -> int:
+        """Those that one token passes through: of the routed experts only those that it goes to."""
+        return sum(self._parameters(sum(kind.layers * kind.mlp.active_parameters for kind in self._kinds)).values())
+
+    def _parameters(self, mlp: int) -> dict[str, int]:
         return {
-            "input_embedding": table + self._position_parameters,
-            **{part: self.layers * count for part, count in self._layer_parameters.items()},
-            "final_norm": self._norm_parameters,
-            "output_embedding": 0 if self.tied_embeddings else table,
+            "input_embedding": self._embedding_parameters,
+            "attention": self.layers * self._attention.parameters,
+            "mlp": mlp,
+            "layernorm": self.layers * self.norms_per_layer * self._norm_parameters,
+            "final_norm": self.final_norm * self._norm_parameters,
+            "output_embedding": self._head_parameters,
         }
 
     def kv_cache(self, batch: Number, tokens: Number) -> Tensor:
-        """K and V of every token in every layer: 2 L b s g d elements."""
-        return Tensor(2.0 * self.layers * batch * tokens * self.kv_width, max_ways=self.kv_heads)
+        """Of every token in every layer K and V, 2gd elements, or a latent; of windowed layers the window's tokens."""
+        kept = total(kind.layers * _within(kind.window, tokens) for kind in self._kinds)
+        return Tensor(1.0 * batch * kept * self._attention.cache_width, max_ways=self._attention.cache_ways)
 
     def lower(self, batch: Number, seq_len: Number) -> LoweredModel:
-        """The operators of one forward pass; attention is counted over the full s x s square."""
+        """The operators of one forward pass; attention is counted over the full s x s square, or s x window."""
         tokens = 1.0 * batch * seq_len
-        layer = (
-            self._norm("norm before attention", tokens, ALWAYS_KEPT),
-            *self._attention(tokens, seq_len),
-            self._norm("norm before mlp", tokens, Recompute.NORM_ATTENTION_NORM),
-            *self._mlp(tokens),
-        )
-        return LoweredModel(
-            embedding=self._embedding(tokens),
-            layers=(Block(layer, sum(self._layer_parameters.values()), self.layers),),
-            head=self._head(tokens),
-        )
+        layers = [
+            Block(self._layer(kind.mlp, tokens, _within(kind.window, seq_len)), kind.parameters, kind.layers)
+            for kind in self._kinds
+        ]
+        return LoweredModel(embedding=self._embedding(tokens), layers=tuple(layers), head=self._head(tokens))
 
-    def _norm(self, name: str, tokens: Number, dropped_from: int) -> Operator:
-        read = Tensor(tokens * self.hidden, Split.SEQUENCE, "norm", dropped_from)
-        return Operator(name, "layernorm", inputs=(read,), recomputed_from=Recompute.NORM_ATTENTION_NORM)
-
-    def _attention(self, tokens: Number, seq_len: Number) -> tuple[Operator, ...]:
-        """Projections 2bsh(2nd + 2gd), attention 4bs^2nd: 8bsh^2 + 4bs^2h where n = g and nd = h."""
-        n, g = self.heads, self.kv_heads
-        core_flops = 2.0 * tokens * seq_len * self.attention_width
-        scores = tokens * seq_len * n
-        block_input = Tensor(tokens * self.hidden, Split.SEQUENCE, dropped_from=Recompute.NORM_ATTENTION_NORM)
-        per_head = Tensor(tokens * self.attention_width, dropped_from=Recompute.ATTENTION, max_ways=n)
-        per_kv_head = Tensor(tokens * self.kv_width, dropped_from=Recompute.ATTENTION, max_ways=g)
-        raw = Tensor(scores, dropped_from=NEVER_KEPT, fusible=True, max_ways=n)
-        softmaxed = Tensor(scores, dropped_from=Recompute.ATTENTION_COMPUTE, fusible=True, max_ways=n)
-        return (
-            self._projection("query projection", tokens, self.attention_width, n, (block_input,)),
-            # no input of its own: the fused projection reads it once
-            self._projection("key and value projection", tokens, 2 * self.kv_width, g),
-            _attention_compute("QK^T", core_flops, n, (per_head, per_kv_head)),
-            _attention_compute("softmax", 0.0, n, (raw,)),
-            _attention_compute("attention over V", core_flops, n, (softmaxed, per_kv_head)),
-            self._projection(
-                "output projection", tokens, self.attention_width, n, (per_head,), reduced=tokens * self.hidden
-            ),
-        )
-
-    def _projection(
-        self,
-        name: str,
-        tokens: Number,
-        width: int,
-        ways: int,
-        inputs: tuple[Tensor, ...] = (),
-        reduced: Number | None = None,
-    ) -> Operator:
-        """Between h and the heads' width: 2bsh width FLOPs."""
-        weights = float(self.hidden * width)
-        parts = "heads" if ways == self.heads else "KV heads"
-        return Operator(
-            name, "attention", 2.0 * tokens * weights, weights, inputs, reduced, Recompute.ATTENTION, ways, parts
-        )
-
-    def _mlp(self, tokens: Number) -> tuple[Operator, ...]:
-        """6bshf with a gate, 4bshf without: 16bsh^2 where f = 4h."""
-        h, f = self.hidden, self.ffn_hidden
-        block_input = Tensor(tokens * h, Split.SEQUENCE)
-        inner = Tensor(tokens * f)
-        ups = 2 if self.gated_mlp else 1
-        up_weights = float(ups * h * f)
-        return (
-            Operator("up projection", "mlp", 2.0 * tokens * up_weights, up_weights, (block_input,)),
-            Operator("activation function", "mlp", inputs=(inner,) * ups),
-            Operator("down projection", "mlp", 2.0 * tokens * h * f, float(h * f), (inner,), tokens * h),
-        )
+    def _layer(self, mlp: MlpLayer, tokens: Number, keys: Number) -> tuple[Operator, ...]:
+        """Norms, attention and MLP; states that two of them read are kept once."""
+        width = tokens * self.hidden
+        one_norm = self.norms_per_layer == 1
+        states = Tensor(width, Split.SEQUENCE, "activation", NEVER_KEPT if one_norm else Recompute.NORM_ATTENTION_NORM)
+        attention = self._attention.operators(tokens, keys, states)
+        mlp_operators = mlp.operators(tokens, Tensor(width, Split.SEQUENCE))
+        if one_norm:
+            return (_norm("norm before attention and mlp", width, ALWAYS_KEPT), *attention, *mlp_operators)
+        first = _norm("norm before attention", width, ALWAYS_KEPT)
+        between = NEVER_KEPT if self.parallel_attn_mlp else Recompute.NORM_ATTENTION_NORM
+        second = _norm("norm before mlp", width, between)
+        if self.norms_per_layer == 2:  # noqa: PLR2004 - 1, 2 or 4
+            return (first, *attention, second, *mlp_operators)
+        after_attention = _norm("norm after attention", width, Recompute.NORM_ATTENTION_NORM)
+        return (first, *attention, after_attention, second, *mlp_operators, _norm("norm after mlp", width))
 
     def _embedding(self, tokens: Number) -> Block:
-        table = self.vocab * self.hidden
-        lookup = Operator(
-            "token embedding", "input_embedding", 0.0, float(table), reduced_elements=tokens * self.hidden
-        )
-        return Block((lookup,), table + self._position_parameters)
+        width, part = tokens * self.hidden, "input_embedding"
+        lookup = Operator("token embedding", part, 0.0, float(self.vocab * self.hidden), reduced_elements=width)
+        norm = (_end_norm("embedding norm", part, width),) if self.embedding_norm else ()
+        return Block((lookup, *norm), self._embedding_parameters)
 
     def _head(self, tokens: Number) -> Block:
         """Logits 2bsVh, and the loss over them in FP32."""
@@ -189,13 +207,23 @@ class Transformer:
         logits = Tensor(tokens * self.vocab, width="loss", dropped_from=ALWAYS_KEPT)
         part = "output_embedding_loss"
         operators = (
-            Operator("final norm", part, inputs=(Tensor(states.elements, Split.SEQUENCE, "norm", ALWAYS_KEPT),)),
+            *((_end_norm("final norm", part, states.elements),) if self.final_norm else ()),
             Operator("output embedding", part, 2.0 * tokens * table, float(table), (states,)),
             Operator("loss", part, inputs=(logits,)),
         )
-        own, shared = (0, table) if self.tied_embeddings else (table, 0)
-        return Block(operators, self._norm_parameters + own, shared_parameters=shared)
+        own = self._head_parameters + self.final_norm * self._norm_parameters
+        return Block(operators, own, shared_parameters=table if self.tied_embeddings else 0)
 
 
-def _attention_compute(name: str, flops: Number, ways: int, inputs: tuple[Tensor, ...]) -> Operator:
-    return Operator(name, "attention", flops, 0.0, inputs, None, Recompute.ATTENTION_COMPUTE, ways, "heads")
+def _within(window: int | None, tokens: Number) -> Number:
+    """Tokens that a layer looks back on."""
+    return tokens if window is None else minimum(tokens, window)
+
+
+def _norm(name: str, elements: Number, dropped_from: int = Recompute.FULL) -> Operator:
+    read = Tensor(elements, Split.SEQUENCE, "norm", dropped_from)
+    return Operator(name, "layernorm", inputs=(read,), recomputed_from=Recompute.NORM_ATTENTION_NORM)
+
+
+def _end_norm(name: str, part: str, elements: Number) -> Operator:
+    return Operator(name, part, inputs=(Tensor(elements, Split.SEQUENCE, "norm", ALWAYS_KEPT),))

@@ -31,16 +31,18 @@ def bytes_per_second(plan: Plan) -> Number:
 
 
 def operator_bytes(operator: Operator, plan: Plan, score_traffic: Number) -> Number:
-    """Bytes that a rank moves: the operator's weights and inputs, each once; its output is the next one's input.
+    """Bytes that a rank moves: the weights that the operator reads, and its inputs, each once.
 
-    `score_traffic` is 1, or 0 where attention scores are not counted.
+    Its output is the next one's input; experts that no token goes to are held and not read. `score_traffic` is 1, or 0
+    where attention scores are not counted.
     """
     bits = plan.dtype.bits
     inputs: Number = 0.0
     for tensor in operator.inputs:
         counted = score_traffic if tensor.fusible else 1.0
         inputs = inputs + counted * tensor.elements * bits[tensor.width]
-    return (operator.weights * plan.dtype.weight_bits + inputs) / 8
+    weights = operator.weights if operator.weights_read is None else operator.weights_read
+    return (weights * plan.dtype.weight_bits + inputs) / 8
 
 
 def part_seconds(operators: Iterable[Operator], plan: Plan, score_traffic: Number) -> dict[str, Number]:

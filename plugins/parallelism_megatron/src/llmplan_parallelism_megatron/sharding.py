@@ -43,6 +43,7 @@ def _operator(operator: Operator, tp: Number, q: Number) -> Operator:
         tuple([_tensor(tensor, tp, q) for tensor in operator.inputs]),
         operator.reduced_elements,
         operator.recomputed_from,
+        weights_read=None if operator.weights_read is None else operator.weights_read / ranks,
     )
 
 

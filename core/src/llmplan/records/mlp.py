@@ -1,0 +1,63 @@
+"""The dense MLP of one layer."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Protocol
+
+from attrs import frozen
+
+from llmplan.quantities import Number
+from llmplan.records.model import Operator, Tensor
+
+
+class MlpLayer(Protocol):
+    """One kind of MLP: what it holds, what a token uses of it, what it computes."""
+
+    @property
+    def parameters(self) -> int:
+        """Matrices and biases, all of them."""
+
+    @property
+    def active_parameters(self) -> int:
+        """Those that one token passes through."""
+
+    def operators(self, tokens: Number, states: Tensor) -> tuple[Operator, ...]:
+        """Of a forward pass; `states` are the layer's normed states."""
+
+
+@frozen(kw_only=True, eq=False, slots=False)
+class DenseMlp:
+    """Two matrices, or three with a gate, as in SwiGLU (Shazeer 2020, arXiv:2002.05202)."""
+
+    hidden: int
+    ffn_hidden: int
+    gated: bool
+    bias: bool = False
+
+    @property
+    def parameters(self) -> int:
+        """3hf, or 2hf without gate; biases 2f + h, or f + h."""
+        ups, h, f = self.ups, self.hidden, self.ffn_hidden
+        return (ups + 1) * h * f + self.bias * (ups * f + h)
+
+    @property
+    def active_parameters(self) -> int:
+        """All."""
+        return self.parameters
+
+    @cached_property
+    def ups(self) -> int:
+        """Matrices from h to f: the gate is one of them."""
+        return 2 if self.gated else 1
+
+    def operators(self, tokens: Number, states: Tensor) -> tuple[Operator, ...]:
+        """6bshf with a gate, 4bshf without: 16bsh^2 where f = 4h."""
+        h, f, ups = self.hidden, self.ffn_hidden, self.ups
+        inner = Tensor(tokens * f)
+        up_weights = float(ups * h * f)
+        return (
+            Operator("up projection", "mlp", 2.0 * tokens * up_weights, up_weights, (states,)),
+            Operator("activation function", "mlp", inputs=(inner,) * ups),
+            Operator("down projection", "mlp", 2.0 * tokens * h * f, float(h * f), (inner,), tokens * h),
+        )

@@ -1,0 +1,1 @@
+"""Floating-point dtypes, fp32 to nvfp4, for llmplan."""

@@ -1,0 +1,16 @@
+"""What this package contributes."""
+
+from collections.abc import Iterable
+
+from llmplan.hookspecs import hookimpl
+from llmplan.records import DTypeRule
+
+LLMPLAN_API = 1
+
+
+@hookimpl
+def llmplan_dtype_rules() -> Iterable[DTypeRule]:
+    """Bf16, fp16, tf32, fp32, fp8, fp8-inference, nvfp4 and mxfp4."""
+    from llmplan_dtypes_float.rules import FLOAT_DTYPES
+
+    return FLOAT_DTYPES

@@ -1,0 +1,1 @@
+"""Model families other than LLaMA, dense and sparse, for llmplan."""
