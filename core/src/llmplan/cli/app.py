@@ -1,17 +1,13 @@
 """The Typer app: llmplan's own commands and those of plugins."""
 
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version as distribution_version
 from typing import Annotated, Any
 
 import typer
 
 from llmplan.catalogues import Registry
-from llmplan.cli.estimate import add_estimates
-from llmplan.cli.listing import add_list
-from llmplan.cli.plugins import add_plugins
-from llmplan.cli.show import add_show
-from llmplan.cli.validate import add_validate
 from llmplan.plugins import PluginError
 
 # Rich help costs 175 ms at every start of --help, and Rich tracebacks hide what a bug report needs
@@ -19,15 +15,33 @@ _PLAIN: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": 
 _HELP = "How long a model trains or serves on given hardware, how much memory it takes, and what it costs."
 
 
+_COMMANDS = (
+    ("train", "estimate:add_train", "What a training run takes: time, memory, GPU-hours, cost."),
+    ("infer", "estimate:add_infer", "What serving takes: prefill, decode, memory, tokens/s, cost."),
+    ("list", "listing:add_list", "What there is to choose from: models, gpus, dtypes, cost-models."),
+    ("show", "show:add_show", "A model, gpu, dtype or cost model, with the source of each number."),
+    ("plugins", "plugins:add_plugins", "Plugins, what they offer, and why one fails."),
+    ("validate", "validate:add_validate", "Published figures beside llmplan's own."),
+)
+
+
 def build_app(registry: Registry, arguments: Sequence[str]) -> typer.Typer:
-    """A fresh app, so that nothing is loaded when this module is imported."""
+    """A fresh app. Where the arguments name a command, the others are stubs: making their options takes 15 ms."""
     app = typer.Typer(name="llmplan", help=_HELP, **_PLAIN)
     app.callback()(_global_options)
-    add_estimates(app, arguments)
-    for add in (add_list, add_show, add_plugins, add_validate):
-        add(app)
+    named = {name for name, _, _ in _COMMANDS} & set(arguments)
+    for name, home, summary in _COMMANDS:
+        if named and name not in named:
+            app.command(name, help=summary)(_not_run)
+        else:
+            module, _, add = home.partition(":")
+            getattr(import_module(f"llmplan.cli.{module}"), add)(app, summary)
     _add_plugin_commands(app, registry)
     return app
+
+
+def _not_run() -> None:
+    """Stands in for a command that the arguments do not name."""
 
 
 def _print_version(asked: bool) -> None:

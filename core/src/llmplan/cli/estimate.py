@@ -1,7 +1,7 @@
 """``llmplan train`` and ``llmplan infer``."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,24 +38,14 @@ _INSTEAD = (
 """Options that say the same in two ways: one given on the command line replaces the other of a plan file."""
 
 
-def add_estimates(app: typer.Typer, arguments: Sequence[str]) -> None:
-    """Add both commands; where one of them is run, the other without its options, which take 10 ms to make."""
-    run = {name for name, *_ in _COMMANDS} & set(arguments)
-    for name, summary, request, price in _COMMANDS:
-        if run and name not in run:
-            app.command(name, help=summary)(_not_run)
-        else:
-            _add(app, name, summary, request, price)
+def add_train(app: typer.Typer, summary: str) -> None:
+    """Add ``llmplan train``."""
+    _add(app, "train", summary, TrainRequest, train)
 
 
-def _not_run() -> None:
-    """Stands in for the command that the arguments do not name."""
-
-
-_COMMANDS: tuple[tuple[str, str, type[Request], Callable[[Any], Any]], ...] = (
-    ("train", "What a training run takes: time, memory, GPU-hours, cost.", TrainRequest, train),
-    ("infer", "What serving takes: prefill, decode, memory, tokens/s, cost.", InferRequest, infer),
-)
+def add_infer(app: typer.Typer, summary: str) -> None:
+    """Add ``llmplan infer``."""
+    _add(app, "infer", summary, InferRequest, infer)
 
 
 def _add(app: typer.Typer, name: str, summary: str, request: type[Request], price: Callable[[Any], Any]) -> None:

@@ -18,10 +18,10 @@ _LISTED = {kind.plural: kind for kind in KINDS}
 _WORDS = ", ".join(_LISTED)
 
 
-def add_list(app: typer.Typer) -> None:
+def add_list(app: typer.Typer, summary: str) -> None:
     """Add the command."""
 
-    @app.command("list", help=f"What is there to choose from: {_WORDS}.")
+    @app.command("list", help=summary)
     def list_records(
         kind: Annotated[str, typer.Argument(help=_WORDS, autocompletion=completer(lambda: list(_LISTED)))],
         json_: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,

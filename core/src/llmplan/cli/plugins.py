@@ -10,10 +10,10 @@ from llmplan.cli.tables import print_table
 from llmplan.plugins import PluginProblem
 
 
-def add_plugins(app: typer.Typer) -> None:
+def add_plugins(app: typer.Typer, summary: str) -> None:
     """Add the command."""
 
-    @app.command("plugins", help="Plugins, what they offer, and the traceback of each that fails.")
+    @app.command("plugins", help=summary)
     def plugins(json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
         offered = _offered()
         problems = registry().plugins.problems

@@ -22,10 +22,10 @@ def _names() -> list[str]:
     return [name for kind in _SHOWN for name in registry().catalogue(kind)]
 
 
-def add_show(app: typer.Typer) -> None:
+def add_show(app: typer.Typer, summary: str) -> None:
     """Add the command."""
 
-    @app.command("show", help="A model, gpu, dtype or cost model, with the source of each number.")
+    @app.command("show", help=summary)
     def show(
         name: Annotated[str, typer.Argument(help="Its name.", autocompletion=completer(_names))],
         json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

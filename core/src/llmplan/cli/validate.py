@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from llmplan.validation import Checked, Validation
 
 
-def add_validate(app: typer.Typer) -> None:
+def add_validate(app: typer.Typer, summary: str) -> None:
     """Add the command."""
 
-    @app.command("validate", help="Published figures beside llmplan's own; exit code 1 where an exact set is missed.")
+    @app.command("validate", help=f"{summary} Exit code 1 where an exact set is missed.")
     def validate_set(
         name: Annotated[str, typer.Argument(help="Set of figures.", autocompletion=completer("validation-sets"))],
         json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
