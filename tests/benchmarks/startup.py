@@ -62,7 +62,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         app = Path(folder) / "app.py"
         app.write_text(ONE_COMMAND_APP, encoding="utf-8")
-        llmplan = [*python, "-m", "llmplan", "train", "--model", "llama-65b", "--gpu", "h100-sxm-80gb"]
+        llmplan = [
+            str(Path(sys.executable).with_name("llmplan")),
+            "train",
+            "--model",
+            "llama-65b",
+            "--gpu",
+            "h100-sxm-80gb",
+        ]
         bare, one_command, as_json, as_table = startup_seconds(
             ([*python, "-c", "pass"], [*python, str(app)], [*llmplan, "--json"], llmplan)
         )

@@ -26,7 +26,7 @@ T = TypeVar("T")
 _MOST_NEAR = 5
 
 
-@frozen
+@frozen(eq=False)
 class Kind:
     """A kind of record: how people call it, the hook behind it and the classes that the hook may return."""
 

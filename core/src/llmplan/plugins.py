@@ -19,7 +19,7 @@ from llmplan.errors import LlmplanError
 GROUP = "llmplan.plugins"
 
 
-@frozen
+@frozen(eq=False)
 class Plugin:
     """A plugin that is loaded: its distribution and the hooks that it implements."""
 
@@ -34,7 +34,7 @@ class Plugin:
         return f"{self.distribution}:{self.entry_point}"
 
 
-@frozen
+@frozen(eq=False)
 class PluginProblem:
     """Why a plugin, or one of its hooks, is ignored."""
 

@@ -115,7 +115,7 @@ def _option(
     return field(default=None, metadata=metadata)
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class _Request:
     """What training and inference have in common."""
 
@@ -142,7 +142,7 @@ class _Request:
     price_per_gpu_hour: float | None = _option("Price of one accelerator-hour.", _not_negative, metavar="PRICE")
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class TrainRequest(_Request):
     """Options of a training plan; None is what was not given."""
 
@@ -164,7 +164,7 @@ class TrainRequest(_Request):
     )
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class InferRequest(_Request):
     """Options of an inference plan; None is what was not given."""
 

@@ -13,7 +13,7 @@ NOTEWORTHY_BATCH = 2
 """Times the common batch above which one that nobody asked for is worth a warning."""
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Batch:
     """Sequences of one iteration, as the pipelines take them in."""
 

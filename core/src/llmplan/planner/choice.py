@@ -13,7 +13,7 @@ from llmplan.records import CostModel, DTypeRule, Efficiency, HardwareProfile, M
 from llmplan.requests import InferRequest, TrainRequest
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Choice:
     """The records behind a plan, and what was assumed in choosing them."""
 

@@ -16,7 +16,7 @@ from llmplan.requests import InferRequest, TrainRequest
 E = TypeVar("E", TrainingEstimate, InferenceEstimate)
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Sizes:
     """How many ways each kind of parallelism divides the work."""
 

@@ -75,7 +75,7 @@ def norm_of(name: str, *inputs: tuple[Number, float]) -> Operator:
     return Operator(name, "attention", inputs=read, recomputed_from=Recompute.ATTENTION)
 
 
-@frozen(kw_only=True, eq=False, slots=False)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class GroupedAttention:
     """n heads of queries, g of keys and values: multi-head where g = n, multi-query where g = 1.
 

@@ -24,7 +24,7 @@ class NumberFormat:
     """The format that the dtype asked for, where the accelerator has no units for it."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False)
 class DTypeRule:
     """Bits of each kind of tensor, and the GEMM formats that serve them."""
 
@@ -68,7 +68,7 @@ class DTypeRule:
         raise UnsupportedFormatError(f"dtype: {self.name} multiplies in {wants}; {hardware.name} has {has}")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False)
 class DTypeFamily:
     """Dtype rules whose names follow a pattern, more of them than anybody wants listed."""
 

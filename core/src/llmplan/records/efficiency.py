@@ -10,7 +10,7 @@ from attrs.validators import optional
 from llmplan.records.checks import fraction, positive_values
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False)
 class Efficiency:
     """The efficiencies that a plan is priced with, as fractions of the peaks.
 
@@ -28,7 +28,7 @@ class Efficiency:
     """Who says so: ``given`` on the command line, or the calibration that stands behind the numbers."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False)
 class WholeRunEfficiency:
     """FLOPs efficiency of whole training runs: FLOPs done, recompute included / (GPUs x peak x time)."""
 
@@ -41,7 +41,7 @@ class WholeRunEfficiency:
     source: str
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False)
 class CalibratedEfficiency:
     """What measured kernels and links of an accelerator reach, as fractions of its printed peaks."""
 

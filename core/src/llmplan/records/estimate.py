@@ -52,7 +52,7 @@ class _Fit:
             yield f"memory is {share:.1%} full: the CUDA context and the allocator's slack, 1 to 3 GiB, may not fit"
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class TrainingEstimate(_Fit):
     """What a training run takes."""
 
@@ -129,7 +129,7 @@ class TrainingEstimate(_Fit):
         return None if price is None else self.gpu_hours * price
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class InferenceEstimate(_Fit):
     """What answering a static batch takes."""
 

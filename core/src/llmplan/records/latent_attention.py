@@ -40,7 +40,7 @@ class LatentAttention:
         return self.kv_lora_rank + self.qk_rope_head_dim
 
 
-@frozen(kw_only=True, eq=False, slots=False)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class LatentAttentionLayer:
     """Latent attention of n heads on states of width h.
 

@@ -65,7 +65,7 @@ class MixtureOfExperts:
         return experts * (1.0 - untouched)
 
 
-@frozen(kw_only=True, eq=False, slots=False)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class SparseMlp:
     """A router, E routed experts of which a token uses k, and shared ones; `dense` is the layer's MLP without them."""
 

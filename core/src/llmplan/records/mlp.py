@@ -26,7 +26,7 @@ class MlpLayer(Protocol):
         """Of a forward pass; `states` are the layer's normed states."""
 
 
-@frozen(kw_only=True, eq=False, slots=False)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class DenseMlp:
     """Two matrices, or three with a gate, as in SwiGLU (Shazeer 2020, arXiv:2002.05202)."""
 

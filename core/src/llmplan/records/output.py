@@ -10,7 +10,7 @@ from llmplan.records.checks import lookup_name
 from llmplan.records.estimate import InferenceEstimate, TrainingEstimate
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class Reporter:
     """Turns an estimate into the text that a command prints, chosen by ``--reporter NAME``."""
 
@@ -19,7 +19,7 @@ class Reporter:
     description: str = ""
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class Exporter:
     """Turns an estimate into the contents of a file, chosen by the ending of ``--output FILE``."""
 

@@ -14,7 +14,7 @@ from llmplan.records.hardware import HardwareProfile
 from llmplan.records.model import ModelArchitecture
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class Layout:
     """How the work is divided over the accelerators: gpus = tp x pp x dp."""
 
@@ -27,7 +27,7 @@ class Layout:
     """ZeRO stage: 1 shards optimizer states over dp, 2 gradients too, 3 weights too."""
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class _Plan:
     """What every plan has."""
 
@@ -46,7 +46,7 @@ class _Plan:
     """What the cost model says against the layout."""
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class TrainingPlan(_Plan):
     """A training run."""
 
@@ -65,7 +65,7 @@ class TrainingPlan(_Plan):
         return self.micro_batch * self.gradient_accumulation * self.layout.dp
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class InferencePlan(_Plan):
     """A static batch of prompts of equal length, answered in full."""
 

@@ -10,7 +10,7 @@ from attrs import field, frozen
 from llmplan.records.checks import lookup_name
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class ValidationRow:
     """One published figure, and the plan that it belongs to."""
 
@@ -30,7 +30,7 @@ class ValidationRow:
     note: str = ""
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class ValidationSet:
     """A set of published figures, run by ``llmplan validate NAME``."""
 
