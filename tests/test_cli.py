@@ -156,7 +156,7 @@ def test_lists_in_json_name_everything(run, kind):
         ("llama-65b", "model", ("65,285,660,672", "arXiv:2302.13971")),
         ("h100-sxm-80gb", "gpu", ("datasheet", "989", "3,350")),
         ("w8a8e16", "dtype", ("int8",)),
-        ("roofline", "cost-model", ("bubbles",)),
+        ("roofline", "cost-model", ("FLOPs efficiency",)),
     ],
 )
 def test_a_record_is_shown_with_its_sources(run, document, monkeypatch, name, kind, words):

@@ -61,7 +61,7 @@ def dtype(name, bits=8):
 
 def cost_model(name):
     """A cost model of this name, as far as the registry looks."""
-    members = ("description", "default", "efficiency", "check", "train", "infer")
+    members = ("description", "default", "efficiency", "check", "remarks", "train", "infer")
     return SimpleNamespace(name=name, **dict.fromkeys(members))
 
 

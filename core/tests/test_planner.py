@@ -189,7 +189,7 @@ def test_the_size_that_is_left_open_follows_from_the_others(open_):
     ("sizes", "message"),
     [
         ({"gpus": 100, "tp": 4, "pp": 6}, "gpus: 100 is not divisible by tp 4 x pp 6 = 24; 96 or 120 would be"),
-        ({"gpus": 6, "tp": 4}, "gpus: 6 is not divisible by tp 4 = 4; 4 or 8 would be"),
+        ({"gpus": 6, "tp": 4}, "gpus: 6 is not divisible by tp 4; 4 or 8 would be"),
         ({"gpus": 3, "tp": 2, "pp": 2}, "gpus: 3 is not divisible by tp 2 x pp 2 = 4; 4 would be"),
         ({"gpus": 64, "tp": 4, "dp": 3}, "gpus: 64 is not divisible by tp 4 x dp 3 = 12; 60 or 72 would be"),
         ({"gpus": 64, "tp": 4, "pp": 2, "dp": 4}, "gpus: 64 contradicts tp 4 x pp 2 x dp 4 = 32"),

@@ -16,13 +16,14 @@ WHOLE = {
     "batch", "prompt_tokens", "output_tokens",
 }  # fmt: skip
 STAGE = {"zero"}
-POSITIVE = {"tokens", "global_batch_tokens", "kv_bits"}
+POSITIVE = {"tokens", "global_batch_tokens"}
 NOT_NEGATIVE = {"price_per_gpu_hour"}
 FRACTION = {"flops_efficiency", "hbm_efficiency", "scale_up_efficiency", "scale_out_efficiency", "mfu"}
 FLAG = {"sequence_parallel"}
 NAME = {"model", "gpu", "dtype", "cost_model"}
 CHOICE = {"recompute"}
-NUMERIC = WHOLE | STAGE | POSITIVE | NOT_NEGATIVE | FRACTION
+BITS = {"kv_bits"}
+NUMERIC = WHOLE | STAGE | POSITIVE | NOT_NEGATIVE | FRACTION | BITS
 
 ALL = [(request, field.name) for request in (TrainRequest, InferRequest) for field in fields(request)]
 
@@ -188,3 +189,15 @@ def test_an_option_that_does_not_exist_is_refused():
     """If it fails, a misspelt option in Python is ignored."""
     with pytest.raises(TypeError, match="micro_bach"):
         TrainRequest(micro_bach=4)
+
+
+@pytest.mark.parametrize("bits", [0, -8, 65, "1.4T", "nan", True])
+def test_bits_that_no_element_has_are_refused(bits):
+    """If it fails, a KV cache of a trillion bits an element is priced."""
+    with pytest.raises(BadInputError, match="is not a number of bits, above 0 and at most 64"):
+        InferRequest(kv_bits=bits)
+
+
+def test_bits_may_be_fractions():
+    """If it fails, the scales of a block format cannot be counted."""
+    assert InferRequest(kv_bits="4.5").kv_bits == 4.5

@@ -217,6 +217,10 @@ class Priced:
         return Efficiency()
 
     def check(self, _plan):
+        """Nothing against it."""
+        return ()
+
+    def remarks(self, _plan):
         """Nothing to say."""
         return ()
 

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from attrs import frozen
 
-from llmplan.errors import NameConflictError, UnknownNameError
+from llmplan.errors import BadInputError, NameConflictError, UnknownNameError
 from llmplan.plugins import PluginError, Plugins, load_plugins
 from llmplan.records import (
     CostModel,
@@ -92,6 +92,8 @@ class Catalogue(Mapping[str, T], Generic[T]):
                 self._entries.setdefault(record.name, {})[distribution] = record
 
     def __getitem__(self, name: str) -> T:
+        if not isinstance(name, str):
+            raise UnknownNameError(f"{self.kind.singular}: {name!r} is not a name")
         distribution, _, plain = name.rpartition(":")
         offers = self._offers(plain)
         if distribution:
@@ -104,7 +106,13 @@ class Catalogue(Mapping[str, T], Generic[T]):
         return next(iter(offers.values()))
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and bool(self._offers(name.rpartition(":")[2]))
+        try:
+            self[name]  # type: ignore[index]
+        except NameConflictError:
+            return True
+        except BadInputError:
+            return False
+        return True
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)

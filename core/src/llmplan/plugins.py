@@ -6,7 +6,9 @@ plugin is imported, checked, registered and asked on its own here.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import redirect_stdout
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -65,7 +67,8 @@ class Plugins:
     def add(self, distribution: str, version: str, entry_point: str, load: Callable[[], Any]) -> None:
         """Load one plugin; a failure becomes a problem."""
         try:
-            module = load()
+            with redirect_stdout(sys.stderr):  # stdout belongs to the command's own output
+                module = load()
             _check_api(module)
             hooks = self._hooks_of(module)
             plugin = Plugin(distribution, version, entry_point, hooks)
@@ -79,7 +82,8 @@ class Plugins:
         """Every record that plugins offer for a hook, with its distribution; all of a plugin's records or none."""
         for plugin, implementation in self.implementations(hook):
             try:
-                offered = _records(implementation(), check)
+                with redirect_stdout(sys.stderr):
+                    offered = _records(implementation(), check)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
                 self._note(plugin.distribution, plugin.version, plugin.entry_point, error, f"{hook}: ")
             else:

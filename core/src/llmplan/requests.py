@@ -5,7 +5,6 @@ A request holds only what was given; the planner fills in the rest and says what
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +14,9 @@ from llmplan.errors import BadInputError
 from llmplan.records import Recompute
 from llmplan.units import parse_number
 
+_LARGEST = 1e27
+"""Beyond any plan; products of such numbers stay finite."""
+_WIDEST_BITS = 64
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -34,7 +36,7 @@ def _to_float(value: Any, name: str, wanted: str) -> float:
         number = parse_number(value) if isinstance(value, str) else float(value)
     except (ValueError, OverflowError):
         raise _refuse(name, value, wanted) from None
-    if not math.isfinite(number):
+    if not abs(number) <= _LARGEST:
         raise _refuse(name, value, wanted)
     return number
 
@@ -56,6 +58,13 @@ def _whole(smallest: int, largest: int | None = None) -> Callable[[Any, str], in
 def _positive(value: Any, name: str) -> float:
     number = _to_float(value, name, wanted := "a positive number, like 1.4e12 or 1.4T")
     if number <= 0:
+        raise _refuse(name, value, wanted)
+    return number
+
+
+def _bits(value: Any, name: str) -> float:
+    number = _to_float(value, name, wanted := "a number of bits, above 0 and at most 64")
+    if not 0 < number <= _WIDEST_BITS:
         raise _refuse(name, value, wanted)
     return number
 
@@ -171,7 +180,7 @@ class InferRequest(_Request):
     batch: int | None = _option("Sequences that one replica answers at once.", _whole(1))
     prompt_tokens: int | None = _option("Tokens of a prompt.", _whole(1))
     output_tokens: int | None = _option("Tokens of an answer.", _whole(1))
-    kv_bits: float | None = _option("Bits of a KV cache element; those of activations by default.", _positive)
+    kv_bits: float | None = _option("Bits of a KV cache element; those of activations by default.", _bits)
 
 
 _CONVERTERS: Mapping[type, list[tuple[str, Callable[[Any, str], Any]]]] = {

@@ -222,13 +222,13 @@ CALIBRATED = Efficiency(flops=0.5, source="the median of some runs")
 def test_training_in_fewer_than_16_bits(weight, activation, gemm, efficiency, said):
     """FP8, which models are trained with, would be called hypothetical, or INT8, which none is, pass in silence."""
     dtype = evolve(DTYPE, name="narrow", weight_bits=weight, activation_bits=activation)
-    warnings = ROOFLINE.check(training(dtype=dtype, gemm=gemm, efficiency=efficiency))
+    warnings = ROOFLINE.remarks(training(dtype=dtype, gemm=gemm, efficiency=efficiency))
     assert [said in line for line in warnings] == ([] if said is None else [True])
 
 
 def test_serving_in_fewer_than_16_bits_needs_no_warning():
     """Everybody who serves a quantised model would be told that nobody trains so."""
-    assert not ROOFLINE.check(inference(dtype=evolve(DTYPE, name="narrow", weight_bits=4)))
+    assert not ROOFLINE.remarks(inference(dtype=evolve(DTYPE, name="narrow", weight_bits=4)))
 
 
 def test_a_tied_table_is_held_once_alone_and_by_both_ends_of_a_pipeline():
@@ -378,3 +378,24 @@ def test_largest_batch_is_the_largest_that_fits():
     assert ROOFLINE.infer(inference(hardware=small, batch=largest)).feasible
     assert not ROOFLINE.infer(inference(hardware=small, batch=largest + 1)).feasible
     assert ROOFLINE.infer(inference(hardware=evolve(GPU, memory_bytes=1e5))).max_batch_size == 0
+
+
+def test_efficiencies_that_do_not_count_are_said():
+    """A user would state what links reach, and believe that the training time holds it."""
+    assert "FLOPs alone" in ROOFLINE.remarks(training(efficiency=Efficiency(flops=0.5, scale_up=0.1)))[0]
+    assert not ROOFLINE.remarks(training(efficiency=Efficiency(flops=0.5)))
+    assert not ROOFLINE.remarks(inference(efficiency=Efficiency(flops=0.5, scale_up=0.1)))
+
+
+def test_a_stated_mfu_holds_the_bubble():
+    """An MFU would be said to leave out what it holds."""
+    uneven = {"pp": 4, "gradient_accumulation": 4}
+    assert any("bubble" in line for line in ROOFLINE.check(training(**uneven)))
+    assert not ROOFLINE.check(training(efficiency=Efficiency(mfu=0.4), **uneven))
+
+
+def test_batches_in_flight_are_said_and_do_not_speak_against_a_pipeline():
+    """A pipeline would look faster than it answers, or an even one be passed over for an uneven one."""
+    plan = inference(pp=2)
+    assert "2 batches are in flight" in ROOFLINE.remarks(plan)[0]
+    assert not ROOFLINE.check(plan)

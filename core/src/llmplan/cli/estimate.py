@@ -12,10 +12,11 @@ from llmplan.cli.options import Request, completer, with_options
 from llmplan.errors import BadInputError
 from llmplan.output.words import gib
 from llmplan.planner import infer, train
-from llmplan.records import Exporter, InferenceEstimate, TrainingEstimate
+from llmplan.records import Exporter, InferenceEstimate, InferencePlan, Recompute, TrainingEstimate
 from llmplan.requests import InferRequest, TrainRequest
 
 DOES_NOT_FIT = 3
+_MOST_ZERO = 3
 
 _EXTRA: Mapping[str, Any] = {
     "plan": Annotated[
@@ -104,7 +105,21 @@ def _say_it_does_not_fit(estimate: TrainingEstimate | InferenceEstimate) -> int:
     listed = ", ".join(f"{name} {size:,.0f} ({gib(size)})" for name, size in parts)
     print(
         f"llmplan: does not fit: {used - capacity:,.0f} bytes ({gib(used - capacity)}) more than the "
-        f"{gib(capacity)} of {estimate.plan.hardware.name}; {listed}",
+        f"{gib(capacity)} of {estimate.plan.hardware.name}; {listed}{_way_out(estimate)}",
         file=sys.stderr,
     )
     return DOES_NOT_FIT
+
+
+def _way_out(estimate: TrainingEstimate | InferenceEstimate) -> str:
+    """Options that hold less, where they are not taken yet."""
+    plan = estimate.plan
+    if isinstance(plan, InferencePlan):
+        return "; fewer bits (--dtype, --kv-bits), a smaller --batch or more --tp hold less"
+    ways = [
+        "a smaller --micro-batch" if plan.micro_batch > 1 else "",
+        f"--zero {_MOST_ZERO}" if plan.layout.zero < _MOST_ZERO and plan.layout.dp > 1 else "",
+        "--recompute full" if plan.recompute != Recompute.FULL else "",
+        "more --tp, --pp or --gpus",
+    ]
+    return f"; {', '.join(filter(None, ways))} hold less"

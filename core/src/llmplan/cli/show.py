@@ -90,7 +90,7 @@ def _print(shown: dict[str, Any]) -> None:
     """Each number with the mark of its source; the sources below."""
     sources = shown.pop("sources")
     marks = {source: f"[{number}]" for number, source in enumerate(dict.fromkeys(sources.values()), 1)}
-    rows = [(key, _words(key, value), marks.get(sources.get(key, ""), "")) for key, value in _flat(shown)]
+    rows = [(key, marks.get(sources.get(key, ""), ""), _words(key, value)) for key, value in _flat(shown)]
     print_table(("", "", ""), rows)
     if marks:
         print("\nSources")
@@ -108,8 +108,13 @@ def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
 
 
 def _words(key: str, value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return str(value)
+    if key == "gemm_formats":
+        return ", else ".join(" or ".join(formats) for formats in value)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return _number_words(key, value) if is_number else str(value)
+
+
+def _number_words(key: str, value: float) -> str:
     if key.startswith("peak_flops."):
         return f"{value / TERA:,.5g} T(FL)OP/s"
     if key.endswith("_bytes_per_second"):

@@ -66,7 +66,7 @@ def _from_tokens(
     tokens = times * known * seq_len
     if abs(tokens - wanted) > known * seq_len / 2:
         raise BadInputError(
-            f"global-batch-tokens: {wanted:,.0f} contradicts {_terms(micro, accumulation, dp)} x seq-len {seq_len} "
+            f"global-batch-tokens: {wanted:,.10g} contradicts {_terms(micro, accumulation, dp)} x seq-len {seq_len} "
             f"= {tokens:,}"
         )
     if tokens != wanted:

@@ -41,7 +41,9 @@ def plan_inference(request: InferRequest | None = None, **options: Any) -> Infer
 
 def _price(request: InferRequest, choice: Choice, sizes: Sizes) -> InferenceEstimate:
     plan = _plan(request, choice, sizes)
-    return choice.cost_model.infer(evolve(plan, layout_warnings=choice.cost_model.check(plan)))
+    against = choice.cost_model.check(plan)
+    warnings = (*plan.warnings, *choice.cost_model.remarks(plan))
+    return choice.cost_model.infer(evolve(plan, layout_warnings=against, warnings=warnings))
 
 
 def _plan(request: InferRequest, choice: Choice, sizes: Sizes) -> InferencePlan:
@@ -59,10 +61,10 @@ def _plan(request: InferRequest, choice: Choice, sizes: Sizes) -> InferencePlan:
     prompt = default("prompt_tokens", min(_DEFAULT_PROMPT_TOKENS, max(1, room - (request.output_tokens or room // 2))))
     output = default("output_tokens", min(_DEFAULT_OUTPUT_TOKENS, max(1, room - prompt)))
     if context is not None and prompt + output > context:
-        raise BadInputError(
-            f"prompt-tokens: {prompt} with output-tokens {output} is beyond the context of {choice.model.name}, "
-            f"{context}"
-        )
+        lengths = f"output-tokens: {output} with prompt-tokens {prompt}"
+        if request.prompt_tokens is not None:
+            lengths = f"prompt-tokens: {prompt} with output-tokens {output}"
+        raise BadInputError(f"{lengths} is beyond the context of {choice.model.name}, {context}")
     return InferencePlan(
         model=choice.model,
         hardware=choice.hardware,

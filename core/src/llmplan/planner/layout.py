@@ -41,7 +41,8 @@ def fixed_sizes(request: TrainRequest | InferRequest, choice: Choice) -> Sizes |
         terms = [f"{name} {size}" for name, size in (("tp", tp), ("pp", pp), ("dp", dp)) if size is not None]
         below, above = gpus // known * known, (gpus // known + 1) * known
         near = f"{below} or {above}" if below else f"{above}"
-        raise BadInputError(f"gpus: {gpus} is not divisible by {' x '.join(terms)} = {known}; {near} would be")
+        product_of = f"{' x '.join(terms)} = {known}" if len(terms) > 1 else terms[0]
+        raise BadInputError(f"gpus: {gpus} is not divisible by {product_of}; {near} would be")
     if tp is None or pp is None or (dp is None and gpus is None):
         return None
     if gpus is not None and dp is not None and known != gpus:

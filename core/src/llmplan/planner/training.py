@@ -99,7 +99,8 @@ def _assume(estimate: TrainingEstimate, said: str) -> TrainingEstimate:
 
 def _price(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingEstimate:
     plan = _plan(request, choice, sizes)
-    plan = evolve(plan, layout_warnings=choice.cost_model.check(plan))
+    against = choice.cost_model.check(plan)
+    plan = evolve(plan, layout_warnings=against, warnings=(*plan.warnings, *choice.cost_model.remarks(plan)))
     estimate = choice.cost_model.train(plan)
     if plan.tokens < estimate.tokens_per_iteration:
         raise BadInputError(

@@ -32,7 +32,10 @@ class CostModel(Protocol):
         """The efficiencies that apply where the user gives none, with their source."""
 
     def check(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
-        """Warnings about a plan of numbers; BadInputError where it cannot be priced."""
+        """Words against the layout of a plan of numbers; BadInputError where it cannot be priced."""
+
+    def remarks(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
+        """What the reader has to know of a plan of numbers, whatever its layout."""
 
     def train(self, plan: TrainingPlan) -> TrainingEstimate:
         """Price a training run."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from llmplan.records import Transformer
 
 _LLAMA_1 = "Touvron et al. 2023, arXiv:2302.13971, table 2"
+_ARCHITECTURE = "Touvron et al. 2023, arXiv:2302.13971, section 2.2: SwiGLU, RMSNorm, rotary positions"
 _LLAMA_2 = "Touvron et al. 2023, arXiv:2307.09288, table 1"
 _CODE_LLAMA = "Roziere et al. 2023, arXiv:2308.12950, section 2"
 _TRAINED_ON = 8192
@@ -36,6 +37,7 @@ def _llama(  # noqa: PLR0913 - a model is its numbers
     """A model of the family; `kv_heads` is `heads` where attention is not grouped."""
     config = f"config.json of {hub_id}"
     shape = ("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn_hidden", "vocab", "tied_embeddings")
+    architecture = ("gated_mlp", "norm", "position")
     return Transformer(
         name=name,
         family=family,
@@ -53,6 +55,7 @@ def _llama(  # noqa: PLR0913 - a model is its numbers
         training_tokens=tokens,
         sources={
             **dict.fromkeys((*shape, "max_seq_len"), config),
+            **dict.fromkeys(architecture, _ARCHITECTURE),
             "training_tokens": paper,
             "training_seq_len": paper,
         },

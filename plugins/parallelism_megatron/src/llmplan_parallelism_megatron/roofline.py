@@ -16,30 +16,38 @@ from llmplan.records import (
 )
 from llmplan_parallelism_megatron import roofline_time as time
 from llmplan_parallelism_megatron.memory import inference_memory, training_memory
-from llmplan_parallelism_megatron.roofline_checks import check
+from llmplan_parallelism_megatron.roofline_checks import check, remarks
 from llmplan_parallelism_megatron.roofline_efficiency import default_efficiency
 from llmplan_parallelism_megatron.sharding import rank_of
 
 
 @frozen
 class Roofline:
-    """Every part of a layer is bound by compute or by memory; tensor parallel all-reduces are added.
+    """Every part of a layer is bound by compute or by memory; a forward pass adds tensor parallel all-reduces.
 
-    It leaves out pipeline bubbles, data parallel and pipeline traffic, decode attention over the cache, and the
-    optimizer step. Training time is FLOPs / (GPUs x peak x FLOPs efficiency), so that efficiency has to hold them.
+    Inference is made of such passes; it leaves out pipeline traffic and decode attention over the cache. Training time
+    is FLOPs / (GPUs x peak x FLOPs efficiency) alone: that efficiency has to hold memory-bound work, all communication,
+    bubbles and the optimizer step.
     """
 
     name: str = "roofline"
     default: bool = True
-    description: str = "no bubbles, data parallel or pipeline traffic, decode attention or optimizer time"
+    description: str = (
+        "training time is FLOPs / (GPUs x peak x FLOPs efficiency) alone; inference leaves out pipeline traffic and "
+        "decode attention"
+    )
 
     def efficiency(self, hardware: HardwareProfile, gemm: NumberFormat, phase: Phase) -> Efficiency:
         """What whole runs reach in training, what kernels reach in inference."""
         return default_efficiency(hardware, gemm, phase)
 
     def check(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
-        """Uneven splits and groups that leave the scale-up domain."""
+        """Uneven splits, groups that leave the scale-up domain, bubbles."""
         return check(plan)
+
+    def remarks(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
+        """Efficiencies that do not count, batches in flight, dtypes that nobody trains in."""
+        return remarks(plan)
 
     def train(self, plan: TrainingPlan) -> TrainingEstimate:
         """Time = (3 forward + recomputed FLOPs) / (GPUs x F)."""

@@ -14,13 +14,32 @@ NOTEWORTHY_BUBBLE = 0.1
 """Share of an iteration above which a bubble that is not priced is worth a warning."""
 
 LEAST_TRAINING_BITS = 16
-
+"""Of weights and activations in mixed precision (Micikevicius et al. 2018, arXiv:1710.03740)."""
 GIVEN = Efficiency().source
+"""Of efficiencies that the user states."""
 
 
 def check(plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
-    """Warnings about a plan of numbers; BadInputError where it cannot be priced."""
-    return (*_tensor_parallel(plan), *_scale_up_domain(plan), *_pipeline(plan), *_narrow_training(plan))
+    """Words against the layout of a plan of numbers; BadInputError where it cannot be priced."""
+    return (*_tensor_parallel(plan), *_scale_up_domain(plan), *_pipeline(plan))
+
+
+def remarks(plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
+    """What to know of a plan of numbers, whatever its layout."""
+    return (*_unused_efficiencies(plan), *_in_flight(plan), *_narrow_training(plan))
+
+
+def _unused_efficiencies(plan: TrainingPlan | InferencePlan) -> Iterator[str]:
+    given = plan.efficiency
+    stated = given.source == GIVEN and min(given.hbm, given.scale_up, given.scale_out) < 1
+    if isinstance(plan, TrainingPlan) and stated:
+        yield "of the efficiencies, training time counts that of FLOPs alone; the others shape the forward pass shown"
+
+
+def _in_flight(plan: TrainingPlan | InferencePlan) -> Iterator[str]:
+    pp = plan.layout.pp
+    if isinstance(plan, InferencePlan) and pp > 1:
+        yield f"prefill and decode are times of one of {pp} pipeline stages; {pp} batches are in flight, one on each"
 
 
 def _tensor_parallel(plan: TrainingPlan | InferencePlan) -> Iterator[str]:
@@ -65,11 +84,7 @@ def _pipeline(plan: TrainingPlan | InferencePlan) -> Iterator[str]:
             f"pp {pp} does not divide the {layers} layers of {plan.model.name}: time as an even split, the forward "
             f"pass of a stage over {layers // pp} layers, memory over {-(-layers // pp)}"
         )
-    if isinstance(plan, InferencePlan):
-        if pp > 1:
-            yield (
-                f"prefill and decode are times of one of {pp} pipeline stages; {pp} batches are in flight, one on each"
-            )
+    if isinstance(plan, InferencePlan) or plan.efficiency.mfu is not None:
         return
     bubble = (pp - 1) / plan.gradient_accumulation
     if bubble > NOTEWORTHY_BUBBLE:
