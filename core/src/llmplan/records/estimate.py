@@ -11,7 +11,10 @@ from llmplan.records.plan import InferencePlan, TrainingPlan
 
 _SECONDS_PER_HOUR = 3600.0
 _LITTLE_HEADROOM = 0.95
-"""Share of the capacity above which the CUDA context and the allocator's slack may no longer fit (1 to 3 GiB)."""
+"""Share of the capacity above which the CUDA context and the allocator's slack may no longer fit.
+
+NVIDIA aiconfigurator counts 0.55 to 3.5 GB of memory that is not the model's.
+"""
 
 
 class _Fit:
@@ -49,7 +52,7 @@ class _Fit:
     def _concerns(self) -> Iterator[str]:
         if self.feasible and not self.has_headroom:
             share = self.memory_bytes_per_gpu / self.memory_capacity_bytes
-            yield f"memory is {share:.1%} full: the CUDA context and the allocator's slack, 1 to 3 GiB, may not fit"
+            yield f"memory is {share:.1%} full: the CUDA context and the allocator's slack, 0.5 to 3.5 GB, may not fit"
 
 
 @frozen(kw_only=True, eq=False, repr=False)
