@@ -10,7 +10,7 @@ from attrs.validators import optional
 from llmplan.errors import BadInputError
 from llmplan.records import HardwareProfile
 from llmplan.records.checks import positive, whole
-from llmplan.units import GBIT, GIB, GIGA, MEGA, TERA
+from llmplan.units import GBIT, GIB, GIGA, MIB, TERA
 
 
 @frozen(kw_only=True)
@@ -61,7 +61,7 @@ class HardwareFile:
             scale_out_bytes_per_second=_times(self.scaleout_nic_gbits_per_gpu, GBIT),
             host_bytes_per_second=_times(self.pcie_bandwidth_gb_per_s, GIGA),
             tdp_watts=self.tdp_w,
-            l2_bytes=_times(self.l2_mb, MEGA),
+            l2_bytes=_times(self.l2_mb, MIB),
             sm_count=self.sm_count,
             launch_year=self.launch_year,
             sources={"accelerator": self.source} if self.source else {},

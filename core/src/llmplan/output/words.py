@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from llmplan.units import GIB, KILO
+from llmplan.units import GIB, KILO, MIB
 
 _TIME_UNITS = ((86_400.0, "days"), (3_600.0, "hours"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 _COUNT_UNITS = ((1e15, "P"), (1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
@@ -29,7 +29,7 @@ def digits(value: float) -> str:
 
 def gib(value: float) -> str:
     """``74.3 GiB``."""
-    return f"{value / GIB:,.1f} GiB" if value >= GIB / 10 else f"{value / 2**20:,.1f} MiB"
+    return f"{value / GIB:,.1f} GiB" if value >= GIB / 10 else f"{value / MIB:,.1f} MiB"
 
 
 def count(value: float) -> str:

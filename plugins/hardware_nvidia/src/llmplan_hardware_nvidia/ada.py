@@ -5,9 +5,8 @@ from __future__ import annotations
 from attrs import evolve
 
 from llmplan.records import HardwareProfile
-from llmplan.units import GIB, GIGA, TERA
+from llmplan.units import GIB, GIGA, MIB, TERA
 from llmplan_hardware_nvidia.sources import NO_NVLINK, cite
-from llmplan_hardware_nvidia.units import MIB
 
 _WHITEPAPER = "NVIDIA Ada GPU Architecture whitepaper v2.1, 2023"
 _INT4 = "sources conflict on whether Ada still multiplies in INT4"

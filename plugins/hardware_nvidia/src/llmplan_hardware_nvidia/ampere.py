@@ -5,9 +5,8 @@ from __future__ import annotations
 from attrs import evolve
 
 from llmplan.records import HardwareProfile
-from llmplan.units import GBIT, GIB, GIGA, TERA
+from llmplan.units import GBIT, GIB, GIGA, MIB, TERA
 from llmplan_hardware_nvidia.sources import BRIDGED_PAIR, NO_NVLINK, UNCHECKED, cite
-from llmplan_hardware_nvidia.units import MIB
 
 _A100_80 = "NVIDIA A100 80GB datasheet, 2021"
 _A100_40 = "NVIDIA A100 40GB datasheet, 2020"

@@ -5,9 +5,8 @@ from __future__ import annotations
 from attrs import evolve
 
 from llmplan.records import HardwareProfile
-from llmplan.units import GBIT, GIB, GIGA, TERA
+from llmplan.units import GBIT, GIB, GIGA, MIB, TERA
 from llmplan_hardware_nvidia.sources import NO_NVLINK, UNCHECKED, cite
-from llmplan_hardware_nvidia.units import MIB
 
 _BRIEF = "NVIDIA Blackwell architecture technical brief, 2024"
 _B200 = "NVIDIA HGX B200 datasheet, 2025"

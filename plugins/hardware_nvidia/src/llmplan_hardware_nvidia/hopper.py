@@ -5,9 +5,8 @@ from __future__ import annotations
 from attrs import evolve
 
 from llmplan.records import HardwareProfile
-from llmplan.units import GBIT, GIB, GIGA, TERA
+from llmplan.units import GBIT, GIB, GIGA, MIB, TERA
 from llmplan_hardware_nvidia.sources import BRIDGED_PAIR, UNCHECKED, cite
-from llmplan_hardware_nvidia.units import MIB
 
 _H100 = "NVIDIA H100 datasheet, 2023"
 _H200 = "NVIDIA H200 datasheet, 2024"

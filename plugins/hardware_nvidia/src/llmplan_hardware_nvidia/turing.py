@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from llmplan.records import HardwareProfile
-from llmplan.units import GIB, GIGA, TERA
+from llmplan.units import GIB, GIGA, MIB, TERA
 from llmplan_hardware_nvidia.sources import NO_NVLINK, cite
-from llmplan_hardware_nvidia.units import MIB
 
 _PEAKS = {"fp32": 8.1 * TERA, "fp16": 65 * TERA, "int8": 130 * TERA, "int4": 260 * TERA}
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from attrs import evolve
 
 from llmplan.records import HardwareProfile
-from llmplan.units import GBIT, GIB, GIGA, TERA
+from llmplan.units import GBIT, GIB, GIGA, MIB, TERA
 from llmplan_hardware_nvidia.sources import cite
-from llmplan_hardware_nvidia.units import MIB
 
 _DATASHEET = "NVIDIA V100 datasheet, 2020"
 _WHITEPAPER = "NVIDIA Tesla V100 GPU Architecture whitepaper, 2017"
