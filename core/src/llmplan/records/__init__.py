@@ -5,6 +5,14 @@ from llmplan.records.dtype import DTypeFamily, DTypeRule, NumberFormat
 from llmplan.records.efficiency import CalibratedEfficiency, Efficiency, WholeRunEfficiency
 from llmplan.records.estimate import InferenceEstimate, TrainingEstimate
 from llmplan.records.hardware import HardwareProfile
+from llmplan.records.kernels import (
+    AttentionCurve,
+    AttentionKernel,
+    CollectiveCurve,
+    GemmCurve,
+    KernelCurves,
+    NetworkCurve,
+)
 from llmplan.records.latent_attention import LatentAttention
 from llmplan.records.mixture_of_experts import MixtureOfExperts
 from llmplan.records.model import Block, LoweredModel, ModelArchitecture, Operator, Recompute, Split, Tensor
@@ -14,21 +22,27 @@ from llmplan.records.transformer import Transformer
 from llmplan.records.validation import ValidationRow, ValidationSet
 
 __all__ = [
+    "AttentionCurve",
+    "AttentionKernel",
     "Block",
     "CalibratedEfficiency",
+    "CollectiveCurve",
     "CostModel",
     "DTypeFamily",
     "DTypeRule",
     "Efficiency",
     "Exporter",
+    "GemmCurve",
     "HardwareProfile",
     "InferenceEstimate",
     "InferencePlan",
+    "KernelCurves",
     "LatentAttention",
     "Layout",
     "LoweredModel",
     "MixtureOfExperts",
     "ModelArchitecture",
+    "NetworkCurve",
     "NumberFormat",
     "Operator",
     "Phase",

@@ -33,6 +33,12 @@ def positive(record: Any, field: Any, value: Any) -> None:
         raise BadInputError(f"{_of(record)}{field.name}: {value!r} is not a positive number")
 
 
+def not_negative(record: Any, field: Any, value: Any) -> None:
+    """A finite number of at least zero."""
+    if not _is_number(value) or value < 0:
+        raise BadInputError(f"{_of(record)}{field.name}: {value!r} is not a number of at least 0")
+
+
 def whole(record: Any, field: Any, value: Any) -> None:
     """A whole number of at least 1."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:

@@ -9,6 +9,7 @@ from attrs.validators import optional
 
 from llmplan.records.checks import lookup_name, positive, positive_values, whole
 from llmplan.records.efficiency import CalibratedEfficiency
+from llmplan.records.kernels import KernelCurves
 
 
 @frozen(kw_only=True, eq=False)
@@ -41,6 +42,10 @@ class HardwareProfile:
     sm_count: int | None = field(default=None, validator=optional(whole))
     launch_year: int | None = field(default=None, validator=optional(whole))
     efficiency: CalibratedEfficiency | None = None
+    kernels: KernelCurves | None = None
+    """What its kernels and links reach by shape, where they were timed, or those of its nearest relative."""
+    aliases: tuple[str, ...] = ()
+    """Other names that tables of measurements know it by: ``A100-SXM4-80GB``."""
     sources: Mapping[str, str] = field(factory=dict)
     """Where each number comes from, by field name; formats as ``peak_flops.int8``."""
     confidence: str = ""
