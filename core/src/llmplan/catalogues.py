@@ -15,8 +15,10 @@ from llmplan.records import (
     DTypeFamily,
     DTypeRule,
     Exporter,
+    FrameworkProfile,
     HardwareProfile,
     ModelArchitecture,
+    Optimizer,
     Reporter,
     ValidationSet,
 )
@@ -67,10 +69,12 @@ MODELS = Kind("models", "model", "llmplan_model_architectures", (ModelArchitectu
 GPUS = Kind("gpus", "gpu", "llmplan_hardware_profiles", (HardwareProfile,))
 DTYPES = Kind("dtypes", "dtype", "llmplan_dtype_rules", (DTypeRule, DTypeFamily))
 COST_MODELS = Kind("cost-models", "cost-model", "llmplan_parallelism_models", (CostModel,))
+FRAMEWORKS = Kind("frameworks", "framework", "llmplan_framework_profiles", (FrameworkProfile,))
+OPTIMIZERS = Kind("optimizers", "optimizer", "llmplan_optimizers", (Optimizer,))
 VALIDATION_SETS = Kind("validation-sets", "validation set", "llmplan_validation_sets", (ValidationSet,))
 EXPORTERS = Kind("exporters", "exporter", "llmplan_exporters", (Exporter,))
 REPORTERS = Kind("reporters", "reporter", "llmplan_reporters", (Reporter,))
-KINDS = (MODELS, GPUS, DTYPES, COST_MODELS, VALIDATION_SETS, EXPORTERS, REPORTERS)
+KINDS = (MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, OPTIMIZERS, VALIDATION_SETS, EXPORTERS, REPORTERS)
 
 
 class Catalogue(Mapping[str, T], Generic[T]):
@@ -191,6 +195,16 @@ class Registry:
     def cost_models(self) -> Catalogue[CostModel]:
         """Parallelism cost models."""
         return Catalogue(COST_MODELS, self.plugins)
+
+    @cached_property
+    def frameworks(self) -> Catalogue[FrameworkProfile]:
+        """Training frameworks."""
+        return Catalogue(FRAMEWORKS, self.plugins)
+
+    @cached_property
+    def optimizers(self) -> Catalogue[Optimizer]:
+        """Optimizers."""
+        return Catalogue(OPTIMIZERS, self.plugins)
 
     @cached_property
     def validation_sets(self) -> Catalogue[ValidationSet]:

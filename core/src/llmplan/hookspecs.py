@@ -18,8 +18,10 @@ if TYPE_CHECKING:
         DTypeFamily,
         DTypeRule,
         Exporter,
+        FrameworkProfile,
         HardwareProfile,
         ModelArchitecture,
+        Optimizer,
         Reporter,
         ValidationSet,
     )
@@ -49,6 +51,16 @@ def llmplan_model_architectures() -> Iterable[ModelArchitecture]:  # type: ignor
 @hookspec
 def llmplan_parallelism_models() -> Iterable[CostModel]:  # type: ignore[empty-body]
     """Cost models: they price a plan's operators, collectives, schedule and memory."""
+
+
+@hookspec
+def llmplan_framework_profiles() -> Iterable[FrameworkProfile]:  # type: ignore[empty-body]
+    """Training frameworks: kernels, overlap, host time and memory of a program, for ``--framework NAME``."""
+
+
+@hookspec
+def llmplan_optimizers() -> Iterable[Optimizer]:  # type: ignore[empty-body]
+    """Optimizers: what they keep of a parameter and what their step costs, for ``--optimizer NAME``."""
 
 
 @hookspec

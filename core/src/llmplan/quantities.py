@@ -42,6 +42,19 @@ def total(values: Iterable[Number]) -> Number:
     return result
 
 
+def sqrt(value: Any) -> Number:
+    """The square root."""
+    return math.sqrt(value) if isinstance(value, (int, float)) else value.__array_namespace__().sqrt(value)
+
+
+def ceil_log2(value: Any) -> Number:
+    """Doublings until at least this many: 0 for 1, 2 for 3 and 4."""
+    if isinstance(value, (int, float)):
+        return float(math.ceil(math.log2(value)))
+    namespace = value.__array_namespace__()
+    return namespace.ceil(namespace.log2(value))
+
+
 def floor(value: Number) -> Number:
     """The largest whole number that is not above the value, as a float."""
     return _rounded(value, math.floor, "floor")

@@ -11,7 +11,7 @@ from typing import Any
 from attrs import field, fields, frozen
 
 from llmplan.errors import BadInputError
-from llmplan.records import Recompute
+from llmplan.records import Recompute, Schedule, Tuning
 from llmplan.units import parse_number
 
 _LARGEST = 1e27
@@ -101,15 +101,35 @@ def _record_or_name(value: Any, name: str) -> Any:
     return _text(value, name) if isinstance(value, str) else value
 
 
+def _word(words: Mapping[str, Any]) -> Callable[[Any, str], Any]:
+    """One of the words, or what it stands for."""
+
+    def convert(value: Any, name: str) -> Any:
+        if isinstance(value, str) and value in words:
+            return words[value]
+        for meaning in words.values():
+            if value is meaning:
+                return meaning
+        raise _refuse(name, value, f"one of {', '.join(words)}")
+
+    return convert
+
+
 _MODES = {mode.label: mode for mode in Recompute}
+_SCHEDULES = {schedule.label: schedule for schedule in Schedule}
+_TUNINGS = {tuning.value: tuning for tuning in Tuning}
+_OFFLOADS = {word: word for word in ("none", "optimizer", "activations", "all")}
 
 
-def _recompute(value: Any, name: str) -> Recompute:
-    if isinstance(value, Recompute):
-        return value
-    if not isinstance(value, str) or value not in _MODES:
-        raise _refuse(name, value, f"one of {', '.join(_MODES)}")
-    return _MODES[value]
+def _auto_or_whole(value: Any, name: str) -> int | str:
+    return "auto" if value == "auto" else _whole(1)(value, name)
+
+
+def _at_least_one(value: Any, name: str) -> float:
+    number = _to_float(value, name, wanted := "a number of at least 1")
+    if number < 1:
+        raise _refuse(name, value, wanted)
+    return number
 
 
 def _option(
@@ -138,7 +158,7 @@ class _Request:
     model: Any = _option("Model, by name or as a TOML file.", _record_or_name, metavar="NAME", names="models")
     gpu: Any = _option("Accelerator, by name or as a TOML file.", _record_or_name, metavar="NAME", names="gpus")
     dtype: Any = _option("Bits of weights, activations, embeddings.", _record_or_name, metavar="NAME", names="dtypes")
-    gpus: int | None = _option("Accelerators in all: tp x pp x dp.", _whole(1))
+    gpus: int | None = _option("Accelerators in all: tp x cp x pp x dp.", _whole(1))
     tp: int | None = _option("Tensor parallel size.", _whole(1))
     pp: int | None = _option("Pipeline parallel size.", _whole(1))
     dp: int | None = _option("Data parallel size.", _whole(1))
@@ -155,8 +175,20 @@ class _Request:
 class TrainRequest(_Request):
     """Options of a training plan; None is what was not given."""
 
+    cp: int | None = _option("Context parallel size: ranks that share each sequence.", _whole(1))
+    ep: int | None = _option("Expert parallel size, inside dp x cp.", _whole(1))
+    vpp: int | None = _option("Chunks of layers on each pipeline stage (interleaved schedule).", _whole(1))
+    schedule: Schedule | None = _option(
+        f"Pipeline schedule: {', '.join(_SCHEDULES)}.",
+        _word(_SCHEDULES),
+        metavar="NAME",
+        names=lambda: list(_SCHEDULES),
+    )
     zero: int | None = _option("ZeRO stage: 0, 1, 2 or 3.", _whole(0, 3))
     micro_batch: int | None = _option("Sequences that one pipeline takes in at once.", _whole(1))
+    max_micro_batch: int | str | None = _option(
+        "The largest micro-batch that fits, up to N or, with auto, any.", _auto_or_whole, metavar="N|auto"
+    )
     gradient_accumulation: int | None = _option("Micro-batches of one pipeline in one iteration.", _whole(1))
     global_batch: int | None = _option("Sequences of one iteration.", _whole(1))
     global_batch_tokens: float | None = _option("Tokens of one iteration, instead of --global-batch.", _positive)
@@ -164,9 +196,28 @@ class TrainRequest(_Request):
     tokens: float | None = _option("Training tokens in all: 1.4e12 or 1.4T.", _positive)
     recompute: Recompute | None = _option(
         f"What backward computes again: {', '.join(_MODES)}.",
-        _recompute,
+        _word(_MODES),
         metavar="MODE",
         names=lambda: list(_MODES),
+    )
+    framework: Any = _option(
+        "Program that trains: kernels, overlap, host time.", _record_or_name, metavar="NAME", names="frameworks"
+    )
+    optimizer: Any = _option("Optimizer.", _record_or_name, metavar="NAME", names="optimizers")
+    master_weights: bool | None = _option("The optimizer keeps weights in 32 bits too.", _flag)
+    gradient_bits: float | None = _option("Bits of gradients as they accumulate.", _bits)
+    tuning: Tuning | None = _option(
+        f"Which weights are trained: {', '.join(_TUNINGS)}.", _word(_TUNINGS), metavar="NAME", names=lambda: list(_TUNINGS)
+    )
+    lora_rank: int | None = _option("Rank of the LoRA matrices.", _whole(1))
+    offload: str | None = _option(
+        f"What waits in host memory: {', '.join(_OFFLOADS)}.",
+        _word(_OFFLOADS),
+        metavar="WHAT",
+        names=lambda: list(_OFFLOADS),
+    )
+    expert_imbalance: float | None = _option(
+        "Tokens of the busiest expert parallel rank, against the mean.", _at_least_one, metavar="TIMES"
     )
     mfu: float | None = _option(
         "Model FLOPs utilisation of the whole run, instead of the efficiencies.", _fraction, metavar="FRACTION"

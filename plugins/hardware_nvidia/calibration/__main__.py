@@ -1,8 +1,9 @@
-"""A folder of timings in, the module measured.py out, the tables behind the numbers on stdout.
+"""A folder of timings in, measured.py and measured_kernels.py out, the tables behind the numbers on stdout.
 
 For maintainers: ``python -m calibration FOLDER`` beside src, or ``python plugins/hardware_nvidia/calibration FOLDER``.
-The folder is not part of the repository; of it are read eff_gemm.csv, eff_collectives.csv and training_dev.csv. What
-counts, and why, is said in `kernels` and `runs`; what formats and accelerators without timings take, in efficiency.py.
+It needs numpy and scipy, which the package does not. The folder is not part of the repository; of it are read the
+files in `FILES`. What counts, and why, is said in `kernels` and `runs`, and for curves in `gemms`, `attention`,
+`collectives` and `curves`; what formats and accelerators without timings take, in efficiency.py and curves.py.
 """
 
 from __future__ import annotations
@@ -18,7 +19,12 @@ import typer
 if not __package__:  # run by its path: the folder stands in sys.path, not the one that it lies in
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from calibration import kernels, module, runs
+from calibration import attention, curves, curves_module, kernels, module, runs
+
+FILES = (
+    *("eff_gemm.csv", "eff_collectives.csv", "eff_flash_attention.csv", "eff_attention_prefill.csv"),
+    *("eff_multinode_nccl.csv", "training_dev.csv"),
+)
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -31,14 +37,11 @@ def show(lines: Iterable[str]) -> None:
     typer.echo("\n" + "\n".join(lines))
 
 
-def main(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Where the timings are.")]) -> None:
-    """Print what the timings say and write measured.py from it."""
-    gemms, collectives, training = (
-        read(folder / name) for name in ("eff_gemm.csv", "eff_collectives.csv", "training_dev.csv")
-    )
+def efficiencies(tables: curves.Tables, training: list[dict[str, str]]) -> None:
+    """One fraction for each of FLOPs, memory and links."""
     families = runs.by_family(training)
     whole = {family: runs.efficiency(family, of_family) for family, of_family in families.items()}
-    timings = {device: kernels.timings(device, gemms, collectives) for device in kernels.TIMED}
+    timings = {device: kernels.timings(device, tables.gemms, tables.collectives) for device in kernels.TIMED}
     measured = {device: kernels.efficiency(device, timed, whole) for device, timed in timings.items()}
     for family, of_family in families.items():
         show(runs.table(family, of_family))
@@ -46,7 +49,29 @@ def main(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, he
         show(kernels.table(device, timed, measured[device]))
     show(runs.left_out_table(training))
     two_gpus = {device.profile: round(timed.all_reduce[2], 3) for device, timed in timings.items()}
-    module.write(module.source(whole, {device.profile: record for device, record in measured.items()}, two_gpus))
+    text = module.source(whole, {device.profile: record for device, record in measured.items()}, two_gpus)
+    module.write(module.NAME, text)
+
+
+def by_shape(tables: curves.Tables) -> None:
+    """Curves of the shapes that kernels and links work on."""
+    attentions = attention.measured(tables.figures, tables.prefill)
+    kernels_of = attention.curves(attentions)
+    devices = {device.profile: device for device in kernels.TIMED}
+    measured = {name: curves.curves(device, tables, kernels_of[name]) for name, device in devices.items()}
+    for name, device in devices.items():
+        show(curves.table(device, tables, measured[name]))
+    show(attention.table(attentions, kernels_of, tables.prefill))
+    show(curves.sisters_table(tables, devices))
+    module.write(curves_module.NAME, curves_module.source(measured))
+
+
+def main(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Where the timings are.")]) -> None:
+    """Print what the timings say and write measured.py and measured_kernels.py from it."""
+    *timings, training = (read(folder / name) for name in FILES)
+    tables = curves.Tables(*timings)
+    efficiencies(tables, training)
+    by_shape(tables)
 
 
 if __name__ == "__main__":

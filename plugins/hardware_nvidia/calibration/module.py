@@ -12,7 +12,8 @@ from attrs import fields
 
 from llmplan.records import CalibratedEfficiency, WholeRunEfficiency
 
-MODULE = Path(__file__).resolve().parents[1] / "src" / "llmplan_hardware_nvidia" / "measured.py"
+PACKAGE = Path(__file__).resolve().parents[1] / "src" / "llmplan_hardware_nvidia"
+NAME = "measured.py"
 WIDTH = 110
 """Of a string; the quotes, the comma and the space between two pieces come on top."""
 
@@ -86,8 +87,9 @@ def source(
     return text.replace("@TWO_GPUS@", "".join(pairs))
 
 
-def write(text: str) -> None:
-    """The module, whole or not at all: beside it, then renamed over it."""
-    new = MODULE.with_suffix(".new")
+def write(name: str, text: str) -> None:
+    """A module of the package, whole or not at all: beside it, then renamed over it."""
+    module = PACKAGE / name
+    new = module.with_suffix(".new")
     new.write_text(text, encoding="utf-8")
-    new.replace(MODULE)
+    new.replace(module)

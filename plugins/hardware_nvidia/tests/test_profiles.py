@@ -43,7 +43,7 @@ def numbers_of(profile: HardwareProfile) -> set[str]:
 def test_the_hook_offers_every_profile():
     """If it fails, llmplan lists no NVIDIA GPU or not all of them."""
     assert list(plugin.llmplan_hardware_profiles()) == list(PROFILES)
-    assert len(PROFILES) == 39
+    assert len(PROFILES) == 40
 
 
 def test_names_are_unique():

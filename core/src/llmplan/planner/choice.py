@@ -29,28 +29,28 @@ class Choice:
 
 def choose(request: TrainRequest | InferRequest, phase: Phase) -> Choice:
     """Look up what the request names; take the defaults for the rest."""
-    model = _find(request.model, "model", MODELS)
-    hardware = _find(request.gpu, "gpu", GPUS)
+    model = find_record(request.model, "model", MODELS)
+    hardware = find_record(request.gpu, "gpu", GPUS)
     assumptions: list[str] = []
     dtype = request.dtype
     if dtype is None:
-        dtype = _default(registry().dtypes, "dtype")
+        dtype = default_record(registry().dtypes, "dtype")
         assumptions.append(f"dtype {dtype.name}")
     else:
-        dtype = _find(dtype, "dtype", DTYPES)
+        dtype = find_record(dtype, "dtype", DTYPES)
     cost_model = request.cost_model
     if cost_model is None:
-        cost_model = _default(registry().cost_models, "cost-model")
+        cost_model = default_record(registry().cost_models, "cost-model")
         assumptions.append(f"cost model {cost_model.name}: {cost_model.description}")
     else:
-        cost_model = _find(cost_model, "cost-model", COST_MODELS)
+        cost_model = find_record(cost_model, "cost-model", COST_MODELS)
     gemm = dtype.gemm_format(hardware)
     efficiency, said = _efficiency(request, cost_model, hardware, gemm, phase)
     warnings = _format_warnings(dtype, gemm, hardware)
     return Choice(model, hardware, dtype, gemm, cost_model, efficiency, (*assumptions, said), warnings)
 
 
-def _find(wanted: Any, option: str, kind: Kind) -> Any:
+def find_record(wanted: Any, option: str, kind: Kind) -> Any:
     """A record given as such, by the name of a file, or by its own name."""
     if isinstance(wanted, str) and wanted.endswith(".toml"):
         from llmplan.files import read_record
@@ -72,7 +72,7 @@ def _missing(catalogue: Catalogue[Any], option: str) -> NoReturn:
     raise BadInputError(f"{option}: not given; llmplan list {kind.plural} shows {len(catalogue)}, {example} for one")
 
 
-def _default(catalogue: Catalogue[Any], option: str) -> Any:
+def default_record(catalogue: Catalogue[Any], option: str) -> Any:
     """The one record that claims to be the default, so that the order of installation never changes a number."""
     claims = [record for _, _, record in catalogue.entries() if record.default]
     if len(claims) != 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import product
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from attrs import frozen
 
@@ -23,22 +23,24 @@ class Sizes:
     tp: int
     pp: int
     dp: int
+    cp: int = 1
 
     @property
     def gpus(self) -> int:
-        """The product tp x pp x dp."""
-        return self.tp * self.pp * self.dp
+        """The product tp x cp x pp x dp."""
+        return self.tp * self.cp * self.pp * self.dp
 
 
 def fixed_sizes(request: TrainRequest | InferRequest, choice: Choice) -> Sizes | None:
     """The sizes where the request leaves nothing open, checked; else None."""
-    tp, pp, dp, gpus = request.tp, request.pp, request.dp, request.gpus
+    tp, pp, dp, gpus, cp = request.tp, request.pp, request.dp, request.gpus, context_parallel(request)
     layers = choice.model.layers
     if pp is not None and pp > layers:
         raise BadInputError(f"pp: {pp} is more than the {layers} layers of {choice.model.name}")
-    known = (tp or 1) * (pp or 1) * (dp or 1)
+    known = (tp or 1) * cp * (pp or 1) * (dp or 1)
     if gpus is not None and gpus % known:
-        terms = [f"{name} {size}" for name, size in (("tp", tp), ("pp", pp), ("dp", dp)) if size is not None]
+        sizes = (("tp", tp), ("cp", cp if cp > 1 else None), ("pp", pp), ("dp", dp))
+        terms = [f"{name} {size}" for name, size in sizes if size is not None]
         below, above = gpus // known * known, (gpus // known + 1) * known
         near = f"{below} or {above}" if below else f"{above}"
         product_of = f"{' x '.join(terms)} = {known}" if len(terms) > 1 else terms[0]
@@ -46,8 +48,14 @@ def fixed_sizes(request: TrainRequest | InferRequest, choice: Choice) -> Sizes |
     if tp is None or pp is None or (dp is None and gpus is None):
         return None
     if gpus is not None and dp is not None and known != gpus:
-        raise BadInputError(f"gpus: {gpus} contradicts tp {tp} x pp {pp} x dp {dp} = {known}")
-    return Sizes(tp, pp, dp if dp is not None else (gpus or 1) // known)
+        with_cp = f" x cp {cp}" if cp > 1 else ""
+        raise BadInputError(f"gpus: {gpus} contradicts tp {tp}{with_cp} x pp {pp} x dp {dp} = {known}")
+    return Sizes(tp, pp, dp if dp is not None else (gpus or 1) // known, cp)
+
+
+def context_parallel(request: TrainRequest | InferRequest) -> int:
+    """As given, else 1; inference has none."""
+    return getattr(request, "cp", None) or 1
 
 
 def candidates(request: TrainRequest | InferRequest, choice: Choice, gpus: int | None) -> Iterator[Sizes]:
@@ -60,12 +68,13 @@ def candidates(request: TrainRequest | InferRequest, choice: Choice, gpus: int |
     tps = [request.tp] if request.tp else _powers_of_two(choice.hardware.scale_up_domain)
     pps = [request.pp] if request.pp else range(1, layers + 1)
     shortest_first = isinstance(request, InferRequest)
+    cp = context_parallel(request)
     for pp, tp in sorted(product(pps, tps), key=lambda size: size if shortest_first else (size[0] * size[1], size[0])):
-        ranks = tp * pp
+        ranks = tp * cp * pp
         if gpus is None:
-            yield Sizes(tp, pp, request.dp or 1)
+            yield Sizes(tp, pp, request.dp or 1, cp)
         elif gpus % ranks == 0 and request.dp in (None, gpus // ranks):
-            yield Sizes(tp, pp, gpus // ranks)
+            yield Sizes(tp, pp, gpus // ranks, cp)
 
 
 def _powers_of_two(limit: int) -> list[int]:
@@ -111,8 +120,6 @@ def say_why(estimate: TrainingEstimate | InferenceEstimate, request: TrainReques
     return f"{chosen}: {why}"
 
 
-def make_layout(sizes: Sizes, *, sequence_parallel: bool, zero: int = 0) -> Layout:
-    """The record of a choice of sizes."""
-    return Layout(
-        gpus=sizes.gpus, tp=sizes.tp, pp=sizes.pp, dp=sizes.dp, sequence_parallel=sequence_parallel, zero=zero
-    )
+def make_layout(sizes: Sizes, **others: Any) -> Layout:
+    """The record of a choice of sizes, with the fields of `Layout` that are no sizes."""
+    return Layout(gpus=sizes.gpus, tp=sizes.tp, pp=sizes.pp, dp=sizes.dp, cp=sizes.cp, **others)

@@ -10,6 +10,7 @@ from attrs import evolve
 from llmplan.errors import BadInputError
 from llmplan.planner.batch import choose_batch
 from llmplan.planner.choice import Choice, choose
+from llmplan.planner.how import how_it_trains
 from llmplan.planner.layout import Sizes, candidates, first_that_fits, fixed_sizes, make_layout, say_why
 from llmplan.records import Recompute, TrainingEstimate, TrainingPlan
 from llmplan.requests import TrainRequest
@@ -134,12 +135,16 @@ def _plan(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingPlan:
     if recompute is None:
         recompute = Recompute.ATTENTION_COMPUTE
         said.append(f"recompute {recompute.label}")
+    ways = how_it_trains(request, said)
     return TrainingPlan(
+        **ways,
         model=choice.model,
         hardware=choice.hardware,
         dtype=choice.dtype,
         gemm=choice.gemm,
-        layout=make_layout(sizes, sequence_parallel=sequence_parallel, zero=zero),
+        layout=make_layout(
+            sizes, sequence_parallel=sequence_parallel, zero=zero, ep=request.ep or 1, vpp=request.vpp or 1
+        ),
         efficiency=choice.efficiency,
         cost_model=choice.cost_model.name,
         micro_batch=batch.micro_batch,

@@ -4,6 +4,7 @@ from llmplan.records.cost_model import CostModel, Phase
 from llmplan.records.dtype import DTypeFamily, DTypeRule, NumberFormat
 from llmplan.records.efficiency import CalibratedEfficiency, Efficiency, WholeRunEfficiency
 from llmplan.records.estimate import InferenceEstimate, TrainingEstimate
+from llmplan.records.framework import FrameworkProfile
 from llmplan.records.hardware import HardwareProfile
 from llmplan.records.kernels import (
     AttentionCurve,
@@ -15,9 +16,20 @@ from llmplan.records.kernels import (
 )
 from llmplan.records.latent_attention import LatentAttention
 from llmplan.records.mixture_of_experts import MixtureOfExperts
-from llmplan.records.model import Block, LoweredModel, ModelArchitecture, Operator, Recompute, Split, Tensor
+from llmplan.records.model import (
+    Block,
+    Gemm,
+    LoweredModel,
+    ModelArchitecture,
+    Operator,
+    Recompute,
+    Scores,
+    Split,
+    Tensor,
+)
+from llmplan.records.optimizer import Optimizer
 from llmplan.records.output import Exporter, Reporter
-from llmplan.records.plan import InferencePlan, Layout, TrainingPlan
+from llmplan.records.plan import InferencePlan, Layout, Schedule, TrainingPlan, Tuning
 from llmplan.records.transformer import Transformer
 from llmplan.records.validation import ValidationRow, ValidationSet
 
@@ -32,6 +44,8 @@ __all__ = [
     "DTypeRule",
     "Efficiency",
     "Exporter",
+    "FrameworkProfile",
+    "Gemm",
     "GemmCurve",
     "HardwareProfile",
     "InferenceEstimate",
@@ -45,14 +59,18 @@ __all__ = [
     "NetworkCurve",
     "NumberFormat",
     "Operator",
+    "Optimizer",
     "Phase",
     "Recompute",
     "Reporter",
+    "Schedule",
+    "Scores",
     "Split",
     "Tensor",
     "TrainingEstimate",
     "TrainingPlan",
     "Transformer",
+    "Tuning",
     "ValidationRow",
     "ValidationSet",
     "WholeRunEfficiency",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from attrs import frozen
 
-from llmplan.quantities import Number
-from llmplan.records.model import NEVER_KEPT, Operator, Recompute, Split, Tensor
+from llmplan.quantities import Number, minimum, total
+from llmplan.records.mlp import residual
+from llmplan.records.model import NEVER_KEPT, Gemm, Operator, Recompute, Scores, Split, Tensor
 
 
 class AttentionLayer(Protocol):
@@ -26,38 +27,76 @@ class AttentionLayer(Protocol):
     def cache_ways(self) -> float:
         """Over how many ranks the cache can be divided before ranks hold copies."""
 
-    def operators(self, tokens: Number, keys: Number, states: Tensor) -> tuple[Operator, ...]:
-        """Of a forward pass in which each of `tokens` looks at `keys`; `states` are the layer's normed states."""
+    def operators(self, tokens: Number, seen: Seen, states: Tensor) -> tuple[Operator, ...]:
+        """Of a forward pass over `tokens`; `states` are the layer's normed states."""
+
+
+class Seen(NamedTuple):
+    """What each token attends to."""
+
+    keys: Number
+    """Tokens, those that the mask hides included."""
+    share: Number
+    """Part of queries x keys that the mask leaves."""
+    at_once: Number
+    """Tokens of a kernel's sequence, as if the mask were causal."""
+
+
+def seen(seq_len: Number, context: Number, window: int | None) -> Seen:
+    """All of the context, or the window's tokens: of a causal square half is left, of a band all but its first corner.
+
+    The rest, 1 - keys / (2 context), is balanced over context parallel ranks (zigzag order; Dubey et al. 2024,
+    arXiv:2407.21783, section 3.3.2), whose kernels work on `seq_len` keys at once.
+    """
+    keys = context if window is None else minimum(context, window)
+    share = 1.0 - 0.5 * keys / context
+    return Seen(keys, share, 2.0 * share * minimum(keys, seq_len))
 
 
 def projection(
     name: str,
     tokens: Number,
-    weights: int,
+    shape: tuple[int, int],
     ways: float,
     inputs: tuple[Tensor, ...] = (),
-    reduced: Number | None = None,
     parts: str = "heads",
+    *,
+    joins: bool = False,
 ) -> Operator:
-    """A matrix times the tokens: two FLOPs a weight and token."""
-    held = float(weights)
-    return Operator(name, "attention", 2.0 * tokens * held, held, inputs, reduced, Recompute.ATTENTION, ways, parts)
+    """A matrix of k x n times the tokens: two FLOPs a weight and token."""
+    k, n = shape
+    held, gemm = float(k * n), Gemm(tokens, n, k, joins=joins)
+    return Operator(
+        name, "attention", 2.0 * tokens * held, held, inputs, None, Recompute.ATTENTION, ways, parts, gemm=gemm
+    )
+
+
+def output_projection(tokens: Number, shape: tuple[int, int], heads: int, states: Tensor) -> Operator:
+    """From all heads back to the residual stream, summed over the ranks and added."""
+    operator = projection("output projection", tokens, shape, heads, (states,))
+    operator.reduced_elements = tokens * shape[1]
+    operator.gemm = Gemm(tokens, shape[1], shape[0], splits_sum=True)
+    operator.moved, operator.moved_split = residual(tokens * shape[1]), Split.SEQUENCE
+    return operator
 
 
 def core(
-    tokens: Number, keys: Number, heads: int, queries: tuple[int, Tensor, Tensor], values: tuple[int, Tensor]
+    tokens: Number, seen: Seen, heads: int, queries: tuple[int, Tensor, Tensor], values: tuple[int, Tensor]
 ) -> tuple[Operator, ...]:
     """QK^T, softmax and attention over V: 2 x tokens x keys x width FLOPs for each product.
 
     `queries` are the width of Q, Q and K; `values` the width of V over all heads, and V.
     """
+    keys = seen.keys
     scores = tokens * keys * heads
     raw = Tensor(scores, dropped_from=NEVER_KEPT, fusible=True, max_ways=heads)
     softmaxed = Tensor(scores, dropped_from=Recompute.ATTENTION_COMPUTE, fusible=True, max_ways=heads)
     query_width, q, k = queries
     value_width, v = values
+    products = _compute("QK^T", 2.0 * tokens * keys * query_width, heads, (q, k))
+    products.scores = Scores(seen.at_once, 0.5 * (query_width + value_width) / heads, seen.share)
     return (
-        _compute("QK^T", 2.0 * tokens * keys * query_width, heads, (q, k)),
+        products,
         _compute("softmax", 0.0, heads, (raw,)),
         _compute("attention over V", 2.0 * tokens * keys * value_width, heads, (softmaxed, v)),
     )
@@ -72,7 +111,8 @@ def norm_of(name: str, *inputs: tuple[Number, float]) -> Operator:
     read = tuple(
         [Tensor(elements, Split.TENSOR, "norm", Recompute.ATTENTION, False, ways) for elements, ways in inputs]
     )
-    return Operator(name, "attention", inputs=read, recomputed_from=Recompute.ATTENTION)
+    moved = 2.0 * total(elements for elements, _ in inputs)
+    return Operator(name, "attention", inputs=read, recomputed_from=Recompute.ATTENTION, moved=moved)
 
 
 @frozen(kw_only=True, eq=False, repr=False, slots=False)
@@ -90,6 +130,8 @@ class GroupedAttention:
     o_bias: bool = False
     qk_norm: str = "none"
     sinks: bool = False
+    rotary: bool = False
+    """Queries and keys are rotated by their position."""
 
     @cached_property
     def width(self) -> int:
@@ -118,19 +160,21 @@ class GroupedAttention:
         """KV heads."""
         return self.kv_heads
 
-    def operators(self, tokens: Number, keys: Number, states: Tensor) -> tuple[Operator, ...]:
+    def operators(self, tokens: Number, seen: Seen, states: Tensor) -> tuple[Operator, ...]:
         """Projections 2bsh(2nd + 2gd), attention 4bs^2nd: 8bsh^2 + 4bs^2h where n = g and nd = h."""
         n, g, width = self.heads, self.kv_heads, self.width
         per_head = Tensor(tokens * width, dropped_from=Recompute.ATTENTION, max_ways=n)
         per_kv_head = Tensor(tokens * self.kv_width, dropped_from=Recompute.ATTENTION, max_ways=g)
-        matrix, kv_matrix = self.hidden * width, 2 * self.hidden * self.kv_width
+        queries = projection("query projection", tokens, (self.hidden, width), n, (states,))
+        queries.moved = 2.0 * tokens * (width + self.kv_width) if self.rotary else None
+        kv_shape, parts = (self.hidden, 2 * self.kv_width), "heads" if g == n else "KV heads"
         return (
-            projection("query projection", tokens, matrix, n, (states,)),
+            queries,
             # no input of its own: the fused projection reads it once
-            projection("key and value projection", tokens, kv_matrix, g, parts="heads" if g == n else "KV heads"),
+            projection("key and value projection", tokens, kv_shape, g, parts=parts, joins=True),
             *self._qk_norms(tokens),
-            *core(tokens, keys, n, (width, per_head, per_kv_head), (width, per_kv_head)),
-            projection("output projection", tokens, matrix, n, (per_head,), tokens * self.hidden),
+            *core(tokens, seen, n, (width, per_head, per_kv_head), (width, per_kv_head)),
+            output_projection(tokens, (width, self.hidden), n, per_head),
         )
 
     def _qk_norms(self, tokens: Number) -> tuple[Operator, ...]:

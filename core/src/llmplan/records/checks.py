@@ -57,6 +57,12 @@ def fraction(record: Any, field: Any, value: Any) -> None:
         raise BadInputError(f"{_of(record)}{field.name}: {value!r} is not a fraction above 0 and at most 1")
 
 
+def fraction_or_none(record: Any, field: Any, value: Any) -> None:
+    """A number from 0 to 1."""
+    if not _is_number(value) or not 0 <= value <= 1:
+        raise BadInputError(f"{_of(record)}{field.name}: {value!r} is not a fraction from 0 to 1")
+
+
 def positive_values(record: Any, field: Any, value: Any) -> None:
     """A mapping whose values are finite numbers above zero."""
     if not isinstance(value, Mapping):

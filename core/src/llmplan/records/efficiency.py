@@ -8,6 +8,7 @@ from attrs import field, frozen
 from attrs.validators import optional
 
 from llmplan.records.checks import fraction, positive_values
+from llmplan.records.kernels import KernelCurves
 
 
 @frozen(kw_only=True, eq=False)
@@ -24,6 +25,8 @@ class Efficiency:
     scale_up: float = field(default=1.0, validator=fraction)
     scale_out: float = field(default=1.0, validator=fraction)
     mfu: float | None = field(default=None, validator=optional(fraction))
+    curves: KernelCurves | None = None
+    """What kernels and links reach by shape, where a cost model takes that into account: then the four are summaries."""
     source: str = "given"
     """Who says so: ``given`` on the command line, or the calibration that stands behind the numbers."""
 

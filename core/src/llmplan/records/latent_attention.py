@@ -9,7 +9,7 @@ from attrs import field, frozen
 from attrs.validators import optional
 
 from llmplan.quantities import Number
-from llmplan.records.attention import core, norm_of, projection
+from llmplan.records.attention import Seen, core, norm_of, output_projection, projection
 from llmplan.records.checks import whole
 from llmplan.records.model import Operator, Recompute, Tensor
 
@@ -97,32 +97,35 @@ class LatentAttentionLayer:
         """Every rank needs all of it."""
         return _COPIED
 
-    def operators(self, tokens: Number, keys: Number, states: Tensor) -> tuple[Operator, ...]:
+    def operators(self, tokens: Number, seen: Seen, states: Tensor) -> tuple[Operator, ...]:
         """Projections down and up, 2 FLOPs a weight and token; attention 2bs^2n(d + r) + 2bs^2nv."""
         mla, n = self.mla, self.heads
         query_width, value_width = n * mla.qk_head_dim, n * mla.v_head_dim
         per_query, per_value = _of_heads(tokens * query_width, n), _of_heads(tokens * value_width, n)
         latent = Tensor(tokens * mla.kv_lora_rank, dropped_from=Recompute.ATTENTION, max_ways=_COPIED)
-        down = projection("key and value down projection", tokens, self._kv_down, _COPIED, parts="latents")
+        down_shape = (self.hidden, mla.cache_width)
+        up_shape = (mla.kv_lora_rank, n * (mla.qk_nope_head_dim + mla.v_head_dim))
+        first, *others = self._queries(tokens, states)
         return (
-            *self._queries(tokens, states),
+            first,
             # no input of its own: it reads the states together with the queries' projection
-            down,
+            projection("key and value down projection", tokens, down_shape, _COPIED, parts="latents", joins=True),
+            *others,
             norm_of("key and value latent norm", (tokens * mla.kv_lora_rank, _COPIED)),
-            projection("key and value up projection", tokens, self._kv_up, n, (latent,)),
-            *core(tokens, keys, n, (query_width, per_query, per_query), (value_width, per_value)),
-            projection("output projection", tokens, self._output, n, (per_value,), tokens * self.hidden),
+            projection("key and value up projection", tokens, up_shape, n, (latent,)),
+            *core(tokens, seen, n, (query_width, per_query, per_query), (value_width, per_value)),
+            output_projection(tokens, (value_width, self.hidden), n, per_value),
         )
 
     def _queries(self, tokens: Number, states: Tensor) -> tuple[Operator, ...]:
-        rank = self.mla.q_lora_rank
+        rank, width = self.mla.q_lora_rank, self.heads * self.mla.qk_head_dim
         if rank is None:
-            return (projection("query projection", tokens, self._query_up, self.heads, (states,)),)
+            return (projection("query projection", tokens, (self.hidden, width), self.heads, (states,)),)
         latent = Tensor(tokens * rank, dropped_from=Recompute.ATTENTION, max_ways=_COPIED)
         return (
-            projection("query down projection", tokens, self._query_down, _COPIED, (states,), parts="latents"),
+            projection("query down projection", tokens, (self.hidden, rank), _COPIED, (states,), parts="latents"),
             norm_of("query latent norm", (tokens * rank, _COPIED)),
-            projection("query up projection", tokens, self._query_up, self.heads, (latent,)),
+            projection("query up projection", tokens, (rank, width), self.heads, (latent,)),
         )
 
 

@@ -15,7 +15,7 @@ from llmplan.errors import BadInputError
 from llmplan.quantities import Number
 from llmplan.records.checks import count, whole
 from llmplan.records.mlp import DenseMlp
-from llmplan.records.model import NEVER_KEPT, Operator, Split, Tensor
+from llmplan.records.model import NEVER_KEPT, Gemm, Operator, Split, Tensor
 
 
 def _some_of_all(moe: MixtureOfExperts, _field: object, top_k: int) -> None:
@@ -95,15 +95,39 @@ class SparseMlp:
         shared = self._shared.parameters + moe.shared_expert_gate * h if moe.n_shared_experts else 0
         return (h + moe.router_bias) * moe.n_routed_experts + experts * self._expert.parameters + shared
 
+    @property
+    def routed_parameters(self) -> int:
+        """Of the routed experts."""
+        return self.moe.n_routed_experts * self._expert.parameters
+
     def operators(self, tokens: Number, states: Tensor) -> tuple[Operator, ...]:
         """Router 2bshE, routed experts k x 6bshf, shared experts as a dense MLP; one all-reduce for their sum."""
         h, moe = self.dense.hidden, self.moe
         scores = float(h * moe.n_routed_experts)
-        router = Operator("router", "mlp", 2.0 * tokens * scores, scores, (states,), max_ways=1, parts="routers")
+        router = Operator(
+            "router",
+            "mlp",
+            2.0 * tokens * scores,
+            scores,
+            (states,),
+            max_ways=1,
+            parts="routers",
+            gemm=Gemm(tokens, moe.n_routed_experts, h),
+        )
         shared = self._shared_operators(tokens) if moe.n_shared_experts else ()
         # every rank has its part of each expert's output; the gates are applied before it, so none is kept
-        outputs = Tensor(tokens * moe.top_k * h, dropped_from=NEVER_KEPT, max_ways=1)
-        combine = Operator("sum over experts", "mlp", inputs=(outputs,), reduced_elements=tokens * h)
+        copies = tokens * moe.top_k * h
+        outputs = Tensor(copies, dropped_from=NEVER_KEPT, max_ways=1)
+        # the copies are put back into the order of the tokens, weighed and added
+        combine = Operator(
+            "sum over experts",
+            "mlp",
+            inputs=(outputs,),
+            reduced_elements=tokens * h,
+            moved=3.0 * copies,
+            moved_split=Split.SEQUENCE,
+            exchanged=copies,
+        )
         return (router, *shared, *self._routed_operators(tokens), combine)
 
     def _routed_operators(self, tokens: Number) -> tuple[Operator, ...]:
@@ -112,9 +136,15 @@ class SparseMlp:
         copies = tokens * moe.top_k
         touched = moe.experts_touched(tokens)
         operators = self._expert.operators(copies, Tensor(copies * self.dense.hidden, Split.SEQUENCE))
+        up, down = operators[0], operators[-1]
+        up.moved, up.moved_split, up.exchanged = 2.0 * copies * self.dense.hidden, Split.SEQUENCE, copies * self.dense.hidden
+        down.moved = None
         for operator in operators:
             operator.name = f"routed experts: {operator.name}"
             operator.reduced_elements = None
+            if operator.gemm is not None:
+                operator.gemm.m = copies / moe.n_routed_experts
+                operator.gemm.groups, operator.gemm.routed = moe.n_routed_experts, True
             if operator.weights:
                 operator.weights_read = touched * operator.weights
                 operator.weights = moe.n_routed_experts * operator.weights
@@ -128,5 +158,6 @@ class SparseMlp:
         for operator in operators:
             operator.name = f"shared experts: {operator.name}"
             operator.reduced_elements = None
+        operators[-1].moved = None
         gate = Operator("shared experts: gate", "mlp", 2.0 * tokens * h, float(h), max_ways=1, parts="gates")
         return (*operators, gate) if self.moe.shared_expert_gate else operators

@@ -8,7 +8,7 @@ from typing import Protocol
 from attrs import frozen
 
 from llmplan.quantities import Number
-from llmplan.records.model import Operator, Tensor
+from llmplan.records.model import Gemm, Operator, Split, Tensor
 
 
 class MlpLayer(Protocol):
@@ -22,8 +22,17 @@ class MlpLayer(Protocol):
     def active_parameters(self) -> int:
         """Those that one token passes through."""
 
+    @property
+    def routed_parameters(self) -> int:
+        """Those of routed experts, 0 where there are none."""
+
     def operators(self, tokens: Number, states: Tensor) -> tuple[Operator, ...]:
         """Of a forward pass; `states` are the layer's normed states."""
+
+
+def residual(elements: Number) -> Number:
+    """Elements that adding a branch to the residual stream moves: both read, the sum written."""
+    return 3.0 * elements
 
 
 @frozen(kw_only=True, eq=False, repr=False, slots=False)
@@ -46,6 +55,11 @@ class DenseMlp:
         """All."""
         return self.parameters
 
+    @property
+    def routed_parameters(self) -> int:
+        """None."""
+        return 0
+
     @cached_property
     def ups(self) -> int:
         """Matrices from h to f: the gate is one of them."""
@@ -57,7 +71,20 @@ class DenseMlp:
         inner = Tensor(tokens * f)
         up_weights = float(ups * h * f)
         return (
-            Operator("up projection", "mlp", 2.0 * tokens * up_weights, up_weights, (states,)),
-            Operator("activation function", "mlp", inputs=(inner,) * ups),
-            Operator("down projection", "mlp", 2.0 * tokens * h * f, float(h * f), (inner,), tokens * h),
+            Operator(
+                "up projection", "mlp", 2.0 * tokens * up_weights, up_weights, (states,), gemm=Gemm(tokens, ups * f, h)
+            ),
+            # reads the ups, writes their product
+            Operator("activation function", "mlp", inputs=(inner,) * ups, moved=(ups + 1) * tokens * f),
+            Operator(
+                "down projection",
+                "mlp",
+                2.0 * tokens * h * f,
+                float(h * f),
+                (inner,),
+                tokens * h,
+                gemm=Gemm(tokens, h, f, splits_sum=True),
+                moved=residual(tokens * h),
+                moved_split=Split.SEQUENCE,
+            ),
         )

@@ -46,7 +46,7 @@ class Split(Enum):
     """Over all of them under sequence parallelism, else held by each."""
 
 
-# These four are made anew, 28 at a time, for every estimate, and are not frozen: attrs' frozen __init__ takes three
+# These are made anew, 28 at a time, for every estimate, and are not frozen: attrs' frozen __init__ takes three
 # times as long, a quarter of the whole estimate.
 
 
@@ -64,6 +64,36 @@ class Tensor:
     """A fused kernel never writes it to memory (attention scores under FlashAttention)."""
     max_ways: float = inf
     """Over how many ranks it can be divided before ranks hold copies (KV heads)."""
+
+
+@define(eq=False)
+class Gemm:
+    """A matrix multiplication: m x k times k x n, and so many of them side by side."""
+
+    m: Number
+    """Rows of the activations: tokens."""
+    n: Number
+    k: Number
+    groups: Number = 1.0
+    """Multiplications of this shape, each with weights of its own."""
+    routed: bool = False
+    """The groups are experts, which expert parallelism divides."""
+    splits_sum: bool = False
+    """Tensor parallelism divides k, and the partial results are summed; else it divides n."""
+    joins: bool = False
+    """It reads what the operator before it reads, and runs as further columns of that one's multiplication."""
+
+
+@define(eq=False)
+class Scores:
+    """What an attention kernel works on, for the operators from QK^T to attention over V."""
+
+    tokens: Number
+    """Keys of one kernel's sequence, as if the mask were causal: 2 x share x keys."""
+    head_dim: Number
+    """Mean of the widths of keys and of values."""
+    share: Number
+    """Part of the queries x keys rectangle that the mask leaves."""
 
 
 @define(eq=False)
@@ -87,6 +117,16 @@ class Operator:
     """What it is divided into, for messages: ``heads``."""
     weights_read: Number | None = None
     """Elements of its weights that it reads, None where all: the experts that no token goes to stay in memory."""
+    gemm: Gemm | None = None
+    """Its shape, where it multiplies by weights."""
+    scores: Scores | None = None
+    """On QK^T: the shape of the attention that starts here."""
+    moved: Number | None = None
+    """Elements that kernels beside multiplication read and write: norms, residuals, activation functions, rotations."""
+    moved_split: Split = Split.TENSOR
+    """Over which ranks `moved` is divided."""
+    exchanged: Number | None = None
+    """Elements that expert parallelism sends to, or fetches from, the ranks of the experts."""
 
 
 @define(eq=False)
@@ -99,6 +139,8 @@ class Block:
     count: int = 1
     shared_parameters: Number = 0
     """Weights of its operators that belong to another block, like the table of a tied output head."""
+    expert_parameters: Number = 0
+    """Of the routed experts among `parameters`, which expert parallelism divides."""
 
     @property
     def weights(self) -> Number:
@@ -153,8 +195,11 @@ class ModelArchitecture(Hashable, Protocol):
     def parameters_by_part(self) -> Mapping[str, int]:
         """Exact parameter counts; the sum is the model's."""
 
-    def lower(self, batch: Number, seq_len: Number) -> LoweredModel:
-        """The operators of one forward pass over `batch` sequences of `seq_len` tokens each."""
+    def lower(self, batch: Number, seq_len: Number, context: Number | None = None) -> LoweredModel:
+        """The operators of one forward pass over `seq_len` tokens of each of `batch` sequences.
+
+        They attend to `context` tokens, where that is more than their own: those of other context parallel ranks.
+        """
 
     def kv_cache(self, batch: Number, tokens: Number) -> Tensor:
         """What decoding keeps of `tokens` tokens of each of `batch` sequences, in all layers."""

@@ -5,26 +5,65 @@ Numbers of a plan may be arrays of equal length, one element a plan: formulas pr
 
 from __future__ import annotations
 
-from attrs import frozen
+from enum import Enum, IntEnum
+
+from attrs import field, frozen
 
 from llmplan.quantities import Number
 from llmplan.records.dtype import DTypeRule, NumberFormat
 from llmplan.records.efficiency import Efficiency
+from llmplan.records.framework import FrameworkProfile
 from llmplan.records.hardware import HardwareProfile
 from llmplan.records.model import ModelArchitecture
+from llmplan.records.optimizer import Optimizer
+
+
+class Schedule(IntEnum):
+    """In which order a pipeline stage works on its micro-batches."""
+
+    ONE_F_ONE_B = 0
+    """One forward, one backward (Narayanan et al. 2021, arXiv:2104.04473, section 2.2), interleaved where vpp > 1."""
+    ZERO_BUBBLE = 1
+    """Gradients of weights fill the bubble (Qi et al. 2023, arXiv:2401.10241, ZB-H1)."""
+
+    @property
+    def label(self) -> str:
+        """The schedule as options and files write it."""
+        return "1f1b" if self is Schedule.ONE_F_ONE_B else "zero-bubble"
+
+
+class Tuning(Enum):
+    """Which weights a run trains."""
+
+    FULL = "full"
+    LORA = "lora"
+    """Two thin matrices beside each frozen matrix (Hu et al. 2021, arXiv:2106.09685)."""
+    QLORA = "qlora"
+    """The same, and the frozen matrices in 4 bits (Dettmers et al. 2023, arXiv:2305.14314)."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
 class Layout:
-    """How the work is divided over the accelerators: gpus = tp x pp x dp."""
+    """How the work is divided over the accelerators: gpus = tp x cp x pp x dp.
+
+    Ranks are numbered in the order tp, cp, ep, dp, pp: neighbours share a tensor parallel group first.
+    """
 
     gpus: Number
     tp: Number = 1
     pp: Number = 1
     dp: Number = 1
+    cp: Number = 1
+    """Context parallel: ranks that share each sequence."""
+    ep: Number = 1
+    """Expert parallel: data and context parallel ranks that share the experts."""
+    vpp: Number = 1
+    """Virtual pipeline: chunks of layers that each stage holds, for the interleaved schedule."""
     sequence_parallel: bool = False
     zero: Number = 0
-    """ZeRO stage: 1 shards optimizer states over dp, 2 gradients too, 3 weights too."""
+    """ZeRO stage: 1 shards optimizer states over dp x cp, 2 gradients too, 3 weights too."""
+    zero_group: Number | None = None
+    """Ranks over which ZeRO divides, where these are not all: hybrid sharding."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -58,6 +97,20 @@ class TrainingPlan(_Plan):
     tokens: float
     recompute: int
     """A `Recompute` mode."""
+    framework: FrameworkProfile = field(factory=lambda: FrameworkProfile(name="ideal"))
+    optimizer: Optimizer = field(factory=lambda: Optimizer(name="none", state_bytes=0.0))
+    master_weights: bool = True
+    """The optimizer works on a copy in 32 bits."""
+    gradient_bits: Number = 32.0
+    schedule: int = Schedule.ONE_F_ONE_B
+    tuning: Tuning = Tuning.FULL
+    lora_rank: int = 0
+    offload_optimizer: bool = False
+    """Optimizer states live in host memory."""
+    offload_activations: bool = False
+    """What layers keep for the backward pass waits in host memory."""
+    expert_imbalance: float = 1.0
+    """Tokens of the busiest expert parallel rank, against the mean."""
 
     @property
     def global_batch(self) -> Number:

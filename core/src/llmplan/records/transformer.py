@@ -11,7 +11,7 @@ from attrs.validators import optional
 
 from llmplan.quantities import Number, minimum, total
 from llmplan.records import transformer_checks as check
-from llmplan.records.attention import AttentionLayer, GroupedAttention
+from llmplan.records.attention import AttentionLayer, GroupedAttention, Seen, seen
 from llmplan.records.checks import lookup_name, one_of, positive, whole
 from llmplan.records.latent_attention import LatentAttention, LatentAttentionLayer
 from llmplan.records.mixture_of_experts import MixtureOfExperts, SparseMlp
@@ -20,6 +20,7 @@ from llmplan.records.model import (
     ALWAYS_KEPT,
     NEVER_KEPT,
     Block,
+    Gemm,
     LoweredModel,
     Operator,
     Recompute,
@@ -106,6 +107,7 @@ class Transformer:
             o_bias=self.o_bias,
             qk_norm=self.qk_norm,
             sinks=self.attention_sinks,
+            rotary=self.position == "rope",
         )
 
     @cached_property
@@ -168,21 +170,27 @@ class Transformer:
         kept = total(kind.layers * _within(kind.window, tokens) for kind in self._kinds)
         return Tensor(1.0 * batch * kept * self._attention.cache_width, max_ways=self._attention.cache_ways)
 
-    def lower(self, batch: Number, seq_len: Number) -> LoweredModel:
+    def lower(self, batch: Number, seq_len: Number, context: Number | None = None) -> LoweredModel:
         """The operators of one forward pass; attention is counted over the full s x s square, or s x window."""
         tokens = 1.0 * batch * seq_len
+        context = seq_len if context is None else context
         layers = [
-            Block(self._layer(kind.mlp, tokens, _within(kind.window, seq_len)), kind.parameters, kind.layers)
+            Block(
+                self._layer(kind.mlp, tokens, seen(seq_len, context, kind.window)),
+                kind.parameters,
+                kind.layers,
+                expert_parameters=kind.mlp.routed_parameters,
+            )
             for kind in self._kinds
         ]
         return LoweredModel(embedding=self._embedding(tokens), layers=tuple(layers), head=self._head(tokens))
 
-    def _layer(self, mlp: MlpLayer, tokens: Number, keys: Number) -> tuple[Operator, ...]:
+    def _layer(self, mlp: MlpLayer, tokens: Number, look: Seen) -> tuple[Operator, ...]:
         """Norms, attention and MLP; states that two of them read are kept once."""
         width = tokens * self.hidden
         one_norm = self.norms_per_layer == 1
         states = Tensor(width, Split.SEQUENCE, "activation", NEVER_KEPT if one_norm else Recompute.NORM_ATTENTION_NORM)
-        attention = self._attention.operators(tokens, keys, states)
+        attention = self._attention.operators(tokens, look, states)
         mlp_operators = mlp.operators(tokens, Tensor(width, Split.SEQUENCE))
         if one_norm:
             return (_norm("norm before attention and mlp", width, ALWAYS_KEPT), *attention, *mlp_operators)
@@ -196,7 +204,15 @@ class Transformer:
 
     def _embedding(self, tokens: Number) -> Block:
         width, part = tokens * self.hidden, "input_embedding"
-        lookup = Operator("token embedding", part, 0.0, float(self.vocab * self.hidden), reduced_elements=width)
+        lookup = Operator(
+            "token embedding",
+            part,
+            0.0,
+            float(self.vocab * self.hidden),
+            reduced_elements=width,
+            moved=2.0 * width,
+            moved_split=Split.SEQUENCE,
+        )
         norm = (_end_norm("embedding norm", part, width),) if self.embedding_norm else ()
         return Block((lookup, *norm), self._embedding_parameters)
 
@@ -208,8 +224,15 @@ class Transformer:
         part = "output_embedding_loss"
         operators = (
             *((_end_norm("final norm", part, states.elements),) if self.final_norm else ()),
-            Operator("output embedding", part, 2.0 * tokens * table, float(table), (states,)),
-            Operator("loss", part, inputs=(logits,)),
+            Operator(
+                "output embedding",
+                part,
+                2.0 * tokens * table,
+                float(table),
+                (states,),
+                gemm=Gemm(tokens, self.vocab, self.hidden),
+            ),
+            Operator("loss", part, inputs=(logits,), moved=2.0 * logits.elements),
         )
         own = self._head_parameters + self.final_norm * self._norm_parameters
         return Block(operators, own, shared_parameters=table if self.tied_embeddings else 0)
@@ -222,8 +245,16 @@ def _within(window: int | None, tokens: Number) -> Number:
 
 def _norm(name: str, elements: Number, dropped_from: int = Recompute.FULL) -> Operator:
     read = Tensor(elements, Split.SEQUENCE, "norm", dropped_from)
-    return Operator(name, "layernorm", inputs=(read,), recomputed_from=Recompute.NORM_ATTENTION_NORM)
+    return Operator(
+        name,
+        "layernorm",
+        inputs=(read,),
+        recomputed_from=Recompute.NORM_ATTENTION_NORM,
+        moved=2.0 * elements,
+        moved_split=Split.SEQUENCE,
+    )
 
 
 def _end_norm(name: str, part: str, elements: Number) -> Operator:
-    return Operator(name, part, inputs=(Tensor(elements, Split.SEQUENCE, "norm", ALWAYS_KEPT),))
+    read = Tensor(elements, Split.SEQUENCE, "norm", ALWAYS_KEPT)
+    return Operator(name, part, inputs=(read,), moved=2.0 * elements, moved_split=Split.SEQUENCE)

@@ -77,6 +77,26 @@ H200_SXM_141 = evolve(
     note="an H100 with more and faster memory; 1,979 FP16 and 3,958 FP8 are sparse",
 )
 
+_H100_HBM2E = "torchtitan, benchmarks/llama3_h100_202412_torchtitan.md: 96 GB HBM2e at 2.4 TB/s, 500 W, 400 Gb/s a GPU"
+
+H100_SXM_96_500W = evolve(
+    H100_SXM_80,
+    name="h100-sxm-96gb-500w",
+    memory_bytes=95.58 * GIB,
+    memory_bytes_per_second=2400 * GIGA,
+    tdp_watts=500,
+    launch_year=2023,
+    sources={
+        **H100_SXM_80.sources,
+        "memory_bytes": "nvidia-smi total of other 96 GB modules of this generation: 97,871 MiB",
+        **dict.fromkeys(("memory_bytes_per_second", "tdp_watts", "scale_out_bytes_per_second"), _H100_HBM2E),
+        "scale_up_domain": "Grand Teton: eight GPUs fully connected with NVLink, as torchtitan says",
+        "launch_year": UNCHECKED,
+    },
+    confidence="medium",
+    note="peaks as printed for the H100 SXM: the limit of 500 W keeps the clock below what they assume",
+)
+
 _H800_LINK = "NVIDIA H800: NVLink cut to 400 GB/s in both directions; medium confidence"
 
 H800_SXM_80 = evolve(
@@ -259,7 +279,7 @@ GH200_144 = evolve(
 )
 
 PROFILES = (
-    *(H100_PCIE_80, H100_SXM_80, H100_NVL_94, H800_SXM_80, H800_PCIE_80, H20_96),
+    *(H100_PCIE_80, H100_SXM_80, H100_SXM_96_500W, H100_NVL_94, H800_SXM_80, H800_PCIE_80, H20_96),
     *(H200_SXM_141, H200_NVL_141, GH200_96, GH200_144),
 )
 """The Hopper generation."""

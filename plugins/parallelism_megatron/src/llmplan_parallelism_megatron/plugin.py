@@ -3,14 +3,31 @@
 from collections.abc import Iterable
 
 from llmplan.hookspecs import hookimpl
-from llmplan.records import CostModel
+from llmplan.records import CostModel, FrameworkProfile, Optimizer
 
 LLMPLAN_API = 1
 
 
 @hookimpl
 def llmplan_parallelism_models() -> Iterable[CostModel]:
-    """The cost model ``roofline``."""
+    """The cost models ``megatron`` and ``roofline``."""
+    from llmplan_parallelism_megatron.megatron import Megatron
     from llmplan_parallelism_megatron.roofline import Roofline
 
-    return [Roofline()]
+    return [Megatron(), Roofline()]
+
+
+@hookimpl
+def llmplan_framework_profiles() -> Iterable[FrameworkProfile]:
+    """Megatron-Core, Megatron-LM of 2022, Megatron-DeepSpeed, FSDP and its users."""
+    from llmplan_parallelism_megatron.frameworks import FRAMEWORKS
+
+    return FRAMEWORKS
+
+
+@hookimpl
+def llmplan_optimizers() -> Iterable[Optimizer]:
+    """Adam, SGD, Adafactor, Lion, 8-bit Adam, Muon."""
+    from llmplan_parallelism_megatron.optimizers import OPTIMIZERS
+
+    return OPTIMIZERS

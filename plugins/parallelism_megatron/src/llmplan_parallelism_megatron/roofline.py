@@ -31,7 +31,7 @@ class Roofline:
     """
 
     name: str = "roofline"
-    default: bool = True
+    default: bool = False
     description: str = (
         "training time is FLOPs / (GPUs x peak x FLOPs efficiency) alone; inference leaves out pipeline traffic and "
         "decode attention"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from math import inf
+from typing import NamedTuple
 
 from llmplan.quantities import Number, ceil, floor, minimum, total, where
-from llmplan.records import Block, Layout, LoweredModel, Operator, Split, Tensor
+from llmplan.records import Block, Gemm, Layout, LoweredModel, Operator, Split, Tensor
 
 
 def rank_of(model: LoweredModel, layout: Layout) -> LoweredModel:
@@ -14,10 +15,18 @@ def rank_of(model: LoweredModel, layout: Layout) -> LoweredModel:
     q, over which the sequence split divides, is t with sequence parallelism, else 1 (Korthikanti et al. 2022,
     arXiv:2205.05198, section 4.2.2).
     """
-    tp = layout.tp
-    q = where(layout.sequence_parallel, tp, 1)
-    layers = tuple([_block(block, tp, q) for block in model.layers])
-    return LoweredModel(_block(model.embedding, tp, q), layers, _block(model.head, tp, q))
+    split = Split3(layout.tp, where(layout.sequence_parallel, layout.tp, 1), layout.ep)
+    layers = tuple([_block(block, split) for block in model.layers])
+    return LoweredModel(_block(model.embedding, split), layers, _block(model.head, split))
+
+
+class Split3(NamedTuple):
+    """Over how many ranks a layer is divided."""
+
+    tp: Number
+    q: Number
+    """Ranks over which the sequence split divides."""
+    ep: Number
 
 
 def ways(tp: Number, max_ways: float) -> Number:
@@ -25,26 +34,43 @@ def ways(tp: Number, max_ways: float) -> Number:
     return tp if max_ways == inf else minimum(tp, max_ways)
 
 
-def _block(block: Block, tp: Number, q: Number) -> Block:
+def _block(block: Block, split: Split3) -> Block:
     """Matrices are divided, biases and norms are held by every rank."""
-    operators = tuple([_operator(operator, tp, q) for operator in block.operators])
+    tp = split.tp
+    operators = tuple([_operator(operator, split) for operator in block.operators])
     whole, divided = block.weights, total(operator.weights for operator in operators)
     own = block.parameters - whole + divided + block.shared_parameters * (1 - 1 / tp)
-    return Block(operators, own, block.count, block.shared_parameters / tp)
+    experts = block.expert_parameters and block.expert_parameters / (tp * split.ep)
+    return Block(operators, own, block.count, block.shared_parameters / tp, experts)
 
 
-def _operator(operator: Operator, tp: Number, q: Number) -> Operator:
+def _operator(operator: Operator, split: Split3) -> Operator:
+    tp, q, ep = split
     ranks = ways(tp, operator.max_ways)
+    gemm, in_sequence = operator.gemm, operator.moved_split is Split.SEQUENCE
+    holders = ranks * ep if gemm is not None and gemm.routed else ranks
     return Operator(
         operator.name,
         operator.part,
         operator.flops / ranks,
-        operator.weights / ranks,
+        operator.weights / holders,
         tuple([_tensor(tensor, tp, q) for tensor in operator.inputs]),
         operator.reduced_elements,
         operator.recomputed_from,
-        weights_read=None if operator.weights_read is None else operator.weights_read / ranks,
+        weights_read=None if operator.weights_read is None else operator.weights_read / holders,
+        gemm=None if gemm is None else _gemm(gemm, ranks, ep),
+        scores=operator.scores,
+        moved=None if operator.moved is None else operator.moved / (q if in_sequence else ranks),
+        exchanged=None if operator.exchanged is None else operator.exchanged / q,
     )
+
+
+def _gemm(gemm: Gemm, ranks: Number, ep: Number) -> Gemm:
+    """Columns or the sum are divided; of the experts a rank has 1/ep, each with the tokens of ep ranks."""
+    n, k = (gemm.n, gemm.k / ranks) if gemm.splits_sum else (gemm.n / ranks, gemm.k)
+    if not gemm.routed:
+        return Gemm(gemm.m, n, k, joins=gemm.joins)
+    return Gemm(gemm.m * ep, n, k, gemm.groups / ep, routed=True)
 
 
 def _tensor(tensor: Tensor, tp: Number, q: Number) -> Tensor:
@@ -66,3 +92,9 @@ def fullest_stage_share(model: LoweredModel, layout: Layout) -> Number:
 
 def _layers(model: LoweredModel) -> int:
     return sum(block.count for block in model.layers)
+
+
+def state_elements(model: LoweredModel) -> Number:
+    """Of the residual stream: what leaves the embedding, for the whole tensor parallel group."""
+    reduced = [operator.reduced_elements for operator in model.embedding.operators]
+    return next((elements for elements in reduced if elements is not None), 0.0)

@@ -1,0 +1,67 @@
+"""What kernels and links of every NVIDIA accelerator reach by shape: `measured_kernels`, and `stand_ins` for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from attrs import evolve
+
+from llmplan.records import AttentionCurve, AttentionKernel, GemmCurve, KernelCurves
+from llmplan_hardware_nvidia.measured_kernels import MEASURED_KERNELS
+from llmplan_hardware_nvidia.stand_ins import FORMATS, PCIE, RELATIVES, Relative, said
+
+_Curve = TypeVar("_Curve", AttentionCurve, GemmCurve)
+
+
+def _complete(name: str) -> KernelCurves:
+    """A measured accelerator, with the formats that nobody timed on it."""
+    measured = MEASURED_KERNELS[name]
+    taken = {untimed: measured.gemm[timed] for timed, formats in FORMATS[name].items() for untimed in formats}
+    gemm = dict(sorted({**measured.gemm, **taken}.items()))
+    return evolve(measured, gemm=gemm, source=f"{measured.source}; GEMMs in {said(name)}")
+
+
+_TIMED = {name: _complete(name) for name in MEASURED_KERNELS}
+
+
+def _slowed(curve: _Curve, clock: float) -> _Curve:
+    """A curve of which `clock` is left."""
+    return evolve(curve, plateau=curve.plateau * clock)
+
+
+def _at_clock(curves: KernelCurves, clock: float) -> KernelCurves:
+    """GEMMs and attention of a chip whose clock is a fraction of the timed one's."""
+    return evolve(
+        curves,
+        gemm={name: _slowed(curve, clock) for name, curve in curves.gemm.items()},
+        attention={
+            name: AttentionKernel(forward=_slowed(kernel.forward, clock), backward=_slowed(kernel.backward, clock))
+            for name, kernel in curves.attention.items()
+        },
+    )
+
+
+def _taken(relative: Relative) -> KernelCurves:
+    """The nearest relative's curves, but for links of another kind; those of NVLink hold across a bridge as well."""
+    nearest = _TIMED[relative.nearest]
+    whose = [f"those of {relative.nearest}"]
+    if relative.link == "pcie":
+        whose.append(f"collectives as among {PCIE} over PCIe")
+    if not relative.nic:
+        whose.append(f"network as between two {PCIE} over PCIe")
+    if relative.clock != 1.0:
+        whose.append(f"GEMMs and attention times {relative.clock:.3f}, assuming that power grows with the clock's cube")
+    return evolve(
+        _at_clock(nearest, relative.clock) if relative.clock != 1.0 else nearest,
+        collectives=_TIMED[PCIE].collectives if relative.link == "pcie" else nearest.collectives,
+        network=nearest.network if relative.nic else _TIMED[PCIE].network,
+        source=f"no timings of its own: {', '.join(whose)}; {nearest.source}",
+    )
+
+
+CURVES: Mapping[str, KernelCurves] = {
+    **_TIMED,
+    **{name: _taken(relative) for name, relative in RELATIVES.items()},
+}
+"""By profile name, every NVIDIA accelerator."""

@@ -1,0 +1,66 @@
+"""What data parallel ranks exchange in an iteration: gradients, and weights where ZeRO divides them.
+
+Rajbhandari et al. 2020, arXiv:1910.02054, section 7: an all-reduce of gradients without ZeRO; with stages 1 and 2 a
+reduce-scatter of gradients and an all-gather of weights; with stage 3 weights are gathered for the forward and again for
+the backward pass. Zhao et al. 2023, arXiv:2304.11277, section 3.2.2: hybrid sharding divides inside groups and reduces
+gradients between them.
+"""
+
+from __future__ import annotations
+
+from llmplan.quantities import Number, maximum, where
+from llmplan.records import TrainingPlan
+from llmplan_parallelism_megatron.megatron import links
+from llmplan_parallelism_megatron.megatron.kernels import Kernels
+from llmplan_parallelism_megatron.megatron.links import Group, Groups
+from llmplan_parallelism_megatron.megatron.parameters import Parameters
+from llmplan_parallelism_megatron.megatron.schedule import Pipeline
+
+SHARDS_OPTIMIZER, SHARDS_GRADIENTS, SHARDS_WEIGHTS = 1, 2, 3
+"""The first ZeRO stage that divides each (Rajbhandari et al. 2020, section 5)."""
+
+
+def shards(plan: TrainingPlan, group: Group) -> Number:
+    """Ranks over which ZeRO divides what a group holds: all, or those of one hybrid shard."""
+    wanted = plan.layout.zero_group
+    return group.ranks if wanted is None else where(wanted < group.ranks, wanted, group.ranks)
+
+
+def exposed_seconds(
+    plan: TrainingPlan, parameters: Parameters, work: Pipeline, of: Kernels, groups: Groups
+) -> Number:
+    """What does not hide behind computation.
+
+    Gradients are reduced while the backward pass of the last micro-batch goes on, weights gathered while the forward
+    pass of the first does; ZeRO 2 reduces, and ZeRO 3 gathers and reduces, in every micro-batch.
+    """
+    layout, stage = plan.layout, work.slowest
+    dense, experts = parameters.trained(plan)
+    gather_dense, reduce_dense = _seconds(plan, dense, groups.data, of)
+    gather_experts, reduce_experts = _seconds(plan, experts, groups.expert_data, of)
+    gather, reduce = gather_dense + gather_experts, reduce_dense + reduce_experts
+    m = work.micro_batches
+    reductions = where(layout.zero >= SHARDS_GRADIENTS, m, 1.0)
+    gathers = where(layout.zero >= SHARDS_WEIGHTS, 2.0 * m, where(layout.zero >= SHARDS_OPTIMIZER, 1.0, 0.0))
+    behind_forward = where(layout.zero >= SHARDS_WEIGHTS, m, 1.0) * stage.forward
+    behind_backward = reductions * maximum(stage.all - stage.forward, 0.0)
+    in_forward = where(layout.zero >= SHARDS_WEIGHTS, 0.5, 1.0) * gathers * gather
+    in_backward = where(layout.zero >= SHARDS_WEIGHTS, 0.5, 0.0) * gathers * gather + reductions * reduce
+    overlap = plan.framework.data_overlap
+    exposed = maximum(in_forward - overlap * behind_forward, 0.0) + maximum(
+        in_backward - overlap * behind_backward, 0.0
+    )
+    return where(layout.dp * layout.cp > 1, exposed, 0.0)
+
+
+def _seconds(plan: TrainingPlan, parameters: Number, group: Group, of: Kernels) -> tuple[Number, Number]:
+    """Gathering the weights of a rank once, and reducing its gradients once."""
+    shard = shards(plan, group)
+    inner, outer = Group(shard, group.stride), Group(group.ranks / shard, group.stride * shard)
+    gradients = parameters * plan.framework.reduction_bits / 8
+    weights = parameters * (plan.dtype.training_weight_bits or plan.dtype.weight_bits) / 8
+    whole = links.all_reduce_seconds(gradients, group, of)
+    scattered = links.reduce_scatter_seconds(gradients, inner, of)
+    scattered = scattered + links.all_reduce_seconds(gradients / shard, outer, of)
+    reduced = where(plan.layout.zero >= SHARDS_OPTIMIZER, scattered, whole)
+    return links.all_gather_seconds(weights, inner, of), reduced

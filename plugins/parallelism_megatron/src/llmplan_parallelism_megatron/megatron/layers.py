@@ -1,0 +1,242 @@
+"""Seconds of one layer, or of an end of the model, for one micro-batch on one rank."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from attrs import define
+
+from llmplan.quantities import Number, maximum, total, where
+from llmplan.records import Block, Gemm, Operator, TrainingPlan, Tuning
+from llmplan_parallelism_megatron.megatron import kernels as kernel
+from llmplan_parallelism_megatron.megatron import links
+from llmplan_parallelism_megatron.megatron.kernels import Kernels
+from llmplan_parallelism_megatron.megatron.links import Groups
+
+QLORA_BYTES = 0.516
+"""Of a frozen weight: 4-bit NormalFloat and 0.127 bits of doubly quantised scales (Dettmers et al. 2023,
+arXiv:2305.14314, section 3).
+"""
+SIXTEEN_BIT_BYTES = 2.0
+
+
+@define(eq=False)
+class Passes:
+    """The same work in the forward pass, the backward pass (for inputs and for weights) and when done again."""
+
+    forward: Number = 0.0
+    input_gradient: Number = 0.0
+    weight_gradient: Number = 0.0
+    recompute: Number = 0.0
+
+    def add(self, forward: Number, input_gradient: Number, weight_gradient: Number, again: Number) -> None:
+        """Another operator, recomputed where `again` is 1."""
+        self.forward = self.forward + forward
+        self.input_gradient = self.input_gradient + input_gradient
+        self.weight_gradient = self.weight_gradient + weight_gradient
+        self.recompute = self.recompute + forward * again
+
+    def add_times(self, times: Number, other: Passes) -> None:
+        """So many of another."""
+        self.forward = self.forward + times * other.forward
+        self.input_gradient = self.input_gradient + times * other.input_gradient
+        self.weight_gradient = self.weight_gradient + times * other.weight_gradient
+        self.recompute = self.recompute + times * other.recompute
+
+    @property
+    def backward(self) -> Number:
+        """Gradients of inputs and of weights."""
+        return self.input_gradient + self.weight_gradient
+
+    @property
+    def all(self) -> Number:
+        """Everything."""
+        return self.forward + self.input_gradient + self.weight_gradient + self.recompute
+
+
+@define(eq=False)
+class LayerTimes:
+    """Of one layer."""
+
+    parts: dict[str, Number]
+    """Forward computation by part."""
+    compute: Passes
+    tensor: Passes
+    expert: Passes
+    context: Passes
+
+
+def layer_times(block: Block, plan: TrainingPlan, of: Kernels, groups: Groups, *, wide: bool = False) -> LayerTimes:
+    """Of a block on one rank; `wide` where its multiplications keep 16 bits though layers multiply in fewer."""
+    times = LayerTimes({}, Passes(), Passes(), Passes(), Passes())
+    for operators in _kernels_of(block.operators):
+        first = operators[0]
+        if first.scores is not None:
+            seconds = _attention(operators, of)
+            context = _ring_seconds(operators, seconds[0], plan, of, groups)
+            times.context.add(context, 2.0 * context, 0.0, again(first, plan))
+        elif first.gemm is not None:
+            seconds = _multiplication(operators, plan, of, wide=wide)
+        else:
+            seconds = (0.0, 0.0, 0.0)
+        _add(times, operators, seconds, plan, of)
+        _communicate(times, operators[-1], plan, of, groups)
+    return times
+
+
+def _kernels_of(operators: Sequence[Operator]) -> Iterator[list[Operator]]:
+    """Operators that run as one: multiplications that share an input, and attention from QK^T to the product with V."""
+    running: list[Operator] = []
+    for operator in operators:
+        gemm = operator.gemm
+        in_attention = running and running[0].scores is not None and gemm is None and operator.weights == 0
+        if in_attention or (gemm is not None and gemm.joins):
+            running.append(operator)
+            continue
+        if running:
+            yield running
+        running = [operator]
+    yield running
+
+
+def again(operator: Operator, plan: TrainingPlan) -> Number:
+    """1 where the recompute mode runs the operator a second time."""
+    return where(plan.recompute >= operator.recomputed_from, 1.0, 0.0)
+
+
+def _add(
+    times: LayerTimes,
+    operators: Sequence[Operator],
+    seconds: tuple[Number, Number, Number],
+    plan: TrainingPlan,
+    of: Kernels,
+) -> None:
+    """A kernel, and what its operators move beside it."""
+    forward, backward, weights = seconds
+    for operator in operators:
+        if operator.moved is not None:
+            moved = kernel.moved_seconds(operator.moved * plan.dtype.activation_bits / 8, of)
+            forward = forward + moved
+            backward = backward + kernel.BACKWARD_MOVED * moved
+    part = operators[0].part
+    times.parts[part] = times.parts.get(part, 0.0) + forward
+    times.compute.add(forward, backward, weights, again(operators[0], plan))
+
+
+def joined(operators: Sequence[Operator], plan: TrainingPlan) -> Gemm:
+    """The multiplication of operators that share an input: columns side by side.
+
+    The busiest rank has `expert_imbalance` times the mean of the tokens of an expert.
+    """
+    gemm = operators[0].gemm
+    assert gemm is not None  # noqa: S101 - the caller has looked
+    n = total(operator.gemm.n for operator in operators if operator.gemm is not None)
+    return Gemm(gemm.m * plan.expert_imbalance if gemm.routed else gemm.m, n, gemm.k, gemm.groups)
+
+
+def _multiplication(
+    operators: Sequence[Operator], plan: TrainingPlan, of: Kernels, *, wide: bool
+) -> tuple[Number, Number, Number]:
+    """Y = XW forward, dX = dY W^T and dW = X^T dY backward."""
+    dtype, gemm = plan.dtype, joined(operators, plan)
+    output = dtype.activation_bits / 8
+    operand = output if wide else min(dtype.weight_bits, dtype.activation_bits) / 8
+    forward = kernel.gemm_seconds(kernel.forward_gemm(gemm), operand, output, of=of, wide=wide)
+    backward = kernel.gemm_seconds(kernel.input_gradient_gemm(gemm), operand, output, of=of, wide=wide)
+    if plan.tuning is not Tuning.FULL:
+        adapter = _adapter_seconds(gemm, plan, of)
+        return forward + adapter, backward + 2.0 * adapter, 0.0
+    gradients = 2.0 * plan.gradient_bits / 8  # read, added to and written
+    weights = kernel.gemm_seconds(kernel.weight_gradient_gemm(gemm), operand, gradients, of=of, wide=wide)
+    return forward, backward, weights
+
+
+def _adapter_seconds(gemm: Gemm, plan: TrainingPlan, of: Kernels) -> Number:
+    """Y += (X A) B with A of k x r and B of r x n; frozen 4-bit weights are widened first."""
+    rank, width = float(plan.lora_rank), SIXTEEN_BIT_BYTES
+    down = kernel.gemm_seconds((gemm.m, rank, gemm.k, gemm.groups), width, width, of=of, wide=True)
+    up = kernel.gemm_seconds((gemm.m, gemm.n, rank, gemm.groups), width, width, of=of, wide=True)
+    if plan.tuning is Tuning.LORA:
+        return down + up
+    widened = gemm.groups * gemm.n * gemm.k * (QLORA_BYTES + SIXTEEN_BIT_BYTES) / of.bytes_per_second
+    return down + up + widened
+
+
+def _attention(operators: Sequence[Operator], of: Kernels) -> tuple[Number, Number, Number]:
+    """One fused kernel over the part that the mask leaves, or several over the whole square."""
+    scores = operators[0].scores
+    assert scores is not None  # noqa: S101 - the caller has looked
+    flops = total(operator.flops for operator in operators)
+    if of.framework.attention == "unfused":
+        return _unfused(operators, flops, scores.tokens, scores.head_dim, of)
+    curve = of.attention
+    worked = flops * scores.share
+    forward = worked / kernel.attention_rate(of, curve.forward, scores.tokens, scores.head_dim)
+    backward = worked / kernel.attention_rate(of, curve.backward, scores.tokens, scores.head_dim)
+    return (
+        curve.forward.launch_seconds + forward,
+        curve.backward.launch_seconds + kernel.BACKWARD_ATTENTION * backward,
+        0.0,
+    )
+
+
+def _unfused(
+    operators: Sequence[Operator], flops: Number, tokens: Number, head_dim: Number, of: Kernels
+) -> tuple[Number, Number, Number]:
+    """Multiplications over the whole square and the traffic of the scores, one after the other."""
+    scores = total(tensor.elements for operator in operators for tensor in operator.inputs if tensor.fusible) / 2.0
+    rate = kernel.batched_rate(of, tokens, head_dim)
+    dropout = of.framework.dropout
+    moved = kernel.SCORE_BYTES + dropout * kernel.SCORE_DROPOUT_BYTES
+    moved_back = kernel.SCORE_BACKWARD_BYTES + dropout * kernel.SCORE_DROPOUT_BACKWARD_BYTES
+    launches = (3.0 + dropout) * of.curves.launch_seconds
+    forward = launches + maximum(flops / rate, scores * moved / of.bytes_per_second)
+    backward = 2.0 * launches + maximum(2.0 * flops / rate, scores * moved_back / of.bytes_per_second)
+    return forward, backward, 0.0
+
+
+def _ring_seconds(
+    operators: Sequence[Operator], attention: Number, plan: TrainingPlan, of: Kernels, groups: Groups
+) -> Number:
+    """K and V of the other context parallel ranks come in cp - 1 steps, each behind the attention of a step.
+
+    Exposed: (cp - 1) max(0, transfer - attention / cp) (Liu et al. 2023, arXiv:2310.01889, section 3).
+    """
+    cp = plan.layout.cp
+    k, v = operators[0].inputs[1], operators[-1].inputs[1]
+    step_bytes = (k.elements + v.elements) * plan.dtype.activation_bits / 8
+    transfer = links.point_to_point_seconds(step_bytes, groups.context.stride * (cp - 1), of)
+    return (cp - 1) * maximum(transfer - attention / cp, 0.0)
+
+
+def _communicate(times: LayerTimes, operator: Operator, plan: TrainingPlan, of: Kernels, groups: Groups) -> None:
+    """Partial sums over tensor parallel ranks, and tokens to and from the ranks of the experts."""
+    width = plan.dtype.activation_bits / 8
+    if operator.reduced_elements is not None:
+        seconds = reduction_seconds(operator.reduced_elements * width, plan, of, groups)
+        times.tensor.add(seconds, seconds, 0.0, again(operator, plan))
+    if operator.exchanged is not None:
+        exchanged = operator.exchanged * width * plan.expert_imbalance
+        seconds = links.all_to_all_seconds(exchanged, groups.expert, of) * (1.0 - of.framework.expert_overlap)
+        times.expert.add(seconds, seconds, 0.0, again(operator, plan))
+
+
+def reduction_seconds(message_bytes: Number, plan: TrainingPlan, of: Kernels, groups: Groups) -> Number:
+    """An all-reduce, or with sequence parallelism an all-gather before the part and a reduce-scatter after it.
+
+    The backward pass has as many (Korthikanti et al. 2022, arXiv:2205.05198, sections 4.1 and 4.2.2).
+    """
+    whole = links.all_reduce_seconds(message_bytes, groups.tensor, of)
+    gathered = links.all_gather_seconds(message_bytes, groups.tensor, of)
+    scattered = links.reduce_scatter_seconds(message_bytes, groups.tensor, of)
+    seconds = where(plan.layout.sequence_parallel, gathered + scattered, whole)
+    return seconds * (1.0 - of.framework.tensor_overlap)
+
+
+def adapter_parameters(block: Block, plan: TrainingPlan) -> Number:
+    """R (k + n) of every matrix of a layer on one rank."""
+    return total(
+        operator.gemm.groups * plan.lora_rank * (operator.gemm.n + operator.gemm.k)
+        for operator in block.operators
+        if operator.gemm is not None
+    )

@@ -1,0 +1,50 @@
+"""Parameters on a rank of a pipeline stage: dense ones, those of routed experts, those of the ends."""
+
+from __future__ import annotations
+
+from attrs import define
+
+from llmplan.quantities import Number, ceil, total
+from llmplan.records import LoweredModel, TrainingPlan, Tuning
+from llmplan_parallelism_megatron.megatron.layers import adapter_parameters
+
+
+@define(eq=False)
+class Parameters:
+    """Of a stage that holds ceil(L/p) layers and, where it is one, the first and the last of the pipeline."""
+
+    dense: Number
+    """In layers, without experts."""
+    experts: Number
+    ends: Number
+    """Embedding, head and norms at the ends."""
+    adapters: Number
+    """Of LoRA, on all matrices of the layers."""
+
+    @property
+    def all(self) -> Number:
+        """Held, adapters not counted."""
+        return self.dense + self.experts + self.ends
+
+    def trained(self, plan: TrainingPlan) -> tuple[Number, Number]:
+        """Outside of experts, and in them; only the adapters where the rest is frozen."""
+        if plan.tuning is Tuning.FULL:
+            return self.dense + self.ends, self.experts
+        return self.adapters, 0.0 * self.adapters
+
+
+def stage_parameters(plan: TrainingPlan, rank: LoweredModel, first: Number, last: Number) -> Parameters:
+    """Of a stage that has the embedding where `first` is 1 and the head where `last` is 1; a tied table counts once."""
+    layers = sum(block.count for block in rank.layers)
+    share = ceil(layers / plan.layout.pp) / layers
+    experts = share * total(block.count * block.expert_parameters for block in rank.layers)
+    everything = share * total(block.count * block.parameters for block in rank.layers)
+    both = first * last
+    head = rank.head.parameters + (1.0 - both) * rank.head.shared_parameters
+    adapters = share * total(block.count * adapter_parameters(block, plan) for block in rank.layers)
+    return Parameters(
+        dense=everything - experts,
+        experts=experts,
+        ends=first * rank.embedding.parameters + last * head,
+        adapters=adapters if plan.tuning is not Tuning.FULL else 0.0,
+    )

@@ -1,0 +1,163 @@
+"""From layers to an iteration: stages, micro-batches, the bubble."""
+
+from __future__ import annotations
+
+from attrs import define
+
+from llmplan.quantities import Number, ceil, maximum, total, where
+from llmplan.records import LoweredModel, Recompute, Schedule, TrainingPlan
+from llmplan_parallelism_megatron.megatron import links
+from llmplan_parallelism_megatron.megatron.kernels import BACKWARD_MOVED, Kernels
+from llmplan_parallelism_megatron.megatron.layers import LayerTimes, Passes, layer_times
+from llmplan_parallelism_megatron.megatron.links import Groups
+from llmplan_parallelism_megatron.sharding import state_elements
+
+
+@define(eq=False)
+class Work:
+    """Seconds of one micro-batch on a rank: of one stage, or of all of them."""
+
+    compute: Passes
+    tensor: Passes
+    expert: Passes
+    context: Passes
+    host: Number
+    """Launching its kernels, forward and backward."""
+
+    @property
+    def forward(self) -> Number:
+        """Computation and communication."""
+        return self.compute.forward + self.tensor.forward + self.expert.forward + self.context.forward
+
+    @property
+    def all(self) -> Number:
+        """Forward, backward and recompute."""
+        return self.compute.all + self.tensor.all + self.expert.all + self.context.all
+
+    @property
+    def waiting(self) -> Number:
+        """For the host, where it launches kernels more slowly than they run."""
+        return maximum(self.host - self.all, 0.0)
+
+    @property
+    def seconds(self) -> Number:
+        """With the host."""
+        return self.all + self.waiting
+
+    def add(self, times: Number, layer: LayerTimes, host: Number) -> None:
+        """So many layers."""
+        self.compute.add_times(times, layer.compute)
+        self.tensor.add_times(times, layer.tensor)
+        self.expert.add_times(times, layer.expert)
+        self.context.add_times(times, layer.context)
+        self.host = self.host + times * host
+
+
+@define(eq=False)
+class Pipeline:
+    """One iteration, but for gradients and optimizer."""
+
+    slowest: Work
+    """The stage that sets the pace."""
+    whole: Work
+    """All stages together."""
+    forward_parts: dict[str, Number]
+    """Forward computation of the slowest stage by part."""
+    micro_batches: Number
+    transfer: Number
+    """Seconds of point-to-point messages of a micro-batch that no computation hides."""
+    bubble: Number
+
+    @property
+    def seconds(self) -> Number:
+        """All micro-batches on the slowest stage, the bubble and transfers."""
+        return self.micro_batches * (self.slowest.seconds + self.transfer) + self.bubble
+
+
+def pipeline(plan: TrainingPlan, rank: LoweredModel, of: Kernels, groups: Groups) -> Pipeline:
+    """T = m t + bubble: m micro-batches on the slowest stage, which holds ceil(L/p) layers and an end of the model."""
+    layout = plan.layout
+    blocks = [(block.count, layer_times(block, plan, of, groups)) for block in rank.layers]
+    layers = sum(block.count for block in rank.layers)
+    share = ceil(layers / layout.pp) / layers
+    embedding = layer_times(rank.embedding, plan, of, groups)
+    head = layer_times(rank.head, plan, of, groups, wide=True)
+    _add_loss(head, rank, plan, of)
+    alone = where(layout.pp == 1, 1.0, 0.0)
+    head_is_slower = where(head.compute.all > embedding.compute.all, 1.0, 0.0)
+    first, last = maximum(alone, 1.0 - head_is_slower), maximum(alone, head_is_slower)
+    slowest, whole = _empty(), _empty()
+    for count, layer in blocks:
+        slowest.add(count * share, layer, _host(plan))
+        whole.add(count * 1.0, layer, _host(plan))
+    for times, all_times, end in ((first, 1.0, embedding), (last, 1.0, head)):
+        slowest.add(times, end, 0.0)
+        whole.add(all_times, end, 0.0)
+    parts = _parts([(count * share, layer) for count, layer in blocks] + [(first, embedding), (last, head)])
+    transfer = transfer_seconds(plan, rank, of, groups)
+    return Pipeline(
+        slowest=slowest,
+        whole=whole,
+        forward_parts=parts,
+        micro_batches=plan.gradient_accumulation,
+        transfer=transfer,
+        bubble=bubble_seconds(plan, slowest, whole, transfer),
+    )
+
+
+def _empty() -> Work:
+    return Work(Passes(), Passes(), Passes(), Passes(), 0.0)
+
+
+def _host(plan: TrainingPlan) -> Number:
+    """Forward, backward and, where a layer runs again, forward once more."""
+    full = where(plan.recompute >= Recompute.FULL, 1.0, 0.0)
+    return plan.framework.host_seconds_per_layer * (2.0 + full)
+
+
+def _parts(layers: list[tuple[Number, LayerTimes]]) -> dict[str, Number]:
+    parts: dict[str, Number] = {}
+    for times, layer in layers:
+        for part, seconds in layer.parts.items():
+            parts[part] = parts.get(part, 0.0) + times * seconds
+    return parts
+
+
+def _add_loss(head: LayerTimes, rank: LoweredModel, plan: TrainingPlan, of: Kernels) -> None:
+    """What the loss reads and writes of every logit, forward and backward."""
+    logits = total(
+        tensor.elements for operator in rank.head.operators for tensor in operator.inputs if tensor.width == "loss"
+    )
+    seconds = logits * plan.framework.logit_bytes_moved / of.bytes_per_second / (1.0 + BACKWARD_MOVED)
+    head.parts["output_embedding_loss"] = head.parts["output_embedding_loss"] + seconds
+    head.compute.add(seconds, BACKWARD_MOVED * seconds, 0.0, 0.0)
+
+
+def transfer_seconds(plan: TrainingPlan, rank: LoweredModel, of: Kernels, groups: Groups) -> Number:
+    """Of a micro-batch: its states to the next stage and their gradients back, b s h each, for every chunk.
+
+    Ranks of a tensor parallel group send 1/t each and gather it inside the group (Narayanan et al. 2021,
+    arXiv:2104.04473, section 4.1), with sequence parallelism they need not gather.
+    """
+    layout = plan.layout
+    states = state_elements(rank) * plan.dtype.activation_bits / 8
+    message = states / layout.tp
+    gathered = links.all_gather_seconds(states, groups.tensor, of)
+    one = links.point_to_point_seconds(message, groups.pipeline.stride, of)
+    one = one + where(layout.sequence_parallel, 0.0, gathered)
+    exposed = 1.0 - plan.framework.pipeline_overlap
+    return where(layout.pp > 1, 2.0 * layout.vpp * one * exposed, 0.0)
+
+
+def bubble_seconds(plan: TrainingPlan, slowest: Work, whole: Work, transfer: Number) -> Number:
+    """Until the last stage has work, and after the first has none: the other stages' time of one micro-batch.
+
+    (p - 1)(t_f + t_b)/v where stages are equal (Narayanan et al. 2021, section 2.2). Zero-bubble ZB-H1 fills it with
+    gradients of weights and leaves (p - 1)(t_f + t_b - 2 t_w), t_b of inputs and weights together (Qi et al. 2023,
+    arXiv:2401.10241, table 2, where t_B is of inputs alone: (p - 1)(T_F + T_B - T_W)).
+    """
+    layout = plan.layout
+    others = maximum(whole.seconds - slowest.seconds, 0.0)
+    filled = 2.0 * maximum(whole.compute.weight_gradient - slowest.compute.weight_gradient, 0.0)
+    left = where(plan.schedule == Schedule.ZERO_BUBBLE, maximum(others - filled, 0.0), others)
+    return left / layout.vpp + where(layout.pp > 1, (layout.pp - 1) * transfer / layout.vpp, 0.0)
