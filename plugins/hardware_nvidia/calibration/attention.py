@@ -218,6 +218,13 @@ def table(timings: Measured, fitted: Mapping[str, Mapping[str, AttentionKernel]]
         for curve_of, calls in ((of.forward, timed(timed_points[0])), (of.backward, timed(timed_points[1], BACKWARD))):
             missed = errors(predicted(calls, curve_of, H100_FLOPS), calls.seconds)
             lines.append(f"  {profile} {generation}: {curve_of}: {missed}")
+    both = timed(timings.a100_both, 1.0 + BACKWARD)
+    ampere = fitted["a100-sxm-80gb"]["flash-2"]
+    seconds = sum(
+        predicted(evolve(both, flops=both.flops * share / (1.0 + BACKWARD)), of, A100_FLOPS)
+        for of, share in ((ampere.forward, 1.0), (ampere.backward, BACKWARD))
+    )
+    lines.append(f"  a100-sxm-80gb flash-2, both passes: {errors(np.asarray(seconds), both.seconds)}")
     return [*lines, *engines_table(fitted, prefill)]
 
 

@@ -14,7 +14,7 @@ _LORA_RANK = 16
 """Between the 8 and 64 of most published adapters (Hu et al. 2021, arXiv:2106.09685, table 6)."""
 
 
-def how_it_trains(request: TrainRequest, said: list[str]) -> dict[str, Any]:
+def how_it_trains(request: TrainRequest, dtype: str, said: list[str]) -> dict[str, Any]:
     """Fields of the plan, each default said."""
     how: dict[str, Any] = {
         "schedule": Schedule.ONE_F_ONE_B if request.schedule is None else request.schedule,
@@ -29,7 +29,7 @@ def how_it_trains(request: TrainRequest, said: list[str]) -> dict[str, Any]:
         how |= {} if record is None else {option: record}
     framework = how.get("framework")
     if request.gradient_bits is not None or framework is not None:
-        how["gradient_bits"] = request.gradient_bits or framework.gradient_bits
+        how["gradient_bits"] = request.gradient_bits or framework.gradient_bits_of(dtype)
     return how
 
 

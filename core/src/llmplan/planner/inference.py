@@ -8,7 +8,7 @@ from attrs import evolve
 
 from llmplan.errors import BadInputError
 from llmplan.planner.choice import Choice, choose
-from llmplan.planner.layout import Sizes, candidates, first_that_fits, fixed_sizes, make_layout, say_why
+from llmplan.planner.layout import Sizes, best_that_fits, candidates, fixed_sizes, make_layout, say_why
 from llmplan.records import InferenceEstimate, InferencePlan
 from llmplan.requests import InferRequest
 
@@ -29,8 +29,8 @@ def infer(request: InferRequest | None = None, **options: Any) -> InferenceEstim
     if sizes is not None:
         return _price(request, choice, sizes)
     layouts = candidates(request, choice, request.gpus)
-    estimate = first_that_fits(layouts, lambda sizes: _price(request, choice, sizes))
-    said = say_why(estimate, request)
+    estimate = best_that_fits(layouts, lambda sizes: _price(request, choice, sizes))
+    said = say_why(estimate, request, "the smallest sizes that fit into memory")
     return evolve(estimate, plan=evolve(estimate.plan, assumptions=(said, *estimate.plan.assumptions)))
 
 

@@ -81,13 +81,14 @@ def _powers_of_two(limit: int) -> list[int]:
     return [1 << exponent for exponent in range(limit.bit_length())]
 
 
-def first_that_fits(sizes: Iterator[Sizes], price: Callable[[Sizes], E]) -> E:
-    """The first estimate that fits with headroom and without a word against its layout.
+def best_that_fits(sizes: Iterator[Sizes], price: Callable[[Sizes], E], cost: Callable[[E], float] | None = None) -> E:
+    """Of the estimates that fit with headroom and without a word against their layout, the first that costs least.
 
-    Failing that the first with headroom, failing that the one nearest to it.
+    Without a cost the first of them; failing that the first with headroom, failing that the one nearest to it.
 
     Sizes that cannot be priced are passed over; BadInputError where that is all of them.
     """
+    best: E | None = None
     second_best: E | None = None
     refused: BadInputError | None = None
     for size in sizes:
@@ -97,12 +98,14 @@ def first_that_fits(sizes: Iterator[Sizes], price: Callable[[Sizes], E]) -> E:
             refused = refused or error
             continue
         if estimate.has_headroom and not estimate.plan.layout_warnings:
-            return estimate
-        if second_best is None or _is_nearer(estimate, second_best):
+            if cost is None:
+                return estimate
+            best = estimate if best is None or cost(estimate) < cost(best) else best
+        elif second_best is None or _is_nearer(estimate, second_best):
             second_best = estimate
-    if second_best is None:
+    if best is None and second_best is None:
         raise refused or BadInputError("gpus: no layout divides them as the other options ask")
-    return second_best
+    return best or second_best  # type: ignore[return-value] - one of them there is
 
 
 def _is_nearer(estimate: E, best: E) -> bool:
@@ -110,13 +113,13 @@ def _is_nearer(estimate: E, best: E) -> bool:
     return not best.has_headroom and estimate.memory_bytes_per_gpu < best.memory_bytes_per_gpu
 
 
-def say_why(estimate: TrainingEstimate | InferenceEstimate, request: TrainRequest | InferRequest) -> str:
+def say_why(estimate: TrainingEstimate | InferenceEstimate, request: TrainRequest | InferRequest, why: str) -> str:
     """What was chosen for the sizes that the request leaves open, and why."""
     layout = estimate.plan.layout
     chosen = " ".join(
         f"{name} {getattr(layout, name)}" for name in ("tp", "pp", "dp") if getattr(request, name) is None
     )
-    why = "the smallest sizes that fit into memory" if estimate.feasible else "nothing fits, this comes nearest"
+    why = why if estimate.feasible else "nothing fits, this comes nearest"
     return f"{chosen}: {why}"
 
 

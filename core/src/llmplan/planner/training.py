@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from math import floor, log2
 from typing import Any
 
@@ -11,13 +12,15 @@ from llmplan.errors import BadInputError
 from llmplan.planner.batch import choose_batch
 from llmplan.planner.choice import Choice, choose
 from llmplan.planner.how import how_it_trains
-from llmplan.planner.layout import Sizes, candidates, first_that_fits, fixed_sizes, make_layout, say_why
+from llmplan.planner.layout import Sizes, best_that_fits, candidates, fixed_sizes, make_layout, say_why
 from llmplan.records import Recompute, TrainingEstimate, TrainingPlan
 from llmplan.requests import TrainRequest
 
 DAYS_WHERE_GPUS_ARE_OPEN = 30
 """Where the number of GPUs is left open: the smallest power of two that trains in so many days."""
 _MOST_GPUS = 65_536
+_WORTH_DOUBLING = 1.4
+"""Times faster that twice the GPUs have to be: beyond, a batch of this size keeps them waiting for each other."""
 _SECONDS_PER_DAY = 86_400.0
 _TOKENS_PER_PARAMETER = 20
 """Compute-optimal training (Hoffmann et al. 2022, arXiv:2203.15556), where a model's own tokens are not published."""
@@ -46,9 +49,13 @@ def plan_training(request: TrainRequest | None = None, **options: Any) -> Traini
 
 
 def _on(request: TrainRequest, choice: Choice, gpus: int | None) -> TrainingEstimate:
-    """The smallest sizes that fit, on so many GPUs or on as few as it takes."""
-    estimate = first_that_fits(candidates(request, choice, gpus), lambda sizes: _price(request, choice, sizes))
-    return _assume(estimate, say_why(estimate, request))
+    """The fastest sizes that fit, on so many GPUs or on as few as it takes."""
+    estimate = best_that_fits(
+        candidates(request, choice, gpus),
+        lambda sizes: _price(request, choice, sizes),
+        lambda estimate: estimate.iteration_seconds * estimate.plan.layout.gpus,
+    )
+    return _assume(estimate, say_why(estimate, request, "the fastest that fit into memory"))
 
 
 def _on_fewest_gpus(request: TrainRequest, choice: Choice) -> TrainingEstimate:
@@ -63,6 +70,8 @@ def _on_fewest_gpus(request: TrainRequest, choice: Choice) -> TrainingEstimate:
         except BadInputError as error:
             refused = refused or error
         else:
+            if best is not None and best.feasible and tried.training_seconds * _WORTH_DOUBLING > best.training_seconds:
+                break
             best = tried
             if tried.feasible and tried.training_seconds <= limit:
                 break
@@ -90,15 +99,50 @@ def _why(estimate: TrainingEstimate, limit: float) -> str:
     if not estimate.feasible:
         return "none fits; these come nearest"
     if estimate.training_seconds > limit:
-        return f"the most that were tried; they train in {days}"
+        return f"more would hardly be faster with this batch; they train in {days}"
     return f"the fewest, in powers of two, that train within {DAYS_WHERE_GPUS_ARE_OPEN} days ({days})"
 
 
-def _assume(estimate: TrainingEstimate, said: str) -> TrainingEstimate:
-    return evolve(estimate, plan=evolve(estimate.plan, assumptions=(said, *estimate.plan.assumptions)))
+def _assume(estimate: TrainingEstimate, *said: str) -> TrainingEstimate:
+    return evolve(estimate, plan=evolve(estimate.plan, assumptions=(*said, *estimate.plan.assumptions)))
 
 
 def _price(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingEstimate:
+    """With the least recomputation and then the largest micro-batch that fit, where the request leaves them open."""
+    modes, micro_batches = _modes(request), _micro_batches(request, choice, sizes)
+    if len(modes) == len(micro_batches) == 1:
+        return _price_all_given(evolve(request, recompute=modes[0], micro_batch=micro_batches[0]), choice, sizes)
+    for mode, micro_batch in product(modes, micro_batches):
+        tried = evolve(request, recompute=mode, micro_batch=micro_batch)
+        estimate = _price_all_given(tried, choice, sizes)
+        if estimate.has_headroom:
+            break
+    fits = "that fits" if estimate.has_headroom else "that there is, and nothing fits"
+    said = [f"recompute {mode.label}: the least {fits}"] if len(modes) > 1 else []
+    if len(micro_batches) > 1:
+        fits = "the largest that fits" if estimate.has_headroom else "nothing fits"
+        said.append(f"micro-batch {micro_batch}: {fits}")
+    return _assume(estimate, *said)
+
+
+def _modes(request: TrainRequest) -> tuple[Recompute, ...]:
+    given = request.recompute
+    return (Recompute.NONE, Recompute.ATTENTION_COMPUTE, Recompute.FULL) if given is None else (given,)
+
+
+def _micro_batches(request: TrainRequest, choice: Choice, sizes: Sizes) -> tuple[int | None, ...]:
+    """Divisors of a replica's share of the batch, the largest first, where the largest that fits is wanted."""
+    most = request.max_micro_batch
+    if most is None:
+        return (request.micro_batch,)
+    if request.micro_batch is not None:
+        raise BadInputError(f"max-micro-batch: {most} contradicts micro-batch {request.micro_batch}; give one of them")
+    replica = choose_batch(evolve(request, micro_batch=1), _seq_len(request, choice, []), sizes.dp)
+    share = replica.gradient_accumulation
+    return tuple(size for size in range(share, 0, -1) if share % size == 0 and (most == "auto" or size <= most))
+
+
+def _price_all_given(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingEstimate:
     plan = _plan(request, choice, sizes)
     against = choice.cost_model.check(plan)
     plan = evolve(plan, layout_warnings=against, warnings=(*plan.warnings, *choice.cost_model.remarks(plan)))
@@ -132,10 +176,8 @@ def _plan(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingPlan:
     if zero is None:
         zero = 1 if sizes.dp > 1 else 0
         said.append(f"ZeRO {zero}")
-    if recompute is None:
-        recompute = Recompute.ATTENTION_COMPUTE
-        said.append(f"recompute {recompute.label}")
-    ways = how_it_trains(request, said)
+    assert recompute is not None  # noqa: S101 - `_price` has filled it in
+    ways = how_it_trains(request, choice.dtype.name, said)
     return TrainingPlan(
         **ways,
         model=choice.model,

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attrs import field, frozen
 
-from llmplan.records.checks import fraction_or_none, lookup_name, not_negative, one_of, positive
+from llmplan.records.checks import (
+    fraction,
+    fraction_or_none,
+    lookup_name,
+    not_negative,
+    one_of,
+    positive,
+    positive_values,
+)
 
 
 @frozen(kw_only=True, eq=False)
@@ -19,8 +29,10 @@ class FrameworkProfile:
     """Words by which tables of measurements know it: the longest that occurs in the table's own word wins."""
     architectures: tuple[str, ...] = ()
     """Those of the accelerators that its aliases are meant for, all where empty."""
-    attention: str = field(default="flash-3", validator=one_of("unfused", "flash-2", "flash-3"))
+    attention: str = field(default="flash-3", validator=one_of("unfused", "flash-1", "flash-2", "flash-3"))
     """``unfused`` writes the scores to memory and multiplies what the mask hides."""
+    kernel_rate: float = field(default=1.0, validator=fraction)
+    """Rate of its multiplications and attention kernels, against the best that were timed."""
     dropout: bool = False
     """Masks are drawn, applied and kept."""
     elementwise_traffic: float = field(default=1.0, validator=positive)
@@ -31,22 +43,34 @@ class FrameworkProfile:
     """Of one logit at the peak."""
     gradient_bits: float = field(default=32.0, validator=positive)
     """Of the gradients that accumulate."""
+    gradient_bits_by_dtype: Mapping[str, float] = field(factory=dict, validator=positive_values)
+    """The same, for dtypes in which it differs, by name."""
+    fused_accumulation: bool = True
+    """Multiplications add to the gradients; else they write their own, which another kernel adds."""
+    selective_share: float = field(default=0.0, validator=fraction_or_none)
+    """Of a layer's other operators, the part that selective recomputation runs again too."""
     reduction_bits: float = field(default=32.0, validator=positive)
     """Of the gradients on the wire."""
     tensor_overlap: float = field(default=0.0, validator=fraction_or_none)
     """Part of the tensor parallel communication that hides behind multiplications."""
     data_overlap: float = field(default=0.0, validator=fraction_or_none)
     """Part of the computation behind which gradients are reduced and weights gathered."""
+    data_bandwidth: float = field(default=1.0, validator=fraction)
+    """Of what collectives reach, in its data parallel ones: small buckets, one tensor at a time."""
     expert_overlap: float = field(default=0.0, validator=fraction_or_none)
     """Part of the all-to-all that hides behind computation."""
     pipeline_overlap: float = field(default=0.0, validator=fraction_or_none)
     """Part of the point-to-point transfers that hides behind computation."""
     host_seconds_per_layer: float = field(default=0.0, validator=not_negative)
     """In which the host launches the forward pass of a layer; the backward pass takes as long again."""
+    host_seconds_per_routed_layer: float = field(default=0.0, validator=not_negative)
+    """The same where a layer routes its tokens to experts."""
     host_seconds_per_step: float = field(default=0.0, validator=not_negative)
     """Of an iteration, with the accelerator idle: data loading, logging, clipping, synchronisation."""
     optimizer_traffic: float = field(default=1.0, validator=positive)
     """Bytes that the optimizer step moves, against one fused kernel."""
+    optimizer_extra_bytes: float = field(default=0.0, validator=not_negative)
+    """Of an updated parameter, beside master weight and states: a copy of its gradient in 32 bits."""
     context_bytes: float = field(default=0.0, validator=not_negative)
     """Of the driver, libraries and communication handles, that no allocator counts."""
     communication_bytes: float = field(default=0.0, validator=not_negative)
@@ -54,3 +78,7 @@ class FrameworkProfile:
     slack: float = field(default=0.0, validator=fraction_or_none)
     """Of activations and buffers, that the allocator holds beyond them: fragments and rounding."""
     source: str = ""
+
+    def gradient_bits_of(self, dtype: str) -> float:
+        """Of the gradients that accumulate, for a dtype by name."""
+        return self.gradient_bits_by_dtype.get(dtype, self.gradient_bits)

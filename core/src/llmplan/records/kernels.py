@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from llmplan.records.checks import fraction, not_negative
+from llmplan.records.checks import fraction, not_negative, positive_values
 
 
 @frozen(kw_only=True, eq=False)
@@ -81,6 +81,10 @@ class KernelCurves:
     """By number format."""
     attention: Mapping[str, AttentionKernel]
     """By generation: ``flash-2``, ``flash-3``."""
+    sustained: Mapping[str, float] = field(factory=dict, validator=positive_values)
+    """Rate of multiplications and attention in a training run that lasts, against the same kernels timed one by one, by
+    number format, 1 where not given: clocks fall under load, and collectives take some of the cores.
+    """
     hbm: float = field(validator=fraction)
     """Of the memory bandwidth, by kernels that only move data."""
     launch_seconds: float = field(default=0.0, validator=not_negative)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
-    "v100-sxm2-16gb": ("V100-SXM2", "V100-SXM", "V100-SXM-16GB"),
-    "v100-sxm2-32gb": ("V100", "V100-32GB", "V100-SXM-32GB"),
+    "v100-sxm2-16gb": ("V100-SXM-16GB",),
+    "v100-sxm2-32gb": ("V100", "V100-32GB", "V100-SXM", "V100-SXM2", "V100-SXM-32GB"),
     "v100-pcie-16gb": ("V100-PCIE",),
     "t4": ("T4-16GB", "Tesla-T4"),
     "a10": ("A10-24GB",),

@@ -1,4 +1,4 @@
-"""What kernels and links of every NVIDIA accelerator reach by shape: `measured_kernels`, and `stand_ins` for the rest."""
+"""What kernels and links of every NVIDIA accelerator reach by shape: `measured_kernels` and `stand_ins`."""
 
 from __future__ import annotations
 

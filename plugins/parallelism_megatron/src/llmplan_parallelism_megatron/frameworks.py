@@ -51,7 +51,9 @@ MEGATRON_DEEPSPEED = evolve(
     reduction_bits=16,
     gradient_bits=16,
 )
-DEEPSPEED = evolve(MEGATRON_DEEPSPEED, name="deepspeed-zero3", aliases=("DeepSpeed ZeRO-3",), data_overlap=0.5)
+DEEPSPEED = evolve(
+    MEGATRON_DEEPSPEED, name="deepspeed-zero3", aliases=("DeepSpeed ZeRO-3",), data_overlap=1.0, data_bandwidth=0.1
+)
 FSDP = evolve(
     MEGATRON_CORE,
     name="fsdp",
@@ -64,8 +66,15 @@ FSDP = evolve(
     gradient_bits=32,
     host_seconds_per_layer=250e-6,
 )
-LLM_FOUNDRY = evolve(FSDP, name="llm-foundry", aliases=("llm-foundry",))
-TORCHTITAN = evolve(FSDP, name="torchtitan", aliases=("torchtitan",), elementwise_traffic=1.0)
+LLM_FOUNDRY = evolve(FSDP, name="llm-foundry", aliases=("llm-foundry",), attention="flash-1")
+TORCHTITAN = evolve(
+    FSDP,
+    name="torchtitan",
+    aliases=("torchtitan",),
+    elementwise_traffic=1.0,
+    selective_share=0.5,
+    logit_bytes_kept=12.0,
+)
 LIT_GPT = evolve(FSDP, name="lit-gpt", aliases=("lit-gpt",), elementwise_traffic=1.0)
 LLM_C = evolve(MEGATRON_CORE, name="llm-c", default=False, aliases=("llm.c",), attention="flash-2")
 

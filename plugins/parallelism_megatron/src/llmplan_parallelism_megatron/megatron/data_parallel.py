@@ -63,4 +63,5 @@ def _seconds(plan: TrainingPlan, parameters: Number, group: Group, of: Kernels) 
     scattered = links.reduce_scatter_seconds(gradients, inner, of)
     scattered = scattered + links.all_reduce_seconds(gradients / shard, outer, of)
     reduced = where(plan.layout.zero >= SHARDS_OPTIMIZER, scattered, whole)
-    return links.all_gather_seconds(weights, inner, of), reduced
+    slower = plan.framework.data_bandwidth
+    return links.all_gather_seconds(weights, inner, of) / slower, reduced / slower

@@ -39,6 +39,10 @@ SCORE_BACKWARD_BYTES, SCORE_DROPOUT_BACKWARD_BYTES = 14.0, 5.0
 """The same in the backward pass: dV reads the probabilities, dP is written, the softmax reads both and writes dS, which
 dQ and dK read; dropout reads and writes the gradient, and reads its mask.
 """
+FLASH_1_RATE = 0.5
+"""Of FlashAttention-2, which is "around 2x" as fast (Dao 2023, arXiv:2307.08691, abstract)."""
+_GENERATIONS = {"unfused": "flash-2", "flash-1": "flash-2"}
+"""Whose curve stands in for one without its own."""
 _SIXTEEN_BIT = ("bf16", "fp16")
 
 
@@ -50,11 +54,13 @@ class Kernels:
     framework: FrameworkProfile
     narrow: GemmCurve
     narrow_flops: float
-    """Peak of the format of the layers' multiplications."""
+    """Peak of the format of the layers' multiplications, as far as a run sustains it."""
     wide: GemmCurve
     wide_flops: float
     """Peak of the format of the output head and of attention: 16 bits where layers multiply in fewer."""
     attention: AttentionKernel
+    attention_rate: float
+    """Of that kernel's curve."""
     curves: KernelCurves
 
     @property
@@ -86,14 +92,16 @@ def kernels_of(
     """Curves of the accelerator, or flat ones where the user states efficiencies."""
     curves = efficiency.curves or flat(efficiency, gemm.name)
     wide = _wide_format(hardware, gemm)
+    rates = {name: framework.kernel_rate * curves.sustained.get(name, 1.0) for name in (gemm.name, wide.name)}
     return Kernels(
         hardware,
         framework,
         _curve(curves, gemm.name),
-        gemm.peak_flops,
+        gemm.peak_flops * rates[gemm.name],
         _curve(curves, wide.name),
-        wide.peak_flops,
-        curves.attention["flash-3" if framework.attention == "unfused" else framework.attention],
+        wide.peak_flops * rates[wide.name],
+        curves.attention[_GENERATIONS.get(framework.attention, framework.attention)],
+        FLASH_1_RATE if framework.attention == "flash-1" else 1.0,
         curves,
     )
 
@@ -146,7 +154,7 @@ def weight_gradient_gemm(gemm: Gemm) -> tuple[Number, Number, Number, Number]:
 def attention_rate(of: Kernels, curve: AttentionCurve, tokens: Number, head_dim: Number) -> Number:
     """FLOP/s of a fused attention kernel."""
     shape = (tokens / (tokens + curve.half_tokens)) * (head_dim / (head_dim + curve.half_head_dim))
-    return of.wide_flops * curve.plateau * shape
+    return of.wide_flops * of.attention_rate * curve.plateau * shape
 
 
 def batched_rate(of: Kernels, tokens: Number, head_dim: Number) -> Number:

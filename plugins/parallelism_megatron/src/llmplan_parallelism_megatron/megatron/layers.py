@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from attrs import define
 
 from llmplan.quantities import Number, maximum, total, where
-from llmplan.records import Block, Gemm, Operator, TrainingPlan, Tuning
+from llmplan.records import Block, Gemm, Operator, Recompute, TrainingPlan, Tuning
 from llmplan_parallelism_megatron.megatron import kernels as kernel
 from llmplan_parallelism_megatron.megatron import links
 from llmplan_parallelism_megatron.megatron.kernels import Kernels
@@ -100,8 +100,10 @@ def _kernels_of(operators: Sequence[Operator]) -> Iterator[list[Operator]]:
 
 
 def again(operator: Operator, plan: TrainingPlan) -> Number:
-    """1 where the recompute mode runs the operator a second time."""
-    return where(plan.recompute >= operator.recomputed_from, 1.0, 0.0)
+    """1 where the recompute mode runs the operator a second time; a part, where selective recomputation has a share."""
+    share = plan.framework.selective_share
+    selective = where(plan.recompute == Recompute.ATTENTION_COMPUTE, share, 0.0)
+    return where(plan.recompute >= operator.recomputed_from, 1.0, selective)
 
 
 def _add(
@@ -147,7 +149,11 @@ def _multiplication(
         adapter = _adapter_seconds(gemm, plan, of)
         return forward + adapter, backward + 2.0 * adapter, 0.0
     gradients = 2.0 * plan.gradient_bits / 8  # read, added to and written
-    weights = kernel.gemm_seconds(kernel.weight_gradient_gemm(gemm), operand, gradients, of=of, wide=wide)
+    fused = of.framework.fused_accumulation
+    written = gradients if fused else output
+    weights = kernel.gemm_seconds(kernel.weight_gradient_gemm(gemm), operand, written, of=of, wide=wide)
+    if not fused:
+        weights = weights + gemm.groups * gemm.n * gemm.k * (output + gradients) / of.bytes_per_second
     return forward, backward, weights
 
 

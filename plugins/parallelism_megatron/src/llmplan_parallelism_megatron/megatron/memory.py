@@ -123,7 +123,8 @@ def kept_bytes(block: Block, plan: TrainingPlan, mode: Number | None = None) -> 
         if dropout and operator.reduced_elements is not None:
             q = where(plan.layout.sequence_parallel, plan.layout.tp, 1.0)
             kept = kept + where(recompute < Recompute.FULL, operator.reduced_elements / q, 0.0)
-    return kept
+    share = plan.framework.selective_share
+    return kept * where(recompute == Recompute.ATTENTION_COMPUTE, 1.0 - share, 1.0) if share else kept
 
 
 def _where_kept(recompute: Number, tensor: Tensor, size: Number) -> Number:

@@ -23,8 +23,8 @@ def master_bytes(plan: TrainingPlan) -> float:
 
 
 def held_bytes(plan: TrainingPlan) -> float:
-    """Of a trained parameter: master weight and the optimizer's states."""
-    return master_bytes(plan) + plan.optimizer.state_bytes
+    """Of a trained parameter: master weight, the optimizer's states and what the framework adds."""
+    return master_bytes(plan) + plan.optimizer.state_bytes + plan.framework.optimizer_extra_bytes
 
 
 def optimizer_parameters(plan: TrainingPlan, parameters: Parameters, groups: Groups) -> Number:

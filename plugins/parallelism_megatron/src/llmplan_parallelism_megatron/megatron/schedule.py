@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import define
 
 from llmplan.quantities import Number, ceil, maximum, total, where
-from llmplan.records import LoweredModel, Recompute, Schedule, TrainingPlan
+from llmplan.records import Block, LoweredModel, Recompute, Schedule, TrainingPlan
 from llmplan_parallelism_megatron.megatron import links
 from llmplan_parallelism_megatron.megatron.kernels import BACKWARD_MOVED, Kernels
 from llmplan_parallelism_megatron.megatron.layers import LayerTimes, Passes, layer_times
@@ -77,7 +77,7 @@ class Pipeline:
 def pipeline(plan: TrainingPlan, rank: LoweredModel, of: Kernels, groups: Groups) -> Pipeline:
     """T = m t + bubble: m micro-batches on the slowest stage, which holds ceil(L/p) layers and an end of the model."""
     layout = plan.layout
-    blocks = [(block.count, layer_times(block, plan, of, groups)) for block in rank.layers]
+    blocks = [(block.count, layer_times(block, plan, of, groups), _routes(block)) for block in rank.layers]
     layers = sum(block.count for block in rank.layers)
     share = ceil(layers / layout.pp) / layers
     embedding = layer_times(rank.embedding, plan, of, groups)
@@ -87,13 +87,14 @@ def pipeline(plan: TrainingPlan, rank: LoweredModel, of: Kernels, groups: Groups
     head_is_slower = where(head.compute.all > embedding.compute.all, 1.0, 0.0)
     first, last = maximum(alone, 1.0 - head_is_slower), maximum(alone, head_is_slower)
     slowest, whole = _empty(), _empty()
-    for count, layer in blocks:
-        slowest.add(count * share, layer, _host(plan))
-        whole.add(count * 1.0, layer, _host(plan))
+    for count, layer, routed in blocks:
+        host = _host(plan, routed=routed)
+        slowest.add(count * share, layer, host)
+        whole.add(count * 1.0, layer, host)
     for times, all_times, end in ((first, 1.0, embedding), (last, 1.0, head)):
         slowest.add(times, end, 0.0)
         whole.add(all_times, end, 0.0)
-    parts = _parts([(count * share, layer) for count, layer in blocks] + [(first, embedding), (last, head)])
+    parts = _parts([(count * share, layer) for count, layer, _ in blocks] + [(first, embedding), (last, head)])
     transfer = transfer_seconds(plan, rank, of, groups)
     return Pipeline(
         slowest=slowest,
@@ -109,10 +110,16 @@ def _empty() -> Work:
     return Work(Passes(), Passes(), Passes(), Passes(), 0.0)
 
 
-def _host(plan: TrainingPlan) -> Number:
+def _routes(block: Block) -> bool:
+    """Whether tokens go to experts of their own."""
+    return any(operator.gemm is not None and operator.gemm.routed for operator in block.operators)
+
+
+def _host(plan: TrainingPlan, *, routed: bool) -> Number:
     """Forward, backward and, where a layer runs again, forward once more."""
-    full = where(plan.recompute >= Recompute.FULL, 1.0, 0.0)
-    return plan.framework.host_seconds_per_layer * (2.0 + full)
+    framework = plan.framework
+    once = framework.host_seconds_per_routed_layer if routed else framework.host_seconds_per_layer
+    return once * (2.0 + where(plan.recompute >= Recompute.FULL, 1.0, 0.0))
 
 
 def _parts(layers: list[tuple[Number, LayerTimes]]) -> dict[str, Number]:
