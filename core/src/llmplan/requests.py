@@ -207,7 +207,10 @@ class TrainRequest(_Request):
     master_weights: bool | None = _option("The optimizer keeps weights in 32 bits too.", _flag)
     gradient_bits: float | None = _option("Bits of gradients as they accumulate.", _bits)
     tuning: Tuning | None = _option(
-        f"Which weights are trained: {', '.join(_TUNINGS)}.", _word(_TUNINGS), metavar="NAME", names=lambda: list(_TUNINGS)
+        f"Which weights are trained: {', '.join(_TUNINGS)}.",
+        _word(_TUNINGS),
+        metavar="NAME",
+        names=lambda: list(_TUNINGS),
     )
     lora_rank: int | None = _option("Rank of the LoRA matrices.", _whole(1))
     offload: str | None = _option(

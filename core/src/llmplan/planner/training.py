@@ -21,6 +21,8 @@ DAYS_WHERE_GPUS_ARE_OPEN = 30
 _MOST_GPUS = 65_536
 _WORTH_DOUBLING = 1.4
 """Times faster that twice the GPUs have to be: beyond, a batch of this size keeps them waiting for each other."""
+_VIRTUAL_STAGES = (2, 4, 8)
+"""Chunks of layers a stage that are tried."""
 _SECONDS_PER_DAY = 86_400.0
 _TOKENS_PER_PARAMETER = 20
 """Compute-optimal training (Hoffmann et al. 2022, arXiv:2203.15556), where a model's own tokens are not published."""
@@ -35,12 +37,36 @@ def train(request: TrainRequest | None = None, **options: Any) -> TrainingEstima
         raise TypeError(f"options {', '.join(options)} beside a request that has its own")
     request = request or TrainRequest(**options)
     choice = choose(request, "train")
+    return _interleave(request, choice, _lay_out(request, choice))
+
+
+def _lay_out(request: TrainRequest, choice: Choice) -> TrainingEstimate:
     sizes = fixed_sizes(request, choice)
     if sizes is not None:
         return _price(request, choice, sizes)
     if request.gpus is None and request.dp is None:
         return _on_fewest_gpus(request, choice)
     return _on(request, choice, request.gpus)
+
+
+def _interleave(request: TrainRequest, choice: Choice, estimate: TrainingEstimate) -> TrainingEstimate:
+    """With the virtual stages that are fastest and fit, where the request leaves them open."""
+    layout = estimate.plan.layout
+    if request.vpp is not None or request.schedule is not None or layout.pp == 1 or request.mfu is not None:
+        return estimate
+    sizes, fastest = Sizes(layout.tp, layout.pp, layout.dp, layout.cp), estimate
+    for vpp in _VIRTUAL_STAGES:
+        try:
+            tried = _price(evolve(request, vpp=vpp), choice, sizes)
+        except BadInputError:
+            break
+        fits = tried.has_headroom or not estimate.has_headroom
+        if fits and tried.iteration_seconds < fastest.iteration_seconds:
+            fastest = _assume(tried, f"vpp {vpp}: the fastest interleaving")
+    if fastest is estimate:
+        return estimate
+    said = (note for note in estimate.plan.assumptions if note not in fastest.plan.assumptions)
+    return _assume(fastest, *(note for note in said if note.startswith(("gpus ", "tp ", "pp ", "dp "))))
 
 
 def plan_training(request: TrainRequest | None = None, **options: Any) -> TrainingPlan:
@@ -127,7 +153,7 @@ def _price(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingEstim
 
 def _modes(request: TrainRequest) -> tuple[Recompute, ...]:
     given = request.recompute
-    return (Recompute.NONE, Recompute.ATTENTION_COMPUTE, Recompute.FULL) if given is None else (given,)
+    return tuple(Recompute) if given is None else (given,)
 
 
 def _micro_batches(request: TrainRequest, choice: Choice, sizes: Sizes) -> tuple[int | None, ...]:

@@ -32,7 +32,7 @@ class FrameworkProfile:
     attention: str = field(default="flash-3", validator=one_of("unfused", "flash-1", "flash-2", "flash-3"))
     """``unfused`` writes the scores to memory and multiplies what the mask hides."""
     kernel_rate: float = field(default=1.0, validator=fraction)
-    """Rate of its multiplications and attention kernels, against the best that were timed."""
+    """Rate of its multiplications, against the best that were timed."""
     dropout: bool = False
     """Masks are drawn, applied and kept."""
     elementwise_traffic: float = field(default=1.0, validator=positive)
@@ -47,6 +47,8 @@ class FrameworkProfile:
     """The same, for dtypes in which it differs, by name."""
     fused_accumulation: bool = True
     """Multiplications add to the gradients; else they write their own, which another kernel adds."""
+    keeps_operands: bool = False
+    """Inputs of multiplications are kept as they are multiplied: in 8 bits, where these are 8."""
     selective_share: float = field(default=0.0, validator=fraction_or_none)
     """Of a layer's other operators, the part that selective recomputation runs again too."""
     reduction_bits: float = field(default=32.0, validator=positive)
@@ -59,6 +61,8 @@ class FrameworkProfile:
     """Of what collectives reach, in its data parallel ones: small buckets, one tensor at a time."""
     expert_overlap: float = field(default=0.0, validator=fraction_or_none)
     """Part of the all-to-all that hides behind computation."""
+    balanced_context: bool = True
+    """Causal attention is dealt out to context parallel ranks so that each has as much of it; else the last has most."""
     pipeline_overlap: float = field(default=0.0, validator=fraction_or_none)
     """Part of the point-to-point transfers that hides behind computation."""
     host_seconds_per_layer: float = field(default=0.0, validator=not_negative)

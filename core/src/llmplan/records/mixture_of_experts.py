@@ -137,7 +137,11 @@ class SparseMlp:
         touched = moe.experts_touched(tokens)
         operators = self._expert.operators(copies, Tensor(copies * self.dense.hidden, Split.SEQUENCE))
         up, down = operators[0], operators[-1]
-        up.moved, up.moved_split, up.exchanged = 2.0 * copies * self.dense.hidden, Split.SEQUENCE, copies * self.dense.hidden
+        up.moved, up.moved_split, up.exchanged = (
+            2.0 * copies * self.dense.hidden,
+            Split.SEQUENCE,
+            copies * self.dense.hidden,
+        )
         down.moved = None
         for operator in operators:
             operator.name = f"routed experts: {operator.name}"

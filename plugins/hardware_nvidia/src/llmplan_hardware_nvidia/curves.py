@@ -10,6 +10,7 @@ from attrs import evolve
 from llmplan.records import AttentionCurve, AttentionKernel, GemmCurve, KernelCurves
 from llmplan_hardware_nvidia.measured_kernels import MEASURED_KERNELS
 from llmplan_hardware_nvidia.stand_ins import FORMATS, PCIE, RELATIVES, Relative, said
+from llmplan_hardware_nvidia.sustained import SUSTAINED
 
 _Curve = TypeVar("_Curve", AttentionCurve, GemmCurve)
 
@@ -60,8 +61,20 @@ def _taken(relative: Relative) -> KernelCurves:
     )
 
 
+def _sustained(name: str, curves: KernelCurves) -> KernelCurves:
+    """With what training runs keep of the timed GEMMs, on this accelerator or on its nearest relative."""
+    relative = RELATIVES.get(name)
+    kept = SUSTAINED.get(name) or SUSTAINED.get(relative.nearest if relative else "")
+    if kept is None:
+        return curves
+    said = ", ".join(f"{share:.2f} in {number_format}" for number_format, share in kept.fractions.items())
+    return evolve(
+        curves, sustained=kept.fractions, source=f"{curves.source}; GEMMs in training keep {said}: {kept.runs}"
+    )
+
+
 CURVES: Mapping[str, KernelCurves] = {
-    **_TIMED,
-    **{name: _taken(relative) for name, relative in RELATIVES.items()},
+    name: _sustained(name, curves)
+    for name, curves in {**_TIMED, **{name: _taken(relative) for name, relative in RELATIVES.items()}}.items()
 }
 """By profile name, every NVIDIA accelerator."""

@@ -26,9 +26,7 @@ def shards(plan: TrainingPlan, group: Group) -> Number:
     return group.ranks if wanted is None else where(wanted < group.ranks, wanted, group.ranks)
 
 
-def exposed_seconds(
-    plan: TrainingPlan, parameters: Parameters, work: Pipeline, of: Kernels, groups: Groups
-) -> Number:
+def exposed_seconds(plan: TrainingPlan, parameters: Parameters, work: Pipeline, of: Kernels, groups: Groups) -> Number:
     """What does not hide behind computation.
 
     Gradients are reduced while the backward pass of the last micro-batch goes on, weights gathered while the forward

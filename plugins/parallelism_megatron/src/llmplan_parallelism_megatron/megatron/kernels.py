@@ -59,8 +59,8 @@ class Kernels:
     wide_flops: float
     """Peak of the format of the output head and of attention: 16 bits where layers multiply in fewer."""
     attention: AttentionKernel
-    attention_rate: float
-    """Of that kernel's curve."""
+    attention_flops: float
+    """Peak of the format of attention, at the rate of the framework's kernel against the curve's."""
     curves: KernelCurves
 
     @property
@@ -101,7 +101,7 @@ def kernels_of(
         _curve(curves, wide.name),
         wide.peak_flops * rates[wide.name],
         curves.attention[_GENERATIONS.get(framework.attention, framework.attention)],
-        FLASH_1_RATE if framework.attention == "flash-1" else 1.0,
+        wide.peak_flops * (FLASH_1_RATE if framework.attention == "flash-1" else 1.0),
         curves,
     )
 
@@ -154,7 +154,7 @@ def weight_gradient_gemm(gemm: Gemm) -> tuple[Number, Number, Number, Number]:
 def attention_rate(of: Kernels, curve: AttentionCurve, tokens: Number, head_dim: Number) -> Number:
     """FLOP/s of a fused attention kernel."""
     shape = (tokens / (tokens + curve.half_tokens)) * (head_dim / (head_dim + curve.half_head_dim))
-    return of.wide_flops * of.attention_rate * curve.plateau * shape
+    return of.attention_flops * curve.plateau * shape
 
 
 def batched_rate(of: Kernels, tokens: Number, head_dim: Number) -> Number:

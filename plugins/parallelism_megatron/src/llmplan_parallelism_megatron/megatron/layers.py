@@ -72,7 +72,7 @@ def layer_times(block: Block, plan: TrainingPlan, of: Kernels, groups: Groups, *
     for operators in _kernels_of(block.operators):
         first = operators[0]
         if first.scores is not None:
-            seconds = _attention(operators, of)
+            seconds = _attention(operators, plan, of)
             context = _ring_seconds(operators, seconds[0], plan, of, groups)
             times.context.add(context, 2.0 * context, 0.0, again(first, plan))
         elif first.gemm is not None:
@@ -168,15 +168,19 @@ def _adapter_seconds(gemm: Gemm, plan: TrainingPlan, of: Kernels) -> Number:
     return down + up + widened
 
 
-def _attention(operators: Sequence[Operator], of: Kernels) -> tuple[Number, Number, Number]:
-    """One fused kernel over the part that the mask leaves, or several over the whole square."""
+def _attention(operators: Sequence[Operator], plan: TrainingPlan, of: Kernels) -> tuple[Number, Number, Number]:
+    """One fused kernel over the part that the mask leaves, or several over the whole square.
+
+    Where sequences are dealt out in order, the last of cp ranks sees 1 - 1/(2 cp) of its rectangle, not a half.
+    """
     scores = operators[0].scores
     assert scores is not None  # noqa: S101 - the caller has looked
     flops = total(operator.flops for operator in operators)
     if of.framework.attention == "unfused":
         return _unfused(operators, flops, scores.tokens, scores.head_dim, of)
     curve = of.attention
-    worked = flops * scores.share
+    balanced = of.framework.balanced_context
+    worked = flops * scores.share * (1.0 if balanced else 2.0 - 1.0 / plan.layout.cp)
     forward = worked / kernel.attention_rate(of, curve.forward, scores.tokens, scores.head_dim)
     backward = worked / kernel.attention_rate(of, curve.backward, scores.tokens, scores.head_dim)
     return (

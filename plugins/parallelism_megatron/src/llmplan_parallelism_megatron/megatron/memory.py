@@ -115,9 +115,10 @@ def kept_bytes(block: Block, plan: TrainingPlan, mode: Number | None = None) -> 
     unfused, dropout = plan.framework.attention == "unfused", plan.framework.dropout
     kept: Number = 0.0
     for operator in block.operators:
+        narrow = _operand_width(plan) if operator.gemm is not None and plan.framework.keeps_operands else 1.0
         for tensor in operator.inputs:
             if not tensor.fusible:
-                kept = kept + _where_kept(recompute, tensor, _bytes(tensor, plan))
+                kept = kept + _where_kept(recompute, tensor, narrow * _bytes(tensor, plan))
             elif unfused:
                 kept = kept + _where_kept(recompute, tensor, _bytes(tensor, plan) + dropout * 3.0 * tensor.elements)
         if dropout and operator.reduced_elements is not None:
@@ -125,6 +126,11 @@ def kept_bytes(block: Block, plan: TrainingPlan, mode: Number | None = None) -> 
             kept = kept + where(recompute < Recompute.FULL, operator.reduced_elements / q, 0.0)
     share = plan.framework.selective_share
     return kept * where(recompute == Recompute.ATTENTION_COMPUTE, 1.0 - share, 1.0) if share else kept
+
+
+def _operand_width(plan: TrainingPlan) -> float:
+    """Of what a multiplication reads, against an activation."""
+    return min(plan.dtype.weight_bits, plan.dtype.activation_bits) / plan.dtype.activation_bits
 
 
 def _where_kept(recompute: Number, tensor: Tensor, size: Number) -> Number:
