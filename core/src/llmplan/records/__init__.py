@@ -4,6 +4,7 @@ from llmplan.records.cost_model import CostModel, Phase
 from llmplan.records.dtype import DTypeFamily, DTypeRule, NumberFormat
 from llmplan.records.efficiency import CalibratedEfficiency, Efficiency, WholeRunEfficiency
 from llmplan.records.estimate import InferenceEstimate, TrainingEstimate
+from llmplan.records.explained import Explained
 from llmplan.records.framework import FrameworkProfile
 from llmplan.records.hardware import HardwareProfile
 from llmplan.records.kernels import (
@@ -30,6 +31,7 @@ from llmplan.records.model import (
 from llmplan.records.optimizer import Optimizer
 from llmplan.records.output import Exporter, Reporter
 from llmplan.records.plan import InferencePlan, Layout, Schedule, TrainingPlan, Tuning
+from llmplan.records.spread import Spread
 from llmplan.records.transformer import Transformer
 from llmplan.records.validation import ValidationRow, ValidationSet
 
@@ -43,6 +45,7 @@ __all__ = [
     "DTypeFamily",
     "DTypeRule",
     "Efficiency",
+    "Explained",
     "Exporter",
     "FrameworkProfile",
     "Gemm",
@@ -66,6 +69,7 @@ __all__ = [
     "Schedule",
     "Scores",
     "Split",
+    "Spread",
     "Tensor",
     "TrainingEstimate",
     "TrainingPlan",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from attrs import frozen
 
 from llmplan.quantities import Number, floor, total
 from llmplan.records.plan import InferencePlan, TrainingPlan
+from llmplan.records.spread import Spread
 
 _SECONDS_PER_HOUR = 3600.0
 _LITTLE_HEADROOM = 0.95
@@ -70,11 +71,24 @@ class TrainingEstimate(_Fit):
     """Of one iteration on all devices: forward and backward, without recompute."""
     hardware_flops: Number
     """Of one iteration on all devices, recompute included."""
+    spreads: Callable[[TrainingPlan], tuple[Spread, Spread]] | None = None
+    """How far time and memory of a plan of numbers may be off; None where nothing was measured."""
 
     def _concerns(self) -> Iterator[str]:
         yield from super()._concerns()
         if self.hfu > 1:
             yield f"HFU {self.hfu:.0%}: no hardware does that, the MFU is too high for this recompute mode"
+
+    @property
+    def time_spread(self) -> Spread | None:
+        """What was measured of predicted times of this kind; None for a stated MFU, which is the user's."""
+        stated = self.plan.efficiency.mfu is not None
+        return None if self.spreads is None or stated else self.spreads(self.plan)[0]
+
+    @property
+    def memory_spread(self) -> Spread | None:
+        """What was measured of predicted memory of this kind."""
+        return None if self.spreads is None else self.spreads(self.plan)[1]
 
     @property
     def iteration_seconds(self) -> Number:

@@ -13,6 +13,7 @@ from llmplan.quantities import Number
 from llmplan.records.dtype import DTypeRule, NumberFormat
 from llmplan.records.efficiency import Efficiency
 from llmplan.records.framework import FrameworkProfile
+from llmplan.records.goodput import Failures
 from llmplan.records.hardware import HardwareProfile
 from llmplan.records.model import ModelArchitecture
 from llmplan.records.optimizer import Optimizer
@@ -111,6 +112,10 @@ class TrainingPlan(_Plan):
     """What layers keep for the backward pass waits in host memory."""
     expert_imbalance: float = 1.0
     """Tokens of the busiest expert parallel rank, against the mean."""
+    failures: Failures | None = None
+    """None where the run is taken not to fail."""
+    pue: float = 1.0
+    """Power usage effectiveness: energy of the data center / energy of the accelerators."""
 
     @property
     def global_batch(self) -> Number:

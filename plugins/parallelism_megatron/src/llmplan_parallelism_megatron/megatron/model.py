@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from attrs import evolve, frozen
+from attrs import frozen
 
-from llmplan.quantities import Number, maximum
+from llmplan.quantities import Number
 from llmplan.records import (
     Efficiency,
+    Explained,
     HardwareProfile,
     InferenceEstimate,
     InferencePlan,
-    LoweredModel,
     NumberFormat,
     Phase,
+    Spread,
     TrainingEstimate,
     TrainingPlan,
     Tuning,
 )
 from llmplan_parallelism_megatron import roofline_time
 from llmplan_parallelism_megatron.megatron.checks import check, remarks
-from llmplan_parallelism_megatron.megatron.data_parallel import exposed_seconds
-from llmplan_parallelism_megatron.megatron.kernels import kernels
-from llmplan_parallelism_megatron.megatron.links import groups_of
-from llmplan_parallelism_megatron.megatron.memory import activation_bytes, training_memory
-from llmplan_parallelism_megatron.megatron.optimizer_step import host_bytes_per_second, optimizer_seconds
-from llmplan_parallelism_megatron.megatron.parameters import stage_parameters
-from llmplan_parallelism_megatron.megatron.schedule import Pipeline, pipeline
+from llmplan_parallelism_megatron.megatron.memory import training_memory
+from llmplan_parallelism_megatron.megatron.schedule import Pipeline
+from llmplan_parallelism_megatron.megatron.step import step_of, time_breakdown
 from llmplan_parallelism_megatron.roofline import Roofline
 from llmplan_parallelism_megatron.roofline_efficiency import default_efficiency
-from llmplan_parallelism_megatron.sharding import rank_of, state_elements
 
 
 @frozen
@@ -67,42 +63,26 @@ class Megatron:
 
     def train(self, plan: TrainingPlan) -> TrainingEstimate:
         """T = m t + bubble + exposed data parallel traffic + optimizer + host."""
-        layout = plan.layout
-        of, groups = kernels(plan), groups_of(layout)
-        local = plan.seq_len / layout.cp
-        model = plan.model.lower(plan.micro_batch, local, plan.seq_len)
-        rank = rank_of(model, layout)
-        work = pipeline(plan, rank, of, groups)
-        parameters = stage_parameters(plan, rank, 1.0, 1.0 * (layout.pp == 1))
-        width = state_elements(rank) / (plan.micro_batch * local)
-        m = work.micro_batches
-        stage = work.slowest
-        forward = model.flops * plan.gradient_accumulation * layout.dp * layout.cp
-        recompute = roofline_time.recompute_flops(model, plan.recompute)
-        recompute = recompute * plan.gradient_accumulation * layout.dp * layout.cp
+        step = step_of(plan)
+        replicas = plan.gradient_accumulation * plan.layout.dp * plan.layout.cp
+        forward = step.model.flops * replicas
+        recompute = roofline_time.recompute_flops(step.model, plan.recompute) * replicas
         backward = 2.0 if plan.tuning is Tuning.FULL else 1.0
         return TrainingEstimate(
             plan=plan,
-            time_breakdown={
-                "forward": m * stage.compute.forward,
-                "backward": m * stage.compute.backward,
-                "recompute": m * stage.compute.recompute,
-                "tp_comm": m * stage.tensor.all,
-                "cp_comm": m * stage.context.all,
-                "ep_comm": m * stage.expert.all,
-                "pp_comm": m * work.transfer,
-                "pipeline_bubble": work.bubble,
-                "launch": m * stage.waiting,
-                "dp_comm": exposed_seconds(plan, parameters, work, of, groups),
-                "optimizer": optimizer_seconds(plan, parameters, width, of, groups),
-                "offload": offload_seconds(plan, rank, work),
-                "host": plan.framework.host_seconds_per_step + 0.0 * m,
-            },
-            forward_breakdown=_forward(work),
-            memory_breakdown=training_memory(plan, rank, of, groups),
+            time_breakdown=time_breakdown(plan, step),
+            forward_breakdown=_forward(step.work),
+            memory_breakdown=training_memory(plan, step.rank, step.of, step.groups),
             model_flops=(1.0 + backward) * forward,
             hardware_flops=(1.0 + backward) * forward + recompute,
+            spreads=spreads,
         )
+
+    def explain(self, plan: TrainingPlan) -> tuple[Explained, ...]:
+        """Every line of the breakdowns with its formula, the numbers put in, and its source."""
+        from llmplan_parallelism_megatron.megatron.explain import explain
+
+        return explain(plan)
 
     def infer(self, plan: InferencePlan) -> InferenceEstimate:
         """As `Roofline` does."""
@@ -121,10 +101,10 @@ def _forward(work: Pipeline) -> dict[str, Number]:
     return {**layers, **communication, **{part: work.forward_parts[part] for part in ends}}
 
 
-def offload_seconds(plan: TrainingPlan, rank: LoweredModel, work: Pipeline) -> Number:
-    """Activations go down the host link and come up again, behind the computation as far as it lasts."""
-    if not plan.offload_activations:
-        return 0.0 * work.micro_batches
-    one = evolve(plan, offload_activations=False, gradient_accumulation=1.0)
-    moved = 2.0 * activation_bytes(one, rank, 0.0) / host_bytes_per_second(plan)
-    return work.micro_batches * maximum(moved - work.slowest.all, 0.0)
+def spreads(plan: TrainingPlan) -> tuple[Spread, Spread]:
+    """How far time and memory may be off, by the published runs nearest in kind."""
+    from llmplan_parallelism_megatron.megatron.residuals import MEMORY, TIME
+    from llmplan_parallelism_megatron.megatron.spread import kind_of, spread
+
+    kind = kind_of(plan)
+    return spread(kind, TIME), spread(kind, MEMORY)

@@ -1,0 +1,4 @@
+"""Placeholder until generated."""
+
+TIME = ()
+MEMORY = ()

@@ -1,0 +1,81 @@
+"""An iteration, line by line."""
+
+from __future__ import annotations
+
+from attrs import define, evolve
+
+from llmplan.quantities import Number, maximum
+from llmplan.records import LoweredModel, TrainingPlan
+from llmplan_parallelism_megatron.megatron.data_parallel import exposed_seconds
+from llmplan_parallelism_megatron.megatron.kernels import Kernels, kernels
+from llmplan_parallelism_megatron.megatron.links import Groups, groups_of
+from llmplan_parallelism_megatron.megatron.memory import activation_bytes
+from llmplan_parallelism_megatron.megatron.optimizer_step import host_bytes_per_second, optimizer_seconds
+from llmplan_parallelism_megatron.megatron.parameters import Parameters, stage_parameters
+from llmplan_parallelism_megatron.megatron.schedule import Pipeline, pipeline
+from llmplan_parallelism_megatron.sharding import rank_of, state_elements
+
+
+@define(eq=False)
+class Step:
+    """What the lines of an iteration are made of."""
+
+    model: LoweredModel
+    """One micro-batch, the share of a context parallel rank."""
+    rank: LoweredModel
+    """The same on one tensor and expert parallel rank."""
+    of: Kernels
+    groups: Groups
+    parameters: Parameters
+    """Of the first stage, which holds the embedding and reduces its gradients last."""
+    width: Number
+    """Of the residual stream."""
+    work: Pipeline
+
+
+def step_of(plan: TrainingPlan) -> Step:
+    """Lower the model for one micro-batch, divide it over the ranks, and time its stages."""
+    layout = plan.layout
+    of, groups = kernels(plan), groups_of(layout)
+    local = plan.seq_len / layout.cp
+    model = plan.model.lower(plan.micro_batch, local, plan.seq_len)
+    rank = rank_of(model, layout)
+    return Step(
+        model=model,
+        rank=rank,
+        of=of,
+        groups=groups,
+        parameters=stage_parameters(plan, rank, 1.0, 1.0 * (layout.pp == 1)),
+        width=state_elements(rank) / (plan.micro_batch * local),
+        work=pipeline(plan, rank, of, groups),
+    )
+
+
+def time_breakdown(plan: TrainingPlan, step: Step) -> dict[str, Number]:
+    """Seconds of an iteration."""
+    work, of, groups = step.work, step.of, step.groups
+    m, stage = work.micro_batches, work.slowest
+    return {
+        "forward": m * stage.compute.forward,
+        "backward": m * stage.compute.backward,
+        "recompute": m * stage.compute.recompute,
+        "tp_comm": m * stage.tensor.all,
+        "cp_comm": m * stage.context.all,
+        "ep_comm": m * stage.expert.all,
+        "pp_comm": m * work.transfer,
+        "pipeline_bubble": work.bubble,
+        "launch": m * stage.waiting,
+        "dp_comm": exposed_seconds(plan, step.parameters, work, of, groups),
+        "optimizer": optimizer_seconds(plan, step.parameters, step.width, of, groups),
+        "offload": offload_seconds(plan, step.rank, work),
+        "host": plan.framework.host_seconds_per_step + 0.0 * m,
+    }
+
+
+def offload_seconds(plan: TrainingPlan, rank: LoweredModel, work: Pipeline) -> Number:
+    """Activations go down the host link and come up again, behind the computation as far as it lasts."""
+    if not plan.offload_activations:
+        return 0.0 * work.micro_batches
+    one = evolve(plan, offload_activations=False, gradient_accumulation=1.0)
+    moved = 2.0 * activation_bytes(one, rank, 0.0) / host_bytes_per_second(plan)
+    return work.micro_batches * maximum(moved - work.slowest.all, 0.0)
