@@ -2,6 +2,7 @@
 
 import json
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,11 @@ from llmplan.cli.tables import print_table
 
 if TYPE_CHECKING:
     from llmplan.validation import Checked, Validation
+    from llmplan.validation.score import Summary
+
+_GROUPS = ("time", "memory")
+_FAR_OFF = 0.1
+_MANY = 10_000.0
 
 
 def add_validate(app: typer.Typer, summary: str) -> None:
@@ -20,11 +26,14 @@ def add_validate(app: typer.Typer, summary: str) -> None:
     @app.command("validate", help=f"{summary} Exit code 1 where an exact set is missed.")
     def validate_set(
         name: Annotated[str, typer.Argument(help="Set of figures.", autocompletion=completer("validation-sets"))],
+        rows: Annotated[
+            str | None, typer.Option("--rows", metavar="FILE.csv", help="Other measurements, with the set's columns.")
+        ] = None,
         json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     ) -> int:
         from llmplan.validation import validate
 
-        result = validate(registry().validation_sets[name])
+        result = validate(registry().validation_sets[name], None if rows is None else Path(rows))
         if json_:
             print(json.dumps(result.document(), indent=2))
         else:
@@ -33,13 +42,34 @@ def add_validate(app: typer.Typer, summary: str) -> None:
 
 
 def _print(result: "Validation") -> None:
-    head = ("", "", ">published", ">llmplan", "") if result.exact else ("", ">published", ">llmplan", ">error", "")
+    head = ("", "", ">published", ">llmplan", "") if result.exact else ("", "", ">measured", ">llmplan", ">error", "")
     for table, rows in groupby(result.checked, key=lambda checked: checked.row.table):
         print_table(head, [_row(checked, exact=result.exact) for checked in rows], table)
         print()
     for row_id, reason in result.skipped:
         print(f"skipped {row_id}: {reason}")
+    if not result.exact:
+        _print_sources(result)
     print(_verdict(result))
+
+
+def _print_sources(result: "Validation") -> None:
+    """Time and memory by source: rows, mean absolute and worst error."""
+    from llmplan.validation.score import by_source
+
+    head = ("source", *(f">{group} {column}" for group in _GROUPS for column in ("rows", "mean", "worst")))
+    lines = [
+        (source, *(cell for group in _GROUPS for cell in _cells(groups[group])))
+        for source, groups in by_source(result.checked).items()
+    ]
+    print_table(head, lines, "By source: mean absolute and worst error")
+    print()
+
+
+def _cells(found: "Summary | None") -> tuple[str, str, str]:
+    if found is None:
+        return ("", "", "")
+    return (f"{found['rows']}", f"{found['mean_absolute_error']:.1%}", f"{found['worst_error']:+.1%}")
 
 
 def _verdict(result: "Validation") -> str:
@@ -47,21 +77,26 @@ def _verdict(result: "Validation") -> str:
     if result.exact:
         agreed = sum(checked.agrees for checked in result.checked)
         return f"{agreed} of {rows} rows agree to every printed digit; {skipped} skipped"
-    errors = [
-        f"{metric}: mean absolute error {of['mean_absolute_error']:.1%}, worst {of['worst_error']:+.1%}"
-        for metric, of in result.summary().items()
-    ]
-    return "\n".join([*errors, f"{rows} rows; {skipped} skipped"])
+    from llmplan.validation.score import score
+
+    means = score(result.checked)
+    said = [f"{group} {means[group]:.1%}" for group in _GROUPS if means[group] is not None]
+    recalled = sum(not checked.row.counts for checked in result.checked)
+    return (
+        f"Score, the mean of the sources' mean absolute errors: {', '.join(said) or 'no rows'}\n"
+        f"{rows} rows, {recalled} of them recalled and not counted; {skipped} skipped"
+    )
 
 
 def _row(checked: "Checked", *, exact: bool) -> tuple[str, ...]:
-    """An exact set is marked, any other shows how far it is off."""
+    """An exact set is marked where it agrees, any other where it is far off."""
     row = checked.row
     name, shown = row.id.removeprefix(f"{row.metric}."), _digits(row.shown(checked.predicted))
     if exact:
         return ("ok" if checked.agrees else "MISS", name, _digits(row.measured), shown, row.note)
-    return (name, _digits(row.measured), shown, f"{checked.error:+.2%}", row.note)
+    marks = ["off" if abs(checked.error) > _FAR_OFF else "", "" if row.counts else "recalled"]
+    return (name, row.metric, _digits(row.measured), shown, f"{checked.error:+.1%}", " ".join(filter(None, marks)))
 
 
 def _digits(value: float) -> str:
-    return f"{value:,.0f}" if isinstance(value, int) else f"{value:g}"
+    return f"{value:,.0f}" if isinstance(value, int) or value >= _MANY else f"{value:.4g}"

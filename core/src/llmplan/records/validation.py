@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from pathlib import Path
 from typing import Any
 
 from attrs import field, frozen
@@ -28,6 +30,10 @@ class ValidationRow:
     shown: Callable[[float], float]
     """Brings the prediction to the published number of digits (rounded, or truncated, as the source did)."""
     note: str = ""
+    source: str = ""
+    """Who measured it; errors are averaged by source first, so that many rows of one do not count more."""
+    counts: bool = True
+    """Whether it goes into the score: not what is recalled and was not looked up."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -36,7 +42,9 @@ class ValidationSet:
 
     name: str = field(validator=lookup_name)
     description: str
-    rows: Callable[[], Iterable[ValidationRow]]
+    rows: Callable[[], Iterable[ValidationRow]] | None = None
+    table: Path | None = None
+    """A CSV file of measurements instead of rows, with the columns that ``--rows FILE.csv`` takes."""
     exact: bool = False
     """Whether every row must agree to every printed digit; then a miss is exit code 1."""
     source: str = ""

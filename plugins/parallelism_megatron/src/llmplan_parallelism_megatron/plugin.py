@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from llmplan.hookspecs import hookimpl
-from llmplan.records import CostModel, FrameworkProfile, Optimizer
+from llmplan.records import CostModel, FrameworkProfile, Optimizer, ValidationSet
 
 LLMPLAN_API = 1
 
@@ -31,3 +31,11 @@ def llmplan_optimizers() -> Iterable[Optimizer]:
     from llmplan_parallelism_megatron.optimizers import OPTIMIZERS
 
     return OPTIMIZERS
+
+
+@hookimpl
+def llmplan_validation_sets() -> Iterable[ValidationSet]:
+    """Published training runs."""
+    from llmplan_parallelism_megatron.validation import TRAINING
+
+    return [TRAINING]

@@ -1,0 +1,92 @@
+"""What tables measure, as estimates say it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from llmplan.errors import BadInputError
+from llmplan.records import TrainingEstimate
+from llmplan.units import GIB, GIGA, TERA
+from llmplan.validation.cells import Cells, text
+from llmplan.validation.flops import flops_of
+
+Predict = Callable[[TrainingEstimate], float]
+
+TIME, MEMORY = "time", "memory"
+_OUTSIDE_ALLOCATOR = ("cuda_context", "allocator_slack")
+"""Lines of the memory breakdown that an allocator does not count among its tensors."""
+_WHOLE_DEVICE = "nvidia-smi"
+_DECIMAL = "decimal"
+
+
+def _iteration_seconds(_cells: Cells) -> Predict:
+    return lambda estimate: float(estimate.iteration_seconds)
+
+
+def _tokens_per_second(_cells: Cells) -> Predict:
+    return lambda estimate: float(estimate.tokens_per_second_per_gpu)
+
+
+def _gpu_hours(cells: Cells) -> Predict:
+    if not text(cells, "total_tokens"):
+        raise BadInputError("total_tokens: empty, and GPU-hours are those of a whole run")
+    return lambda estimate: float(estimate.gpu_hours)
+
+
+def _teraflops(cells: Cells) -> Predict:
+    """FLOPs of the row's convention, per GPU and second."""
+    count = flops_of(text(cells, "flops_convention"))
+    return lambda estimate: count(estimate) / _gpu_seconds(estimate) / TERA
+
+
+def _mfu(cells: Cells) -> Predict:
+    """In percent of the peak."""
+    count = flops_of(text(cells, "flops_convention"))
+    return lambda estimate: 100.0 * count(estimate) / _peak(estimate)
+
+
+def _hfu(cells: Cells) -> Predict:
+    """In percent of the peak, with what this plan recomputes."""
+    count = flops_of(text(cells, "flops_convention"))
+    return lambda estimate: (
+        100.0 * (count(estimate) + float(estimate.hardware_flops - estimate.model_flops)) / _peak(estimate)
+    )
+
+
+def _peak_memory(cells: Cells) -> Predict:
+    """Allocated bytes, or all that nvidia-smi sees; GB of memory are GiB unless the notes say decimal."""
+    notes = text(cells, "notes").lower()
+    left_out = () if _WHOLE_DEVICE in notes else _OUTSIDE_ALLOCATOR
+    unit = GIGA if _DECIMAL in notes else GIB
+    return lambda estimate: (
+        float(estimate.memory_bytes_per_gpu - sum(estimate.memory_breakdown.get(name, 0.0) for name in left_out)) / unit
+    )
+
+
+def _gpu_seconds(estimate: TrainingEstimate) -> float:
+    return float(estimate.plan.layout.gpus * estimate.iteration_seconds)
+
+
+def _peak(estimate: TrainingEstimate) -> float:
+    return _gpu_seconds(estimate) * estimate.plan.gemm.peak_flops
+
+
+METRICS: Mapping[str, tuple[str, Callable[[Cells], Predict]]] = {
+    "iteration_time_s": (TIME, _iteration_seconds),
+    "tokens_per_s_per_gpu": (TIME, _tokens_per_second),
+    "tflops_per_gpu": (TIME, _teraflops),
+    "mfu": (TIME, _mfu),
+    "hfu": (TIME, _hfu),
+    "gpu_hours": (TIME, _gpu_hours),
+    "peak_memory_gb": (MEMORY, _peak_memory),
+}
+"""By the word of the column ``measured_metric``: what it belongs to, and how it is predicted."""
+
+
+def prediction(cells: Cells) -> Predict:
+    """How the row's metric follows from an estimate."""
+    metric = text(cells, "measured_metric")
+    if metric not in METRICS:
+        known = ", ".join(METRICS)
+        raise BadInputError(f"measured_metric: {metric!r} is none of {known}" if metric else "measured_metric: empty")
+    return METRICS[metric][1](cells)

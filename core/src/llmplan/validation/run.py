@@ -1,0 +1,54 @@
+"""Pricing every row of a set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from llmplan.errors import BadInputError
+from llmplan.planner import infer, train
+from llmplan.records import ValidationRow, ValidationSet
+from llmplan.validation.cells import Cells
+from llmplan.validation.result import Checked, Validation
+from llmplan.validation.table import read_table
+from llmplan.validation.training import training_row
+
+_COMMANDS: Mapping[str, Callable[..., Any]] = {"train": train, "infer": infer}
+_Pending = tuple[str, Callable[[], ValidationRow]]
+"""A row's id, and how it is read."""
+
+
+def validate(published: ValidationSet, table: Path | None = None) -> Validation:
+    """Price every row of a set, or of the user's own table in its stead."""
+    if table is not None and published.table is None:
+        raise BadInputError(f"rows: the figures of {published.name} are in no table that another could replace")
+    checked: list[Checked] = []
+    skipped: list[tuple[str, str]] = []
+    for row_id, read in _pending(published, table or published.table):
+        try:
+            checked.append(_checked(read()))
+        except BadInputError as error:
+            skipped.append((row_id, str(error)))
+    return Validation(published.name, published.exact, tuple(checked), tuple(skipped))
+
+
+def _pending(published: ValidationSet, table: Path | None) -> Iterator[_Pending]:
+    if table is None:
+        yield from _as_read(published.rows())
+    else:
+        for cells in read_table(table):
+            yield cells["id"], _reader(cells)
+
+
+def _as_read(rows: Iterable[ValidationRow]) -> Iterator[_Pending]:
+    for row in rows:
+        yield row.id, lambda row=row: row
+
+
+def _reader(cells: Cells) -> Callable[[], ValidationRow]:
+    return lambda: training_row(cells)
+
+
+def _checked(row: ValidationRow) -> Checked:
+    return Checked(row, row.predict(_COMMANDS[row.command](**row.options)))

@@ -1,0 +1,60 @@
+"""Tables of measurements in CSV files."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+from llmplan.errors import BadInputError
+from llmplan.validation.cells import Cells
+
+REQUIRED = (
+    "id",
+    "layers",
+    "hidden",
+    "heads",
+    "ffn_hidden",
+    "seq_len",
+    "accelerator",
+    "measured_metric",
+    "measured_value",
+)
+"""Columns that a table has to have; it may leave out the others."""
+
+
+def read_table(path: Path) -> list[Cells]:
+    """Its rows; BadInputError, in one line, where it is none."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
+        raise BadInputError(f"{path}: {reason}") from error
+    try:
+        rows = list(csv.reader(lines))
+    except csv.Error as error:
+        raise BadInputError(f"{path}: {error}") from error
+    rows = [[cell.strip() for cell in row] for row in rows if any(cell.strip() for cell in row)]
+    if not rows:
+        raise BadInputError(f"{path}: is empty")
+    columns, *rest = rows
+    _check_columns(path, columns)
+    return [_cells(columns, row, number) for number, row in enumerate(rest, 1)]
+
+
+def _check_columns(path: Path, columns: list[str]) -> None:
+    if missing := [column for column in REQUIRED if column not in columns]:
+        raise BadInputError(f"{path}: no column {', '.join(missing)}")
+    if twice := _repeated(column for column in columns if column):
+        raise BadInputError(f"{path}: column {', '.join(twice)} is there twice")
+
+
+def _repeated(words: Iterable[str]) -> list[str]:
+    words = list(words)
+    return [word for word in dict.fromkeys(words) if words.count(word) > 1]
+
+
+def _cells(columns: list[str], row: list[str], number: int) -> Cells:
+    """A row that ends early has empty cells; one without an id is called by its number."""
+    cells = dict(zip(columns, row + [""] * len(columns), strict=False))
+    return {**cells, "id": cells["id"] or f"row {number}"}
