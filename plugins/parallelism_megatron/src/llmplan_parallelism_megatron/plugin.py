@@ -36,6 +36,6 @@ def llmplan_optimizers() -> Iterable[Optimizer]:
 @hookimpl
 def llmplan_validation_sets() -> Iterable[ValidationSet]:
     """Published training runs."""
-    from llmplan_parallelism_megatron.validation import TRAINING
+    from llmplan_parallelism_megatron.validation.training import TRAINING
 
     return [TRAINING]

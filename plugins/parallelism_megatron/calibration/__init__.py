@@ -1,0 +1,1 @@
+"""What the cost model ``megatron`` learns from published runs: how far its figures were off."""
