@@ -39,17 +39,29 @@ _INSTEAD = (
 """Options that say the same in two ways: one given on the command line replaces the other of a plan file."""
 
 
+_EXPLAIN = Annotated[
+    bool | None, typer.Option("--explain", help="Print each line's formula with its numbers and source.")
+]
+
+
 def add_train(app: typer.Typer, summary: str) -> None:
     """Add ``llmplan train``."""
-    _add(app, "train", summary, TrainRequest, train)
+    _add(app, "train", summary, TrainRequest, train, {**_EXTRA, "explain": _EXPLAIN})
 
 
 def add_infer(app: typer.Typer, summary: str) -> None:
     """Add ``llmplan infer``."""
-    _add(app, "infer", summary, InferRequest, infer)
+    _add(app, "infer", summary, InferRequest, infer, _EXTRA)
 
 
-def _add(app: typer.Typer, name: str, summary: str, request: type[Request], price: Callable[[Any], Any]) -> None:
+def _add(
+    app: typer.Typer,
+    name: str,
+    summary: str,
+    request: type[Request],
+    price: Callable[[Any], Any],
+    extras: Mapping[str, Any],
+) -> None:
     def run(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
         reporter = _reporter(extra)
         exporter = _exporter(extra["output"])
@@ -58,10 +70,25 @@ def _add(app: typer.Typer, name: str, summary: str, request: type[Request], pric
             from llmplan.output.whole import write_whole
 
             write_whole(extra["output"], exporter.export(estimate))
-        print(registry().reporters[reporter].render(estimate), end="")
+        if extra.get("explain"):
+            _explain(estimate, reporter)
+        else:
+            print(registry().reporters[reporter].render(estimate), end="")
         return None if estimate.feasible else _say_it_does_not_fit(estimate)
 
-    app.command(name, help=summary)(with_options(request, _EXTRA, run))
+    app.command(name, help=summary)(with_options(request, extras, run))
+
+
+def _explain(estimate: TrainingEstimate, reporter: str) -> None:
+    """The report, and how each of its lines comes about."""
+    from llmplan.cli.explain import explained, print_json, print_lines
+
+    lines = explained(estimate)
+    if reporter == "json":
+        print_json(estimate, lines)
+    else:
+        print(registry().reporters[reporter].render(estimate), end="")
+        print_lines(lines)
 
 
 def _merged(plan: str | None, given: dict[str, Any], request: type[Request]) -> dict[str, Any]:

@@ -21,12 +21,48 @@ GIVEN = Efficiency().source
 
 def check(plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
     """Words against the layout of a plan of numbers; BadInputError where it cannot be priced."""
+    if isinstance(plan, TrainingPlan):
+        _refuse_what_is_not_priced(plan)
     return (*_tensor_parallel(plan), *_scale_up_domain(plan), *_pipeline(plan))
 
 
 def remarks(plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
     """What to know of a plan of numbers, whatever its layout."""
-    return (*_unused_efficiencies(plan), *_in_flight(plan), *_narrow_training(plan))
+    if isinstance(plan, InferencePlan):
+        return (*_in_flight(plan),)
+    return (*_unused_efficiencies(plan), *_unused_framework(plan), *narrow_training(plan), *_rate_of_16_bits(plan))
+
+
+def _refuse_what_is_not_priced(plan: TrainingPlan) -> None:
+    """What would change time or memory, were it counted."""
+    layout, adam = plan.layout, plan.optimizer.state_bytes == ADAM_STATE_BYTES
+    asked = {
+        "cp": (int(layout.cp), layout.cp == 1),
+        "ep": (int(layout.ep), layout.ep == 1),
+        "vpp": (int(layout.vpp), layout.vpp == 1),
+        "schedule": (Schedule(plan.schedule).label, plan.schedule == Schedule.ONE_F_ONE_B),
+        "optimizer": (plan.optimizer.name, adam),
+        "master-weights": (str(plan.master_weights).lower(), plan.master_weights),
+        "tuning": (plan.tuning.value, plan.tuning is Tuning.FULL),
+        "offload": (offloaded(plan), not offloaded(plan)),
+        "expert-imbalance": (f"{plan.expert_imbalance:g}", plan.expert_imbalance == 1),
+    }
+    for option, (value, is_priced) in asked.items():
+        if not is_priced:
+            raise BadInputError(f"{option}: {value} is not priced by the cost model roofline; megatron does")
+
+
+def offloaded(plan: TrainingPlan) -> str:
+    """What waits in host memory, as the option says it; nothing where nothing does."""
+    both = plan.offload_optimizer and plan.offload_activations
+    one = "optimizer" if plan.offload_optimizer else "activations" if plan.offload_activations else ""
+    return "all" if both else one
+
+
+def _unused_framework(plan: TrainingPlan) -> Iterator[str]:
+    framework = plan.framework
+    if not framework.default and framework.source != UNNAMED.source:
+        yield f"framework {framework.name} changes nothing: the cost model roofline is the same for all"
 
 
 def _unused_efficiencies(plan: TrainingPlan | InferencePlan) -> Iterator[str]:

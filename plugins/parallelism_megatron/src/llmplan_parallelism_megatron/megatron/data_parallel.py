@@ -8,6 +8,8 @@ gradients between them.
 
 from __future__ import annotations
 
+from attrs import define
+
 from llmplan.quantities import Number, maximum, where
 from llmplan.records import TrainingPlan
 from llmplan_parallelism_megatron.megatron import links
@@ -26,29 +28,42 @@ def shards(plan: TrainingPlan, group: Group) -> Number:
     return group.ranks if wanted is None else where(wanted < group.ranks, wanted, group.ranks)
 
 
-def exposed_seconds(plan: TrainingPlan, parameters: Parameters, work: Pipeline, of: Kernels, groups: Groups) -> Number:
-    """What does not hide behind computation.
+@define(eq=False)
+class Traffic:
+    """Seconds of an iteration that ranks spend on gathering and reducing, and what they can hide behind."""
 
-    Gradients are reduced while the backward pass of the last micro-batch goes on, weights gathered while the forward
+    forward: Number
+    hides_forward: Number
+    backward: Number
+    hides_backward: Number
+
+    @property
+    def exposed(self) -> Number:
+        """What does not hide."""
+        left_forward = maximum(self.forward - self.hides_forward, 0.0)
+        return left_forward + maximum(self.backward - self.hides_backward, 0.0)
+
+
+def traffic(plan: TrainingPlan, parameters: Parameters, work: Pipeline, of: Kernels, groups: Groups) -> Traffic:
+    """Gradients are reduced while the backward pass of the last micro-batch goes on, weights gathered while the forward
     pass of the first does; ZeRO 2 reduces, and ZeRO 3 gathers and reduces, in every micro-batch.
     """
-    layout, stage = plan.layout, work.slowest
+    layout, stage, m = plan.layout, work.slowest, work.micro_batches
     dense, experts = parameters.trained(plan)
     gather_dense, reduce_dense = _seconds(plan, dense, groups.data, of)
     gather_experts, reduce_experts = _seconds(plan, experts, groups.expert_data, of)
     gather, reduce = gather_dense + gather_experts, reduce_dense + reduce_experts
-    m = work.micro_batches
+    sharded = layout.zero >= SHARDS_WEIGHTS
+    gathered = where(sharded, m, where(layout.zero >= SHARDS_OPTIMIZER, 1.0, 0.0))
     reductions = where(layout.zero >= SHARDS_GRADIENTS, m, 1.0)
-    gathers = where(layout.zero >= SHARDS_WEIGHTS, 2.0 * m, where(layout.zero >= SHARDS_OPTIMIZER, 1.0, 0.0))
-    behind_forward = where(layout.zero >= SHARDS_WEIGHTS, m, 1.0) * stage.forward
-    behind_backward = reductions * maximum(stage.all - stage.forward, 0.0)
-    in_forward = where(layout.zero >= SHARDS_WEIGHTS, 0.5, 1.0) * gathers * gather
-    in_backward = where(layout.zero >= SHARDS_WEIGHTS, 0.5, 0.0) * gathers * gather + reductions * reduce
+    many = where(layout.dp * layout.cp > 1, 1.0, 0.0)
     overlap = plan.framework.data_overlap
-    exposed = maximum(in_forward - overlap * behind_forward, 0.0) + maximum(
-        in_backward - overlap * behind_backward, 0.0
+    return Traffic(
+        forward=many * gathered * gather,
+        hides_forward=overlap * where(sharded, m, 1.0) * stage.forward,
+        backward=many * (where(sharded, m, 0.0) * gather + reductions * reduce),
+        hides_backward=overlap * reductions * maximum(stage.all - stage.forward, 0.0),
     )
-    return where(layout.dp * layout.cp > 1, exposed, 0.0)
 
 
 def _seconds(plan: TrainingPlan, parameters: Number, group: Group, of: Kernels) -> tuple[Number, Number]:

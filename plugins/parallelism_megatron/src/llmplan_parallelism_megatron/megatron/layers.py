@@ -69,7 +69,7 @@ class LayerTimes:
 def layer_times(block: Block, plan: TrainingPlan, of: Kernels, groups: Groups, *, wide: bool = False) -> LayerTimes:
     """Of a block on one rank; `wide` where its multiplications keep 16 bits though layers multiply in fewer."""
     times = LayerTimes({}, Passes(), Passes(), Passes(), Passes())
-    for operators in _kernels_of(block.operators):
+    for operators in kernels_of(block.operators):
         first = operators[0]
         if first.scores is not None:
             seconds = _attention(operators, plan, of)
@@ -84,7 +84,7 @@ def layer_times(block: Block, plan: TrainingPlan, of: Kernels, groups: Groups, *
     return times
 
 
-def _kernels_of(operators: Sequence[Operator]) -> Iterator[list[Operator]]:
+def kernels_of(operators: Sequence[Operator]) -> Iterator[list[Operator]]:
     """Operators that run as one: multiplications that share an input, and attention from QK^T to the product with V."""
     running: list[Operator] = []
     for operator in operators:

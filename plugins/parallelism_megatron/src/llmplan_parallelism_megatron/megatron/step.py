@@ -6,7 +6,7 @@ from attrs import define, evolve
 
 from llmplan.quantities import Number, maximum
 from llmplan.records import LoweredModel, TrainingPlan
-from llmplan_parallelism_megatron.megatron.data_parallel import exposed_seconds
+from llmplan_parallelism_megatron.megatron.data_parallel import traffic
 from llmplan_parallelism_megatron.megatron.kernels import Kernels, kernels
 from llmplan_parallelism_megatron.megatron.links import Groups, groups_of
 from llmplan_parallelism_megatron.megatron.memory import activation_bytes
@@ -65,7 +65,7 @@ def time_breakdown(plan: TrainingPlan, step: Step) -> dict[str, Number]:
         "pp_comm": m * work.transfer,
         "pipeline_bubble": work.bubble,
         "launch": m * stage.waiting,
-        "dp_comm": exposed_seconds(plan, step.parameters, work, of, groups),
+        "dp_comm": traffic(plan, step.parameters, work, of, groups).exposed,
         "optimizer": optimizer_seconds(plan, step.parameters, step.width, of, groups),
         "offload": offload_seconds(plan, step.rank, work),
         "host": plan.framework.host_seconds_per_step + 0.0 * m,

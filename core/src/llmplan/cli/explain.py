@@ -1,0 +1,45 @@
+"""``llmplan train --explain``: every line of the breakdowns as arithmetic."""
+
+import json
+
+from llmplan.catalogues import registry
+from llmplan.cli.tables import print_table
+from llmplan.errors import BadInputError
+from llmplan.output.document import document
+from llmplan.records import Explained, TrainingEstimate
+
+_DIGITS = 5
+
+
+def explained(estimate: TrainingEstimate) -> tuple[Explained, ...]:
+    """What the cost model says; BadInputError where it explains nothing."""
+    plan = estimate.plan
+    if plan.efficiency.mfu is not None:
+        raise BadInputError("explain: with an MFU given, time = model FLOPs / (GPUs x peak x MFU); there are no parts")
+    explain = getattr(registry().cost_models[plan.cost_model], "explain", None)
+    if explain is None:
+        raise BadInputError(f"explain: the cost model {plan.cost_model} explains nothing")
+    lines: tuple[Explained, ...] = explain(plan)
+    return lines
+
+
+def print_json(estimate: TrainingEstimate, lines: tuple[Explained, ...]) -> None:
+    """The document with the explanation as one more key."""
+    listed = [
+        {name: getattr(line, name) for name in ("line", "formula", "numbers", "value", "unit", "source")}
+        for line in lines
+    ]
+    print(json.dumps({**document(estimate), "explanation": listed}, indent=2))
+
+
+def print_lines(lines: tuple[Explained, ...]) -> None:
+    """Each line, its formula, the numbers put in, its source."""
+    print()
+    rows: list[tuple[str, str]] = []
+    for line in lines:
+        rows.append((line.line, line.formula))
+        value = f"{line.value:.{_DIGITS}g}"
+        numbers = "" if line.numbers == value else f"= {line.numbers} "
+        rows.append(("", f"{numbers}= {value} {line.unit}"))
+        rows.append(("", line.source))
+    print_table(("", ""), rows, "Explained")

@@ -1,0 +1,244 @@
+"""Plans with kernels, framework and accelerator of their own, so that no calibration moves what tests expect."""
+
+import numpy as np
+from attrs import evolve
+from hypothesis import strategies as st
+
+from llmplan.records import (
+    AttentionCurve,
+    AttentionKernel,
+    CollectiveCurve,
+    DTypeRule,
+    Efficiency,
+    FrameworkProfile,
+    GemmCurve,
+    HardwareProfile,
+    KernelCurves,
+    LatentAttention,
+    Layout,
+    MixtureOfExperts,
+    NetworkCurve,
+    NumberFormat,
+    Optimizer,
+    Recompute,
+    Schedule,
+    TrainingPlan,
+    Transformer,
+    Tuning,
+)
+from llmplan_parallelism_megatron.megatron import Megatron
+
+MEGATRON = Megatron()
+OPERATIONS = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all")
+BREAKDOWNS = ("time_breakdown", "forward_breakdown", "memory_breakdown")
+SIZES = ("gpus", "tp", "pp", "dp", "cp", "ep", "vpp", "zero")
+NUMBERS = ("micro_batch", "gradient_accumulation", "recompute", "schedule")
+
+CURVES = KernelCurves(
+    gemm={
+        "fp16": GemmCurve(plateau=0.8, half_m=64, half_n=96, half_k=160, launch_seconds=3e-6),
+        "fp8": GemmCurve(plateau=0.7, half_m=96, half_n=128, half_k=256, launch_seconds=5e-6),
+    },
+    attention={
+        name: AttentionKernel(
+            forward=AttentionCurve(plateau=fast, half_tokens=700, half_head_dim=20, launch_seconds=7e-6),
+            backward=AttentionCurve(plateau=0.7 * fast, half_tokens=900, half_head_dim=30, launch_seconds=9e-6),
+        )
+        for name, fast in (("flash-2", 0.5), ("flash-3", 0.7))
+    },
+    sustained={"fp16": 0.9},
+    hbm=0.85,
+    launch_seconds=4e-6,
+    collectives={
+        name: CollectiveCurve(plateau=0.75, half_ranks=0.5, half_bytes=2e5, launch_seconds=1e-5, step_seconds=1e-6)
+        for name in OPERATIONS
+    },
+    network=NetworkCurve(plateau=0.65, step_seconds=1.5e-5),
+    source="made up",
+)
+GPU = HardwareProfile(
+    name="round-numbers",
+    memory_bytes=1e12,
+    memory_bytes_per_second=2e12,
+    peak_flops={"fp16": 1e14, "fp8": 2e14},
+    scale_up_bytes_per_second=3e11,
+    scale_up_domain=8,
+    scale_out_bytes_per_second=5e10,
+    host_bytes_per_second=6e10,
+    kernels=CURVES,
+)
+IDEAL = FrameworkProfile(name="ideal")
+BUSY = FrameworkProfile(
+    name="busy",
+    attention="flash-2",
+    kernel_rate=0.9,
+    elementwise_traffic=1.4,
+    tensor_overlap=0.3,
+    data_overlap=0.6,
+    data_bandwidth=0.8,
+    expert_overlap=0.2,
+    pipeline_overlap=0.4,
+    host_seconds_per_layer=1e-4,
+    host_seconds_per_routed_layer=3e-4,
+    host_seconds_per_step=0.01,
+    context_bytes=1e9,
+    communication_bytes=5e8,
+    slack=0.1,
+)
+"""Something of everything that a profile can say."""
+OLD = evolve(BUSY, name="old", attention="unfused", dropout=True, fused_accumulation=False, optimizer_extra_bytes=4.0)
+SHARING = evolve(BUSY, name="sharing", selective_share=0.5, balanced_context=False, keeps_operands=True)
+FRAMEWORKS = (IDEAL, BUSY, OLD, SHARING)
+
+FP16 = DTypeRule(name="sixteen", weight_bits=16, activation_bits=16, embedding_bits=16, gemm_formats=(("fp16",),))
+FP8 = evolve(FP16, name="eight", weight_bits=8, training_weight_bits=16, gemm_formats=(("fp8",),))
+ADAM = Optimizer(name="adam", state_bytes=8.0)
+MUON = Optimizer(name="muon", state_bytes=4.0, newton_schulz_steps=5)
+
+PLAIN = Transformer(
+    name="plain",
+    layers=8,
+    hidden=512,
+    heads=8,
+    kv_heads=8,
+    head_dim=64,
+    ffn_hidden=2048,
+    gated_mlp=False,
+    vocab=4000,
+    tied_embeddings=True,
+    norm="layer",
+)
+GROUPED = evolve(PLAIN, name="grouped", kv_heads=2, gated_mlp=True, tied_embeddings=False, norm="rms", qk_norm="head")
+SPARSE = evolve(
+    GROUPED,
+    name="sparse",
+    moe=MixtureOfExperts(n_routed_experts=8, top_k=2, moe_ffn_hidden=512, n_shared_experts=1, first_dense_layers=1),
+)
+LATENT = evolve(
+    SPARSE,
+    name="latent",
+    qk_norm="none",
+    kv_heads=8,
+    head_dim=96,
+    mla=LatentAttention(q_lora_rank=96, kv_lora_rank=32, qk_nope_head_dim=64, qk_rope_head_dim=32, v_head_dim=64),
+)
+MODELS = (PLAIN, GROUPED, SPARSE, LATENT)
+
+
+def flat(**changes):
+    """Curves without shape, start or step: all that they reach is a fraction."""
+    kernel = AttentionKernel(forward=AttentionCurve(plateau=1.0), backward=AttentionCurve(plateau=1.0))
+    curves = {
+        "gemm": {"fp16": GemmCurve(plateau=1.0), "fp8": GemmCurve(plateau=1.0)},
+        "attention": {"flash-2": kernel, "flash-3": kernel},
+        "hbm": 1.0,
+        "collectives": dict.fromkeys(OPERATIONS, CollectiveCurve(plateau=1.0)),
+        "network": NetworkCurve(plateau=1.0),
+        "source": "made up",
+    }
+    return KernelCurves(**{**curves, **changes})
+
+
+def plan(model=PLAIN, curves=CURVES, **changes):
+    """A plan of one micro-batch on one GPU, but for the changes, of plan and layout alike."""
+    layout = {name: changes.pop(name) for name in SIZES[1:] if name in changes}
+    for name in ("sequence_parallel", "zero_group"):
+        if name in changes:
+            layout[name] = changes.pop(name)
+    sizes = [layout.get(name, 1) for name in ("tp", "pp", "dp", "cp")]
+    run = {
+        "hardware": GPU,
+        "dtype": FP16,
+        "framework": IDEAL,
+        "optimizer": ADAM,
+        "micro_batch": 1,
+        "gradient_accumulation": 1,
+        "seq_len": 1024,
+        "tokens": 1e9,
+        "recompute": Recompute.NONE,
+        **changes,
+    }
+    return TrainingPlan(
+        model=model,
+        gemm=run.pop("gemm", None) or run["dtype"].gemm_format(run["hardware"]),
+        layout=Layout(gpus=sizes[0] * sizes[1] * sizes[2] * sizes[3], **layout),
+        efficiency=Efficiency(curves=curves),
+        cost_model="megatron",
+        **run,
+    )
+
+
+def price(*args, **changes):
+    """The estimate of `plan` with the same arguments."""
+    return MEGATRON.train(plan(*args, **changes))
+
+
+def with_curves(given, **changes):
+    """The same plan on kernels that reach something else."""
+    return evolve(given, efficiency=evolve(given.efficiency, curves=evolve(given.efficiency.curves, **changes)))
+
+
+@st.composite
+def plans(draw, models=MODELS, *, alike=False):
+    """Legal plans: tp divides the heads, vpp the layers of a stage, ep the experts and the ranks that share them.
+
+    Where they are `alike`, only numbers differ that an array of plans can hold.
+    """
+    model = draw(st.sampled_from(models))
+    sizes = st.sampled_from([1, 2, 4, 8])
+    tp, dp, cp, pp = draw(sizes), draw(st.sampled_from([1, 2, 3, 8, 16])), draw(sizes), draw(st.integers(1, 8))
+    experts = 1 if model.moe is None else model.moe.n_routed_experts
+    eps = [ep for ep in (1, 2, 4, 8) if experts % ep == 0 and dp * cp % ep == 0]
+    vpps = [vpp for vpp in (1, 2, 4) if pp == 1 or model.layers % (pp * vpp) == 0 or vpp == 1]
+    vpp = draw(st.sampled_from(vpps)) if pp > 1 else 1
+    changes = {
+        "tp": tp,
+        "pp": pp,
+        "dp": dp,
+        "cp": cp,
+        "ep": draw(st.sampled_from(eps)),
+        "vpp": vpp,
+        "zero": draw(st.integers(0, 3)),
+        "sequence_parallel": draw(st.booleans()),
+        "micro_batch": draw(st.integers(1, 6)),
+        "gradient_accumulation": draw(st.integers(1, 4)) * pp if vpp > 1 else draw(st.integers(1, 20)),
+        "recompute": draw(st.sampled_from(list(Recompute))),
+        "schedule": draw(st.sampled_from(list(Schedule))) if vpp == 1 else Schedule.ONE_F_ONE_B,
+    }
+    return plan(model, **changes, **({} if alike else draw(runs(dp * cp))))
+
+
+@st.composite
+def runs(draw, replicas=1):
+    """What arrays of plans have in common."""
+    tuning = draw(st.sampled_from([Tuning.FULL, Tuning.FULL, Tuning.LORA, Tuning.QLORA]))
+    groups = [None, *(size for size in (2, 4, 8) if replicas % size == 0)]
+    return {
+        "zero_group": draw(st.sampled_from(groups)),
+        "seq_len": draw(st.sampled_from([512, 1000, 4096])),
+        "framework": draw(st.sampled_from(FRAMEWORKS)),
+        "optimizer": draw(st.sampled_from([ADAM, MUON])),
+        "dtype": draw(st.sampled_from([FP16, FP8])),
+        "gradient_bits": draw(st.sampled_from([16.0, 32.0])),
+        "master_weights": draw(st.booleans()),
+        "tuning": tuning,
+        "lora_rank": 0 if tuning is Tuning.FULL else draw(st.sampled_from([8, 64])),
+        "offload_optimizer": draw(st.booleans()),
+        "offload_activations": draw(st.booleans()),
+        "expert_imbalance": draw(st.sampled_from([1.0, 1.5])),
+    }
+
+
+def columns(rows):
+    """One plan whose numbers are arrays, one element a plan of `rows`, which have the rest in common."""
+    layouts = [row.layout for row in rows]
+    layout = Layout(
+        **{name: np.array([getattr(layout, name) for layout in layouts], dtype=float) for name in SIZES},
+        sequence_parallel=np.array([layout.sequence_parallel for layout in layouts]),
+        zero_group=layouts[0].zero_group,
+    )
+    numbers = {name: np.array([getattr(row, name) for row in rows], dtype=float) for name in NUMBERS}
+    return evolve(rows[0], layout=layout, **numbers)
+
+
+__all__ = ["FP16", "GPU", "MEGATRON", "NumberFormat", "columns", "flat", "plan", "plans", "price", "with_curves"]
