@@ -75,6 +75,8 @@ RECORDS = {
     GPUS: gpu,
     DTYPES: dtype,
     COST_MODELS: cost_model,
+    FRAMEWORKS: lambda name: FrameworkProfile(name=name),
+    OPTIMIZERS: lambda name: Optimizer(name=name, state_bytes=8.0),
     VALIDATION_SETS: lambda name: ValidationSet(name=name, description="", rows=list),
     EXPORTERS: lambda name: Exporter(name=name, suffix=f".{name}", export=str.encode),
     REPORTERS: lambda name: Reporter(name=name, render=str),

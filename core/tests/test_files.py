@@ -127,6 +127,8 @@ def test_an_accelerator_of_all_keys_in_si_units(write):
         "sm_count": 108,
         "launch_year": 2020,
         "efficiency": None,
+        "kernels": None,
+        "aliases": (),
         "sources": {"accelerator": "a datasheet"},
         "confidence": "high",
         "note": "a note",

@@ -19,6 +19,8 @@ from llmplan.records import (
     TrainingPlan,
     Transformer,
 )
+from llmplan_parallelism_megatron.frameworks import MEGATRON_CORE
+from llmplan_parallelism_megatron.optimizers import OPTIMIZERS
 from llmplan_parallelism_megatron.roofline import Roofline
 from llmplan_parallelism_megatron.sharding import rank_of
 
@@ -50,10 +52,11 @@ DTYPE = DTypeRule(
     name="sixteen", weight_bits=16, activation_bits=16, embedding_bits=16, gemm_formats=(("fp16",),), default=True
 )
 FORMAT = NumberFormat("fp16", 1e14)
+ADAM = next(optimizer for optimizer in OPTIMIZERS if optimizer.default)
 
 
 def training(model=MODEL, efficiency=None, recompute=Recompute.ATTENTION_COMPUTE, **changes):
-    layout = {"gpus": 1, "tp": 1, "pp": 1, "dp": 1, "sequence_parallel": False, "zero": 0}
+    layout = {"gpus": 1, "tp": 1, "pp": 1, "dp": 1, "sequence_parallel": False, "zero": 0, "cp": 1, "ep": 1, "vpp": 1}
     layout |= {name: changes.pop(name) for name in layout.keys() & changes.keys()}
     layout["gpus"] = layout["tp"] * layout["pp"] * layout["dp"]
     run = {"micro_batch": 2, "gradient_accumulation": 4, "seq_len": 128, "tokens": 1e9, **changes}
@@ -66,6 +69,8 @@ def training(model=MODEL, efficiency=None, recompute=Recompute.ATTENTION_COMPUTE
         efficiency=efficiency or Efficiency(),
         cost_model="roofline",
         recompute=recompute,
+        framework=run.pop("framework", MEGATRON_CORE),
+        optimizer=run.pop("optimizer", ADAM),
         **run,
     )
 

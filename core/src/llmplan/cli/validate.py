@@ -57,10 +57,12 @@ def _print_sources(result: "Validation") -> None:
     """Time and memory by source: rows, mean absolute and worst error."""
     from llmplan.validation.score import by_source
 
+    sources = by_source(result.checked)
+    if not sources:
+        return
     head = ("source", *(f">{group} {column}" for group in _GROUPS for column in ("rows", "mean", "worst")))
     lines = [
-        (source, *(cell for group in _GROUPS for cell in _cells(groups[group])))
-        for source, groups in by_source(result.checked).items()
+        (source, *(cell for group in _GROUPS for cell in _cells(groups[group]))) for source, groups in sources.items()
     ]
     print_table(head, lines, "By source: mean absolute and worst error")
     print()
@@ -77,15 +79,26 @@ def _verdict(result: "Validation") -> str:
     if result.exact:
         agreed = sum(checked.agrees for checked in result.checked)
         return f"{agreed} of {rows} rows agree to every printed digit; {skipped} skipped"
+    recalled = sum(not checked.row.counts for checked in result.checked)
+    not_counted = f", {recalled} of them recalled and not counted" if recalled else ""
+    return "\n".join([*_metrics(result), *_score(result), f"{rows} rows{not_counted}; {skipped} skipped"])
+
+
+def _metrics(result: "Validation") -> list[str]:
+    from llmplan.validation.score import summary
+
+    return [
+        f"{metric}: mean absolute error {of['mean_absolute_error']:.1%}, worst {of['worst_error']:+.1%}"
+        for metric, of in summary(result.checked).items()
+    ]
+
+
+def _score(result: "Validation") -> list[str]:
+    """The mean of the sources' means, where rows have sources."""
     from llmplan.validation.score import score
 
-    means = score(result.checked)
-    said = [f"{group} {means[group]:.1%}" for group in _GROUPS if means[group] is not None]
-    recalled = sum(not checked.row.counts for checked in result.checked)
-    return (
-        f"Score, the mean of the sources' mean absolute errors: {', '.join(said) or 'no rows'}\n"
-        f"{rows} rows, {recalled} of them recalled and not counted; {skipped} skipped"
-    )
+    said = [f"{group} {mean:.1%}" for group, mean in score(result.checked).items() if mean is not None]
+    return [f"score, the mean of the sources' mean absolute errors: {', '.join(said)}"] if said else []
 
 
 def _row(checked: "Checked", *, exact: bool) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from pathlib import Path
 from typing import Any
 
 from attrs import field, frozen
@@ -32,8 +31,13 @@ class ValidationRow:
     note: str = ""
     source: str = ""
     """Who measured it; errors are averaged by source first, so that many rows of one do not count more."""
-    counts: bool = True
-    """Whether it goes into the score: not what is recalled and was not looked up."""
+    provenance: str = ""
+    """How well the figure is known: ``file`` or ``page`` where it was read, ``memory`` where it is recalled."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it goes into the score: not what is recalled and was not looked up."""
+        return self.provenance != "memory"
 
 
 @frozen(kw_only=True, eq=False, repr=False)

@@ -1,6 +1,6 @@
 """Holding llmplan against published figures: rows become plans, plans are priced, errors are summed up by source."""
 
-from llmplan.validation.result import GROUPS, Checked, Validation
+from llmplan.validation.result import Checked, Validation
 from llmplan.validation.run import validate
 
-__all__ = ["GROUPS", "Checked", "Validation", "validate"]
+__all__ = ["Checked", "Validation", "validate"]

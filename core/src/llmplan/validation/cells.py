@@ -47,9 +47,9 @@ def whole(cells: Cells, column: str, smallest: int = 1, largest: int = _LARGEST_
     return int(value)
 
 
-def needed(cells: Cells, column: str) -> int:
+def needed(cells: Cells, column: str, largest: int = _LARGEST_WHOLE) -> int:
     """A whole number that a row cannot do without."""
-    value = whole(cells, column)
+    value = whole(cells, column, 1, largest)
     if value is None:
         raise BadInputError(f"{column}: empty")
     return value

@@ -12,7 +12,7 @@ Count = Callable[[TrainingEstimate], float]
 
 
 def korthikanti_flops(estimate: TrainingEstimate) -> float:
-    """72BLsh^2 (1 + s/6h + V/12hL): the whole square of attention (Korthikanti et al. 2022, arXiv:2205.05198, eq. 9)."""
+    """72BLsh^2 (1 + s/6h + V/12hL): the whole square of attention (Korthikanti et al. 2022, arXiv:2205.05198)."""
     b, s, layers, h, v = _sizes(estimate)
     return 72.0 * b * layers * s * h**2 * (1 + s / (6 * h) + v / (12 * h * layers))
 

@@ -12,7 +12,6 @@ from llmplan.validation.flops import flops_of
 
 Predict = Callable[[TrainingEstimate], float]
 
-TIME, MEMORY = "time", "memory"
 _OUTSIDE_ALLOCATOR = ("cuda_context", "allocator_slack")
 """Lines of the memory breakdown that an allocator does not count among its tensors."""
 _WHOLE_DEVICE = "nvidia-smi"
@@ -71,16 +70,16 @@ def _peak(estimate: TrainingEstimate) -> float:
     return _gpu_seconds(estimate) * estimate.plan.gemm.peak_flops
 
 
-METRICS: Mapping[str, tuple[str, Callable[[Cells], Predict]]] = {
-    "iteration_time_s": (TIME, _iteration_seconds),
-    "tokens_per_s_per_gpu": (TIME, _tokens_per_second),
-    "tflops_per_gpu": (TIME, _teraflops),
-    "mfu": (TIME, _mfu),
-    "hfu": (TIME, _hfu),
-    "gpu_hours": (TIME, _gpu_hours),
-    "peak_memory_gb": (MEMORY, _peak_memory),
+METRICS: Mapping[str, Callable[[Cells], Predict]] = {
+    "iteration_time_s": _iteration_seconds,
+    "tokens_per_s_per_gpu": _tokens_per_second,
+    "tflops_per_gpu": _teraflops,
+    "mfu": _mfu,
+    "hfu": _hfu,
+    "gpu_hours": _gpu_hours,
+    "peak_memory_gb": _peak_memory,
 }
-"""By the word of the column ``measured_metric``: what it belongs to, and how it is predicted."""
+"""By the word of the column ``measured_metric``: how it is predicted."""
 
 
 def prediction(cells: Cells) -> Predict:
@@ -89,4 +88,4 @@ def prediction(cells: Cells) -> Predict:
     if metric not in METRICS:
         known = ", ".join(METRICS)
         raise BadInputError(f"measured_metric: {metric!r} is none of {known}" if metric else "measured_metric: empty")
-    return METRICS[metric][1](cells)
+    return METRICS[metric](cells)

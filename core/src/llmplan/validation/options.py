@@ -5,15 +5,15 @@ An empty cell is left out: the planner then chooses, and says what it assumed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from attrs import evolve
 
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
-from llmplan.records import FrameworkProfile, HardwareProfile, Recompute
-from llmplan.validation.cells import whole
+from llmplan.records import DTypeRule, FrameworkProfile, HardwareProfile, Recompute
+from llmplan.validation.cells import Cells, flag, number, text, whole
 from llmplan.validation.models import model_of
 
 _COLUMNS = {
@@ -23,11 +23,9 @@ _COLUMNS = {
     "pp": "pp",
     "vpp": "vpp",
     "ep": "ep",
-    "zero_stage": "zero",
     "micro_batch": "micro_batch",
     "global_batch": "global_batch",
     "seq_len": "seq_len",
-    "total_tokens": "tokens",
 }
 """Columns that hold an option as it is."""
 _SELECTIVE = "selective"
@@ -35,16 +33,19 @@ _RACK = "NVL72"
 """In the notes: the scale-up domain is the rack, however many accelerators a node holds."""
 
 
-def options_of_row(cells: Mapping[str, str]) -> dict[str, Any]:
-    """Records and numbers; BadInputError where a cell makes no sense."""
+def options_of_row(cells: Cells) -> dict[str, Any]:
+    """Records and numbers; BadInputError where a cell makes no sense. dp follows from n_gpus, where that is stated."""
     hardware = hardware_of(cells)
     options: dict[str, Any] = {
         "model": model_of(cells),
         "gpu": hardware,
-        "dtype": registry().dtypes[cells["dtype"].lower()] if cells.get("dtype") else None,
-        "framework": framework_of(cells.get("framework", ""), hardware, registry().frameworks.values()),
-        "recompute": recompute_of(cells.get("recompute", "")),
-        "sequence_parallel": {"0": False, "1": True}.get(cells.get("sp", "")),
+        "dtype": _dtype(text(cells, "dtype").lower()),
+        "framework": framework_of(text(cells, "framework"), hardware, _frameworks()),
+        "recompute": recompute_of(text(cells, "recompute").lower()),
+        "sequence_parallel": flag(cells, "sp"),
+        "zero": whole(cells, "zero_stage", 0),
+        "tokens": number(cells, "total_tokens"),
+        "dp": None if text(cells, "n_gpus") else whole(cells, "dp"),
         **{option: whole(cells, column) for column, option in _COLUMNS.items()},
     }
     return {name: value for name, value in options.items() if value is not None}
@@ -60,24 +61,28 @@ def recompute_of(word: str) -> Recompute | None:
     return modes[word]
 
 
-def hardware_of(cells: Mapping[str, str]) -> HardwareProfile:
-    """The accelerator of that name or alias, else the one whose alias begins the cell; its node as the row has it."""
-    wanted = cells["accelerator"].lower()
-    names = {
-        name.lower(): record for _, _, record in registry().gpus.entries() for name in (record.name, *record.aliases)
-    }
-    beginning = [name for name in names if wanted.startswith(name)]
-    found = names.get(wanted) or (names[max(beginning, key=len)] if beginning else None)
-    if found is None:
-        raise BadInputError(f"accelerator: {cells['accelerator']!r} is neither a name nor an alias of a registered one")
+def hardware_of(cells: Cells) -> HardwareProfile:
+    """The accelerator of that name or alias; its scale-up domain no wider than a node of the row."""
+    found = called(text(cells, "accelerator"), [profile for _, _, profile in registry().gpus.entries()])
     node = whole(cells, "gpus_per_node")
-    if node is None or node >= found.scale_up_domain or _RACK in cells.get("notes", ""):
+    if node is None or node >= found.scale_up_domain or _RACK in text(cells, "notes"):
         return found
     return evolve(found, scale_up_domain=node)
 
 
+def called(cell: str, profiles: Iterable[HardwareProfile]) -> HardwareProfile:
+    """By name or alias, in any case; a remark may follow after a space: ``A100-SXM4-80GB (type not stated)``."""
+    names = {name.lower(): profile for profile in profiles for name in (profile.name, *profile.aliases)}
+    words = cell.lower().split()
+    beginnings = (" ".join(words[:end]) for end in range(len(words), 0, -1))
+    found = next((names[beginning] for beginning in beginnings if beginning in names), None)
+    if found is None:
+        raise BadInputError(f"accelerator: {cell!r} is neither a name nor an alias of a registered one")
+    return found
+
+
 def framework_of(cell: str, hardware: HardwareProfile, profiles: Iterable[FrameworkProfile]) -> FrameworkProfile | None:
-    """The profile whose longest alias occurs in the cell, one meant for this architecture first; None where none does."""
+    """The profile whose longest alias occurs in the cell, one meant for this architecture first; else None."""
     best: tuple[int, int, FrameworkProfile] | None = None
     for profile in profiles:
         if profile.architectures and hardware.architecture not in profile.architectures:
@@ -86,3 +91,11 @@ def framework_of(cell: str, hardware: HardwareProfile, profiles: Iterable[Framew
         if length and (best is None or (length, len(profile.architectures)) > best[:2]):
             best = (length, len(profile.architectures), profile)
     return None if best is None else best[2]
+
+
+def _frameworks() -> list[FrameworkProfile]:
+    return [framework for _, _, framework in registry().frameworks.entries()]
+
+
+def _dtype(cell: str) -> DTypeRule | None:
+    return registry().dtypes[cell] if cell else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,8 @@ from llmplan.planner import infer, train
 from llmplan.records import ValidationRow, ValidationSet
 from llmplan.validation.cells import Cells
 from llmplan.validation.result import Checked, Validation
+from llmplan.validation.row import training_row
 from llmplan.validation.table import read_table
-from llmplan.validation.training import training_row
 
 _COMMANDS: Mapping[str, Callable[..., Any]] = {"train": train, "infer": infer}
 _Pending = tuple[str, Callable[[], ValidationRow]]
@@ -35,15 +35,15 @@ def validate(published: ValidationSet, table: Path | None = None) -> Validation:
 
 def _pending(published: ValidationSet, table: Path | None) -> Iterator[_Pending]:
     if table is None:
-        yield from _as_read(published.rows())
+        for row in () if published.rows is None else published.rows():
+            yield row.id, _as_it_is(row)
     else:
         for cells in read_table(table):
             yield cells["id"], _reader(cells)
 
 
-def _as_read(rows: Iterable[ValidationRow]) -> Iterator[_Pending]:
-    for row in rows:
-        yield row.id, lambda row=row: row
+def _as_it_is(row: ValidationRow) -> Callable[[], ValidationRow]:
+    return lambda: row
 
 
 def _reader(cells: Cells) -> Callable[[], ValidationRow]:

@@ -38,9 +38,14 @@ def summary(checked: Iterable[HasError]) -> dict[str, Summary]:
 
 
 def by_source(checked: Iterable[HasError]) -> dict[str, dict[str, Summary | None]]:
-    """By source the same, for time and for memory; None where it measured none of it."""
+    """By source the same, for time and for memory; None where it measured none of it.
+
+    Rows without a source are left out.
+    """
     errors: dict[str, dict[str, list[float]]] = {}
     for row in checked:
+        if not row.row.source:
+            continue
         groups = errors.setdefault(row.row.source, {"time": [], "memory": []})
         groups[group_of(row.row.metric)].append(row.error)
     return {

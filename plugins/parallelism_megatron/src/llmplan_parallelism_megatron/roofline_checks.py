@@ -7,7 +7,7 @@ from functools import lru_cache
 from math import inf
 
 from llmplan.errors import BadInputError
-from llmplan.records import Efficiency, InferencePlan, ModelArchitecture, TrainingPlan
+from llmplan.records import Efficiency, InferencePlan, ModelArchitecture, Schedule, TrainingPlan, Tuning
 from llmplan_parallelism_megatron.collectives import beyond_domain_bytes_per_second
 
 NOTEWORTHY_BUBBLE = 0.1
@@ -15,6 +15,8 @@ NOTEWORTHY_BUBBLE = 0.1
 
 LEAST_TRAINING_BITS = 16
 """Of weights and activations in mixed precision (Micikevicius et al. 2018, arXiv:1710.03740)."""
+ADAM_STATE_BYTES = 8.0
+"""Of an optimizer that keeps what `memory` counts beside the master weights."""
 GIVEN = Efficiency().source
 """Of efficiencies that the user states."""
 
@@ -61,27 +63,26 @@ def offloaded(plan: TrainingPlan) -> str:
 
 def _unused_framework(plan: TrainingPlan) -> Iterator[str]:
     framework = plan.framework
-    if not framework.default and framework.source != UNNAMED.source:
+    if not framework.default:
         yield f"framework {framework.name} changes nothing: the cost model roofline is the same for all"
 
 
-def _unused_efficiencies(plan: TrainingPlan | InferencePlan) -> Iterator[str]:
+def _unused_efficiencies(plan: TrainingPlan) -> Iterator[str]:
     given = plan.efficiency
-    stated = given.source == GIVEN and min(given.hbm, given.scale_up, given.scale_out) < 1
-    if isinstance(plan, TrainingPlan) and stated:
+    if given.source == GIVEN and min(given.hbm, given.scale_up, given.scale_out) < 1:
         yield "of the efficiencies, training time counts that of FLOPs alone; the others shape the forward pass shown"
 
 
-def _in_flight(plan: TrainingPlan | InferencePlan) -> Iterator[str]:
+def _in_flight(plan: InferencePlan) -> Iterator[str]:
     pp = plan.layout.pp
-    if isinstance(plan, InferencePlan) and pp > 1:
+    if pp > 1:
         yield f"prefill and decode are times of one of {pp} pipeline stages; {pp} batches are in flight, one on each"
 
 
 def _tensor_parallel(plan: TrainingPlan | InferencePlan) -> Iterator[str]:
     """Tp divides heads, or a whole number of ranks shares a KV head."""
     tp = int(plan.layout.tp)
-    limited = _limits(plan.model)
+    limited = limits(plan.model)
     if limited and tp > max(limited):
         most = max(limited)
         raise BadInputError(f"tp: {tp} is more than the {most} {limited[most]} of {plan.model.name}")
@@ -91,10 +92,10 @@ def _tensor_parallel(plan: TrainingPlan | InferencePlan) -> Iterator[str]:
 
 
 @lru_cache(maxsize=256)
-def _limits(model: ModelArchitecture) -> dict[int, str]:
-    """Into how many of what the operators of a layer can be divided at most."""
+def limits(model: ModelArchitecture) -> dict[int, str]:
+    """Into how many of what the operators of a layer can be divided at most; every rank holds what cannot be."""
     operators = (operator for block in model.lower(1, 1).layers for operator in block.operators)
-    return {int(operator.max_ways): operator.parts for operator in operators if operator.max_ways != inf}
+    return {int(operator.max_ways): operator.parts for operator in operators if 1 < operator.max_ways < inf}
 
 
 def _scale_up_domain(plan: TrainingPlan | InferencePlan) -> Iterator[str]:
@@ -127,24 +128,42 @@ def _pipeline(plan: TrainingPlan | InferencePlan) -> Iterator[str]:
         yield f"the pipeline bubble, (pp - 1) / micro-batches = {bubble:.0%} more time, is not priced"
 
 
-def _narrow_training(plan: TrainingPlan | InferencePlan) -> Iterator[str]:
+def narrow_training(plan: TrainingPlan) -> Iterator[str]:
     """Training in fewer than 16 bits: FP8 GEMMs have published recipes, FP4 ones first experiments, the rest nothing.
 
     The recipes of FP8 keep 16 bits between GEMMs (Micikevicius et al. 2022, arXiv:2209.05433; DeepSeek-V3 2024,
-    arXiv:2412.19437, section 3.3); for FP4 see NVIDIA 2025, arXiv:2509.25149. Measured: 6,667 tokens/s/GPU in BF16,
-    8,532 with FP8 GEMMs (torchtitan, benchmarks/llama3_h100_202412_torchtitan.md, table 1).
+    arXiv:2412.19437, section 3.3); for FP4 see NVIDIA 2025, arXiv:2509.25149.
     """
-    if not isinstance(plan, TrainingPlan):
+    dtype = plan.dtype
+    if not _is_narrow(plan):
         return
-    dtype, asked = plan.dtype, plan.gemm.fallback_from or plan.gemm.name
-    if min(dtype.weight_bits, dtype.activation_bits) >= LEAST_TRAINING_BITS:
-        return
-    if asked == "fp4":
+    if _asked_format(plan) == "fp4":
         yield f"{dtype.name} in training is experimental: few runs are published, and the figures follow none of them"
-    elif asked != "fp8" or dtype.activation_bits < LEAST_TRAINING_BITS:
+    elif not _has_recipe(plan):
         yield f"{dtype.name} in training: no published recipe trains so; the figures are hypothetical"
-    elif plan.efficiency.mfu is None and plan.efficiency.source != GIVEN:
+
+
+def _is_narrow(plan: TrainingPlan) -> bool:
+    return min(plan.dtype.weight_bits, plan.dtype.activation_bits) < LEAST_TRAINING_BITS
+
+
+def _asked_format(plan: TrainingPlan) -> str:
+    return plan.gemm.fallback_from or plan.gemm.name
+
+
+def _has_recipe(plan: TrainingPlan) -> bool:
+    return _asked_format(plan) == "fp8" and plan.dtype.activation_bits >= LEAST_TRAINING_BITS
+
+
+def _rate_of_16_bits(plan: TrainingPlan) -> Iterator[str]:
+    """Efficiencies are those of 16-bit runs, where FP8 ones lose more.
+
+    Measured: 6,667 tokens/s/GPU in BF16, 8,532 with FP8 GEMMs (torchtitan,
+    benchmarks/llama3_h100_202412_torchtitan.md, table 1).
+    """
+    calibrated = plan.efficiency.mfu is None and plan.efficiency.source != GIVEN
+    if _is_narrow(plan) and _has_recipe(plan) and calibrated:
         yield (
-            f"{dtype.name} at the FLOPs efficiency of 16-bit runs, where FP8 runs reach less of their peak: "
+            f"{plan.dtype.name} at the FLOPs efficiency of 16-bit runs, where FP8 runs reach less of their peak: "
             "torchtitan's Llama 3.1 8B on H100 became 1.3 times as fast, not twice"
         )

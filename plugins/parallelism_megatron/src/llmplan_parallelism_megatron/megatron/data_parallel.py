@@ -44,9 +44,13 @@ class Traffic:
         return left_forward + maximum(self.backward - self.hides_backward, 0.0)
 
 
-def traffic(plan: TrainingPlan, parameters: Parameters, work: Pipeline, of: Kernels, groups: Groups) -> Traffic:
+def traffic(
+    plan: TrainingPlan, parameters: Parameters, work: Pipeline, waiting: Number, of: Kernels, groups: Groups
+) -> Traffic:
     """Gradients are reduced while the backward pass of the last micro-batch goes on, weights gathered while the forward
     pass of the first does; ZeRO 2 reduces, and ZeRO 3 gathers and reduces, in every micro-batch.
+
+    `waiting` are seconds of a micro-batch in which a stage waits for host memory: they hide traffic as well.
     """
     layout, stage, m = plan.layout, work.slowest, work.micro_batches
     dense, experts = parameters.trained(plan)
@@ -58,11 +62,12 @@ def traffic(plan: TrainingPlan, parameters: Parameters, work: Pipeline, of: Kern
     reductions = where(layout.zero >= SHARDS_GRADIENTS, m, 1.0)
     many = where(layout.dp * layout.cp > 1, 1.0, 0.0)
     overlap = plan.framework.data_overlap
+    forward = stage.forward * (stage.seconds + waiting) / stage.all
     return Traffic(
         forward=many * gathered * gather,
-        hides_forward=overlap * where(sharded, m, 1.0) * stage.forward,
+        hides_forward=overlap * where(sharded, m, 1.0) * forward,
         backward=many * (where(sharded, m, 0.0) * gather + reductions * reduce),
-        hides_backward=overlap * reductions * maximum(stage.all - stage.forward, 0.0),
+        hides_backward=overlap * reductions * (stage.seconds + waiting - forward),
     )
 
 

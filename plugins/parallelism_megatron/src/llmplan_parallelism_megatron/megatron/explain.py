@@ -14,9 +14,9 @@ from llmplan_parallelism_megatron.megatron import optimizer_step
 from llmplan_parallelism_megatron.megatron.data_parallel import shards, traffic
 from llmplan_parallelism_megatron.megatron.kernels import Kernels
 from llmplan_parallelism_megatron.megatron.layers import joined, kernels_of, layer_times
-from llmplan_parallelism_megatron.megatron.memory import kept_bytes, stage_memory, training_memory
+from llmplan_parallelism_megatron.megatron.memory import kept_bytes, stage_memories, training_memory
 from llmplan_parallelism_megatron.megatron.parameters import stage_parameters
-from llmplan_parallelism_megatron.megatron.step import Step, step_of, time_breakdown
+from llmplan_parallelism_megatron.megatron.step import Step, offload_seconds, step_of, time_breakdown
 from llmplan_parallelism_megatron.sharding import fullest_stage_share
 
 _NARAYANAN = "Narayanan et al. 2021, arXiv:2104.04473, section 2.2"
@@ -79,7 +79,8 @@ def _time(plan: TrainingPlan, step: Step) -> Iterator[Explained]:
 
 def _data_parallel(plan: TrainingPlan, step: Step, value: float) -> Explained:
     """What does not hide behind computation."""
-    moved = traffic(plan, step.parameters, step.work, step.of, step.groups)
+    waiting = offload_seconds(plan, step.rank, step.work)
+    moved = traffic(plan, step.parameters, step.work, waiting, step.of, step.groups)
     numbers = (
         f"max({_digits(moved.forward)} - {_digits(moved.hides_forward)}, 0) + "
         f"max({_digits(moved.backward)} - {_digits(moved.hides_backward)}, 0)"
@@ -125,7 +126,9 @@ def _bubble(plan: TrainingPlan, step: Step, value: float) -> Explained:
     """The other stages' time of one micro-batch; transfers fill the pipeline too."""
     work, layout = step.work, plan.layout
     whole, slowest = work.whole.seconds, work.slowest.seconds
-    filled = 2.0 * max(work.whole.compute.weight_gradient - work.slowest.compute.weight_gradient, 0.0) * plan.schedule
+    further = min((plan.gradient_accumulation - 1.0) / max(layout.pp - 1.0, 1.0), 1.0) + 1.0
+    gradients = max(work.whole.compute.weight_gradient - work.slowest.compute.weight_gradient, 0.0)
+    filled = further * gradients * plan.schedule
     transfers = f"({_digits(layout.pp)} - 1) * {_digits(work.transfer)}"
     return Explained(
         line="pipeline_bubble",
@@ -151,7 +154,7 @@ def _optimizer(plan: TrainingPlan, step: Step, value: float) -> Explained:
 
 def _memory(plan: TrainingPlan, step: Step) -> Iterator[Explained]:
     """Of the stage that `training_memory` found the fullest."""
-    lines = training_memory(plan, step.rank, step.of, step.groups)
+    lines = training_memory(plan, step.rank, step.groups)
     framework = f"framework {plan.framework.name}"
     yield from _states(plan, step, lines)
     yield _activations(plan, step, lines)
@@ -170,7 +173,7 @@ def _memory(plan: TrainingPlan, step: Step) -> Iterator[Explained]:
 def _states(plan: TrainingPlan, step: Step, lines: Mapping[str, float]) -> Iterator[Explained]:
     """Bytes of a parameter x parameters on the rank, ZeRO's division inside the former."""
     alone = 1.0 if plan.layout.pp == 1 else 0.0
-    first = stage_memory(plan, step.rank, step.of, step.groups, is_first=1.0, is_last=alone)
+    first, _ = stage_memories(plan, step.rank, step.groups)
     on_first = 1.0 if sum(first.values()) == sum(lines.values()) else 0.0
     parameters = stage_parameters(plan, step.rank, on_first or alone, 1.0 - on_first or alone)
     held = parameters.all if plan.tuning is Tuning.FULL else parameters.adapters

@@ -73,8 +73,9 @@ def layer_times(block: Block, plan: TrainingPlan, of: Kernels, groups: Groups, *
         first = operators[0]
         if first.scores is not None:
             seconds = _attention(operators, plan, of)
-            context = _ring_seconds(operators, seconds[0], plan, of, groups)
-            times.context.add(context, 2.0 * context, 0.0, again(first, plan))
+            keys_and_values = _ring_seconds(operators, (1.0, seconds[0]), plan, of, groups)
+            with_gradients = _ring_seconds(operators, (2.0, seconds[1]), plan, of, groups)
+            times.context.add(keys_and_values, with_gradients, 0.0, again(first, plan))
         elif first.gemm is not None:
             seconds = _multiplication(operators, plan, of, wide=wide)
         else:
@@ -89,7 +90,7 @@ def kernels_of(operators: Sequence[Operator]) -> Iterator[list[Operator]]:
     running: list[Operator] = []
     for operator in operators:
         gemm = operator.gemm
-        in_attention = running and running[0].scores is not None and gemm is None and operator.weights == 0
+        in_attention = running and running[0].scores is not None and gemm is None
         if in_attention or (gemm is not None and gemm.joins):
             running.append(operator)
             continue
@@ -206,15 +207,20 @@ def _unfused(
 
 
 def _ring_seconds(
-    operators: Sequence[Operator], attention: Number, plan: TrainingPlan, of: Kernels, groups: Groups
+    operators: Sequence[Operator],
+    times_and_attention: tuple[float, Number],
+    plan: TrainingPlan,
+    of: Kernels,
+    groups: Groups,
 ) -> Number:
     """K and V of the other context parallel ranks come in cp - 1 steps, each behind the attention of a step.
 
-    Exposed: (cp - 1) max(0, transfer - attention / cp) (Liu et al. 2023, arXiv:2310.01889, section 3).
+    Exposed: (cp - 1) max(0, transfer - attention / cp); the backward pass sends their gradients on as well (Liu et al.
+    2023, arXiv:2310.01889, section 3).
     """
-    cp = plan.layout.cp
+    cp, (times, attention) = plan.layout.cp, times_and_attention
     k, v = operators[0].inputs[1], operators[-1].inputs[1]
-    step_bytes = (k.elements + v.elements) * plan.dtype.activation_bits / 8
+    step_bytes = times * (k.elements + v.elements) * plan.dtype.activation_bits / 8
     transfer = links.point_to_point_seconds(step_bytes, groups.context.stride * (cp - 1), of)
     return (cp - 1) * maximum(transfer - attention / cp, 0.0)
 
@@ -236,10 +242,18 @@ def reduction_seconds(message_bytes: Number, plan: TrainingPlan, of: Kernels, gr
 
     The backward pass has as many (Korthikanti et al. 2022, arXiv:2205.05198, sections 4.1 and 4.2.2).
     """
-    whole = links.all_reduce_seconds(message_bytes, groups.tensor, of)
-    gathered = links.all_gather_seconds(message_bytes, groups.tensor, of)
-    scattered = links.reduce_scatter_seconds(message_bytes, groups.tensor, of)
-    seconds = where(plan.layout.sequence_parallel, gathered + scattered, whole)
+
+    def whole() -> Number:
+        return links.all_reduce_seconds(message_bytes, groups.tensor, of)
+
+    def in_halves() -> Number:
+        gathered = links.all_gather_seconds(message_bytes, groups.tensor, of)
+        return gathered + links.reduce_scatter_seconds(message_bytes, groups.tensor, of)
+
+    if isinstance(plan.layout.sequence_parallel, bool):
+        seconds = in_halves() if plan.layout.sequence_parallel else whole()
+    else:
+        seconds = where(plan.layout.sequence_parallel, in_halves(), whole())
     return seconds * (1.0 - of.framework.tensor_overlap)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from llmplan.quantities import Number, maximum, minimum, total, where
+from attrs import define
+
+from llmplan.quantities import Number, ceil, maximum, minimum, total, where
 from llmplan.records import Block, LoweredModel, Recompute, Tensor, TrainingPlan, Tuning
 from llmplan_parallelism_megatron.megatron.data_parallel import SHARDS_GRADIENTS, SHARDS_WEIGHTS, shards
-from llmplan_parallelism_megatron.megatron.kernels import Kernels
 from llmplan_parallelism_megatron.megatron.layers import QLORA_BYTES
 from llmplan_parallelism_megatron.megatron.links import Groups
 from llmplan_parallelism_megatron.megatron.optimizer_step import held_bytes, optimizer_parameters
@@ -15,43 +16,58 @@ from llmplan_parallelism_megatron.sharding import fullest_stage_share, state_ele
 GATHERED_LAYERS = 2.0
 """Layers whose weights ZeRO 3 holds whole: the one at work and the next (Zhao et al. 2023, arXiv:2304.11277, 4.1)."""
 OFFLOADED_LAYERS = 2.0
-"""Layers whose activations stay while the others' wait in host memory: the one at work, the one on its way."""
+"""Layers whose activations stay while the others' wait in host memory."""
 
 
-def training_memory(plan: TrainingPlan, rank: LoweredModel, of: Kernels, groups: Groups) -> dict[str, Number]:
+@define(eq=False)
+class Working:
+    """Bytes that a micro-batch needs while it is worked on, the same on every stage that has the head or not."""
+
+    layers: Number
+    """What layers keep of one micro-batch."""
+    recompute: Number
+    logits: Number
+    gather: Number
+
+
+def training_memory(plan: TrainingPlan, rank: LoweredModel, groups: Groups) -> dict[str, Number]:
     """Of the first or the last stage, whichever holds more."""
-    alone = where(plan.layout.pp == 1, 1.0, 0.0)
-    first = stage_memory(plan, rank, of, groups, is_first=1.0, is_last=alone)
-    last = stage_memory(plan, rank, of, groups, is_first=alone, is_last=1.0)
+    first, last = stage_memories(plan, rank, groups)
     first_is_fuller = total(first.values()) >= total(last.values())
     return {name: where(first_is_fuller, first[name], last[name]) for name in first}
 
 
-def stage_memory(
-    plan: TrainingPlan, rank: LoweredModel, of: Kernels, groups: Groups, *, is_first: Number, is_last: Number
+def stage_memories(
+    plan: TrainingPlan, rank: LoweredModel, groups: Groups
+) -> tuple[dict[str, Number], dict[str, Number]]:
+    """Of the first stage and of the last, which are one without a pipeline."""
+    alone = where(plan.layout.pp == 1, 1.0, 0.0)
+    kept, again = _kept_and_again(plan, rank)
+    working = Working(kept, again, logit_bytes(plan, rank), gather_bytes(plan, rank))
+    flying = in_flight(plan)
+    first = _stage(plan, stage_parameters(plan, rank, 1.0, alone), groups, working, (flying, alone))
+    last = _stage(plan, stage_parameters(plan, rank, alone, 1.0), groups, working, (where(alone > 0, flying, 1.0), 1.0))
+    return first, last
+
+
+def _stage(
+    plan: TrainingPlan, parameters: Parameters, groups: Groups, of: Working, flying_and_head: tuple[Number, Number]
 ) -> dict[str, Number]:
-    """Of the first stage, the last, or the only one."""
-    framework = plan.framework
-    parameters = stage_parameters(plan, rank, is_first, is_last)
-    states = {
+    framework, (flying, is_last) = plan.framework, flying_and_head
+    working = {
+        "activations": activation_bytes(plan, of.layers, flying),
+        "recompute_buffer": of.recompute,
+        "logits_and_loss": is_last * of.logits,
+        "gather_buffers": of.gather,
+    }
+    return {
         "weights": weight_bytes(plan, parameters, groups),
         "gradients": gradient_bytes(plan, parameters, groups),
         "optimizer": optimizer_bytes(plan, parameters, groups),
-    }
-    working = {
-        "activations": activation_bytes(plan, rank, is_first),
-        "recompute_buffer": recompute_bytes(plan, rank),
-        "logits_and_loss": is_last * logit_bytes(plan, rank),
-        "gather_buffers": gather_bytes(plan, rank),
-    }
-    many = where(plan.layout.gpus > 1, 1.0, 0.0)
-    slack = framework.slack * total(working.values())
-    return {
-        **states,
         **working,
-        "communication_buffers": many * framework.communication_bytes,
-        "allocator_slack": slack,
-        "cuda_context": framework.context_bytes + 0.0 * of.hardware.memory_bytes,
+        "communication_buffers": where(plan.layout.gpus > 1, 1.0, 0.0) * framework.communication_bytes,
+        "allocator_slack": framework.slack * total(working.values()),
+        "cuda_context": framework.context_bytes + 0.0 * of.layers,
     }
 
 
@@ -93,17 +109,31 @@ def in_flight(plan: TrainingPlan) -> Number:
     return minimum(wanted, plan.gradient_accumulation)
 
 
-def activation_bytes(plan: TrainingPlan, rank: LoweredModel, is_first: Number) -> Number:
-    """What layers keep of the micro-batches in flight: the last stage has one, the first `in_flight`."""
-    share = fullest_stage_share(rank, plan.layout)
-    layers = share * total(block.count * kept_bytes(block, plan) for block in rank.layers)
-    flying = where(is_first > 0, in_flight(plan), 1.0 + 0.0 * plan.gradient_accumulation)
-    kept = flying * layers
+def activation_bytes(plan: TrainingPlan, of_one: Number, flying: Number) -> Number:
+    """What layers keep of the micro-batches in flight: the last stage has one, the first `in_flight`.
+
+    Of those that wait in host memory two layers stay: the one at work, and the one on its way.
+    """
     if not plan.offload_activations:
-        return kept
-    counted = sum(block.count for block in rank.layers)
-    stay = OFFLOADED_LAYERS / counted * total(block.count * kept_bytes(block, plan) for block in rank.layers)
-    return minimum(kept, stay)
+        return flying * of_one
+    layers = ceil(plan.model.layers / plan.layout.pp)
+    return minimum(flying * of_one, OFFLOADED_LAYERS / layers * of_one)
+
+
+def layer_bytes(plan: TrainingPlan, rank: LoweredModel) -> Number:
+    """What the layers of the fullest stage keep of one micro-batch."""
+    return _kept_and_again(plan, rank)[0]
+
+
+def _kept_and_again(plan: TrainingPlan, rank: LoweredModel) -> tuple[Number, Number]:
+    """The same, and what the layer that runs again would have kept."""
+    kept: Number = 0.0
+    most: Number = 0.0
+    for block in rank.layers:
+        one = kept_bytes(block, plan)
+        kept = kept + block.count * one
+        most = maximum(most, kept_bytes(block, plan, Recompute.NONE) - one)
+    return fullest_stage_share(rank, plan.layout) * kept, most
 
 
 def kept_bytes(block: Block, plan: TrainingPlan, mode: Number | None = None) -> Number:
@@ -141,14 +171,6 @@ def _bytes(tensor: Tensor, plan: TrainingPlan) -> Number:
     # a norm computes in 32 bits but keeps the activations that it was given
     width = "activation" if tensor.width == "norm" else tensor.width
     return tensor.elements * plan.dtype.bits[width] / 8
-
-
-def recompute_bytes(plan: TrainingPlan, rank: LoweredModel) -> Number:
-    """Of the layer that runs again: what it would have kept."""
-    most: Number = 0.0
-    for block in rank.layers:
-        most = maximum(most, kept_bytes(block, plan, Recompute.NONE) - kept_bytes(block, plan))
-    return most
 
 
 def logit_bytes(plan: TrainingPlan, rank: LoweredModel) -> Number:

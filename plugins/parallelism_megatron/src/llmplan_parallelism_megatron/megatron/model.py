@@ -72,7 +72,7 @@ class Megatron:
             plan=plan,
             time_breakdown=time_breakdown(plan, step),
             forward_breakdown=_forward(step.work),
-            memory_breakdown=training_memory(plan, step.rank, step.of, step.groups),
+            memory_breakdown=training_memory(plan, step.rank, step.groups),
             model_flops=(1.0 + backward) * forward,
             hardware_flops=(1.0 + backward) * forward + recompute,
             spreads=spreads,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import define
 
-from llmplan.quantities import Number, ceil, maximum, total, where
+from llmplan.quantities import Number, ceil, maximum, minimum, total, where
 from llmplan.records import Block, LoweredModel, Recompute, Schedule, TrainingPlan
 from llmplan_parallelism_megatron.megatron import links
 from llmplan_parallelism_megatron.megatron.kernels import BACKWARD_MOVED, Kernels
@@ -84,7 +84,7 @@ def pipeline(plan: TrainingPlan, rank: LoweredModel, of: Kernels, groups: Groups
     head = layer_times(rank.head, plan, of, groups, wide=True)
     _add_loss(head, rank, plan, of)
     alone = where(layout.pp == 1, 1.0, 0.0)
-    head_is_slower = where(head.compute.all > embedding.compute.all, 1.0, 0.0)
+    head_is_slower = where(_all(head) > _all(embedding), 1.0, 0.0)
     first, last = maximum(alone, 1.0 - head_is_slower), maximum(alone, head_is_slower)
     slowest, whole = _empty(), _empty()
     for count, layer, routed in blocks:
@@ -104,6 +104,10 @@ def pipeline(plan: TrainingPlan, rank: LoweredModel, of: Kernels, groups: Groups
         transfer=transfer,
         bubble=bubble_seconds(plan, slowest, whole, transfer),
     )
+
+
+def _all(layer: LayerTimes) -> Number:
+    return layer.compute.all + layer.tensor.all
 
 
 def _empty() -> Work:
@@ -161,10 +165,12 @@ def bubble_seconds(plan: TrainingPlan, slowest: Work, whole: Work, transfer: Num
 
     (p - 1)(t_f + t_b)/v where stages are equal (Narayanan et al. 2021, section 2.2). Zero-bubble ZB-H1 fills it with
     gradients of weights and leaves (p - 1)(t_f + t_b - 2 t_w), t_b of inputs and weights together (Qi et al. 2023,
-    arXiv:2401.10241, table 2, where t_B is of inputs alone: (p - 1)(T_F + T_B - T_W)).
+    arXiv:2401.10241, table 2, where t_B is of inputs alone: (p - 1)(T_F + T_B - T_W)), where there are as many
+    micro-batches as stages; with fewer, fewer gradients are there to fill with.
     """
     layout = plan.layout
     others = maximum(whole.seconds - slowest.seconds, 0.0)
-    filled = 2.0 * maximum(whole.compute.weight_gradient - slowest.compute.weight_gradient, 0.0)
+    further = minimum((plan.gradient_accumulation - 1.0) / maximum(layout.pp - 1.0, 1.0), 1.0)
+    filled = (1.0 + further) * maximum(whole.compute.weight_gradient - slowest.compute.weight_gradient, 0.0)
     left = where(plan.schedule == Schedule.ZERO_BUBBLE, maximum(others - filled, 0.0), others)
     return left / layout.vpp + where(layout.pp > 1, (layout.pp - 1) * transfer / layout.vpp, 0.0)

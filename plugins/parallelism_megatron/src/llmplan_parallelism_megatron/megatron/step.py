@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from attrs import define, evolve
+from attrs import define
 
 from llmplan.quantities import Number, maximum
 from llmplan.records import LoweredModel, TrainingPlan
 from llmplan_parallelism_megatron.megatron.data_parallel import traffic
 from llmplan_parallelism_megatron.megatron.kernels import Kernels, kernels
 from llmplan_parallelism_megatron.megatron.links import Groups, groups_of
-from llmplan_parallelism_megatron.megatron.memory import activation_bytes
+from llmplan_parallelism_megatron.megatron.memory import layer_bytes
 from llmplan_parallelism_megatron.megatron.optimizer_step import host_bytes_per_second, optimizer_seconds
 from llmplan_parallelism_megatron.megatron.parameters import Parameters, stage_parameters
 from llmplan_parallelism_megatron.megatron.schedule import Pipeline, pipeline
@@ -55,6 +55,7 @@ def time_breakdown(plan: TrainingPlan, step: Step) -> dict[str, Number]:
     """Seconds of an iteration."""
     work, of, groups = step.work, step.of, step.groups
     m, stage = work.micro_batches, work.slowest
+    offload = offload_seconds(plan, step.rank, work)
     return {
         "forward": m * stage.compute.forward,
         "backward": m * stage.compute.backward,
@@ -65,17 +66,16 @@ def time_breakdown(plan: TrainingPlan, step: Step) -> dict[str, Number]:
         "pp_comm": m * work.transfer,
         "pipeline_bubble": work.bubble,
         "launch": m * stage.waiting,
-        "dp_comm": traffic(plan, step.parameters, work, of, groups).exposed,
+        "dp_comm": traffic(plan, step.parameters, work, offload, of, groups).exposed,
         "optimizer": optimizer_seconds(plan, step.parameters, step.width, of, groups),
-        "offload": offload_seconds(plan, step.rank, work),
+        "offload": m * offload,
         "host": plan.framework.host_seconds_per_step + 0.0 * m,
     }
 
 
 def offload_seconds(plan: TrainingPlan, rank: LoweredModel, work: Pipeline) -> Number:
-    """Activations go down the host link and come up again, behind the computation as far as it lasts."""
+    """Of a micro-batch: activations go down the host link and come up again, behind the work as far as it lasts."""
     if not plan.offload_activations:
         return 0.0 * work.micro_batches
-    one = evolve(plan, offload_activations=False, gradient_accumulation=1.0)
-    moved = 2.0 * activation_bytes(one, rank, 0.0) / host_bytes_per_second(plan)
-    return work.micro_batches * maximum(moved - work.slowest.all, 0.0)
+    moved = 2.0 * layer_bytes(plan, rank) / host_bytes_per_second(plan)
+    return maximum(moved - work.slowest.seconds, 0.0)
