@@ -1,10 +1,14 @@
 """``llmplan validate`` with a set that is not exact, and with rows that cannot be priced."""
 
+import csv
+import importlib.util
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from llmplan import registry
 from llmplan.cli import validate as command
 from llmplan.cli.main import main
 from llmplan.records import ValidationRow, ValidationSet
@@ -71,3 +75,95 @@ def test_a_row_that_cannot_be_priced_fails_an_exact_set(measured):
     """An exact set would pass though a plugin that it needs is missing."""
     measured(exact=True)
     assert main(["validate", "mine"]) == 1
+
+
+TABLE = registry().validation_sets["training"].table
+ACCURACY = Path(__file__).parents[1] / "docs" / "accuracy.py"
+
+
+@pytest.fixture(scope="module")
+def published():
+    """The rows of training.csv."""
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def table(tmp_path, published):
+    """Writes a table of the first published row and changes to it, one row each."""
+
+    def write(*changes):
+        path = tmp_path / "mine.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            rows = csv.DictWriter(file, published[0])
+            rows.writeheader()
+            rows.writerows([published[0] | {"id": f"mine-{number}"} | change for number, change in enumerate(changes)])
+        return str(path)
+
+    return write
+
+
+def run(capsys, *arguments):
+    assert main(["validate", "training", "--json", *arguments]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_every_published_run_is_priced(capsys, published):
+    """A change to the planner could drop rows, and the score would look better for it."""
+    document = run(capsys)
+    assert document["skipped"] == []
+    assert [row["id"] for row in document["rows"]] == [row["id"] for row in published]
+    recalled = {row["source"] for row in document["rows"] if row["provenance"] == "memory"}
+    assert set(document["recalled"]) == recalled
+    means = [of["time"]["mean_absolute_error"] for of in document["sources"].values() if of["time"]]
+    assert document["score"]["time"] == pytest.approx(sum(means) / len(means))
+
+
+def test_the_table_shows_rows_sources_and_the_score(capsys):
+    """A reader could not tell which source is off, or how the score comes about."""
+    assert main(["validate", "training"]) == 0
+    printed = capsys.readouterr().out
+    assert "By source: mean absolute and worst error" in printed
+    assert "score, the mean of the sources' mean absolute errors: time " in printed
+    assert "9 of them recalled and not counted; 0 skipped" in printed
+    assert "off recalled" in printed
+
+
+def test_a_table_of_ones_own_stands_in(capsys, table):
+    """A user's measurements could not be compared."""
+    document = run(capsys, "--rows", table({}, {"provenance": "memory"}, {"accelerator": "abacus"}, {"tp": "many"}))
+    assert [row["id"] for row in document["rows"]] == ["mine-0", "mine-1"]
+    assert document["sources"]["Korthikanti2022"]["time"]["rows"] == 1
+    assert document["recalled"]["Korthikanti2022"]["time"]["rows"] == 1
+    assert document["score"]["memory"] is None
+    reasons = {entry["id"]: entry["reason"] for entry in document["skipped"]}
+    assert reasons["mine-2"].startswith("accelerator: 'abacus'")
+    assert reasons["mine-3"].startswith("tp: 'many'")
+
+
+def test_a_layout_that_contradicts_itself_is_skipped(capsys, table):
+    """A row that no planner could run would end the whole table."""
+    document = run(capsys, "--rows", table({"tp": "16"}, {}))
+    assert [entry["id"] for entry in document["skipped"]] == ["mine-0"]
+    assert len(document["rows"]) == 1
+
+
+@pytest.mark.parametrize(("arguments", "said"), [(("training", "--rows", "none.csv"), "No such file")])
+def test_a_table_that_is_not_there_is_bad_input(capsys, arguments, said):
+    """A wrong path would end in a traceback."""
+    assert main(["validate", *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_set_without_a_table_takes_no_rows(capsys, table):
+    """The user's table would be ignored without a word."""
+    assert main(["validate", "llama", "--rows", table({})]) == 2
+    assert "rows: the figures of llama are in no table" in capsys.readouterr().err
+
+
+def test_the_page_is_what_its_generator_says():
+    """docs/accuracy.md would show errors of an older cost model: run ``python docs/accuracy.py``."""
+    spec = importlib.util.spec_from_file_location("accuracy", ACCURACY)
+    generator = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generator)
+    assert generator.PAGE.read_text(encoding="utf-8") == generator.generated()

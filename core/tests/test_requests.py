@@ -8,22 +8,27 @@ import pytest
 from attrs import asdict, fields
 
 from llmplan.errors import BadInputError
-from llmplan.records import Recompute
+from llmplan.records import Recompute, Schedule, Tuning
 from llmplan.requests import InferRequest, TrainRequest, option_name, options_of
 
 WHOLE = {
     "gpus", "tp", "pp", "dp", "micro_batch", "gradient_accumulation", "global_batch", "seq_len",
-    "batch", "prompt_tokens", "output_tokens",
+    "batch", "prompt_tokens", "output_tokens", "cp", "ep", "vpp", "zero_group", "lora_rank",
 }  # fmt: skip
+WHOLE_OR_AUTO = {"max_micro_batch"}
 STAGE = {"zero"}
-POSITIVE = {"tokens", "global_batch_tokens"}
-NOT_NEGATIVE = {"price_per_gpu_hour"}
+POSITIVE = {
+    "tokens", "global_batch_tokens", "failures_per_gpu_day", "checkpoint_seconds", "checkpoint_gb_per_s",
+    "checkpoint_interval",
+}  # fmt: skip
+NOT_NEGATIVE = {"price_per_gpu_hour", "restart_seconds"}
+AT_LEAST_ONE = {"expert_imbalance", "pue"}
 FRACTION = {"flops_efficiency", "hbm_efficiency", "scale_up_efficiency", "scale_out_efficiency", "mfu"}
-FLAG = {"sequence_parallel"}
-NAME = {"model", "gpu", "dtype", "cost_model"}
-CHOICE = {"recompute"}
-BITS = {"kv_bits"}
-NUMERIC = WHOLE | STAGE | POSITIVE | NOT_NEGATIVE | FRACTION | BITS
+FLAG = {"sequence_parallel", "master_weights"}
+NAME = {"model", "gpu", "dtype", "cost_model", "framework", "optimizer"}
+CHOICE = {"recompute", "schedule", "tuning", "offload"}
+BITS = {"kv_bits", "gradient_bits"}
+NUMERIC = WHOLE | WHOLE_OR_AUTO | STAGE | POSITIVE | NOT_NEGATIVE | AT_LEAST_ONE | FRACTION | BITS
 
 ALL = [(request, field.name) for request in (TrainRequest, InferRequest) for field in fields(request)]
 
@@ -59,21 +64,21 @@ def test_no_number_of_any_option_may_be_nonsense(request_, name):
         assert "\n" not in message
 
 
-@pytest.mark.parametrize(("request_", "name"), of(WHOLE | POSITIVE | FRACTION))
+@pytest.mark.parametrize(("request_", "name"), of(WHOLE | WHOLE_OR_AUTO | POSITIVE | AT_LEAST_ONE | FRACTION | BITS))
 @pytest.mark.parametrize("value", [0, 0.0, "0"])
 def test_zero_is_refused_where_it_means_nothing(request_, name, value):
     """If it fails, a plan divides by zero or costs nothing."""
     assert refusal(request_, name, value).startswith(f"{option_name(name)}: {value!r} is not ")
 
 
-@pytest.mark.parametrize(("request_", "name"), of(WHOLE))
+@pytest.mark.parametrize(("request_", "name"), of(WHOLE | WHOLE_OR_AUTO))
 def test_counts_are_whole(request_, name):
     """If it fails, 8.5 GPUs become 8 without a word."""
     for value in (8.5, "8.5", 0.1, "1e-3"):
         assert refusal(request_, name, value) == f"{option_name(name)}: {value!r} is not a whole number of at least 1"
 
 
-@pytest.mark.parametrize(("request_", "name"), of(WHOLE))
+@pytest.mark.parametrize(("request_", "name"), of(WHOLE | WHOLE_OR_AUTO))
 def test_counts_are_taken_as_people_write_them(request_, name):
     """If it fails, a count that is plain to a person is refused, or becomes a float."""
     for value, number in ((8, 8), ("8", 8), (8.0, 8), ("2K", 2000), ("1e3", 1000), ("1_024", 1024)):
@@ -159,17 +164,50 @@ def test_a_name_or_a_record_is_taken(request_, name):
     assert taken(request_, name, " llama-65b ") == "llama-65b"
 
 
-@pytest.mark.parametrize("mode", Recompute)
-def test_recompute_modes_are_taken_by_name_and_as_such(mode):
-    """If it fails, a recompute mode cannot be asked for."""
-    assert taken(TrainRequest, "recompute", mode) is taken(TrainRequest, "recompute", mode.label) is mode
+def test_the_largest_micro_batch_may_be_left_to_memory():
+    """If it fails, --max-micro-batch auto is refused, or another word is taken for it."""
+    assert taken(TrainRequest, "max_micro_batch", "auto") == "auto"
+    for value in ("AUTO", "automatic", "auto "):
+        assert refusal(TrainRequest, "max_micro_batch", value).startswith(f"max-micro-batch: {value!r} is not a whole ")
 
 
+@pytest.mark.parametrize(("request_", "name"), of(AT_LEAST_ONE))
+def test_a_factor_is_at_least_one(request_, name):
+    """If it fails, the busiest rank has less than the mean, or a data center takes less power than its GPUs."""
+    assert taken(request_, name, "1") == 1
+    assert taken(request_, name, 1.5) == 1.5
+    assert refusal(request_, name, 0.99) == f"{option_name(name)}: 0.99 is not a number of at least 1"
+
+
+WORDS = {
+    "recompute": {mode.label: mode for mode in Recompute},
+    "schedule": {"1f1b": Schedule.ONE_F_ONE_B, "zero-bubble": Schedule.ZERO_BUBBLE},
+    "tuning": {"full": Tuning.FULL, "lora": Tuning.LORA, "qlora": Tuning.QLORA},
+    "offload": {word: word for word in ("none", "optimizer", "activations", "all")},
+}
+"""By option: the words that it takes, and what each stands for."""
+
+
+def test_every_word_that_is_offered_is_tried():
+    """If it fails, a shell completes a word that nobody has tried, or misses one."""
+    assert set(WORDS) == CHOICE
+    for name, words in WORDS.items():
+        assert options_of(TrainRequest)[name]["names"]() == list(words)
+
+
+@pytest.mark.parametrize(("name", "word"), [(name, word) for name, words in WORDS.items() for word in words])
+def test_words_are_taken_by_name_and_as_such(name, word):
+    """If it fails, a recompute mode, a schedule or the like cannot be asked for."""
+    meaning = WORDS[name][word]
+    assert taken(TrainRequest, name, word) is taken(TrainRequest, name, meaning) is meaning
+
+
+@pytest.mark.parametrize("name", WORDS)
 @pytest.mark.parametrize("value", ["selective", "", "FULL", True, 1, None.__class__])
-def test_an_unknown_recompute_mode_says_which_there_are(value):
-    """If it fails, a wrong mode is priced as another, or the message does not help."""
-    modes = "none, attention-compute, attention, norm-attention-norm, full"
-    assert refusal(TrainRequest, "recompute", value) == f"recompute: {value!r} is not one of {modes}"
+def test_an_unknown_word_says_which_there_are(name, value):
+    """If it fails, a wrong word is priced as another, or the message does not help."""
+    words = ", ".join(WORDS[name])
+    assert refusal(TrainRequest, name, value) == f"{name}: {value!r} is not one of {words}"
 
 
 @pytest.mark.parametrize("request_", [TrainRequest, InferRequest])
@@ -191,13 +229,15 @@ def test_an_option_that_does_not_exist_is_refused():
         TrainRequest(micro_bach=4)
 
 
+@pytest.mark.parametrize(("request_", "name"), of(BITS))
 @pytest.mark.parametrize("bits", [0, -8, 65, "1.4T", "nan", True])
-def test_bits_that_no_element_has_are_refused(bits):
-    """If it fails, a KV cache of a trillion bits an element is priced."""
+def test_bits_that_no_element_has_are_refused(request_, name, bits):
+    """If it fails, a KV cache or a gradient of a trillion bits an element is priced."""
     with pytest.raises(BadInputError, match="is not a number of bits, above 0 and at most 64"):
-        InferRequest(kv_bits=bits)
+        request_(**{name: bits})
 
 
-def test_bits_may_be_fractions():
+@pytest.mark.parametrize(("request_", "name"), of(BITS))
+def test_bits_may_be_fractions(request_, name):
     """If it fails, the scales of a block format cannot be counted."""
-    assert InferRequest(kv_bits="4.5").kv_bits == 4.5
+    assert taken(request_, name, "4.5") == 4.5

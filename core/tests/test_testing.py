@@ -140,7 +140,7 @@ class Wrong:
         """Of the sample, changed."""
         return self.parts(dict(SAMPLE_MODEL.parameters_by_part()))
 
-    def lower(self, batch, seq_len):
+    def lower(self, batch, seq_len, context=None):
         """The sample, the operators of its layers changed."""
         lowered = SAMPLE_MODEL.lower(batch, seq_len)
         (layer,) = lowered.layers

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from llmplan.validation import Checked, Validation
     from llmplan.validation.score import Summary
 
-_GROUPS = ("time", "memory")
 _FAR_OFF = 0.1
 _MANY = 10_000.0
 
@@ -55,14 +54,14 @@ def _print(result: "Validation") -> None:
 
 def _print_sources(result: "Validation") -> None:
     """Time and memory by source: rows, mean absolute and worst error."""
-    from llmplan.validation.score import by_source
+    from llmplan.validation.score import GROUPS, by_source
 
     sources = by_source(result.checked)
     if not sources:
         return
-    head = ("source", *(f">{group} {column}" for group in _GROUPS for column in ("rows", "mean", "worst")))
+    head = ("source", *(f">{group} {column}" for group in GROUPS for column in ("rows", "mean", "worst")))
     lines = [
-        (source, *(cell for group in _GROUPS for cell in _cells(groups[group]))) for source, groups in sources.items()
+        (source, *(cell for group in GROUPS for cell in _cells(groups[group]))) for source, groups in sources.items()
     ]
     print_table(head, lines, "By source: mean absolute and worst error")
     print()

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
-from llmplan.records import Efficiency, InferenceEstimate, InferencePlan, Recompute, TrainingEstimate, TrainingPlan
+from llmplan.records import (
+    Efficiency,
+    InferenceEstimate,
+    InferencePlan,
+    Recompute,
+    Schedule,
+    TrainingEstimate,
+    TrainingPlan,
+    Tuning,
+)
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes away; new keys may join."""
@@ -49,10 +59,10 @@ def _layout(plan: TrainingPlan | InferencePlan) -> dict[str, Any]:
         "gpus": layout.gpus,
         "tp": layout.tp,
         "pp": layout.pp,
-        "vpp": 1,
+        "vpp": layout.vpp,
         "dp": layout.dp,
-        "cp": 1,
-        "ep": 1,
+        "cp": layout.cp,
+        "ep": layout.ep,
         "sp": layout.sequence_parallel,
     }
     if isinstance(plan, InferencePlan):
@@ -60,6 +70,7 @@ def _layout(plan: TrainingPlan | InferencePlan) -> dict[str, Any]:
     return {
         **sizes,
         "zero": layout.zero,
+        "zero_group": layout.zero_group,
         "micro_batch": plan.micro_batch,
         "gradient_accumulation": plan.gradient_accumulation,
     }
@@ -72,6 +83,7 @@ def _training(estimate: TrainingEstimate) -> dict[str, Any]:
         "seq_len": plan.seq_len,
         "tokens": plan.tokens,
         "recompute": _recompute(plan.recompute),
+        **_ways(plan),
         "iteration_seconds": estimate.iteration_seconds,
         "tokens_per_second": estimate.tokens_per_second,
         "tokens_per_second_per_gpu": estimate.tokens_per_second_per_gpu,
@@ -83,7 +95,38 @@ def _training(estimate: TrainingEstimate) -> dict[str, Any]:
         "training_seconds": estimate.training_seconds,
         "gpu_hours": estimate.gpu_hours,
         "cost": estimate.cost,
+        **_goodput(estimate),
+        "average_power_watts": estimate.average_power_watts,
+        "energy_kwh": estimate.energy_kwh,
     }
+
+
+def _ways(plan: TrainingPlan) -> dict[str, Any]:
+    return {
+        "schedule": Schedule(plan.schedule).label,
+        "framework": plan.framework.name,
+        "optimizer": plan.optimizer.name,
+        "master_weights": plan.master_weights,
+        "gradient_bits": plan.gradient_bits,
+        "tuning": plan.tuning.value,
+        "lora_rank": None if plan.tuning is Tuning.FULL else plan.lora_rank,
+        "offload": {"optimizer": plan.offload_optimizer, "activations": plan.offload_activations},
+    }
+
+
+def _goodput(estimate: TrainingEstimate) -> dict[str, Any]:
+    return {
+        "goodput": estimate.goodput,
+        "wall_clock_seconds": _finite(estimate.wall_clock_seconds),
+        "wall_clock_gpu_hours": _finite(estimate.wall_clock_gpu_hours),
+        "mtbf_seconds": estimate.mtbf_seconds,
+        "checkpoint_interval_seconds": estimate.checkpoint_interval_seconds,
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no word for infinity."""
+    return None if value == inf else value
 
 
 def _recompute(mode: int) -> str:

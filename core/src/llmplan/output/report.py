@@ -14,13 +14,17 @@ from rich.text import Text
 from llmplan.output.console import rendered
 from llmplan.output.words import count, digits, dotted, gib, percent, seconds
 from llmplan.quantities import total
-from llmplan.records import InferenceEstimate, Recompute, TrainingEstimate
+from llmplan.records import InferenceEstimate, Recompute, Schedule, TrainingEstimate, TrainingPlan, Tuning
 
 _INDENT = 2
 _FREE = "free"
 _WIDEST_BAR, _NARROWEST_BAR = 40, 8
 _WIDTH_OF_WORDS = 50
 """Columns that name, figure and share of a breakdown take beside its bar."""
+_ABOUT = ((86_400.0, "days", 172_800.0), (3_600.0, "hours", 7_200.0), (60.0, "min", 120.0))
+"""Seconds of a unit, its name, and the seconds from which on it is used."""
+_TWO_DIGITS = 10
+_ENERGY_UNITS = ((1e6, "GWh"), (1e3, "MWh"), (1.0, "kWh"))
 
 
 def report(estimate: TrainingEstimate | InferenceEstimate, width: int | None = None) -> str:
@@ -35,10 +39,12 @@ def _training(estimate: TrainingEstimate, console: Console) -> Iterator[Renderab
     yield _title(estimate, "training")
     yield _facts(
         {
-            "layout": _layout(estimate, f"ZeRO {layout.zero}"),
+            "layout": _layout(estimate, *_sharing(plan)),
             "batch": f"micro-batch {plan.micro_batch} x {plan.gradient_accumulation:,} accumulated x dp {layout.dp} = "
             f"{plan.global_batch:,} sequences of {plan.seq_len:,} = {count(estimate.tokens_per_iteration)} tokens",
             "recompute": Recompute(plan.recompute).label,
+            "framework": plan.framework.name,
+            "optimizer": _optimizer(plan),
             "tokens": f"{count(plan.tokens)} in {estimate.iterations:,.0f} iterations",
         }
     )
@@ -46,8 +52,10 @@ def _training(estimate: TrainingEstimate, console: Console) -> Iterator[Renderab
     yield _facts(
         {
             "training": f"{seconds(estimate.training_seconds)} on {_gpus(layout.gpus)}",
+            **_wall_clock(estimate),
             "GPU-hours": f"{estimate.gpu_hours:,.0f}",
             "cost": _cost(estimate.cost, plan.price_per_gpu_hour),
+            "energy": _energy(estimate),
             "speed": f"{count(estimate.tokens_per_second)} tokens/s, {estimate.tokens_per_second_per_gpu:,.0f} a GPU",
             "utilisation": f"MFU {percent(estimate.mfu)}, HFU {percent(estimate.hfu)} of "
             f"{plan.gemm.peak_flops / 1e12:,.4g} T(FL)OP/s {plan.gemm.name}",
@@ -102,10 +110,60 @@ def _title(estimate: TrainingEstimate | InferenceEstimate, what: str) -> Text:
     return title.append(f"  {what}, {plan.dtype.name}, cost model {plan.cost_model}", style="not bold dim")
 
 
-def _layout(estimate: TrainingEstimate | InferenceEstimate, more: str = "") -> str:
+def _layout(estimate: TrainingEstimate | InferenceEstimate, *more: str) -> str:
     layout = estimate.plan.layout
+    always = ("tp", "pp", "dp")
+    names = ("tp", "cp", "pp", "vpp", "dp", "ep")
+    sizes = (f"{name} {getattr(layout, name)}" for name in names if name in always or getattr(layout, name) > 1)
     sequence_parallel = "sequence parallel" if layout.sequence_parallel and layout.tp > 1 else ""
-    return dotted((f"tp {layout.tp}", f"pp {layout.pp}", f"dp {layout.dp}", sequence_parallel, more))
+    return dotted((*sizes, sequence_parallel, *more))
+
+
+def _sharing(plan: TrainingPlan) -> tuple[str, str]:
+    """Schedule, where it is not the usual one, and ZeRO."""
+    schedule, group = Schedule(plan.schedule), plan.layout.zero_group
+    over = "" if group is None else f" over {group:,}"
+    return "" if schedule is Schedule.ONE_F_ONE_B else schedule.label, f"ZeRO {plan.layout.zero}{over}"
+
+
+def _optimizer(plan: TrainingPlan) -> str:
+    offloaded = {"optimizer": plan.offload_optimizer, "activations": plan.offload_activations}
+    waiting = " and ".join(name for name, waits in offloaded.items() if waits)
+    return dotted(
+        (
+            plan.optimizer.name,
+            "" if plan.tuning is Tuning.FULL else f"{plan.tuning.value} rank {plan.lora_rank}",
+            "" if plan.master_weights else "no master weights",
+            f"gradients in {plan.gradient_bits:g} bits",
+            f"{waiting} in host memory" if waiting else "",
+        )
+    )
+
+
+def _wall_clock(estimate: TrainingEstimate) -> dict[str, str]:
+    """Where failures were asked for."""
+    wall_clock, goodput = estimate.wall_clock_seconds, estimate.goodput
+    mtbf, interval = estimate.mtbf_seconds, estimate.checkpoint_interval_seconds
+    if wall_clock is None or goodput is None or mtbf is None or interval is None:
+        return {}
+    how_long = f"{seconds(wall_clock)} at goodput {goodput:.2f}" if goodput else "without end, goodput 0"
+    return {"wall clock": f"{how_long}: a failure every {_about(mtbf)}, a checkpoint every {_about(interval)}"}
+
+
+def _about(value: float) -> str:
+    """``5.1 hours``, ``34 min``."""
+    for unit, name, enough in _ABOUT:
+        if value >= enough:
+            return f"{value / unit:,.{0 if value >= _TWO_DIGITS * unit else 1}f} {name}"
+    return seconds(value)
+
+
+def _energy(estimate: TrainingEstimate) -> str:
+    energy, watts = estimate.energy_kwh, estimate.average_power_watts
+    if energy is None or watts is None:
+        return "not known: the accelerator has no TDP"
+    unit, name = next((unit, name) for unit, name in _ENERGY_UNITS if energy >= unit or unit == 1)
+    return f"{digits(energy / unit)} {name} at {watts:,.0f} W a GPU, PUE {estimate.plan.pue:g}"
 
 
 def _sequences(number: float) -> str:
@@ -159,7 +217,7 @@ def _list(lines: Iterable[str]) -> Padding:
 
 
 def _bars(breakdown: Mapping[str, float], whole: float, words: Callable[[float], str], console: Console) -> Padding:
-    """Name, figure, share and, where there is room, a bar of each part against the whole."""
+    """Name, figure, share and, where there is room, a bar of each part against the whole; parts that are 0 are left out."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
@@ -168,6 +226,8 @@ def _bars(breakdown: Mapping[str, float], whole: float, words: Callable[[float],
     width = min(_WIDEST_BAR, console.width - _WIDTH_OF_WORDS)
     before = 0.0
     for name, part in breakdown.items():
+        if part == 0:
+            continue
         cells: list[RenderableType] = [name, words(part)]
         if wide_enough_for_shares:
             cells.append(percent(part / whole))

@@ -1,4 +1,4 @@
-"""How a run trains: framework, optimizer, tuning, schedule, offload, where the request leaves them open."""
+"""How a run trains: framework, optimizer, tuning, schedule, offload, failures, where the request leaves them open."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ from typing import Any
 
 from llmplan.catalogues import FRAMEWORKS, OPTIMIZERS, Kind, registry
 from llmplan.errors import BadInputError
-from llmplan.planner.choice import default_record, find_record
+from llmplan.planner.choice import Choice, default_record, find_record
 from llmplan.records import Schedule, Tuning
-from llmplan.requests import TrainRequest
+from llmplan.records.energy import IDLE_SHARE
+from llmplan.records.goodput import Failures
+from llmplan.requests import TrainRequest, option_name
 
 _LORA_RANK = 16
 """Between the 8 and 64 of most published adapters (Hu et al. 2021, arXiv:2106.09685, table 6)."""
+_CHECKPOINT_SECONDS = 30.0
+_RESTART_SECONDS = 600.0
+"""To notice, to replace what failed, to start the program, to read the checkpoint. Assumed, as is the one above."""
+_BYTES_OF_WEIGHT, _BYTES_OF_MASTER_WEIGHT = 2.0, 4.0
+_GB = 1e9
+_NEED_FAILURES = ("checkpoint_seconds", "checkpoint_gb_per_s", "checkpoint_interval", "restart_seconds")
 
 
-def how_it_trains(request: TrainRequest, dtype: str, said: list[str]) -> dict[str, Any]:
+def how_it_trains(request: TrainRequest, choice: Choice, said: list[str]) -> dict[str, Any]:
     """Fields of the plan, each default said."""
     how: dict[str, Any] = {
         "schedule": Schedule.ONE_F_ONE_B if request.schedule is None else request.schedule,
@@ -29,7 +37,9 @@ def how_it_trains(request: TrainRequest, dtype: str, said: list[str]) -> dict[st
         how |= {} if record is None else {option: record}
     framework = how.get("framework")
     if request.gradient_bits is not None or framework is not None:
-        how["gradient_bits"] = request.gradient_bits or framework.gradient_bits_of(dtype)
+        how["gradient_bits"] = request.gradient_bits or framework.gradient_bits_of(choice.dtype.name)
+    how["failures"] = _failures(request, choice, how, said)
+    how["pue"] = _pue(request, choice, said)
     return how
 
 
@@ -53,3 +63,57 @@ def _tuning(request: TrainRequest, said: list[str]) -> dict[str, Any]:
     if request.lora_rank is None:
         said.append(f"LoRA rank {_LORA_RANK}")
     return {"tuning": tuning, "lora_rank": request.lora_rank or _LORA_RANK}
+
+
+def _failures(request: TrainRequest, choice: Choice, how: dict[str, Any], said: list[str]) -> Failures | None:
+    """What was asked about failures; nothing of it makes sense without their rate."""
+    if request.failures_per_gpu_day is None:
+        for name in _NEED_FAILURES:
+            if (given := getattr(request, name)) is not None:
+                raise BadInputError(f"{option_name(name)}: {given:g} needs failures-per-gpu-day, which is not given")
+        return None
+    checkpoint = _checkpoint_seconds(request, choice, how, said)
+    if request.checkpoint_interval is None:
+        said.append("checkpoint-interval sqrt(2 x checkpoint x MTBF), the optimum (Young 1974, Daly 2006)")
+    if request.restart_seconds is None:
+        said.append(f"restart-seconds {_RESTART_SECONDS:g}")
+    return Failures(
+        per_gpu_day=request.failures_per_gpu_day,
+        checkpoint_seconds=checkpoint,
+        checkpoint_interval_seconds=request.checkpoint_interval,
+        restart_seconds=_RESTART_SECONDS if request.restart_seconds is None else request.restart_seconds,
+    )
+
+
+def _checkpoint_seconds(request: TrainRequest, choice: Choice, how: dict[str, Any], said: list[str]) -> float:
+    """As given, or parameters x (weight + master weight + optimizer states) / bandwidth."""
+    given, bandwidth = request.checkpoint_seconds, request.checkpoint_gb_per_s
+    if bandwidth is None:
+        if given is None:
+            said.append(f"checkpoint-seconds {_CHECKPOINT_SECONDS:g}")
+        return given or _CHECKPOINT_SECONDS
+    if given is not None:
+        raise BadInputError(
+            f"checkpoint-gb-per-s: {bandwidth:g} contradicts checkpoint-seconds {given:g}; give one of them"
+        )
+    if how.get("tuning", Tuning.FULL) is not Tuning.FULL:
+        raise BadInputError(
+            f"checkpoint-gb-per-s: {bandwidth:g} with tuning {how['tuning'].value}, whose checkpoints are small; "
+            "give checkpoint-seconds"
+        )
+    optimizer = how.get("optimizer")
+    per_parameter = _BYTES_OF_WEIGHT + (0.0 if optimizer is None else optimizer.state_bytes)
+    per_parameter += _BYTES_OF_MASTER_WEIGHT if how["master_weights"] else 0.0
+    stored = per_parameter * sum(choice.model.parameters_by_part().values())
+    seconds = stored / (bandwidth * _GB)
+    said.append(f"checkpoint-seconds {seconds:.3g}: {per_parameter:g} bytes a parameter, {stored / _GB:,.0f} GB")
+    return seconds
+
+
+def _pue(request: TrainRequest, choice: Choice, said: list[str]) -> float:
+    """What the energy of the run assumes, said."""
+    pue = request.pue or 1.0
+    if choice.hardware.tdp_watts is not None:
+        alone = "; PUE 1: energy of the GPUs alone" if pue == 1 else ""
+        said.append(f"power: the TDP while a GPU works, {IDLE_SHARE:g} of it (assumed) while it waits{alone}")
+    return pue

@@ -203,7 +203,7 @@ def _plan(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingPlan:
         zero = 1 if sizes.dp > 1 else 0
         said.append(f"ZeRO {zero}")
     assert recompute is not None  # noqa: S101 - `_price` has filled it in
-    ways = how_it_trains(request, choice.dtype.name, said)
+    ways = how_it_trains(request, choice, said)
     return TrainingPlan(
         **ways,
         model=choice.model,
@@ -211,7 +211,12 @@ def _plan(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingPlan:
         dtype=choice.dtype,
         gemm=choice.gemm,
         layout=make_layout(
-            sizes, sequence_parallel=sequence_parallel, zero=zero, ep=request.ep or 1, vpp=request.vpp or 1
+            sizes,
+            sequence_parallel=sequence_parallel,
+            zero=zero,
+            zero_group=_zero_group(request.zero_group, zero, sizes),
+            ep=request.ep or 1,
+            vpp=request.vpp or 1,
         ),
         efficiency=choice.efficiency,
         cost_model=choice.cost_model.name,
@@ -224,6 +229,23 @@ def _plan(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingPlan:
         assumptions=tuple(said),
         warnings=(*choice.warnings, *batch.warnings),
     )
+
+
+def _zero_group(group: int | None, zero: int, sizes: Sizes) -> int | None:
+    """As given, checked against the ranks that hold the same weights."""
+    if group is None:
+        return None
+    if zero == 0:
+        raise BadInputError(f"zero-group: {group} with zero 0, which divides nothing; zero 1, 2 or 3 does")
+    ranks = sizes.dp * sizes.cp
+    if ranks % group:
+        divisors = [size for size in range(1, ranks + 1) if ranks % size == 0]
+        near = [*[size for size in divisors if size < group][-1:], *[size for size in divisors if size > group][:1]]
+        raise BadInputError(
+            f"zero-group: {group} does not divide dp {sizes.dp} x cp {sizes.cp} = {ranks}; "
+            f"{' or '.join(map(str, near))} would"
+        )
+    return group
 
 
 def _seq_len(request: TrainRequest, choice: Choice, said: list[str]) -> int:

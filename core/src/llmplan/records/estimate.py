@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from math import inf
 
 from attrs import frozen
 
-from llmplan.quantities import Number, floor, total
+from llmplan.quantities import Number, floor, total, where
+from llmplan.records.energy import average_power, busy_share, energy_kwh
 from llmplan.records.plan import InferencePlan, TrainingPlan
 from llmplan.records.spread import Spread
 
@@ -78,6 +80,11 @@ class TrainingEstimate(_Fit):
         yield from super()._concerns()
         if self.hfu > 1:
             yield f"HFU {self.hfu:.0%}: no hardware does that, the MFU is too high for this recompute mode"
+        if self.goodput == 0:
+            yield (
+                f"goodput 0: the run makes no progress with a failure every {self.mtbf_seconds:,.3g} s "
+                f"and a checkpoint every {self.checkpoint_interval_seconds:,.3g} s"
+            )
 
     @property
     def time_spread(self) -> Spread | None:
@@ -144,6 +151,51 @@ class TrainingEstimate(_Fit):
         """GPU-hours x price, None where no price is known."""
         price = self.plan.price_per_gpu_hour
         return None if price is None else self.gpu_hours * price
+
+    @property
+    def mtbf_seconds(self) -> Number | None:
+        """Mean time between failures of the whole run; None, as are the next four, where failures were not asked for."""
+        failures = self.plan.failures
+        return None if failures is None else failures.mtbf_seconds(self.plan.layout.gpus)
+
+    @property
+    def checkpoint_interval_seconds(self) -> Number | None:
+        """Training between checkpoints."""
+        failures = self.plan.failures
+        return None if failures is None else failures.interval_seconds(self.plan.layout.gpus)
+
+    @property
+    def goodput(self) -> Number | None:
+        """Training time / wall clock; 0 where failures come too fast for any progress."""
+        failures = self.plan.failures
+        return None if failures is None else failures.goodput(self.plan.layout.gpus)
+
+    @property
+    def wall_clock_seconds(self) -> Number | None:
+        """All iterations with failures, restarts and checkpoints; infinite where there is no progress."""
+        goodput = self.goodput
+        if goodput is None:
+            return None
+        progress = goodput > 0
+        return where(progress, self.training_seconds / where(progress, goodput, goodput + 1.0), goodput + inf)
+
+    @property
+    def wall_clock_gpu_hours(self) -> Number | None:
+        """Devices x hours of the wall clock."""
+        wall_clock = self.wall_clock_seconds
+        return None if wall_clock is None else wall_clock * self.plan.layout.gpus / _SECONDS_PER_HOUR
+
+    @property
+    def average_power_watts(self) -> Number | None:
+        """Of one accelerator over an iteration, None where its TDP is not known."""
+        tdp = self.plan.hardware.tdp_watts
+        return None if tdp is None else average_power(tdp, busy_share(self.time_breakdown))
+
+    @property
+    def energy_kwh(self) -> Number | None:
+        """Of `training_seconds` on all accelerators, times PUE; None where their TDP is not known."""
+        watts = self.average_power_watts
+        return None if watts is None else energy_kwh(watts, self.gpu_hours, self.plan.pue)
 
 
 @frozen(kw_only=True, eq=False, repr=False)

@@ -55,6 +55,8 @@ class FrameworkProfile:
     """Of the gradients on the wire."""
     tensor_overlap: float = field(default=0.0, validator=fraction_or_none)
     """Part of the tensor parallel communication that hides behind multiplications."""
+    regather_overlap: float = field(default=1.0, validator=fraction_or_none)
+    """Part of gathering a layer's inputs once more in the backward pass, under sequence parallelism, that hides."""
     data_overlap: float = field(default=0.0, validator=fraction_or_none)
     """Part of the computation behind which gradients are reduced and weights gathered."""
     data_bandwidth: float = field(default=1.0, validator=fraction)

@@ -47,7 +47,7 @@ class Failures:
 
 
 def young_interval(delta: Number, m: Number) -> Number:
-    """tau = sqrt(2 delta M), in seconds (Young 1974, doi:10.1145/361147.361115)."""
+    """The optimal tau = sqrt(2 delta M), in seconds (Young 1974, doi:10.1145/361147.361115)."""
     return sqrt(2.0 * delta * m)
 
 

@@ -118,13 +118,13 @@ class SparseMlp:
         # every rank has its part of each expert's output; the gates are applied before it, so none is kept
         copies = tokens * moe.top_k * h
         outputs = Tensor(copies, dropped_from=NEVER_KEPT, max_ways=1)
-        # the copies are put back into the order of the tokens, weighed and added
+        # the copies are ordered by rank for the exchange, then by token, weighed and added
         combine = Operator(
             "sum over experts",
             "mlp",
             inputs=(outputs,),
             reduced_elements=tokens * h,
-            moved=3.0 * copies,
+            moved=5.0 * copies,
             moved_split=Split.SEQUENCE,
             exchanged=copies,
         )
@@ -137,11 +137,9 @@ class SparseMlp:
         touched = moe.experts_touched(tokens)
         operators = self._expert.operators(copies, Tensor(copies * self.dense.hidden, Split.SEQUENCE))
         up, down = operators[0], operators[-1]
-        up.moved, up.moved_split, up.exchanged = (
-            2.0 * copies * self.dense.hidden,
-            Split.SEQUENCE,
-            copies * self.dense.hidden,
-        )
+        # the tokens are copied in the order of ranks for the exchange, then put into the order of experts
+        sent = copies * self.dense.hidden
+        up.moved, up.moved_split, up.exchanged = 4.0 * sent, Split.SEQUENCE, sent
         down.moved = None
         for operator in operators:
             operator.name = f"routed experts: {operator.name}"

@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 from llmplan.records import ValidationRow
 
 MEMORY_METRICS = ("peak_memory_gb",)
+GROUPS = ("time", "memory")
 Summary: TypeAlias = Mapping[str, float]
 
 
@@ -58,7 +59,7 @@ def score(checked: Iterable[HasError]) -> dict[str, float | None]:
     """The mean of the sources' mean absolute errors, over rows that count."""
     sources = by_source(row for row in checked if row.row.counts)
     means: dict[str, float | None] = {}
-    for group in ("time", "memory"):
+    for group in GROUPS:
         errors = [found["mean_absolute_error"] for groups in sources.values() if (found := groups[group]) is not None]
         means[group] = fmean(errors) if errors else None
     return means

@@ -31,7 +31,7 @@ SUSTAINED: Mapping[str, Sustained] = {
     "a100-sxm-80gb": _kept(0.86, None, "Korthikanti et al. 2022, Narayanan et al. 2021"),
     "h100-sxm-80gb": _HOPPER,
     "h200-sxm-141gb": _HOPPER,
-    "b200-sxm": _kept(0.71, 1.0, "SimuMax, Megatron-Bridge"),
+    "b200-sxm": _kept(0.75, 1.0, "SimuMax, Megatron-Bridge"),
     "gb200": _kept(0.87, 1.0, "Megatron-Bridge"),
     "gb300": _kept(0.98, 1.0, "Megatron-Bridge"),
 }

@@ -42,6 +42,7 @@ def _refuse_what_is_not_priced(plan: TrainingPlan) -> None:
         "cp": (int(layout.cp), layout.cp == 1),
         "ep": (int(layout.ep), layout.ep == 1),
         "vpp": (int(layout.vpp), layout.vpp == 1),
+        "zero-group": (layout.zero_group, layout.zero_group is None),
         "schedule": (Schedule(plan.schedule).label, plan.schedule == Schedule.ONE_F_ONE_B),
         "optimizer": (plan.optimizer.name, adam),
         "master-weights": (str(plan.master_weights).lower(), plan.master_weights),

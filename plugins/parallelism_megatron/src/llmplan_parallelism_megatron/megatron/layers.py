@@ -103,7 +103,7 @@ def kernels_of(operators: Sequence[Operator]) -> Iterator[list[Operator]]:
 def again(operator: Operator, plan: TrainingPlan) -> Number:
     """1 where the recompute mode runs the operator a second time; a part, where selective recomputation has a share."""
     share = plan.framework.selective_share
-    selective = where(plan.recompute == Recompute.ATTENTION_COMPUTE, share, 0.0)
+    selective = where(plan.recompute >= Recompute.ATTENTION_COMPUTE, share, 0.0)
     return where(plan.recompute >= operator.recomputed_from, 1.0, selective)
 
 
@@ -229,32 +229,33 @@ def _communicate(times: LayerTimes, operator: Operator, plan: TrainingPlan, of: 
     """Partial sums over tensor parallel ranks, and tokens to and from the ranks of the experts."""
     width = plan.dtype.activation_bits / 8
     if operator.reduced_elements is not None:
-        seconds = reduction_seconds(operator.reduced_elements * width, plan, of, groups)
-        times.tensor.add(seconds, seconds, 0.0, again(operator, plan))
+        forward, backward = reduction_seconds(operator.reduced_elements * width, plan, of, groups)
+        times.tensor.add(forward, backward, 0.0, again(operator, plan))
     if operator.exchanged is not None:
         exchanged = operator.exchanged * width * plan.expert_imbalance
         seconds = links.all_to_all_seconds(exchanged, groups.expert, of) * (1.0 - of.framework.expert_overlap)
         times.expert.add(seconds, seconds, 0.0, again(operator, plan))
 
 
-def reduction_seconds(message_bytes: Number, plan: TrainingPlan, of: Kernels, groups: Groups) -> Number:
+def reduction_seconds(
+    message_bytes: Number, plan: TrainingPlan, of: Kernels, groups: Groups
+) -> tuple[Number, Number]:
     """An all-reduce, or with sequence parallelism an all-gather before the part and a reduce-scatter after it.
 
-    The backward pass has as many (Korthikanti et al. 2022, arXiv:2205.05198, sections 4.1 and 4.2.2).
+    The backward pass has as many, and gathers the inputs once more for the gradients of weights (Korthikanti et al.
+    2022, arXiv:2205.05198, sections 4.1 and 4.2.2).
     """
-
-    def whole() -> Number:
-        return links.all_reduce_seconds(message_bytes, groups.tensor, of)
-
-    def in_halves() -> Number:
-        gathered = links.all_gather_seconds(message_bytes, groups.tensor, of)
-        return gathered + links.reduce_scatter_seconds(message_bytes, groups.tensor, of)
-
-    if isinstance(plan.layout.sequence_parallel, bool):
-        seconds = in_halves() if plan.layout.sequence_parallel else whole()
-    else:
-        seconds = where(plan.layout.sequence_parallel, in_halves(), whole())
-    return seconds * (1.0 - of.framework.tensor_overlap)
+    exposed, again = 1.0 - of.framework.tensor_overlap, 1.0 - of.framework.regather_overlap
+    sequence_parallel = plan.layout.sequence_parallel
+    if sequence_parallel is False:
+        whole = exposed * links.all_reduce_seconds(message_bytes, groups.tensor, of)
+        return whole, whole
+    gathered = links.all_gather_seconds(message_bytes, groups.tensor, of)
+    halves = exposed * (gathered + links.reduce_scatter_seconds(message_bytes, groups.tensor, of))
+    if sequence_parallel is True:
+        return halves, halves + again * gathered
+    whole = exposed * links.all_reduce_seconds(message_bytes, groups.tensor, of)
+    return where(sequence_parallel, halves, whole), where(sequence_parallel, halves + again * gathered, whole)
 
 
 def adapter_parameters(block: Block, plan: TrainingPlan) -> Number:

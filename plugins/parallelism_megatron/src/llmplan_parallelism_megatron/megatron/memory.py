@@ -155,7 +155,8 @@ def kept_bytes(block: Block, plan: TrainingPlan, mode: Number | None = None) -> 
             q = where(plan.layout.sequence_parallel, plan.layout.tp, 1.0)
             kept = kept + where(recompute < Recompute.FULL, operator.reduced_elements / q, 0.0)
     share = plan.framework.selective_share
-    return kept * where(recompute == Recompute.ATTENTION_COMPUTE, 1.0 - share, 1.0) if share else kept
+    selective = where(recompute >= Recompute.ATTENTION_COMPUTE, 1.0 - share, 1.0)
+    return kept * where(recompute >= Recompute.FULL, 1.0, selective) if share else kept
 
 
 def _operand_width(plan: TrainingPlan) -> float:
