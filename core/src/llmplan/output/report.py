@@ -217,7 +217,7 @@ def _list(lines: Iterable[str]) -> Padding:
 
 
 def _bars(breakdown: Mapping[str, float], whole: float, words: Callable[[float], str], console: Console) -> Padding:
-    """Name, figure, share and, where there is room, a bar of each part against the whole; parts that are 0 are left out."""
+    """Name, figure, share and, where there is room, a bar of each part against the whole; no line for a part of 0."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)

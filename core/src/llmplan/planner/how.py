@@ -36,8 +36,10 @@ def how_it_trains(request: TrainRequest, choice: Choice, said: list[str]) -> dic
         record = _record(getattr(request, option), option, kind, said)
         how |= {} if record is None else {option: record}
     framework = how.get("framework")
-    if request.gradient_bits is not None or framework is not None:
-        how["gradient_bits"] = request.gradient_bits or framework.gradient_bits_of(choice.dtype.name)
+    if request.gradient_bits is not None:
+        how["gradient_bits"] = request.gradient_bits
+    elif framework is not None:
+        how["gradient_bits"] = framework.gradient_bits_of(choice.dtype.name)
     how["failures"] = _failures(request, choice, how, said)
     how["pue"] = _pue(request, choice, said)
     return how

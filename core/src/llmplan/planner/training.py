@@ -54,7 +54,7 @@ def _interleave(request: TrainRequest, choice: Choice, estimate: TrainingEstimat
     layout = estimate.plan.layout
     if request.vpp is not None or request.schedule is not None or layout.pp == 1 or request.mfu is not None:
         return estimate
-    sizes, fastest = Sizes(layout.tp, layout.pp, layout.dp, layout.cp), estimate
+    sizes, fastest = Sizes(*map(int, (layout.tp, layout.pp, layout.dp, layout.cp))), estimate
     for vpp in _VIRTUAL_STAGES:
         try:
             tried = _price(evolve(request, vpp=vpp), choice, sizes)
@@ -165,7 +165,7 @@ def _micro_batches(request: TrainRequest, choice: Choice, sizes: Sizes) -> tuple
         raise BadInputError(f"max-micro-batch: {most} contradicts micro-batch {request.micro_batch}; give one of them")
     replica = choose_batch(evolve(request, micro_batch=1), _seq_len(request, choice, []), sizes.dp)
     share = replica.gradient_accumulation
-    return tuple(size for size in range(share, 0, -1) if share % size == 0 and (most == "auto" or size <= most))
+    return tuple(size for size in range(share, 0, -1) if share % size == 0 and (isinstance(most, str) or size <= most))
 
 
 def _price_all_given(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingEstimate:

@@ -154,7 +154,7 @@ class TrainingEstimate(_Fit):
 
     @property
     def mtbf_seconds(self) -> Number | None:
-        """Mean time between failures of the whole run; None, as are the next four, where failures were not asked for."""
+        """Mean time between failures of the whole run; None, as the next four are, where the plan has no failures."""
         failures = self.plan.failures
         return None if failures is None else failures.mtbf_seconds(self.plan.layout.gpus)
 
