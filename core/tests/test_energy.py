@@ -48,7 +48,7 @@ def test_a_bubble_lowers_the_power():
     """If it fails, the lines are called differently in a breakdown from what is looked for."""
     waiting = sum(PIPELINE.time_breakdown[line] for line in WAITING)
     busy = 1 - waiting / PIPELINE.iteration_seconds
-    assert 0 < waiting
+    assert waiting > 0
     assert PIPELINE.average_power_watts == pytest.approx(400 * (IDLE_SHARE + (1 - IDLE_SHARE) * busy))
 
 

@@ -19,7 +19,7 @@ from llmplan.hookspecs import hookimpl
 from llmplan.planner import choice
 from llmplan.planner.batch import choose_batch
 from llmplan.plugins import Plugins
-from llmplan.records import DTypeRule, HardwareProfile, Recompute, Transformer
+from llmplan.records import DTypeRule, HardwareProfile, Recompute, Schedule, Transformer, Tuning
 from llmplan.requests import InferRequest, TrainRequest
 
 MODEL = Transformer(
@@ -400,6 +400,139 @@ def test_nothing_else_is_assumed_where_all_is_given():
     assert len(plan_training(**FIXED).assumptions) == 1
 
 
+def test_the_choices_of_a_framework_are_its_own():
+    """If it fails, gradients take the room of another framework's, or what the user states is overruled."""
+    options = without("framework", "dtype", "gpu") | {"dtype": "bf16", "gpu": "a100-sxm-80gb"}
+    deepspeed = registry().frameworks["megatron-deepspeed"]
+    assert plan_training(**options).gradient_bits == registry().frameworks["megatron-core"].gradient_bits
+    assert plan_training(**options, framework="megatron-deepspeed").gradient_bits == deepspeed.gradient_bits_of("bf16")
+    assert plan_training(**options, framework="megatron-deepspeed", gradient_bits=32).gradient_bits == 32
+
+
+def test_what_a_run_trains_is_planned():
+    """If it fails, an option of training is dropped on the way to the cost model."""
+    options = without("cost_model", "optimizer") | {"cost_model": "megatron", "pp": 4}
+    plan = plan_training(**options, optimizer="sgd", master_weights=False, schedule="zero-bubble", tuning="qlora")
+    assert (plan.optimizer.name, plan.master_weights, plan.schedule) == ("sgd", False, Schedule.ZERO_BUBBLE)
+    assert (plan.tuning, plan.lora_rank) == (Tuning.QLORA, 16)
+    assert "LoRA rank 16" in plan.assumptions
+    stated = plan_training(**options, lora_rank=8)
+    assert (stated.tuning, stated.lora_rank) == (Tuning.LORA, 8)
+    assert not any(said.startswith("LoRA") for said in stated.assumptions)
+    assert plan_training(**options).tuning is Tuning.FULL
+    sizes = {"tp": 2, "cp": 2, "gpus": 32, "pp": 2, "vpp": 3}
+    layout = plan_training(**options | sizes).layout
+    assert {name: getattr(layout, name) for name in sizes} == sizes
+
+
+@pytest.mark.parametrize(
+    ("what", "optimizer", "activations"),
+    [("none", False, False), ("optimizer", True, False), ("activations", False, True), ("all", True, True)],
+)
+def test_what_waits_in_host_memory(what, optimizer, activations):
+    """If it fails, --offload moves something else than it says."""
+    hosted = {"gpu": evolve(GPU, host_bytes_per_second=3e10), "cost_model": "megatron"}
+    plan = plan_training(**FIXED | hosted, offload=what)
+    assert (plan.offload_optimizer, plan.offload_activations) == (optimizer, activations)
+
+
+def test_a_rank_of_lora_contradicts_training_all_weights():
+    """If it fails, one of two contradicting options is dropped without a word."""
+    message = refusal(train, **FIXED | {"cost_model": "megatron"}, tuning="full", lora_rank=8)
+    assert message == "lora-rank: 8 with tuning full, which trains all weights"
+
+
+# Recomputation and micro-batch, where memory decides
+
+
+def with_memory(used: float) -> HardwareProfile:
+    """A GPU in which so many bytes leave just the headroom that a plan needs."""
+    return evolve(GPU, memory_bytes=used / 0.95 * (1 + 1e-9))
+
+
+@pytest.mark.parametrize("cost_model", ["roofline", "megatron"])
+def test_recomputation_is_the_least_that_fits(cost_model):
+    """If it fails, a run computes again what there was room for, or is said not to fit where it would."""
+    options = without("recompute", "cost_model", "gpu") | {"cost_model": cost_model}
+    used = {mode: train(**options, gpu=GPU, recompute=mode).memory_bytes_per_gpu for mode in Recompute}
+    for mode in Recompute:
+        first = min(other for other in Recompute if used[other] <= used[mode])
+        chosen = train(**options, gpu=with_memory(used[mode]))
+        assert chosen.has_headroom
+        assert chosen.plan.recompute == first
+        assert f"recompute {first.label}: the least that fits" in chosen.plan.assumptions
+    assert not train(**options, gpu=evolve(GPU, memory_bytes=used[Recompute.FULL] / 2)).feasible
+
+
+def test_a_recomputation_that_is_given_is_kept():
+    """If it fails, somebody who asks what full recomputation costs is answered about another mode."""
+    for mode in Recompute:
+        plan = plan_training(**FIXED | {"recompute": mode})
+        assert plan.recompute == mode
+        assert not any(said.startswith("recompute") for said in plan.assumptions)
+
+
+OPEN_BATCH = {
+    name: value for name, value in FIXED.items() if name != "micro_batch"
+} | {"tp": 1, "pp": 1, "gpus": 4, "global_batch": 48, "sequence_parallel": False}  # fmt: skip
+"""Twelve sequences a replica."""
+
+
+@pytest.mark.parametrize(("most", "size"), [("auto", 12), (12, 12), (11, 6), (5, 4), (1, 1), (100, 12)])
+def test_the_largest_micro_batch_that_divides(most, size):
+    """If it fails, another batch than the one asked for is priced, or kernels work on less than they could."""
+    roomy = evolve(GPU, memory_bytes=1e12)
+    plan = plan_training(**OPEN_BATCH | {"gpu": roomy}, max_micro_batch=most)
+    assert (plan.micro_batch, plan.gradient_accumulation, plan.global_batch) == (size, 12 // size, 48)
+    if most != 1:
+        assert f"micro-batch {size}: the largest that fits" in plan.assumptions
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 6, 12])
+def test_the_largest_micro_batch_that_fits(size):
+    """If it fails, a micro-batch runs out of memory, or a smaller one is taken than there is room for."""
+    used = train(**OPEN_BATCH, micro_batch=size).memory_bytes_per_gpu
+    chosen = train(**OPEN_BATCH | {"gpu": with_memory(used)}, max_micro_batch="auto")
+    assert chosen.has_headroom
+    assert chosen.plan.micro_batch == size
+
+
+def test_less_recomputation_goes_before_a_larger_micro_batch():
+    """If it fails, a third more FLOPs are spent to fill the memory."""
+    options = {name: value for name, value in OPEN_BATCH.items() if name != "recompute"}
+    used = train(**options, micro_batch=1, recompute="none").memory_bytes_per_gpu
+    plan = plan_training(**options | {"gpu": with_memory(used)}, max_micro_batch="auto")
+    assert (plan.recompute, plan.micro_batch) == (Recompute.NONE, 1)
+
+
+def test_two_micro_batches_contradict_each_other():
+    """If it fails, one of two contradicting options is dropped without a word."""
+    message = refusal(train, **FIXED, max_micro_batch=8)
+    assert message == "max-micro-batch: 8 contradicts micro-batch 1; give one of them"
+    assert "auto contradicts micro-batch 1" in refusal(train, **FIXED, max_micro_batch="auto")
+
+
+# Interleaving
+
+
+def test_stages_are_interleaved_where_that_is_faster():
+    """If it fails, a pipeline waits in a bubble that the schedule of Megatron-LM halves."""
+    options = without("cost_model", "gpu") | {"cost_model": "megatron", "gpu": evolve(GPU, memory_bytes=1e12)}
+    options |= {"global_batch": 16, "micro_batch": 1, "seq_len": 4096}
+    chosen = train(**options)
+    tried = [train(**options, vpp=vpp) for vpp in (1, 2)]
+    assert chosen.iteration_seconds <= min(one.iteration_seconds for one in tried)
+    assert chosen.plan.layout.vpp > 1
+    assert chosen.plan.assumptions[0] == f"vpp {chosen.plan.layout.vpp}: the fastest interleaving"
+
+
+@pytest.mark.parametrize("given_", [{"vpp": 1}, {"schedule": "1f1b"}, {"pp": 1}])
+def test_stages_are_not_interleaved_where_the_schedule_is_given(given_):
+    """If it fails, the schedule that was asked for is replaced."""
+    options = without("cost_model") | {"cost_model": "megatron"}
+    assert plan_training(**options | given_).layout.vpp == 1
+
+
 def test_defaults_that_depend_on_the_layout():
     """If it fails, ZeRO without replicas or sequence parallelism without tensor parallelism is planned."""
     alone = plan_training(**without("zero", "sequence_parallel", "tp", "pp", "gpus"), tp=1, pp=1, gpus=1)
@@ -512,7 +645,7 @@ def test_an_efficiency_by_itself_leaves_the_others_ideal(price, stated):
         ("dtype", "is not a DTypeRule"),
         ("cost_model", "is not a CostModel"),
         ("framework", "is not a FrameworkProfile"),
-        ("optimizer", "is not an Optimizer"),
+        ("optimizer", "is not a Optimizer"),
     ],
 )
 def test_a_record_of_another_kind_is_refused(option, words):
@@ -530,18 +663,23 @@ def test_a_record_of_another_kind_is_refused(option, words):
         ("gpu", "h100-sxm-80g", "h100-sxm-80gb"),
         ("dtype", "w8a8e16x", "w8a8e16"),
         ("cost_model", "rofline", "roofline"),
-        ("framework", "megatron-cor", "megatron-core"),
-        ("optimizer", "adma", "adam"),
     ],
 )
 @pytest.mark.parametrize("price", [train, infer])
 def test_an_unknown_name_gets_its_near_misses(price, option, name, near):
     """If it fails, a typo costs a look into the listing."""
-    if price is infer and option in ("framework", "optimizer"):
-        return
     with pytest.raises(UnknownNameError) as caught:
         price(**BASE | {option: name})
     assert str(caught.value).startswith(f"{option.replace('_', '-')}: {name!r} is unknown; did you mean {near}")
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "near"), [("framework", "megatron-cor", "megatron-core"), ("optimizer", "adma", "adam")]
+)
+def test_an_unknown_name_in_training_gets_its_near_misses(option, name, near):
+    """If it fails, a misspelt framework is priced as the default one."""
+    message = refusal(train, **BASE | {option: name})
+    assert message.startswith(f"{option}: {name!r} is unknown; did you mean {near}")
 
 
 @pytest.mark.parametrize(("option", "plural"), [("model", "models"), ("gpu", "gpus")])

@@ -10,10 +10,11 @@ import pytest
 from attrs import evolve
 
 from llmplan import infer, train
+from llmplan.output.document import document
 from llmplan.output.render import as_table
 from llmplan.output.report import report
 from llmplan.output.words import count, dotted, gib, percent, seconds
-from llmplan.records import InferenceEstimate, TrainingEstimate
+from llmplan.records import InferenceEstimate, Schedule, TrainingEstimate, Tuning
 from llmplan.units import GIB
 
 TRAINING = train(
@@ -154,6 +155,7 @@ def test_bars_grow_with_the_share(at, estimate, heading, breakdown):
     """If it fails, the picture says something else than the numbers beside it."""
     section = at(estimate, 200).partition(f"\n{heading}")[2].split("\n\n")[0].split("\n")[1:]
     lines = {line.split()[0]: line for line in section if line}
+    breakdown = {part: value for part, value in breakdown.items() if value}
     assert list(lines)[: len(breakdown)] == list(breakdown)
     total = sum(breakdown.values())
     whole = max(total, estimate.memory_capacity_bytes) if heading == "Memory" else total
@@ -203,8 +205,53 @@ def test_every_figure_of_training_is_there(at):
     assert f"MFU {percent(TRAINING.mfu)}, HFU {percent(TRAINING.hfu)} of 1,979 T(FL)OP/s int8" in text
     assert "llama-33b on 64 x h100-sxm-80gb training, w4a4e16, cost model roofline" in text
     assert "layout tp 8 · pp 8 · dp 1 · sequence parallel · ZeRO 0" in text
-    for part in (*TRAINING.time_breakdown, *TRAINING.forward_breakdown, *TRAINING.memory_breakdown):
-        assert part in text
+    assert f"framework {TRAINING.plan.framework.name} optimizer {TRAINING.plan.optimizer.name} · gradients in" in text
+    for breakdown in (TRAINING.time_breakdown, TRAINING.forward_breakdown, TRAINING.memory_breakdown):
+        assert all(part in text for part, value in breakdown.items() if value)
+
+
+def test_lines_that_are_nothing_are_left_out(at):
+    """If it fails, bars of nothing push those of something off the screen; or a script misses a key."""
+    estimate = evolve(TRAINING, time_breakdown={**TRAINING.time_breakdown, "offload": 0.0, "launch": 1e-9})
+    lines = at(estimate).split("\n")
+    assert not any(line.split()[:1] == ["offload"] for line in lines)
+    assert any(line.split()[:1] == ["launch"] for line in lines)
+    assert document(estimate)["time_breakdown"]["offload"] == 0
+
+
+def changed(layout: dict[str, object], **plan: object) -> TrainingEstimate:
+    """The training estimate with another plan behind it."""
+    whole = evolve(TRAINING.plan, layout=evolve(TRAINING.plan.layout, **layout), **plan)
+    return evolve(TRAINING, plan=whole)
+
+
+def test_every_way_of_dividing_the_work_is_shown(at):
+    """If it fails, the report or the JSON says that a layout has no context, expert or virtual stages."""
+    sizes = {"cp": 2, "ep": 4, "vpp": 3, "zero": 2, "zero_group": 8}
+    divided = changed(sizes, schedule=Schedule.ZERO_BUBBLE)
+    words = "layout tp 8 · cp 2 · pp 8 · vpp 3 · dp 1 · ep 4 · sequence parallel · zero-bubble · ZeRO 2 over 8"
+    assert words in in_words(at(divided, 200))
+    printed = document(divided)
+    assert {name: printed["layout"][name] for name in sizes} == sizes
+    assert printed["schedule"] == "zero-bubble"
+    plain = document(TRAINING)
+    assert [plain["layout"][name] for name in sizes] == [1, 1, 1, 0, None]
+    assert plain["schedule"] == "1f1b"
+
+
+def test_how_it_trains_is_shown(at):
+    """If it fails, two runs with different optimizers, adapters or offloading look alike."""
+    ways = {"tuning": Tuning.LORA, "lora_rank": 8, "master_weights": False, "gradient_bits": 16.0}
+    other = changed({}, **ways, offload_optimizer=True, offload_activations=True)
+    words = "lora rank 8 · no master weights · gradients in 16 bits · optimizer and activations in host memory"
+    assert f"optimizer {TRAINING.plan.optimizer.name} · {words}" in in_words(at(other, 200))
+    printed = document(other)
+    assert {name: printed[name] for name in ways} == {**ways, "tuning": "lora"}
+    assert printed["offload"] == {"optimizer": True, "activations": True}
+    assert printed["framework"] == TRAINING.plan.framework.name
+    assert printed["optimizer"] == TRAINING.plan.optimizer.name
+    assert document(TRAINING)["lora_rank"] is None
+    assert document(TRAINING)["offload"] == {"optimizer": False, "activations": False}
 
 
 def test_every_figure_of_serving_is_there(at):

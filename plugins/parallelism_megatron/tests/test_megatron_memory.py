@@ -4,7 +4,6 @@ import pytest
 from attrs import evolve
 
 from llmplan.records import FrameworkProfile, Recompute, Transformer, Tuning
-from llmplan_parallelism_megatron.megatron.kernels import kernels
 from llmplan_parallelism_megatron.megatron.links import groups_of
 from llmplan_parallelism_megatron.megatron.memory import (
     gradient_bytes,
@@ -70,7 +69,14 @@ def test_fused_attention_keeps_no_scores_and_no_masks_without_dropout():
 
 @pytest.mark.parametrize(
     ("pp", "vpp", "micro_batches", "expected"),
-    [(1, 1, 16, 1), (4, 1, 16, 4), (4, 1, 3, 3), (4, 2, 16, 4 * (1 + 3 / 8)), (8, 4, 64, 8 * (1 + 7 / 32)), (4, 2, 4, 4)],
+    [
+        (1, 1, 16, 1),
+        (4, 1, 16, 4),
+        (4, 1, 3, 3),
+        (4, 2, 16, 4 * (1 + 3 / 8)),
+        (8, 4, 64, 8 * (1 + 7 / 32)),
+        (4, 2, 4, 4),
+    ],
 )
 def test_micro_batches_in_flight(pp, vpp, micro_batches, expected):
     """The first stage would hold other than p micro-batches, of interleaved chunks p (1 + (p - 1)/(p v)), or more than
@@ -213,8 +219,3 @@ def test_the_fuller_end_of_the_pipeline_counts():
     held = price(wide, pp=2, micro_batch=4).memory_breakdown
     assert held["logits_and_loss"] > 4 * 1024 * 1_000_000 * 4
     assert price(GROUPED, pp=4, gradient_accumulation=8, seq_len=8192).memory_breakdown["logits_and_loss"] == 0
-
-
-def test_kernels_are_made_once_for_plans_alike():
-    """A search would build the same curves for every layout."""
-    assert kernels(plan()) is not None

@@ -63,7 +63,9 @@ def _laid_out(given_plan, **changes):
 
 def _peaks(given_plan):
     peaks = {name: 3 * peak for name, peak in given_plan.hardware.peak_flops.items()}
-    return evolve(_on(given_plan, peak_flops=peaks), gemm=evolve(given_plan.gemm, peak_flops=peaks[given_plan.gemm.name]))
+    return evolve(
+        _on(given_plan, peak_flops=peaks), gemm=evolve(given_plan.gemm, peak_flops=peaks[given_plan.gemm.name])
+    )
 
 
 def _each(curves, **changes):

@@ -12,10 +12,12 @@ from llmplan.records import (
     InferencePlan,
     Recompute,
     Schedule,
+    Spread,
     TrainingEstimate,
     TrainingPlan,
     Tuning,
 )
+from llmplan.records.spread import LEVEL
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes away; new keys may join."""
@@ -95,10 +97,32 @@ def _training(estimate: TrainingEstimate) -> dict[str, Any]:
         "training_seconds": estimate.training_seconds,
         "gpu_hours": estimate.gpu_hours,
         "cost": estimate.cost,
+        **_ranges(estimate),
         **_goodput(estimate),
         "average_power_watts": estimate.average_power_watts,
         "energy_kwh": estimate.energy_kwh,
     }
+
+
+def _ranges(estimate: TrainingEstimate) -> dict[str, Any]:
+    """Low and high of the headline figures, None where nothing was measured of their kind."""
+    time, memory = estimate.time_spread, estimate.memory_spread
+    rising = ("iteration_seconds", "training_seconds", "gpu_hours", "cost")
+    falling = ("tokens_per_second", "tokens_per_second_per_gpu")
+    return {
+        **{f"{name}_range": _around(time, getattr(estimate, name)) for name in rising},
+        **{f"{name}_range": _around(time and time.inverted(), getattr(estimate, name)) for name in falling},
+        "memory_bytes_per_gpu_range": _around(memory, estimate.memory_bytes_per_gpu),
+        "ranges": {"level": LEVEL, "time": _behind(time), "memory": _behind(memory)},
+    }
+
+
+def _around(spread: Spread | None, figure: float | None) -> list[float] | None:
+    return None if spread is None or figure is None else [figure * spread.low, figure * spread.high]
+
+
+def _behind(spread: Spread | None) -> dict[str, Any] | None:
+    return None if spread is None else {"rows": spread.rows, "extrapolated": spread.extrapolated}
 
 
 def _ways(plan: TrainingPlan) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from rich.text import Text
 from llmplan.output.console import rendered
 from llmplan.output.words import count, digits, dotted, gib, percent, seconds
 from llmplan.quantities import total
-from llmplan.records import InferenceEstimate, Recompute, Schedule, TrainingEstimate, TrainingPlan, Tuning
+from llmplan.records import InferenceEstimate, Recompute, Schedule, Spread, TrainingEstimate, TrainingPlan, Tuning
+from llmplan.records.spread import LEVEL
 
 _INDENT = 2
 _FREE = "free"
@@ -35,7 +36,7 @@ def report(estimate: TrainingEstimate | InferenceEstimate, width: int | None = N
 
 
 def _training(estimate: TrainingEstimate, console: Console) -> Iterator[RenderableType]:
-    plan, layout = estimate.plan, estimate.plan.layout
+    plan, layout, time = estimate.plan, estimate.plan.layout, estimate.time_spread
     yield _title(estimate, "training")
     yield _facts(
         {
@@ -51,17 +52,18 @@ def _training(estimate: TrainingEstimate, console: Console) -> Iterator[Renderab
     yield _heading("Totals")
     yield _facts(
         {
-            "training": f"{seconds(estimate.training_seconds)} on {_gpus(layout.gpus)}",
+            "training": f"{seconds(estimate.training_seconds)} on {_gpus(layout.gpus)}{_plus_minus(time)}",
             **_wall_clock(estimate),
-            "GPU-hours": f"{estimate.gpu_hours:,.0f}",
-            "cost": _cost(estimate.cost, plan.price_per_gpu_hour),
+            "GPU-hours": f"{estimate.gpu_hours:,.0f}{_from_to(time, estimate.gpu_hours)}",
+            "cost": f"{_cost(estimate.cost, plan.price_per_gpu_hour)}{_from_to(time, estimate.cost)}",
             "energy": _energy(estimate),
             "speed": f"{count(estimate.tokens_per_second)} tokens/s, {estimate.tokens_per_second_per_gpu:,.0f} a GPU",
             "utilisation": f"MFU {percent(estimate.mfu)}, HFU {percent(estimate.hfu)} of "
             f"{plan.gemm.peak_flops / 1e12:,.4g} T(FL)OP/s {plan.gemm.name}",
+            **_behind(time),
         }
     )
-    yield _heading(f"Time of an iteration: {seconds(estimate.iteration_seconds)}")
+    yield _heading(f"Time of an iteration: {seconds(estimate.iteration_seconds)}{_plus_minus(time)}")
     yield _bars(estimate.time_breakdown, estimate.iteration_seconds, seconds, console)
     forward = estimate.forward_breakdown
     if forward is not None:
@@ -70,6 +72,25 @@ def _training(estimate: TrainingEstimate, console: Console) -> Iterator[Renderab
         yield _bars(forward, whole, seconds, console)
     yield from _memory(estimate, console)
     yield from _said(estimate)
+
+
+def _plus_minus(spread: Spread | None) -> str:
+    """How far off the figure may be, in percent."""
+    return "" if spread is None else f" ({spread.low - 1:+.0%} to {spread.high - 1:+.0%})"
+
+
+def _from_to(spread: Spread | None, figure: float | None) -> str:
+    if spread is None or figure is None:
+        return ""
+    return f" ({figure * spread.low:,.0f} to {figure * spread.high:,.0f})"
+
+
+def _behind(spread: Spread | None) -> dict[str, str]:
+    """What the ranges rest on."""
+    if spread is None:
+        return {}
+    of_what = "of other architectures: EXTRAPOLATED" if spread.extrapolated else "nearest in kind"
+    return {"ranges": f"hold {LEVEL:.0%} of published runs, by the {spread.rows} {of_what}"}
 
 
 def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[RenderableType]:
@@ -180,9 +201,10 @@ def _cost(cost: float | None, price: float | None) -> str:
 
 def _memory(estimate: TrainingEstimate | InferenceEstimate, console: Console) -> Iterator[RenderableType]:
     used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
+    spread = estimate.memory_spread if isinstance(estimate, TrainingEstimate) else None
     verdict = f"{gib(capacity - used)} free" if estimate.feasible else f"{gib(used - capacity)} TOO MUCH"
     style = "bold" if estimate.feasible else "bold red"
-    yield _heading(f"Memory of the fullest GPU: {gib(used)} of {gib(capacity)}, {verdict}", style)
+    yield _heading(f"Memory of the fullest GPU: {gib(used)}{_plus_minus(spread)} of {gib(capacity)}, {verdict}", style)
     free = {_FREE: capacity - used} if estimate.feasible else {}
     yield _bars({**estimate.memory_breakdown, **free}, max(capacity, used), gib, console)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 LEVEL = 0.8
 """Of the rows of a validation set that lie inside their range, each with itself left out."""
@@ -21,10 +21,6 @@ class Spread:
     extrapolated: bool
     """Whether none of them is of this kind of accelerator."""
 
-    def around(self, figure: float) -> tuple[float, float]:
-        """Of a figure that was predicted."""
-        return figure * self.low, figure * self.high
-
-    def inverse(self, figure: float) -> tuple[float, float]:
-        """Of a figure that falls as this one rises: tokens a second."""
-        return figure / self.high, figure / self.low
+    def inverted(self) -> Spread:
+        """Of figures that fall as these rise: tokens a second."""
+        return evolve(self, low=1.0 / self.high, high=1.0 / self.low)

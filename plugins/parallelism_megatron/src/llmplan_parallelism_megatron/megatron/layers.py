@@ -237,9 +237,7 @@ def _communicate(times: LayerTimes, operator: Operator, plan: TrainingPlan, of: 
         times.expert.add(seconds, seconds, 0.0, again(operator, plan))
 
 
-def reduction_seconds(
-    message_bytes: Number, plan: TrainingPlan, of: Kernels, groups: Groups
-) -> tuple[Number, Number]:
+def reduction_seconds(message_bytes: Number, plan: TrainingPlan, of: Kernels, groups: Groups) -> tuple[Number, Number]:
     """An all-reduce, or with sequence parallelism an all-gather before the part and a reduce-scatter after it.
 
     The backward pass has as many, and gathers the inputs once more for the gradients of weights (Korthikanti et al.

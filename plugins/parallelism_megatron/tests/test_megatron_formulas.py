@@ -1,0 +1,328 @@
+"""Kernels, collectives, schedules and data parallel traffic of ``megatron``, by hand."""
+
+import math
+
+import pytest
+from attrs import evolve
+
+from llmplan.records import Recompute, Schedule, Transformer, Tuning
+from llmplan_parallelism_megatron.megatron import links
+from llmplan_parallelism_megatron.megatron.kernels import gemm_seconds, kernels
+from llmplan_parallelism_megatron.megatron.layers import Passes
+from llmplan_parallelism_megatron.megatron.links import Group
+from llmplan_parallelism_megatron.megatron.schedule import Work, bubble_seconds
+
+from .megatron_plans import FP8, GPU, GROUPED, IDEAL, LATENT, MUON, PLAIN, SPARSE, flat, plan, price
+
+OF = kernels(plan())
+EVEN = Transformer(
+    name="even",
+    layers=8,
+    hidden=1024,
+    heads=16,
+    kv_heads=16,
+    head_dim=64,
+    ffn_hidden=4096,
+    gated_mlp=False,
+    vocab=1,
+    tied_embeddings=True,
+    final_norm=False,
+)
+"""The ends of it take next to no time, so that stages are equal."""
+HBM = 2e12 * 0.85
+
+
+def test_a_large_multiplication_is_bound_by_its_rate():
+    """2mnk / (peak x sustained x plateau x shape) and a launch would not hold."""
+    m, n, k = 4096, 2048, 8192
+    rate = 1e14 * 0.9 * 0.8 * (m / (m + 64)) * (n / (n + 96)) * (k / (k + 160))
+    seconds = gemm_seconds((m, n, k, 1.0), 2.0, 2.0, of=OF, wide=False)
+    assert seconds == pytest.approx(3e-6 + 2 * m * n * k / rate, rel=1e-12)
+
+
+def test_a_thin_multiplication_is_bound_by_memory():
+    """The matrices of a thin multiplication would be read for nothing."""
+    m, n, k = 1, 8192, 8192
+    seconds = gemm_seconds((m, n, k, 1.0), 2.0, 4.0, of=OF, wide=False)
+    assert seconds == pytest.approx(3e-6 + (2 * (m + n) * k + 4 * m * n) / HBM, rel=1e-12)
+
+
+def test_grouped_multiplications_are_so_many_of_one_launch():
+    """Experts would be multiplied as one matrix of better shape, or launched one by one."""
+    one, eight = (gemm_seconds((512, 256, 1024, groups), 2.0, 2.0, of=OF, wide=False) for groups in (1.0, 8.0))
+    assert eight - 3e-6 == pytest.approx(8 * (one - 3e-6))
+
+
+def test_layers_multiply_in_their_format_and_the_head_in_16_bits():
+    """FP8 would speed up the output head, which no recipe multiplies in 8 bits, or layers not at all."""
+    of = kernels(plan(dtype=FP8))
+    m = n = k = 8192
+    shape = m / (m + 96) * n / (n + 128) * k / (k + 256)
+    narrow = gemm_seconds((m, n, k, 1.0), 1.0, 2.0, of=of, wide=False)
+    assert narrow == pytest.approx(5e-6 + 2 * m * n * k / (2e14 * 0.7 * shape))
+    wide = gemm_seconds((m, n, k, 1.0), 2.0, 2.0, of=of, wide=True)
+    assert wide == pytest.approx(gemm_seconds((m, n, k, 1.0), 2.0, 2.0, of=OF, wide=True))
+    heads = [price(GROUPED, dtype=dtype).forward_breakdown["output_embedding_loss"] for dtype in (plan().dtype, FP8)]
+    assert heads[0] == pytest.approx(heads[1])
+
+
+def test_an_mlp_by_hand():
+    """The forward pass of an MLP would be other than two multiplications, its activation function and residual."""
+    m, h, f = 2 * 1024, 512, 2048
+    up = gemm_seconds((m, f, h, 1.0), 2.0, 2.0, of=OF, wide=False)
+    down = gemm_seconds((m, h, f, 1.0), 2.0, 2.0, of=OF, wide=False)
+    moved = 2 * 4e-6 + 2 * (2 * m * f + 3 * m * h) / HBM
+    seconds = price(PLAIN, micro_batch=2).forward_breakdown["mlp"]
+    assert seconds == pytest.approx(PLAIN.layers * (up + down + moved), rel=1e-12)
+
+
+def test_tensor_parallelism_divides_columns_then_rows():
+    """Both matrices of an MLP would be cut along the same side, which the shape of a multiplication would feel."""
+    m, h, f, t = 1024, 512, 2048, 4
+    up = gemm_seconds((m, f / t, h, 1.0), 2.0, 2.0, of=OF, wide=False)
+    down = gemm_seconds((m, h, f / t, 1.0), 2.0, 2.0, of=OF, wide=False)
+    moved = 2 * 4e-6 + 2 * (2 * m * f / t + 3 * m * h / t) / HBM
+    seconds = price(PLAIN, tp=t, sequence_parallel=True).forward_breakdown["mlp"]
+    assert seconds == pytest.approx(PLAIN.layers * (up + down + moved), rel=1e-12)
+
+
+def test_fused_attention_works_on_the_half_that_a_causal_mask_leaves():
+    """Attention would be priced over the whole square, or at a rate without shape."""
+    s, width, heads, layers = 4096, 512, 8, PLAIN.layers
+    flops = 4 * s * s * width / 2
+    rate = 1e14 * 0.7 * s / (s + 700) * 64 / (64 + 20)
+    projections = gemm_seconds((s, 3 * width, width, 1.0), 2.0, 2.0, of=OF, wide=False)
+    projections += gemm_seconds((s, width, width, 1.0), 2.0, 2.0, of=OF, wide=False)
+    moved = 2 * 4e-6 + 2 * (4 * s * width + 3 * s * width) / HBM
+    seconds = price(PLAIN, seq_len=s).forward_breakdown["attention"]
+    assert seconds == pytest.approx(layers * (7e-6 + flops / rate + projections + moved), rel=1e-12)
+    assert heads * 64 == width
+
+
+def test_unfused_attention_moves_its_scores():
+    """Kernels that write the scores would cost nothing for it: 8 bytes a score, forward."""
+    s, heads = 4096, 8
+    chosen = {"framework": evolve(IDEAL, name="unfused", attention="unfused"), "seq_len": s}
+    slow_memory = evolve(GPU, memory_bytes_per_second=1e9)
+    seconds = price(PLAIN, curves=flat(), hardware=slow_memory, **chosen).forward_breakdown["attention"]
+    scores = 8 * heads * s * s / 1e9
+    rows = (s + 3 * 512) * 512 + s * 3 * 512 + (s + 512) * 512 + s * 512
+    assert seconds == pytest.approx(PLAIN.layers * (scores + 2 * (rows + 7 * s * 512) / 1e9), rel=1e-9)
+
+
+def test_backward_multiplies_twice():
+    """The backward pass would be other than a multiplication for inputs and one for weights, into 32-bit gradients."""
+    m, h = 4096, 1024
+    one = EVEN.lower(1, m).layers[0].flops
+    estimate = price(EVEN, curves=flat(), seq_len=m, hardware=evolve(GPU, memory_bytes_per_second=1e30))
+    attention = 4 * m * m * h
+    forward = EVEN.layers * (one - attention / 2) / 1e14
+    backward = EVEN.layers * (2 * (one - attention) + 2.5 * attention / 2) / 1e14
+    assert estimate.time_breakdown["forward"] == pytest.approx(forward, rel=1e-3)
+    assert estimate.time_breakdown["backward"] == pytest.approx(backward, rel=1e-3)
+
+
+def inside_seconds(rank_bytes, ranks):
+    """Of `CURVES`' collectives."""
+    bandwidth = 3e11 * 0.75 * ranks / (ranks + 0.5)
+    return 1e-5 + (ranks - 1) * 1e-6 + (rank_bytes + math.sqrt(rank_bytes * 2e5)) / bandwidth
+
+
+@pytest.mark.parametrize(
+    ("seconds_of", "passes"),
+    [
+        (links.all_reduce_seconds, 2),
+        (links.all_gather_seconds, 1),
+        (links.reduce_scatter_seconds, 1),
+        (links.all_to_all_seconds, 1),
+    ],
+)
+def test_a_collective_by_hand(seconds_of, passes):
+    """A collective would move other than (n - 1)/n of its message, an all-reduce other than twice that."""
+    message = 1e8
+    inside = inside_seconds(passes * message * 3 / 4, 4)
+    assert seconds_of(message, Group(4, 1), OF) == pytest.approx(inside, rel=1e-12)
+    assert seconds_of(message, Group(1, 1), OF) == 0
+    # 32 ranks on 4 domains: each rank sends its eighth through its own card, 3/4 of it to others
+    card = passes * message / 8 * 3 / 4 / (5e10 * 0.65)
+    latency = passes * 1.5e-5 * 3
+    assert seconds_of(message, Group(32, 1), OF) == pytest.approx(card + latency, rel=1e-12)
+    # every eighth rank: none shares a domain with another, all of the message goes through the card
+    alone = passes * message * 3 / 4 / (5e10 * 0.65) + latency
+    assert seconds_of(message, Group(4, 8), OF) == pytest.approx(alone, rel=1e-12)
+
+
+def test_small_messages_go_up_a_tree():
+    """A kilobyte over a thousand domains would take a thousand steps, where a tree takes ten."""
+    seconds = links.all_reduce_seconds(1e3, Group(1024, 8), OF)
+    assert seconds == pytest.approx(2 * 10 * 1.5e-5 + 2e3 / (5e10 * 0.65), rel=1e-12)
+
+
+def test_groups_follow_the_order_of_ranks():
+    """A group would be thought to share a domain that it does not: ranks count tp, cp, ep, dp, pp."""
+    groups = links.groups_of(plan(SPARSE, tp=4, cp=2, dp=8, pp=2, ep=4).layout)
+    assert (groups.tensor.ranks, groups.tensor.stride) == (4, 1)
+    assert (groups.context.ranks, groups.context.stride) == (2, 4)
+    assert (groups.data.ranks, groups.data.stride) == (16, 4)
+    assert (groups.expert_data.ranks, groups.expert_data.stride) == (4, 16)
+    assert (groups.pipeline.ranks, groups.pipeline.stride) == (2, 64)
+    assert [group.inside(8) for group in (groups.tensor, groups.context, groups.data, groups.pipeline)] == [4, 2, 2, 1]
+
+
+def stages(count, forward, inputs, weights):
+    """The slowest of equal stages, and all of them."""
+    return (
+        Work(Passes(times * forward, times * inputs, times * weights, 0.0), Passes(), Passes(), Passes(), 0.0)
+        for times in (1, count)
+    )
+
+
+@pytest.mark.parametrize(("p", "m", "v"), [(2, 2, 1), (4, 16, 1), (8, 8, 1), (4, 8, 2), (8, 16, 4)])
+def test_the_bubble_of_equal_stages(p, m, v):
+    """The bubble would not be (p - 1)/m of ideal time, divided by v where stages are interleaved (arXiv:2104.04473)."""
+    slowest, whole = stages(p, 1.0, 1.2, 0.8)
+    chosen = plan(EVEN, pp=p, vpp=v, gradient_accumulation=m)
+    bubble = bubble_seconds(chosen, slowest, whole, 0.0)
+    assert bubble == pytest.approx((p - 1) / m / v * m * slowest.all)
+
+
+@pytest.mark.parametrize(("p", "m"), [(2, 2), (4, 16), (8, 8)])
+def test_the_bubble_of_zb_h1(p, m):
+    """ZB-H1 would leave other than (p - 1)(T_F + T_B - T_W) (Qi et al. 2023, arXiv:2401.10241, table 2)."""
+    slowest, whole = stages(p, 1.0, 1.2, 0.8)
+    chosen = plan(EVEN, pp=p, gradient_accumulation=m, schedule=Schedule.ZERO_BUBBLE)
+    assert bubble_seconds(chosen, slowest, whole, 0.0) == pytest.approx((p - 1) * (1.0 + 1.2 - 0.8))
+
+
+@pytest.mark.parametrize("m", [1, 2, 3, 8, 30])
+def test_no_schedule_beats_the_way_of_a_micro_batch_through_all_stages(m):
+    """A zero-bubble schedule would end before the last stage has done its forward and backward passes in turn."""
+    p, forward, inputs, weights = 8, 1.0, 1.2, 0.8
+    slowest, whole = stages(p, forward, inputs, weights)
+    chosen = plan(EVEN, pp=p, gradient_accumulation=m, schedule=Schedule.ZERO_BUBBLE)
+    seconds = m * slowest.all + bubble_seconds(chosen, slowest, whole, 0.0)
+    assert seconds >= (p - 1 + m) * (forward + inputs) + weights - 1e-12
+
+
+def test_a_pipeline_by_hand():
+    """An iteration of equal stages would not take (m + p - 1)/(m p) of what one device takes for m micro-batches."""
+    alone, four = (price(EVEN, pp=pp, gradient_accumulation=12, seq_len=4096).time_breakdown for pp in (1, 4))
+    parts = ("forward", "backward")
+    whole = sum(alone[name] for name in parts)
+    assert sum(four[name] for name in parts) == pytest.approx(whole / 4, rel=0.02)
+    assert four["pipeline_bubble"] - 3 * four["pp_comm"] / 12 == pytest.approx(3 / 12 * whole / 4, rel=0.02)
+
+
+def test_uneven_stages_wait_for_the_one_with_most_layers():
+    """Seven stages of eight layers would be as fast as if layers could be cut: one stage has two of them."""
+    seven, four = (price(EVEN, pp=pp, gradient_accumulation=64, seq_len=4096) for pp in (7, 4))
+    assert seven.time_breakdown["forward"] == pytest.approx(four.time_breakdown["forward"])
+
+
+def test_pipeline_messages_by_hand():
+    """Stages would not hand over bsh / t of 16 bits, there and back, over the network of a group beyond the domain."""
+    m, s, h, t = 6, 1024, 512, 8
+    chosen = {"tp": t, "pp": 2, "gradient_accumulation": m, "seq_len": s, "sequence_parallel": True}
+    one = 1.5e-5 + 2 * s * h / t / (5e10 * 0.65)
+    assert price(PLAIN, **chosen).time_breakdown["pp_comm"] == pytest.approx(m * 2 * one, rel=1e-12)
+    inside = 4e-6 + 2 * s * h / (3e11 * 0.75)
+    seconds = price(PLAIN, **{**chosen, "tp": 1}).time_breakdown["pp_comm"]
+    assert seconds == pytest.approx(m * 2 * inside, rel=1e-12)
+    chunks = price(PLAIN, vpp=2, **{**chosen, "tp": 1}).time_breakdown["pp_comm"]
+    assert chunks == pytest.approx(2 * seconds)
+
+
+@pytest.mark.parametrize("sequence_parallel", [False, True])
+def test_tensor_parallel_communication_by_hand(sequence_parallel):
+    """A layer would reduce other than two results of bsh forward and two backward, the embedding one each."""
+    message, t = 2.0 * 1024 * 512, 4
+    whole = inside_seconds(2 * message * 3 / 4, t)
+    halves = 2 * inside_seconds(message * 3 / 4, t)
+    estimate = price(PLAIN, tp=t, sequence_parallel=sequence_parallel)
+    one = halves if sequence_parallel else whole
+    assert estimate.forward_breakdown["tp_comm"] == pytest.approx((2 * PLAIN.layers + 1) * one, rel=1e-12)
+    assert estimate.time_breakdown["tp_comm"] == pytest.approx(2 * (2 * PLAIN.layers + 1) * one, rel=1e-12)
+
+
+def test_full_recompute_repeats_the_forward_pass_of_layers():
+    """Recomputing whole layers would be cheaper than a forward pass, or repeat the ends of the model."""
+    estimate = price(PLAIN, recompute=Recompute.FULL)
+    layers = sum(estimate.forward_breakdown[part] for part in ("attention", "mlp", "layernorm"))
+    assert estimate.time_breakdown["recompute"] == pytest.approx(layers, rel=1e-12)
+    assert price(PLAIN).time_breakdown["recompute"] == 0
+
+
+def test_experts_send_their_tokens_there_and_back():
+    """Experts would get the tokens of other ranks for nothing: k bsh, two ways, forward and backward."""
+    message = 2.0 * 1024 * 2 * 512
+    one = inside_seconds(message * 3 / 4, 4)
+    forward = price(SPARSE, dp=4, ep=4).forward_breakdown["ep_comm"]
+    assert forward == pytest.approx(7 * 2 * one, rel=1e-12)
+    assert price(SPARSE, dp=4).forward_breakdown["ep_comm"] == 0
+
+
+def test_the_busiest_expert_sets_the_pace():
+    """Uneven routing would cost nothing."""
+    even, uneven = (price(SPARSE, dp=4, ep=4, expert_imbalance=by, seq_len=8192) for by in (1.0, 2.0))
+    for part in ("mlp", "ep_comm"):
+        assert uneven.forward_breakdown[part] > 1.2 * even.forward_breakdown[part]
+    assert uneven.forward_breakdown["attention"] == even.forward_breakdown["attention"]
+
+
+def test_the_optimizer_step_by_hand():
+    """States would be updated without being read and written, gradients and weights without being moved."""
+    parameters = sum(PLAIN.parameters_by_part().values())
+    seconds = price(PLAIN).time_breakdown["optimizer"]
+    assert seconds == pytest.approx(parameters * (2 * 12 + 3 * 4 + 2) / HBM, rel=1e-12)
+    shared = price(PLAIN, dp=4, zero=1).time_breakdown["optimizer"]
+    assert shared == pytest.approx(seconds / 4, rel=1e-12)
+
+
+def test_muon_multiplies():
+    """Newton-Schulz iterations would be free."""
+    parameters = sum(PLAIN.parameters_by_part().values())
+    moved = parameters * (2 * 8 + 3 * 4 + 2) / HBM
+    multiplied = parameters * 5 * 6 * 512 / (1e14 * 0.9 * 0.8)
+    assert price(PLAIN, optimizer=MUON).time_breakdown["optimizer"] == pytest.approx(moved + multiplied, rel=1e-9)
+
+
+def test_an_optimizer_in_host_memory_goes_down_the_host_link():
+    """Gradients would come to the host, and weights back, for nothing."""
+    parameters = sum(PLAIN.parameters_by_part().values())
+    slow = evolve(GPU, host_bytes_per_second=1e9)
+    fast = evolve(GPU, host_bytes_per_second=2e9)
+    seconds = [price(hardware=device, offload_optimizer=True).time_breakdown["optimizer"] for device in (slow, fast)]
+    assert seconds[0] - seconds[1] == pytest.approx(parameters * (4 + 2) / 2e9, rel=1e-9)
+
+
+def test_frozen_weights_need_no_gradients():
+    """LoRA would take the time of weight gradients that it does not make, or its adapters none."""
+    full, lora = (
+        price(PLAIN, seq_len=8192, tuning=tuning, lora_rank=rank)
+        for tuning, rank in ((Tuning.FULL, 0), (Tuning.LORA, 8))
+    )
+    assert lora.time_breakdown["forward"] > full.time_breakdown["forward"]
+    assert lora.time_breakdown["backward"] < 0.8 * full.time_breakdown["backward"]
+    assert lora.model_flops == pytest.approx(2 / 3 * full.model_flops)
+
+
+def test_a_slow_host_is_waited_for():
+    """A host that launches more slowly than kernels run would cost nothing, or cost what kernels hide."""
+    framework = evolve(IDEAL, name="slow", host_seconds_per_layer=1.0, host_seconds_per_step=5.0)
+    estimate = price(PLAIN, framework=framework, gradient_accumulation=3)
+    assert estimate.iteration_seconds == pytest.approx(
+        5.0 + 3 * 2 * PLAIN.layers + estimate.time_breakdown["optimizer"], rel=1e-9
+    )
+    hidden = evolve(IDEAL, name="quick", host_seconds_per_layer=1e-9)
+    assert price(PLAIN, framework=hidden).time_breakdown["launch"] == 0
+
+
+def test_latent_attention_multiplies_by_its_own_widths():
+    """Latent attention would be priced as the heads that it is made into."""
+    model = evolve(LATENT, name="latent-dense", moe=None)
+    tokens, h, n = 1024, 512, 8
+    weights = h * 96 + h * (32 + 32) + 96 * n * 96 + 32 * n * (64 + 64) + n * 64 * h
+    attention = 2 * tokens * tokens * n * (96 + 64)
+    mlp = 2 * tokens * 3 * h * 2048
+    expected = 3 * (8 * (2 * tokens * weights + attention + mlp) + 2 * tokens * h * 4000)
+    assert price(model).model_flops == pytest.approx(expected, rel=1e-12)
