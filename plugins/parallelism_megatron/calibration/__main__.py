@@ -15,6 +15,8 @@ from llmplan.validation.score import group_of
 from llmplan_parallelism_megatron.megatron.spread import Kind, kind_of
 
 MODULE = Path(__file__).resolve().parents[1] / "src" / "llmplan_parallelism_megatron" / "megatron" / "residuals.py"
+WHOLE_RUNS = "gpu_hours"
+"""Published with restarts and other stages inside, which no iteration has."""
 FALLS_WITH_TIME = ("tokens_per_s_per_gpu", "tflops_per_gpu", "mfu", "hfu")
 TEXT = '''\
 # ruff: noqa: E501 - a row a line
@@ -30,7 +32,7 @@ from llmplan_parallelism_megatron.megatron.spread import Kind, Residual
 
 TIME = (
 @TIME@)
-"""Of seconds; of throughput the other way round."""
+"""Of seconds; of throughput the other way round. Without GPU-hours of whole runs, which hold restarts."""
 
 MEMORY = (
 @MEMORY@)
@@ -55,7 +57,8 @@ def entry(checked: Checked) -> str:
 
 def entries(checked: Iterable[Checked], group: str) -> str:
     """Those of one group that count."""
-    return "".join(entry(row) for row in checked if row.row.counts and group_of(row.row.metric) == group)
+    counted = (row for row in checked if row.row.counts and row.row.metric != WHOLE_RUNS)
+    return "".join(entry(row) for row in counted if group_of(row.row.metric) == group)
 
 
 def main() -> None:

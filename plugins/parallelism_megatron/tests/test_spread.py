@@ -26,7 +26,8 @@ def test_a_stated_range_holds_what_it_says_of_rows_left_out(residuals):
 def test_residuals_are_those_of_the_cost_model_as_it_is():
     """After a change to the model the old residuals would belong to another one: run the calibration again."""
     ratios = {residual.row: residual.ratio for residual in (*TIME, *MEMORY)}
-    checked = [row for row in validate(registry().validation_sets["training"]).checked if row.row.counts]
+    every = validate(registry().validation_sets["training"]).checked
+    checked = [row for row in every if row.row.counts and row.row.metric != "gpu_hours"]
     assert len(ratios) == len(checked)
     for row in checked:
         of_time = row.row.metric in ("tokens_per_s_per_gpu", "tflops_per_gpu", "mfu", "hfu")

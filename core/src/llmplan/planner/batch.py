@@ -7,8 +7,8 @@ from attrs import evolve, frozen
 from llmplan.errors import BadInputError
 from llmplan.requests import TrainRequest
 
-DEFAULT_BATCH_TOKENS = 4e6
-"""Tokens of an iteration: what LLaMA used at every size (arXiv:2302.13971, table 2)."""
+DEFAULT_BATCH_TOKENS = 2.0**22
+"""Tokens of an iteration: the 4M of LLaMA at every size (arXiv:2302.13971, table 2), 2,048 sequences of 2,048."""
 NOTEWORTHY_BATCH = 2
 """Times the common batch above which one that nobody asked for is worth a warning."""
 

@@ -32,10 +32,6 @@ TIME = (
     Residual("mtnlg-004", Kind("ampere", "a100-sxm-80gb", "megatron-deepspeed", 2800.0, True, True, False, False, 529562460160.0), 1.0104),
     Residual("mtnlg-005", Kind("ampere", "a100-sxm-80gb", "megatron-deepspeed", 3360.0, True, True, False, False, 529562460160.0), 1.0461),
     Residual("mtnlg-006", Kind("ampere", "a100-sxm-80gb", "megatron-deepspeed", 3360.0, True, True, False, False, 529562460160.0), 1.0504),
-    Residual("llama1-001", Kind("ampere", "a100-sxm-80gb", "fsdp", 128.0, False, False, False, False, 6738415616.0), 1.2314),
-    Residual("llama1-002", Kind("ampere", "a100-sxm-80gb", "fsdp", 256.0, False, True, False, False, 13015864320.0), 1.0270),
-    Residual("llama1-003", Kind("ampere", "a100-sxm-80gb", "fsdp", 1024.0, True, True, False, False, 32528943616.0), 1.1074),
-    Residual("llama1-004", Kind("ampere", "a100-sxm-80gb", "fsdp", 2048.0, True, True, False, False, 65285660672.0), 0.9839),
     Residual("llama1-005", Kind("ampere", "a100-sxm-80gb", "fsdp", 2048.0, True, True, False, False, 65285660672.0), 0.9849),
     Residual("nara1-001", Kind("ampere", "a100-sxm-80gb", "megatron-lm-2022", 32.0, False, False, False, False, 1651732992.0), 1.0733),
     Residual("nara1-003", Kind("ampere", "a100-sxm-80gb", "megatron-lm-2022", 128.0, True, False, False, False, 7466459136.0), 0.9741),
@@ -396,17 +392,13 @@ TIME = (
     Residual("nls-007", Kind("hopper", "h100-sxm-80gb", "megatron-core", 256.0, True, False, True, False, 6738415616.0), 0.9471),
     Residual("nls-008", Kind("hopper", "h100-sxm-80gb", "megatron-core", 512.0, True, False, True, False, 6738415616.0), 0.9119),
     Residual("nls-009", Kind("hopper", "h100-sxm-80gb", "megatron-core", 1024.0, True, False, True, False, 6738415616.0), 0.9370),
-    Residual("meta-001", Kind("ampere", "a100-sxm-80gb", "fsdp", 256.0, False, False, False, False, 6738415616.0), 1.3539),
-    Residual("meta-003", Kind("ampere", "a100-sxm-80gb", "fsdp", 4096.0, True, False, False, False, 68976648192.0), 0.9355),
-    Residual("meta-004", Kind("hopper", "h100-sxm-80gb", "fsdp", 1024.0, True, False, False, False, 8030261248.0), 2.2534),
-    Residual("meta-007", Kind("hopper", "h100-sxm-80gb", "fsdp", 4096.0, True, False, False, False, 70553706496.0), 1.3298),
     Residual("l3p-001", Kind("hopper", "h100-sxm-80gb", "megatron-core", 8192.0, True, True, False, False, 405853388800.0), 0.9978),
     Residual("tiny-001", Kind("ampere", "a100-sxm-40gb", "lit-gpt", 16.0, False, False, False, False, 1100048384.0), 0.9972),
     Residual("tiny-002", Kind("ampere", "a100-sxm-40gb", "lit-gpt", 16.0, False, False, False, False, 1100048384.0), 1.0018),
     Residual("llmc-001", Kind("ampere", "a100-sxm-80gb", "llm-c", 8.0, False, False, False, False, 124356864.0), 0.7995),
     Residual("llmc-003", Kind("ampere", "a100-sxm-80gb", "llm-c", 8.0, False, False, False, False, 773615360.0), 0.9038),
 )
-"""Of seconds; of throughput the other way round."""
+"""Of seconds; of throughput the other way round. Without GPU-hours of whole runs, which hold restarts."""
 
 MEMORY = (
     Residual("smx-002", Kind("blackwell", "b200-sxm", "megatron-core-no-overlap", 8.0, False, True, False, False, 12369207296.0), 1.0274),
