@@ -19,8 +19,8 @@ INTRODUCTION = """\
 `llmplan validate training` prices published training runs as their tables state them; what a table leaves open, the
 planner chooses. An error is (predicted - measured) / measured. Time is everything that follows from the seconds of an
 iteration: throughput, utilisation, GPU-hours. Utilisations count FLOPs as their source does. Memory is the peak of one
-device, without the CUDA context and the allocator's slack where the source counts allocated bytes. The cost model's
-constants were calibrated over many of these rows, so errors on other runs can be larger.
+device: as nvidia-smi shows it, or what the allocator reserved, or what it gave to tensors, as the source says. The
+cost model's constants were calibrated over many of these rows, so errors on other runs can be larger.
 
 Each source counts once in the score, however many rows it has. Rows whose figure is recalled, not read, do not count.
 """

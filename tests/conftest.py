@@ -17,3 +17,14 @@ def documented_plugin() -> dict[str, str]:
         r"^`(llmplan-acme/[\w.]+)`\n\n```\w+\n(.*?)^```$", DOCUMENT.read_text("utf-8"), re.MULTILINE | re.DOTALL
     )
     return dict(files)
+
+
+@pytest.fixture(scope="session")
+def documented_hooks() -> dict[str, str]:
+    """The module that docs/plugins.md shows for each hook, by the hook's name."""
+    examples = re.findall(
+        r"^### (llmplan_\w+)\(.*?\)$.*?^```python\n(.*?)^```$",
+        DOCUMENT.read_text("utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
+    return dict(examples)

@@ -55,6 +55,23 @@ def use_cost_model(cost_model):
     assert infer(**PLAN | {"cost_model": cost_model}).max_batch_size > 0
 
 
+def use_framework(framework):
+    """Its host idles the accelerator, and gradients take 2 bytes a parameter instead of 4."""
+    plan = TRAIN | {"cost_model": "megatron", "recompute": "full"}
+    estimate = train(**plan, framework=framework)
+    assert estimate.time_breakdown["host"] == 0.05
+    assert estimate.memory_breakdown["cuda_context"] == 1.5e9
+    assert estimate.memory_breakdown["gradients"] == train(**plan).memory_breakdown["gradients"] / 2
+    assert estimate.iteration_seconds != train(**plan).iteration_seconds
+
+
+def use_optimizer(optimizer):
+    """Master weights and momentum, 4 + 2 bytes a parameter, where Adam has 4 + 8."""
+    plan = TRAIN | {"cost_model": "megatron", "recompute": "full"}
+    adam, own = (train(**plan, optimizer=one).memory_breakdown["optimizer"] for one in ("adam", optimizer))
+    assert own == pytest.approx(adam / 2, rel=1e-12)
+
+
 def use_validation_set(published):
     """Every row is priced."""
     result = validate(published)
@@ -88,6 +105,8 @@ USES = {
     "llmplan_dtype_rules": use_dtype,
     "llmplan_model_architectures": use_model,
     "llmplan_parallelism_models": use_cost_model,
+    "llmplan_framework_profiles": use_framework,
+    "llmplan_optimizers": use_optimizer,
     "llmplan_validation_sets": use_validation_set,
     "llmplan_exporters": use_exporter,
     "llmplan_reporters": use_reporter,

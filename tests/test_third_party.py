@@ -56,6 +56,12 @@ GOOD = {
 }
 """By distribution: the module, and the name of the entry point."""
 
+DOCUMENTED = {
+    "llmplan-acme-train": ("llmplan_framework_profiles", "framework", "acme-train"),
+    "llmplan-acme-momentum": ("llmplan_optimizers", "optimizer", "acme-momentum"),
+}
+"""By distribution: the hook whose example it is, the option that names its record, and the record's name."""
+
 TRAIN = ("train", "--model", "llama-65b", "--gpus", "2048", "--json", "--gpu")
 A100 = (*TRAIN, "a100-sxm-80gb")
 H100 = (*TRAIN, "h100-sxm-80gb")
@@ -152,14 +158,16 @@ def build_plugin(folder, name, source, entry_point):
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory, documented_plugin):
-    """All of llmplan and the plugin of docs/plugins.md, as written there."""
+def environment(tmp_path_factory, documented_plugin, documented_hooks):
+    """All of llmplan, the plugin of docs/plugins.md and its framework and optimizer, as written there."""
     folder = tmp_path_factory.mktemp("documented")
     for path, text in documented_plugin.items():
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(text, "utf-8")
     environment = Environment(tmp_path_factory.mktemp("environment") / "venv")
     environment.install([build(project, folder) for project in (*OURS, folder / "llmplan-acme")])
+    examples = ((name, documented_hooks[hook], "acme") for name, (hook, _, _) in DOCUMENTED.items())
+    environment.install([build_plugin(folder, *example) for example in examples])
     return environment
 
 
@@ -227,6 +235,38 @@ def test_documented_plugin_is_planned_with(environment):
     served = environment.llmplan("infer", *options)
     assert served.returncode == 0
     assert json.loads(served.stdout)["total_seconds"] > 0
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_a_documented_framework_and_optimizer_are_listed_and_shown(environment, name):
+    """If it fails, a third party's trainer is installed, and nobody can see it."""
+    _, kind, record = DOCUMENTED[name]
+    listed = json.loads(environment.llmplan("list", f"{kind}s", "--json").stdout)
+    assert [row["provider"] for row in listed if row["name"] == record] == [name]
+    shown = json.loads(environment.llmplan("show", record, "--json").stdout)
+    assert (shown["kind"], shown["provider"]) == (kind, name)
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_a_documented_framework_and_optimizer_are_planned_with(environment, before, name):
+    """If it fails, a third party's trainer is listed, but --framework or --optimizer does not find it."""
+    _, option, record = DOCUMENTED[name]
+    result = environment.llmplan(*A100, f"--{option}", record)
+    assert (result.returncode, result.stderr) == (0, "")
+    changed, default = json.loads(result.stdout), json.loads(before[A100].stdout)
+    assert not any(said.startswith(f"{option} ") for said in changed["assumptions"])
+    assert changed["memory_bytes_per_gpu"] < default["memory_bytes_per_gpu"]
+    qualified = environment.llmplan(*A100, f"--{option}", f"{name}:{record}")
+    assert qualified.stdout == result.stdout
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_a_misspelt_framework_or_optimizer_of_a_third_party_is_suggested(environment, name):
+    """If it fails, a typing error in a third party's name is answered with llmplan's own alone."""
+    _, option, record = DOCUMENTED[name]
+    result = environment.llmplan(*A100, f"--{option}", record[:-1])
+    assert result.returncode == 2
+    assert f"{option}: '{record[:-1]}' is unknown; did you mean {record}" in result.stderr
 
 
 def test_nothing_is_wrong_before(before):
@@ -322,7 +362,7 @@ def test_plugins_command_says_who_is_well(plugins):
     """If it fails, a healthy plugin is called broken, or is missing from the list."""
     well = {plugin["distribution"]: plugin for plugin in plugins["plugins"] if plugin["status"] == "ok"}
     ours = {f"llmplan-{path.name.replace('_', '-')}" for path in OURS}
-    assert set(well) == {*ours, "llmplan-acme", *GOOD}
+    assert set(well) == {*ours, "llmplan-acme", *DOCUMENTED, *GOOD}
     assert well["llmplan-acme"]["names"] == {"models": ["acme-1b"], "gpus": ["acme-x1"]}
 
 

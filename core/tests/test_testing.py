@@ -11,15 +11,23 @@ from attrs import Factory, evolve, frozen
 from llmplan import hookimpl, testing
 from llmplan.errors import BadInputError, LlmplanError
 from llmplan.records import (
+    AttentionCurve,
+    AttentionKernel,
     Block,
     CalibratedEfficiency,
+    CollectiveCurve,
     DTypeFamily,
     DTypeRule,
     Efficiency,
+    FrameworkProfile,
+    GemmCurve,
     HardwareProfile,
     InferenceEstimate,
+    KernelCurves,
     LoweredModel,
+    NetworkCurve,
     Operator,
+    Optimizer,
     Tensor,
     TrainingEstimate,
 )
@@ -30,8 +38,10 @@ from llmplan.testing import (
     ContractError,
     check_cost_model,
     check_dtype,
+    check_framework,
     check_hardware,
     check_model,
+    check_optimizer,
     check_plugin,
 )
 
@@ -46,7 +56,7 @@ CALIBRATED = CalibratedEfficiency(flops={"fp16": 0.7}, hbm=0.9, scale_up=0.8, sc
 def gpu(**changes):
     """A good GPU with changes, every number with a source."""
     changed = evolve(GPU, **changes)
-    given = {*NUMBERS, *changes} - {"peak_flops", "efficiency"}
+    given = {*NUMBERS, *changes} - {"peak_flops", "efficiency", "kernels", "aliases"}
     peaks = {f"peak_flops.{name}" for name in changed.peak_flops}
     return changed if "sources" in changes else evolve(changed, sources=dict.fromkeys(given | peaks, "datasheet"))
 
@@ -56,7 +66,39 @@ def without(name):
     return {key: source for key, source in SOURCES.items() if key != name}
 
 
-GOOD_GPUS = (GPU, gpu(efficiency=CALIBRATED), gpu(peak_flops={"fp8": 1e15, "int8": 1e14}), gpu(launch_year=2026))
+ATTENTION = AttentionKernel(forward=AttentionCurve(plateau=0.6), backward=AttentionCurve(plateau=0.5))
+LATE = evolve(ATTENTION, backward=AttentionCurve(plateau=0.5, launch_seconds=7.0))
+COLLECTIVE = CollectiveCurve(plateau=0.8, launch_seconds=1e-5, step_seconds=2e-6)
+OPERATIONS = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all")
+CURVES = KernelCurves(
+    gemm={"fp16": GemmCurve(plateau=0.7, launch_seconds=3e-6)},
+    attention={"flash-2": ATTENTION, "flash-3": ATTENTION},
+    hbm=0.9,
+    launch_seconds=3e-6,
+    collectives=dict.fromkeys(OPERATIONS, COLLECTIVE),
+    network=NetworkCurve(plateau=0.8, step_seconds=1e-5),
+    source="measured",
+)
+
+
+def timed(**changes):
+    """A good GPU with curves, changed."""
+    return gpu(kernels=evolve(CURVES, **changes))
+
+
+def collectives(**changes):
+    """All four, one of them changed."""
+    return timed(collectives={**CURVES.collectives, "all_to_all": evolve(COLLECTIVE, **changes)})
+
+
+GOOD_GPUS = (
+    GPU,
+    gpu(efficiency=CALIBRATED),
+    gpu(peak_flops={"fp8": 1e15, "int8": 1e14}),
+    gpu(launch_year=2026),
+    timed(),
+    gpu(aliases=("X1", "X1-96GB")),
+)
 BAD_GPUS = (
     (gpu(peak_flops={}), "peak_flops is empty"),
     (gpu(memory_bytes=80), "memory_bytes: 80 is not in 1e+08 to 1e+14"),
@@ -72,7 +114,59 @@ BAD_GPUS = (
     (gpu(peak_flops={"fp16": 4e14, "fp8": 2e14}), "fp16 is faster than fp8"),
     (gpu(peak_flops={"int8": 4e14, "int4": 2e14}), "int8 is faster than int4"),
     (gpu(efficiency=evolve(CALIBRATED, flops={"fp16": 70.0})), "efficiency.flops.fp16: 70 is above 1"),
+    (timed(source=""), "kernels: no source"),
+    (timed(gemm={}), "kernels.gemm is empty"),
+    *(
+        (timed(collectives={key: COLLECTIVE for key in OPERATIONS if key != name}), f"collectives: {name}: missing")
+        for name in OPERATIONS
+    ),
+    *((timed(attention={name: ATTENTION}), "kernels.attention: flash-") for name in ("flash-2", "flash-3")),
+    (timed(attention={}), "kernels.attention: flash-2, flash-3: missing"),
+    (timed(launch_seconds=3.0), "kernels.launch_seconds: 3 is above 0.01: is it in seconds?"),
+    (timed(network=NetworkCurve(plateau=0.8, step_seconds=10.0)), "kernels.network.step_seconds: 10 is above"),
+    (timed(gemm={"fp16": GemmCurve(plateau=0.7, launch_seconds=3.0)}), "kernels.gemm.fp16.launch_seconds: 3 is above"),
+    (timed(attention={**CURVES.attention, "flash-3": LATE}), "kernels.attention.flash-3.backward.launch_seconds: 7 "),
+    (collectives(launch_seconds=10.0), "kernels.collectives.all_to_all.launch_seconds: 10 is above"),
+    (collectives(step_seconds=2.0), "kernels.collectives.all_to_all.step_seconds: 2 is above"),
+    (gpu(aliases="X1"), "aliases: 'X1' is no tuple of words"),
+    (gpu(aliases=("X1", " ")), "aliases: ' ' is no word"),
+    (gpu(aliases=("X1", 7)), "aliases: 7 is no word"),
+    (gpu(aliases=("X1", "x1")), "aliases: X1 is there twice"),
     (SAMPLE_MODEL, "returned a Transformer, not a HardwareProfile"),
+)
+
+# Frameworks and optimizers
+
+FRAMEWORK = FrameworkProfile(name="trainer", source="its defaults", aliases=("Trainer",), context_bytes=1e9)
+
+
+def framework(**changes):
+    """A good framework with changes."""
+    return evolve(FRAMEWORK, **changes)
+
+
+GOOD_FRAMEWORKS = (FRAMEWORK, framework(gradient_bits_by_dtype={"fp16": 16.0}), framework(host_seconds_per_step=0.02))
+BAD_FRAMEWORKS = (
+    (framework(source=""), "trainer: no source"),
+    (framework(aliases=("Trainer", "TRAINER")), "aliases: Trainer is there twice"),
+    (framework(aliases=("",)), "aliases: '' is no word"),
+    (framework(host_seconds_per_layer=200.0), "host_seconds_per_layer: 200 is above 1: is it in seconds?"),
+    (framework(host_seconds_per_routed_layer=200.0), "host_seconds_per_routed_layer: 200 is above 1"),
+    (framework(host_seconds_per_step=1e3), "host_seconds_per_step: 1000 is above 600"),
+    (framework(context_bytes=1.2), "context_bytes: 1.2 is below 1e+06: is it bytes?"),
+    (framework(communication_bytes=400.0), "communication_bytes: 400 is below 1e+06"),
+    (framework(gradient_bits=320), "gradient_bits: 320 is above 64"),
+    (framework(reduction_bits=128), "reduction_bits: 128 is above 64"),
+    (framework(gradient_bits_by_dtype={"fp16": 160.0}), "gradient_bits_by_dtype.fp16: 160 is above 64"),
+    (SAMPLE_MODEL, "returned a Transformer, not a FrameworkProfile"),
+)
+
+OPTIMIZER = Optimizer(name="moving", state_bytes=8, source="a paper")
+GOOD_OPTIMIZERS = (OPTIMIZER, evolve(OPTIMIZER, state_bytes=0), evolve(OPTIMIZER, newton_schulz_steps=5))
+BAD_OPTIMIZERS = (
+    (evolve(OPTIMIZER, source=""), "moving: no source"),
+    (evolve(OPTIMIZER, state_bytes=1e9), "state_bytes: 1e+09 is above 64 of one parameter"),
+    (SAMPLE_MODEL, "returned a Transformer, not a Optimizer"),
 )
 
 # Dtypes
@@ -142,7 +236,7 @@ class Wrong:
 
     def lower(self, batch, seq_len, context=None):
         """The sample, the operators of its layers changed."""
-        lowered = SAMPLE_MODEL.lower(batch, seq_len)
+        lowered = SAMPLE_MODEL.lower(batch, seq_len, context)
         (layer,) = lowered.layers
         changed = Block(tuple(self.operators(layer.operators, batch)), layer.parameters, layer.count)
         return LoweredModel(lowered.embedding, (changed,), lowered.head)
@@ -150,6 +244,24 @@ class Wrong:
     def kv_cache(self, batch, tokens):
         """As given."""
         return Tensor(self.cache(batch, tokens))
+
+
+@frozen(eq=False)
+class Nearsighted(Wrong):
+    """A model that knows no tokens but its own."""
+
+    def lower(self, batch, seq_len):
+        """Without a context."""
+        return super().lower(batch, seq_len)
+
+
+@frozen(eq=False)
+class Forgetful(Wrong):
+    """A model whose attention shrinks with what there is to attend to."""
+
+    def lower(self, batch, seq_len, context=None):
+        """Half the tokens where there is a context."""
+        return super().lower(batch, seq_len if context is None else seq_len / 2)
 
 
 @frozen
@@ -192,6 +304,8 @@ BAD_MODELS = (
     (Wrong(cache=lambda batch, tokens: batch * tokens**2), "kv_cache: 512 of 16 tokens, 2048 of 32"),
     (Wrong(cache=lambda batch, tokens: batch / tokens), "not 1 to 2 times"),
     (Wrong(cache=lambda batch, tokens: batch**2 * tokens), "kv_cache: not linear in batch"),
+    (Nearsighted(), "lower: takes no context"),
+    (Forgetful(), "lower: fewer FLOPs with a context of 32 tokens than of 16"),
     (Unhashable(), "unhashable type: 'dict'"),
     (evolve(Wrong(), name="Wrong"), "name: 'Wrong' is not a lower-case name"),
     (object(), "returned a object, not a ModelArchitecture"),
@@ -344,6 +458,8 @@ GOOD_PLUGINS = (
         dtype_rules=[SAMPLE_DTYPE, family()],
         model_architectures=[SAMPLE_MODEL],
         parallelism_models=[Priced()],
+        framework_profiles=[FRAMEWORK],
+        optimizers=[OPTIMIZER],
         reporters=[],
     ),
     module_of(LLMPLAN_API=1, **vars(offering(hardware_profiles=lambda: iter([GPU])))),
@@ -363,6 +479,8 @@ BAD_PLUGINS = (
     (offering(dtype_rules=[family(listed=("y8",))]), "y8"),
     (offering(model_architectures=[Wrong(layers=5)]), "layers says 5"),
     (offering(parallelism_models=[Priced(memory=0.0)]), "is not positive"),
+    (offering(framework_profiles=[framework(source="")]), "trainer: no source"),
+    (offering(optimizers=[evolve(OPTIMIZER, source="")]), "moving: no source"),
 )
 
 GOOD = [
@@ -372,6 +490,8 @@ GOOD = [
         (check_dtype, GOOD_DTYPES),
         (check_model, GOOD_MODELS),
         (check_cost_model, GOOD_COST_MODELS),
+        (check_framework, GOOD_FRAMEWORKS),
+        (check_optimizer, GOOD_OPTIMIZERS),
         (check_plugin, GOOD_PLUGINS),
     )
     for record in records
@@ -383,6 +503,8 @@ BAD = [
         (check_dtype, BAD_DTYPES),
         (check_model, BAD_MODELS),
         (check_cost_model, BAD_COST_MODELS),
+        (check_framework, BAD_FRAMEWORKS),
+        (check_optimizer, BAD_OPTIMIZERS),
         (check_plugin, BAD_PLUGINS),
     )
     for record, said in records

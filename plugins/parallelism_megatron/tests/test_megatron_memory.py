@@ -1,141 +1,145 @@
-"""What ``megatron`` counts in memory, against the papers that counted it first."""
+"""Bytes of ``megatron`` against the papers' own numbers."""
 
 import pytest
 from attrs import evolve
+from megatron_plans import ADAM, BUSY, FP8, GROUPED, IDEAL, LATENT, PLAIN, SPARSE, flat, plan, price
 
 from llmplan.records import FrameworkProfile, Recompute, Transformer, Tuning
-from llmplan_parallelism_megatron.megatron.links import groups_of
-from llmplan_parallelism_megatron.megatron.memory import (
-    gradient_bytes,
-    in_flight,
-    kept_bytes,
-    optimizer_bytes,
-    weight_bytes,
-)
-from llmplan_parallelism_megatron.megatron.parameters import Parameters
+from llmplan_parallelism_megatron.megatron.memory import in_flight, kept_bytes
 from llmplan_parallelism_megatron.sharding import rank_of
 
-from .megatron_plans import ADAM, BUSY, FP8, GROUPED, IDEAL, PLAIN, SPARSE, plan, price
-
-KORTHIKANTI = FrameworkProfile(name="korthikanti", attention="unfused", dropout=True)
-GPT_3 = Transformer(
-    name="gpt-3",
-    layers=4,
-    hidden=12_288,
-    heads=96,
-    kv_heads=96,
-    head_dim=128,
-    ffn_hidden=4 * 12_288,
-    gated_mlp=False,
-    vocab=51_200,
-    norm="layer",
-    position="none",
-)
-S, B, H, A, T = 2048, 2, 12_288, 96, 8
+PAPER = FrameworkProfile(name="paper", attention="unfused", dropout=True)
+"""Megatron-LM as Korthikanti et al. 2022 (arXiv:2205.05198) describe it."""
+B, S, H, A = 2, 2048, 512, 8
 SBH = S * B * H
+SCORES = 5 * A * S / H
+HALF_GRADIENTS = {"framework": IDEAL, "optimizer": ADAM, "gradient_bits": 16.0}
+"""Mixed precision with Adam, as Rajbhandari et al. 2020 (arXiv:1910.02054, section 3.1) count it."""
 
 
-def kept_of_one_layer(**changes):
-    """Bytes that one layer of GPT-3 keeps of one micro-batch."""
-    chosen = plan(GPT_3, framework=KORTHIKANTI, seq_len=S, micro_batch=B, **changes)
-    return kept_bytes(rank_of(GPT_3.lower(B, S), chosen.layout).layers[0], chosen)
+def _kept(model=PLAIN, recompute=Recompute.NONE, framework=PAPER, **changes):
+    """Bytes that one layer keeps of one micro-batch."""
+    one = plan(model, framework=framework, recompute=recompute, micro_batch=B, seq_len=S, **changes)
+    rank = rank_of(model.lower(B, S / one.layout.cp, S), one.layout)
+    return kept_bytes(rank.layers[-1], one)
 
 
-SELECTIVE = {"recompute": Recompute.ATTENTION_COMPUTE}
-
-
+@pytest.mark.parametrize("t", [1, 2, 8])
 @pytest.mark.parametrize(
-    ("changes", "expected"),
+    ("mode", "sequence_parallel", "bytes_per_sbh"),
     [
-        ({}, SBH * (34 + 5 * A * S / H)),
-        ({"tp": T}, SBH * (10 + 24 / T + 5 * A * S / (H * T))),
-        ({"tp": T, "sequence_parallel": True}, SBH / T * (34 + 5 * A * S / H)),
-        ({"tp": T, **SELECTIVE}, SBH * (10 + 24 / T)),
-        ({"tp": T, "sequence_parallel": True, **SELECTIVE}, SBH * 34 / T),
-        ({"tp": T, "recompute": Recompute.FULL}, 2 * SBH),
+        (Recompute.NONE, False, lambda t: 10 + 24 / t + SCORES / t),
+        (Recompute.NONE, True, lambda t: (34 + SCORES) / t),
+        (Recompute.ATTENTION_COMPUTE, False, lambda t: 10 + 24 / t),
+        (Recompute.ATTENTION_COMPUTE, True, lambda t: 34 / t),
+        (Recompute.FULL, False, lambda _: 2),
     ],
 )
-def test_activations_of_a_layer_are_those_of_korthikanti(changes, expected):
-    """A layer would keep something else than table 2 of Korthikanti et al. 2022, arXiv:2205.05198, says."""
-    assert kept_of_one_layer(**changes) == pytest.approx(expected, rel=1e-12)
-
-
-def test_fused_attention_keeps_no_scores_and_no_masks_without_dropout():
-    """FlashAttention would be charged for scores that it never writes: it keeps what selective recomputation keeps."""
-    chosen = plan(GPT_3, framework=IDEAL, seq_len=S, micro_batch=B)
-    kept = kept_bytes(rank_of(GPT_3.lower(B, S), chosen.layout).layers[0], chosen)
-    assert kept == pytest.approx(SBH * (34 - 2), rel=1e-12)
+def test_activations_of_a_layer_are_those_of_korthikanti(t, mode, sequence_parallel, bytes_per_sbh):
+    """A layer would not keep what equations 1, 2 and 4 to 6 (table 2) of Korthikanti et al. 2022 say, to the byte."""
+    assert _kept(recompute=mode, tp=t, sequence_parallel=sequence_parallel) == SBH * bytes_per_sbh(t)
 
 
 @pytest.mark.parametrize(
-    ("pp", "vpp", "micro_batches", "expected"),
+    ("heads", "hidden", "scores", "saved"), [(96, 12288, 80, 0.70), (128, 20480, 64, 0.65)], ids=["gpt-3", "mt-nlg"]
+)
+def test_selective_recomputation_saves_what_the_paper_says(heads, hidden, scores, saved):
+    """GPT-3 would not save 70 %, or MT-NLG 65 %, of its activations (Korthikanti et al. 2022, section 5)."""
+    model = Transformer(
+        name="large",
+        layers=2,
+        hidden=hidden,
+        heads=heads,
+        kv_heads=heads,
+        head_dim=hidden // heads,
+        ffn_hidden=4 * hidden,
+        gated_mlp=False,
+        vocab=1000,
+        norm="layer",
+    )
+    layout = {"tp": 8, "sequence_parallel": True}
+    whole, selective = (_kept(model, mode, **layout) for mode in (Recompute.NONE, Recompute.ATTENTION_COMPUTE))
+    sbh = S * B * hidden / 8
+    assert (whole, selective) == (sbh * (34 + scores), sbh * 34)
+    assert 1 - selective / whole == pytest.approx(saved, abs=0.005)
+
+
+def test_fused_attention_keeps_no_scores():
+    """A flash kernel would be charged for the scores that it never writes, or for masks that nobody draws."""
+    # 34 less two masks of one byte, and nothing quadratic in the sequence
+    assert _kept(framework=IDEAL) == SBH * 32
+
+
+def test_inputs_of_narrow_multiplications_are_kept_narrow():
+    """With FP8 multiplications that keep their operands, inputs would be kept in 16 bits all the same."""
+    narrow = evolve(IDEAL, keeps_operands=True)
+    # norms' inputs 4, Q, K, V 6, the MLP's activation function 8 stay; inputs of four multiplications halve
+    assert _kept(framework=narrow, dtype=FP8) == SBH * (4 + 6 + 8 + (2 + 2 + 2 + 8) / 2)
+    assert _kept(framework=narrow) == _kept(framework=IDEAL, dtype=FP8) == SBH * 32
+
+
+@pytest.mark.parametrize("model", [PLAIN, GROUPED, SPARSE, LATENT], ids=lambda model: model.name)
+def test_context_parallel_ranks_keep_their_tokens(model):
+    """Ranks that share a sequence would each keep all of it."""
+    assert _kept(model, framework=IDEAL, cp=4) == pytest.approx(_kept(model, framework=IDEAL) / 4)
+
+
+def test_grouped_keys_and_values_keep_fewer_bytes():
+    """K and V of fewer heads would be kept as wide as the queries."""
+    grouped = evolve(PLAIN, name="fewer", kv_heads=2)
+    assert _kept(framework=IDEAL) - _kept(grouped, framework=IDEAL) == 2 * 2 * S * B * (H - 128)
+
+
+@pytest.mark.parametrize(
+    ("pp", "vpp", "m", "held"),
     [
-        (1, 1, 16, 1),
-        (4, 1, 16, 4),
-        (4, 1, 3, 3),
-        (4, 2, 16, 4 * (1 + 3 / 8)),
-        (8, 4, 64, 8 * (1 + 7 / 32)),
+        (1, 1, 8, 1),
+        (4, 1, 8, 4),
+        (4, 1, 2, 2),
+        (4, 2, 8, 4 + 3 / 2),
+        (8, 1, 64, 8),
+        (2, 4, 64, 2 + 1 / 4),
         (4, 2, 4, 4),
     ],
 )
-def test_micro_batches_in_flight(pp, vpp, micro_batches, expected):
-    """The first stage would hold other than p micro-batches, of interleaved chunks p (1 + (p - 1)/(p v)), or more than
-    there are (Korthikanti et al. 2022, section 4.2.3).
+def test_the_first_stage_holds_micro_batches_in_flight(pp, vpp, m, held):
+    """1F1B would hold another number than p of them, or interleaving other than 1 + (p - 1)/(p v) times as much as that
+    (Korthikanti et al. 2022, section 4.2.3), never more than there are.
     """
-    chosen = plan(PLAIN, pp=pp, vpp=vpp, gradient_accumulation=micro_batches)
-    assert in_flight(chosen) == pytest.approx(expected)
+    small = evolve(PLAIN, vocab=8)
+    one = plan(small, framework=PAPER, pp=pp, vpp=vpp, gradient_accumulation=m, micro_batch=B, seq_len=S)
+    assert in_flight(one) == held
+    estimate = price(small, framework=PAPER, pp=pp, vpp=vpp, gradient_accumulation=m, micro_batch=B, seq_len=S)
+    assert estimate.memory_breakdown["activations"] == held * 8 / pp * SBH * (34 + SCORES)
 
 
-def test_the_first_stage_holds_all_layers_of_activations_whatever_the_pipeline():
-    """A longer pipeline would seem to need fewer activations: L/p layers of p micro-batches are L layers."""
-    alone, four = (
-        price(GPT_3, framework=KORTHIKANTI, seq_len=S, pp=pp, gradient_accumulation=8).memory_breakdown["activations"]
-        for pp in (1, 4)
-    )
-    assert alone == four == pytest.approx(4 * (S * H * 34 + 5 * A * S * S))
+@pytest.mark.parametrize(("zero", "gigabytes"), [(0, 120), (1, 31.4), (2, 16.6), (3, 1.9)])
+def test_zero_holds_what_its_paper_says(zero, gigabytes):
+    """7.5 billion parameters on 64 GPUs would not be 120, 31.4, 16.6 and 1.9 GB (Rajbhandari et al. 2020, figure 1)."""
+    held = price(PLAIN, dp=64, zero=zero, **HALF_GRADIENTS).memory_breakdown
+    states = held["weights"] + held["gradients"] + held["optimizer"]
+    parameters = sum(PLAIN.parameters_by_part().values())
+    assert round(states / parameters * 7.5, 1) == gigabytes
 
 
-def test_context_parallel_ranks_keep_their_share():
-    """Activations would not be divided by cp, and long sequences never fit."""
-    one, four = (price(GROUPED, cp=cp).memory_breakdown for cp in (1, 4))
-    assert four["activations"] == pytest.approx(one["activations"] / 4)
-    assert four["logits_and_loss"] == pytest.approx(one["logits_and_loss"] / 4)
+def test_each_zero_stage_divides_one_more_kind_of_state():
+    """A stage would divide gradients, or weights, that the stage before still holds whole, or not by dp x cp."""
+    parameters = sum(GROUPED.parameters_by_part().values())
+    for zero in range(4):
+        held = price(GROUPED, dp=4, cp=2, zero=zero).memory_breakdown
+        divided = [8 if zero >= stage else 1 for stage in (3, 2, 1)]
+        wanted = [bytes_each * parameters / ways for bytes_each, ways in zip((2, 4, 12), divided, strict=True)]
+        assert [held["weights"], held["gradients"], held["optimizer"]] == pytest.approx(wanted, rel=1e-12)
 
 
-@pytest.mark.parametrize(("zero", "gigabytes"), [(0, 120.0), (1, 31.4), (2, 16.6), (3, 1.9)])
-def test_states_are_those_of_rajbhandari(zero, gigabytes):
-    """ZeRO would hold something else than figure 1 of Rajbhandari et al. 2020, arXiv:1910.02054, says."""
-    chosen = plan(dp=64, zero=zero, gradient_bits=16)
-    parameters, groups = Parameters(dense=7.5e9, experts=0.0, ends=0.0, adapters=0.0), groups_of(chosen.layout)
-    held = [count(chosen, parameters, groups) for count in (weight_bytes, gradient_bytes, optimizer_bytes)]
-    assert sum(held) / 1e9 == pytest.approx(gigabytes, abs=0.05)
-    divided = [1 if zero < stage else 64 for stage in (3, 2, 1)]
-    assert held == [pytest.approx(width * 7.5e9 / by) for width, by in zip((2, 2, 12), divided, strict=True)]
-
-
-def test_states_of_one_device_are_all_parameters():
-    """A tied table would be held twice on one device, or something of the model not at all."""
-    for model in (PLAIN, GROUPED, SPARSE):
-        parameters, held = sum(model.parameters_by_part().values()), price(model).memory_breakdown
-        assert held["weights"] == pytest.approx(2 * parameters, rel=1e-12)
-        assert held["gradients"] == pytest.approx(4 * parameters, rel=1e-12)
-        assert held["optimizer"] == pytest.approx(12 * parameters, rel=1e-12)
-
-
-def test_hybrid_shards_hold_what_their_group_divides():
-    """ZeRO inside groups of 8 would seem to divide over all 32 ranks."""
-    held = [price(GROUPED, zero=3, **layout).memory_breakdown for layout in ({"dp": 8}, {"dp": 32, "zero_group": 8})]
-    assert held[0]["weights"] == held[1]["weights"]
-    assert held[0]["optimizer"] == held[1]["optimizer"]
-
-
-def test_experts_are_divided_over_their_own_data_parallel_ranks():
-    """Experts would be divided by ep and by ZeRO over all ranks, those of ep among them: twice by the same ranks."""
-    whole = price(SPARSE, dp=8, zero=1).memory_breakdown
-    split = price(SPARSE, dp=8, zero=1, ep=4).memory_breakdown
-    assert split["optimizer"] == pytest.approx(whole["optimizer"], rel=1e-12)
-    routed = 7 * 8 * 3 * 512 * 512
-    assert whole["weights"] - split["weights"] == pytest.approx(2 * routed * (1 - 1 / 4), rel=1e-12)
+def test_hybrid_sharding_divides_inside_its_group():
+    """States would be divided over all ranks, though each group of them holds a copy."""
+    parameters = sum(GROUPED.parameters_by_part().values())
+    held = price(GROUPED, dp=64, zero=3, zero_group=8).memory_breakdown
+    assert held["optimizer"] == pytest.approx(12 * parameters / 8)
+    assert held["weights"] == pytest.approx(2 * parameters / 8)
+    larger = price(GROUPED, dp=4, zero=3, zero_group=8).memory_breakdown
+    assert larger["optimizer"] == pytest.approx(12 * parameters / 4)
 
 
 @pytest.mark.parametrize(
@@ -155,62 +159,136 @@ def test_bytes_that_an_optimizer_holds(changes, bytes_each):
     assert price(**changes).memory_breakdown["optimizer"] == pytest.approx(bytes_each * parameters)
 
 
-def matrices(model):
-    """Of a layer of `GROUPED`: k x n as they are multiplied, those that share an input as one."""
-    h, kv, f = model.hidden, 2 * model.kv_heads * model.head_dim, model.ffn_hidden
-    return [(h, h), (h, kv), (h, h), (h, 2 * f), (f, h)]
+def _experts(model=SPARSE):
+    moe = model.moe
+    return 7 * moe.n_routed_experts * 3 * H * moe.moe_ffn_hidden
 
 
-def test_lora_trains_thin_matrices_alone():
-    """Frozen weights would be given gradients and states, or the adapters none: r (k + n) of each matrix."""
-    rank, layers = 16, GROUPED.layers
-    adapters = layers * sum(rank * (k + n) for k, n in matrices(GROUPED))
-    frozen = sum(GROUPED.parameters_by_part().values())
-    held = price(GROUPED, tuning=Tuning.LORA, lora_rank=rank).memory_breakdown
-    assert held["gradients"] == pytest.approx(4 * adapters, rel=1e-12)
-    assert held["optimizer"] == pytest.approx(12 * adapters, rel=1e-12)
-    assert held["weights"] == pytest.approx(2 * (frozen + adapters), rel=1e-12)
+def test_expert_parallelism_divides_experts_alone():
+    """Ranks would hold all experts, or only a share of what every rank needs."""
+    whole, shared = (price(SPARSE, dp=8, ep=ep).memory_breakdown for ep in (1, 4))
+    for line, width in (("weights", 2), ("gradients", 4), ("optimizer", 12)):
+        assert whole[line] - shared[line] == pytest.approx(width * _experts() * 3 / 4)
 
 
-def test_qlora_holds_frozen_weights_in_four_bits():
-    """QLoRA would hold its frozen layers in 16 bits; the ends of the model stay as they are (arXiv:2305.14314)."""
-    rank, layers = 16, GROUPED.layers
-    adapters = layers * sum(rank * (k + n) for k, n in matrices(GROUPED))
-    parts = GROUPED.parameters_by_part()
-    ends = parts["input_embedding"] + parts["output_embedding"] + parts["final_norm"]
-    held = price(GROUPED, tuning=Tuning.QLORA, lora_rank=rank).memory_breakdown
-    in_layers = sum(parts.values()) - ends
-    assert held["weights"] == pytest.approx(0.516 * in_layers + 2 * (ends + adapters), rel=1e-12)
+def test_zero_divides_experts_over_the_ranks_that_hold_the_same():
+    """ZeRO would divide experts twice: over ranks that hold other experts, too."""
+    parameters = sum(SPARSE.parameters_by_part().values())
+    for ep in (1, 2, 8):
+        held = price(SPARSE, dp=8, ep=ep, zero=1).memory_breakdown
+        assert held["optimizer"] == pytest.approx(12 * parameters / 8)
+        assert held["weights"] == pytest.approx(2 * (parameters - _experts() * (1 - 1 / ep)))
 
 
-def test_lines_that_a_framework_adds():
-    """Contexts and buffers of a framework would be left out, or communication buffers charged to one device."""
-    alone, many = price(framework=BUSY).memory_breakdown, price(framework=BUSY, dp=2).memory_breakdown
-    assert (alone["cuda_context"], alone["communication_buffers"]) == (1e9, 0.0)
-    assert (many["cuda_context"], many["communication_buffers"]) == (1e9, 5e8)
+def test_a_tied_table_is_on_both_ends_of_a_pipeline():
+    """The last of several stages would have no table to make logits with, or the only one two."""
+    tied, untied = PLAIN, evolve(PLAIN, name="untied", tied_embeddings=False)
+    table = 4000 * H
+    assert price(untied).memory_breakdown["weights"] - price(tied).memory_breakdown["weights"] == 2 * table
+    assert price(untied, pp=2).memory_breakdown["weights"] == price(tied, pp=2).memory_breakdown["weights"]
+
+
+def test_logits_are_on_the_last_stage():
+    """Logits of a large vocabulary would be left out, or not divided by tp."""
+    wide = evolve(PLAIN, name="wide", vocab=800_000)
+    for tp, pp in ((1, 1), (4, 1), (4, 2)):
+        held = price(wide, tp=tp, pp=pp, gradient_accumulation=2).memory_breakdown["logits_and_loss"]
+        assert held == 6 * 1024 * 800_000 / tp + 2 * 2 * 1024 * H
+    first = price(PLAIN, pp=8, gradient_accumulation=8, seq_len=4096).memory_breakdown
+    assert first["logits_and_loss"] == 0
+
+
+def test_the_layer_that_runs_again_needs_room():
+    """Full recomputation would hold nothing but inputs, even of the layer that is being computed again."""
+    held = price(PLAIN, framework=PAPER, recompute=Recompute.FULL, micro_batch=B, seq_len=S).memory_breakdown
+    assert held["activations"] == 8 * 2 * SBH
+    assert held["recompute_buffer"] == SBH * (32 + SCORES)
+
+
+def test_zero_3_holds_whole_layers_at_work():
+    """ZeRO 3 would hold a share of the layer that it multiplies with, and of the one that is on its way."""
+    layer = 12 * H * H + 2 * 2 * H
+    assert price(PLAIN, dp=8, zero=3).memory_breakdown["gather_buffers"] == 2 * 2 * layer
+    assert price(PLAIN, dp=8, zero=2).memory_breakdown["gather_buffers"] == 0
+
+
+def test_what_a_framework_holds_beside_the_plan():
+    """Context, communication buffers or allocator slack would not count, or the latter of states that never move."""
+    held = price(PLAIN, framework=BUSY, dp=2).memory_breakdown
     working = ("activations", "recompute_buffer", "logits_and_loss", "gather_buffers")
-    assert alone["allocator_slack"] == pytest.approx(0.1 * sum(alone[name] for name in working))
+    assert (held["cuda_context"], held["communication_buffers"]) == (1e9, 5e8)
+    assert held["allocator_slack"] == pytest.approx(0.1 * sum(held[line] for line in working))
 
 
-def test_whole_layers_are_gathered_under_zero_3():
-    """ZeRO 3 would need no room for the weights that it gathers: two layers at a time."""
-    layer = sum(GROUPED.parameters_by_part()[part] for part in ("attention", "mlp", "layernorm")) / GROUPED.layers
-    assert price(GROUPED, dp=4, zero=3).memory_breakdown["gather_buffers"] == pytest.approx(2 * 2 * layer)
-    assert price(GROUPED, dp=4, zero=2).memory_breakdown["gather_buffers"] == 0
+def test_offload_moves_bytes_to_the_host():
+    """What waits in host memory would still be held, or nothing stay of what a layer works on."""
+    whole = price(PLAIN, framework=PAPER, micro_batch=B, seq_len=S).memory_breakdown
+    away = price(
+        PLAIN, framework=PAPER, micro_batch=B, seq_len=S, offload_optimizer=True, offload_activations=True
+    ).memory_breakdown
+    assert (whole["optimizer"] > 0, away["optimizer"]) == (True, 0)
+    assert away["activations"] == whole["activations"] * 2 / 8
+    for line in ("weights", "gradients", "logits_and_loss"):
+        assert away[line] == whole[line]
 
 
-def test_recomputation_needs_room_for_a_layer_at_work():
-    """The layer that runs again would need no memory: 34 sbh + 5abs^2 less the 2 sbh that it kept."""
-    shape = {"framework": KORTHIKANTI, "seq_len": S, "micro_batch": B}
-    held = price(GPT_3, recompute=Recompute.FULL, **shape).memory_breakdown
-    assert held["recompute_buffer"] == pytest.approx(SBH * (32 + 5 * A * S / H), rel=1e-12)
-    assert price(GPT_3, **shape).memory_breakdown["recompute_buffer"] == 0
+SEVEN = Transformer(
+    name="seven",
+    layers=32,
+    hidden=4096,
+    heads=32,
+    kv_heads=32,
+    head_dim=128,
+    ffn_hidden=11008,
+    gated_mlp=True,
+    vocab=32000,
+)
+ADAPTERS = 39_976_960
+"""Of rank 16 on all matrices of Llama-2-7B, as PEFT prints: 16 x 32 x (4 (4096 + 4096) + 3 (4096 + 11008))."""
 
 
-def test_offloaded_activations_leave_two_layers():
-    """Activations that wait in host memory would still fill the device, or the layers at work none of it."""
-    here, away = (price(GROUPED, offload_activations=away).memory_breakdown for away in (False, True))
-    assert away["activations"] == pytest.approx(2 / GROUPED.layers * here["activations"])
+def test_lora_trains_two_thin_matrices_beside_each_matrix():
+    """Adapters would not be r (k + n) of each matrix (Hu et al. 2021, arXiv:2106.09685, section 4.1), 39,976,960 of
+    Llama-2-7B, or frozen weights have gradients and optimizer states.
+    """
+    held = price(SEVEN, flat(), tuning=Tuning.LORA, lora_rank=16, zero=0).memory_breakdown
+    parameters = sum(SEVEN.parameters_by_part().values())
+    assert held["gradients"] == 4 * ADAPTERS
+    assert held["optimizer"] == 12 * ADAPTERS
+    assert held["weights"] == 2 * (parameters + ADAPTERS)
+
+
+def test_adapters_grow_with_their_rank():
+    """The rank of adapters would not count, or be divided by tp where one of the two matrices is whole."""
+    eight, sixteen = (
+        price(PLAIN, tuning=Tuning.LORA, lora_rank=rank).memory_breakdown["gradients"] for rank in (8, 16)
+    )
+    assert sixteen == 2 * eight
+    # up: k = 512 whole, n = 2048 over 4
+    four = price(PLAIN, tuning=Tuning.LORA, lora_rank=8, tp=4).memory_breakdown["gradients"]
+    assert eight / 4 < four < eight
+
+
+def test_qlora_freezes_matrices_in_4_bits():
+    """Frozen weights would take 16 bits, or 4 without their scales: 4.127 bits (Dettmers et al. 2023,
+    arXiv:2305.14314, section 3), while embeddings keep 16.
+    """
+    held = price(SEVEN, tuning=Tuning.QLORA, lora_rank=16).memory_breakdown
+    ends = 2 * 32000 * 4096 + 4096
+    layers = sum(SEVEN.parameters_by_part().values()) - ends
+    trained = held["gradients"] / 4
+    assert held["weights"] == pytest.approx(4.127 / 8 * layers + 2 * (ends + trained), rel=1e-3)
+    lora = price(SEVEN, tuning=Tuning.LORA, lora_rank=16).memory_breakdown
+    assert (held["gradients"], held["optimizer"]) == (lora["gradients"], lora["optimizer"])
+
+
+def test_states_of_one_device_are_all_parameters():
+    """A tied table would be held twice on one device, or something of the model not at all."""
+    for model in (PLAIN, GROUPED, SPARSE):
+        parameters, held = sum(model.parameters_by_part().values()), price(model).memory_breakdown
+        assert held["weights"] == pytest.approx(2 * parameters, rel=1e-12)
+        assert held["gradients"] == pytest.approx(4 * parameters, rel=1e-12)
+        assert held["optimizer"] == pytest.approx(12 * parameters, rel=1e-12)
 
 
 def test_the_fuller_end_of_the_pipeline_counts():
@@ -219,3 +297,12 @@ def test_the_fuller_end_of_the_pipeline_counts():
     held = price(wide, pp=2, micro_batch=4).memory_breakdown
     assert held["logits_and_loss"] > 4 * 1024 * 1_000_000 * 4
     assert price(GROUPED, pp=4, gradient_accumulation=8, seq_len=8192).memory_breakdown["logits_and_loss"] == 0
+
+
+def test_the_first_stage_holds_all_layers_of_activations_whatever_the_pipeline():
+    """A longer pipeline would seem to need fewer activations: L/p layers of p micro-batches are L layers."""
+    alone, four = (
+        price(PLAIN, framework=PAPER, seq_len=S, pp=pp, gradient_accumulation=8).memory_breakdown["activations"]
+        for pp in (1, 4)
+    )
+    assert alone == four == pytest.approx(8 * S * H * (34 + SCORES))

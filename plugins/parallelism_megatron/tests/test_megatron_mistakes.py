@@ -2,12 +2,12 @@
 
 import pytest
 from attrs import evolve
-from megatron_plans import ADAM, FP16, GPU, GROUPED, IDEAL, MEGATRON, PLAIN, SPARSE, flat, plan, price
+from megatron_plans import ADAM, BUSY, FP16, GPU, GROUPED, IDEAL, MEGATRON, PLAIN, SPARSE, flat, plan, price
 
 from llmplan import registry, train
-from llmplan.records import CollectiveCurve, NetworkCurve, Schedule
+from llmplan.records import CollectiveCurve, Efficiency, NetworkCurve, Recompute, Schedule, Tuning
 from llmplan_parallelism_megatron.megatron.kernels import kernels
-from llmplan_parallelism_megatron.megatron.links import Group, all_gather_seconds
+from llmplan_parallelism_megatron.megatron.links import Group, all_gather_seconds, all_reduce_seconds
 
 WIDE = evolve(GPU, memory_bytes_per_second=1e18)
 """Memory traffic takes no time, multiplications and communication do."""
@@ -30,7 +30,7 @@ def test_weights_are_gathered_only_where_zero_divides_something():
 
 
 def test_without_zero_gathering_costs_nothing_however_slow():
-    """The same, where an all-gather is a million times slower than the reduction."""
+    """Mistake: the same, seen where an all-gather is a million times slower than the reduction."""
     links = flat().collectives
     slow = flat(collectives={**links, "all_gather": CollectiveCurve(plateau=1e-6)})
     assert (
@@ -74,7 +74,7 @@ def test_time_of_experts_follows_top_k():
 
 
 def test_the_bubble_grows_with_the_pipeline_and_shrinks_with_micro_batches():
-    """A long pipeline with few micro-batches would look as good as none."""
+    """Mistake: a long pipeline with few micro-batches looks as good as none."""
     share = {}
     for pp in (1, 2, 4, 8):
         for m in (1, 4, 64):
@@ -89,8 +89,9 @@ def test_the_bubble_grows_with_the_pipeline_and_shrinks_with_micro_batches():
 
 
 def test_one_micro_batch_gains_nothing_from_a_longer_pipeline():
-    """A pipeline that is never full would seem to divide the work of its only micro-batch."""
-    alone, piped = (price(PLAIN, flat(), pp=pp) for pp in (1, 8))
+    """Mistake: a pipeline that is never full divides the work of its only micro-batch."""
+    near = evolve(GPU, scale_up_bytes_per_second=1e18)
+    alone, piped = (price(PLAIN, flat(), hardware=near, pp=pp) for pp in (1, 8))
     passes = ("forward", "backward", "pipeline_bubble")
     seconds = [sum(estimate.time_breakdown[name] for name in passes) for estimate in (alone, piped)]
     assert seconds[1] == pytest.approx(seconds[0])
@@ -98,7 +99,7 @@ def test_one_micro_batch_gains_nothing_from_a_longer_pipeline():
 
 @pytest.mark.parametrize("schedule", list(Schedule))
 def test_every_schedule_has_a_bubble(schedule):
-    """A better schedule would fill what no schedule fills: the wait for the first micro-batch."""
+    """Mistake: a better schedule fills what no schedule fills: the wait for the first micro-batch."""
     assert price(PLAIN, pp=8, gradient_accumulation=8, schedule=schedule).time_breakdown["pipeline_bubble"] > 0
 
 
@@ -181,7 +182,7 @@ def test_data_parallel_traffic_follows_the_network(network):
 
 
 def test_pipeline_stages_on_other_nodes_talk_over_the_network():
-    """Activations would go from node to node as fast as inside one."""
+    """Mistake: activations go from node to node as fast as inside one."""
     near = price(PLAIN, flat(), pp=2, tp=4, gradient_accumulation=8).time_breakdown["pp_comm"]
     far = price(PLAIN, flat(), pp=2, tp=8, gradient_accumulation=8).time_breakdown["pp_comm"]
     message = 1024 * 512 * 2
@@ -198,9 +199,71 @@ def test_a_400_gigabit_card_moves_50_gigabytes_a_second():
 
 
 def test_a_plan_of_the_command_line_says_the_same():
-    """What the planner fills in would undo what the formulas get right: here ZeRO 0 is asked for."""
+    """Mistake: what the planner fills in undoes what the formulas get right: here ZeRO 0 is asked for."""
     options = {"gpus": 8, "tp": 1, "pp": 1, "tokens": 1e9, "seq_len": 1024, "gradient_accumulation": 1}
     named = {"model": GROUPED, "gpu": GPU, "dtype": FP16, "cost_model": MEGATRON, "framework": IDEAL, "optimizer": ADAM}
     zero = [train(**named, **options, zero=stage, micro_batch=1).time_breakdown["dp_comm"] for stage in (0, 1)]
     assert zero[0] != zero[1]
     assert min(zero) > 0
+
+
+def test_frozen_weights_that_zero_divides_are_gathered():
+    """Mistake: tuning adapters under ZeRO 3 gathers the adapters alone, though every layer needs its frozen weights."""
+    lora = price(GROUPED, curves=flat(), dp=8, zero=3, tuning=Tuning.LORA, lora_rank=8)
+    assert lora.time_breakdown["dp_comm"] > 2 * 2 * PARAMETERS * 7 / 8 / GPU.scale_up_bytes_per_second
+
+
+def test_flops_do_not_depend_on_the_layout():
+    """Mistake: model FLOPs change with the way that work is divided, and MFU with them."""
+    alone = price(GROUPED, gradient_accumulation=8).model_flops
+    for layout in ({"tp": 8}, {"pp": 4}, {"tp": 2, "pp": 2, "cp": 2}, {"recompute": Recompute.FULL}):
+        assert price(GROUPED, gradient_accumulation=8, **layout).model_flops == pytest.approx(alone, rel=1e-12)
+
+
+def test_tensor_parallelism_across_nodes_takes_the_network():
+    """Mistake: a tensor parallel group of two nodes is as fast as one of a node."""
+    wide = evolve(PLAIN, name="wide", heads=16, kv_heads=16, head_dim=32)
+    of = kernels(plan(curves=flat()))
+    message = 2.0 * 1024 * 512
+    one = all_reduce_seconds(message, Group(16, 1), of)
+    assert one >= 2 * message / 8 / 2 / GPU.scale_out_bytes_per_second
+    forward = price(wide, curves=flat(), tp=16).forward_breakdown["tp_comm"]
+    assert forward == pytest.approx((2 * 8 + 1) * one)
+
+
+def test_dense_peaks_are_meant():
+    """Mistake: the peak of sparse matrices, twice the dense one, is what a kernel is measured against."""
+    assert registry().gpus["h100-sxm-80gb"].peak_flops["bf16"] == pytest.approx(989.4e12, rel=1e-3)
+
+
+def test_stated_efficiencies_replace_curves():
+    """Mistake: a user states an efficiency, and the plan is priced at another."""
+    m, h = 4096, 1024
+    model = evolve(PLAIN, name="wide", hidden=h, heads=16, kv_heads=16, ffn_hidden=4 * h, vocab=1)
+    fast = evolve(GPU, memory_bytes_per_second=1e30)
+    seconds = []
+    for flops in (1.0, 0.25):
+        chosen = plan(model, seq_len=m, hardware=fast)
+        estimate = MEGATRON.train(evolve(chosen, efficiency=Efficiency(flops=flops)))
+        seconds.append(estimate.time_breakdown["forward"] + estimate.time_breakdown["backward"])
+    assert seconds[1] == pytest.approx(4 * seconds[0], rel=1e-3)
+
+
+def test_overlap_hides_no_more_than_there_is_to_hide_behind():
+    """Mistake: overlapped communication is free, however slow the network."""
+    overlapping = evolve(IDEAL, name="overlapping", data_overlap=1.0)
+    slow = evolve(GPU, scale_up_bytes_per_second=1e6)
+    chosen = {"curves": flat(), "dp": 8, "hardware": slow}
+    shown, hidden = (
+        price(GROUPED, framework=framework, **chosen).time_breakdown["dp_comm"] for framework in (IDEAL, overlapping)
+    )
+    assert 0.99 * shown < hidden < shown
+
+
+def test_micro_batches_do_not_multiply_what_a_step_does_once():
+    """Mistake: the optimizer, the reduction of gradients and the host are charged once a micro-batch."""
+    one, eight = (price(GROUPED, framework=BUSY, dp=2, gradient_accumulation=m).time_breakdown for m in (1, 8))
+    assert one["optimizer"] == eight["optimizer"]
+    assert one["host"] == eight["host"]
+    assert eight["dp_comm"] <= one["dp_comm"]
+    assert eight["forward"] == pytest.approx(8 * one["forward"], rel=1e-12)

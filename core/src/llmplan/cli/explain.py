@@ -3,7 +3,6 @@
 import json
 
 from llmplan.catalogues import registry
-from llmplan.cli.tables import print_table
 from llmplan.errors import BadInputError
 from llmplan.output.document import document
 from llmplan.records import Explained, TrainingEstimate
@@ -33,13 +32,11 @@ def print_json(estimate: TrainingEstimate, lines: tuple[Explained, ...]) -> None
 
 
 def print_lines(lines: tuple[Explained, ...]) -> None:
-    """Each line, its formula, the numbers put in, its source."""
-    print()
-    rows: list[tuple[str, str]] = []
+    """Each line of the breakdowns with its value, its formula, the numbers put in, its source."""
     for line in lines:
-        rows.append((line.line, line.formula))
         value = f"{line.value:.{_DIGITS}g}"
-        numbers = "" if line.numbers == value else f"= {line.numbers} "
-        rows.append(("", f"{numbers}= {value} {line.unit}"))
-        rows.append(("", line.source))
-    print_table(("", ""), rows, "Explained")
+        print(f"\n{line.line} = {value} {line.unit}")
+        print(f"  {line.formula}")
+        if line.numbers != value:
+            print(f"  = {line.numbers}")
+        print(f"  [{line.source}]")

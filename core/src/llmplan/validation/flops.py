@@ -60,11 +60,11 @@ _CONVENTIONS: tuple[tuple[str, Count], ...] = (
     ("72blsh", korthikanti_flops),
     ("non-causal", full_square_flops),
     ("causal", causal_flops),
-    ("nemo", causal_flops),
+    ("accounting not stated", causal_flops),
     ("bf16 model flops", causal_flops),
     ("bf16 mfu", causal_flops),
 )
-"""Words of the column, the first that occur win; NeMo and Llama 3 (arXiv:2407.21783) count causally."""
+"""Words of the column, the first that occur win; Llama 3 (arXiv:2407.21783) counts causally, as most do since."""
 
 
 def flops_of(convention: str) -> Count:

@@ -12,9 +12,8 @@ from llmplan.validation.flops import flops_of
 
 Predict = Callable[[TrainingEstimate], float]
 
-_OUTSIDE_ALLOCATOR = ("cuda_context", "allocator_slack")
-"""Lines of the memory breakdown that an allocator does not count among its tensors."""
 _WHOLE_DEVICE = "nvidia-smi"
+_TENSORS = "max_memory_allocated"
 _DECIMAL = "decimal"
 
 
@@ -53,13 +52,20 @@ def _hfu(cells: Cells) -> Predict:
 
 
 def _peak_memory(cells: Cells) -> Predict:
-    """Allocated bytes, or all that nvidia-smi sees; GB of memory are GiB unless the notes say decimal."""
+    """What the notes say was read; GB of memory are GiB unless they say decimal."""
     notes = text(cells, "notes").lower()
-    left_out = () if _WHOLE_DEVICE in notes else _OUTSIDE_ALLOCATOR
+    left_out = _not_counted(notes)
     unit = GIGA if _DECIMAL in notes else GIB
     return lambda estimate: (
         float(estimate.memory_bytes_per_gpu - sum(estimate.memory_breakdown.get(name, 0.0) for name in left_out)) / unit
     )
+
+
+def _not_counted(notes: str) -> tuple[str, ...]:
+    """Lines of the breakdown: nvidia-smi sees all, an allocator's reserved memory no context, its tensors no slack."""
+    if _WHOLE_DEVICE in notes:
+        return ()
+    return ("cuda_context", "allocator_slack") if _TENSORS in notes else ("cuda_context",)
 
 
 def _gpu_seconds(estimate: TrainingEstimate) -> float:

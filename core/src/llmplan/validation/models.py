@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TypeAlias
 
 from attrs import evolve
 
@@ -10,6 +11,7 @@ from llmplan.catalogues import registry
 from llmplan.records import MixtureOfExperts, Transformer
 from llmplan.validation.cells import Cells, flag, needed, text, whole
 
+_Shape: TypeAlias = tuple[int | None, ...]
 VOCABULARY_WHERE_NOT_STATED = 50_257
 """GPT-2's, which most tables that leave it out have used."""
 _MOST_LAYERS = 10_000
@@ -19,24 +21,43 @@ _UNTIED = ("untied", "distinct input/output embeddings")
 
 
 def model_of(cells: Cells) -> Transformer:
-    """With the layers of the row: tables measure shortened models."""
+    """With the layers of the row, since tables measure shortened models, and room for its sequences."""
     layers = needed(cells, "layers", _MOST_LAYERS)
-    registered = _registered(cells) if whole(cells, "moe_experts", 0) else None
-    return _from_columns(cells, layers) if registered is None else evolve(registered, layers=layers)
+    registered = _registered(cells, layers)
+    if registered is None:
+        return _from_columns(cells, layers)
+    longest = registered.max_seq_len and max(registered.max_seq_len, needed(cells, "seq_len"))
+    return evolve(registered, layers=layers, max_seq_len=longest)
 
 
-def _registered(cells: Cells) -> Transformer | None:
-    """Of the same width, heads, vocabulary and experts."""
-    vocab = whole(cells, "vocab") or VOCABULARY_WHERE_NOT_STATED
-    for _, _, model in registry().models.entries():
-        if not isinstance(model, Transformer) or model.moe is None:
-            continue
-        moe = (model.moe.n_routed_experts, model.moe.top_k, model.moe.moe_ffn_hidden)
-        stated = tuple(whole(cells, column) for column in ("moe_experts", "moe_top_k", "moe_ffn"))
-        same = (model.hidden, model.heads) == (whole(cells, "hidden"), whole(cells, "heads")) and moe == stated
-        if same and abs(model.vocab - vocab) <= _SAME_VOCABULARY * vocab:
-            return model
-    return None
+def _registered(cells: Cells, layers: int) -> Transformer | None:
+    """Of the same shape and vocabulary; a dense one has a gate, and no fewer layers: many unlike GPTs share a width."""
+    shape, vocab = _stated_shape(cells), whole(cells, "vocab") or VOCABULARY_WHERE_NOT_STATED
+    alike = [
+        model
+        for _, _, model in registry().models.entries()
+        if isinstance(model, Transformer)
+        and _shape(model) == shape
+        and abs(model.vocab - vocab) <= _SAME_VOCABULARY * vocab
+        and (model.moe is not None or (model.gated_mlp and model.layers >= layers))
+    ]
+    return min(alike, key=lambda model: (model.layers != layers, abs(model.vocab - vocab)), default=None)
+
+
+def _stated_shape(cells: Cells) -> _Shape:
+    heads = whole(cells, "heads")
+    ends = (whole(cells, "hidden"), heads)
+    if whole(cells, "moe_experts", 0):
+        return (*ends, *(whole(cells, column) for column in ("moe_experts", "moe_top_k", "moe_ffn")))
+    return (*ends, whole(cells, "kv_heads") or heads, whole(cells, "ffn_hidden"), bool(flag(cells, "gated_mlp")), None)
+
+
+def _shape(model: Transformer) -> _Shape:
+    """Width and heads, and experts or MLP; the None keeps the two apart."""
+    ends = (model.hidden, model.heads)
+    if model.moe is not None:
+        return (*ends, model.moe.n_routed_experts, model.moe.top_k, model.moe.moe_ffn_hidden)
+    return (*ends, model.kv_heads, model.ffn_hidden, model.gated_mlp, None)
 
 
 def _from_columns(cells: Cells, layers: int) -> Transformer:

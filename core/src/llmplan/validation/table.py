@@ -39,6 +39,8 @@ def read_table(path: Path) -> list[Cells]:
         raise BadInputError(f"{path}: is empty")
     columns, *rest = rows
     _check_columns(path, columns)
+    if not rest:
+        raise BadInputError(f"{path}: has no rows")
     return [_cells(columns, row, number) for number, row in enumerate(rest, 1)]
 
 

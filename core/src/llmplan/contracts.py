@@ -1,0 +1,152 @@
+"""Contracts of records that hold numbers: accelerators and their curves, training frameworks, optimizers.
+
+`llmplan.testing` is the door to them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from attrs import fields, fields_dict
+
+from llmplan import records
+from llmplan.catalogues import FRAMEWORKS, GPUS, OPTIMIZERS, Kind
+from llmplan.errors import LlmplanError
+
+_PLAUSIBLE: Mapping[str, tuple[float, float]] = {
+    "memory_bytes": (1e8, 1e14),
+    "memory_bytes_per_second": (1e9, 1e17),
+    "peak_flops": (1e10, 1e19),
+    "scale_up_bytes_per_second": (1e8, 1e16),
+    "scale_out_bytes_per_second": (1e7, 1e14),
+    "host_bytes_per_second": (1e8, 1e14),
+    "l2_bytes": (1e4, 1e12),
+    "launch_year": (1990, 2100),
+}
+"""Wide enough for any accelerator; a number in GB or TFLOP/s falls outside."""
+_NO_FASTER = (("tf32", "fp16"), ("tf32", "bf16"), ("fp16", "fp8"), ("bf16", "fp8"), ("fp8", "fp4"), ("int8", "int4"))
+"""No accelerator runs the first format faster than the second; integers may be slower than floats of any width."""
+_COLLECTIVES = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all")
+_ATTENTION = ("flash-2", "flash-3")
+"""Generations whose curves cost models look up; the older ones are derived from them."""
+_LONGEST_LAUNCH = 0.01
+"""Seconds of a launch or a step: one in microseconds is longer."""
+_LONGEST_HOST = {"host_seconds_per_layer": 1.0, "host_seconds_per_routed_layer": 1.0, "host_seconds_per_step": 600.0}
+_LEAST_BYTES = 1e6
+"""Of what a framework keeps for itself, where it does: a number in GB is smaller."""
+_FIELDS_OF_BYTES = ("context_bytes", "communication_bytes")
+_WIDEST_BITS = 64
+_MOST_STATE_BYTES = 64
+"""Eight numbers in 64 bits: one in bits, or of the whole model, is larger."""
+
+
+class ContractError(LlmplanError, AssertionError):
+    """A plugin, or one of its records, breaks a rule that llmplan relies on."""
+
+
+def require(condition: object, message: str) -> None:
+    """ContractError where the condition does not hold."""
+    if not condition:
+        raise ContractError(message)
+
+
+def checked_name(kind: Kind, record: Any) -> str:
+    """The name of a record, which has to be of this kind."""
+    try:
+        kind.check(record)
+    except LlmplanError as error:
+        raise ContractError(str(error)) from error
+    return str(record.name)
+
+
+def check_hardware(profile: records.HardwareProfile) -> None:
+    """Every number has a source and the size of its SI unit, efficiencies are fractions, no curve is missing."""
+    name = checked_name(GPUS, profile)
+    peaks, efficiency = profile.peak_flops, profile.efficiency
+    require(peaks, f"{name}: peak_flops is empty")
+    numbers = dict(_numbers(profile))
+    for field, value in numbers.items():
+        low, high = _PLAUSIBLE.get(field.partition(".")[0], (1, math.inf))
+        require(low <= value <= high, f"{name}: {field}: {value:g} is not in {low:g} to {high:g}: is it in SI units?")
+        require(profile.sources.get(field), f"{name}: {field}: no source")
+    strangers = set(profile.sources) - {*numbers, *fields_dict(records.HardwareProfile)}
+    require(not strangers, f"{name}: sources: {', '.join(sorted(strangers))}: no such number")
+    for slower, faster in _NO_FASTER:
+        ordered = peaks.get(slower, 0) <= peaks.get(faster, math.inf)
+        require(ordered, f"{name}: peak_flops: {slower} is faster than {faster}: is one of them sparse?")
+    for field, reached in ({} if efficiency is None else efficiency.flops).items():
+        require(reached <= 1, f"{name}: efficiency.flops.{field}: {reached:g} is above 1")
+    _check_aliases(name, profile.aliases)
+    if profile.kernels is not None:
+        _check_kernels(name, profile.kernels)
+
+
+def check_framework(framework: records.FrameworkProfile) -> None:
+    """It has a source, and its numbers have the size of their SI unit."""
+    name = checked_name(FRAMEWORKS, framework)
+    require(framework.source, f"{name}: no source")
+    _check_aliases(name, framework.aliases)
+    for field, most in _LONGEST_HOST.items():
+        seconds = getattr(framework, field)
+        require(seconds <= most, f"{name}: {field}: {seconds:g} is above {most:g}: is it in seconds?")
+    for field in _FIELDS_OF_BYTES:
+        held = getattr(framework, field)
+        require(held == 0 or held >= _LEAST_BYTES, f"{name}: {field}: {held:g} is below {_LEAST_BYTES:g}: is it bytes?")
+    widths = {"gradient_bits": framework.gradient_bits, "reduction_bits": framework.reduction_bits}
+    widths |= {f"gradient_bits_by_dtype.{dtype}": bits for dtype, bits in framework.gradient_bits_by_dtype.items()}
+    for field, bits in widths.items():
+        require(bits <= _WIDEST_BITS, f"{name}: {field}: {bits:g} is above {_WIDEST_BITS}")
+
+
+def check_optimizer(optimizer: records.Optimizer) -> None:
+    """It has a source, and a parameter no more states than any rule of updating keeps."""
+    name = checked_name(OPTIMIZERS, optimizer)
+    require(optimizer.source, f"{name}: no source")
+    held = optimizer.state_bytes
+    require(held <= _MOST_STATE_BYTES, f"{name}: state_bytes: {held:g} is above {_MOST_STATE_BYTES} of one parameter")
+
+
+def _numbers(profile: records.HardwareProfile) -> Iterator[tuple[str, float]]:
+    """What a profile states, as `sources` names it; what is left at its default it does not state."""
+    for field in fields(records.HardwareProfile):
+        value = getattr(profile, field.name)
+        if isinstance(value, (int, float)) and value != field.default:
+            yield field.name, value
+    yield from ((f"peak_flops.{name}", rate) for name, rate in profile.peak_flops.items())
+
+
+def _check_aliases(name: str, aliases: tuple[str, ...]) -> None:
+    """Words of tables, compared without case."""
+    require(isinstance(aliases, tuple), f"{name}: aliases: {aliases!r} is no tuple of words")
+    blank = [alias for alias in aliases if not isinstance(alias, str) or not alias.strip()]
+    require(not blank, f"{name}: aliases: {blank[0] if blank else ''!r} is no word")
+    lowered = [alias.lower() for alias in aliases]
+    twice = [alias for alias in aliases if lowered.count(alias.lower()) > 1]
+    require(not twice, f"{name}: aliases: {twice[0] if twice else ''} is there twice")
+
+
+def _check_kernels(name: str, curves: records.KernelCurves) -> None:
+    """Every curve that a cost model looks up is there, and none starts later than any kernel does."""
+    require(curves.source, f"{name}: kernels: no source")
+    require(curves.gemm, f"{name}: kernels.gemm is empty")
+    for field, wanted in (("collectives", _COLLECTIVES), ("attention", _ATTENTION)):
+        missing = [one for one in wanted if one not in getattr(curves, field)]
+        require(not missing, f"{name}: kernels.{field}: {', '.join(missing)}: missing")
+    for field, seconds in _launches(curves):
+        soon = seconds <= _LONGEST_LAUNCH
+        require(soon, f"{name}: kernels.{field}: {seconds:g} is above {_LONGEST_LAUNCH:g}: is it in seconds?")
+
+
+def _launches(curves: records.KernelCurves) -> Iterator[tuple[str, float]]:
+    yield "launch_seconds", curves.launch_seconds
+    yield "network.step_seconds", curves.network.step_seconds
+    for form, curve in curves.gemm.items():
+        yield f"gemm.{form}.launch_seconds", curve.launch_seconds
+    for generation, kernel in curves.attention.items():
+        yield f"attention.{generation}.forward.launch_seconds", kernel.forward.launch_seconds
+        yield f"attention.{generation}.backward.launch_seconds", kernel.backward.launch_seconds
+    for operation, collective in curves.collectives.items():
+        yield f"collectives.{operation}.launch_seconds", collective.launch_seconds
+        yield f"collectives.{operation}.step_seconds", collective.step_seconds
