@@ -127,7 +127,9 @@ def test_a_bare_inference_question_gets_an_answer(run):
         ("models", ("llama-65b", "llama-65b-iso", "llama-3.1-405b")),
         ("gpus", ("v100-sxm2-32gb", "a100-sxm-80gb", "h100-sxm-80gb", "rtx-pro-6000-blackwell-server")),
         ("dtypes", ("w16a16e16", "w4a4e32")),
-        ("cost-models", ("roofline",)),
+        ("cost-models", ("megatron", "roofline")),
+        ("frameworks", ("megatron-core", "fsdp", "torchtitan")),
+        ("optimizers", ("adam", "muon")),
     ],
 )
 def test_lists_show_names_that_can_be_copied(run, monkeypatch, kind, names):
@@ -139,7 +141,7 @@ def test_lists_show_names_that_can_be_copied(run, monkeypatch, kind, names):
         assert name in out.split()
 
 
-@pytest.mark.parametrize("kind", ["models", "gpus", "dtypes", "cost-models"])
+@pytest.mark.parametrize("kind", ["models", "gpus", "dtypes", "cost-models", "frameworks", "optimizers"])
 def test_lists_in_json_name_everything(run, kind):
     """If it fails, a script does not see a record that is there, or meets a key without a name."""
     code, out, err = run("list", kind, "--json")
@@ -157,6 +159,8 @@ def test_lists_in_json_name_everything(run, kind):
         ("h100-sxm-80gb", "gpu", ("datasheet", "989", "3,350")),
         ("w8a8e16", "dtype", ("int8",)),
         ("roofline", "cost-model", ("FLOPs efficiency",)),
+        ("megatron-core", "framework", ("data_overlap", "host_seconds_per_layer")),
+        ("muon", "optimizer", ("newton_schulz_steps", "Jordan")),
     ],
 )
 def test_a_record_is_shown_with_its_sources(run, document, monkeypatch, name, kind, words):
@@ -240,7 +244,7 @@ def test_training_keeps_the_contract(document):
     result = document(*TRAIN, "--price-per-gpu-hour", "2")
     assert set(result) >= TRAIN_KEYS
     assert result["schema"] == "llmplan.train/1"
-    assert set(result["layout"]) == LAYOUT_KEYS
+    assert set(result["layout"]) >= LAYOUT_KEYS
     assert set(result["forward_breakdown"]) == FORWARD_KEYS
     assert (result["model"], result["gpu"], result["dtype"]) == ("llama-65b", "h100-sxm-80gb", "w16a16e16")
     assert result["feasible"] is True
@@ -253,7 +257,7 @@ def test_inference_keeps_the_contract(document):
     result = document(*INFER, "--price-per-gpu-hour", "2")
     assert set(result) >= INFER_KEYS
     assert result["schema"] == "llmplan.infer/1"
-    assert set(result["layout"]) <= LAYOUT_KEYS
+    assert set(result["layout"]) & LAYOUT_KEYS >= {"gpus", "tp", "pp", "dp"}
     assert set(result["prefill_breakdown"]) >= FORWARD_KEYS
     assert set(result["decode_breakdown"]) >= FORWARD_KEYS
     assert isinstance(result["max_batch_size"], int)
@@ -326,6 +330,9 @@ UNKNOWN = [
     (("--dtype", "W8A8E16"), "dtype: 'W8A8E16' is unknown; did you mean w8a8e16"),
     (("--dtype", "fp7"), "dtype: 'fp7' is unknown; "),
     (("--cost-model", "rofline"), "cost-model: 'rofline' is unknown; did you mean roofline?"),
+    (("--framework", "megatron-cor"), "framework: 'megatron-cor' is unknown; did you mean megatron-core"),
+    (("--framework", "zzzzzz"), "framework: 'zzzzzz' is unknown; llmplan list frameworks shows what there is"),
+    (("--optimizer", "Adam"), "optimizer: 'Adam' is unknown; did you mean adam"),
     (("--model", "zzzzzz"), "model: 'zzzzzz' is unknown; llmplan list models shows what there is"),
 ]
 
@@ -388,6 +395,21 @@ OF_TRAINING = [
     (("--tokens", "1.4X"), "tokens: '1.4X' is not a positive number, like 1.4e12 or 1.4T"),
     (("--gpus", "8", "--tokens", "1000"), "tokens: 1,000 is less than one iteration of "),
     (("--batch", "8"), "No such option: --batch"),
+    (("--schedule", "gpipe"), "schedule: 'gpipe' is not one of 1f1b, zero-bubble"),
+    (("--tuning", "adapters"), "tuning: 'adapters' is not one of full, lora, qlora"),
+    (("--offload", "weights"), "offload: 'weights' is not one of none, optimizer, activations, all"),
+    (("--tuning", "full", "--lora-rank", "8"), "lora-rank: 8 with tuning full, which trains all weights"),
+    (
+        ("--gpus", "8", "--max-micro-batch", "auto", "--micro-batch", "2"),
+        "max-micro-batch: auto contradicts micro-batch 2; give one of them",
+    ),
+    (("--max-micro-batch", "most"), "max-micro-batch: 'most' is not a whole number of at least 1"),
+    (("--framework", "mine.toml"), "framework: mine.toml: only models and gpus can be given as files"),
+    (("--gpus", "16", "--tp", "8", "--pp", "1", "--cp", "2"), "cp: 2 is not priced by the cost model roofline; "),
+    (
+        ("--cost-model", "megatron", "--gpus", "16", "--tp", "8", "--pp", "2", "--vpp", "64"),
+        "vpp: 64 x pp 2 = 128 is more than the 80 layers of llama-65b; at most 40 would do",
+    ),
 ]
 OF_INFERENCE = [
     (
@@ -446,7 +468,7 @@ NUMERIC = [
     and not metadata["flag"]
     and (command == "train" or name not in options_of(TrainRequest))
 ]
-MAY_BE_ZERO = {"zero", "price_per_gpu_hour"}
+MAY_BE_ZERO = {"zero", "price_per_gpu_hour", "restart_seconds"}
 
 
 @pytest.mark.parametrize(("command", "name"), NUMERIC)
@@ -459,7 +481,9 @@ def test_no_numeric_option_takes_nonsense(refused, command, name):
 
 def test_every_numeric_option_is_tried():
     """If it fails, the table above has lost its options."""
-    assert len(NUMERIC) == 17 + 4
+    names = {name for _, name in NUMERIC}
+    assert {"gpus", "cp", "ep", "vpp", "max_micro_batch", "gradient_bits", "lora_rank", "expert_imbalance"} <= names
+    assert len([command for command, _ in NUMERIC if command == "infer"]) == 4
 
 
 @pytest.mark.parametrize(
@@ -557,6 +581,47 @@ def test_a_plan_file_is_the_same_as_its_options(document, plan):
         for word in (f"--{option_name(line.split(' = ')[0])}", line.split(" = ")[1].strip('"'))
     ]
     assert from_file == document("train", *options)
+
+
+HOW = {
+    "cp": ("2", 2, "cp = 2"),
+    "ep": ("4", 4, "ep = 4"),
+    "vpp": ("2", 2, "vpp = 2"),
+    "schedule": ("zero-bubble", "zero-bubble", 'schedule = "zero-bubble"'),
+    "framework": ("fsdp", "fsdp", 'framework = "fsdp"'),
+    "optimizer": ("muon", "muon", 'optimizer = "muon"'),
+    "master_weights": ("--no-master-weights", False, "master_weights = false"),
+    "gradient_bits": ("16", 16, "gradient_bits = 16"),
+    "tuning": ("qlora", "qlora", 'tuning = "qlora"'),
+    "lora_rank": ("64", 64, "lora_rank = 64"),
+    "offload": ("all", "all", 'offload = "all"'),
+    "expert_imbalance": ("1.5", 1.5, "expert_imbalance = 1.5"),
+    "max_micro_batch": ("auto", "auto", 'max_micro_batch = "auto"'),
+}
+"""By option: on the command line, in Python, in a plan file."""
+HOW_BASE = {
+    "model": "mixtral-8x7b", "gpu": "h100-sxm-80gb", "dtype": "bf16", "gpus": 64, "tp": 4, "pp": 4, "recompute": "full",
+    "global_batch": 256,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOW)
+def test_how_a_run_trains_is_the_same_in_a_file_in_python_and_on_the_command_line(document, tmp_path, name):
+    """If it fails, an option of training does nothing in one of the three, or another thing in each."""
+    text, value, line = HOW[name]
+    base = [word for option, given in HOW_BASE.items() for word in (f"--{option_name(option)}", str(given))]
+    path = tmp_path / "plan.toml"
+    lines = (f"{option} = {json.dumps(given)}" for option, given in HOW_BASE.items())
+    path.write_text("\n".join([*lines, line, ""]))
+    option = (text,) if text.startswith("--") else (f"--{option_name(name)}", text)
+    result = document("train", *base, *option)
+    assert document("train", "--plan", str(path)) == result
+    estimate = train(**HOW_BASE, **{name: value})
+    assert result["time_breakdown"] == estimate.time_breakdown
+    assert result["memory_breakdown"] == estimate.memory_breakdown
+    plain = train(**HOW_BASE)
+    without = (plain.time_breakdown, plain.memory_breakdown)
+    assert (estimate.time_breakdown, estimate.memory_breakdown) != without
 
 
 def test_the_command_line_wins_over_a_plan_file(document, plan):
@@ -745,7 +810,11 @@ def test_a_gpu_without_the_format_is_refused(refused, tmp_path):
     ("words", "offered"),
     [
         ("train --model llama-6", {"llama-65b", "llama-65b-iso"}),
-        ("infer --gpu h100-", {"h100-pcie-80gb", "h100-sxm-80gb", "h100-nvl-94gb"}),
+        ("infer --gpu h100-", {"h100-pcie-80gb", "h100-sxm-80gb", "h100-sxm-96gb-500w", "h100-nvl-94gb"}),
+        ("train --framework megatron-d", {"megatron-deepspeed"}),
+        ("train --optimizer ada", {"adam", "adam-8bit", "adafactor"}),
+        ("train --schedule z", {"zero-bubble"}),
+        ("train --tuning q", {"qlora"}),
         ("show w4a4", {"w4a4e16", "w4a4e32"}),
     ],
 )

@@ -1,4 +1,4 @@
-"""The core names no model, accelerator, dtype or cost model: all of them are plugins' business."""
+"""The core names no model, accelerator, dtype, cost model, framework or optimizer: all of them are plugins' business."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 
 import llmplan
 from llmplan import registry
-from llmplan.catalogues import COST_MODELS, DTYPES, GPUS, MODELS
+from llmplan.catalogues import COST_MODELS, DTYPES, FRAMEWORKS, GPUS, MODELS, OPTIMIZERS
 
 SOURCES = sorted(Path(llmplan.__file__).parent.rglob("*.py"))
-KINDS = (MODELS, GPUS, DTYPES, COST_MODELS)
+KINDS = (MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, OPTIMIZERS)
 
 
 def plugins_names():
@@ -49,7 +49,7 @@ NAMES = sorted(plugins_names())
 
 def test_there_are_names_to_look_for():
     """If it fails, the test below looks for nothing."""
-    assert {"llama-65b", "h100-sxm-80gb", "w8a8e16", "roofline"} <= set(NAMES)
+    assert {"llama-65b", "h100-sxm-80gb", "w8a8e16", "roofline", "megatron-core", "adam"} <= set(NAMES)
     assert mentions("try llama-65b.") == ["llama-65b"]
     assert mentions("llama-65bis") == []
 

@@ -100,10 +100,10 @@ def test_tokens_and_accumulation_leave_the_micro_batch():
 def test_a_batch_is_that_of_llama_where_it_is_left_open():
     """If it fails, the default batch is another than the report says."""
     batch = choose_batch(TrainRequest(), 2048, 8)
-    assert (batch.micro_batch, batch.gradient_accumulation) == (1, 244)
+    assert (batch.micro_batch, batch.gradient_accumulation) == (1, 256)
     assert batch.assumptions[0] == "micro-batch 1"
-    assert re.fullmatch(r"global batch 1,952 sequences = 3,997,696 tokens, near the common 4M", batch.assumptions[1])
-    assert choose_batch(TrainRequest(micro_batch=4), 2048, 8).gradient_accumulation == 61
+    assert re.fullmatch(r"global batch 2,048 sequences = 4,194,304 tokens, near the common 4M", batch.assumptions[1])
+    assert choose_batch(TrainRequest(micro_batch=4), 2048, 8).gradient_accumulation == 64
 
 
 def test_a_batch_that_is_rounded_is_said():
@@ -350,7 +350,7 @@ def test_gpus_are_tried_in_multiples_of_what_is_fixed():
         ("optimizer", "adam", "optimizer adam"),
         ("sequence_parallel", False, "sequence parallel"),
         ("tokens", 3e9, "tokens 2e+09, what mini was trained on"),
-        ("global_batch", 64, "global batch 3,904 sequences = 3,997,696 tokens"),
+        ("global_batch", 64, "global batch 4,096 sequences = 4,194,304 tokens"),
     ],
 )
 def test_every_default_of_training_is_said_unless_it_is_given(option, given_, said):

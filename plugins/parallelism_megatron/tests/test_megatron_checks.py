@@ -1,290 +1,294 @@
-"""What the cost models say to a plan before they price it: refusals, words against its layout, remarks."""
+"""What ``megatron`` and ``roofline`` refuse, and what they say against a layout or a run."""
 
 import pytest
 from attrs import evolve
+from megatron_plans import ADAM, CURVES, FP8, FP16, GPU, GROUPED, LATENT, MEGATRON, MUON, PLAIN, SHARING, SPARSE, plan
 
 from llmplan.errors import BadInputError
 from llmplan.planner import train
-from llmplan.records import (
-    DTypeRule,
-    FrameworkProfile,
-    HardwareProfile,
-    MixtureOfExperts,
-    Transformer,
-)
+from llmplan.records import DTypeRule, Efficiency, InferencePlan, Layout, Optimizer, Recompute, Schedule, Tuning
+from llmplan_parallelism_megatron import roofline_checks
+from llmplan_parallelism_megatron.megatron.checks import check, remarks, routed_experts
+from llmplan_parallelism_megatron.roofline import Roofline
 
-GPU = HardwareProfile(
-    name="round-numbers",
-    memory_bytes=1e14,
-    memory_bytes_per_second=1e12,
-    peak_flops={"fp16": 1e14, "fp8": 2e14, "fp4": 4e14, "int8": 2e14},
-    scale_up_bytes_per_second=1e11,
-    scale_up_domain=8,
-    scale_out_bytes_per_second=1e10,
-    host_bytes_per_second=2e10,
-)
-ALONE = evolve(GPU, name="alone", scale_out_bytes_per_second=None, host_bytes_per_second=None)
-MODEL = Transformer(
-    name="small", layers=12, hidden=512, heads=48, kv_heads=12, head_dim=8, ffn_hidden=2048, gated_mlp=True, vocab=9600
-)
-SPARSE = evolve(MODEL, name="sparse", moe=MixtureOfExperts(n_routed_experts=12, top_k=2, moe_ffn_hidden=256))
-DTYPE = DTypeRule(name="half", weight_bits=16, activation_bits=16, embedding_bits=16, gemm_formats=(("fp16",),))
-OPTIONS = {
-    "model": MODEL, "gpu": GPU, "dtype": DTYPE, "cost_model": "megatron", "tp": 1, "pp": 1, "dp": 1, "micro_batch": 1,
-    "gradient_accumulation": 12, "seq_len": 960, "tokens": 1e9, "recompute": "none", "vpp": 1, "zero": 1,
-}  # fmt: skip
+ISLAND = evolve(GPU, name="island", scale_out_bytes_per_second=None, host_bytes_per_second=None)
+"""No link leaves its scale-up domain of 8."""
+TWELVE = evolve(PLAIN, name="twelve", heads=12, kv_heads=6, layers=10)
+ZERO_BUBBLE = Schedule.ZERO_BUBBLE
 
 
-def refusal(**options):
-    """The message with which a plan is refused."""
-    with pytest.raises(BadInputError) as caught:
-        train(**OPTIONS | options)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
+def serving(**sizes):
+    """An inference plan."""
+    return InferencePlan(
+        model=GROUPED,
+        hardware=GPU,
+        dtype=FP16,
+        gemm=FP16.gemm_format(GPU),
+        layout=Layout(gpus=sizes.get("tp", 1) * sizes.get("pp", 1), **sizes),
+        efficiency=Efficiency(curves=CURVES),
+        cost_model="megatron",
+        batch=1,
+        prompt_tokens=64,
+        output_tokens=64,
+        kv_bits=16,
+    )
 
 
-def against(**options):
-    """What is said against the layout of a plan."""
-    return train(**OPTIONS | options).plan.layout_warnings
-
-
-def remarks(**options):
-    """What is said of a plan beside its layout."""
-    return train(**OPTIONS | options).plan.warnings
-
-
-def test_a_plain_plan_is_priced_without_a_word():
-    """If it fails, every plan carries a warning, and nobody reads those that matter."""
-    assert against() == against(tp=4, pp=3, dp=2, gradient_accumulation=3) == ()
-    assert remarks() == ()
-
+# Refusals
 
 REFUSED = [
-    ({"tp": 5}, "tp: 5 does not divide the 48 heads of small; 4 or 6 would"),
-    ({"tp": 64}, "tp: 64 does not divide the 48 heads of small; 48 would"),
-    ({"tp": 8}, "tp: 8 does not divide the 12 KV heads of small; 6 or 12 would"),
+    (plan(tp=3), "tp: 3 does not divide the 8 heads of plain; 2 or 4 would"),
+    (plan(tp=16), "tp: 16 does not divide the 8 heads of plain; 8 would"),
+    (plan(TWELVE, tp=8), "tp: 8 does not divide the 12 heads of twelve; 6 or 12 would"),
+    (plan(TWELVE, tp=4), "tp: 4 does not divide the 6 KV heads of twelve; 3 or 6 would"),
     (
-        {"tp": 4, "seq_len": 962},
-        "tp: 4 with sequence parallelism does not divide the 962 tokens of a rank's sequence; 2 or",
+        plan(tp=8, sequence_parallel=True, seq_len=1020),
+        "tp: 8 with sequence parallelism does not divide the 1020 tokens of a rank's sequence; ",
     ),
     (
-        {"tp": 4, "cp": 2, "seq_len": 964},
-        "tp: 4 with sequence parallelism does not divide the 482 tokens of a rank's sequence; 2 or",
+        plan(tp=4, cp=2, sequence_parallel=True, seq_len=1020),
+        "tp: 4 with sequence parallelism does not divide the 510 tokens of a rank's sequence; ",
     ),
-    ({"cp": 7}, "cp: 7 cuts a sequence into 14 pieces, and seq-len is 960; 952 or 966 would do"),
-    ({"cp": 4, "seq_len": 4}, "cp: 4 cuts a sequence into 8 pieces, and seq-len is 4; 8 would do"),
-    ({"ep": 2, "dp": 2}, "ep: 2 divides routed experts, and small has none; 1 would do"),
-    ({"model": SPARSE, "ep": 5, "dp": 5}, "ep: 5 does not divide the 12 routed experts of sparse; 4 or 6 would"),
-    ({"model": SPARSE, "ep": 24, "dp": 24}, "ep: 24 does not divide the 12 routed experts of sparse; 12 would"),
+    (plan(cp=2, seq_len=1022), "cp: 2 cuts a sequence into 4 pieces, and seq-len is 1022; 1020 or 1024 would do"),
+    (plan(cp=8, seq_len=8), "cp: 8 cuts a sequence into 16 pieces, and seq-len is 8; 16 would do"),
     (
-        {"model": SPARSE, "ep": 4, "dp": 3, "cp": 2},
-        "ep: 4 does not divide dp 3 x cp 2 = 6, the ranks that share experts; 3 or 6 would",
+        plan(cp=2, seq_len=1023, framework=SHARING),
+        "cp: 2 cuts a sequence into 2 pieces, and seq-len is 1023; 1022 or 1024 would do",
     ),
-    ({"model": SPARSE, "ep": 2}, "ep: 2 does not divide dp 1 x cp 1 = 1, the ranks that share experts; 1 would"),
-    ({"vpp": 2}, "vpp: 2 divides the stages of a pipeline, and pp is 1; 1 would do"),
-    ({"vpp": 4, "pp": 4}, "vpp: 4 x pp 4 = 16 is more than the 12 layers of small; at most 3 would do"),
+    (plan(ep=2, dp=2), "ep: 2 divides routed experts, and plain has none; 1 would do"),
+    (plan(SPARSE, ep=3, dp=3), "ep: 3 does not divide the 8 routed experts of sparse; 2 or 4 would"),
+    (plan(SPARSE, ep=16, dp=16), "ep: 16 does not divide the 8 routed experts of sparse; 8 would"),
+    (plan(SPARSE, ep=4, dp=2), "ep: 4 does not divide dp 2 x cp 1 = 2, the ranks that share experts; 2 would"),
+    (plan(SPARSE, ep=4, dp=3, cp=2), "ep: 4 does not divide dp 3 x cp 2 = 6, the ranks that share experts; 2 would"),
+    (plan(vpp=2), "vpp: 2 divides the stages of a pipeline, and pp is 1; 1 would do"),
     (
-        {"vpp": 2, "pp": 4, "gradient_accumulation": 6},
+        plan(vpp=5, pp=2, gradient_accumulation=2),
+        "vpp: 5 x pp 2 = 10 is more than the 8 layers of plain; at most 4 would do",
+    ),
+    (
+        plan(vpp=2, pp=4, gradient_accumulation=6),
         "vpp: 2 takes micro-batches in rounds of pp 4, and gradient-accumulation is 6; 4 or 8 would do",
     ),
     (
-        {"vpp": 2, "pp": 4, "gradient_accumulation": 3},
+        plan(vpp=2, pp=4, gradient_accumulation=3),
         "vpp: 2 takes micro-batches in rounds of pp 4, and gradient-accumulation is 3; 4 would do",
     ),
     (
-        {"vpp": 2, "pp": 2, "schedule": "zero-bubble"},
+        plan(vpp=2, pp=2, gradient_accumulation=2, schedule=ZERO_BUBBLE),
         "vpp: 2 with schedule zero-bubble, which has one chunk a stage; 1 would do",
     ),
+    (plan(evolve(PLAIN, heads=16, kv_heads=16), tp=16, hardware=ISLAND), "tp: 16 leaves the scale-up domain of island"),
+    (plan(tp=2, cp=8, hardware=ISLAND), "cp: 8 leaves the scale-up domain of island, 8, and its record holds no link"),
+    (plan(SPARSE, tp=2, ep=8, dp=8, hardware=ISLAND), "ep: 8 leaves the scale-up domain of island"),
+    (plan(dp=16, hardware=ISLAND), "dp: 16 leaves the scale-up domain of island"),
+    (plan(tp=8, dp=2, hardware=ISLAND), "dp: 2 leaves the scale-up domain of island"),
+    (plan(tp=8, pp=2, hardware=ISLAND), "pp: 2 leaves the scale-up domain of island"),
     (
-        {"gpu": evolve(GPU, host_bytes_per_second=None), "offload": "optimizer"},
-        "offload: optimizer needs a link to the host, and the record of round-numbers has none",
+        plan(offload_optimizer=True, hardware=ISLAND),
+        "offload: optimizer needs a link to the host, and the record of island has none",
     ),
-    (
-        {"gpu": evolve(GPU, host_bytes_per_second=None), "offload": "all"},
-        "offload: all needs a link to the host, and the record of round-numbers has none",
-    ),
+    (plan(offload_activations=True, hardware=ISLAND), "offload: activations needs a link to the host"),
+    (plan(offload_optimizer=True, offload_activations=True, hardware=ISLAND), "offload: all needs a link to the host"),
+]
+TAKEN = [
+    plan(tp=8),
+    plan(GROUPED, tp=8),
+    plan(GROUPED, tp=2),
+    plan(LATENT, tp=8),
+    plan(TWELVE, tp=3),
+    plan(TWELVE, tp=12, hardware=evolve(GPU, scale_up_domain=16)),
+    plan(tp=8, sequence_parallel=True, seq_len=1024),
+    plan(tp=8, seq_len=1020),
+    plan(cp=2, seq_len=1024),
+    plan(cp=2, seq_len=1022, framework=SHARING),
+    plan(seq_len=1023),
+    plan(SPARSE, ep=8, dp=8),
+    plan(SPARSE, ep=4, dp=2, cp=2),
+    plan(vpp=4, pp=2, gradient_accumulation=4),
+    plan(pp=4, gradient_accumulation=6),
+    plan(tp=8, hardware=ISLAND),
+    plan(tp=2, pp=2, dp=2, hardware=ISLAND),
+    plan(offload_optimizer=True, offload_activations=True),
+    plan(pp=2, schedule=ZERO_BUBBLE),
 ]
 
 
-@pytest.mark.parametrize(("options", "message"), REFUSED)
-def test_what_no_program_can_run_is_refused(options, message):
-    """If it fails, a layout that Megatron-LM would stop at is priced, or the message does not say what would do."""
-    assert refusal(**options).startswith(message)
+@pytest.mark.parametrize(("refused", "message"), REFUSED, ids=lambda value: value if isinstance(value, str) else "")
+def test_what_cannot_run_is_refused_with_what_would_do(refused, message):
+    """If it fails, a layout that no program can run is priced, or the message does not say what would do."""
+    with pytest.raises(BadInputError) as caught:
+        check(refused)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("taken", TAKEN)
+def test_what_can_run_is_priced_without_a_word(taken):
+    """If it fails, a run that people train is refused, or the planner avoids it."""
+    assert check(taken) == ()
+    assert MEGATRON.train(taken).iteration_seconds > 0
+
+
+def test_what_a_message_says_would_do_does():
+    """If it fails, the way out that a message names is refused in its turn."""
+    for changes in ({"tp": 2}, {"tp": 4}, {"cp": 2, "seq_len": 1020}, {"cp": 2, "seq_len": 1024}):
+        assert check(plan(**changes)) == ()
+    for tp in (6, 12):
+        check(plan(TWELVE, tp=tp))
+    for micro_batches in (4, 8):
+        assert check(plan(vpp=2, pp=4, gradient_accumulation=micro_batches)) == ()
+
+
+def test_experts_are_found_in_what_a_model_lowers_to():
+    """If it fails, expert parallelism knows the experts of one kind of model record alone."""
+    assert [routed_experts(model) for model in (PLAIN, GROUPED, SPARSE, LATENT)] == [0, 0, 8, 8]
+
+
+# Words against a layout
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("said_of", "words"),
     [
-        {"tp": 24},
-        {"tp": 12},
-        {"tp": 4, "seq_len": 962, "sequence_parallel": False},
-        {"cp": 8},
-        {"cp": 3, "seq_len": 963, "framework": FrameworkProfile(name="unbalanced", balanced_context=False)},
-        {"model": SPARSE, "ep": 4, "dp": 2, "cp": 2},
-        {"model": SPARSE, "ep": 12, "dp": 12},
-        {"vpp": 3, "pp": 4},
-        {"pp": 4, "gradient_accumulation": 6},
-        {"pp": 4, "schedule": "zero-bubble", "gradient_accumulation": 6},
-        {"gpu": ALONE, "tp": 4, "dp": 2},
-        {"gpu": evolve(GPU, scale_out_bytes_per_second=None), "offload": "all", "dp": 16},
-        {"tuning": "qlora", "zero": 3, "dp": 2},
+        (
+            plan(evolve(PLAIN, heads=16, kv_heads=16), tp=16),
+            "tp 16 leaves the scale-up domain of 8: its traffic is priced at 50 GB/s",
+        ),
+        (plan(tp=4, cp=4), "cp 4 with tp 4 leaves the scale-up domain of 8: its traffic is priced at 50 GB/s"),
+        (plan(pp=3), "pp 3 does not divide the 8 layers of plain: stages hold 2 or 3 layers, priced at the slower"),
+        (
+            plan(pp=2, vpp=3, gradient_accumulation=2),
+            "pp 2 x vpp 3 does not divide the 8 layers of plain: chunks hold 1 or 2 layers",
+        ),
+        (plan(schedule=ZERO_BUBBLE), "schedule zero-bubble changes nothing with pp 1: there is no bubble to fill"),
+        (
+            plan(zero=2, pp=2, dp=2),
+            "ZeRO 2 with pp 2: gradients reduced in every micro-batch",
+        ),
+        (plan(zero=3, pp=2, dp=2), "ZeRO 3 with pp 2: weights gathered and gradients reduced in every micro-batch"),
     ],
 )
-def test_what_programs_do_run_is_priced(options):
-    """If it fails, a layout that people train with is refused."""
-    assert train(**OPTIONS | options).iteration_seconds > 0
+def test_what_speaks_against_a_layout_is_said(said_of, words):
+    """If it fails, the planner chooses a layout that hardly anybody would, or its price goes unexplained."""
+    (said,) = check(said_of)
+    assert said.startswith(words)
 
 
-@pytest.mark.parametrize(
-    ("options", "name"),
-    [
-        ({"tp": 12}, "tp: 12"),
-        ({"cp": 4, "tp": 4}, "cp: 4"),
-        ({"model": SPARSE, "ep": 12, "dp": 12}, "ep: 12"),
-        ({"dp": 16}, "dp: 16"),
-        ({"dp": 4, "tp": 4}, "dp: 4"),
-        ({"pp": 3, "tp": 4}, "pp: 3"),
-    ],
-)
-def test_a_group_beyond_the_domain_needs_a_link(options, name):
-    """If it fails, traffic between nodes is priced at the speed inside one, since nobody said how fast it is."""
-    said = f"{name} leaves the scale-up domain of alone, 8, and its record holds no link beyond"
-    assert refusal(**options, gpu=ALONE) == said
-    assert train(**OPTIONS | options).iteration_seconds > 0
+def test_a_link_reached_by_an_mfu_has_no_rate():
+    """If it fails, a rate is named that no figure rests on."""
+    whole = evolve(plan(tp=4, cp=4), efficiency=Efficiency(mfu=0.4))
+    assert check(whole) == ("cp 4 with tp 4 leaves the scale-up domain of 8",)
 
 
-WORDS = [
-    ({"tp": 12}, "tp 12 leaves the scale-up domain of 8: its traffic is priced at 8 GB/s"),
-    ({"cp": 16}, "cp 16 leaves the scale-up domain of 8: its traffic is priced at 8 GB/s"),
-    ({"cp": 4, "tp": 4}, "cp 4 with tp 4 leaves the scale-up domain of 8: its traffic is priced at 8 GB/s"),
-    ({"pp": 5}, "pp 5 does not divide the 12 layers of small: stages hold 2 or 3 layers, priced at the slower"),
-    (
-        {"pp": 4, "vpp": 2},
-        "pp 4 x vpp 2 does not divide the 12 layers of small: chunks hold 1 or 2 layers, the bubble is priced as if even",
-    ),
-    ({"schedule": "zero-bubble"}, "schedule zero-bubble changes nothing with pp 1: there is no bubble to fill"),
-    (
-        {"pp": 2, "dp": 2, "zero": 2},
-        "ZeRO 2 with pp 2: gradients reduced in every micro-batch, where ZeRO 1 reduces once an iteration",
-    ),
-    (
-        {"pp": 2, "dp": 2, "zero": 3},
-        "ZeRO 3 with pp 2: weights gathered and gradients reduced in every micro-batch, where ZeRO 1 reduces once an "
-        "iteration",
-    ),
-]
-
-
-@pytest.mark.parametrize(("options", "words"), WORDS)
-def test_what_speaks_against_a_layout_is_said(options, words):
-    """If it fails, the planner chooses a layout that loses time, or somebody books one without knowing."""
-    given = options | ({"scale_out_efficiency": 0.8} if "leaves" in words else {})
-    assert against(**given) == (words,)
-
-
-def test_words_do_not_price_where_an_mfu_holds_everything():
-    """If it fails, a time that is given as a whole is said to be made of the speed of a link."""
-    assert against(tp=12, mfu=0.4) == ("tp 12 leaves the scale-up domain of 8",)
-
-
-@pytest.mark.parametrize(
-    "options", [{"zero": 2, "dp": 2}, {"zero": 1, "pp": 2, "dp": 2}, {"pp": 2, "schedule": "zero-bubble"}, {"cp": 8}]
-)
-def test_what_does_not_speak_against_a_layout_is_not_said(options):
-    """If it fails, the planner passes over layouts that have nothing wrong."""
-    assert against(**options) == ()
-
-
-def test_every_refusal_and_word_is_steered_by():
-    """If it fails, an open layout is one that is refused, or that carries a warning where another one does not."""
-    model = evolve(MODEL, name="odd", heads=20, kv_heads=10, layers=9)
-    options = {name: value for name, value in OPTIONS.items() if name not in ("tp", "pp", "dp", "model")}
-    chosen = train(**options, model=model, gpus=8).plan
-    assert chosen.layout.tp in (1, 2)
-    assert chosen.layout_warnings == ()
+def test_groups_of_data_may_leave_the_domain():
+    """If it fails, every cluster of more than eight GPUs is warned of."""
+    assert check(plan(dp=64, zero=3)) == check(plan(SPARSE, dp=64, ep=8)) == check(plan(tp=8, pp=8)) == ()
 
 
 # Remarks
 
-
-def narrow(weight, activation, form):
-    """A dtype of fewer than 16 bits."""
-    return DTypeRule(
-        name="narrow", weight_bits=weight, activation_bits=activation, embedding_bits=16, gemm_formats=((form,),)
-    )
+FP4 = evolve(FP8, name="four", weight_bits=4, gemm_formats=(("fp4",), ("fp8",)))
+INT8 = DTypeRule(name="w8a8", weight_bits=8, activation_bits=8, embedding_bits=16, gemm_formats=(("fp8",),))
 
 
-@pytest.mark.parametrize(
-    ("dtype", "words"),
-    [
-        (narrow(8, 8, "int8"), "narrow in training: no published recipe trains so; the figures are hypothetical"),
-        (narrow(8, 8, "fp8"), "narrow in training: no published recipe trains so; the figures are hypothetical"),
-        (
-            narrow(4.5, 16, "fp4"),
-            "narrow in training is experimental: few runs are published, and the figures follow none of them",
-        ),
-    ],
-)
-@pytest.mark.parametrize("cost_model", ["megatron", "roofline"])
-def test_dtypes_that_nobody_trains_in_are_said(dtype, words, cost_model):
-    """If it fails, a run in INT8 looks like one that somebody has made."""
-    assert remarks(dtype=dtype, cost_model=cost_model) == (words,)
-
-
-def test_only_roofline_takes_the_efficiency_of_16_bits_for_fp8():
-    """If it fails, the default cost model, which has curves of FP8, apologises for what it does not do."""
-    options = {"dtype": narrow(8, 16, "fp8"), "gpu": "h100-sxm-80gb"}
-    assert remarks(**options) == ()
-    (said,) = remarks(**options, cost_model="roofline")
-    assert said.startswith("narrow at the FLOPs efficiency of 16-bit runs")
-
-
-def test_an_imbalance_of_experts_that_are_not_there_is_said():
-    """If it fails, somebody believes that a dense model was priced with busy experts."""
-    assert remarks(expert_imbalance=1.5) == ("expert-imbalance 1.5 changes nothing: small has no routed experts",)
-    assert remarks(model=SPARSE, expert_imbalance=1.5) == ()
-    assert against(expert_imbalance=1.5) == ()
-
-
-# roofline
+def test_a_plain_run_needs_no_remark():
+    """If it fails, warnings are so many that nobody reads them."""
+    for usual in (plan(), plan(SPARSE, expert_imbalance=1.5), plan(dtype=FP8), plan(tuning=Tuning.LORA, lora_rank=8)):
+        assert remarks(usual) == ()
 
 
 @pytest.mark.parametrize(
-    ("options", "what"),
+    ("said_of", "words"),
     [
-        ({"cp": 2}, "cp: 2"),
-        ({"model": SPARSE, "ep": 2, "dp": 2}, "ep: 2"),
-        ({"vpp": 2, "pp": 2}, "vpp: 2"),
-        ({"schedule": "zero-bubble", "pp": 2}, "schedule: zero-bubble"),
-        ({"zero_group": 2, "dp": 4}, "zero-group: 2"),
-        ({"optimizer": "sgd"}, "optimizer: sgd"),
-        ({"master_weights": False}, "master-weights: false"),
-        ({"tuning": "lora"}, "tuning: lora"),
-        ({"lora_rank": 8}, "tuning: lora"),
-        ({"offload": "optimizer"}, "offload: optimizer"),
-        ({"offload": "activations"}, "offload: activations"),
-        ({"offload": "all"}, "offload: all"),
-        ({"model": SPARSE, "expert_imbalance": 1.5}, "expert-imbalance: 1.5"),
+        (plan(dtype=FP4), "four in training is experimental: few runs are published"),
+        (plan(dtype=INT8), "w8a8 in training: no published recipe trains so; the figures are hypothetical"),
+        (plan(expert_imbalance=1.5), "expert-imbalance 1.5 changes nothing: plain has no routed experts"),
     ],
 )
-def test_roofline_refuses_what_it_does_not_price(options, what):
-    """If it fails, an option changes nothing, and the figures look as if it did."""
-    said = f"{what} is not priced by the cost model roofline; megatron does"
-    assert refusal(**options, cost_model="roofline") == said
-    assert train(**OPTIONS | options).iteration_seconds > 0
+def test_what_the_reader_has_to_know_is_said(said_of, words):
+    """If it fails, figures that nobody has measured look like the others, or an option is dropped without a word."""
+    (said,) = remarks(said_of)
+    assert said.startswith(words)
 
 
-def test_roofline_says_that_a_framework_changes_nothing():
-    """If it fails, somebody compares frameworks under a cost model that does not know them."""
-    said = ("framework fsdp changes nothing: the cost model roofline is the same for all",)
-    assert remarks(framework="fsdp", cost_model="roofline") == said
-    assert remarks(cost_model="roofline") == remarks(framework="fsdp") == ()
+def test_the_rate_of_16_bit_runs_concerns_roofline_alone():
+    """If it fails, a cost model with curves of FP8 warns of what it does not do."""
+    eight = evolve(plan(dtype=FP8), efficiency=Efficiency(source="calibrated"))
+    assert remarks(eight) == ()
+    (said,) = roofline_checks.remarks(evolve(eight, framework=evolve(eight.framework, default=True)))
+    assert said.startswith("eight at the FLOPs efficiency of 16-bit runs")
 
 
-def test_roofline_still_prices_an_uneven_split():
-    """If it fails, the published 33B row, 52 heads over 8 ranks, cannot be priced any more."""
-    words = against(tp=5, cost_model="roofline", sequence_parallel=False)
-    assert "tp 5 does not divide the 48 heads of small: priced as an even split" in words
-    said = refusal(tp=64, cost_model="roofline")
-    assert said == "tp: 64 is more than the 48 heads of small"
+def test_inference_is_checked_as_roofline_does():
+    """If it fails, the two cost models price the same inference and disagree about whether they can."""
+    for layout in ({"tp": 3}, {"pp": 3}, {"tp": 2, "pp": 2}):
+        given = serving(**layout)
+        assert check(given) == roofline_checks.check(given)
+        assert remarks(given) == roofline_checks.remarks(given)
+    assert check(serving(tp=3))
+    with pytest.raises(BadInputError, match="tp: 16 is more than the 8 heads"):
+        check(serving(tp=16))
+
+
+# Roofline
+
+NOT_PRICED = [
+    (plan(cp=2), "cp: 2"),
+    (plan(SPARSE, ep=2, dp=2), "ep: 2"),
+    (plan(vpp=2, pp=2), "vpp: 2"),
+    (plan(zero=3, dp=4, zero_group=2), "zero-group: 2"),
+    (plan(schedule=ZERO_BUBBLE, pp=2), "schedule: zero-bubble"),
+    (plan(tuning=Tuning.LORA, lora_rank=8), "tuning: lora"),
+    (plan(tuning=Tuning.QLORA, lora_rank=8), "tuning: qlora"),
+    (plan(offload_optimizer=True), "offload: optimizer"),
+    (plan(offload_activations=True), "offload: activations"),
+    (plan(optimizer=MUON), "optimizer: muon"),
+    (plan(master_weights=False), "master-weights: false"),
+    (plan(expert_imbalance=1.5), "expert-imbalance: 1.5"),
+]
+
+
+@pytest.mark.parametrize(("given", "what"), NOT_PRICED, ids=[what for _, what in NOT_PRICED])
+def test_roofline_refuses_what_it_does_not_price(given, what):
+    """If it fails, an option that changes nothing looks as if it were free."""
+    with pytest.raises(BadInputError) as caught:
+        Roofline().check(given)
+    assert str(caught.value) == f"{what} is not priced by the cost model roofline; megatron does"
+
+
+def test_roofline_takes_the_rest():
+    """If it fails, roofline refuses the plans that it is for."""
+    none = Optimizer(name="none", state_bytes=0.0)
+    for given in (plan(), plan(optimizer=evolve(ADAM, name="adamw")), plan(optimizer=none), plan(tp=2, pp=2, dp=2)):
+        Roofline().check(evolve(given, gradient_accumulation=32))
+
+
+# In the planner
+
+
+def chosen(**options):
+    """The layout that the planner chooses."""
+    given = {"dtype": FP16, "gpu": GPU, "cost_model": MEGATRON, "global_batch": 64, "seq_len": 1024, "tokens": 1e9}
+    return train(**given | options).plan.layout
+
+
+def test_refusals_steer_the_layout():
+    """If it fails, the planner gives up at the first layout that cannot run, or chooses one of them."""
+    seven = evolve(PLAIN, name="seven", heads=7, kv_heads=7, head_dim=64)
+    assert chosen(model=seven, gpus=8).tp == 1
+    assert chosen(model=SPARSE, gpus=16, ep=8).ep == 8
+    assert chosen(model=PLAIN, gpus=8, gpu=ISLAND).gpus == 8
+    with pytest.raises(BadInputError, match="leaves the scale-up domain of island"):
+        chosen(model=PLAIN, gpus=16, gpu=ISLAND)
+
+
+def test_words_steer_the_layout():
+    """If it fails, a pipeline of uneven stages is chosen where an even one would do."""
+    thirteen = evolve(PLAIN, name="thirteen", layers=13)
+    tight = evolve(GPU, memory_bytes=1e8)
+    for model, gpus in ((thirteen, 4), (PLAIN, 8)):
+        layout = chosen(model=model, gpus=gpus, gpu=GPU, recompute=Recompute.FULL)
+        assert model.layers % layout.pp == 0
+    assert not train(
+        model=thirteen, gpus=4, gpu=tight, dtype=FP16, cost_model=MEGATRON, seq_len=1024, tokens=1e9
+    ).feasible

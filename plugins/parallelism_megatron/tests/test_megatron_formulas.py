@@ -334,3 +334,44 @@ def test_latent_attention_multiplies_by_its_own_widths():
     mlp = 2 * tokens * 3 * h * 2048
     expected = 3 * (8 * (2 * tokens * weights + attention + mlp) + 2 * tokens * h * 4000)
     assert price(model).model_flops == pytest.approx(expected, rel=1e-12)
+
+
+def test_hybrid_shards_reduce_inside_and_then_between():
+    """Groups of 8 that hold the same shards would not sum their gradients, or gather weights beyond their node."""
+    parameters = sum(PLAIN.parameters_by_part().values())
+    seconds = price(PLAIN, curves=flat(), dp=32, zero=1, zero_group=8).time_breakdown["dp_comm"]
+    inside = (4 + 2) * parameters * 7 / 8 / 3e11
+    between = 2 * 4 * parameters / 8 * 3 / 4 / 5e10
+    assert seconds == pytest.approx(inside + between, rel=1e-12)
+
+
+@pytest.mark.parametrize("overlap", [0.0, 0.5, 1.0])
+def test_overlaps_hide_their_share(overlap):
+    """A framework that overlaps half of its communication would be charged for all of it, or for none."""
+    framework = evolve(
+        IDEAL, name="overlapping", tensor_overlap=overlap, expert_overlap=overlap, pipeline_overlap=overlap
+    )
+    chosen = {"dp": 4, "ep": 4, "tp": 2, "pp": 2}
+    shown, hidden = (price(SPARSE, framework=one, **chosen).time_breakdown for one in (IDEAL, framework))
+    for part in ("tp_comm", "ep_comm", "pp_comm"):
+        assert hidden[part] == pytest.approx((1 - overlap) * shown[part])
+        assert shown[part] > 0
+
+
+def test_gradients_hide_behind_the_backward_pass_of_one_micro_batch():
+    """Data parallel traffic would hide behind nothing, or behind passes that are over before gradients are complete."""
+    hiding = evolve(IDEAL, name="hiding", data_overlap=0.5)
+    far = {"hardware": evolve(GPU, scale_up_bytes_per_second=1e9), "dp": 2, "gradient_accumulation": 4}
+    shown, hidden = (price(PLAIN, framework=framework, **far) for framework in (IDEAL, hiding))
+    backward = shown.time_breakdown["backward"] / 4
+    saved = shown.time_breakdown["dp_comm"] - hidden.time_breakdown["dp_comm"]
+    assert saved == pytest.approx(0.5 * backward, rel=1e-9)
+
+
+def test_the_last_context_parallel_rank_sees_most():
+    """Sequences dealt out in order would be as balanced as zigzag ones: the last rank sees 1 - 1/(2 cp), not a half."""
+    uneven = evolve(IDEAL, name="uneven", balanced_context=False)
+    fast = {"curves": flat(), "hardware": evolve(GPU, memory_bytes_per_second=1e30), "cp": 4, "seq_len": 65_536}
+    seconds = [price(PLAIN, framework=one, **fast).forward_breakdown["attention"] for one in (IDEAL, uneven)]
+    attention = PLAIN.layers * 4 * 65_536**2 / 4 * 512 / 1e14
+    assert seconds[1] - seconds[0] == pytest.approx((7 / 8 - 1 / 2) * attention, rel=1e-9)

@@ -135,8 +135,6 @@ def test_gradients_are_divided_by_tensor_and_pipeline_parallelism():
         # norms and their biases are on every tensor parallel rank
         assert held == pytest.approx(1 / ways, rel=0.01), sizes
         sent = part.time_breakdown["dp_comm"] / whole.time_breakdown["dp_comm"]
-        inside = sizes.get("tp", 1) < 8
-        assert inside
         assert sent == pytest.approx(1 / ways, rel=0.01), sizes
     updated = price(matrices, flat(), tp=2, pp=4).time_breakdown["optimizer"]
     assert updated == pytest.approx(price(matrices, flat()).time_breakdown["optimizer"] / 8, rel=0.01)

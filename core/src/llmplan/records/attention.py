@@ -62,10 +62,11 @@ def projection(
     parts: str = "heads",
     *,
     joins: bool = False,
+    matrices: int = 1,
 ) -> Operator:
     """A matrix of k x n times the tokens: two FLOPs a weight and token."""
     k, n = shape
-    held, gemm = float(k * n), Gemm(tokens, n, k, joins=joins)
+    held, gemm = float(k * n), Gemm(tokens, n, k, joins=joins, matrices=matrices)
     return Operator(
         name, "attention", 2.0 * tokens * held, held, inputs, None, Recompute.ATTENTION, ways, parts, gemm=gemm
     )
@@ -168,10 +169,13 @@ class GroupedAttention:
         queries = projection("query projection", tokens, (self.hidden, width), n, (states,))
         queries.moved = 2.0 * tokens * (width + self.kv_width) if self.rotary else None
         kv_shape, parts = (self.hidden, 2 * self.kv_width), "heads" if g == n else "KV heads"
+        # no input of its own: the fused projection reads it once
+        keys_and_values = projection(
+            "key and value projection", tokens, kv_shape, g, parts=parts, joins=True, matrices=2
+        )
         return (
             queries,
-            # no input of its own: the fused projection reads it once
-            projection("key and value projection", tokens, kv_shape, g, parts=parts, joins=True),
+            keys_and_values,
             *self._qk_norms(tokens),
             *core(tokens, seen, n, (width, per_head, per_kv_head), (width, per_kv_head)),
             output_projection(tokens, (width, self.hidden), n, per_head),

@@ -72,7 +72,12 @@ class DenseMlp:
         up_weights = float(ups * h * f)
         return (
             Operator(
-                "up projection", "mlp", 2.0 * tokens * up_weights, up_weights, (states,), gemm=Gemm(tokens, ups * f, h)
+                "up projection",
+                "mlp",
+                2.0 * tokens * up_weights,
+                up_weights,
+                (states,),
+                gemm=Gemm(tokens, ups * f, h, matrices=ups),
             ),
             # reads the ups, writes their product
             Operator("activation function", "mlp", inputs=(inner,) * ups, moved=(ups + 1) * tokens * f),

@@ -80,6 +80,8 @@ class Gemm:
     """The groups are experts, which expert parallelism divides."""
     splits_sum: bool = False
     """Tensor parallelism divides k, and the partial results are summed; else it divides n."""
+    matrices: int = 1
+    """Weight matrices of a layer that stand side by side in it: K and V, the gate and the up projection."""
     joins: bool = False
     """It reads what the operator before it reads, and runs as further columns of that one's multiplication."""
 

@@ -64,7 +64,7 @@ _CONVENTIONS: tuple[tuple[str, Count], ...] = (
     ("bf16 model flops", causal_flops),
     ("bf16 mfu", causal_flops),
 )
-"""Words of the column, the first that occur win; Llama 3 (arXiv:2407.21783) counts causally, and so is read what is not stated."""
+"""Words of the column, the first that occur win; Llama 3 (arXiv:2407.21783) counts causally, and so do we if unsure."""
 
 
 def flops_of(convention: str) -> Count:

@@ -17,6 +17,8 @@ LEAST_TRAINING_BITS = 16
 """Of weights and activations in mixed precision (Micikevicius et al. 2018, arXiv:1710.03740)."""
 ADAM_STATE_BYTES = 8.0
 """Of an optimizer that keeps what `memory` counts beside the master weights."""
+NO_OPTIMIZER = "none"
+"""That of a plan where no plugin offers one."""
 GIVEN = Efficiency().source
 """Of efficiencies that the user states."""
 
@@ -37,7 +39,8 @@ def remarks(plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
 
 def _refuse_what_is_not_priced(plan: TrainingPlan) -> None:
     """What would change time or memory, were it counted."""
-    layout, adam = plan.layout, plan.optimizer.state_bytes == ADAM_STATE_BYTES
+    layout, states = plan.layout, plan.optimizer.state_bytes
+    adam = states == ADAM_STATE_BYTES or plan.optimizer.name == NO_OPTIMIZER
     asked = {
         "cp": (int(layout.cp), layout.cp == 1),
         "ep": (int(layout.ep), layout.ep == 1),

@@ -150,7 +150,7 @@ def _uneven_stages(plan: TrainingPlan) -> Iterator[str]:
         yield f"pp {pp} {of_model}: stages hold {layers // pp} or {-(-layers // pp)} layers, priced at the slower"
     elif layers % (pp * vpp):
         few, many = layers // (pp * vpp), -(-layers // (pp * vpp))
-        yield f"pp {pp} x vpp {vpp} {of_model}: chunks hold {few} or {many} layers, the bubble is priced as if even"
+        yield f"pp {pp} x vpp {vpp} {of_model}: chunks hold {few} or {many} layers, the bubble as if even"
 
 
 def _schedule(plan: TrainingPlan) -> Iterator[str]:
@@ -162,7 +162,7 @@ def _zero(plan: TrainingPlan) -> Iterator[str]:
     zero, pp = int(plan.layout.zero), int(plan.layout.pp)
     if zero >= SHARDS_GRADIENTS and pp > 1:
         also = "weights gathered and gradients" if zero >= SHARDS_WEIGHTS else "gradients"
-        yield f"ZeRO {zero} with pp {pp}: {also} reduced in every micro-batch, where ZeRO 1 reduces once an iteration"
+        yield f"ZeRO {zero} with pp {pp}: {also} reduced in every micro-batch, in ZeRO 1 once an iteration"
 
 
 def _imbalance(plan: TrainingPlan) -> Iterator[str]:

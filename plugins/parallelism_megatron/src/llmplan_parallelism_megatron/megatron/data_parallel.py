@@ -50,36 +50,41 @@ def traffic(
     """Gradients are reduced while the backward pass of the last micro-batch goes on, weights gathered while the forward
     pass of the first does; ZeRO 2 reduces, and ZeRO 3 gathers and reduces, in every micro-batch.
 
-    `waiting` are seconds of a micro-batch in which a stage waits for host memory: they hide traffic as well.
+    `waiting` are seconds of a micro-batch in which a stage waits for host memory, half of them in each pass: they hide
+    traffic as well.
     """
     layout, stage, m = plan.layout, work.slowest, work.micro_batches
-    dense, experts = parameters.trained(plan)
-    gather_dense, reduce_dense = _seconds(plan, dense, groups.data, of)
-    gather_experts, reduce_experts = _seconds(plan, experts, groups.expert_data, of)
-    gather, reduce = gather_dense + gather_experts, reduce_dense + reduce_experts
     sharded = layout.zero >= SHARDS_WEIGHTS
+    dense, experts = parameters.trained(plan)
+    all_dense, all_experts = parameters.held(plan)
+    reduce = _reduce_seconds(plan, dense, groups.data, of) + _reduce_seconds(plan, experts, groups.expert_data, of)
+    gather = _gather_seconds(plan, where(sharded, all_dense, dense), groups.data, of)
+    gather = gather + _gather_seconds(plan, where(sharded, all_experts, experts), groups.expert_data, of)
     gathered = where(sharded, m, where(layout.zero >= SHARDS_OPTIMIZER, 1.0, 0.0))
     reductions = where(layout.zero >= SHARDS_GRADIENTS, m, 1.0)
     many = where(layout.dp * layout.cp > 1, 1.0, 0.0)
     overlap = plan.framework.data_overlap
-    forward = stage.forward * (stage.seconds + waiting) / stage.all
     return Traffic(
         forward=many * gathered * gather,
-        hides_forward=overlap * where(sharded, m, 1.0) * forward,
+        hides_forward=overlap * where(sharded, m, 1.0) * (stage.forward_seconds + 0.5 * waiting),
         backward=many * (where(sharded, m, 0.0) * gather + reductions * reduce),
-        hides_backward=overlap * reductions * (stage.seconds + waiting - forward),
+        hides_backward=overlap * reductions * (stage.backward_seconds + 0.5 * waiting),
     )
 
 
-def _seconds(plan: TrainingPlan, parameters: Number, group: Group, of: Kernels) -> tuple[Number, Number]:
-    """Gathering the weights of a rank once, and reducing its gradients once."""
+def _gather_seconds(plan: TrainingPlan, parameters: Number, group: Group, of: Kernels) -> Number:
+    """The weights of a rank, once: all that ZeRO 3 divides, frozen or not; else those that the optimizer has updated."""
+    shard = shards(plan, group)
+    weights = parameters * (plan.dtype.training_weight_bits or plan.dtype.weight_bits) / 8
+    return links.all_gather_seconds(weights, Group(shard, group.stride), of) / plan.framework.data_bandwidth
+
+
+def _reduce_seconds(plan: TrainingPlan, parameters: Number, group: Group, of: Kernels) -> Number:
+    """The gradients of a rank, once: to all, or to the shards of ZeRO and then between the groups that hold a copy."""
     shard = shards(plan, group)
     inner, outer = Group(shard, group.stride), Group(group.ranks / shard, group.stride * shard)
     gradients = parameters * plan.framework.reduction_bits / 8
-    weights = parameters * (plan.dtype.training_weight_bits or plan.dtype.weight_bits) / 8
     whole = links.all_reduce_seconds(gradients, group, of)
     scattered = links.reduce_scatter_seconds(gradients, inner, of)
     scattered = scattered + links.all_reduce_seconds(gradients / shard, outer, of)
-    reduced = where(plan.layout.zero >= SHARDS_OPTIMIZER, scattered, whole)
-    slower = plan.framework.data_bandwidth
-    return links.all_gather_seconds(weights, inner, of) / slower, reduced / slower
+    return where(plan.layout.zero >= SHARDS_OPTIMIZER, scattered, whole) / plan.framework.data_bandwidth

@@ -127,7 +127,7 @@ def _bubble(plan: TrainingPlan, step: Step, value: float) -> Explained:
     work, layout = step.work, plan.layout
     whole, slowest = work.whole.seconds, work.slowest.seconds
     further = min((plan.gradient_accumulation - 1.0) / max(layout.pp - 1.0, 1.0), 1.0) + 1.0
-    gradients = max(work.whole.compute.weight_gradient - work.slowest.compute.weight_gradient, 0.0)
+    gradients = max(work.whole.weight_gradient_seconds - work.slowest.weight_gradient_seconds, 0.0)
     filled = further * gradients * plan.schedule
     transfers = f"({_digits(layout.pp)} - 1) * {_digits(work.transfer)}"
     return Explained(
@@ -176,7 +176,7 @@ def _states(plan: TrainingPlan, step: Step, lines: Mapping[str, float]) -> Itera
     first, _ = stage_memories(plan, step.rank, step.groups)
     on_first = 1.0 if sum(first.values()) == sum(lines.values()) else 0.0
     parameters = stage_parameters(plan, step.rank, on_first or alone, 1.0 - on_first or alone)
-    held = parameters.all if plan.tuning is Tuning.FULL else parameters.adapters
+    held = sum(parameters.trained(plan))
     divided = shards(plan, step.groups.data)
     said = {
         "weights": f"parameters of a rank x bytes (ZeRO 3 divides by {_digits(divided)}; experts by their own group)",

@@ -134,7 +134,9 @@ def joined(operators: Sequence[Operator], plan: TrainingPlan) -> Gemm:
     gemm = operators[0].gemm
     assert gemm is not None  # noqa: S101 - the caller has looked
     n = total(operator.gemm.n for operator in operators if operator.gemm is not None)
-    return Gemm(gemm.m * plan.expert_imbalance if gemm.routed else gemm.m, n, gemm.k, gemm.groups)
+    matrices = sum(operator.gemm.matrices for operator in operators if operator.gemm is not None)
+    rows = gemm.m * plan.expert_imbalance if gemm.routed else gemm.m
+    return Gemm(rows, n, gemm.k, gemm.groups, matrices=matrices)
 
 
 def _multiplication(
@@ -147,7 +149,7 @@ def _multiplication(
     forward = kernel.gemm_seconds(kernel.forward_gemm(gemm), operand, output, of=of, wide=wide)
     backward = kernel.gemm_seconds(kernel.input_gradient_gemm(gemm), operand, output, of=of, wide=wide)
     if plan.tuning is not Tuning.FULL:
-        adapter = _adapter_seconds(gemm, plan, of)
+        adapter = 0.0 if wide else _adapter_seconds(gemm, plan, of)
         return forward + adapter, backward + 2.0 * adapter, 0.0
     gradients = 2.0 * plan.gradient_bits / 8  # read, added to and written
     fused = of.framework.fused_accumulation
@@ -161,7 +163,7 @@ def _multiplication(
 def _adapter_seconds(gemm: Gemm, plan: TrainingPlan, of: Kernels) -> Number:
     """Y += (X A) B with A of k x r and B of r x n; frozen 4-bit weights are widened first."""
     rank, width = float(plan.lora_rank), SIXTEEN_BIT_BYTES
-    down = kernel.gemm_seconds((gemm.m, rank, gemm.k, gemm.groups), width, width, of=of, wide=True)
+    down = kernel.gemm_seconds((gemm.m, gemm.matrices * rank, gemm.k, gemm.groups), width, width, of=of, wide=True)
     up = kernel.gemm_seconds((gemm.m, gemm.n, rank, gemm.groups), width, width, of=of, wide=True)
     if plan.tuning is Tuning.LORA:
         return down + up
@@ -256,10 +258,10 @@ def reduction_seconds(message_bytes: Number, plan: TrainingPlan, of: Kernels, gr
     return where(sequence_parallel, halves, whole), where(sequence_parallel, halves + again * gathered, whole)
 
 
-def adapter_parameters(block: Block, plan: TrainingPlan) -> Number:
-    """R (k + n) of every matrix of a layer on one rank."""
+def adapter_parameters(block: Block, plan: TrainingPlan, *, routed: bool) -> Number:
+    """R (k + n) of every matrix of a layer on one rank, in routed experts or outside of them; none where all train."""
     return total(
-        operator.gemm.groups * plan.lora_rank * (operator.gemm.n + operator.gemm.k)
+        operator.gemm.groups * plan.lora_rank * (operator.gemm.n + operator.gemm.matrices * operator.gemm.k)
         for operator in block.operators
-        if operator.gemm is not None
+        if operator.gemm is not None and operator.gemm.routed is routed and plan.tuning is not Tuning.FULL
     )

@@ -105,11 +105,13 @@ def _beyond_seconds(operation: str, rank_bytes: Number, domains: Number, of: Ker
     return minimum(ring, tree)
 
 
-def point_to_point_seconds(message_bytes: Number, stride: Number, of: Kernels) -> Number:
-    """To the rank `stride` further: inside the domain over the scale-up link, else over the network card."""
+def point_to_point_seconds(message_bytes: Number, span: Number, of: Kernels) -> Number:
+    """To the next rank of a group that spans so many: over the scale-up link where all of it lies inside the domain,
+    else over the network card, which the slowest of its hops crosses.
+    """
     hardware, curves = of.hardware, of.curves
     inside = hardware.scale_up_bytes_per_second * curves.collectives["all_to_all"].plateau
     link = beyond_domain_bytes_per_second(hardware) or hardware.scale_up_bytes_per_second
     near = curves.launch_seconds + message_bytes / inside
     far = curves.network.step_seconds + message_bytes / (link * curves.network.plateau)
-    return where(stride < hardware.scale_up_domain, near, far)
+    return where(span < hardware.scale_up_domain, near, far)

@@ -77,7 +77,8 @@ def weight_bytes(plan: TrainingPlan, parameters: Parameters, groups: Groups) -> 
     frozen = QLORA_BYTES if plan.tuning is Tuning.QLORA else held
     divided = plan.layout.zero >= SHARDS_WEIGHTS
     dense = parameters.dense * frozen + parameters.ends * plan.dtype.embedding_bits / 8 + parameters.adapters * held
-    return dense / where(divided, shards(plan, groups.data), 1.0) + parameters.experts * frozen / where(
+    experts = parameters.experts * frozen + parameters.expert_adapters * held
+    return dense / where(divided, shards(plan, groups.data), 1.0) + experts / where(
         divided, shards(plan, groups.expert_data), 1.0
     )
 

@@ -6,7 +6,7 @@ from attrs import define
 
 from llmplan.quantities import Number, ceil, total
 from llmplan.records import LoweredModel, TrainingPlan, Tuning
-from llmplan_parallelism_megatron.megatron.layers import adapter_parameters
+from llmplan_parallelism_megatron.megatron.layers import QLORA_BYTES, adapter_parameters
 
 
 @define(eq=False)
@@ -19,18 +19,26 @@ class Parameters:
     ends: Number
     """Embedding, head and norms at the ends."""
     adapters: Number
-    """Of LoRA, on all matrices of the layers."""
+    """Of LoRA, on all matrices of the layers outside of experts."""
+    expert_adapters: Number
 
     @property
     def all(self) -> Number:
         """Held, adapters not counted."""
         return self.dense + self.experts + self.ends
 
+    def held(self, plan: TrainingPlan) -> tuple[Number, Number]:
+        """Outside of experts, and in them; QLoRA's frozen ones at what their 4 bits are of the dtype's."""
+        kept = 1.0
+        if plan.tuning is Tuning.QLORA:
+            kept = 8.0 * QLORA_BYTES / (plan.dtype.training_weight_bits or plan.dtype.weight_bits)
+        return kept * self.dense + self.ends + self.adapters, kept * self.experts + self.expert_adapters
+
     def trained(self, plan: TrainingPlan) -> tuple[Number, Number]:
         """Outside of experts, and in them; only the adapters where the rest is frozen."""
         if plan.tuning is Tuning.FULL:
             return self.dense + self.ends, self.experts
-        return self.adapters, 0.0 * self.adapters
+        return self.adapters, self.expert_adapters
 
 
 def stage_parameters(plan: TrainingPlan, rank: LoweredModel, first: Number, last: Number) -> Parameters:
@@ -41,10 +49,14 @@ def stage_parameters(plan: TrainingPlan, rank: LoweredModel, first: Number, last
     everything = share * total(block.count * block.parameters for block in rank.layers)
     both = first * last
     head = rank.head.parameters + (1.0 - both) * rank.head.shared_parameters
-    adapters = share * total(block.count * adapter_parameters(block, plan) for block in rank.layers)
+    adapters, expert_adapters = (
+        share * total(block.count * adapter_parameters(block, plan, routed=routed) for block in rank.layers)
+        for routed in (False, True)
+    )
     return Parameters(
         dense=everything - experts,
         experts=experts,
         ends=first * rank.embedding.parameters + last * head,
-        adapters=adapters if plan.tuning is not Tuning.FULL else 0.0,
+        adapters=adapters,
+        expert_adapters=expert_adapters,
     )

@@ -21,8 +21,10 @@ class Work:
     tensor: Passes
     expert: Passes
     context: Passes
-    host: Number
-    """Launching its kernels, forward and backward."""
+    host_forward: Number
+    """Launching the kernels of the forward pass."""
+    host_backward: Number
+    """Those of the backward pass, and of recomputation."""
 
     @property
     def forward(self) -> Number:
@@ -35,22 +37,39 @@ class Work:
         return self.compute.all + self.tensor.all + self.expert.all + self.context.all
 
     @property
-    def waiting(self) -> Number:
-        """For the host, where it launches kernels more slowly than they run."""
-        return maximum(self.host - self.all, 0.0)
+    def forward_seconds(self) -> Number:
+        """The forward pass, or launching it, whichever takes longer."""
+        return maximum(self.forward, self.host_forward)
+
+    @property
+    def weight_gradient_seconds(self) -> Number:
+        """The same of gradients of weights, half of what the host launches in a backward pass."""
+        return maximum(self.compute.weight_gradient, 0.5 * self.host_forward)
+
+    @property
+    def backward_seconds(self) -> Number:
+        """The same of the backward pass and recomputation."""
+        others = self.all - self.forward - self.compute.weight_gradient
+        return maximum(others, self.host_backward - 0.5 * self.host_forward) + self.weight_gradient_seconds
 
     @property
     def seconds(self) -> Number:
-        """With the host."""
-        return self.all + self.waiting
+        """Both passes."""
+        return self.forward_seconds + self.backward_seconds
 
-    def add(self, times: Number, layer: LayerTimes, host: Number) -> None:
+    @property
+    def waiting(self) -> Number:
+        """For the host, where it launches kernels more slowly than they run."""
+        return maximum(self.seconds - self.all, 0.0)
+
+    def add(self, times: Number, layer: LayerTimes, host: tuple[Number, Number] = (0.0, 0.0)) -> None:
         """So many layers."""
         self.compute.add_times(times, layer.compute)
         self.tensor.add_times(times, layer.tensor)
         self.expert.add_times(times, layer.expert)
         self.context.add_times(times, layer.context)
-        self.host = self.host + times * host
+        self.host_forward = self.host_forward + times * host[0]
+        self.host_backward = self.host_backward + times * host[1]
 
 
 @define(eq=False)
@@ -83,6 +102,8 @@ def pipeline(plan: TrainingPlan, rank: LoweredModel, of: Kernels, groups: Groups
     embedding = layer_times(rank.embedding, plan, of, groups)
     head = layer_times(rank.head, plan, of, groups, wide=True)
     _add_loss(head, rank, plan, of)
+    for end in (embedding, head):  # recomputation is of layers
+        end.compute.recompute = end.tensor.recompute = 0.0 * plan.micro_batch
     alone = where(layout.pp == 1, 1.0, 0.0)
     head_is_slower = where(_all(head) > _all(embedding), 1.0, 0.0)
     first, last = maximum(alone, 1.0 - head_is_slower), maximum(alone, head_is_slower)
@@ -92,8 +113,8 @@ def pipeline(plan: TrainingPlan, rank: LoweredModel, of: Kernels, groups: Groups
         slowest.add(count * share, layer, host)
         whole.add(count * 1.0, layer, host)
     for times, all_times, end in ((first, 1.0, embedding), (last, 1.0, head)):
-        slowest.add(times, end, 0.0)
-        whole.add(all_times, end, 0.0)
+        slowest.add(times, end)
+        whole.add(all_times, end)
     parts = _parts([(count * share, layer) for count, layer, _ in blocks] + [(first, embedding), (last, head)])
     transfer = transfer_seconds(plan, rank, of, groups)
     return Pipeline(
@@ -111,7 +132,7 @@ def _all(layer: LayerTimes) -> Number:
 
 
 def _empty() -> Work:
-    return Work(Passes(), Passes(), Passes(), Passes(), 0.0)
+    return Work(Passes(), Passes(), Passes(), Passes(), 0.0, 0.0)
 
 
 def _routes(block: Block) -> bool:
@@ -119,11 +140,11 @@ def _routes(block: Block) -> bool:
     return any(operator.gemm is not None and operator.gemm.routed for operator in block.operators)
 
 
-def _host(plan: TrainingPlan, *, routed: bool) -> Number:
-    """Forward, backward and, where a layer runs again, forward once more."""
+def _host(plan: TrainingPlan, *, routed: bool) -> tuple[Number, Number]:
+    """Forward; backward and, where a layer runs again, forward once more."""
     framework = plan.framework
     once = framework.host_seconds_per_routed_layer if routed else framework.host_seconds_per_layer
-    return once * (2.0 + where(plan.recompute >= Recompute.FULL, 1.0, 0.0))
+    return once, once * (1.0 + where(plan.recompute >= Recompute.FULL, 1.0, 0.0))
 
 
 def _parts(layers: list[tuple[Number, LayerTimes]]) -> dict[str, Number]:
@@ -154,7 +175,7 @@ def transfer_seconds(plan: TrainingPlan, rank: LoweredModel, of: Kernels, groups
     states = state_elements(rank) * plan.dtype.activation_bits / 8
     message = states / layout.tp
     gathered = links.all_gather_seconds(states, groups.tensor, of)
-    one = links.point_to_point_seconds(message, groups.pipeline.stride, of)
+    one = links.point_to_point_seconds(message, groups.pipeline.stride * (layout.pp - 1), of)
     one = one + where(layout.sequence_parallel, 0.0, gathered)
     exposed = 1.0 - plan.framework.pipeline_overlap
     return where(layout.pp > 1, 2.0 * layout.vpp * one * exposed, 0.0)
@@ -171,6 +192,6 @@ def bubble_seconds(plan: TrainingPlan, slowest: Work, whole: Work, transfer: Num
     layout = plan.layout
     others = maximum(whole.seconds - slowest.seconds, 0.0)
     further = minimum((plan.gradient_accumulation - 1.0) / maximum(layout.pp - 1.0, 1.0), 1.0)
-    filled = (1.0 + further) * maximum(whole.compute.weight_gradient - slowest.compute.weight_gradient, 0.0)
+    filled = (1.0 + further) * maximum(whole.weight_gradient_seconds - slowest.weight_gradient_seconds, 0.0)
     left = where(plan.schedule == Schedule.ZERO_BUBBLE, maximum(others - filled, 0.0), others)
     return left / layout.vpp + where(layout.pp > 1, (layout.pp - 1) * transfer / layout.vpp, 0.0)

@@ -77,5 +77,5 @@ def offload_seconds(plan: TrainingPlan, rank: LoweredModel, work: Pipeline) -> N
     """Of a micro-batch: activations go down the host link and come up again, behind the work as far as it lasts."""
     if not plan.offload_activations:
         return 0.0 * work.micro_batches
-    moved = 2.0 * layer_bytes(plan, rank) / host_bytes_per_second(plan)
-    return maximum(moved - work.slowest.seconds, 0.0)
+    moved, stage = layer_bytes(plan, rank) / host_bytes_per_second(plan), work.slowest
+    return maximum(moved - stage.forward_seconds, 0.0) + maximum(moved - stage.backward_seconds, 0.0)
