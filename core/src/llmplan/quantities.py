@@ -44,7 +44,10 @@ def total(values: Iterable[Number]) -> Number:
 
 def sqrt(value: Any) -> Number:
     """The square root."""
-    return math.sqrt(value) if isinstance(value, (int, float)) else value.__array_namespace__().sqrt(value)
+    if isinstance(value, (int, float)):
+        return math.sqrt(value)
+    root: Number = value.__array_namespace__().sqrt(value)
+    return root
 
 
 def ceil_log2(value: Any) -> Number:
@@ -52,7 +55,8 @@ def ceil_log2(value: Any) -> Number:
     if isinstance(value, (int, float)):
         return float(math.ceil(math.log2(value)))
     namespace = value.__array_namespace__()
-    return namespace.ceil(namespace.log2(value))
+    doublings: Number = namespace.ceil(namespace.log2(value))
+    return doublings
 
 
 def floor(value: Number) -> Number:

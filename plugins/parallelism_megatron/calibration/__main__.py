@@ -1,6 +1,6 @@
 """The rows of ``llmplan validate training`` in, the module residuals.py out.
 
-For maintainers, after any change to the cost model or its constants: ``python plugins/parallelism_megatron/calibration``.
+For maintainers, after any change to the model or its constants: ``python plugins/parallelism_megatron/calibration``.
 """
 
 from __future__ import annotations

@@ -247,7 +247,6 @@ ADAPTERS = 39_976_960
 """Of rank 16 on all matrices of Llama-2-7B, as PEFT prints: 16 x 32 x (4 (4096 + 4096) + 3 (4096 + 11008))."""
 
 
-@pytest.mark.xfail(reason="K and V share a matrix A, and so do gate and up")
 def test_lora_trains_two_thin_matrices_beside_each_matrix():
     """Adapters would not be r (k + n) of each matrix (Hu et al. 2021, arXiv:2106.09685, section 4.1), 39,976,960 of
     Llama-2-7B, or frozen weights have gradients and optimizer states.

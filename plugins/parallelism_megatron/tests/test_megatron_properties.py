@@ -110,19 +110,12 @@ SLOWER = {
 }
 
 
-def _hides_behind_the_host(given_plan):
-    """What `test_the_host_does_not_make_faster_kernels_slower` is about; gradients of weights in a bubble hide as well."""
-    hides = given_plan.framework.data_overlap > 0 or given_plan.schedule == Schedule.ZERO_BUBBLE
-    return hides and step_of(given_plan).work.slowest.waiting > 0
-
-
 @pytest.mark.parametrize("change", FASTER)
 @given(before=plans())
 @some
 def test_what_is_faster_takes_no_longer(change, before):
     """A better memory, link, tensor core or kernel would make the same plan slower."""
     after = FASTER[change](before)
-    assume(not _hides_behind_the_host(after))
     assert MEGATRON.train(after).iteration_seconds <= MEGATRON.train(before).iteration_seconds * ROUNDING
 
 
@@ -153,7 +146,6 @@ def test_faster_attention_pays_though_it_hides_less_of_the_ring(framework, backw
 HOST_BOUND = evolve(BUSY, name="host-bound", host_seconds_per_layer=1e-2, elementwise_traffic=8.0)
 
 
-@pytest.mark.xfail(reason="what hides behind a host-bound pass is dealt out by the time of kernels")
 @pytest.mark.parametrize("change", ["framework's kernels", "GEMMs", "sustained clocks"])
 def test_the_host_does_not_make_faster_kernels_slower(change):
     """Where the host sets the pace, faster multiplications would move time from the backward pass to the forward pass,
@@ -254,7 +246,6 @@ def test_more_recompute_takes_no_less(one, framework):
     Unless activations travel to the host: there is less of them to send then.
     """
     one = evolve(one, framework=framework)
-    assume(not _hides_behind_the_host(one))
     for weaker, stronger in _modes(one):
         assert stronger.iteration_seconds * ROUNDING >= weaker.iteration_seconds
         assert stronger.hardware_flops >= weaker.hardware_flops
@@ -264,7 +255,6 @@ def test_more_recompute_takes_no_less(one, framework):
 @some
 def test_a_share_of_other_operators_keeps_the_order_of_modes(one):
     """A framework whose selective recomputation does more would hold less with it than with a stronger mode."""
-    assume(not _hides_behind_the_host(one))
     for weaker, stronger in _modes(one):
         assert stronger.memory_breakdown["activations"] <= weaker.memory_breakdown["activations"] * ROUNDING
         assert stronger.iteration_seconds * ROUNDING >= weaker.iteration_seconds

@@ -1,12 +1,12 @@
 """The ranges of `megatron`, against the published runs that they come from."""
 
 import pytest
-from llmplan_parallelism_megatron.megatron.residuals import MEMORY, TIME
-from llmplan_parallelism_megatron.megatron.spread import kind_of, quantile, spread
 
 from llmplan import registry, train
 from llmplan.records.spread import LEVEL
 from llmplan.validation import validate
+from llmplan_parallelism_megatron.megatron.residuals import MEMORY, TIME
+from llmplan_parallelism_megatron.megatron.spread import kind_of, quantile, spread
 
 WITHIN = 0.06
 """What a share of 61 rows or more may be off the level."""

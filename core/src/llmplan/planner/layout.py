@@ -103,9 +103,10 @@ def best_that_fits(sizes: Iterator[Sizes], price: Callable[[Sizes], E], cost: Ca
             best = estimate if best is None or cost(estimate) < cost(best) else best
         elif second_best is None or _is_nearer(estimate, second_best):
             second_best = estimate
-    if best is None and second_best is None:
+    found = second_best if best is None else best
+    if found is None:
         raise refused or BadInputError("gpus: no layout divides them as the other options ask")
-    return best or second_best  # type: ignore[return-value] - one of them there is
+    return found
 
 
 def _is_nearer(estimate: E, best: E) -> bool:

@@ -26,7 +26,7 @@ class Efficiency:
     scale_out: float = field(default=1.0, validator=fraction)
     mfu: float | None = field(default=None, validator=optional(fraction))
     curves: KernelCurves | None = None
-    """What kernels and links reach by shape, where a cost model takes that into account: then the four are summaries."""
+    """What kernels and links reach by shape, where a cost model uses that: then the four are summaries."""
     source: str = "given"
     """Who says so: ``given`` on the command line, or the calibration that stands behind the numbers."""
 

@@ -64,7 +64,7 @@ class FrameworkProfile:
     expert_overlap: float = field(default=0.0, validator=fraction_or_none)
     """Part of the all-to-all that hides behind computation."""
     balanced_context: bool = True
-    """Causal attention is dealt out to context parallel ranks so that each has as much of it; else the last has most."""
+    """Causal attention is dealt out to context parallel ranks evenly; else the last has the most of it."""
     pipeline_overlap: float = field(default=0.0, validator=fraction_or_none)
     """Part of the point-to-point transfers that hides behind computation."""
     host_seconds_per_layer: float = field(default=0.0, validator=not_negative)

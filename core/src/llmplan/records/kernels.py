@@ -82,8 +82,8 @@ class KernelCurves:
     attention: Mapping[str, AttentionKernel]
     """By generation: ``flash-2``, ``flash-3``."""
     sustained: Mapping[str, float] = field(factory=dict, validator=positive_values)
-    """Rate of multiplications in a training run that lasts, against the same kernels timed one by one, by number format,
-    1 where not given: clocks fall under load, and collectives take some of the cores.
+    """Rate of multiplications in a training run that lasts, against the same kernels timed one by one, by format; 1
+    where not given. Clocks fall under load, and collectives take some of the cores.
     """
     hbm: float = field(validator=fraction)
     """Of the memory bandwidth, by kernels that only move data."""

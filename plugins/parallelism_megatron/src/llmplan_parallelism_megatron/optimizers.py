@@ -42,7 +42,7 @@ OPTIMIZERS = (
         description="momentum in 32 bits, made orthogonal in 5 Newton-Schulz steps: 4 bytes a parameter",
         state_bytes=4.0,
         newton_schulz_steps=5,
-        source="Jordan et al. 2024, kellerjordan.github.io/posts/muon; embeddings and norms, which take Adam there, are "
-        "counted as matrices",
+        source="Jordan et al. 2024, kellerjordan.github.io/posts/muon; embeddings and norms, which take Adam there, "
+        "are counted as matrices",
     ),
 )

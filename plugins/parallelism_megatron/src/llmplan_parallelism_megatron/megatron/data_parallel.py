@@ -1,7 +1,7 @@
 """What data parallel ranks exchange in an iteration: gradients, and weights where ZeRO divides them.
 
-Rajbhandari et al. 2020, arXiv:1910.02054, section 7: an all-reduce of gradients without ZeRO; with stages 1 and 2 a
-reduce-scatter of gradients and an all-gather of weights; with stage 3 weights are gathered for the forward and again for
+Rajbhandari et al. 2020, arXiv:1910.02054, section 7: an all-reduce of gradients without ZeRO; with stages 1 and 2
+a reduce-scatter of gradients and an all-gather of weights; with stage 3 weights are gathered for the forward and again for
 the backward pass. Zhao et al. 2023, arXiv:2304.11277, section 3.2.2: hybrid sharding divides inside groups and reduces
 gradients between them.
 """
@@ -47,8 +47,8 @@ class Traffic:
 def traffic(
     plan: TrainingPlan, parameters: Parameters, work: Pipeline, waiting: Number, of: Kernels, groups: Groups
 ) -> Traffic:
-    """Gradients are reduced while the backward pass of the last micro-batch goes on, weights gathered while the forward
-    pass of the first does; ZeRO 2 reduces, and ZeRO 3 gathers and reduces, in every micro-batch.
+    """Gradients are reduced while the backward pass of the last micro-batch goes on, weights gathered in the forward
+    pass of the first; ZeRO 2 reduces, and ZeRO 3 gathers and reduces, in every micro-batch.
 
     `waiting` are seconds of a micro-batch in which a stage waits for host memory, half of them in each pass: they hide
     traffic as well.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from llmplan.records import Explained, Gemm, TrainingPlan, Tuning
+from llmplan.records import Explained, Gemm, TrainingPlan
 from llmplan_parallelism_megatron.megatron import kernels as kernel
 from llmplan_parallelism_megatron.megatron import optimizer_step
 from llmplan_parallelism_megatron.megatron.data_parallel import shards, traffic
@@ -105,10 +105,10 @@ def _passes(plan: TrainingPlan, step: Step, lines: Mapping[str, float]) -> Itera
     ]  # fmt: skip
     said: tuple[tuple[str, str, str, Callable[[Any], float]], ...] = (
         ("forward", "Y = X W, attention, and what norms and residuals move", _NARAYANAN, lambda of: of.compute.forward),
-        ("backward", "dX = dY W^T, dW = X^T dY, and 1.5 times what else moves", _NARAYANAN, lambda of: of.compute.backward),
+        ("backward", "dX = dY W^T, dW = X^T dY, 1.5 x what else moves", _NARAYANAN, lambda of: of.compute.backward),
         ("recompute", "operators that run again", f"{_KORTHIKANTI}", lambda of: of.compute.recompute),
         ("tp_comm", "all-reduce, or all-gather and reduce-scatter", _KORTHIKANTI, lambda of: of.tensor.all),
-        ("cp_comm", "(c - 1) max(0, K and V of a rank - attention / c)", "arXiv:2310.01889, 3", lambda of: of.context.all),
+        ("cp_comm", "(c - 1) max(0, K and V - attention / c)", "arXiv:2310.01889, 3", lambda of: of.context.all),
         ("ep_comm", "all-to-all of the top-k copies, there and back", "arXiv:2006.16668, 3", lambda of: of.expert.all),
     )  # fmt: skip
     for name, what, source, seconds in said:
@@ -129,11 +129,12 @@ def _bubble(plan: TrainingPlan, step: Step, value: float) -> Explained:
     further = min((plan.gradient_accumulation - 1.0) / max(layout.pp - 1.0, 1.0), 1.0) + 1.0
     gradients = max(work.whole.weight_gradient_seconds - work.slowest.weight_gradient_seconds, 0.0)
     filled = further * gradients * plan.schedule
+    stages = f"max({_digits(whole)} - {_digits(slowest)} - {_digits(filled)}, 0)"
     transfers = f"({_digits(layout.pp)} - 1) * {_digits(work.transfer)}"
     return Explained(
         line="pipeline_bubble",
         formula="(all stages - the slowest [- 2 x gradients of weights, zero-bubble] + (p - 1) transfers) / v",
-        numbers=f"(max({_digits(whole)} - {_digits(slowest)} - {_digits(filled)}, 0) + {transfers}) / {_digits(layout.vpp)}",
+        numbers=f"({stages} + {transfers}) / {_digits(layout.vpp)}",
         value=value,
         unit="s",
         source=f"{_NARAYANAN}; zero-bubble: Qi et al. 2023, arXiv:2401.10241, table 2",

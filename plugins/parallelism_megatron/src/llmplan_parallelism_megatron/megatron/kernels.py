@@ -32,8 +32,8 @@ scores are made again (Dao 2023, arXiv:2307.08691, section 3.1).
 """
 SCORE_BYTES, SCORE_DROPOUT_BYTES = 8.0, 5.0
 """Of one attention score in the forward pass of unfused kernels, in 16 bits: written by QK^T, read and written by the
-softmax, read by the product with V; dropout reads and writes it again, and writes a mask of one byte (Korthikanti et al.
-2022, arXiv:2205.05198, section 4.1, lists what is kept of them).
+softmax, read by the product with V; dropout reads and writes it again, and writes a mask of one byte (Korthikanti et
+al. 2022, arXiv:2205.05198, section 4.1, lists what is kept of them).
 """
 SCORE_BACKWARD_BYTES, SCORE_DROPOUT_BACKWARD_BYTES = 14.0, 5.0
 """The same in the backward pass: dV reads the probabilities, dP is written, the softmax reads both and writes dS, which
@@ -128,7 +128,7 @@ def _curve(curves: KernelCurves, name: str) -> GemmCurve:
 def gemm_seconds(
     gemm: tuple[Number, Number, Number, Number], operand_bytes: float, output_bytes: float, *, of: Kernels, wide: bool
 ) -> Number:
-    """launch + max(2mnk / (peak x curve), bytes / bandwidth) of m x k times k x n, g times side by side."""
+    """Launch + max(2mnk / (peak x curve), bytes / bandwidth) of m x k times k x n, g times side by side."""
     m, n, k, groups = gemm
     curve, peak = (of.wide, of.wide_flops) if wide else (of.narrow, of.narrow_flops)
     rate = peak * curve.plateau * (m / (m + curve.half_m)) * (n / (n + curve.half_n)) * (k / (k + curve.half_k))
@@ -142,12 +142,12 @@ def forward_gemm(gemm: Gemm) -> tuple[Number, Number, Number, Number]:
 
 
 def input_gradient_gemm(gemm: Gemm) -> tuple[Number, Number, Number, Number]:
-    """dX = dY W^T: m x n times n x k."""
+    """Gradient of inputs: dX = dY W^T: m x n times n x k."""
     return gemm.m, gemm.k, gemm.n, gemm.groups
 
 
 def weight_gradient_gemm(gemm: Gemm) -> tuple[Number, Number, Number, Number]:
-    """dW = X^T dY: k x m times m x n."""
+    """Gradient of weights: dW = X^T dY: k x m times m x n."""
     return gemm.k, gemm.n, gemm.m, gemm.groups
 
 
@@ -164,5 +164,5 @@ def batched_rate(of: Kernels, tokens: Number, head_dim: Number) -> Number:
 
 
 def moved_seconds(moved_bytes: Number, of: Kernels) -> Number:
-    """launch + bytes / bandwidth of a kernel that only moves data."""
+    """Launch + bytes / bandwidth of a kernel that only moves data."""
     return of.curves.launch_seconds + moved_bytes * of.framework.elementwise_traffic / of.bytes_per_second

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from attrs import define
 
@@ -246,7 +247,7 @@ def reduction_seconds(message_bytes: Number, plan: TrainingPlan, of: Kernels, gr
     2022, arXiv:2205.05198, sections 4.1 and 4.2.2).
     """
     exposed, again = 1.0 - of.framework.tensor_overlap, 1.0 - of.framework.regather_overlap
-    sequence_parallel = plan.layout.sequence_parallel
+    sequence_parallel: Any = plan.layout.sequence_parallel
     if sequence_parallel is False:
         whole = exposed * links.all_reduce_seconds(message_bytes, groups.tensor, of)
         return whole, whole

@@ -1,7 +1,7 @@
 """Seconds of collectives, over the links that their groups really cross.
 
-Ranks are numbered in the order tp, cp, ep, dp, pp, so a group of ranks `stride` apart has domain / stride of them in one
-scale-up domain (Narayanan et al. 2021, arXiv:2104.04473, section 5.1: tensor parallel groups inside the node).
+Ranks are numbered in the order tp, cp, ep, dp, pp, so a group of ranks `stride` apart has domain / stride of them in
+one scale-up domain (Narayanan et al. 2021, arXiv:2104.04473, section 5.1: tensor parallel groups inside the node).
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _seconds(operation: str, volume: Number, group: Group, of: Kernels) -> Numbe
 
 
 def _within_seconds(curve: CollectiveCurve, rank_bytes: Number, ranks: Number, of: Kernels) -> Number:
-    """launch + (n - 1) step + (V + sqrt(V V_half)) / (link x plateau x n / (n + n_half))."""
+    """Launch + (n - 1) step + (V + sqrt(V V_half)) / (link x plateau x n / (n + n_half))."""
     bandwidth = of.hardware.scale_up_bytes_per_second * curve.plateau * ranks / (ranks + curve.half_ranks)
     ramp = sqrt(rank_bytes * curve.half_bytes)
     return curve.launch_seconds + (ranks - 1) * curve.step_seconds + (rank_bytes + ramp) / bandwidth

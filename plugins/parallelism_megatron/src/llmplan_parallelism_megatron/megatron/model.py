@@ -29,7 +29,7 @@ from llmplan_parallelism_megatron.roofline_efficiency import default_efficiency
 
 @frozen
 class Megatron:
-    """Every operator by its shape, collectives over the links that they cross, the pipeline's schedule, the optimizer."""
+    """Operators by their shapes, collectives over the links that they cross, the pipeline's schedule, the optimizer."""
 
     name: str = "megatron"
     default: bool = True
