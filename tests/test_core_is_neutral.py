@@ -1,4 +1,4 @@
-"""The core names no model, accelerator, dtype, cost model, framework or optimizer: all of them are plugins' business."""
+"""The core names no model, accelerator, dtype, cost model, framework or optimizer: all are plugins' business."""
 
 from __future__ import annotations
 

@@ -175,7 +175,7 @@ def test_groups_follow_the_order_of_ranks():
 def stages(count, forward, inputs, weights):
     """The slowest of equal stages, and all of them."""
     return (
-        Work(Passes(times * forward, times * inputs, times * weights, 0.0), Passes(), Passes(), Passes(), 0.0)
+        Work(Passes(times * forward, times * inputs, times * weights, 0.0), Passes(), Passes(), Passes(), 0.0, 0.0)
         for times in (1, count)
     )
 

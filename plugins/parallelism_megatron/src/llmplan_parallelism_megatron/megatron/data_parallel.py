@@ -1,9 +1,9 @@
 """What data parallel ranks exchange in an iteration: gradients, and weights where ZeRO divides them.
 
 Rajbhandari et al. 2020, arXiv:1910.02054, section 7: an all-reduce of gradients without ZeRO; with stages 1 and 2
-a reduce-scatter of gradients and an all-gather of weights; with stage 3 weights are gathered for the forward and again for
-the backward pass. Zhao et al. 2023, arXiv:2304.11277, section 3.2.2: hybrid sharding divides inside groups and reduces
-gradients between them.
+a reduce-scatter of gradients and an all-gather of weights; with stage 3 weights are gathered for the forward and again
+for the backward pass. Hybrid sharding divides inside groups and reduces gradients between them (Zhao et al. 2023,
+arXiv:2304.11277, section 3.2.2).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def traffic(
 
 
 def _gather_seconds(plan: TrainingPlan, parameters: Number, group: Group, of: Kernels) -> Number:
-    """The weights of a rank, once: all that ZeRO 3 divides, frozen or not; else those that the optimizer has updated."""
+    """The weights of a rank, once: all that ZeRO 3 divides, frozen or not; else those that the optimizer updates."""
     shard = shards(plan, group)
     weights = parameters * (plan.dtype.training_weight_bits or plan.dtype.weight_bits) / 8
     return links.all_gather_seconds(weights, Group(shard, group.stride), of) / plan.framework.data_bandwidth

@@ -1,0 +1,82 @@
+"""``--explain``: arithmetic that a reader can check."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from llmplan import registry, train
+
+PLANS = {
+    "pipeline": {"model": "llama-65b", "gpu": "h100-sxm-80gb", "gpus": 512, "tp": 4, "pp": 4},
+    "experts": {
+        "model": "deepseek-v3",
+        "gpu": "h100-sxm-80gb",
+        "gpus": 1024,
+        "tp": 2,
+        "pp": 16,
+        "ep": 8,
+        "dtype": "fp8",
+        "recompute": "full",
+        "framework": "megatron-core-no-overlap",
+    },
+    "adapters": {
+        "model": "llama-7b",
+        "gpu": "a100-sxm-80gb",
+        "gpus": 8,
+        "tp": 1,
+        "pp": 1,
+        "zero": 3,
+        "tuning": "lora",
+        "offload": "all",
+    },
+    "context": {"model": "llama-3.1-8b", "gpu": "b200-sxm", "gpus": 16, "tp": 1, "pp": 1, "cp": 8, "seq_len": 65536},
+}
+
+
+@pytest.mark.parametrize("options", PLANS.values(), ids=PLANS)
+def test_the_numbers_give_the_line(options):
+    """A reader who does the printed arithmetic would get something else than the estimate."""
+    estimate = train(**options)
+    lines = registry().cost_models["megatron"].explain(estimate.plan)
+    for line in lines:
+        computed = eval(line.numbers, {"max": max, "__builtins__": {}})
+        assert computed == pytest.approx(line.value, rel=2e-3, abs=1e-9), line
+
+
+@pytest.mark.parametrize("options", PLANS.values(), ids=PLANS)
+def test_every_line_of_the_breakdowns_is_explained_with_a_source(options):
+    """A line of the breakdown would come from nowhere."""
+    estimate = train(**options)
+    lines = registry().cost_models["megatron"].explain(estimate.plan)
+    explained = {(line.line, line.unit): line.value for line in lines}
+    for breakdown, unit in ((estimate.time_breakdown, "s"), (estimate.memory_breakdown, "bytes")):
+        for name, value in breakdown.items():
+            assert explained[name, unit] == value
+    assert all(line.source and line.formula for line in lines)
+    assert any(line.line.startswith("layer kind 1: ") for line in lines)
+
+
+def llmplan(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "llmplan", *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_the_command_line_prints_it():
+    done = llmplan("train", "--model", "llama-7b", "--gpu", "a100-sxm-80gb", "--gpus", "8", "--explain")
+    assert done.returncode == 0
+    assert "\nforward = " in done.stdout
+    shown = llmplan("train", "--model", "llama-7b", "--gpu", "a100-sxm-80gb", "--gpus", "8", "--explain", "--json")
+    explanation = json.loads(shown.stdout)["explanation"]
+    assert {"line", "formula", "numbers", "value", "unit", "source"} == set(explanation[0])
+
+
+@pytest.mark.parametrize("other", [("--cost-model", "roofline"), ("--mfu", "0.4")], ids=lambda option: option[0])
+def test_what_explains_nothing_says_so(other):
+    """A plan without parts would be explained by numbers that have nothing to do with it."""
+    done = llmplan("train", "--model", "llama-7b", "--gpu", "a100-sxm-80gb", "--gpus", "8", "--explain", *other)
+    assert done.returncode == 2
+    assert done.stderr.startswith("llmplan: explain: ")
+    assert done.stderr.count("\n") == 1
