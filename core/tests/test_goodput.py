@@ -14,6 +14,7 @@ from llmplan.errors import BadInputError
 from llmplan.output.document import document
 from llmplan.output.report import report
 from llmplan.records.goodput import Failures, daly_stretch, young_interval
+from llmplan.requests import TrainRequest
 
 HOUR, DAY = 3600.0, 86_400.0
 LLAMA_3 = 4.7e-4
@@ -132,6 +133,26 @@ def test_options_of_failures_need_their_rate(name):
     """If it fails, an option that changes nothing is taken without a word."""
     option = name.replace("_", "-")
     assert refusal(**{name: 60}) == f"{option}: 60 needs failures-per-gpu-day, which is not given"
+
+
+@pytest.mark.parametrize(
+    ("value", "duration"),
+    [(1800, 1800), ("1800", 1800), ("1800s", 1800), ("30m", 1800), ("0.5h", 1800), (" 1 h ", 3600), ("1d", 86_400)],
+)
+@pytest.mark.parametrize("name", ["checkpoint_interval", "checkpoint_seconds", "restart_seconds"])
+def test_times_are_taken_as_people_write_them(name, value, duration):
+    """If it fails, 30m are thirty million seconds, a year."""
+    assert getattr(TrainRequest(**{name: value}), name) == duration
+
+
+@pytest.mark.parametrize("value", ["m", "-1h", "nanh", "1e300d", "1hh", "1km", "hours"])
+@pytest.mark.parametrize("name", ["checkpoint_interval", "checkpoint_seconds", "restart_seconds"])
+def test_what_is_no_time_is_refused(name, value):
+    """If it fails, a typing error gets into the wall clock, or is refused in words about another value."""
+    with pytest.raises(BadInputError) as caught:
+        TrainRequest(**{name: value})
+    wanted = "a time in seconds, or like 90s, 30m, 1.5h or 1d"
+    assert str(caught.value) == f"{name.replace('_', '-')}: {value!r} is not {wanted}"
 
 
 def test_contradictions_are_refused():

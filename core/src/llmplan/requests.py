@@ -17,6 +17,7 @@ from llmplan.units import parse_number
 _LARGEST = 1e27
 """Beyond any plan; products of such numbers stay finite."""
 _WIDEST_BITS = 64
+_SECONDS_OF = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -132,6 +133,21 @@ def _at_least_one(value: Any, name: str) -> float:
     return number
 
 
+def _seconds(convert: Callable[[Any, str], float]) -> Callable[[Any, str], float]:
+    """The same of a time: ``1800``, ``30m`` or ``0.5h``; m are minutes, where M stays a million."""
+
+    def in_seconds(value: Any, name: str) -> float:
+        unit = _SECONDS_OF.get(value.strip()[-1:]) if isinstance(value, str) else None
+        if unit is None:
+            return convert(value, name)
+        try:
+            return convert(float(value.strip()[:-1]) * unit, name)
+        except ValueError:  # and BadInputError, which is one
+            raise _refuse(name, value, "a time in seconds, or like 90s, 30m, 1.5h or 1d") from None
+
+    return in_seconds
+
+
 def _option(
     help_text: str,
     convert: Callable[[Any, str], Any],
@@ -233,15 +249,19 @@ class TrainRequest(_Request):
         metavar="RATE",
     )
     checkpoint_seconds: float | None = _option(
-        "Time that saving a checkpoint stops the run.", _positive, metavar="SECONDS"
+        "Time that saving a checkpoint stops the run: 45 or 1.5m.", _seconds(_positive), metavar="SECONDS"
     )
     checkpoint_gb_per_s: float | None = _option(
         "Storage bandwidth of the whole run, instead of --checkpoint-seconds.", _positive, metavar="GB/S"
     )
     checkpoint_interval: float | None = _option(
-        "Training between checkpoints; the Young/Daly optimum by default.", _positive, metavar="SECONDS"
+        "Training between checkpoints: 1800, 30m or 0.5h; the Young/Daly optimum by default.",
+        _seconds(_positive),
+        metavar="SECONDS",
     )
-    restart_seconds: float | None = _option("From a failure until training goes on.", _not_negative, metavar="SECONDS")
+    restart_seconds: float | None = _option(
+        "From a failure until training goes on: 600 or 10m.", _seconds(_not_negative), metavar="SECONDS"
+    )
     pue: float | None = _option(
         "Energy of the data center / energy of the GPUs; 1 by default.", _at_least_one, metavar="FACTOR"
     )

@@ -163,7 +163,7 @@ def test_a_relative_names_whose_curves_it_takes(name):
     """If it fails, a report passes another GPU's timings off as this one's."""
     curves, nearest = CURVES[name], CURVES[RELATIVES[name].nearest]
     assert curves.source.startswith(f"no timings of its own: those of {RELATIVES[name].nearest}")
-    assert curves.source.endswith(nearest.source)
+    assert nearest.source.split("; GEMMs in training keep ")[0] in curves.source
     assert curves.hbm == nearest.hbm
     over_pcie = "collectives as among l40s over PCIe" in curves.source
     assert curves.collectives == (CURVES["l40s"] if over_pcie else nearest).collectives

@@ -124,7 +124,6 @@ def test_what_is_faster_takes_no_longer(change, before):
 @some
 def test_what_starts_later_takes_no_less(change, before):
     """A longer latency, of the device, the network or the host, would make the same plan faster."""
-    assume(before.schedule == Schedule.ONE_F_ONE_B or not change.startswith("host"))
     after = MEGATRON.train(SLOWER[change](before))
     assert after.iteration_seconds * ROUNDING >= MEGATRON.train(before).iteration_seconds
 
@@ -170,7 +169,6 @@ def test_zero_bubble_fills_with_work_that_there_is(micro_batches):
     assert unfused.iteration_seconds >= fused.iteration_seconds
 
 
-@pytest.mark.xfail(reason="the bubble of the slowest stage is filled with weight gradients of other stages")
 def test_a_slower_host_makes_no_zero_bubble_shorter():
     """Where kernels bound the head's stage and the host all others, a slower host would fill the bubble."""
     wide = evolve(PLAIN, name="wide-head", vocab=16_000)

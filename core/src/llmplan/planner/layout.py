@@ -16,6 +16,10 @@ from llmplan.requests import InferRequest, TrainRequest
 E = TypeVar("E", TrainingEstimate, InferenceEstimate)
 
 
+_WORD_COSTS = 1.02
+"""Times longer that a layout counts which the cost model has a word against."""
+
+
 @frozen(eq=False, repr=False)
 class Sizes:
     """How many ways each kind of parallelism divides the work."""
@@ -82,25 +86,29 @@ def _powers_of_two(limit: int) -> list[int]:
 
 
 def best_that_fits(sizes: Iterator[Sizes], price: Callable[[Sizes], E], cost: Callable[[E], float] | None = None) -> E:
-    """Of the estimates that fit with headroom and without a word against their layout, the first that costs least.
+    """Of the estimates that fit with headroom the one that costs least, a word against its layout counting as 2 % more.
 
-    Without a cost the first of them; failing that the first with headroom, failing that the one nearest to it.
-
+    Without a cost the first without such a word, failing that the first. Where none has headroom the one nearest to it.
     Sizes that cannot be priced are passed over; BadInputError where that is all of them.
     """
     best: E | None = None
     second_best: E | None = None
     refused: BadInputError | None = None
+
+    def compared(estimate: E) -> float:
+        worded = _WORD_COSTS if estimate.plan.layout_warnings else 1.0
+        return worded if cost is None else worded * cost(estimate)
+
     for size in sizes:
         try:
             estimate = price(size)
         except BadInputError as error:
             refused = refused or error
             continue
-        if estimate.has_headroom and not estimate.plan.layout_warnings:
-            if cost is None:
+        if estimate.has_headroom:
+            best = estimate if best is None or compared(estimate) < compared(best) else best
+            if cost is None and not estimate.plan.layout_warnings:
                 return estimate
-            best = estimate if best is None or cost(estimate) < cost(best) else best
         elif second_best is None or _is_nearer(estimate, second_best):
             second_best = estimate
     found = second_best if best is None else best

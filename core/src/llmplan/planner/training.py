@@ -14,13 +14,15 @@ from llmplan.planner.choice import Choice, choose
 from llmplan.planner.how import how_it_trains
 from llmplan.planner.layout import Sizes, best_that_fits, candidates, fixed_sizes, make_layout, say_why
 from llmplan.records import Recompute, TrainingEstimate, TrainingPlan
-from llmplan.requests import TrainRequest
+from llmplan.requests import TrainRequest, option_name
 
 DAYS_WHERE_GPUS_ARE_OPEN = 30
 """Where the number of GPUs is left open: the smallest power of two that trains in so many days."""
 _MOST_GPUS = 65_536
 _WORTH_DOUBLING = 1.4
 """Times faster that twice the GPUs have to be: beyond, a batch of this size keeps them waiting for each other."""
+_WORTH_HOURS, _HALVINGS = 2.0, 5
+"""Times the GPU-hours of the cheapest that a faster run may take, and how many halvings are looked at."""
 _VIRTUAL_STAGES = (2, 4, 8)
 """Chunks of layers a stage that are tried."""
 _SECONDS_PER_DAY = 86_400.0
@@ -61,6 +63,7 @@ def _interleave(request: TrainRequest, choice: Choice, estimate: TrainingEstimat
         except BadInputError:
             break
         fits = tried.has_headroom or not estimate.has_headroom
+        fits = fits and len(tried.plan.layout_warnings) <= len(estimate.plan.layout_warnings)
         if fits and tried.iteration_seconds < fastest.iteration_seconds:
             fastest = _assume(tried, f"vpp {vpp}: the fastest interleaving")
     if fastest is estimate:
@@ -79,7 +82,7 @@ def _on(request: TrainRequest, choice: Choice, gpus: int | None) -> TrainingEsti
     estimate = best_that_fits(
         candidates(request, choice, gpus),
         lambda sizes: _price(request, choice, sizes),
-        lambda estimate: estimate.iteration_seconds * estimate.plan.layout.gpus,
+        lambda estimate: 1.0 / estimate.tokens_per_second_per_gpu,
     )
     return _assume(estimate, say_why(estimate, request, "the fastest that fit into memory"))
 
@@ -104,12 +107,29 @@ def _on_fewest_gpus(request: TrainRequest, choice: Choice) -> TrainingEstimate:
         gpus *= 2
     if best is None:
         raise refused or BadInputError(f"gpus: not given, and tp x pp is beyond the {_MOST_GPUS:,} that are tried")
+    if best.feasible and best.training_seconds > limit:
+        best = _worth_its_hours(request, choice, best)
     return _assume(best, f"gpus {best.plan.layout.gpus:,}: {_why(best, limit)}")
+
+
+def _worth_its_hours(request: TrainRequest, choice: Choice, most: TrainingEstimate) -> TrainingEstimate:
+    """Where no number of GPUs is fast enough: the most that take at most twice the GPU-hours of the cheapest tried."""
+    tried = [most]
+    for _ in range(_HALVINGS):
+        try:
+            fewer = _on(request, choice, int(tried[-1].plan.layout.gpus) // 2)
+        except BadInputError:
+            break
+        if not fewer.feasible:
+            break
+        tried.append(fewer)
+    cheapest = min(estimate.gpu_hours for estimate in tried)
+    return next(estimate for estimate in tried if estimate.gpu_hours <= _WORTH_HOURS * cheapest)
 
 
 def _least_gpus(request: TrainRequest, choice: Choice, limit: float) -> int:
     """Fewer cannot do: twice the GPUs take half the time at best."""
-    sizes = Sizes(request.tp or 1, request.pp or 1, 1)
+    sizes = Sizes(request.tp or 1, request.pp or 1, 1, request.cp or 1)
     try:
         times_too_long = _price(request, choice, sizes).training_seconds / limit
     except BadInputError:
@@ -125,7 +145,9 @@ def _why(estimate: TrainingEstimate, limit: float) -> str:
     if not estimate.feasible:
         return "none fits; these come nearest"
     if estimate.training_seconds > limit:
-        return f"more would hardly be faster with this batch; they train in {days}"
+        if estimate.plan.layout.gpus * 2 > _MOST_GPUS:
+            return f"the most that are tried; they train in {days}"
+        return f"with this batch more would take over twice the GPU-hours; they train in {days}"
     return f"the fewest, in powers of two, that train within {DAYS_WHERE_GPUS_ARE_OPEN} days ({days})"
 
 
@@ -136,19 +158,30 @@ def _assume(estimate: TrainingEstimate, *said: str) -> TrainingEstimate:
 def _price(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingEstimate:
     """With the least recomputation and then the largest micro-batch that fit, where the request leaves them open."""
     modes, micro_batches = _modes(request), _micro_batches(request, choice, sizes)
-    if len(modes) == len(micro_batches) == 1:
-        return _price_all_given(evolve(request, recompute=modes[0], micro_batch=micro_batches[0]), choice, sizes)
+    last: tuple[Recompute, int | None, TrainingEstimate] | None = None
+    refused: BadInputError | None = None
     for mode, micro_batch in product(modes, micro_batches):
-        tried = evolve(request, recompute=mode, micro_batch=micro_batch)
-        estimate = _price_all_given(tried, choice, sizes)
+        try:
+            estimate = _price_all_given(evolve(request, recompute=mode, micro_batch=micro_batch), choice, sizes)
+        except BadInputError as error:
+            refused = refused or error
+            continue
+        last = (mode, micro_batch, estimate)
         if estimate.has_headroom:
             break
-    fits = "that fits" if estimate.has_headroom else "that there is, and nothing fits"
-    said = [f"recompute {mode.label}: the least {fits}"] if len(modes) > 1 else []
+    if last is None:
+        raise refused or BadInputError("micro-batch: none divides the batch")
+    mode, micro_batch, estimate = last
+    said = [f"recompute {mode.label}: the least {_fits(estimate)}"] if len(modes) > 1 else []
     if len(micro_batches) > 1:
-        fits = "the largest that fits" if estimate.has_headroom else "nothing fits"
-        said.append(f"micro-batch {micro_batch}: {fits}")
+        said.append(f"micro-batch {micro_batch}: the largest {_fits(estimate)}")
     return _assume(estimate, *said)
+
+
+def _fits(estimate: TrainingEstimate) -> str:
+    if estimate.has_headroom:
+        return "that fits"
+    return "that fits, without headroom" if estimate.feasible else "that comes near: nothing fits"
 
 
 def _modes(request: TrainRequest) -> tuple[Recompute, ...]:
@@ -161,8 +194,10 @@ def _micro_batches(request: TrainRequest, choice: Choice, sizes: Sizes) -> tuple
     most = request.max_micro_batch
     if most is None:
         return (request.micro_batch,)
-    if request.micro_batch is not None:
-        raise BadInputError(f"max-micro-batch: {most} contradicts micro-batch {request.micro_batch}; give one of them")
+    for option in ("micro_batch", "gradient_accumulation"):
+        given = getattr(request, option)
+        if given is not None:
+            raise BadInputError(f"max-micro-batch: {most} contradicts {option_name(option)} {given}; give one of them")
     replica = choose_batch(evolve(request, micro_batch=1), _seq_len(request, choice, []), sizes.dp)
     share = replica.gradient_accumulation
     return tuple(size for size in range(share, 0, -1) if share % size == 0 and (isinstance(most, str) or size <= most))

@@ -18,6 +18,9 @@ _LITTLE_HEADROOM = 0.95
 
 NVIDIA aiconfigurator counts 0.55 to 3.5 GB of memory that is not the model's.
 """
+_CONTEXT = "cuda_context"
+"""The line of a cost model that counts what is not the model's."""
+_NOT_COUNTED = "the CUDA context and the allocator's slack, 0.5 to 3.5 GB, may not fit"
 
 
 class _Fit:
@@ -44,7 +47,7 @@ class _Fit:
 
     @property
     def has_headroom(self) -> bool:
-        """Whether it fits with room for what no cost model counts."""
+        """Whether it fits with room for what the cost model does not count, or may be off by."""
         return self.memory_bytes_per_gpu <= _LITTLE_HEADROOM * self.memory_capacity_bytes
 
     @property
@@ -55,7 +58,9 @@ class _Fit:
     def _concerns(self) -> Iterator[str]:
         if self.feasible and not self.has_headroom:
             share = self.memory_bytes_per_gpu / self.memory_capacity_bytes
-            yield f"memory is {share:.1%} full: the CUDA context and the allocator's slack, 0.5 to 3.5 GB, may not fit"
+            counted = _CONTEXT in self.memory_breakdown
+            why = "predictions may be off by more than that" if counted else _NOT_COUNTED
+            yield f"memory is {share:.1%} full: {why}"
 
 
 @frozen(kw_only=True, eq=False, repr=False)

@@ -126,9 +126,9 @@ def _bubble(plan: TrainingPlan, step: Step, value: float) -> Explained:
     """The other stages' time of one micro-batch; transfers fill the pipeline too."""
     work, layout = step.work, plan.layout
     whole, slowest = work.whole.seconds, work.slowest.seconds
-    further = min((plan.gradient_accumulation - 1.0) / max(layout.pp - 1.0, 1.0), 1.0) + 1.0
-    gradients = max(work.whole.weight_gradient_seconds - work.slowest.weight_gradient_seconds, 0.0)
-    filled = further * gradients * plan.schedule
+    own = work.slowest.weight_gradient_seconds
+    further = min(plan.gradient_accumulation - 1.0, layout.pp - 1.0) * own
+    filled = (max(work.whole.weight_gradient_seconds - own, 0.0) + further) * plan.schedule
     stages = f"max({_digits(whole)} - {_digits(slowest)} - {_digits(filled)}, 0)"
     transfers = f"({_digits(layout.pp)} - 1) * {_digits(work.transfer)}"
     return Explained(

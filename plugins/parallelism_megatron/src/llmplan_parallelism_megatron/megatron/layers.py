@@ -80,7 +80,7 @@ def layer_times(block: Block, plan: TrainingPlan, of: Kernels, groups: Groups, *
         elif first.gemm is not None:
             seconds = _multiplication(operators, plan, of, wide=wide)
         else:
-            seconds = (0.0, 0.0, 0.0)
+            seconds = _without_shape(first, plan, of)
         _add(times, operators, seconds, plan, of)
         _communicate(times, operators[-1], plan, of, groups)
     return times
@@ -159,6 +159,14 @@ def _multiplication(
     if not fused:
         weights = weights + gemm.groups * gemm.n * gemm.k * (output + gradients) / of.bytes_per_second
     return forward, backward, weights
+
+
+def _without_shape(operator: Operator, plan: TrainingPlan, of: Kernels) -> tuple[Number, Number, Number]:
+    """FLOPs at the rate of large multiplications, or its weights read once: of operators that state no shape."""
+    seconds = operator.flops / (of.narrow_flops * of.narrow.plateau)
+    read = operator.weights * plan.dtype.weight_bits / 8 / of.bytes_per_second
+    once = where(operator.flops > 0, maximum(seconds, read), 0.0)
+    return once, once, once if plan.tuning is Tuning.FULL else 0.0 * once
 
 
 def _adapter_seconds(gemm: Gemm, plan: TrainingPlan, of: Kernels) -> Number:

@@ -21,8 +21,7 @@ from llmplan.records import (
 from llmplan_parallelism_megatron import roofline_time
 from llmplan_parallelism_megatron.megatron.checks import check, remarks
 from llmplan_parallelism_megatron.megatron.memory import training_memory
-from llmplan_parallelism_megatron.megatron.schedule import Pipeline
-from llmplan_parallelism_megatron.megatron.step import step_of, time_breakdown
+from llmplan_parallelism_megatron.megatron.step import Step, step_of, time_breakdown
 from llmplan_parallelism_megatron.roofline import Roofline
 from llmplan_parallelism_megatron.roofline_efficiency import default_efficiency
 
@@ -71,7 +70,7 @@ class Megatron:
         return TrainingEstimate(
             plan=plan,
             time_breakdown=time_breakdown(plan, step),
-            forward_breakdown=_forward(step.work),
+            forward_breakdown=_forward(step),
             memory_breakdown=training_memory(plan, step.rank, step.groups),
             model_flops=(1.0 + backward) * forward,
             hardware_flops=(1.0 + backward) * forward + recompute,
@@ -89,16 +88,17 @@ class Megatron:
         return Roofline().infer(plan)
 
 
-def _forward(work: Pipeline) -> dict[str, Number]:
-    stage = work.slowest
-    communication = {
+def _forward(step: Step) -> dict[str, Number]:
+    """Layers by part, their communication, then the ends."""
+    parts, stage = step.work.forward_parts, step.work.slowest
+    of_layers = {operator.part for block in step.rank.layers for operator in block.operators}
+    return {
+        **{part: seconds for part, seconds in parts.items() if part in of_layers},
         "tp_comm": stage.tensor.forward,
         "cp_comm": stage.context.forward,
         "ep_comm": stage.expert.forward,
+        **{part: seconds for part, seconds in parts.items() if part not in of_layers},
     }
-    ends = ("input_embedding", "output_embedding_loss")
-    layers = {part: seconds for part, seconds in work.forward_parts.items() if part not in ends}
-    return {**layers, **communication, **{part: work.forward_parts[part] for part in ends}}
 
 
 def spreads(plan: TrainingPlan) -> tuple[Spread, Spread]:

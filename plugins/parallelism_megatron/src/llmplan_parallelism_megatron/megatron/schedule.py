@@ -161,7 +161,8 @@ def _add_loss(head: LayerTimes, rank: LoweredModel, plan: TrainingPlan, of: Kern
         tensor.elements for operator in rank.head.operators for tensor in operator.inputs if tensor.width == "loss"
     )
     seconds = logits * plan.framework.logit_bytes_moved / of.bytes_per_second / (1.0 + BACKWARD_MOVED)
-    head.parts["output_embedding_loss"] = head.parts["output_embedding_loss"] + seconds
+    part = rank.head.operators[-1].part
+    head.parts[part] = head.parts.get(part, 0.0) + seconds
     head.compute.add(seconds, BACKWARD_MOVED * seconds, 0.0, 0.0)
 
 
@@ -187,11 +188,12 @@ def bubble_seconds(plan: TrainingPlan, slowest: Work, whole: Work, transfer: Num
     (p - 1)(t_f + t_b)/v where stages are equal (Narayanan et al. 2021, section 2.2). Zero-bubble ZB-H1 fills it with
     gradients of weights and leaves (p - 1)(t_f + t_b - 2 t_w), t_b of inputs and weights together (Qi et al. 2023,
     arXiv:2401.10241, table 2, where t_B is of inputs alone: (p - 1)(T_F + T_B - T_W)), where there are as many
-    micro-batches as stages; with fewer, fewer gradients are there to fill with.
+    micro-batches as stages; with fewer, fewer gradients are there to fill with. A stage fills with its own.
     """
     layout = plan.layout
     others = maximum(whole.seconds - slowest.seconds, 0.0)
-    further = minimum((plan.gradient_accumulation - 1.0) / maximum(layout.pp - 1.0, 1.0), 1.0)
-    filled = (1.0 + further) * maximum(whole.weight_gradient_seconds - slowest.weight_gradient_seconds, 0.0)
+    own = slowest.weight_gradient_seconds
+    filled = maximum(whole.weight_gradient_seconds - own, 0.0)
+    filled = filled + minimum(plan.gradient_accumulation - 1.0, layout.pp - 1.0) * own
     left = where(plan.schedule == Schedule.ZERO_BUBBLE, maximum(others - filled, 0.0), others)
     return left / layout.vpp + where(layout.pp > 1, (layout.pp - 1) * transfer / layout.vpp, 0.0)
