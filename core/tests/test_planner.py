@@ -318,7 +318,7 @@ def test_a_run_that_takes_longer_on_all_gpus_that_are_tried():
     days = f"{chosen.training_seconds / DAY:.3g} days"
     assert chosen.training_seconds > 30 * DAY
     assert chosen.plan.assumptions[0] == (
-        f"gpus {chosen.plan.layout.gpus:,}: more would hardly be faster with this batch; they train in {days}"
+        f"gpus {chosen.plan.layout.gpus:,}: the most that are tried; they train in {days}"
     )
 
 
