@@ -1,6 +1,19 @@
-"""Lets these tests import their helpers, which ``--import-mode=importlib`` does not."""
+"""What these tests share, and the way to their helpers, which ``--import-mode=importlib`` does not open."""
 
 import sys
 from pathlib import Path
 
+import pytest
+
+from llmplan import registry
+from llmplan.validation import validate
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="session")
+def checked():
+    """Every published run, priced once."""
+    result = validate(registry().validation_sets["training"])
+    assert not result.skipped
+    return result.checked

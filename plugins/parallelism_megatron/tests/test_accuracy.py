@@ -2,18 +2,10 @@
 
 import pytest
 
-from llmplan import registry, train
-from llmplan.validation import validate
+from llmplan import train
 from llmplan.validation.score import by_source, score
 
 WITHIN = 0.05
-
-
-@pytest.fixture(scope="module")
-def checked():
-    result = validate(registry().validation_sets["training"])
-    assert not result.skipped
-    return result.checked
 
 
 def test_the_score_does_not_get_worse(checked):

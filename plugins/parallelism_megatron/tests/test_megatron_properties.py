@@ -45,7 +45,7 @@ from llmplan_parallelism_megatron.megatron.step import step_of
 ROUNDING = 1 + 1e-12
 UNSHARED = (IDEAL, BUSY, OLD)
 """Frameworks whose selective recomputation is that of the paper."""
-some = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+some = settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
 def _on(given_plan, **changes):
