@@ -11,8 +11,8 @@ from attrs import evolve
 from llmplan.errors import BadInputError
 from llmplan.planner.batch import choose_batch
 from llmplan.planner.choice import Choice, choose
-from llmplan.planner.how import how_it_trains
-from llmplan.planner.layout import Sizes, best_that_fits, candidates, fixed_sizes, make_layout, say_why
+from llmplan.planner.layout import Sizes, best_that_fits, candidates, fixed_sizes, say_why
+from llmplan.planner.training_plan import make_plan, sequence_length
 from llmplan.records import Recompute, TrainingEstimate, TrainingPlan
 from llmplan.requests import TrainRequest, option_name
 
@@ -23,11 +23,9 @@ _WORTH_DOUBLING = 1.4
 """Times faster that twice the GPUs have to be: beyond, a batch of this size keeps them waiting for each other."""
 _WORTH_HOURS, _HALVINGS = 2.0, 5
 """Times the GPU-hours of the cheapest that a faster run may take, and how many halvings are looked at."""
-_VIRTUAL_STAGES = (2, 4, 8)
-"""Chunks of layers a stage that are tried."""
+_MOST_VIRTUAL_STAGES = 8
+"""Chunks of layers of a stage that are tried."""
 _SECONDS_PER_DAY = 86_400.0
-_TOKENS_PER_PARAMETER = 20
-"""Compute-optimal training (Hoffmann et al. 2022, arXiv:2203.15556), where a model's own tokens are not published."""
 
 
 def train(request: TrainRequest | None = None, **options: Any) -> TrainingEstimate:
@@ -57,7 +55,7 @@ def _interleave(request: TrainRequest, choice: Choice, estimate: TrainingEstimat
     if request.vpp is not None or request.schedule is not None or layout.pp == 1 or request.mfu is not None:
         return estimate
     sizes, fastest = Sizes(*map(int, (layout.tp, layout.pp, layout.dp, layout.cp))), estimate
-    for vpp in _VIRTUAL_STAGES:
+    for vpp in _virtual_stages(choice.model.layers, sizes.pp):
         try:
             tried = _price(evolve(request, vpp=vpp), choice, sizes)
         except BadInputError:
@@ -70,6 +68,12 @@ def _interleave(request: TrainRequest, choice: Choice, estimate: TrainingEstimat
         return estimate
     said = (note for note in estimate.plan.assumptions if note not in fastest.plan.assumptions)
     return _assume(fastest, *(note for note in said if note.startswith(("gpus ", "tp ", "pp ", "dp "))))
+
+
+def _virtual_stages(layers: int, pp: int) -> list[int]:
+    """Into how many equal chunks the layers of a stage can be cut."""
+    of_stage = -(-layers // pp)
+    return [chunks for chunks in range(2, _MOST_VIRTUAL_STAGES + 1) if of_stage % chunks == 0]
 
 
 def plan_training(request: TrainRequest | None = None, **options: Any) -> TrainingPlan:
@@ -198,13 +202,13 @@ def _micro_batches(request: TrainRequest, choice: Choice, sizes: Sizes) -> tuple
         given = getattr(request, option)
         if given is not None:
             raise BadInputError(f"max-micro-batch: {most} contradicts {option_name(option)} {given}; give one of them")
-    replica = choose_batch(evolve(request, micro_batch=1), _seq_len(request, choice, []), sizes.dp)
+    replica = choose_batch(evolve(request, micro_batch=1), sequence_length(request, choice, []), sizes.dp)
     share = replica.gradient_accumulation
     return tuple(size for size in range(share, 0, -1) if share % size == 0 and (isinstance(most, str) or size <= most))
 
 
 def _price_all_given(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingEstimate:
-    plan = _plan(request, choice, sizes)
+    plan = make_plan(request, choice, sizes)
     against = choice.cost_model.check(plan)
     plan = evolve(plan, layout_warnings=against, warnings=(*plan.warnings, *choice.cost_model.remarks(plan)))
     estimate = choice.cost_model.train(plan)
@@ -223,85 +227,3 @@ def _at_mfu(estimate: TrainingEstimate, mfu: float) -> TrainingEstimate:
     return evolve(
         estimate, time_breakdown={"forward": seconds / 3, "backward": seconds * 2 / 3}, forward_breakdown=None
     )
-
-
-def _plan(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingPlan:
-    said = list(choice.assumptions)
-    seq_len = _seq_len(request, choice, said)
-    batch = choose_batch(request, seq_len, sizes.dp)
-    said.extend(batch.assumptions)
-    sequence_parallel, zero, recompute = request.sequence_parallel, request.zero, request.recompute
-    if sequence_parallel is None:
-        sequence_parallel = sizes.tp > 1
-        said.extend(["sequence parallel"] if sequence_parallel else [])
-    if zero is None:
-        zero = 1 if sizes.dp > 1 else 0
-        said.append(f"ZeRO {zero}")
-    assert recompute is not None  # noqa: S101 - `_price` has filled it in
-    ways = how_it_trains(request, choice, said)
-    return TrainingPlan(
-        **ways,
-        model=choice.model,
-        hardware=choice.hardware,
-        dtype=choice.dtype,
-        gemm=choice.gemm,
-        layout=make_layout(
-            sizes,
-            sequence_parallel=sequence_parallel,
-            zero=zero,
-            zero_group=_zero_group(request.zero_group, zero, sizes),
-            ep=request.ep or 1,
-            vpp=request.vpp or 1,
-        ),
-        efficiency=choice.efficiency,
-        cost_model=choice.cost_model.name,
-        micro_batch=batch.micro_batch,
-        gradient_accumulation=batch.gradient_accumulation,
-        seq_len=seq_len,
-        tokens=_tokens(request, choice, said),
-        recompute=recompute,
-        price_per_gpu_hour=request.price_per_gpu_hour,
-        assumptions=tuple(said),
-        warnings=(*choice.warnings, *batch.warnings),
-    )
-
-
-def _zero_group(group: int | None, zero: int, sizes: Sizes) -> int | None:
-    """As given, checked against the ranks that hold the same weights."""
-    if group is None:
-        return None
-    if zero == 0:
-        raise BadInputError(f"zero-group: {group} with zero 0, which divides nothing; zero 1, 2 or 3 does")
-    ranks = sizes.dp * sizes.cp
-    if ranks % group:
-        divisors = [size for size in range(1, ranks + 1) if ranks % size == 0]
-        near = [*[size for size in divisors if size < group][-1:], *[size for size in divisors if size > group][:1]]
-        raise BadInputError(
-            f"zero-group: {group} does not divide dp {sizes.dp} x cp {sizes.cp} = {ranks}; "
-            f"{' or '.join(map(str, near))} would"
-        )
-    return group
-
-
-def _seq_len(request: TrainRequest, choice: Choice, said: list[str]) -> int:
-    model = choice.model
-    if request.seq_len is None:
-        seq_len = model.training_seq_len or model.max_seq_len or 2048
-        seq_len = min(seq_len, model.max_seq_len or seq_len)
-        said.append(f"seq-len {seq_len:,}")
-        return seq_len
-    if model.max_seq_len is not None and request.seq_len > model.max_seq_len:
-        raise BadInputError(f"seq-len: {request.seq_len} is beyond the context of {model.name}, {model.max_seq_len}")
-    return request.seq_len
-
-
-def _tokens(request: TrainRequest, choice: Choice, said: list[str]) -> float:
-    if request.tokens is not None:
-        return request.tokens
-    published = choice.model.training_tokens
-    if published is not None:
-        said.append(f"tokens {published:.3g}, what {choice.model.name} was trained on")
-        return published
-    tokens = float(_TOKENS_PER_PARAMETER * sum(choice.model.parameters_by_part().values()))
-    said.append(f"tokens {tokens:.3g}, {_TOKENS_PER_PARAMETER} a parameter (Hoffmann et al. 2022)")
-    return tokens

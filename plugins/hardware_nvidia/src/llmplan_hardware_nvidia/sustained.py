@@ -26,13 +26,13 @@ def _kept(wide: float, fp8: float | None, runs: str) -> Sustained:
 
 _HOPPER = _kept(0.76, 0.95, "llm-foundry, Megatron-LM README, NeMo, Megatron-Bridge")
 SUSTAINED: Mapping[str, Sustained] = {
-    "v100-sxm2-16gb": _kept(0.90, None, "BigScience tr3m"),
-    "v100-sxm2-32gb": _kept(0.90, None, "BigScience tr3m"),
+    "v100-sxm2-16gb": _kept(0.87, None, "BigScience tr3m"),
+    "v100-sxm2-32gb": _kept(0.87, None, "BigScience tr3m"),
     "a100-sxm-80gb": _kept(0.86, None, "Korthikanti et al. 2022, Narayanan et al. 2021"),
     "h100-sxm-80gb": _HOPPER,
     "h200-sxm-141gb": _HOPPER,
     "b200-sxm": _kept(0.75, 1.0, "SimuMax, Megatron-Bridge"),
-    "gb200": _kept(0.87, 1.0, "Megatron-Bridge"),
+    "gb200": _kept(0.92, 1.0, "Megatron-Bridge"),
     "gb300": _kept(0.98, 1.0, "Megatron-Bridge"),
 }
 """By profile name; relatives take those of the nearest."""
