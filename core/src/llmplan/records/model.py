@@ -143,6 +143,8 @@ class Block:
     """Weights of its operators that belong to another block, like the table of a tied output head."""
     expert_parameters: Number = 0
     """Of the routed experts among `parameters`, which expert parallelism divides."""
+    leading: bool = False
+    """All before the other layers, so that they lie on the first pipeline stages; else spread among them evenly."""
 
     @property
     def weights(self) -> Number:

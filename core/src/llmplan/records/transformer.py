@@ -180,6 +180,7 @@ class Transformer:
                 kind.parameters,
                 kind.layers,
                 expert_parameters=kind.mlp.routed_parameters,
+                leading=self.moe is not None and kind.mlp.routed_parameters == 0 and self.moe.moe_layer_step == 1,
             )
             for kind in self._kinds
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import NamedTuple
 
-from llmplan.quantities import Number, ceil, floor, minimum, total, where
+from llmplan.quantities import Number, ceil, floor, maximum, minimum, total, where
 from llmplan.records import Block, Gemm, Layout, LoweredModel, Operator, Split, Tensor
 
 
@@ -41,7 +41,7 @@ def _block(block: Block, split: Split3) -> Block:
     whole, divided = block.weights, total(operator.weights for operator in operators)
     own = block.parameters - whole + divided + block.shared_parameters * (1 - 1 / tp)
     experts = block.expert_parameters and block.expert_parameters / (tp * split.ep)
-    return Block(operators, own, block.count, block.shared_parameters / tp, experts)
+    return Block(operators, own, block.count, block.shared_parameters / tp, experts, block.leading)
 
 
 def _operator(operator: Operator, split: Split3) -> Operator:
@@ -88,6 +88,24 @@ def fullest_stage_share(model: LoweredModel, layout: Layout) -> Number:
     """ceil(L/p) / L: the share of the layers on the stage that holds the most."""
     layers = _layers(model)
     return ceil(layers / layout.pp) / layers
+
+
+def stage_counts(model: LoweredModel, layout: Layout) -> tuple[list[Number], list[Number]]:
+    """Layers of each block on the first stage and on the last, which hold ceil(L/p) each.
+
+    Leading layers fill the first stages; the others are spread evenly over what is left.
+    """
+    held = ceil(_layers(model) / layout.pp)
+    leading = sum(block.count for block in model.layers if block.leading)
+    others = _layers(model) - leading
+    ahead, behind = minimum(held, leading), maximum(held - others, 0.0)
+
+    def dealt(lead: Number) -> list[Number]:
+        of_others = (held - lead) / others if others else 0.0
+        of_leading = lead / leading if leading else 0.0
+        return [block.count * (of_leading if block.leading else of_others) for block in model.layers]
+
+    return dealt(ahead), dealt(behind)
 
 
 def _layers(model: LoweredModel) -> int:

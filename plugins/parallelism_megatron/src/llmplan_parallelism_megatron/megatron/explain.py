@@ -15,9 +15,8 @@ from llmplan_parallelism_megatron.megatron.data_parallel import shards, traffic
 from llmplan_parallelism_megatron.megatron.kernels import Kernels
 from llmplan_parallelism_megatron.megatron.layers import joined, kernels_of, layer_times
 from llmplan_parallelism_megatron.megatron.memory import kept_bytes, stage_memories, training_memory
-from llmplan_parallelism_megatron.megatron.parameters import stage_parameters
+from llmplan_parallelism_megatron.megatron.parameters import counts_of, stage_parameters
 from llmplan_parallelism_megatron.megatron.step import Step, offload_seconds, step_of, time_breakdown
-from llmplan_parallelism_megatron.sharding import fullest_stage_share
 
 _NARAYANAN = "Narayanan et al. 2021, arXiv:2104.04473, section 2.2"
 _KORTHIKANTI = "Korthikanti et al. 2022, arXiv:2205.05198, section 4"
@@ -98,10 +97,11 @@ def _line(name: str, formula: str, numbers: str, value: float, source: str, unit
 
 def _passes(plan: TrainingPlan, step: Step, lines: Mapping[str, float]) -> Iterator[Explained]:
     """Lines that are so many micro-batches of the slowest stage, whose time is that of its layers and of an end."""
-    work, share = step.work, fullest_stage_share(step.rank, plan.layout)
+    work = step.work
     m, stage = work.micro_batches, work.slowest
     layers = [
-        (block.count * share, layer_times(block, plan, step.of, step.groups)) for block in step.rank.layers
+        (count, layer_times(block, plan, step.of, step.groups))
+        for count, block in zip(work.counts, step.rank.layers, strict=True)
     ]  # fmt: skip
     said: tuple[tuple[str, str, str, Callable[[Any], float]], ...] = (
         ("forward", "Y = X W, attention, and what norms and residuals move", _NARAYANAN, lambda of: of.compute.forward),
@@ -192,9 +192,12 @@ def _states(plan: TrainingPlan, step: Step, lines: Mapping[str, float]) -> Itera
 
 def _activations(plan: TrainingPlan, step: Step, lines: Mapping[str, float]) -> Explained:
     """Micro-batches in flight x layers x kept of a layer."""
-    share = fullest_stage_share(step.rank, plan.layout)
-    terms = [f"{_digits(block.count * share)} * {_digits(kept_bytes(block, plan))}" for block in step.rank.layers]
-    one = share * sum(block.count * kept_bytes(block, plan) for block in step.rank.layers)
+    alone = 1.0 if plan.layout.pp == 1 else 0.0
+    first, _ = stage_memories(plan, step.rank, step.groups)
+    counts = counts_of(plan, step.rank, 1.0 if sum(first.values()) == sum(lines.values()) else alone)
+    held = [(count, kept_bytes(block, plan)) for count, block in zip(counts, step.rank.layers, strict=True)]
+    terms = [f"{_digits(count)} * {_digits(kept)}" for count, kept in held]
+    one = sum(count * kept for count, kept in held)
     flying = lines["activations"] / one if one else 0.0
     numbers = f"{_digits(flying)} * ({' + '.join(terms)})"
     formula = "micro-batches in flight x layers x what one keeps (offloading leaves two layers)"

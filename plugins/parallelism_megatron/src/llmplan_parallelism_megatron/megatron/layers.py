@@ -269,8 +269,10 @@ def reduction_seconds(message_bytes: Number, plan: TrainingPlan, of: Kernels, gr
 
 def adapter_parameters(block: Block, plan: TrainingPlan, *, routed: bool) -> Number:
     """R (k + n) of every matrix of a layer on one rank, in routed experts or outside of them; none where all train."""
+    if plan.tuning is Tuning.FULL:
+        return 0.0
     return total(
         operator.gemm.groups * plan.lora_rank * (operator.gemm.n + operator.gemm.matrices * operator.gemm.k)
         for operator in block.operators
-        if operator.gemm is not None and operator.gemm.routed is routed and plan.tuning is not Tuning.FULL
+        if operator.gemm is not None and operator.gemm.routed is routed
     )

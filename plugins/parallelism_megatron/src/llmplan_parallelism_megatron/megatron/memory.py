@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import define
 
 from llmplan.quantities import Number, ceil, maximum, minimum, total, where
@@ -10,8 +12,8 @@ from llmplan_parallelism_megatron.megatron.data_parallel import SHARDS_GRADIENTS
 from llmplan_parallelism_megatron.megatron.layers import QLORA_BYTES
 from llmplan_parallelism_megatron.megatron.links import Groups
 from llmplan_parallelism_megatron.megatron.optimizer_step import held_bytes, optimizer_parameters
-from llmplan_parallelism_megatron.megatron.parameters import Parameters, stage_parameters
-from llmplan_parallelism_megatron.sharding import fullest_stage_share, state_elements
+from llmplan_parallelism_megatron.megatron.parameters import Parameters, counts_of, stage_parameters
+from llmplan_parallelism_megatron.sharding import state_elements
 
 GATHERED_LAYERS = 2.0
 """Layers whose weights ZeRO 3 holds whole: the one at work and the next (Zhao et al. 2023, arXiv:2304.11277, 4.1)."""
@@ -42,12 +44,19 @@ def stage_memories(
 ) -> tuple[dict[str, Number], dict[str, Number]]:
     """Of the first stage and of the last, which are one without a pipeline."""
     alone = where(plan.layout.pp == 1, 1.0, 0.0)
-    kept, again = _kept_and_again(plan, rank)
-    working = Working(kept, again, logit_bytes(plan, rank), gather_bytes(plan, rank))
+    kept = [kept_bytes(block, plan) for block in rank.layers]
+    again = _again(plan, rank, kept)
+    logits, gathered = logit_bytes(plan, rank), gather_bytes(plan, rank)
     flying = in_flight(plan)
-    first = _stage(plan, stage_parameters(plan, rank, 1.0, alone), groups, working, (flying, alone))
-    last = _stage(plan, stage_parameters(plan, rank, alone, 1.0), groups, working, (where(alone > 0, flying, 1.0), 1.0))
+    on_first, on_last = (Working(_on_stage(plan, rank, kept, end), again, logits, gathered) for end in (1.0, alone))
+    first = _stage(plan, stage_parameters(plan, rank, 1.0, alone), groups, on_first, (flying, alone))
+    last = _stage(plan, stage_parameters(plan, rank, alone, 1.0), groups, on_last, (where(alone > 0, flying, 1.0), 1.0))
     return first, last
+
+
+def _on_stage(plan: TrainingPlan, rank: LoweredModel, kept: Sequence[Number], first: Number) -> Number:
+    """What the layers of the first stage, or of the last, keep of one micro-batch."""
+    return total(count * one for count, one in zip(counts_of(plan, rank, first), kept, strict=True))
 
 
 def _stage(
@@ -122,19 +131,18 @@ def activation_bytes(plan: TrainingPlan, of_one: Number, flying: Number) -> Numb
 
 
 def layer_bytes(plan: TrainingPlan, rank: LoweredModel) -> Number:
-    """What the layers of the fullest stage keep of one micro-batch."""
-    return _kept_and_again(plan, rank)[0]
+    """What the layers of the last stage keep of one micro-batch."""
+    return _on_stage(
+        plan, rank, [kept_bytes(block, plan) for block in rank.layers], where(plan.layout.pp == 1, 1.0, 0.0)
+    )
 
 
-def _kept_and_again(plan: TrainingPlan, rank: LoweredModel) -> tuple[Number, Number]:
-    """The same, and what the layer that runs again would have kept."""
-    kept: Number = 0.0
+def _again(plan: TrainingPlan, rank: LoweredModel, kept: Sequence[Number]) -> Number:
+    """What the layer that runs again would have kept."""
     most: Number = 0.0
-    for block in rank.layers:
-        one = kept_bytes(block, plan)
-        kept = kept + block.count * one
+    for block, one in zip(rank.layers, kept, strict=True):
         most = maximum(most, kept_bytes(block, plan, Recompute.NONE) - one)
-    return fullest_stage_share(rank, plan.layout) * kept, most
+    return most
 
 
 def kept_bytes(block: Block, plan: TrainingPlan, mode: Number | None = None) -> Number:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import define
 
-from llmplan.quantities import Number, ceil, total
+from llmplan.quantities import Number, total, where
 from llmplan.records import LoweredModel, TrainingPlan, Tuning
 from llmplan_parallelism_megatron.megatron.layers import QLORA_BYTES, adapter_parameters
+from llmplan_parallelism_megatron.sharding import stage_counts
 
 
 @define(eq=False)
@@ -43,14 +46,13 @@ class Parameters:
 
 def stage_parameters(plan: TrainingPlan, rank: LoweredModel, first: Number, last: Number) -> Parameters:
     """Of a stage that has the embedding where `first` is 1 and the head where `last` is 1; a tied table counts once."""
-    layers = sum(block.count for block in rank.layers)
-    share = ceil(layers / plan.layout.pp) / layers
-    experts = share * total(block.count * block.expert_parameters for block in rank.layers)
-    everything = share * total(block.count * block.parameters for block in rank.layers)
+    counts = counts_of(plan, rank, first)
+    experts = _over(counts, [block.expert_parameters for block in rank.layers])
+    everything = _over(counts, [block.parameters for block in rank.layers])
     both = first * last
     head = rank.head.parameters + (1.0 - both) * rank.head.shared_parameters
     adapters, expert_adapters = (
-        share * total(block.count * adapter_parameters(block, plan, routed=routed) for block in rank.layers)
+        _over(counts, [adapter_parameters(block, plan, routed=routed) for block in rank.layers])
         for routed in (False, True)
     )
     return Parameters(
@@ -60,3 +62,13 @@ def stage_parameters(plan: TrainingPlan, rank: LoweredModel, first: Number, last
         adapters=adapters,
         expert_adapters=expert_adapters,
     )
+
+
+def counts_of(plan: TrainingPlan, rank: LoweredModel, first: Number) -> list[Number]:
+    """Layers of each block on the first stage where `first` is 1, else on the last."""
+    on_first, on_last = stage_counts(rank, plan.layout)
+    return [where(first > 0, early, late) for early, late in zip(on_first, on_last, strict=True)]
+
+
+def _over(counts: Sequence[Number], values: Sequence[Number]) -> Number:
+    return total(count * value for count, value in zip(counts, values, strict=True))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from attrs import define
 
-from llmplan.quantities import Number, ceil, maximum, minimum, total, where
+from llmplan.quantities import Number, maximum, minimum, total, where
 from llmplan.records import Block, LoweredModel, Recompute, Schedule, TrainingPlan
 from llmplan_parallelism_megatron.megatron import links
 from llmplan_parallelism_megatron.megatron.kernels import BACKWARD_MOVED, Kernels
 from llmplan_parallelism_megatron.megatron.layers import LayerTimes, Passes, layer_times
 from llmplan_parallelism_megatron.megatron.links import Groups
-from llmplan_parallelism_megatron.sharding import state_elements
+from llmplan_parallelism_megatron.sharding import stage_counts, state_elements
 
 
 @define(eq=False)
@@ -80,6 +80,8 @@ class Pipeline:
     """The stage that sets the pace."""
     whole: Work
     """All stages together."""
+    counts: list[Number]
+    """Layers of each block on the slowest stage."""
     forward_parts: dict[str, Number]
     """Forward computation of the slowest stage by part."""
     micro_batches: Number
@@ -97,8 +99,6 @@ def pipeline(plan: TrainingPlan, rank: LoweredModel, of: Kernels, groups: Groups
     """T = m t + bubble: m micro-batches on the slowest stage, which holds ceil(L/p) layers and an end of the model."""
     layout = plan.layout
     blocks = [(block.count, layer_times(block, plan, of, groups), _routes(block)) for block in rank.layers]
-    layers = sum(block.count for block in rank.layers)
-    share = ceil(layers / layout.pp) / layers
     embedding = layer_times(rank.embedding, plan, of, groups)
     head = layer_times(rank.head, plan, of, groups, wide=True)
     _add_loss(head, rank, plan, of)
@@ -107,19 +107,23 @@ def pipeline(plan: TrainingPlan, rank: LoweredModel, of: Kernels, groups: Groups
     alone = where(layout.pp == 1, 1.0, 0.0)
     head_is_slower = where(_all(head) > _all(embedding), 1.0, 0.0)
     first, last = maximum(alone, 1.0 - head_is_slower), maximum(alone, head_is_slower)
+    on_first, on_last = stage_counts(rank, layout)
+    counts = [where(head_is_slower > 0, late, early) for early, late in zip(on_first, on_last, strict=True)]
     slowest, whole = _empty(), _empty()
-    for count, layer, routed in blocks:
+    for held, (count, layer, routed) in zip(counts, blocks, strict=True):
         host = _host(plan, routed=routed)
-        slowest.add(count * share, layer, host)
+        slowest.add(held, layer, host)
         whole.add(count * 1.0, layer, host)
     for times, all_times, end in ((first, 1.0, embedding), (last, 1.0, head)):
         slowest.add(times, end)
         whole.add(all_times, end)
-    parts = _parts([(count * share, layer) for count, layer, _ in blocks] + [(first, embedding), (last, head)])
+    of_layers = [(held, layer) for held, (_, layer, _) in zip(counts, blocks, strict=True)]
+    parts = _parts([*of_layers, (first, embedding), (last, head)])
     transfer = transfer_seconds(plan, rank, of, groups)
     return Pipeline(
         slowest=slowest,
         whole=whole,
+        counts=counts,
         forward_parts=parts,
         micro_batches=plan.gradient_accumulation,
         transfer=transfer,
