@@ -11,6 +11,7 @@ from attrs import evolve
 from llmplan.errors import BadInputError
 from llmplan.planner.batch import choose_batch
 from llmplan.planner.choice import Choice, choose
+from llmplan.planner.experts import widest_expert_parallel
 from llmplan.planner.layout import Sizes, best_that_fits, candidates, fixed_sizes, say_why
 from llmplan.planner.training_plan import make_plan, sequence_length
 from llmplan.records import Recompute, TrainingEstimate, TrainingPlan
@@ -67,7 +68,7 @@ def _interleave(request: TrainRequest, choice: Choice, estimate: TrainingEstimat
     if fastest is estimate:
         return estimate
     said = (note for note in estimate.plan.assumptions if note not in fastest.plan.assumptions)
-    return _assume(fastest, *(note for note in said if note.startswith(("gpus ", "tp ", "pp ", "dp "))))
+    return _assume(fastest, *(note for note in said if note.startswith(("gpus ", "tp ", "pp ", "dp ", "ep "))))
 
 
 def _virtual_stages(layers: int, pp: int) -> list[int]:
@@ -160,6 +161,21 @@ def _assume(estimate: TrainingEstimate, *said: str) -> TrainingEstimate:
 
 
 def _price(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingEstimate:
+    """With experts on as many ranks as share them inside a scale-up domain, or whole on each, whichever is better."""
+    widest = widest_expert_parallel(choice, sizes) if request.ep is None else 1
+    if widest == 1:
+        return _price_filled(request, choice, sizes)
+    try:
+        shared = _price_filled(evolve(request, ep=widest), choice, sizes)
+    except BadInputError:
+        return _price_filled(request, choice, sizes)
+    whole = _price_filled(request, choice, sizes)
+    if (whole.has_headroom, whole.tokens_per_second) > (shared.has_headroom, shared.tokens_per_second):
+        return whole
+    return _assume(shared, f"ep {widest}: better than whole experts on each rank")
+
+
+def _price_filled(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingEstimate:
     """With the least recomputation and then the largest micro-batch that fit, where the request leaves them open."""
     modes, micro_batches = _modes(request), _micro_batches(request, choice, sizes)
     last: tuple[Recompute, int | None, TrainingEstimate] | None = None

@@ -21,6 +21,13 @@ NVIDIA aiconfigurator counts 0.55 to 3.5 GB of memory that is not the model's.
 _CONTEXT = "cuda_context"
 """The line of a cost model that counts what is not the model's."""
 _NOT_COUNTED = "the CUDA context and the allocator's slack, 0.5 to 3.5 GB, may not fit"
+_NOTEWORTHY = 0.2
+"""Share of an iteration above which waiting is worth a word."""
+_WAITING = {
+    "launch": "the host launches kernels more slowly than they run; a larger --micro-batch helps",
+    "pipeline_bubble": "a larger --global-batch, a smaller --micro-batch or less --pp shorten it",
+    "dp_comm": "a larger --global-batch, or fewer replicas, hides more of it",
+}
 
 
 class _Fit:
@@ -83,6 +90,10 @@ class TrainingEstimate(_Fit):
 
     def _concerns(self) -> Iterator[str]:
         yield from super()._concerns()
+        for line, way_out in _WAITING.items():
+            share = self.time_breakdown.get(line, 0.0) / self.iteration_seconds
+            if share > _NOTEWORTHY:
+                yield f"{line} takes {share:.0%} of the time: {way_out}"
         if self.hfu > 1:
             yield f"HFU {self.hfu:.0%}: no hardware does that, the MFU is too high for this recompute mode"
         if self.goodput == 0:
