@@ -123,7 +123,12 @@ _OFFLOADS = {word: word for word in ("none", "optimizer", "activations", "all")}
 
 
 def _auto_or_whole(value: Any, name: str) -> int | str:
-    return "auto" if value == "auto" else _whole(1)(value, name)
+    if value == "auto":
+        return "auto"
+    try:
+        return _whole(1)(value, name)
+    except BadInputError:
+        raise _refuse(name, value, "auto or a whole number of at least 1") from None
 
 
 def _at_least_one(value: Any, name: str) -> float:

@@ -99,11 +99,7 @@ def pipeline(plan: TrainingPlan, rank: LoweredModel, of: Kernels, groups: Groups
     """T = m t + bubble: m micro-batches on the slowest stage, which holds ceil(L/p) layers and an end of the model."""
     layout = plan.layout
     blocks = [(block.count, layer_times(block, plan, of, groups), _routes(block)) for block in rank.layers]
-    embedding = layer_times(rank.embedding, plan, of, groups)
-    head = layer_times(rank.head, plan, of, groups, wide=True)
-    _add_loss(head, rank, plan, of)
-    for end in (embedding, head):  # recomputation is of layers
-        end.compute.recompute = end.tensor.recompute = 0.0 * plan.micro_batch
+    embedding, head = _ends(plan, rank, of, groups)
     alone = where(layout.pp == 1, 1.0, 0.0)
     head_is_slower = where(_all(head) > _all(embedding), 1.0, 0.0)
     first, last = maximum(alone, 1.0 - head_is_slower), maximum(alone, head_is_slower)
@@ -129,6 +125,16 @@ def pipeline(plan: TrainingPlan, rank: LoweredModel, of: Kernels, groups: Groups
         transfer=transfer,
         bubble=bubble_seconds(plan, slowest, whole, transfer),
     )
+
+
+def _ends(plan: TrainingPlan, rank: LoweredModel, of: Kernels, groups: Groups) -> tuple[LayerTimes, LayerTimes]:
+    """The embedding, and the head with the loss; recomputation is of layers alone."""
+    embedding = layer_times(rank.embedding, plan, of, groups)
+    head = layer_times(rank.head, plan, of, groups, wide=True)
+    _add_loss(head, rank, plan, of)
+    for end in (embedding, head):
+        end.compute.recompute = end.tensor.recompute = 0.0 * plan.micro_batch
+    return embedding, head
 
 
 def _all(layer: LayerTimes) -> Number:
