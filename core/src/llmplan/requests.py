@@ -123,12 +123,7 @@ _OFFLOADS = {word: word for word in ("none", "optimizer", "activations", "all")}
 
 
 def _auto_or_whole(value: Any, name: str) -> int | str:
-    if value == "auto":
-        return "auto"
-    try:
-        return _whole(1)(value, name)
-    except BadInputError:
-        raise _refuse(name, value, "auto or a whole number of at least 1") from None
+    return "auto" if value == "auto" else _whole(1)(value, name)
 
 
 def _at_least_one(value: Any, name: str) -> float:
