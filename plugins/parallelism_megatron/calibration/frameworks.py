@@ -80,8 +80,7 @@ STAGES: Sequence[tuple[Sequence[Constant], Sequence[str]]] = (
     ),
     (
         [*of("megatron-core", "tensor_overlap", "data_overlap", "expert_overlap", "elementwise_traffic",
-             "host_seconds_per_layer", "host_seconds_per_routed_layer"), *sustained("h100-sxm-80gb", "fp8"),
-         *sustained("gb200", *SIXTEEN_BIT), *sustained("gb300", *SIXTEEN_BIT)],
+             "host_seconds_per_layer", "host_seconds_per_routed_layer"), *sustained("h100-sxm-80gb", "fp8")],
         ("Megatron-LM-README-H100", "NeMo-long-seq", "Megatron-Bridge", "Llama-3-paper"),
     ),
     (of("torchtitan", "kernel_rate", "elementwise_traffic"), ("torchtitan",)),
@@ -91,7 +90,6 @@ STAGES: Sequence[tuple[Sequence[Constant], Sequence[str]]] = (
     ),
     (of("megatron-core-deterministic", "kernel_rate", "elementwise_traffic"), ("Megatron-LM-CI",)),
     (of("fsdp", "kernel_rate", "elementwise_traffic"), ("LLaMA-1",)),
-    (of("lit-gpt", "elementwise_traffic"), ("TinyLlama",)),
 )  # fmt: skip
 """Constants that are moved together, and the sources that say something of them."""
 

@@ -243,6 +243,7 @@ NOT_PRICED = [
     (plan(offload_optimizer=True), "offload: optimizer"),
     (plan(offload_activations=True), "offload: activations"),
     (plan(optimizer=MUON), "optimizer: muon"),
+    (plan(gradient_bits=8), "gradient-bits: 8"),
     (plan(master_weights=False), "master-weights: false"),
     (plan(expert_imbalance=1.5), "expert-imbalance: 1.5"),
 ]

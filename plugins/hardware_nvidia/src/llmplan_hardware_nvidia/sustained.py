@@ -25,14 +25,16 @@ def _kept(wide: float, fp8: float | None, runs: str) -> Sustained:
 
 
 _HOPPER = _kept(0.76, 0.95, "llm-foundry, Megatron-LM README, NeMo, Megatron-Bridge")
+_B200 = 0.75
+_MORE_POWER = "the B200's at a higher power limit, assuming that power grows with the clock's cube"
 SUSTAINED: Mapping[str, Sustained] = {
     "v100-sxm2-16gb": _kept(0.87, None, "BigScience tr3m"),
     "v100-sxm2-32gb": _kept(0.87, None, "BigScience tr3m"),
     "a100-sxm-80gb": _kept(0.86, None, "Korthikanti et al. 2022, Narayanan et al. 2021"),
     "h100-sxm-80gb": _HOPPER,
     "h200-sxm-141gb": _HOPPER,
-    "b200-sxm": _kept(0.75, 1.0, "SimuMax, Megatron-Bridge"),
-    "gb200": _kept(0.92, 1.0, "Megatron-Bridge"),
-    "gb300": _kept(0.98, 1.0, "Megatron-Bridge"),
+    "b200-sxm": _kept(_B200, 1.0, "SimuMax, Megatron-Bridge"),
+    "gb200": _kept(round(_B200 * (1200 / 1000) ** (1 / 3), 2), 1.0, _MORE_POWER),
+    "gb300": _kept(round(_B200 * (1400 / 1000) ** (1 / 3), 2), 1.0, _MORE_POWER),
 }
 """By profile name; relatives take those of the nearest."""

@@ -41,6 +41,7 @@ def _refuse_what_is_not_priced(plan: TrainingPlan) -> None:
     """What would change time or memory, were it counted."""
     layout, states = plan.layout, plan.optimizer.state_bytes
     adam = states == ADAM_STATE_BYTES or plan.optimizer.name == NO_OPTIMIZER
+    of_framework = plan.framework.gradient_bits_of(plan.dtype.name)
     asked = {
         "cp": (int(layout.cp), layout.cp == 1),
         "ep": (int(layout.ep), layout.ep == 1),
@@ -49,6 +50,7 @@ def _refuse_what_is_not_priced(plan: TrainingPlan) -> None:
         "schedule": (Schedule(plan.schedule).label, plan.schedule == Schedule.ONE_F_ONE_B),
         "optimizer": (plan.optimizer.name, adam),
         "master-weights": (str(plan.master_weights).lower(), plan.master_weights),
+        "gradient-bits": (f"{plan.gradient_bits:g}", plan.gradient_bits == of_framework),
         "tuning": (plan.tuning.value, plan.tuning is Tuning.FULL),
         "offload": (offloaded(plan), not offloaded(plan)),
         "expert-imbalance": (f"{plan.expert_imbalance:g}", plan.expert_imbalance == 1),
