@@ -406,7 +406,8 @@ def test_the_choices_of_a_framework_are_its_own():
     deepspeed = registry().frameworks["megatron-deepspeed"]
     assert plan_training(**options).gradient_bits == registry().frameworks["megatron-core"].gradient_bits
     assert plan_training(**options, framework="megatron-deepspeed").gradient_bits == deepspeed.gradient_bits_of("bf16")
-    assert plan_training(**options, framework="megatron-deepspeed", gradient_bits=32).gradient_bits == 32
+    stated = options | {"cost_model": "megatron", "framework": "megatron-deepspeed", "gradient_bits": 32}
+    assert plan_training(**stated).gradient_bits == 32
 
 
 def test_what_a_run_trains_is_planned():

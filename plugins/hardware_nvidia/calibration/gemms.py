@@ -3,8 +3,9 @@
 t = launch + max(2 m n k / (peak x fraction), bytes / (bandwidth x hbm)), the fraction as `GemmCurve` has it, over rows
 with m >= 64. Fewer rows are decoding, which the memory bounds.
 
-- Formats as in `kernels`. What quantises the activations first takes time in proportion to m k, 1/n of the FLOPs, which
-  is why half_n of fp8 and fp4 is in the thousands; in 16 bits all halves stay under 300.
+- Formats as in `kernels`. In 16 bits the tiles of the result count, wherever they lie: half_tile and half_k. What
+  quantises the activations first takes time in proportion to m k, 1/n of the FLOPs, which half_m, half_n and half_k
+  follow: half_n of fp8 and fp4 is in the thousands.
 - hbm: latency = a + bytes / (bandwidth x hbm) over 16-bit GEMMs of at most 8 rows and weights that no L2 holds.
 - launch_seconds of what only moves data: the smallest GEMM inside a CUDA graph.
 """
@@ -24,6 +25,8 @@ BYTES = {"bf16": 2.0, "int8": 1.0, "fp8": 1.0, "fp4": 0.5625}
 """Of an element; FP4 with an 8-bit scale for 16 elements."""
 FEWEST_ROWS, TRAINING_SIZE, TRAINING_WEIGHT = 64, 1024, 3.0
 """Of a GEMM that counts; the least m, n and k of the GEMMs of training, and how much more those count."""
+SIXTEEN_BIT = "bf16"
+"""Whose operands come as they are multiplied."""
 NO_L2_BYTES = 64e6
 LAUNCH_SECONDS = {"b200-sxm": 2.0e-6}
 SLOWER_LAUNCH_SECONDS = 2.7e-6
@@ -84,9 +87,9 @@ def launch_seconds(device: Timed) -> float:
 
 def predicted(timed: Gemms, curve: GemmCurve, peak_flops: float, hbm_bytes_per_second: float) -> Array:
     """Seconds of each GEMM."""
-    fraction = curve.plateau / (
-        (1.0 + curve.half_m / timed.m) * (1.0 + curve.half_n / timed.n) * (1.0 + curve.half_k / timed.k)
-    )
+    tile = 1.0 + curve.half_tile / np.sqrt(timed.m * timed.n)
+    sides = (1.0 + curve.half_m / timed.m) * (1.0 + curve.half_n / timed.n) * (1.0 + curve.half_k / timed.k)
+    fraction = curve.plateau / (tile * sides)
     computing = 2.0 * timed.m * timed.n * timed.k / (peak_flops * fraction)
     seconds: Array = curve.launch_seconds + np.maximum(computing, timed.bytes_moved / hbm_bytes_per_second)
     return seconds
@@ -97,23 +100,32 @@ def _curve(values: Iterable[float]) -> GemmCurve:
     return GemmCurve(plateau=plateau, half_m=half_m, half_n=half_n, half_k=half_k, launch_seconds=launch_us * 1e-6)
 
 
-def curve(timed: Gemms, peak_flops: float, hbm_bytes_per_second: float) -> GemmCurve:
+def _tile_curve(values: Iterable[float]) -> GemmCurve:
+    plateau, half_tile, half_k, launch_us = values
+    return GemmCurve(plateau=plateau, half_tile=half_tile, half_k=half_k, launch_seconds=launch_us * 1e-6)
+
+
+def curve(timed: Gemms, peak_flops: float, hbm_bytes_per_second: float, *, quantises: bool) -> GemmCurve:
     """Through rows of 64 and more, those of training counting three times."""
     timed = timed.chosen(timed.m >= FEWEST_ROWS)
+    shaped, halves = (_curve, (50.0, 100.0, 100.0)) if quantises else (_tile_curve, (100.0, 100.0))
     values = fit(
-        lambda values: predicted(timed, _curve(values), peak_flops, hbm_bytes_per_second),
+        lambda values: predicted(timed, shaped(values), peak_flops, hbm_bytes_per_second),
         timed.seconds,
         np.where(timed.of_training, TRAINING_WEIGHT, 1.0),
-        [Parameter(0.6, 0.99, 0.01), *(Parameter(start, 5000.0) for start in (50.0, 100.0, 100.0)), Parameter(5, 60)],
+        [Parameter(0.6, 0.99, 0.01), *(Parameter(start, 5000.0) for start in halves), Parameter(5, 60)],
     )
-    return rounded(_curve(values))
+    return rounded(shaped(values))
 
 
 def curves(rows: Iterable[Row], device: Timed, hbm_fraction: float) -> dict[str, GemmCurve]:
     """By format with timings."""
     rows = list(rows)
     bandwidth = device.hbm_gb_s * 1e9 * hbm_fraction
-    return {name: curve(gemms(rows, device, name), tflops * 1e12, bandwidth) for name, tflops in device.tflops.items()}
+    return {
+        name: curve(gemms(rows, device, name), tflops * 1e12, bandwidth, quantises=name != SIXTEEN_BIT)
+        for name, tflops in device.tflops.items()
+    }
 
 
 def table(rows: Iterable[Row], device: Timed, fitted: Mapping[str, GemmCurve], hbm_fraction: float) -> list[str]:

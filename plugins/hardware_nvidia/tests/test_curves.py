@@ -22,7 +22,9 @@ POWER_LIMITED = "h100-sxm-96gb-500w"
 def gemm_seconds(name, number_format, m, n, k):
     """Of a compute-bound GEMM."""
     curve = CURVES[name].gemm[number_format]
-    reached = curve.plateau * m / (m + curve.half_m) * n / (n + curve.half_n) * k / (k + curve.half_k)
+    tile = (m * n) ** 0.5
+    reached = curve.plateau * tile / (tile + curve.half_tile)
+    reached = reached * m / (m + curve.half_m) * n / (n + curve.half_n) * k / (k + curve.half_k)
     return curve.launch_seconds + 2 * m * n * k / (BY_NAME[name].peak_flops[number_format] * reached)
 
 

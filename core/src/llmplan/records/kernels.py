@@ -17,10 +17,13 @@ from llmplan.records.checks import fraction, not_negative, positive_values
 class GemmCurve:
     """FLOP/s of an m x n x k matrix multiplication, as a fraction of the format's dense peak.
 
-    plateau x m / (m + half_m) x n / (n + half_n) x k / (k + half_k), and launch_seconds on top of every call.
+    plateau x a / (a + half_tile) x m / (m + half_m) x n / (n + half_n) x k / (k + half_k) with a = sqrt(m n), and
+    launch_seconds on top of every call. Tiles of the m x n result keep the cores busy however they lie, which half_tile
+    says; half_m and half_n say what one side alone costs.
     """
 
     plateau: float = field(validator=fraction)
+    half_tile: float = field(default=0.0, validator=not_negative)
     half_m: float = field(default=0.0, validator=not_negative)
     half_n: float = field(default=0.0, validator=not_negative)
     half_k: float = field(default=0.0, validator=not_negative)

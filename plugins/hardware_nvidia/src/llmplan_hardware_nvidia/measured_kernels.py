@@ -72,14 +72,16 @@ MEASURED_KERNELS: Mapping[str, KernelCurves] = {
     "a100-sxm-80gb": KernelCurves(
         gemm={
             "bf16": GemmCurve(
-                plateau=0.9144,
-                half_m=65.02,
-                half_n=223.0,
-                half_k=186.5,
-                launch_seconds=7.175e-06,
+                plateau=0.9262,
+                half_tile=383.9,
+                half_m=0.0,
+                half_n=0.0,
+                half_k=184.3,
+                launch_seconds=6.944e-06,
             ),
             "int8": GemmCurve(
                 plateau=0.99,
+                half_tile=0.0,
                 half_m=102.7,
                 half_n=424.9,
                 half_k=428.7,
@@ -136,14 +138,16 @@ MEASURED_KERNELS: Mapping[str, KernelCurves] = {
     "h100-sxm-80gb": KernelCurves(
         gemm={
             "bf16": GemmCurve(
-                plateau=0.8093,
-                half_m=22.76,
+                plateau=0.8008,
+                half_tile=0.0,
+                half_m=0.0,
                 half_n=0.0,
-                half_k=68.25,
-                launch_seconds=3.827e-06,
+                half_k=64.43,
+                launch_seconds=3.901e-06,
             ),
             "fp8": GemmCurve(
                 plateau=0.7599,
+                half_tile=0.0,
                 half_m=25.72,
                 half_n=1574.0,
                 half_k=240.2,
@@ -200,14 +204,16 @@ MEASURED_KERNELS: Mapping[str, KernelCurves] = {
     "h200-sxm-141gb": KernelCurves(
         gemm={
             "bf16": GemmCurve(
-                plateau=0.7998,
-                half_m=13.11,
+                plateau=0.7931,
+                half_tile=0.0,
+                half_m=0.0,
                 half_n=0.0,
-                half_k=25.59,
-                launch_seconds=4.393e-06,
+                half_k=20.2,
+                launch_seconds=4.503e-06,
             ),
             "fp8": GemmCurve(
                 plateau=0.7802,
+                half_tile=0.0,
                 half_m=41.98,
                 half_n=1486.0,
                 half_k=225.0,
@@ -264,14 +270,16 @@ MEASURED_KERNELS: Mapping[str, KernelCurves] = {
     "b200-sxm": KernelCurves(
         gemm={
             "bf16": GemmCurve(
-                plateau=0.7048,
-                half_m=68.75,
-                half_n=44.01,
+                plateau=0.7016,
+                half_tile=169.0,
+                half_m=0.0,
+                half_n=0.0,
                 half_k=0.0,
-                launch_seconds=3.201e-06,
+                launch_seconds=3.271e-06,
             ),
             "fp8": GemmCurve(
                 plateau=0.7081,
+                half_tile=0.0,
                 half_m=66.92,
                 half_n=1915.0,
                 half_k=34.09,
@@ -279,6 +287,7 @@ MEASURED_KERNELS: Mapping[str, KernelCurves] = {
             ),
             "fp4": GemmCurve(
                 plateau=0.557,
+                half_tile=0.0,
                 half_m=176.2,
                 half_n=1699.0,
                 half_k=438.2,
@@ -362,14 +371,16 @@ MEASURED_KERNELS: Mapping[str, KernelCurves] = {
     "l40s": KernelCurves(
         gemm={
             "bf16": GemmCurve(
-                plateau=0.6119,
-                half_m=95.03,
+                plateau=0.5911,
+                half_tile=0.0,
+                half_m=0.0,
                 half_n=0.0,
-                half_k=0.0,
+                half_k=5.592e-08,
                 launch_seconds=0.0,
             ),
             "fp8": GemmCurve(
                 plateau=0.518,
+                half_tile=0.0,
                 half_m=55.99,
                 half_n=416.1,
                 half_k=0.0,

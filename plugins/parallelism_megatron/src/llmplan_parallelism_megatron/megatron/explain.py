@@ -48,7 +48,9 @@ def _gemm(name: str, gemm: Gemm, plan: TrainingPlan, of: Kernels) -> Explained:
     m, n, k, groups = kernel.forward_gemm(gemm)
     output = dtype.activation_bits / 8
     operand = min(dtype.weight_bits, dtype.activation_bits) / 8
-    reached = curve.plateau * m / (m + curve.half_m) * n / (n + curve.half_n) * k / (k + curve.half_k)
+    tile = (m * n) ** 0.5
+    reached = curve.plateau * tile / (tile + curve.half_tile)
+    reached = reached * m / (m + curve.half_m) * n / (n + curve.half_n) * k / (k + curve.half_k)
     flops = f"2 * {_digits(groups)} * {_digits(m)} * {_digits(n)} * {_digits(k)}"
     moved = groups * ((m + n) * k * operand + m * n * output)
     return Explained(

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from attrs import frozen
 
-from llmplan.quantities import Number, maximum
+from llmplan.quantities import Number, maximum, sqrt
 from llmplan.records import (
     AttentionCurve,
     AttentionKernel,
@@ -131,7 +131,9 @@ def gemm_seconds(
     """Launch + max(2mnk / (peak x curve), bytes / bandwidth) of m x k times k x n, g times side by side."""
     m, n, k, groups = gemm
     curve, peak = (of.wide, of.wide_flops) if wide else (of.narrow, of.narrow_flops)
-    rate = peak * curve.plateau * (m / (m + curve.half_m)) * (n / (n + curve.half_n)) * (k / (k + curve.half_k))
+    tile = sqrt(m * n)
+    shape = tile / (tile + curve.half_tile) * (m / (m + curve.half_m)) * (n / (n + curve.half_n))
+    rate = peak * curve.plateau * shape * (k / (k + curve.half_k))
     moved = groups * ((m + n) * k * operand_bytes + m * n * output_bytes)
     return curve.launch_seconds + maximum(2.0 * groups * m * n * k / rate, moved / of.bytes_per_second)
 
@@ -158,9 +160,10 @@ def attention_rate(of: Kernels, curve: AttentionCurve, tokens: Number, head_dim:
 
 
 def batched_rate(of: Kernels, tokens: Number, head_dim: Number) -> Number:
-    """FLOP/s of the batched multiplications of unfused attention, with m = s, n = s and k = d or the like."""
+    """FLOP/s of the batched multiplications of unfused attention: m = n = s and k = d, or the other way round."""
     curve = of.wide
-    return of.wide_flops * curve.plateau * tokens / (tokens + curve.half_m) * head_dim / (head_dim + curve.half_m)
+    square = tokens / (tokens + curve.half_tile + curve.half_m)
+    return of.wide_flops * curve.plateau * square * head_dim / (head_dim + curve.half_k)
 
 
 def moved_seconds(moved_bytes: Number, of: Kernels) -> Number:
