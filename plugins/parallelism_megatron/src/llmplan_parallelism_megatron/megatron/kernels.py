@@ -21,6 +21,7 @@ from llmplan.records import (
     NumberFormat,
     TrainingPlan,
 )
+from llmplan_parallelism_megatron.collectives import beyond_domain_bytes_per_second
 
 BACKWARD_MOVED = 1.5
 """Elements that the backward pass of a memory-bound kernel moves, against its forward pass: the gradient that comes in
@@ -62,11 +63,10 @@ class Kernels:
     attention_flops: float
     """Peak of the format of attention, at the rate of the framework's kernel against the curve's."""
     curves: KernelCurves
-
-    @property
-    def bytes_per_second(self) -> float:
-        """Of memory."""
-        return self.hardware.memory_bytes_per_second * self.curves.hbm
+    bytes_per_second: float
+    """Of memory."""
+    network_bytes_per_second: float
+    """Of one rank beyond its scale-up domain."""
 
 
 def flat(efficiency: Efficiency, gemm: str) -> KernelCurves:
@@ -103,6 +103,8 @@ def kernels_of(
         curves.attention[_GENERATIONS.get(framework.attention, framework.attention)],
         wide.peak_flops * (FLASH_1_RATE if framework.attention == "flash-1" else 1.0),
         curves,
+        hardware.memory_bytes_per_second * curves.hbm,
+        (beyond_domain_bytes_per_second(hardware) or hardware.scale_up_bytes_per_second) * curves.network.plateau,
     )
 
 

@@ -10,7 +10,6 @@ from attrs import frozen
 
 from llmplan.quantities import Number, ceil_log2, floor, maximum, minimum, sqrt, where
 from llmplan.records import CollectiveCurve, Layout
-from llmplan_parallelism_megatron.collectives import beyond_domain_bytes_per_second
 from llmplan_parallelism_megatron.megatron.kernels import Kernels
 
 
@@ -96,9 +95,8 @@ def _beyond_seconds(operation: str, rank_bytes: Number, domains: Number, of: Ker
     A ring takes a step a domain, twice in an all-reduce; a tree log2 of them, but sends M where a ring sends
     M (n - 1)/n (Sanders et al. 2009, doi:10.1016/j.parco.2009.09.001).
     """
-    network = of.curves.network
-    link = beyond_domain_bytes_per_second(of.hardware) or of.hardware.scale_up_bytes_per_second
-    bandwidth, passes = link * network.plateau, 2.0 if operation == "all_reduce" else 1.0
+    network, bandwidth = of.curves.network, of.network_bytes_per_second
+    passes = 2.0 if operation == "all_reduce" else 1.0
     ring = passes * (domains - 1) * network.step_seconds + rank_bytes / bandwidth
     more = domains / maximum(domains - 1, 1.0)
     tree = passes * ceil_log2(domains) * network.step_seconds + rank_bytes * more / bandwidth
@@ -111,7 +109,6 @@ def point_to_point_seconds(message_bytes: Number, span: Number, of: Kernels) -> 
     """
     hardware, curves = of.hardware, of.curves
     inside = hardware.scale_up_bytes_per_second * curves.collectives["all_to_all"].plateau
-    link = beyond_domain_bytes_per_second(hardware) or hardware.scale_up_bytes_per_second
     near = curves.launch_seconds + message_bytes / inside
-    far = curves.network.step_seconds + message_bytes / (link * curves.network.plateau)
+    far = curves.network.step_seconds + message_bytes / of.network_bytes_per_second
     return where(span < hardware.scale_up_domain, near, far)
