@@ -73,8 +73,6 @@ class FrameworkProfile:
     """The same where a layer routes its tokens to experts."""
     host_seconds_per_step: float = field(default=0.0, validator=not_negative)
     """Of an iteration, with the accelerator idle: data loading, logging, clipping, synchronisation."""
-    optimizer_traffic: float = field(default=1.0, validator=positive)
-    """Bytes that the optimizer step moves, against one fused kernel."""
     optimizer_extra_bytes: float = field(default=0.0, validator=not_negative)
     """Of an updated parameter, beside master weight and states: a copy of its gradient in 32 bits."""
     context_bytes: float = field(default=0.0, validator=not_negative)

@@ -2,7 +2,9 @@
 
 What a profile says of kernels and overlap comes from the papers and programs named; `kernel_rate`,
 `elementwise_traffic`, the overlaps and host seconds are calibrated over all rows of the framework in
-``llmplan validate training`` (calibration/frameworks.py beside src), never over one.
+``llmplan validate training`` (calibration/frameworks.py beside src), never over one. What memory is held beside the
+model (`context_bytes`, `communication_bytes`, `slack`) and what the logits move and keep are assumptions, round figures
+of the order that profilers report; how far they are off is in the memory errors of docs/accuracy.md, and in the margin.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def optimizer_seconds(plan: TrainingPlan, parameters: Parameters, width: Number,
     weight_bytes = (plan.dtype.training_weight_bits or plan.dtype.weight_bits) / 8
     gradient_bytes = plan.gradient_bits / 8
     moved = 2.0 * held_bytes(plan) + 3.0 * gradient_bytes + weight_bytes
-    seconds = updated * moved * plan.framework.optimizer_traffic / of.bytes_per_second
+    seconds = updated * moved / of.bytes_per_second
     steps = plan.optimizer.newton_schulz_steps
     seconds = seconds + updated * steps * NEWTON_SCHULZ_FLOPS * width / (of.wide_flops * of.wide.plateau)
     if not plan.offload_optimizer:
