@@ -1,6 +1,6 @@
 """The nouns: frozen attrs records that plugins contribute and that cost models compute with. SI units inside."""
 
-from llmplan.records.cost_model import CostModel, Phase
+from llmplan.records.cost_model import CostModel, Phase, SearchableCostModel
 from llmplan.records.dtype import DTypeFamily, DTypeRule, NumberFormat
 from llmplan.records.efficiency import CalibratedEfficiency, Efficiency, WholeRunEfficiency
 from llmplan.records.estimate import InferenceEstimate, TrainingEstimate
@@ -68,6 +68,7 @@ __all__ = [
     "Reporter",
     "Schedule",
     "Scores",
+    "SearchableCostModel",
     "Split",
     "Spread",
     "Tensor",
