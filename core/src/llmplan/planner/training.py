@@ -182,7 +182,7 @@ def _price_filled(request: TrainRequest, choice: Choice, sizes: Sizes) -> Traini
     refused: BadInputError | None = None
     for mode, micro_batch in product(modes, micro_batches):
         try:
-            estimate = _price_all_given(evolve(request, recompute=mode, micro_batch=micro_batch), choice, sizes)
+            estimate = price_all_given(evolve(request, recompute=mode, micro_batch=micro_batch), choice, sizes)
         except BadInputError as error:
             refused = refused or error
             continue
@@ -223,7 +223,8 @@ def _micro_batches(request: TrainRequest, choice: Choice, sizes: Sizes) -> tuple
     return tuple(size for size in range(share, 0, -1) if share % size == 0 and (isinstance(most, str) or size <= most))
 
 
-def _price_all_given(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingEstimate:
+def price_all_given(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingEstimate:
+    """The estimate of a plan that leaves nothing open but what has one default."""
     plan = make_plan(request, choice, sizes)
     against = choice.cost_model.check(plan)
     plan = evolve(plan, layout_warnings=against, warnings=(*plan.warnings, *choice.cost_model.remarks(plan)))
@@ -233,10 +234,10 @@ def _price_all_given(request: TrainRequest, choice: Choice, sizes: Sizes) -> Tra
             f"tokens: {plan.tokens:,.0f} is less than one iteration of "
             f"{plan.global_batch:,} sequences x {plan.seq_len:,} = {estimate.tokens_per_iteration:,} tokens"
         )
-    return estimate if plan.efficiency.mfu is None else _at_mfu(estimate, plan.efficiency.mfu)
+    return estimate if plan.efficiency.mfu is None else at_mfu(estimate, plan.efficiency.mfu)
 
 
-def _at_mfu(estimate: TrainingEstimate, mfu: float) -> TrainingEstimate:
+def at_mfu(estimate: TrainingEstimate, mfu: float) -> TrainingEstimate:
     """Time = model FLOPs / (GPUs x peak x MFU): backward takes two thirds, recompute and losses are inside."""
     plan = estimate.plan
     seconds = estimate.model_flops / (plan.layout.gpus * plan.gemm.peak_flops * mfu)
