@@ -32,7 +32,7 @@ def columns(arrays: Mapping[str, Any]) -> Iterator[dict[str, Number]]:
     same = {name: array[0].item() for name, array in arrays.items() if (array == array[0]).all()}
     varying = {name: array for name, array in arrays.items() if name not in same}
     table = Table(list(varying.values()), len(next(iter(arrays.values()))))
-    held = {name: Column(*table.alone(number, varying[name])) for number, name in enumerate(varying)}
+    held: dict[str, Any] = {name: Column(*table.alone(number, varying[name])) for number, name in enumerate(varying)}
     try:
         yield {**same, **held}
     finally:
@@ -105,11 +105,10 @@ class _Functions:
     where = staticmethod(lambda *parts: _of(np.where, *parts))
 
     def __getattr__(self, name: str) -> Callable[..., Column]:
-        if not isinstance(getattr(np, name, None), np.ufunc):
-            raise AttributeError(f"{name} is no function of elements")
-        function = partial(_of, getattr(np, name))
-        setattr(self, name, function)
-        return function
+        if hasattr(np, name) and isinstance(getattr(np, name), np.ufunc):
+            setattr(self, name, partial(_of, getattr(np, name)))
+            return self.__dict__[name]  # type: ignore[no-any-return]
+        raise AttributeError(f"{name} is no function of elements")
 
 
 _FUNCTIONS = _Functions()

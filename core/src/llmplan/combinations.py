@@ -53,6 +53,8 @@ class Key:
 
     def __init__(self, table: Table, fields: int, level: Level, found: Numbered | None = None) -> None:
         self.table, self.fields, self.level = table, fields, level
+        self.numbers: Any
+        self.rows: Any
         self.numbers, self.rows, self.size = found or (None, None, level.size)
         self.joins: dict[Key, Join] = {}
 
