@@ -26,12 +26,24 @@ def where(condition: Any, then: Number, otherwise: Number) -> Number:
 
 def minimum(a: Number, b: Number) -> Number:
     """The smaller of the two, element by element."""
-    return where(a < b, a, b)
+    less: Any = a < b
+    if less is True:
+        return a
+    if less is False:
+        return b
+    smaller: Number = less.__array_namespace__().minimum(a, b)
+    return smaller
 
 
 def maximum(a: Number, b: Number) -> Number:
     """The larger of the two, element by element."""
-    return where(a > b, a, b)
+    more: Any = a > b
+    if more is True:
+        return a
+    if more is False:
+        return b
+    larger: Number = more.__array_namespace__().maximum(a, b)
+    return larger
 
 
 def total(values: Iterable[Number]) -> Number:

@@ -19,6 +19,7 @@ from llmplan.records import (
     Tuning,
 )
 from llmplan_parallelism_megatron import roofline_time
+from llmplan_parallelism_megatron.combined import by_combination
 from llmplan_parallelism_megatron.megatron.checks import check, remarks
 from llmplan_parallelism_megatron.megatron.memory import training_memory
 from llmplan_parallelism_megatron.megatron.step import Step, step_of, time_breakdown
@@ -62,20 +63,7 @@ class Megatron:
 
     def train(self, plan: TrainingPlan) -> TrainingEstimate:
         """T = m t + bubble + exposed data parallel traffic + optimizer + host."""
-        step = step_of(plan)
-        replicas = plan.gradient_accumulation * plan.layout.dp * plan.layout.cp
-        forward = step.model.flops * replicas
-        recompute = roofline_time.recompute_flops(step.model, plan.recompute) * replicas
-        backward = 2.0 if plan.tuning is Tuning.FULL else 1.0
-        return TrainingEstimate(
-            plan=plan,
-            time_breakdown=time_breakdown(plan, step),
-            forward_breakdown=_forward(step),
-            memory_breakdown=training_memory(plan, step.rank, step.groups),
-            model_flops=(1.0 + backward) * forward,
-            hardware_flops=(1.0 + backward) * forward + recompute,
-            spreads=spreads,
-        )
+        return by_combination(_train, plan)
 
     def explain(self, plan: TrainingPlan) -> tuple[Explained, ...]:
         """Every line of the breakdowns with its formula, the numbers put in, and its source."""
@@ -86,6 +74,23 @@ class Megatron:
     def infer(self, plan: InferencePlan) -> InferenceEstimate:
         """As `Roofline` does."""
         return Roofline().infer(plan)
+
+
+def _train(plan: TrainingPlan) -> TrainingEstimate:
+    step = step_of(plan)
+    replicas = plan.gradient_accumulation * plan.layout.dp * plan.layout.cp
+    forward = step.model.flops * replicas
+    recompute = roofline_time.recompute_flops(step.model, plan.recompute) * replicas
+    backward = 2.0 if plan.tuning is Tuning.FULL else 1.0
+    return TrainingEstimate(
+        plan=plan,
+        time_breakdown=time_breakdown(plan, step),
+        forward_breakdown=_forward(step),
+        memory_breakdown=training_memory(plan, step.rank, step.groups),
+        model_flops=(1.0 + backward) * forward,
+        hardware_flops=(1.0 + backward) * forward + recompute,
+        spreads=spreads,
+    )
 
 
 def _forward(step: Step) -> dict[str, Number]:
