@@ -332,3 +332,17 @@ _CONVERTERS: Mapping[type, list[tuple[str, Callable[[Any, str], Any]]]] = {
 def options_of(request: type[_Options]) -> Mapping[str, Mapping[str, Any]]:
     """The options of a kind of request in order, each with its help, metavar and names to complete."""
     return {attribute.name: attribute.metadata for attribute in fields(request)}
+
+
+def given_options(request: _Options) -> dict[str, Any]:
+    """What was given, in the words and numbers of a plan file; a record by its name."""
+    given = {attribute.name: getattr(request, attribute.name) for attribute in fields(type(request))}
+    return {name: _in_words(value) for name, value in given.items() if value is not None}
+
+
+def _in_words(value: Any) -> Any:
+    if isinstance(value, (Recompute, Schedule)):
+        return value.label
+    if isinstance(value, Tuning):
+        return value.value
+    return value if isinstance(value, (bool, int, float, str)) else value.name

@@ -28,9 +28,10 @@ from llmplan.contracts import (
     require,
 )
 from llmplan.errors import BadInputError, UnsupportedFormatError
-from llmplan.planner import infer, train
+from llmplan.planner import infer
 from llmplan.plugins import Plugins
 from llmplan.records.model import ALWAYS_KEPT
+from llmplan.search.training import train
 
 __all__ = [
     "SAMPLE_DTYPE",

@@ -11,9 +11,10 @@ from llmplan.catalogues import registry
 from llmplan.cli.options import Request, completer, with_options
 from llmplan.errors import BadInputError
 from llmplan.output.words import gib
-from llmplan.planner import infer, train
+from llmplan.planner import infer
 from llmplan.records import Exporter, InferenceEstimate, InferencePlan, Recompute, TrainingEstimate
 from llmplan.requests import InferRequest, TrainRequest
+from llmplan.search.training import train
 
 DOES_NOT_FIT = 3
 _MOST_ZERO = 3
@@ -65,7 +66,8 @@ def _add(
     def run(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
         reporter = _reporter(extra)
         exporter = _exporter(extra["output"])
-        estimate = price(request(**_merged(extra["plan"], given, request)))
+        from_file = {} if extra["plan"] is None else _read_plan(extra["plan"], request)
+        estimate = price(request(**merged(from_file, given)))
         if exporter is not None:
             from llmplan.output.whole import write_whole
 
@@ -91,13 +93,14 @@ def _explain(estimate: TrainingEstimate, reporter: str) -> None:
         print_lines(lines)
 
 
-def _merged(plan: str | None, given: dict[str, Any], request: type[Request]) -> dict[str, Any]:
-    """The command line wins over the plan file."""
-    if plan is None:
-        return given
+def _read_plan(path: str, request: type[Request]) -> dict[str, Any]:
     from llmplan.files import read_plan
 
-    from_file = read_plan(plan, request)
+    return read_plan(path, request)
+
+
+def merged(from_file: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The command line wins over the plan file."""
     for one, other in _INSTEAD:
         for mine, theirs in ((one, other), (other, one)):
             if mine & given.keys():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from llmplan.files.hardware_file import HardwareFile
 from llmplan.files.model_file import ModelFile
 from llmplan.files.structure import near_miss, structure
 from llmplan.files.toml_source import TomlSource
-from llmplan.requests import InferRequest, TrainRequest, options_of
+from llmplan.requests import options_of
 
 _FILES: Mapping[str, type[ModelFile | HardwareFile]] = {
     MODELS.singular: ModelFile,
@@ -30,20 +30,27 @@ def read_record(path: str, kind: Kind) -> Any:
     return structure(source, source.values, _FILES[kind.singular])
 
 
-def read_plan(path: str, request: type[TrainRequest | InferRequest]) -> dict[str, Any]:
-    """The options that a plan file gives, checked.
+def read_plan(path: str, *requests: type[Any], several: Collection[str] = ()) -> dict[str, Any]:
+    """The options of these requests that a plan file gives, checked; lists and ranges where there may be several values.
 
     [model] and [gpu] tables become records; files that it names are looked for beside it.
     """
     source = TomlSource.read(path)
-    known = [field.name for field in fields(request)]
-    for key in source.values:
+    known = {field.name: request for request in requests for field in fields(request)}
+    options: dict[str, Any] = {}
+    for key, value in source.values.items():
         if key not in known:
-            raise source.error((key,), f"{key} is not an option{near_miss(key, known)}")
-    return {key: _option(source, key, value, request) for key, value in source.values.items()}
+            raise source.error((key,), f"{key} is not an option{near_miss(key, list(known))}")
+        if key in several and isinstance(value, list):
+            options[key] = [_option(source, key, one, known[key]) for one in value]
+        elif key in several and isinstance(value, str) and ("," in value or ".." in value):
+            options[key] = value  # whoever searches reads it
+        else:
+            options[key] = _option(source, key, value, known[key])
+    return options
 
 
-def _option(source: TomlSource, key: str, value: Any, request: type[TrainRequest | InferRequest]) -> Any:
+def _option(source: TomlSource, key: str, value: Any, request: type[Any]) -> Any:
     if isinstance(value, dict) and key in _FILES:
         return structure(source, value, _FILES[key], (key,))
     named = isinstance(options_of(request)[key]["names"], str)

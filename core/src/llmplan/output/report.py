@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from rich.bar import Bar
 from rich.console import Console, RenderableType
@@ -11,13 +11,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from llmplan.output.blocks import INDENT, facts, heading, listed
 from llmplan.output.console import rendered
 from llmplan.output.words import count, digits, dotted, gib, percent, seconds
 from llmplan.quantities import total
 from llmplan.records import InferenceEstimate, Recompute, Schedule, Spread, TrainingEstimate, TrainingPlan, Tuning
 from llmplan.records.spread import LEVEL
 
-_INDENT = 2
 _FREE = "free"
 _WIDEST_BAR, _NARROWEST_BAR = 40, 8
 _WIDTH_OF_WORDS = 50
@@ -38,7 +38,7 @@ def report(estimate: TrainingEstimate | InferenceEstimate, width: int | None = N
 def _training(estimate: TrainingEstimate, console: Console) -> Iterator[RenderableType]:
     plan, layout, time = estimate.plan, estimate.plan.layout, estimate.time_spread
     yield _title(estimate, "training")
-    yield _facts(
+    yield facts(
         {
             "layout": _layout(estimate, *_sharing(plan)),
             "batch": f"micro-batch {plan.micro_batch} x {plan.gradient_accumulation:,} accumulated x dp {layout.dp} = "
@@ -49,8 +49,8 @@ def _training(estimate: TrainingEstimate, console: Console) -> Iterator[Renderab
             "tokens": f"{count(plan.tokens)} in {estimate.iterations:,.0f} iterations",
         }
     )
-    yield _heading("Totals")
-    yield _facts(
+    yield heading("Totals")
+    yield facts(
         {
             "training": f"{seconds(estimate.training_seconds)} on {_gpus(layout.gpus)}{_plus_minus(time)}",
             **_wall_clock(estimate),
@@ -63,12 +63,12 @@ def _training(estimate: TrainingEstimate, console: Console) -> Iterator[Renderab
             **_behind(time),
         }
     )
-    yield _heading(f"Time of an iteration: {seconds(estimate.iteration_seconds)}{_plus_minus(time)}")
+    yield heading(f"Time of an iteration: {seconds(estimate.iteration_seconds)}{_plus_minus(time)}")
     yield _bars(estimate.time_breakdown, estimate.iteration_seconds, seconds, console)
     forward = estimate.forward_breakdown
     if forward is not None:
         whole = total(forward.values())
-        yield _heading(f"Forward pass of a micro-batch on a pipeline stage: {seconds(whole)}")
+        yield heading(f"Forward pass of a micro-batch on a pipeline stage: {seconds(whole)}")
         yield _bars(forward, whole, seconds, console)
     yield from _memory(estimate, console)
     yield from _said(estimate)
@@ -96,7 +96,7 @@ def _behind(spread: Spread | None) -> dict[str, str]:
 def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[RenderableType]:
     plan = estimate.plan
     yield _title(estimate, "inference")
-    yield _facts(
+    yield facts(
         {
             "layout": _layout(estimate),
             "batch": f"{_sequences(plan.batch)} a replica, {plan.prompt_tokens:,} prompt and "
@@ -104,9 +104,9 @@ def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[Render
             "KV cache": f"{plan.kv_bits:g} bits",
         }
     )
-    yield _heading("Totals")
+    yield heading("Totals")
     price = _cost(estimate.cost_per_million_tokens, plan.price_per_gpu_hour)
-    yield _facts(
+    yield facts(
         {
             "first token": f"{seconds(estimate.first_token_seconds)} (prefill)",
             "each token": f"{seconds(estimate.next_token_seconds)} (decode)",
@@ -119,7 +119,7 @@ def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[Render
     stage = "" if plan.layout.pp == 1 else " on a pipeline stage"
     for name, breakdown in (("Prefill", estimate.prefill_breakdown), ("Decode", estimate.decode_breakdown)):
         whole = total(breakdown.values())
-        yield _heading(f"{name}{stage}: {seconds(whole)}")
+        yield heading(f"{name}{stage}: {seconds(whole)}")
         yield _bars(breakdown, whole, seconds, console)
     yield from _memory(estimate, console)
     yield from _said(estimate)
@@ -204,38 +204,18 @@ def _memory(estimate: TrainingEstimate | InferenceEstimate, console: Console) ->
     spread = estimate.memory_spread if isinstance(estimate, TrainingEstimate) else None
     verdict = f"{gib(capacity - used)} free" if estimate.feasible else f"{gib(used - capacity)} TOO MUCH"
     style = "bold" if estimate.feasible else "bold red"
-    yield _heading(f"Memory of the fullest GPU: {gib(used)}{_plus_minus(spread)} of {gib(capacity)}, {verdict}", style)
+    yield heading(f"Memory of the fullest GPU: {gib(used)}{_plus_minus(spread)} of {gib(capacity)}, {verdict}", style)
     free = {_FREE: capacity - used} if estimate.feasible else {}
     yield _bars({**estimate.memory_breakdown, **free}, max(capacity, used), gib, console)
 
 
 def _said(estimate: TrainingEstimate | InferenceEstimate) -> Iterator[RenderableType]:
     if estimate.plan.assumptions:
-        yield _heading("Assumed")
-        yield _list(estimate.plan.assumptions)
+        yield heading("Assumed")
+        yield listed(estimate.plan.assumptions)
     if estimate.warnings:
-        yield _heading("Warnings", "bold yellow")
-        yield _list(estimate.warnings)
-
-
-def _heading(text: str, style: str = "bold") -> Padding:
-    return Padding(Text(text, style=style), (1, 0, 0, 0))
-
-
-def _facts(facts: Mapping[str, str]) -> Padding:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column()
-    for name, fact in facts.items():
-        table.add_row(name, Text(fact))
-    return Padding(table, (0, 0, 0, _INDENT))
-
-
-def _list(lines: Iterable[str]) -> Padding:
-    table = Table.grid(padding=(0, 1))
-    for line in lines:
-        table.add_row("-", Text(line))
-    return Padding(table, (0, 0, 0, _INDENT))
+        yield heading("Warnings", "bold yellow")
+        yield listed(estimate.warnings)
 
 
 def _bars(breakdown: Mapping[str, float], whole: float, words: Callable[[float], str], console: Console) -> Padding:
@@ -259,4 +239,4 @@ def _bars(breakdown: Mapping[str, float], whole: float, words: Callable[[float],
             )
         table.add_row(*cells)
         before += part
-    return Padding(table, (0, 0, 0, _INDENT))
+    return Padding(table, (0, 0, 0, INDENT))

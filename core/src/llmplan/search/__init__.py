@@ -8,10 +8,17 @@ if TYPE_CHECKING:
     from llmplan.search.result import SearchResult
     from llmplan.search.searching import search
     from llmplan.search.space import TrainingSpace
+    from llmplan.search.training import plan_training, train
 
-__all__ = ["SearchResult", "TrainingSpace", "search"]
+__all__ = ["SearchResult", "TrainingSpace", "plan_training", "search", "train"]
 
-_HOMES = {"SearchResult": "result", "TrainingSpace": "space", "search": "searching"}
+_HOMES = {
+    "SearchResult": "result",
+    "TrainingSpace": "space",
+    "plan_training": "training",
+    "search": "searching",
+    "train": "training",
+}
 
 
 def __getattr__(name: str) -> Any:

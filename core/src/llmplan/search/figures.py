@@ -29,6 +29,8 @@ FIGURES: Mapping[str, Callable[[Estimate], Number | None]] = {
     "memory": lambda estimate: estimate.memory_bytes_per_gpu,
 }
 """Less is better, of each."""
+HEADROOM = 0.05
+"""Of memory, left for what a cost model does not count or may be off by."""
 OBJECTIVES: Mapping[str, tuple[str, ...]] = {
     "time": ("time", "gpu-hours"),
     "cost": ("cost", "time"),

@@ -9,6 +9,7 @@ from typing import Any
 from attrs import field, frozen
 
 from llmplan.errors import BadInputError
+from llmplan.requests import TrainRequest
 from llmplan.search.columns import Columns
 from llmplan.search.infeasible import Verdict
 from llmplan.search.why import Comparison
@@ -39,6 +40,8 @@ class SearchResult:
     constraints: Mapping[str, Any]
     best: tuple[Any, ...]
     """Estimates, the best first; none where no plan is feasible."""
+    requests: tuple[TrainRequest, ...]
+    """Of each of them the options of `llmplan train` that ask for it alone."""
     pareto_of: tuple[str, ...]
     pareto: tuple[Any, ...]
     """Estimates of the frontier in the order of its first figure."""

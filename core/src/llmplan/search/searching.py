@@ -14,11 +14,11 @@ from llmplan.errors import BadInputError
 from llmplan.search.columns import Columns, joined, length
 from llmplan.search.dimensions import MOST_GPUS
 from llmplan.search.engine import Outcome, Watch, run
-from llmplan.search.figures import OBJECTIVES, Constraint, constraints
+from llmplan.search.figures import HEADROOM, OBJECTIVES, Constraint, constraints
 from llmplan.search.infeasible import Dead, verdict
 from llmplan.search.result import SearchResult, counts_of
 from llmplan.search.space import TrainingSpace
-from llmplan.search.training_case import COLUMNS, TrainingCase, training_cases
+from llmplan.search.training_case import COLUMNS, TrainingCase, row_of, training_cases
 from llmplan.search.why import compare
 from llmplan.search.work import CHUNK, Question
 from llmplan.requests import SearchRequest
@@ -76,8 +76,6 @@ def _with_gpus(space: TrainingSpace, asked: SearchRequest) -> TrainingSpace:
     raise BadInputError("gpus: not given; give a number, a range like 256..4096, or --objective gpus")
 
 
-HEADROOM = 0.05
-"""Of memory, left for what a cost model does not count or may be off by."""
 TOP = 10
 
 
@@ -103,6 +101,9 @@ def _result(
         space=_values(cases, outcome.roots),
         constraints=_limits(question.constraints),
         best=best,
+        requests=tuple(
+            cases[int(found.best.rows["case"][at])].fixed(row_of(found.best.rows, at)) for at in range(len(best))
+        ),
         pareto_of=question.pareto,
         pareto=_records(cases, found.frontier.rows),
         why=tuple(why),

@@ -16,8 +16,11 @@ from llmplan.search.columns import Columns, crossed, product_of
 from llmplan.search.dimensions import OFFLOADS, Dimensions, divisors, micro_batches
 from llmplan.search.enumeration import Masks, Step, expanded
 
-_OPEN = ("sequence_parallel", "zero", "zero_group", "recompute", "schedule", "offload")
-"""What is open once sizes and batch are known."""
+_SHARED = ("sequence_parallel", "zero", "zero_group")
+"""How ranks share what each could hold alone."""
+_RUN = ("schedule", "recompute", "offload")
+"""What is open once sizes and batch are known. Plans that differ in these alone lie side by side, which is how cost
+models price them fastest."""
 _USUAL: Mapping[str, Any] = {
     "sequence_parallel": True, "zero": 1, "schedule": Schedule.ONE_F_ONE_B, "offload": "none",
 }  # fmt: skip
@@ -58,15 +61,16 @@ class Listing:
         batches = self._batches(roots)
         found = {**of_roots, "vpp": np.unique(chunks["vpp"][~odd]), "micro_batch": np.unique(batches["micro_batch"])}
         whole = {name: [int(value) for value in values] for name, values in found.items()}
-        return {**whole, **{name: list(self.dimensions[name]) for name in _OPEN}}
+        return {**whole, **{name: list(self.dimensions[name]) for name in (*_SHARED, *_RUN)}}
 
     def plans(self, roots: Columns, size: int, illegal: Counter[str], *, usual: bool = False) -> Iterator[Columns]:
         """Every legal plan of these sizes, so many at a time; the usual ones alone where these are wanted."""
         steps = [
+            Step(self._open(_SHARED, usual=usual), outside=self._says_the_same, broken=_unusable_groups),
             Step(self._table("vpp"), outside=self._odd_chunks),
             Step(self._batches(roots), derive=self._accumulated, broken=self._missed),
             Step({}, broken=self.refused),
-            Step(self._open(usual=usual), outside=self._says_the_same, broken=self._refused_at_last),
+            Step(self._open(_RUN, usual=usual), outside=self._no_pipeline, broken=self.refused),
         ]
         yield from expanded(roots, steps, size, illegal)
 
@@ -119,28 +123,27 @@ class Listing:
             "tokens last for one iteration": made > self.tokens,
         }
 
-    def _open(self, *, usual: bool) -> Columns:
-        """Every combination of what is still open."""
-        values = {name: list(self.dimensions[name]) for name in _OPEN}
+    def _open(self, names: Sequence[str], *, usual: bool) -> Columns:
+        """Every combination of these."""
+        values = {name: list(self.dimensions[name]) for name in names}
         if usual:
-            values |= {name: _first_and(values[name], wanted) for name, wanted in _USUAL.items()}
+            values = {name: _first_and(given, _USUAL.get(name)) for name, given in values.items()}
         at = product_of({name: range(len(given)) for name, given in values.items()})
-        offload = [OFFLOADS[word] for word in values.pop("offload")]
-        table = {name: column(given)[at[name]] for name, given in values.items()}
-        for of, what in enumerate(("optimizer", "activations")):
-            table[f"offload_{what}"] = column([waits[of] for waits in offload])[at["offload"]]
+        table = {name: column(given)[at[name]] for name, given in values.items() if name != "offload"}
+        waits = [OFFLOADS[word] for word in values.get("offload", ())]
+        for of, what in enumerate(("optimizer", "activations") if waits else ()):
+            table[f"offload_{what}"] = column([pair[of] for pair in waits])[at["offload"]]
         return table
 
     def _says_the_same(self, columns: Columns) -> Sequence[Any]:
         """Values that change nothing: of these the first stands for all."""
         alone = columns["dp"] * columns["cp"] == 1
-        idle = {
-            "sequence_parallel": columns["tp"] == 1, "zero": alone, "zero_group": alone, "schedule": columns["pp"] == 1,
-        }  # fmt: skip
+        idle = {"sequence_parallel": columns["tp"] == 1, "zero": alone, "zero_group": alone}
         return [mask & (columns[name] != self.dimensions[name][0]) for name, mask in idle.items()]
 
-    def _refused_at_last(self, columns: Columns) -> Masks:
-        return {**_unusable_groups(columns), **self.refused(columns)}
+    def _no_pipeline(self, columns: Columns) -> Sequence[Any]:
+        """A schedule without stages: the first stands for all."""
+        return [(columns["pp"] == 1) & (columns["schedule"] != self.dimensions["schedule"][0])]
 
 
 def column(values: Sequence[Any]) -> Any:
@@ -157,7 +160,11 @@ def _completed(columns: Columns) -> Columns:
 
 
 def _first_and(values: list[Any], usual: Any) -> list[Any]:
-    """The usual value, where it is among them, and the first, which stands where the usual one changes nothing."""
+    """The usual value, where it is among them, and the first, which stands where the usual one changes nothing; all
+    where none is usual.
+    """
+    if usual is None:
+        return values
     return [values[0], usual] if usual in values[1:] else values[:1]
 
 
