@@ -48,7 +48,9 @@ def annotations_of(request: type[Any], several: Collection[str] = ()) -> dict[st
 
 
 def with_annotations(
-    annotations: Mapping[str, Any], extra: Mapping[str, Any], run: Callable[[dict[str, Any], dict[str, Any]], int | None]
+    annotations: Mapping[str, Any],
+    extra: Mapping[str, Any],
+    run: Callable[[dict[str, Any], dict[str, Any]], int | None],
 ) -> Callable[..., int | None]:
     """The same of options that are annotated already."""
 

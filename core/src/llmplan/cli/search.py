@@ -27,7 +27,7 @@ _EXTRA: Mapping[str, Any] = {
         typer.Option(
             "--output",
             metavar="FILE",
-            help="Write the best plan to a .toml file, or all priced plans to .csv, .json or .parquet; may be repeated.",
+            help="Write the best plan to a .toml file, all priced plans to .csv, .json or .parquet; may be repeated.",
         ),
     ],
     "executor": Annotated[
@@ -59,20 +59,20 @@ def add_search(app: typer.Typer, summary: str) -> None:
 def _train(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     """Search, print and write what was found."""
     from llmplan.cli.progress import progress
-    from llmplan.output.search_files import Outputs
+    from llmplan.output.search_files import outputs
     from llmplan.search import TrainingSpace, search
     from llmplan.search.executors import executor_of
 
     options, looked_for = _options(given, extra["plan"])
     with ExitStack() as stack:
-        outputs = stack.enter_context(Outputs(extra["output"] or ()))
+        files = stack.enter_context(outputs(extra["output"] or ()))
         space = TrainingSpace(**options)
         executor = stack.enter_context(executor_of(extra["executor"], extra["workers"], extra["scheduler"]))
         watch = stack.enter_context(progress())
         result = search(
-            space, executor=executor, keep=False, sink=outputs.sink, watch=watch, interruptible=True, **looked_for
+            space, executor=executor, keep=False, sink=files.sink, watch=watch, interruptible=True, **looked_for
         )
-        outputs.finish(result)
+        files.finish(result)
     _print(result, as_json=bool(extra["json"]))
     if not result.complete:
         return INTERRUPTED

@@ -31,7 +31,7 @@ def read_record(path: str, kind: Kind) -> Any:
 
 
 def read_plan(path: str, *requests: type[Any], several: Collection[str] = ()) -> dict[str, Any]:
-    """The options of these requests that a plan file gives, checked; lists and ranges where there may be several values.
+    """The options of these requests that a plan file gives, checked; lists and ranges where several values may be.
 
     [model] and [gpu] tables become records; files that it names are looked for beside it.
     """

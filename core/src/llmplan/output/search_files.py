@@ -8,9 +8,11 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
+from attrs import frozen
+
+from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
 from llmplan.requests import given_options
 from llmplan.search.result import SearchResult
@@ -18,40 +20,53 @@ from llmplan.search.result import SearchResult
 _SUFFIXES = (".toml", ".csv", ".json", ".parquet")
 
 
+@contextmanager
+def outputs(paths: Sequence[str]) -> Iterator[Outputs]:
+    """Files for what is found; what is not finished leaves nothing behind."""
+    for path in paths:
+        if Path(path).suffix not in _SUFFIXES:
+            raise BadInputError(f"output: {path!r} does not end in {', '.join(_SUFFIXES)}")
+    plans = [path for path in paths if Path(path).suffix == ".toml"]
+    files = Outputs(plans, [_TABLES[Path(path).suffix](path) for path in paths if path not in plans])
+    try:
+        yield files
+    finally:
+        for table in files.tables:
+            table.discard()
+
+
+@frozen(eq=False)
 class Outputs:
-    """Files that are written as plans are priced, and put in their place when all went well."""
+    """Plan files, and tables that are written as plans are priced."""
 
-    def __init__(self, paths: Sequence[str]) -> None:
-        for path in paths:
-            if Path(path).suffix not in _SUFFIXES:
-                raise BadInputError(f"output: {path!r} does not end in {', '.join(_SUFFIXES)}")
-        self.plans = [path for path in paths if Path(path).suffix == ".toml"]
-        self._tables = [_TABLES[Path(path).suffix](path) for path in paths if path not in self.plans]
-
-    def __enter__(self) -> Outputs:
-        return self
+    plans: list[str]
+    tables: list[_Table]
 
     @property
     def sink(self) -> Callable[[Mapping[str, Any]], None] | None:
         """Takes priced plans; None where no file wants them."""
-        return self._add if self._tables else None
+        return self._add if self.tables else None
 
     def _add(self, columns: Mapping[str, Any]) -> None:
-        for table in self._tables:
+        for table in self.tables:
             table.add(columns)
 
     def finish(self, result: SearchResult) -> None:
         """Put the tables in their place; write the best plan, where there is one."""
         from llmplan.output.whole import write_whole
 
-        for table in self._tables:
+        for table in self.tables:
             table.finish()
         for path in self.plans if result.best else ():
-            write_whole(path, plan_file(given_options(result.requests[0]), Path(path).parent).encode())
+            write_whole(path, plan_file(_all_options(result), Path(path).parent).encode())
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for table in self._tables:
-            table.discard()
+
+def _all_options(result: SearchResult) -> dict[str, Any]:
+    """What was given and what was found, and the names of what was taken by default."""
+    plan = result.best[0].plan
+    names = {"dtype": plan.dtype.name, "cost_model": plan.cost_model}
+    names |= {name: getattr(plan, name).name for name in ("framework", "optimizer") if getattr(registry(), f"{name}s")}
+    return {**names, **given_options(result.requests[0])}
 
 
 class _Table:

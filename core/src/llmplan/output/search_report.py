@@ -136,7 +136,9 @@ def _reason(comparison: Comparison, winner: TrainingEstimate) -> str:
     scale = winner.tokens_per_iteration / comparison.estimate.tokens_per_iteration
     before = scale * comparison.estimate.iteration_seconds
     faster = (before - winner.iteration_seconds) / before
-    changed = ", ".join(f"{name} {_word(mine)} for {_word(other)}" for name, (other, mine) in comparison.changed.items())
+    changed = ", ".join(
+        f"{name} {_word(mine)} for {_word(other)}" for name, (other, mine) in comparison.changed.items()
+    )
     terms = list(comparison.terms.items())[:_MOST_TERMS]
     moved = ", ".join(f"{line} {'-' if value < 0 else '+'}{seconds(abs(value))}" for line, value in terms)
     against = f"{_compared(faster)} {comparison.against}" if comparison.changed else f"it is {comparison.against}"

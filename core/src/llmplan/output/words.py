@@ -29,7 +29,7 @@ def digits(value: float) -> str:
 
 def gib(value: float) -> str:
     """``74.3 GiB``."""
-    return f"{value / GIB:,.1f} GiB" if value >= GIB / 10 else f"{value / MIB:,.1f} MiB"
+    return f"{value / GIB:,.1f} GiB" if abs(value) >= GIB / 10 else f"{value / MIB:,.1f} MiB"
 
 
 def count(value: float) -> str:

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from llmplan.planner.batch import DEFAULT_BATCH_TOKENS, choose_batch
 from llmplan.requests import TrainRequest
-from llmplan.search.columns import Columns
+from llmplan.search.arrays import Columns
 
 ABOUT = 0.05
 """How far a batch that is given in tokens, or not at all, may be from what micro-batches make of it."""

@@ -12,8 +12,8 @@ from llmplan.planner.layout import Sizes
 from llmplan.planner.training import assume, price
 from llmplan.records import Recompute, TrainingEstimate
 from llmplan.requests import TrainRequest
+from llmplan.search.arrays import length
 from llmplan.search.batches import ABOUT
-from llmplan.search.columns import length
 from llmplan.search.dimensions import MOST_GPUS
 from llmplan.search.engine import Outcome, run
 from llmplan.search.figures import HEADROOM, OBJECTIVES, Constraint, constraints
@@ -53,7 +53,9 @@ def _asked(case: TrainingCase, objective: str, limits: tuple[Constraint, ...]) -
 
 
 def _nothing_legal(outcome: Outcome) -> BadInputError:
-    (words, _), *_ = outcome.found.illegal.most_common(1) or [("no layout divides the GPUs as the other options ask", 0)]
+    (words, _), *_ = outcome.found.illegal.most_common(1) or [
+        ("no layout divides the GPUs as the other options ask", 0)
+    ]
     return BadInputError(f"gpus: no layout is legal: {words}")
 
 

@@ -72,7 +72,9 @@ def _usual(choice: Choice) -> dict[str, Sequence[Any]]:
 def gpus_of(given: Any, choice: Choice) -> tuple[int, ...]:
     """``A..B`` counts whole scale-up domains, and what divides one."""
     domain = choice.hardware.scale_up_domain
-    return several(given, "gpus", options_of(TrainRequest)["gpus"]["convert"], lambda n: not n % domain or not domain % n)
+    return several(
+        given, "gpus", options_of(TrainRequest)["gpus"]["convert"], lambda n: not n % domain or not domain % n
+    )
 
 
 def divisors(number: int) -> tuple[int, ...]:

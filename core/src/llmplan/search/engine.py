@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from typing import Any
 
 from attrs import evolve, frozen
 
-from llmplan.search.columns import Columns, length, pieces
+from llmplan.search.arrays import Columns, length, pieces
 from llmplan.search.executors import in_order
 from llmplan.search.work import Found, Question, explore
 
@@ -97,15 +97,13 @@ def _merge_all(
 ) -> None:
     shares = [(case, piece, question) for case, rows in roots for piece in pieces(rows, _ROOTS)]
     total, done = sum(length(share[1]) for share in shares), 0
-    with closing(_results(executor, shares)) as results:
+    results = in_order(executor, explore, shares)
+    with closing(results):
         for (_, piece, _), found in zip(shares, results, strict=True):
             into.merge(found)
-            for columns in found.kept if sink is not None else ():
-                sink(columns)
+            if sink is not None:
+                for columns in found.kept:
+                    sink(columns)
             done += length(piece)
             if watch is not None:
                 watch(Progress(done, total, into))
-
-
-def _results(executor: Executor | None, shares: Iterable[tuple[Any, Columns, Question]]) -> Iterator[Found]:
-    yield from in_order(executor, explore, shares)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
-from llmplan.search.columns import Columns, crossed, kept, length, pieces
+from llmplan.search.arrays import Columns, crossed, kept, length, pieces
 
 Masks = Mapping[str, Any]
 """By constraint, in words: where plans break it."""

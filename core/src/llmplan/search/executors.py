@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -13,12 +13,16 @@ from llmplan.errors import BadInputError
 
 R = TypeVar("R")
 EXECUTORS = ("threads", "processes", "dask")
+_PATIENCE = "10s"
+"""For a scheduler to answer."""
 _AHEAD = 4
 """Shares that wait for each worker: enough to keep it busy, few enough to hold none of the space."""
 
 
 @contextmanager
-def executor_of(name: str | None, workers: int | None = None, scheduler: str | None = None) -> Iterator[Executor | None]:
+def executor_of(
+    name: str | None, workers: int | None = None, scheduler: str | None = None
+) -> Iterator[Executor | None]:
     """An executor by its name, closed in the end; None works right here."""
     if scheduler is not None and name != "dask":
         raise BadInputError(f"scheduler: {scheduler} needs --executor dask")
@@ -26,14 +30,14 @@ def executor_of(name: str | None, workers: int | None = None, scheduler: str | N
         yield None
     elif name in ("threads", "processes"):
         kind = ThreadPoolExecutor if name == "threads" else ProcessPoolExecutor
-        executor = kind(workers or os.cpu_count())
+        pool: Executor = kind(workers or os.cpu_count())
         try:
-            yield executor
+            yield pool
         finally:
-            executor.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
     elif name == "dask":
-        with _dask(workers, scheduler) as executor:
-            yield executor
+        with _dask(workers, scheduler) as cluster:
+            yield cluster
     else:
         raise BadInputError(f"executor: {name!r} is not one of {', '.join(EXECUTORS)}")
 
@@ -42,19 +46,22 @@ def executor_of(name: str | None, workers: int | None = None, scheduler: str | N
 def _dask(workers: int | None, scheduler: str | None) -> Iterator[Executor]:
     """Dask's own executor on a cluster that runs already, or on one of this machine."""
     try:
-        from distributed import Client
+        import distributed
     except ImportError:
         raise BadInputError("executor: dask needs pip install 'llmplan-core[dask]'") from None
-    where = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
+    connect: Callable[..., Any] = distributed.Client
+    here = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
     try:
-        client = Client(scheduler, timeout="10s") if scheduler else Client(**where)
+        client = connect(scheduler, timeout=_PATIENCE) if scheduler else connect(**here)
     except (OSError, ValueError) as error:
         raise BadInputError(f"scheduler: {scheduler}: no Dask scheduler answers there ({error})") from error
     with client:
         yield client.get_executor(pure=False)
 
 
-def in_order(executor: Executor | None, work: Callable[..., R], tasks: Iterable[tuple[Any, ...]]) -> Iterator[R]:
+def in_order(
+    executor: Executor | None, work: Callable[..., R], tasks: Iterable[tuple[Any, ...]]
+) -> Generator[R, None, None]:
     """Each task's result, in the order of the tasks, however many are worked on at once.
 
     Where an executor breaks, because one of its processes was killed, what is left is done here.
@@ -82,7 +89,7 @@ def _workers(executor: Executor) -> int:
     """Of pools their size; of an executor that does not say, as many as its cluster has threads."""
     client = getattr(executor, "_client", None)
     if client is not None:
-        return max(1, sum(client.nthreads().values()))
+        return max(1, sum(map(int, client.nthreads().values())))
     return int(getattr(executor, "_max_workers", None) or os.cpu_count() or 1)
 
 

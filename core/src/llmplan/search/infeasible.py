@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 
 from llmplan.errors import BadInputError
 from llmplan.requests import option_name
-from llmplan.search.columns import length
+from llmplan.search.arrays import length
 from llmplan.search.dimensions import MOST_GPUS, gpus_of
 from llmplan.search.engine import run
 from llmplan.search.figures import OBJECTIVES, Constraint
@@ -20,6 +20,8 @@ from llmplan.search.work import Found, Question
 
 _MOST_TRIES = 8
 """Values of one option that are tried, from the nearest on."""
+_MOST_DOUBLINGS = 6
+"""Of the GPUs asked for."""
 
 Cases = Callable[[TrainingSpace], Sequence[Any]]
 
@@ -125,13 +127,14 @@ def _between(given: Sequence[Any], value: Any) -> Sequence[Any]:
 
 
 def _more_gpus(dead: Dead) -> Iterator[Change]:
-    """The fewest GPUs beyond those asked for, in whole scale-up domains."""
-    if dead.space.gpus is None:
+    """The fewest GPUs beyond those asked for, in whole scale-up domains: doubled until they do, then looked for."""
+    killer = dead.killer
+    if dead.space.gpus is None or killer is None or killer.figure == "cost":
         return
     most = max(gpus_of(dead.space.gpus, dead.cases(dead.space)[0].choice))
-    while most < MOST_GPUS:
-        found = dead.best(dead.space.with_values(gpus=f"{most + 1}..{2 * most}"), "gpus")
-        if found is not None:
-            yield Change("gpus", int(found[0].plan.layout.gpus))
+    doubled = (most << doublings for doublings in range(1, _MOST_DOUBLINGS + 1))
+    for many in (many for many in doubled if many <= MOST_GPUS):
+        if dead.best(dead.space.with_values(gpus=many), "gpus") is not None:
+            fewest = dead.best(dead.space.with_values(gpus=f"{many // 2 + 1}..{many}"), "gpus")
+            yield Change("gpus", many if fewest is None else int(fewest[0].plan.layout.gpus))
             return
-        most *= 2

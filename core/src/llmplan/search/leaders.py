@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from attrs import define, field
 
-from llmplan.search.columns import Columns, joined, kept, length
+from llmplan.search.arrays import Columns, joined, kept, length
 
 TIES = (
     "worded", "case", "gpus", "model_parallel", "pp", "cp", "ep", "vpp", "schedule", "zero", "offload_optimizer",

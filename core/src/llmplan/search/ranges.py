@@ -34,9 +34,7 @@ def _parts(value: Any) -> Iterable[Any]:
     return value if isinstance(value, Iterable) else (value,)
 
 
-def _expanded(
-    part: Any, name: str, convert: Callable[[Any, str], Any], counts: Callable[[int], bool]
-) -> Iterator[Any]:
+def _expanded(part: Any, name: str, convert: Callable[[Any, str], Any], counts: Callable[[int], bool]) -> Iterator[Any]:
     found = _RANGE.match(part) if isinstance(part, str) else None
     if found is None:
         yield convert(part.strip() if isinstance(part, str) else part, name)

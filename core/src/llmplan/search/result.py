@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from llmplan.errors import BadInputError
 from llmplan.requests import TrainRequest
-from llmplan.search.columns import Columns
+from llmplan.search.arrays import Columns
 from llmplan.search.infeasible import Verdict
 from llmplan.search.why import Comparison
 

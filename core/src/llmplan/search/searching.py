@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from math import inf
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from llmplan.errors import BadInputError
-from llmplan.search.columns import Columns, joined, length
+from llmplan.requests import SearchRequest
+from llmplan.search.arrays import Columns, joined, length
 from llmplan.search.dimensions import MOST_GPUS
 from llmplan.search.engine import Outcome, Watch, run
 from llmplan.search.figures import HEADROOM, OBJECTIVES, Constraint, constraints
@@ -21,7 +21,6 @@ from llmplan.search.space import TrainingSpace
 from llmplan.search.training_case import COLUMNS, TrainingCase, row_of, training_cases
 from llmplan.search.why import compare
 from llmplan.search.work import CHUNK, Question
-from llmplan.requests import SearchRequest
 
 
 def search(

@@ -45,13 +45,11 @@ class TrainingSpace:
         if unknown:
             raise TypeError(f"{unknown[0]!r} is no option of training; there are {', '.join(known)}")
         options = {name: value for name, value in options.items() if value is not None}
-        values = {
-            name: several(options.pop(name), name, known[name]["convert"]) for name in LAYOUT if name in options
-        }
+        values = {name: several(options.pop(name), name, known[name]["convert"]) for name in LAYOUT if name in options}
         records = {name: _names(options.pop(name)) for name in RECORDS if name in options}
         prices = _prices(options.pop("price_per_gpu_hour", None), len(records.get("gpu", ())))
         gpus = options.pop("gpus", None)
-        self.__attrs_init__(TrainRequest(**options), values, records, gpus, prices)  # type: ignore[attr-defined]
+        self.__attrs_init__(TrainRequest(**options), values, records, gpus, prices)
 
     @classmethod
     def of(cls, request: TrainRequest) -> TrainingSpace:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import inf
 from typing import Any
 
@@ -17,8 +16,8 @@ from llmplan.planner.training import at_mfu, price_all_given
 from llmplan.planner.training_plan import make_plan, sequence_length
 from llmplan.records import Recompute, Schedule, TrainingEstimate, TrainingPlan
 from llmplan.requests import TrainRequest
+from llmplan.search.arrays import Columns, length
 from llmplan.search.batches import ABOUT, Batch, batch_of
-from llmplan.search.columns import Columns, length
 from llmplan.search.dimensions import OFFLOADS, Dimensions, dimensions_of
 from llmplan.search.enumeration import Masks
 from llmplan.search.space import TrainingSpace
@@ -29,6 +28,13 @@ _FLAGS = ("sequence_parallel", "offload_optimizer", "offload_activations")
 _OF_PLAN = ("micro_batch", "gradient_accumulation", "recompute", "schedule", *_FLAGS[1:])
 COLUMNS = (*_OF_LAYOUT, *_OF_PLAN)
 """The fields of a plan that a search decides on."""
+_PLAINEST: Mapping[str, Any] = {
+    **dict.fromkeys(("ep", "vpp", "micro_batch", "gradient_accumulation"), 1),
+    **dict.fromkeys(("zero", "recompute", "schedule"), 0),
+    **dict.fromkeys(_FLAGS, False),
+    "zero_group": None,
+}
+"""What no cost model refuses where it takes anything else."""
 
 
 @frozen(eq=False)
@@ -84,22 +90,17 @@ class TrainingCase:
         return np.array([bool(check(plan)) for plan in self._scalars(columns)], dtype=bool)
 
     def plan(self, columns: Columns) -> TrainingPlan:
-        """One plan that holds them all; the first value stands for what is not decided yet."""
-        chosen = {name: columns[name] if name in columns else self._first(name) for name in COLUMNS}
+        """One plan that holds them all, and the plainest of what is not decided yet."""
+        chosen = {**_PLAINEST, **{name: columns[name] for name in COLUMNS if name in columns}}
         if "zero_group" not in columns or not (columns["zero_group"] < inf).any():
             chosen["zero_group"] = None
         layout = evolve(self.template.layout, **{name: chosen[name] for name in _OF_LAYOUT})
         return evolve(self.template, layout=layout, **{name: chosen[name] for name in _OF_PLAN})
 
-    def _first(self, name: str) -> Any:
-        if name in _FLAGS[1:]:
-            return OFFLOADS[self.dimensions["offload"][0]][_FLAGS.index(name) - 1]
-        return self.dimensions.of.get(name, (1,))[0]
-
     def _scalars(self, columns: Columns) -> Iterator[TrainingPlan]:
         """Plans of numbers, one by one."""
         for at in range(length(columns)):
-            row = {name: self._first(name) for name in COLUMNS} | row_of(columns, at)
+            row = {**_PLAINEST, **row_of(columns, at)}
             layout = evolve(self.template.layout, **{name: row[name] for name in _OF_LAYOUT})
             yield evolve(self.template, layout=layout, **{name: row[name] for name in _OF_PLAN})
 
@@ -135,7 +136,7 @@ class TrainingCase:
             self.request,
             **given,
             offload=next(word for word, meant in OFFLOADS.items() if meant == waits),
-            seq_len=self.template.seq_len,
+            seq_len=int(self.template.seq_len),
             tokens=self.template.tokens,
             global_batch=None,
             global_batch_tokens=None,

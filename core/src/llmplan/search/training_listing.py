@@ -11,8 +11,8 @@ import numpy as np
 from attrs import frozen
 
 from llmplan.records import Schedule
+from llmplan.search.arrays import Columns, crossed, product_of
 from llmplan.search.batches import Batch
-from llmplan.search.columns import Columns, crossed, product_of
 from llmplan.search.dimensions import OFFLOADS, Dimensions, divisors, micro_batches
 from llmplan.search.enumeration import Masks, Step, expanded
 
@@ -39,7 +39,7 @@ class Listing:
     tokens: float
     most_micro_batch: float
     refused: Callable[[Columns], Masks]
-    """By the cost model; of what is not decided yet it sees the first value."""
+    """By the cost model; of what is not decided yet it sees the plainest."""
 
     def roots(self, case: int, illegal: Counter[str]) -> Iterator[Columns]:
         """Every division of the GPUs into tp, pp, cp, dp and ep."""

@@ -33,9 +33,7 @@ def compare(winner: TrainingEstimate, other: TrainingEstimate, against: str) -> 
     """Term by term, the other's scaled to as many tokens."""
     scale = winner.tokens_per_iteration / other.tokens_per_iteration
     lines = dict.fromkeys((*winner.time_breakdown, *other.time_breakdown))
-    terms = {
-        line: winner.time_breakdown.get(line, 0.0) - scale * other.time_breakdown.get(line, 0.0) for line in lines
-    }
+    terms = {line: winner.time_breakdown.get(line, 0.0) - scale * other.time_breakdown.get(line, 0.0) for line in lines}
     least = _NOTEWORTHY * max(winner.iteration_seconds, scale * other.iteration_seconds)
     noteworthy = sorted((line for line in terms if abs(terms[line]) >= least), key=lambda line: -abs(terms[line]))
     mine, theirs = described(winner.plan), described(other.plan)

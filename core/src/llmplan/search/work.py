@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from attrs import define, field, frozen
 
-from llmplan.search.columns import Columns, joined, kept, length
+from llmplan.search.arrays import Columns, joined, kept, length
 from llmplan.search.figures import FIGURES, Constraint, figure
 from llmplan.search.leaders import Best, Frontier, dominated, worse
 
 CANNOT_WIN = "cannot win"
-CHUNK = 16_384
-"""Plans that are priced at once: their columns fit into a cache."""
+CHUNK = 65_536
+"""Plans that are priced at once: few enough to stay in the cache, enough to share what they have in common."""
 _PRICED = ("iteration_seconds", "mfu")
 """What is kept of a priced plan beside its figures."""
 
