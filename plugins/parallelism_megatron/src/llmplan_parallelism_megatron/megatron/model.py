@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attrs import frozen
 
 from llmplan.quantities import Number
@@ -20,7 +22,7 @@ from llmplan.records import (
 )
 from llmplan_parallelism_megatron import roofline_time
 from llmplan_parallelism_megatron.combined import by_combination
-from llmplan_parallelism_megatron.megatron.checks import check, remarks
+from llmplan_parallelism_megatron.megatron.checks import check, illegal, remarks, worded
 from llmplan_parallelism_megatron.megatron.memory import training_memory
 from llmplan_parallelism_megatron.megatron.step import Step, step_of, time_breakdown
 from llmplan_parallelism_megatron.roofline import Roofline
@@ -56,6 +58,21 @@ class Megatron:
     def check(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
         """Splits that do not go, groups that leave the scale-up domain."""
         return check(plan)
+
+    def illegal(self, plan: TrainingPlan) -> Mapping[str, Number]:
+        """By rule, where `check` refuses plans."""
+        return illegal(plan)
+
+    def worded(self, plan: TrainingPlan) -> Number:
+        """Where `check` has words against layouts."""
+        where: Number = worded(plan)
+        return where
+
+    def bounds(self, plan: TrainingPlan) -> tuple[Number, Number]:
+        """Computation and all-reduces of layers at plateaus; states, and activations of layers."""
+        from llmplan_parallelism_megatron.megatron.bounds import bounds
+
+        return bounds(plan)
 
     def remarks(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
         """What the reader has to know, whatever the layout."""
