@@ -34,6 +34,7 @@ SPACE = {
     "gpus": [8, 16],
     "tp": [1, 2, 3],
     "pp": [1, 2, 3],
+    "cp": [1, 2],
     "vpp": [1, 2],
     "sequence_parallel": [False, True],
     "zero": [0, 1, 3],
@@ -42,7 +43,7 @@ SPACE = {
     "schedule": ["1f1b", "zero-bubble"],
     "offload": ["none", "all"],
 }
-"""5,184 combinations, most of them not legal."""
+"""10,368 combinations, most of them not legal."""
 
 
 def brute_force(fixed=FIXED, space=SPACE):
@@ -50,11 +51,11 @@ def brute_force(fixed=FIXED, space=SPACE):
     found = []
     for values in product(*space.values()):
         options = dict(zip(space, values, strict=True))
-        ranks = options["tp"] * options["pp"]
+        ranks = options["tp"] * options["pp"] * options["cp"]
         if options["gpus"] % ranks:
             continue
         try:
-            found.append(train(**fixed, **options, dp=options["gpus"] // ranks, cp=1, ep=1))
+            found.append(train(**fixed, **options, dp=options["gpus"] // ranks, ep=1))
         except BadInputError:
             continue
     return found

@@ -50,7 +50,7 @@ def identity(estimate):
     """Which plan it is."""
     plan, layout = estimate.plan, estimate.plan.layout
     return (
-        layout.gpus, layout.tp, layout.pp, layout.dp, layout.vpp, layout.sequence_parallel, layout.zero,
+        layout.gpus, layout.tp, layout.pp, layout.cp, layout.dp, layout.vpp, layout.sequence_parallel, layout.zero,
         plan.micro_batch, plan.gradient_accumulation, plan.recompute, plan.schedule, plan.offload_optimizer,
         plan.offload_activations,
     )  # fmt: skip
@@ -73,7 +73,7 @@ def canonical(estimate):
     plan, layout = estimate.plan, estimate.plan.layout
     return not (
         (layout.sequence_parallel and layout.tp == 1)
-        or (layout.zero and layout.dp == 1)
+        or (layout.zero and layout.dp * layout.cp == 1)
         or (plan.schedule and layout.pp == 1)
     )
 
@@ -149,7 +149,7 @@ def test_priced_plans_are_columns_with_the_figures_of_the_scalar_path(every):
     modes, schedules = ("none", "full"), ("1f1b", "zero-bubble")
     for at in range(len(columns["tp"])):
         row = {name: column[at].item() for name, column in columns.items()}
-        sizes = (row[name] for name in ("gpus", "tp", "pp", "dp", "vpp", "sequence_parallel", "zero"))
+        sizes = (row[name] for name in ("gpus", "tp", "pp", "cp", "dp", "vpp", "sequence_parallel", "zero"))
         batch = row["micro_batch"], row["gradient_accumulation"]
         ways = 4 * modes.index(row["recompute"]), schedules.index(row["schedule"])
         estimate = by_plan[(*sizes, *batch, *ways, row["offload_optimizer"], row["offload_activations"])]

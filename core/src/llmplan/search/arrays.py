@@ -18,7 +18,12 @@ def length(columns: Mapping[str, Any]) -> int:
 
 def kept(columns: Columns, mask: Any) -> Columns:
     """The plans that a mask, or a list of positions, names."""
-    return {name: column[mask] for name, column in columns.items()}
+    at = np.asarray(mask)
+    if at.dtype == bool:
+        at = at.nonzero()[0]
+        if len(at) == length(columns):
+            return columns
+    return {name: column.take(at) for name, column in columns.items()}
 
 
 def crossed(columns: Columns, table: Columns) -> Columns:

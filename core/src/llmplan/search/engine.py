@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from typing import Any
@@ -17,11 +17,13 @@ from typing import Any
 from attrs import evolve, frozen
 
 from llmplan.search.arrays import Columns, length, pieces
-from llmplan.search.executors import in_order
+from llmplan.search.executors import in_order, workers_of
 from llmplan.search.work import Found, Question, explore
 
-_ROOTS = 32
-"""Divisions of the GPUs in one share."""
+_ROOTS = 128
+"""Divisions of the GPUs in one share at most: the more, the fewer calls of the cost model."""
+_SHARES = 8
+"""Of each worker at least, so that none is idle for long."""
 
 
 @frozen(eq=False)
@@ -55,7 +57,6 @@ def run(
     cases: Sequence[Any],
     question: Question,
     *,
-    prune: bool = True,
     executor: Executor | None = None,
     watch: Watch | None = None,
     sink: Sink | None = None,
@@ -68,7 +69,7 @@ def run(
     found, complete = Found.nothing(question), True
     found.illegal.update(illegal)
     try:
-        if prune:
+        if question.prune:
             question, found.simplest = _aimed(roots, question, executor)
         _merge_all(roots, question, executor, found, watch, sink)
     except KeyboardInterrupt:
@@ -78,7 +79,7 @@ def run(
     return Outcome(found, [rows for _, rows in roots], time.perf_counter() - begin, complete)
 
 
-def _aimed(roots: Iterable[tuple[Any, Columns]], question: Question, executor: Executor | None) -> tuple[Question, Any]:
+def _aimed(roots: Sequence[tuple[Any, Columns]], question: Question, executor: Executor | None) -> tuple[Question, Any]:
     """The question with what the usual plans reach, and the simplest of them that is feasible."""
     usual = Found.nothing(question)
     _merge_all(roots, evolve(question, usual=True, keep=False), executor, usual)
@@ -88,18 +89,18 @@ def _aimed(roots: Iterable[tuple[Any, Columns]], question: Question, executor: E
 
 
 def _merge_all(
-    roots: Iterable[tuple[Any, Columns]],
+    roots: Sequence[tuple[Any, Columns]],
     question: Question,
     executor: Executor | None,
     into: Found,
     watch: Watch | None = None,
     sink: Sink | None = None,
 ) -> None:
-    shares = [(case, piece, question) for case, rows in roots for piece in pieces(rows, _ROOTS)]
-    total, done = sum(length(share[1]) for share in shares), 0
-    results = in_order(executor, explore, shares)
-    with closing(results):
-        for (_, piece, _), found in zip(shares, results, strict=True):
+    total, done = sum(length(rows) for _, rows in roots), 0
+    size = _ROOTS if executor is None else max(1, min(_ROOTS, total // (_SHARES * workers_of(executor))))
+    shares = ((case, piece, question) for case, rows in roots for piece in pieces(rows, size))
+    with closing(in_order(executor, explore, shares)) as results:
+        for (_, piece, _), found in results:
             into.merge(found)
             if sink is not None:
                 for columns in found.kept:

@@ -69,4 +69,4 @@ def _legal(columns: Columns, broken: Masks, illegal: Counter[str]) -> Columns:
         if many:
             illegal[words] += many
             bad |= fresh
-    return kept(columns, ~bad) if bad.any() else columns
+    return kept(columns, ~bad)

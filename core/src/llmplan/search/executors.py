@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from llmplan.errors import BadInputError
 
 R = TypeVar("R")
+T = TypeVar("T", bound=tuple[Any, ...])
 EXECUTORS = ("threads", "processes", "dask")
 _PATIENCE = "10s"
 """For a scheduler to answer."""
@@ -60,18 +61,18 @@ def _dask(workers: int | None, scheduler: str | None) -> Iterator[Executor]:
 
 
 def in_order(
-    executor: Executor | None, work: Callable[..., R], tasks: Iterable[tuple[Any, ...]]
-) -> Generator[R, None, None]:
-    """Each task's result, in the order of the tasks, however many are worked on at once.
+    executor: Executor | None, work: Callable[..., R], tasks: Iterable[T]
+) -> Generator[tuple[T, R], None, None]:
+    """Each task with its result, in the order of the tasks, however many are worked on at once.
 
     Where an executor breaks, because one of its processes was killed, what is left is done here.
     """
     if executor is None:
         for task in tasks:
-            yield work(*task)
+            yield task, work(*task)
         return
-    ahead = _AHEAD * _workers(executor)
-    running: deque[tuple[tuple[Any, ...], Future[R] | None]] = deque()
+    ahead = _AHEAD * workers_of(executor)
+    running: deque[tuple[T, Future[R] | None]] = deque()
     try:
         for task in tasks:
             running.append((task, _submitted(executor, work, task)))
@@ -85,7 +86,7 @@ def in_order(
                 future.cancel()
 
 
-def _workers(executor: Executor) -> int:
+def workers_of(executor: Executor) -> int:
     """Of pools their size; of an executor that does not say, as many as its cluster has threads."""
     client = getattr(executor, "_client", None)
     if client is not None:
@@ -93,17 +94,17 @@ def _workers(executor: Executor) -> int:
     return int(getattr(executor, "_max_workers", None) or os.cpu_count() or 1)
 
 
-def _submitted(executor: Executor, work: Callable[..., R], task: tuple[Any, ...]) -> Future[R] | None:
+def _submitted(executor: Executor, work: Callable[..., R], task: T) -> Future[R] | None:
     try:
         return executor.submit(work, *task)
     except BrokenExecutor:
         return None
 
 
-def _result(work: Callable[..., R], task: tuple[Any, ...], future: Future[R] | None) -> R:
+def _result(work: Callable[..., R], task: T, future: Future[R] | None) -> tuple[T, R]:
     if future is None:
-        return work(*task)
+        return task, work(*task)
     try:
-        return future.result()
+        return task, future.result()
     except BrokenExecutor:
-        return work(*task)
+        return task, work(*task)

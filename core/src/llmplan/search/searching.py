@@ -50,7 +50,7 @@ def search(
         (sink or parts.append)(published(cases, columns))
 
     outcome = run(
-        cases, question, prune=asked.prune is not False, executor=executor, watch=watch, sink=receive,
+        cases, question, executor=executor, watch=watch, sink=receive,
         interruptible=interruptible,
     )  # fmt: skip
     return _result(asked, space, cases, question, outcome, joined(parts))
@@ -63,7 +63,7 @@ def _question(asked: SearchRequest, chunk: int, *, keep: bool) -> Question:
         raise BadInputError("objective: gpus needs --finish-within or --budget: the fewest GPUs for what?")
     headroom = HEADROOM if asked.memory_headroom is None else asked.memory_headroom
     limits = constraints(headroom, asked.finish_within, asked.budget)
-    return Question(OBJECTIVES[objective], pareto, limits, asked.top or TOP, chunk=chunk, keep=keep)
+    return Question(OBJECTIVES[objective], pareto, limits, asked.top or TOP, chunk, keep, asked.prune is not False)
 
 
 def _with_gpus(space: TrainingSpace, asked: SearchRequest) -> TrainingSpace:

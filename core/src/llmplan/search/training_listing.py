@@ -16,13 +16,14 @@ from llmplan.search.batches import Batch
 from llmplan.search.dimensions import OFFLOADS, Dimensions, divisors, micro_batches
 from llmplan.search.enumeration import Masks, Step, expanded
 
-_SHARED = ("sequence_parallel", "zero", "zero_group")
-"""How ranks share what each could hold alone."""
-_RUN = ("schedule", "recompute", "offload")
-"""What is open once sizes and batch are known. Plans that differ in these alone lie side by side, which is how cost
-models price them fastest."""
-_USUAL: Mapping[str, Any] = {
-    "sequence_parallel": True, "zero": 1, "schedule": Schedule.ONE_F_ONE_B, "offload": "none",
+_SHARED = ("sequence_parallel", "zero", "zero_group", "schedule")
+"""How ranks share what each could hold alone, and in which order stages work."""
+_RUN = ("recompute", "offload")
+"""What is open once all else is known. Plans that differ in these alone lie side by side, which is how cost models
+price them fastest.
+"""
+_USUAL: Mapping[str, Sequence[Any]] = {
+    "sequence_parallel": (True,), "zero": (1, 3), "schedule": (Schedule.ONE_F_ONE_B,), "offload": ("none",),
 }  # fmt: skip
 """What most runs do about it: a search looks at these plans first."""
 _AT_ONCE = 65_536
@@ -55,12 +56,11 @@ class Listing:
 
     def values(self, roots: Columns) -> dict[str, list[Any]]:
         """Of every dimension: what these roots have, and what is tried on them."""
-        of_roots = {name: np.unique(roots[name]) for name in ("gpus", "tp", "pp", "cp", "dp", "ep")}
-        chunks = crossed({"pp": of_roots["pp"]}, self._table("vpp"))
+        found = {name: roots[name] for name in ("gpus", "tp", "pp", "cp", "dp", "ep")}
+        chunks = crossed({"pp": column(_distinct(roots["pp"]))}, self._table("vpp"))
         odd = np.logical_or.reduce(self._odd_chunks(chunks))
-        batches = self._batches(roots)
-        found = {**of_roots, "vpp": np.unique(chunks["vpp"][~odd]), "micro_batch": np.unique(batches["micro_batch"])}
-        whole = {name: [int(value) for value in values] for name, values in found.items()}
+        found |= {"vpp": chunks["vpp"][~odd], "micro_batch": self._batches(roots)["micro_batch"]}
+        whole = {name: [int(value) for value in _distinct(values)] for name, values in found.items()}
         return {**whole, **{name: list(self.dimensions[name]) for name in (*_SHARED, *_RUN)}}
 
     def plans(self, roots: Columns, size: int, illegal: Counter[str], *, usual: bool = False) -> Iterator[Columns]:
@@ -70,7 +70,7 @@ class Listing:
             Step(self._table("vpp"), outside=self._odd_chunks),
             Step(self._batches(roots), derive=self._accumulated, broken=self._missed),
             Step({}, broken=self.refused),
-            Step(self._open(_RUN, usual=usual), outside=self._no_pipeline, broken=self.refused),
+            Step(self._open(_RUN, usual=usual), broken=self.refused),
         ]
         yield from expanded(roots, steps, size, illegal)
 
@@ -138,18 +138,20 @@ class Listing:
     def _says_the_same(self, columns: Columns) -> Sequence[Any]:
         """Values that change nothing: of these the first stands for all."""
         alone = columns["dp"] * columns["cp"] == 1
-        idle = {"sequence_parallel": columns["tp"] == 1, "zero": alone, "zero_group": alone}
+        idle = {
+            "sequence_parallel": columns["tp"] == 1, "zero": alone, "zero_group": alone, "schedule": columns["pp"] == 1,
+        }  # fmt: skip
         return [mask & (columns[name] != self.dimensions[name][0]) for name, mask in idle.items()]
-
-    def _no_pipeline(self, columns: Columns) -> Sequence[Any]:
-        """A schedule without stages: the first stands for all."""
-        return [(columns["pp"] == 1) & (columns["schedule"] != self.dimensions["schedule"][0])]
 
 
 def column(values: Sequence[Any]) -> Any:
     """Flags as booleans, all else as floats."""
     flags = all(isinstance(value, bool) for value in values)
     return np.array(values, dtype=bool if flags else float)
+
+
+def _distinct(values: Any) -> list[float]:
+    return sorted(set(values.tolist()))
 
 
 def _completed(columns: Columns) -> Columns:
@@ -159,13 +161,11 @@ def _completed(columns: Columns) -> Columns:
     return {**columns, **other, "model_parallel": ranks}
 
 
-def _first_and(values: list[Any], usual: Any) -> list[Any]:
-    """The usual value, where it is among them, and the first, which stands where the usual one changes nothing; all
-    where none is usual.
+def _first_and(values: list[Any], usual: Sequence[Any] | None) -> list[Any]:
+    """The usual ones, where they are among them, and the first, which stands where those change nothing; all where
+    none is usual.
     """
-    if usual is None:
-        return values
-    return [values[0], usual] if usual in values[1:] else values[:1]
+    return values if usual is None else [values[0], *(value for value in values[1:] if value in usual)]
 
 
 def _unusable_groups(columns: Columns) -> Masks:

@@ -31,10 +31,12 @@ class Question:
     chunk: int = CHUNK
     keep: bool = False
     """Whether every priced plan is kept."""
+    prune: bool = True
+    """Whether plans that bounds rule out are left out."""
     threshold: tuple[float, ...] | None = None
-    """Figures of the objective that some plans are known to reach; None where bounds must not prune."""
+    """Figures of the objective that so many plans as are wanted are known to reach."""
     frontier: Columns | None = None
-    """Figures of the frontier known so far; None where bounds must not prune."""
+    """What is known of the frontier."""
     usual: bool = False
     """Whether only the usual plans are looked at."""
 
@@ -96,21 +98,37 @@ def explore(case: Any, roots: Columns, question: Question) -> Found:
 
 def _not_ruled_out(case: Any, columns: Columns, question: Question, found: Found) -> Columns:
     """Plans whose bounds keep to every constraint, and which could still be among the best."""
-    bound = case.bound(case.plan(columns)) if question.threshold is not None or question.frontier is not None else None
+    bound = case.bound(case.plan(columns)) if question.prune else None
     if bound is None:
         return columns
     broken = _broken(bound, columns, question, found, found.pruned)
-    columns = kept(columns, ~broken)
-    if question.threshold is None and not question.frontier:
-        return columns
-    rows = {name: np.broadcast_to(figure(bound, name), len(broken))[~broken] for name in question.figures}
-    lost = np.ones(length(columns), dtype=bool)
-    if question.by and question.threshold is not None:
-        lost &= worse(rows, question.by, question.threshold)
-    if question.pareto:
-        lost &= dominated(rows, question.frontier or {}, question.pareto, strictly=True)
+    rows = {name: np.broadcast_to(figure(bound, name), len(broken)) for name in question.figures}
+    lost = ~broken & _lost(rows, question, found)
+    if question.usual and lost.any():
+        lost &= ~_simpler(columns, found.simplest)
     found.pruned[CANNOT_WIN] += int(np.count_nonzero(lost))
-    return kept(columns, ~lost)
+    return kept(columns, ~(broken | lost))
+
+
+def _lost(rows: Columns, question: Question, found: Found) -> Any:
+    """Which plans cannot be among the best, nor on the frontier, by what is known of these.
+
+    Of the usual plans by what this share has found so far, which makes no difference to what it finds.
+    """
+    threshold = found.best.threshold() if question.usual else question.threshold
+    frontier = found.frontier.rows if question.usual else question.frontier
+    if threshold is None:
+        return np.zeros(length(rows), dtype=bool)
+    lost = worse(rows, question.by, threshold)
+    return lost & dominated(rows, frontier or {}, question.pareto, strictly=True) if question.pareto else lost
+
+
+def _simpler(columns: Columns, simplest: Best) -> Any:
+    """Which plans may come before the simplest so far."""
+    if not simplest.rows:
+        return np.ones(length(columns), dtype=bool)
+    size = tuple(float(simplest.rows[name][0]) for name in _SIMPLE)
+    return ~worse(columns, _SIMPLE, size)
 
 
 def _broken(estimate: Any, columns: Columns, question: Question, found: Found, *tallies: Counter[str]) -> Any:
@@ -145,7 +163,7 @@ def _price(case: Any, columns: Columns, question: Question, found: Found) -> Non
     if question.pareto:
         found.frontier.add(rows, finish)
     if question.usual:
-        found.simplest.add(finish(rows))
+        found.simplest.add(finish(kept(rows, _simpler(rows, found.simplest))))
 
 
 def _all_figures(estimate: Any, plans: int) -> Columns:
@@ -156,6 +174,7 @@ def _all_figures(estimate: Any, plans: int) -> Columns:
     return {name: np.broadcast_to(value, plans).copy() for name, value in {**named, **extra}.items()}
 
 
+_SIMPLE = ("case", "gpus", "model_parallel")
 _FIELDS = {
     "time": "training_seconds", "cost": "cost", "gpu-hours": "gpu_hours", "energy": "energy_kwh",
     "memory": "memory_bytes_per_gpu",
