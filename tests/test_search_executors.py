@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
@@ -99,38 +102,55 @@ def test_what_is_no_executor_is_refused(options, message):
 
 
 @pytest.fixture(scope="module")
-def cluster():
-    """A scheduler and two workers, each a process of its own."""
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs="critical"
-    ) as running:
-        yield running
+def cluster(tmp_path_factory):
+    """A scheduler and two workers, each a process of its own: its address, and the workers."""
+    pytest.importorskip("distributed")
+    about = tmp_path_factory.mktemp("dask") / "scheduler.json"
+    common = ("--scheduler-file", str(about), "--no-dashboard")
+    scheduler = start("scheduler", "--host", "127.0.0.1", "--port", "0", *common)
+    workers = [start("worker", "--nthreads", "1", "--no-nanny", *common) for _ in range(2)]
+    try:
+        wait_for(about.exists)
+        yield json.loads(about.read_text("utf-8"))["address"], workers
+    finally:
+        for process in (*workers, scheduler):
+            process.kill()
+            process.wait()
+
+
+def start(what, *options):
+    """A process of Dask's own command line."""
+    command = [sys.executable, "-m", f"distributed.cli.dask_{what}", *options]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def wait_for(ready):
+    """At most half a minute."""
+    end = time.monotonic() + 30
+    while not ready():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_dask_finds_the_same(here, cluster):
-    """If it fails, several machines find another plan than one."""
-    with executor_of("dask", scheduler=cluster.scheduler_address) as executor:
+def test_dask_finds_the_same_and_loses_no_plan_with_a_worker(here, cluster):
+    """If it fails, several machines find another plan than one, or a node that dies takes its plans with it."""
+    address, workers = cluster
+    with executor_of("dask", scheduler=address) as executor:
+        executor._client.wait_for_workers(2, timeout=30)
         assert seen(search(TrainingSpace(**FIXED, **SPACE), executor=executor, **OPTIONS)) == here
 
+        def kill(_progress):
+            if workers[0].poll() is None:
+                workers[0].kill()
+                workers[0].wait()
+
+        found = search(TrainingSpace(**FIXED, **SPACE), executor=executor, watch=kill, chunk=200, **OPTIONS)
+        assert seen(found) == here
+        assert len(executor._client.scheduler_info()["workers"]) == 1
+
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_dask_worker_that_is_killed_loses_no_plan(here, cluster):
-    """If it fails, a node that dies takes the plans with it that it was working on."""
-    victims = []
-
-    def kill(_progress):
-        if not victims:
-            victims.append(next(iter(cluster.workers.values())).pid)
-            os.kill(victims[0], signal.SIGKILL)
-
-    with executor_of("dask", scheduler=cluster.scheduler_address) as executor:
-        found = search(TrainingSpace(**FIXED, **SPACE), executor=executor, watch=kill, chunk=200, **OPTIONS)
-    assert victims
-    assert seen(found) == here
-
-
 def test_a_scheduler_that_does_not_answer_is_said(monkeypatch):
     """If it fails, a wrong address waits for ever or ends in a traceback."""
     pytest.importorskip("distributed")
