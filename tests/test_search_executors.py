@@ -15,7 +15,7 @@ from search_space import FIXED, SPACE
 
 from llmplan.errors import BadInputError
 from llmplan.search import TrainingSpace, search
-from llmplan.search.executors import executor_of, in_order
+from llmplan.search.executors import executor_of, in_order, workers_of
 
 OPTIONS = {"objective": "cost", "pareto": "time,memory", "top": 5}
 
@@ -137,7 +137,7 @@ def test_dask_finds_the_same_and_loses_no_plan_with_a_worker(here, cluster):
     """If it fails, several machines find another plan than one, or a node that dies takes its plans with it."""
     address, workers = cluster
     with executor_of("dask", scheduler=address) as executor:
-        executor._client.wait_for_workers(2, timeout=30)
+        wait_for(lambda: workers_of(executor) == 2)
         assert seen(search(TrainingSpace(**FIXED, **SPACE), executor=executor, **OPTIONS)) == here
 
         def kill(_progress):
@@ -147,7 +147,7 @@ def test_dask_finds_the_same_and_loses_no_plan_with_a_worker(here, cluster):
 
         found = search(TrainingSpace(**FIXED, **SPACE), executor=executor, watch=kill, chunk=200, **OPTIONS)
         assert seen(found) == here
-        assert len(executor._client.scheduler_info()["workers"]) == 1
+        assert workers_of(executor) == 1
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -4,8 +4,8 @@ import pytest
 from attrs import evolve
 from megatron_plans import ADAM, CURVES, FP8, FP16, GPU, GROUPED, LATENT, MEGATRON, MUON, PLAIN, SHARING, SPARSE, plan
 
+from llmplan import train
 from llmplan.errors import BadInputError
-from llmplan.planner import train
 from llmplan.records import DTypeRule, Efficiency, InferencePlan, Layout, Optimizer, Recompute, Schedule, Tuning
 from llmplan_parallelism_megatron import roofline_checks
 from llmplan_parallelism_megatron.megatron.checks import check, remarks, routed_experts

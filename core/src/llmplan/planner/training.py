@@ -110,13 +110,21 @@ def _micro_batches(request: TrainRequest, choice: Choice, sizes: Sizes) -> tuple
     most = request.max_micro_batch
     if most is None:
         return (request.micro_batch,)
-    for option in ("micro_batch", "gradient_accumulation"):
-        given = getattr(request, option)
-        if given is not None:
-            raise BadInputError(f"max-micro-batch: {most} contradicts {option_name(option)} {given}; give one of them")
+    refuse_two_micro_batches(request)
     replica = choose_batch(evolve(request, micro_batch=1), sequence_length(request, choice, []), sizes.dp)
     share = replica.gradient_accumulation
     return tuple(size for size in range(share, 0, -1) if share % size == 0 and (isinstance(most, str) or size <= most))
+
+
+def refuse_two_micro_batches(request: TrainRequest) -> None:
+    """The largest that fits beside one that is given."""
+    for option in ("micro_batch", "gradient_accumulation"):
+        given = getattr(request, option)
+        if request.max_micro_batch is not None and given is not None:
+            raise BadInputError(
+                f"max-micro-batch: {request.max_micro_batch} contradicts {option_name(option)} {given}; "
+                "give one of them"
+            )
 
 
 def price_all_given(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingEstimate:

@@ -30,6 +30,11 @@ class Batch:
         near = "" if self.exact else f" within {self.tolerance:.0%} of {self.sequences:,.4g} sequences"
         return f"micro-batch x gradient-accumulation x dp makes the batch{near}"
 
+    @property
+    def most_sequences(self) -> float:
+        """Of a batch that is still the one asked for; of one that nothing is said about, as many as replicas."""
+        return (self.sequences or 1.0) * (1.0 + min(self.tolerance, 1.0))
+
     def accumulation(self, columns: Columns) -> Any:
         """Micro-batches of a pipeline that come nearest; interleaved stages take them in rounds of pp."""
         step = columns["dp"] * columns["micro_batch"]

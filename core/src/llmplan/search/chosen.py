@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from math import floor, inf, log2
+from typing import Any
 
 from attrs import evolve
 
+from llmplan.catalogues import GPUS
 from llmplan.errors import BadInputError
-from llmplan.planner.choice import Choice
-from llmplan.planner.layout import Sizes
+from llmplan.planner.choice import Choice, find_record
+from llmplan.planner.layout import Sizes, candidates
 from llmplan.planner.training import assume, price
-from llmplan.records import Recompute, TrainingEstimate
+from llmplan.records import Schedule, TrainingEstimate
 from llmplan.requests import TrainRequest
 from llmplan.search.arrays import length
 from llmplan.search.batches import ABOUT
-from llmplan.search.dimensions import MOST_GPUS
+from llmplan.search.dimensions import MOST_GPUS, divisors
 from llmplan.search.engine import Outcome, run
 from llmplan.search.figures import HEADROOM, OBJECTIVES, Constraint, constraints
 from llmplan.search.space import TrainingSpace
 from llmplan.search.training_case import TrainingCase, training_cases
+from llmplan.search.why import described
 from llmplan.search.work import Question
 
 DAYS_WHERE_GPUS_ARE_OPEN = 30
@@ -32,52 +35,76 @@ _BETTER_THAN_USUAL = 1
 """Doublings by which a plan that is searched may be faster than the one by which the fewest GPUs are guessed."""
 
 
-def best_of(request: TrainRequest) -> TrainingEstimate:
-    """The fastest plan that fits; where none does, the one that takes the least memory."""
+def best_of(request: TrainRequest, *, beyond: bool = True) -> TrainingEstimate:
+    """The fastest of the usual plans; where none of them fits, of all; else the one that takes the least memory."""
     refused: BadInputError | None = None
     for tolerance in (ABOUT, inf):
-        (case,) = training_cases(TrainingSpace.of(request), tolerance)
-        outcome = _asked(case, "time", constraints(HEADROOM, None, None))
-        if not length(outcome.found.best.rows):
-            outcome = _asked(case, "memory", ())
+        spaces = (_usual(request), TrainingSpace.of(request)) if beyond else (_usual(request),)
+        cases = [_case(space, tolerance) for space in spaces]
+        for case in cases:
+            outcome = _asked(case, "time", constraints(HEADROOM, None, None))
+            if length(outcome.found.best.rows):
+                return _said(case, outcome)
+        outcome = _asked(cases[-1], "memory", ())
         if length(outcome.found.best.rows):
-            return _said(request, case.record(outcome.found.best.rows, 0), outcome)
-        refused = refused or _nothing_legal(outcome)
-        if case.batch.exact:
+            return _said(cases[-1], outcome)
+        refused = refused or _refusal(request, cases[-1])
+        if cases[-1].batch.exact:
             break
-    raise refused or BadInputError("gpus: no layout divides them as the other options ask")
+    assert refused is not None  # noqa: S101 - the loop has been through
+    raise refused
+
+
+def _usual(request: TrainRequest) -> TrainingSpace:
+    """Every layout, tensor parallel inside the scale-up domain, of runs as most are: micro-batches of one sequence, at
+    most ZeRO 1, 1F1B, nothing offloaded.
+    """
+    open_ = TrainingSpace.of(request)
+    usual: dict[str, Any] = {
+        "tp": divisors(find_record(request.gpu, "gpu", GPUS).scale_up_domain),
+        "zero": [0, 1],
+        "schedule": Schedule.ONE_F_ONE_B,
+        "offload": "none",
+        **({} if request.max_micro_batch or request.gradient_accumulation else {"micro_batch": 1}),
+    }
+    return open_.with_values(**{name: value for name, value in usual.items() if name not in open_.values})
+
+
+def _case(space: TrainingSpace, tolerance: float) -> TrainingCase:
+    (case,) = training_cases(space, tolerance)
+    return case
 
 
 def _asked(case: TrainingCase, objective: str, limits: tuple[Constraint, ...]) -> Outcome:
     return run([case], Question(OBJECTIVES[objective], (), limits, top=1))
 
 
-def _nothing_legal(outcome: Outcome) -> BadInputError:
-    (words, _), *_ = outcome.found.illegal.most_common(1) or [
-        ("no layout divides the GPUs as the other options ask", 0)
-    ]
-    return BadInputError(f"gpus: no layout is legal: {words}")
+def _refusal(request: TrainRequest, case: TrainingCase) -> BadInputError:
+    """Why the first layout that divides the GPUs is refused."""
+    for sizes in candidates(request, case.choice, request.gpus):
+        try:
+            price(request, case.choice, sizes)
+        except BadInputError as error:
+            return error
+    return BadInputError("gpus: no layout divides them as the other options ask")
 
 
-def _said(request: TrainRequest, estimate: TrainingEstimate, outcome: Outcome) -> TrainingEstimate:
-    """What was chosen, and out of how many."""
-    plan = estimate.plan
-    chosen = {
-        **{name: getattr(plan.layout, name) for name in ("tp", "pp", "dp", "cp", "ep", "vpp")},
-        "ZeRO": plan.layout.zero,
-        "micro-batch": plan.micro_batch,
-        "recompute": Recompute(plan.recompute).label,
-    }
-    given = {"ZeRO": request.zero, "micro-batch": request.micro_batch, "recompute": request.recompute}
-    usual = {"cp": 1, "ep": 1, "vpp": 1}
-    words = [
-        f"{name} {value}"
-        for name, value in chosen.items()
-        if given.get(name, getattr(request, name, None)) is None and usual.get(name) != value
-    ]
+def _said(case: TrainingCase, outcome: Outcome) -> TrainingEstimate:
+    """The estimate, with what was chosen out of how many plans."""
+    estimate = case.record(outcome.found.best.rows, 0)
+    plan = described(estimate.plan)
+    chosen = [name for name in _CHOSEN if len(case.dimensions.of.get(_FIELDS.get(name, name), (1, 1))) > 1]
+    words = [f"{name} {plan[name]}" for name in chosen if name in _ALWAYS or plan[name] != _UNSAID.get(name)]
     many = f"{outcome.found.legal:,} plans"
-    why = f"the fastest of {many} that fits" if estimate.feasible else f"of {many} none fits, this comes nearest"
+    why = f"the fastest of {many} that fits" if estimate.feasible else f"nothing fits, this comes nearest of {many}"
     return assume(estimate, f"{' '.join(words)}: {why}")
+
+
+_ALWAYS = ("tp", "pp", "dp")
+_UNSAID = {"cp": 1, "ep": 1, "vpp": 1, "schedule": "1f1b", "offload": "none"}
+_CHOSEN = (*_ALWAYS, *_UNSAID, "zero", "micro-batch", "recompute")
+"""What is said of a plan that was chosen, the latter only where it is not this."""
+_FIELDS = {"micro-batch": "micro_batch"}
 
 
 def on_fewest_gpus(request: TrainRequest, choice: Choice) -> TrainingEstimate:
@@ -87,7 +114,7 @@ def on_fewest_gpus(request: TrainRequest, choice: Choice) -> TrainingEstimate:
     refused: BadInputError | None = None
     while gpus <= MOST_GPUS:
         try:
-            tried = best_of(evolve(request, gpus=gpus))
+            tried = best_of(evolve(request, gpus=gpus), beyond=False)
         except BadInputError as error:
             refused = refused or error
         else:
@@ -109,7 +136,7 @@ def _worth_its_hours(request: TrainRequest, most: TrainingEstimate) -> TrainingE
     tried = [most]
     for _ in range(_HALVINGS):
         try:
-            fewer = best_of(evolve(request, gpus=int(tried[-1].plan.layout.gpus) // 2))
+            fewer = best_of(evolve(request, gpus=int(tried[-1].plan.layout.gpus) // 2), beyond=False)
         except BadInputError:
             break
         if not fewer.feasible:

@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 from llmplan.errors import BadInputError
 from llmplan.planner.choice import Choice, choose
 from llmplan.planner.layout import Sizes
-from llmplan.planner.training import at_mfu, price_all_given
+from llmplan.planner.training import at_mfu, price_all_given, refuse_two_micro_batches
 from llmplan.planner.training_plan import make_plan, sequence_length
 from llmplan.records import Recompute, Schedule, TrainingEstimate, TrainingPlan
 from llmplan.requests import TrainRequest
@@ -166,6 +166,9 @@ def training_cases(space: TrainingSpace, tolerance: float = ABOUT) -> list[Train
 
 
 def _case(index: int, space: TrainingSpace, request: TrainRequest, tolerance: float) -> TrainingCase:
+    for option in ("micro_batch", "gradient_accumulation"):
+        for value in space.values.get(option, ())[:1]:
+            refuse_two_micro_batches(evolve(request, **{option: value}))
     choice = choose(request, "train")
     seq_len = sequence_length(request, choice, [])
     judges = hasattr(choice.cost_model, "illegal")

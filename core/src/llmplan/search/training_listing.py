@@ -102,9 +102,9 @@ class Listing:
         of = self.dimensions.of
         micro: Sequence[Any] | None = of.get("micro_batch")
         if micro is None:
-            sequences = self.batch.sequences or 1.0
-            most = min(sequences * (1.0 + self.batch.tolerance) / float(roots["dp"].min()), self.most_micro_batch)
-            micro = divisors(int(sequences)) if self.batch.exact else micro_batches(int(most))
+            most = min(self.batch.most_sequences / float(roots["dp"].min()), self.most_micro_batch)
+            exact = self.batch.exact and self.batch.sequences
+            micro = divisors(int(exact)) if exact else micro_batches(int(most))
             micro = [size for size in micro if size <= most] or [1]
         values = {"micro_batch": micro}
         if "gradient_accumulation" in of:
