@@ -275,6 +275,11 @@ class InferRequest(_Request):
     prompt_tokens: int | None = _option("Tokens of a prompt.", _whole(1))
     output_tokens: int | None = _option("Tokens of an answer.", _whole(1))
     kv_bits: float | None = _option("Bits of a KV cache element; those of activations by default.", _bits)
+    ep: int | None = _option("Expert parallel size, inside tp x dp.", _whole(1))
+    engine: Any = _option(
+        "Program that serves: kernels, host time, memory, batching.", _record_or_name, metavar="NAME", names="engines"
+    )
+    cuda_graphs: bool | None = _option("Launch the steps of decoding whole; as the engine does by default.", _flag)
 
 
 _CONVERTERS: Mapping[type, list[tuple[str, Callable[[Any, str], Any]]]] = {

@@ -3,6 +3,7 @@
 from llmplan.records.cost_model import CostModel, Phase
 from llmplan.records.dtype import DTypeFamily, DTypeRule, NumberFormat
 from llmplan.records.efficiency import CalibratedEfficiency, Efficiency, WholeRunEfficiency
+from llmplan.records.engine import EngineProfile
 from llmplan.records.estimate import InferenceEstimate, TrainingEstimate
 from llmplan.records.explained import Explained
 from llmplan.records.framework import FrameworkProfile
@@ -11,14 +12,17 @@ from llmplan.records.kernels import (
     AttentionCurve,
     AttentionKernel,
     CollectiveCurve,
+    DecodeCurve,
     GemmCurve,
     KernelCurves,
     NetworkCurve,
+    ServingCurves,
 )
 from llmplan.records.latent_attention import LatentAttention
 from llmplan.records.mixture_of_experts import MixtureOfExperts
 from llmplan.records.model import (
     Block,
+    Cache,
     Gemm,
     LoweredModel,
     ModelArchitecture,
@@ -39,12 +43,15 @@ __all__ = [
     "AttentionCurve",
     "AttentionKernel",
     "Block",
+    "Cache",
     "CalibratedEfficiency",
     "CollectiveCurve",
     "CostModel",
     "DTypeFamily",
     "DTypeRule",
+    "DecodeCurve",
     "Efficiency",
+    "EngineProfile",
     "Explained",
     "Exporter",
     "FrameworkProfile",
@@ -68,6 +75,7 @@ __all__ = [
     "Reporter",
     "Schedule",
     "Scores",
+    "ServingCurves",
     "Split",
     "Spread",
     "Tensor",
