@@ -35,6 +35,7 @@ from llmplan.records.model import (
 from llmplan.records.optimizer import Optimizer
 from llmplan.records.output import Exporter, Reporter
 from llmplan.records.plan import InferencePlan, Layout, Schedule, TrainingPlan, Tuning
+from llmplan.records.serving import ServingSteps, Step
 from llmplan.records.spread import Spread
 from llmplan.records.transformer import Transformer
 from llmplan.records.validation import ValidationRow, ValidationSet
@@ -76,8 +77,10 @@ __all__ = [
     "Schedule",
     "Scores",
     "ServingCurves",
+    "ServingSteps",
     "Split",
     "Spread",
+    "Step",
     "Tensor",
     "TrainingEstimate",
     "TrainingPlan",
