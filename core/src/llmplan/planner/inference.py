@@ -6,10 +6,11 @@ from typing import Any
 
 from attrs import evolve
 
+from llmplan.catalogues import ENGINES, registry
 from llmplan.errors import BadInputError
-from llmplan.planner.choice import Choice, choose
+from llmplan.planner.choice import Choice, choose, default_record, find_record
 from llmplan.planner.layout import Sizes, best_that_fits, candidates, fixed_sizes, make_layout, say_why
-from llmplan.records import InferenceEstimate, InferencePlan
+from llmplan.records import EngineProfile, InferenceEstimate, InferencePlan
 from llmplan.requests import InferRequest
 
 _DEFAULT_PROMPT_TOKENS = 512
@@ -65,19 +66,37 @@ def _plan(request: InferRequest, choice: Choice, sizes: Sizes) -> InferencePlan:
         if request.prompt_tokens is not None:
             lengths = f"prompt-tokens: {prompt} with output-tokens {output}"
         raise BadInputError(f"{lengths} is beyond the context of {choice.model.name}, {context}")
+    engine = _engine(request, said)
     return InferencePlan(
+        **({} if engine is None else {"engine": engine, "cuda_graphs": _graphs(request, engine)}),
         model=choice.model,
         hardware=choice.hardware,
         dtype=choice.dtype,
         gemm=choice.gemm,
-        layout=make_layout(sizes, sequence_parallel=bool(request.sequence_parallel)),
+        layout=make_layout(sizes, sequence_parallel=bool(request.sequence_parallel), ep=request.ep or 1),
         efficiency=choice.efficiency,
         cost_model=choice.cost_model.name,
         batch=default("batch", 1),
         prompt_tokens=prompt,
         output_tokens=output,
-        kv_bits=default("kv_bits", choice.dtype.activation_bits),
+        kv_bits=default("kv_bits", choice.dtype.kv_bits or choice.dtype.activation_bits),
         price_per_gpu_hour=request.price_per_gpu_hour,
         assumptions=tuple(said),
         warnings=choice.warnings,
     )
+
+
+def _engine(request: InferRequest, said: list[str]) -> EngineProfile | None:
+    """As named, else the default; None where no plugin offers any, which leaves the plan's own."""
+    if request.engine is None and not registry().engines:
+        return None
+    if request.engine is not None:
+        named: EngineProfile = find_record(request.engine, "engine", ENGINES)
+        return named
+    engine: EngineProfile = default_record(registry().engines, "engine")
+    said.append(f"engine {engine.name}: {engine.description}")
+    return engine
+
+
+def _graphs(request: InferRequest, engine: EngineProfile) -> bool:
+    return engine.cuda_graphs if request.cuda_graphs is None else request.cuda_graphs

@@ -225,10 +225,26 @@ class InferenceEstimate(_Fit):
     """Seconds of one generated token of every sequence."""
     memory_breakdown: Mapping[str, Number]
     """Bytes on the fullest device."""
-    memory_bytes_per_sequence: Number
-    """What one more sequence of the batch adds."""
+    memory_bytes_per_sequence: Number = 0.0
+    """What one more sequence of the batch adds; not looked at where `largest_batch` is given."""
     batches_in_flight: Number = 1
     """Batches that one replica works on at once, each on a pipeline stage of its own."""
+    first_token: Number | None = None
+    """Seconds of prefill through all stages; None where each takes as long as the one of the breakdown."""
+    next_token: Number | None = None
+    """The same of a decode step."""
+    decode_steps: Number | None = None
+    """Steps behind an answer, None where as many as output tokens: where prefill gives the first, one less."""
+    largest_batch: Number | None = None
+    """Sequences that fit into memory; None where it follows from `memory_bytes_per_sequence`."""
+    longest_context: Callable[[InferencePlan], int] | None = None
+    """Tokens of a sequence that fit at the batch of a plan of numbers; None where the cost model does not say."""
+    prefill_bounds: Mapping[str, Number] | None = None
+    """Seconds of prefill by what was waited for: ``compute``, ``weights``, ``kv_cache``, ``activations``,
+    ``communication``, ``launch``, ``host``; None where the cost model does not say.
+    """
+    decode_bounds: Mapping[str, Number] | None = None
+    """The same of a decode step."""
 
     @property
     def prefill_seconds(self) -> Number:
@@ -243,17 +259,18 @@ class InferenceEstimate(_Fit):
     @property
     def first_token_seconds(self) -> Number:
         """What a user waits for: prefill on every pipeline stage in turn."""
-        return self.batches_in_flight * self.prefill_seconds
+        return self.batches_in_flight * self.prefill_seconds if self.first_token is None else self.first_token
 
     @property
     def next_token_seconds(self) -> Number:
         """What a user waits for each further token: a decode step on every pipeline stage in turn."""
-        return self.batches_in_flight * self.decode_seconds_per_token
+        return self.batches_in_flight * self.decode_seconds_per_token if self.next_token is None else self.next_token
 
     @property
     def total_seconds(self) -> Number:
-        """A whole answer: prefill and one decode step for every output token."""
-        return self.first_token_seconds + self.plan.output_tokens * self.next_token_seconds
+        """A whole answer: prefill and the decode steps."""
+        steps = self.plan.output_tokens if self.decode_steps is None else self.decode_steps
+        return self.first_token_seconds + steps * self.next_token_seconds
 
     @property
     def tokens_per_second(self) -> Number:
@@ -264,6 +281,8 @@ class InferenceEstimate(_Fit):
     @property
     def max_batch_size(self) -> Number:
         """The largest batch of one replica that fits, 0 where not even one sequence does."""
+        if self.largest_batch is not None:
+            return self.largest_batch
         fixed = self.memory_bytes_per_gpu - self.plan.batch * self.memory_bytes_per_sequence
         room = self.memory_capacity_bytes - fixed
         return floor(room / self.memory_bytes_per_sequence) * (room > 0)

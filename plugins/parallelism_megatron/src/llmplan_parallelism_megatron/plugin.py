@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from llmplan.hookspecs import hookimpl
-from llmplan.records import CostModel, FrameworkProfile, Optimizer, ValidationSet
+from llmplan.records import CostModel, EngineProfile, FrameworkProfile, Optimizer, ValidationSet
 
 LLMPLAN_API = 1
 
@@ -23,6 +23,14 @@ def llmplan_framework_profiles() -> Iterable[FrameworkProfile]:
     from llmplan_parallelism_megatron.frameworks import FRAMEWORKS
 
     return FRAMEWORKS
+
+
+@hookimpl
+def llmplan_engine_profiles() -> Iterable[EngineProfile]:
+    """vLLM, TensorRT-LLM and others."""
+    from llmplan_parallelism_megatron.engines import ENGINES
+
+    return ENGINES
 
 
 @hookimpl

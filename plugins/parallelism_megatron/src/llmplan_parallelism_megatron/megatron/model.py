@@ -11,8 +11,10 @@ from llmplan.records import (
     HardwareProfile,
     InferenceEstimate,
     InferencePlan,
+    KernelCurves,
     NumberFormat,
     Phase,
+    ServingSteps,
     Spread,
     TrainingEstimate,
     TrainingPlan,
@@ -22,7 +24,6 @@ from llmplan_parallelism_megatron import roofline_time
 from llmplan_parallelism_megatron.megatron.checks import check, remarks
 from llmplan_parallelism_megatron.megatron.memory import training_memory
 from llmplan_parallelism_megatron.megatron.step import Step, step_of, time_breakdown
-from llmplan_parallelism_megatron.roofline import Roofline
 from llmplan_parallelism_megatron.roofline_efficiency import default_efficiency
 
 
@@ -34,13 +35,13 @@ class Megatron:
     default: bool = True
     description: str = (
         "operators by shape, collectives by the links they cross, pipeline schedule, exposed data parallel traffic, "
-        "optimizer step; inference as roofline prices it"
+        "optimizer step; serving on the kernels of an engine"
     )
 
     def efficiency(self, hardware: HardwareProfile, gemm: NumberFormat, phase: Phase) -> Efficiency:
         """Curves of kernels and links, where the accelerator has them."""
         curves = hardware.kernels
-        if phase == "infer" or curves is None:
+        if curves is None:
             return default_efficiency(hardware, gemm, "infer")
         reached = curves.gemm.get(gemm.name) or min(curves.gemm.values(), key=lambda curve: curve.plateau)
         return Efficiency(
@@ -49,7 +50,7 @@ class Megatron:
             scale_up=curves.collectives["all_gather"].plateau,
             scale_out=curves.network.plateau,
             curves=curves,
-            source=f"by shape, large GEMMs {reached.plateau:.2f}, HBM {curves.hbm:.2f}: {curves.source}",
+            source=f"by shape, large GEMMs {reached.plateau:.2f}, HBM {curves.hbm:.2f}: {_source(curves, phase)}",
         )
 
     def check(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
@@ -84,8 +85,21 @@ class Megatron:
         return explain(plan)
 
     def infer(self, plan: InferencePlan) -> InferenceEstimate:
-        """As `Roofline` does."""
-        return Roofline().infer(plan)
+        """Prompts in one pass, then a pass for each further token."""
+        from llmplan_parallelism_megatron.serving.infer import infer
+
+        return infer(plan)
+
+    def serving(self, plan: InferencePlan) -> ServingSteps:
+        """What the steps of a server take."""
+        from llmplan_parallelism_megatron.serving.steps import Steps
+
+        return Steps(plan)
+
+
+def _source(curves: KernelCurves, phase: Phase) -> str:
+    serving = curves.serving
+    return curves.source if phase == "train" or serving is None else f"{curves.source}; serving: {serving.source}"
 
 
 def _forward(step: Step) -> dict[str, Number]:

@@ -1,0 +1,36 @@
+"""A static batch: prompts read together, then a token of every sequence a step."""
+
+from __future__ import annotations
+
+from llmplan.quantities import Number, maximum
+from llmplan.records import InferenceEstimate, InferencePlan
+from llmplan_parallelism_megatron.serving.extent import of_decoding, of_prompts
+from llmplan_parallelism_megatron.serving.memory import largest_batch, longest_context, memory
+from llmplan_parallelism_megatron.serving.passes import Pass, forward
+
+
+def infer(plan: InferencePlan) -> InferenceEstimate:
+    """The prompt gives the first token, each step a further one; the mean step stands for all of them.
+
+    With p stages p batches are in flight: a batch waits for the sum of its stages, or for p times the slowest.
+    """
+    prefill = forward(plan, of_prompts(plan.batch, plan.prompt_tokens), graphs=False)
+    decode = forward(plan, of_decoding(plan.batch, plan.prompt_tokens, plan.output_tokens), graphs=plan.cuda_graphs)
+    return InferenceEstimate(
+        plan=plan,
+        prefill_breakdown=prefill.stage.lines,
+        decode_breakdown=decode.stage.lines,
+        prefill_bounds=prefill.stage.bounds,
+        decode_bounds=decode.stage.bounds,
+        first_token=prefill.whole.seconds,
+        next_token=_latency(plan, decode),
+        decode_steps=maximum(plan.output_tokens - 1.0, 0.0),
+        memory_breakdown=memory(plan),
+        largest_batch=largest_batch(plan),
+        longest_context=longest_context,
+        batches_in_flight=plan.layout.pp,
+    )
+
+
+def _latency(plan: InferencePlan, decode: Pass) -> Number:
+    return maximum(decode.whole.seconds, plan.layout.pp * decode.stage.seconds)

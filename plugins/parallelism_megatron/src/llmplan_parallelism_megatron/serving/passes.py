@@ -1,0 +1,125 @@
+"""From layers to a forward pass: what each stage takes, what the host adds, what crosses from stage to stage."""
+
+from __future__ import annotations
+
+from attrs import define
+
+from llmplan.quantities import Number, maximum, total, where
+from llmplan.records import Block, InferencePlan, Layout, LoweredModel
+from llmplan_parallelism_megatron.serving import kernels as kernel
+from llmplan_parallelism_megatron.serving.extent import Flow
+from llmplan_parallelism_megatron.serving.kernels import ServingKernels, serving_kernels
+from llmplan_parallelism_megatron.serving.layers import joined, layer_tally, without_shape
+from llmplan_parallelism_megatron.serving.tally import Tally
+from llmplan_parallelism_megatron.serving.traffic import Links, links_of
+from llmplan_parallelism_megatron.sharding import rank_of, stage_counts, state_elements
+
+
+@define(eq=False)
+class Pass:
+    """One forward pass of a replica."""
+
+    stage: Tally
+    """The slowest stage: until the next batch can follow."""
+    whole: Tally
+    """All stages: until the tokens are there."""
+
+
+def forward(plan: InferencePlan, flow: Flow, *, graphs: bool) -> Pass:
+    """All layers, the embedding, the head over the last positions, the host; `graphs` where the pass is captured."""
+    of, layout = serving_kernels(plan), plan.layout
+    links = links_of(layout, of)
+    rank = divided(plan, flow)
+    layers = [layer_tally(block, flow, layout.tp, of, links) for block in rank.layers]
+    embedding = layer_tally(rank.embedding, flow, layout.tp, of, links)
+    head = head_tally(divided_head(plan, flow), flow, of, links)
+    transfer = Tally()
+    transfer.add("pp_comm", {"communication": links.transfer_seconds(state_elements(rank) * of.stream_bytes, layout)})
+    return _stages(plan, rank, (embedding, layers, head, transfer), graphs=graphs)
+
+
+def divided(plan: InferencePlan, flow: Flow) -> LoweredModel:
+    """The model as one rank sees it; attention is lowered for one key a token, and counted by the flow's extents.
+
+    The experts that e data parallel ranks share are touched by the tokens of all of them.
+    """
+    tokens, layout = flow.tokens, plan.layout
+    model = plan.model.lower(tokens, 1.0, 1.0)
+    shared = shared_ranks(layout)
+    if _is_alone(shared):
+        return rank_of(model, layout)
+    together = plan.model.lower(tokens * shared, 1.0, 1.0)
+    for block, of_all in zip(model.layers, together.layers, strict=True):
+        for operator, of_ranks in zip(block.operators, of_all.operators, strict=True):
+            operator.weights_read = of_ranks.weights_read
+    return rank_of(model, layout)
+
+
+def shared_ranks(layout: Layout) -> Number:
+    """Data parallel ranks that share the experts."""
+    return layout.ep
+
+
+def _is_alone(shared: Number) -> bool:
+    return isinstance(shared, (int, float)) and shared == 1
+
+
+def divided_head(plan: InferencePlan, flow: Flow) -> Block:
+    """Over the positions of which logits are made."""
+    return rank_of(plan.model.lower(flow.rows, 1.0, 1.0), plan.layout).head
+
+
+def head_tally(head: Block, flow: Flow, of: ServingKernels, links: Links) -> Tally:
+    """Final norm, logits in 16 bits, and sampling, which reads them in 32 bits and writes probabilities."""
+    tally = Tally()
+    logits: Number = 0.0
+    for operator in head.operators:
+        part = operator.part
+        if operator.gemm is not None:
+            gemm, read = joined([operator])
+            tally.add(part, kernel.multiply(gemm, read, of, wide=True))
+            logits = gemm.m * gemm.n * links.groups.tensor.ranks
+        elif operator.flops:
+            tally.add(part, without_shape(operator, of))
+        if operator.moved is not None:
+            wide = any(tensor.width == "loss" for tensor in operator.inputs)
+            tally.add(part, kernel.move(operator.moved, of, 4.0 if wide else of.stream_bytes))
+    tally.add("tp_comm", {"communication": links.all_gather_seconds(logits * of.stream_bytes)})
+    return tally
+
+
+def _stages(
+    plan: InferencePlan, rank: LoweredModel, tallies: tuple[Tally, list[Tally], Tally, Tally], *, graphs: bool
+) -> Pass:
+    """The stage of the embedding or that of the head, whichever takes longer; and all of them one after the other."""
+    embedding, layers, head, transfer = tallies
+    layout = plan.layout
+    alone = where(layout.pp == 1, 1.0, 0.0)
+    on_first, on_last = stage_counts(rank, layout)
+    ahead = embedding.seconds + total(n * layer.seconds for n, layer in zip(on_first, layers, strict=True))
+    behind = head.seconds + total(n * layer.seconds for n, layer in zip(on_last, layers, strict=True))
+    last = where(behind >= ahead, 1.0, 0.0)
+    counts = [where(last > 0, late, early) for early, late in zip(on_first, on_last, strict=True)]
+    stage, whole = Tally(), Tally()
+    for count, block, layer in zip(counts, rank.layers, layers, strict=True):
+        stage.add_times(count, layer)
+        whole.add_times(block.count, layer)
+    stage.add_times(maximum(alone, 1.0 - last), embedding)
+    stage.add_times(maximum(alone, last), head)
+    stage.add_times(where(layout.pp > 1, 1.0, 0.0), transfer)
+    whole.add_times(1.0, embedding)
+    whole.add_times(1.0, head)
+    whole.add_times(layout.pp - 1.0, transfer)
+    _host(plan, stage, total(counts), graphs=graphs)
+    _host(plan, whole, sum(block.count for block in rank.layers), graphs=graphs)
+    return Pass(stage, whole)
+
+
+def _host(plan: InferencePlan, tally: Tally, layers: Number, *, graphs: bool) -> None:
+    """What the host takes longer to launch the layers than they run, and what it does between passes."""
+    engine = plan.engine
+    launching = 0.0 if graphs else layers * engine.host_seconds_per_layer
+    waiting = maximum(launching - tally.seconds, 0.0)
+    between = engine.host_seconds_per_step + engine.host_seconds_per_sequence * plan.batch
+    tally.add("launch", {"launch": waiting})
+    tally.add("host", {"host": between + 0.0 * waiting})
