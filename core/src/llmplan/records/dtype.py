@@ -44,6 +44,10 @@ class DTypeRule:
     """Bits of a weight that training holds beside the optimizer's master copy, where they are not `weight_bits`."""
     gemm_formats: tuple[tuple[str, ...], ...]
     """Tiers of equally good formats: the first tier is what the dtype asks for, each further one a fallback."""
+    expert_bits: float | None = field(default=None, validator=optional(positive))
+    """Bits of a weight of routed experts, where they are not `weight_bits`."""
+    aliases: tuple[str, ...] = ()
+    """Words by which tables of measurements know it, weights before activations: ``int8/fp16``."""
     default: bool = False
     """Whether it is meant where the user names none."""
     description: str = ""

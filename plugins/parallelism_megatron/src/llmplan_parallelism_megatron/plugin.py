@@ -43,7 +43,8 @@ def llmplan_optimizers() -> Iterable[Optimizer]:
 
 @hookimpl
 def llmplan_validation_sets() -> Iterable[ValidationSet]:
-    """Published training runs."""
+    """Published training runs and measurements of inference engines."""
+    from llmplan_parallelism_megatron.validation.inference import INFERENCE
     from llmplan_parallelism_megatron.validation.training import TRAINING
 
-    return [TRAINING]
+    return [TRAINING, INFERENCE]
