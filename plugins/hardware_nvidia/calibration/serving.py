@@ -4,9 +4,8 @@ From eff_attention_prefill.csv and eff_attention_decode.csv (TensorRT-LLM; vLLM 
 (the engines' own all-reduce) and eff_gemm.csv (weights of fewer bits than the operand):
 
 - prefill: launch + FLOPs of the causal half / (16-bit peak x fraction), the fraction as `AttentionCurve` has it.
-- decode: launch + bytes of the cache / (bandwidth x plateau). The launch, 11 to 18 us, holds a second kernel that
-  joins the parts into which long sequences are split. A straight line misses by 8 to 17 %, more on the H200, and
-  makes the mean over a growing cache exact.
+- decode: launch + (V + sqrt(V x half)) / (bandwidth x plateau), V bytes of the cache. The launch, 10 to 15 us, holds a
+  second kernel that joins the parts into which long sequences are split. A straight line misses by 8 to 17 %.
 - all-reduce: as `CollectiveCurve` has it, through all kernels of engines that were timed; those of more than
   `MOST_BYTES` are left out, where the collective library is as fast.
 - widening: launch of a weight-only multiplication less that of a 16-bit one, over few rows. Above them nothing is lost:
@@ -68,7 +67,8 @@ def decodes(rows: Iterable[Row], accelerator: str) -> Decodes:
 
 def decode_seconds(calls: Decodes, curve: DecodeCurve, bytes_per_second: float) -> Array:
     """Of each call."""
-    seconds: Array = curve.launch_seconds + calls.cache_bytes / (bytes_per_second * curve.plateau)
+    moved = calls.cache_bytes + np.sqrt(calls.cache_bytes * curve.half_bytes)
+    seconds: Array = curve.launch_seconds + moved / (bytes_per_second * curve.plateau)
     return seconds
 
 
@@ -76,16 +76,16 @@ def decode_curve(calls: Decodes, bytes_per_second: float) -> DecodeCurve:
     """Through all calls."""
 
     def shaped(values: Iterable[float]) -> DecodeCurve:
-        plateau, launch_us = values
-        return DecodeCurve(plateau=plateau, launch_seconds=launch_us * 1e-6)
+        plateau, half_megabytes, launch_us = values
+        return DecodeCurve(plateau=plateau, half_bytes=half_megabytes * 1e6, launch_seconds=launch_us * 1e-6)
 
     values = fit(
         lambda values: decode_seconds(calls, shaped(values), bytes_per_second),
         calls.seconds,
         np.ones_like(calls.seconds),
-        [Parameter(0.8, 1.0, 0.01), Parameter(12.0, MOST_LAUNCH_US)],
+        [Parameter(0.8, 1.0, 0.01), Parameter(5.0, 1000.0), Parameter(12.0, MOST_LAUNCH_US)],
     )
-    return DecodeCurve(plateau=short(values[0]), launch_seconds=short(values[1] * 1e-6))
+    return rounded(shaped(values))
 
 
 def prefills(rows: Iterable[Row], accelerator: str) -> attention.Attentions:

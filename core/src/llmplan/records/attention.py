@@ -181,7 +181,7 @@ class GroupedAttention:
         keys_and_values = projection(
             "key and value projection", tokens, kv_shape, g, parts=parts, joins=True, matrices=2
         )
-        cache = Cache(self.cache_width, self.cache_ways, 4.0 * width, seen.window)
+        cache = Cache(self.cache_width, self.cache_ways, 4.0 * width, seen.window, n // g)
         return (
             queries,
             keys_and_values,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attrs import field, frozen
 
 from llmplan.records.checks import (
@@ -10,6 +12,7 @@ from llmplan.records.checks import (
     not_negative,
     one_of,
     positive,
+    positive_values,
     whole,
 )
 
@@ -33,6 +36,12 @@ class EngineProfile:
     """Rate of its multiplications, against the best that were timed."""
     memory_rate: float = field(default=1.0, validator=fraction)
     """Bandwidth that its kernels reach, against the best that were timed."""
+    memory_rates: Mapping[str, float] = field(factory=dict, validator=positive_values)
+    """The same on accelerators where it differs, by their architecture."""
+    grouped_heads: int = field(default=128, validator=whole)
+    """The most query heads that share one reading of keys and values; larger groups read them head by head."""
+    cache_token_seconds: float = field(default=0.0, validator=not_negative)
+    """Of a cached token of each sequence, in kernels that do not divide a sequence over the cores."""
     launch_share: float = field(default=1.0, validator=positive)
     """Of the launch seconds that kernels were timed with: less where launches overlap, more where gaps are longer."""
     fuses_quantisation: bool = True
@@ -45,14 +54,16 @@ class EngineProfile:
     """Small messages are summed by kernels of its own, not by the collective library."""
     cuda_graphs: bool = True
     """The steps of decoding are captured once and launched whole, unless the user says otherwise."""
-    host_seconds_per_layer: float = field(default=0.0, validator=not_negative)
-    """In which the host launches a layer's kernels, where no graph does; they run meanwhile."""
+    launch_seconds_per_layer: float = field(default=0.0, validator=not_negative)
+    """That a layer takes longer where its kernels are launched one by one, not as a graph."""
     host_seconds_per_step: float = field(default=0.0, validator=not_negative)
     """Between steps, with the accelerator idle: scheduling, sampling, input and output."""
     host_seconds_per_sequence: float = field(default=0.0, validator=not_negative)
     """The same of every sequence of the batch."""
     step_tokens: int = field(default=8192, validator=whole)
     """The most tokens of prompts that one step works on: activations are held for so many."""
+    keeps_buffers: bool = False
+    """Every operator of a layer has a buffer of its own; else the widest one's is used again."""
     block_tokens: int = field(default=16, validator=whole)
     """Of a page of the KV cache; 1 where the cache is contiguous."""
     memory_share: float = field(default=DEFAULT_MEMORY_SHARE, validator=fraction)

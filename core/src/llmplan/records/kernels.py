@@ -78,9 +78,12 @@ class NetworkCurve:
 
 @frozen(kw_only=True, eq=False)
 class DecodeCurve:
-    """Seconds of attention over a KV cache: launch_seconds + bytes of the cache / (memory bandwidth x plateau)."""
+    """Seconds of attention over a KV cache of V bytes: launch_seconds + (V + sqrt(V x half_bytes)) / (memory bandwidth
+    x plateau).
+    """
 
     plateau: float = field(validator=fraction)
+    half_bytes: float = field(default=0.0, validator=not_negative)
     launch_seconds: float = field(default=0.0, validator=not_negative)
 
 

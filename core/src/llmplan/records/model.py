@@ -98,6 +98,8 @@ class Cache:
     """Of one query token and one cached token, over all heads."""
     window: Number = inf
     """Tokens that it looks back on."""
+    heads_per_key: int = 1
+    """Query heads that look at the same keys and values."""
 
 
 @define(eq=False)

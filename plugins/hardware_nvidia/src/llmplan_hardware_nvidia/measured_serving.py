@@ -19,8 +19,9 @@ MEASURED_SERVING: Mapping[str, ServingCurves] = {
             launch_seconds=1.153e-05,
         ),
         decode=DecodeCurve(
-            plateau=0.7049,
-            launch_seconds=1.837e-05,
+            plateau=0.8502,
+            half_bytes=8661000.0,
+            launch_seconds=1.509e-05,
         ),
         all_reduce=CollectiveCurve(
             plateau=0.4398,
@@ -46,8 +47,9 @@ MEASURED_SERVING: Mapping[str, ServingCurves] = {
             launch_seconds=1.542e-05,
         ),
         decode=DecodeCurve(
-            plateau=0.843,
-            launch_seconds=1.206e-05,
+            plateau=0.9678,
+            half_bytes=9781000.0,
+            launch_seconds=9.994e-06,
         ),
         all_reduce=CollectiveCurve(
             plateau=0.4325,
@@ -69,8 +71,9 @@ MEASURED_SERVING: Mapping[str, ServingCurves] = {
             launch_seconds=1.556e-05,
         ),
         decode=DecodeCurve(
-            plateau=0.7815,
-            launch_seconds=1.329e-05,
+            plateau=1.0,
+            half_bytes=45790000.0,
+            launch_seconds=9.686e-06,
         ),
         all_reduce=CollectiveCurve(
             plateau=0.4635,
@@ -93,6 +96,7 @@ MEASURED_SERVING: Mapping[str, ServingCurves] = {
         ),
         decode=DecodeCurve(
             plateau=0.8864,
+            half_bytes=0.0,
             launch_seconds=1.072e-05,
         ),
         all_reduce=CollectiveCurve(

@@ -62,9 +62,10 @@ class Flow:
 _NONE = Extent(0.0, 0.0, 0.0, 0.0)
 
 
-def of_prompts(sequences: Number, tokens: Number, cached: Number = 0.0) -> Flow:
-    """Whole prompts at once, of which the first `cached` tokens are in the cache already."""
-    return Flow(Extent(sequences, cached, tokens, tokens - cached), _NONE)
+def of_prompts(sequences: Number, tokens: Number, passes: Number = 1.0) -> Flow:
+    """The mean of so many passes over whole prompts: of several at once, or of parts of one that is too long."""
+    at_once = maximum(sequences / passes, 1.0)
+    return Flow(Extent(at_once, 0.0, tokens, sequences * tokens / passes / at_once), _NONE)
 
 
 def of_decoding(sequences: Number, prompt: Number, generated: Number) -> Flow:

@@ -89,7 +89,8 @@ def _serving_kernels(  # noqa: PLR0913 - what a plan says of kernels
     stream = max(dtype.activation_bits, SIXTEEN_BITS) / 8
     operand = min(_FORMAT_BITS.get(gemm.name, SIXTEEN_BITS), dtype.activation_bits) / 8
     shared = engine.launch_share
-    decode, bandwidth = _decode(curves), hardware.memory_bytes_per_second * engine.memory_rate
+    rate = engine.memory_rates.get(hardware.architecture, engine.memory_rate)
+    decode, bandwidth = _decode(curves), hardware.memory_bytes_per_second * rate
     serving = curves.serving
     prefill = _prefill(curves, engine)
     return ServingKernels(
@@ -205,9 +206,14 @@ def attend_unfused(flops: Number, scores: Number, tokens: Number, head_dim: Numb
     }
 
 
-def look_back(cache: Number, flops: Number, of: ServingKernels) -> Resources:
-    """Of decoding: launch + max(bytes of the cache / bandwidth, FLOPs / what large prompts reach)."""
-    reading = cache * of.cache_bytes / of.decode_bytes_per_second
+def look_back(cache: Number, keys: Number, flops: Number, of: ServingKernels) -> Resources:
+    """Of decoding: launch + max((V + sqrt(V half)) / bandwidth, FLOPs / what large prompts reach, keys one by one).
+
+    `cache` are the elements that are read, V their bytes.
+    """
+    read = cache * of.cache_bytes
+    reading = (read + sqrt(read * of.decode.half_bytes)) / of.decode_bytes_per_second
+    reading = maximum(reading, where(cache > 0, keys * of.engine.cache_token_seconds, 0.0))
     computing = flops / (of.attention_flops * of.prefill.plateau)
     bound = computing > reading
     return {
@@ -215,5 +221,3 @@ def look_back(cache: Number, flops: Number, of: ServingKernels) -> Resources:
         "kv_cache": where(bound, 0.0, reading),
         "launch": where(cache > 0, of.decode.launch_seconds, 0.0),
     }
-
-

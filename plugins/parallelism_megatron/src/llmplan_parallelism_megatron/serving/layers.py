@@ -92,8 +92,9 @@ def _attention(tally: Tally, operators: Sequence[Operator], flow: Flow, tp: Numb
     tally.add(part, _prompts(flow.prompts, pair_flops, held, scores, cache, of))
     decoding = flow.decoding
     absorbed = cache.pair_flops / tp * decoding.tokens * decoding.keys(cache.window)
-    read = decoding.sequences * decoding.cached(cache.window) * held
-    tally.add("kv_cache", kernel.look_back(read, absorbed, of))
+    keys = decoding.cached(cache.window)
+    readings = 1.0 if cache.heads_per_key <= of.engine.grouped_heads else cache.heads_per_key
+    tally.add("kv_cache", kernel.look_back(decoding.sequences * keys * held * readings, keys, absorbed, of))
 
 
 def _prompts(

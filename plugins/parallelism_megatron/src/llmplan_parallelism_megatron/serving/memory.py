@@ -48,8 +48,11 @@ def pass_bytes(plan: InferencePlan, tokens: Number, rows: Number) -> dict[str, N
     rank, of = _rank(plan, tokens), serving_kernels(plan)
     widest: Number = 0.0
     for block in rank.layers:
-        for operator in block.operators:
-            widest = maximum(widest, _held(operator))
+        held = [_held(operator) for operator in block.operators]
+        if plan.engine.keeps_buffers:
+            widest = maximum(widest, total(held))
+        for one in held:
+            widest = maximum(widest, one)
     stream = next((t.elements for block in rank.layers for t in block.operators[0].inputs), 0.0)
     logits = rank_of(plan.model.lower(rows, 1.0, 1.0), plan.layout).head.operators
     made = total(tensor.elements for operator in logits for tensor in operator.inputs if tensor.width == "loss")

@@ -116,10 +116,9 @@ def _stages(
 
 
 def _host(plan: InferencePlan, tally: Tally, layers: Number, *, graphs: bool) -> None:
-    """What the host takes longer to launch the layers than they run, and what it does between passes."""
+    """Gaps between kernels that are launched one by one, and what the host does between passes."""
     engine = plan.engine
-    launching = 0.0 if graphs else layers * engine.host_seconds_per_layer
-    waiting = maximum(launching - tally.seconds, 0.0)
+    gaps = 0.0 if graphs else engine.launch_seconds_per_layer
     between = engine.host_seconds_per_step + engine.host_seconds_per_sequence * plan.batch
-    tally.add("launch", {"launch": waiting})
-    tally.add("host", {"host": between + 0.0 * waiting})
+    tally.add("launch", {"launch": layers * gaps})
+    tally.add("host", {"host": between + 0.0 * layers})
