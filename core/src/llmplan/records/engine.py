@@ -40,6 +40,8 @@ class EngineProfile:
     """The same on accelerators where it differs, by their architecture."""
     grouped_heads: int = field(default=128, validator=whole)
     """The most query heads that share one reading of keys and values; larger groups read them head by head."""
+    rereading: float = field(default=1.0, validator=fraction)
+    """Of the time of the first reading, what each further one of a larger group takes: caches catch some of them."""
     cache_token_seconds: float = field(default=0.0, validator=not_negative)
     """Of a cached token of each sequence, in kernels that do not divide a sequence over the cores."""
     launch_share: float = field(default=1.0, validator=positive)
@@ -52,6 +54,8 @@ class EngineProfile:
     """Bytes that norms and activation functions move, against kernels that fuse what can be fused."""
     custom_all_reduce: bool = True
     """Small messages are summed by kernels of its own, not by the collective library."""
+    rank_wait_seconds: float = field(default=0.0, validator=not_negative)
+    """That a sum over tensor parallel ranks takes longer for each further rank: they do not arrive at once."""
     cuda_graphs: bool = True
     """The steps of decoding are captured once and launched whole, unless the user says otherwise."""
     launch_seconds_per_layer: float = field(default=0.0, validator=not_negative)

@@ -38,17 +38,30 @@ Resources = dict[str, Number]
 
 
 @frozen(eq=False)
+class Multiplier:
+    """How one kind of weights is multiplied."""
+
+    curve: GemmCurve
+    flops: float
+    """Peak of the format, at the engine's rate."""
+    weight_bytes: float
+    """Of a weight, with its part of the scales."""
+    operand_bytes: float
+    """Of an activation as it is multiplied."""
+
+
+@frozen(eq=False)
 class ServingKernels:
     """What kernels of one accelerator, number format and engine reach, and how wide operands are."""
 
     links: Kernels
     """For collectives."""
     engine: EngineProfile
-    narrow: GemmCurve
-    narrow_flops: float
-    wide: GemmCurve
+    dense: Multiplier
+    """Of layers outside of routed experts."""
+    experts: Multiplier
+    head: Multiplier
     """Of the output head, which keeps 16 bits where layers multiply in fewer."""
-    wide_flops: float
     prefill: AttentionCurve
     attention_flops: float
     decode: DecodeCurve
@@ -57,15 +70,8 @@ class ServingKernels:
     bytes_per_second: float
     launch_seconds: float
     """Of a kernel that only moves data."""
-    widening_seconds: float
-    """Of a multiplication whose weights come in fewer bits than it multiplies in."""
-    weight_bytes: float
-    """Of a weight of a layer, with its part of the scales."""
-    operand_bytes: float
-    """Of an activation as it is multiplied."""
     stream_bytes: float
     """Of an activation between kernels."""
-    embedding_bytes: float
     cache_bytes: float
     """Of an element of the KV cache."""
 
@@ -87,19 +93,31 @@ def _serving_kernels(  # noqa: PLR0913 - what a plan says of kernels
     curves = efficiency.curves or flat(efficiency, gemm.name)
     links = kernels_of(hardware, _IDEAL, gemm, evolve(efficiency, curves=evolve(curves, sustained={})))
     stream = max(dtype.activation_bits, SIXTEEN_BITS) / 8
-    operand = min(_FORMAT_BITS.get(gemm.name, SIXTEEN_BITS), dtype.activation_bits) / 8
     shared = engine.launch_share
     rate = engine.memory_rates.get(hardware.architecture, engine.memory_rate)
     decode, bandwidth = _decode(curves), hardware.memory_bytes_per_second * rate
-    serving = curves.serving
-    prefill = _prefill(curves, engine)
+    serving, prefill = curves.serving, _prefill(curves, engine)
+
+    def layers(bits: float) -> Multiplier:
+        width = _format_bits(gemm)
+        widened = _widening_seconds(bits, width, curves)
+        curve = _narrow(links, engine)
+        launch = shared * (curve.launch_seconds + widened)
+        scales = dtype.scale_bits if bits == dtype.weight_bits else 0.0
+        return Multiplier(
+            evolve(curve, launch_seconds=launch),
+            links.narrow_flops * engine.gemm_rate,
+            (bits + scales) / 8,
+            min(width, dtype.activation_bits) / 8,
+        )
+
+    head = evolve(links.wide, launch_seconds=links.wide.launch_seconds * shared)
     return ServingKernels(
         links=links,
         engine=engine,
-        narrow=_launched(_narrow(links, engine), shared),
-        narrow_flops=links.narrow_flops * engine.gemm_rate,
-        wide=_launched(links.wide, shared),
-        wide_flops=links.wide_flops * engine.gemm_rate,
+        dense=layers(dtype.weight_bits),
+        experts=layers(dtype.expert_bits or dtype.weight_bits),
+        head=Multiplier(head, links.wide_flops * engine.gemm_rate, dtype.embedding_bits / 8, stream),
         prefill=evolve(prefill, launch_seconds=prefill.launch_seconds * shared),
         attention_flops=links.attention_flops,
         decode=evolve(decode, launch_seconds=decode.launch_seconds * shared),
@@ -107,13 +125,13 @@ def _serving_kernels(  # noqa: PLR0913 - what a plan says of kernels
         all_reduce=serving.all_reduce if serving is not None and engine.custom_all_reduce else None,
         bytes_per_second=bandwidth * curves.hbm,
         launch_seconds=curves.launch_seconds * shared,
-        widening_seconds=_widening_seconds(dtype, gemm, curves) * shared,
-        weight_bytes=(dtype.weight_bits + dtype.scale_bits) / 8,
-        operand_bytes=operand,
         stream_bytes=stream,
-        embedding_bytes=dtype.embedding_bits / 8,
         cache_bytes=kv_bits / 8,
     )
+
+
+def _format_bits(gemm: NumberFormat) -> float:
+    return _FORMAT_BITS.get(gemm.name, SIXTEEN_BITS)
 
 
 def _narrow(links: Kernels, engine: EngineProfile) -> GemmCurve:
@@ -124,10 +142,6 @@ def _narrow(links: Kernels, engine: EngineProfile) -> GemmCurve:
     if links.narrow is links.wide or not engine.fuses_quantisation:
         return links.narrow
     return evolve(links.narrow, half_n=links.wide.half_n, launch_seconds=links.wide.launch_seconds)
-
-
-def _launched(curve: GemmCurve, share: float) -> GemmCurve:
-    return evolve(curve, launch_seconds=curve.launch_seconds * share)
 
 
 def _decode(curves: KernelCurves) -> DecodeCurve:
@@ -142,32 +156,28 @@ def _prefill(curves: KernelCurves, engine: EngineProfile) -> AttentionCurve:
     return curves.attention[generation].forward
 
 
-def _widening_seconds(dtype: DTypeRule, gemm: NumberFormat, curves: KernelCurves) -> float:
+def _widening_seconds(weight_bits: float, format_bits: float, curves: KernelCurves) -> float:
     """Where weights have fewer bits than the format that they are multiplied in."""
-    if curves.serving is None or dtype.weight_bits >= min(_FORMAT_BITS.get(gemm.name, SIXTEEN_BITS), SIXTEEN_BITS):
+    if curves.serving is None or weight_bits >= min(format_bits, SIXTEEN_BITS):
         return 0.0
-    seconds = curves.serving.widening_seconds
-    return seconds.get("8" if dtype.weight_bits > _LEAST_WIDENED else "4", 0.0)
+    return curves.serving.widening_seconds.get("8" if weight_bits > _LEAST_WIDENED else "4", 0.0)
 
 
-def multiply(gemm: Gemm, weights: Number, of: ServingKernels, *, wide: bool = False) -> Resources:
+def multiply(gemm: Gemm, weights: Number, of: ServingKernels, by: Multiplier) -> Resources:
     """Launch + max(2mnk g / (peak x curve), bytes / bandwidth); `weights` are the elements that are read."""
-    curve, peak = (of.wide, of.wide_flops) if wide else (of.narrow, of.narrow_flops)
-    weight_bytes = of.embedding_bytes if wide else of.weight_bytes
-    operand_bytes = of.stream_bytes if wide else of.operand_bytes
+    curve = by.curve
     m, n, k, groups = gemm.m, gemm.n, gemm.k, gemm.groups
     tile = sqrt(m * n)
     shape = tile / (tile + curve.half_tile) * (m / (m + curve.half_m)) * (n / (n + curve.half_n))
-    computing = 2.0 * groups * m * n * k / (peak * curve.plateau * shape * (k / (k + curve.half_k)))
-    reading = weights * weight_bytes / of.bytes_per_second
-    moving = groups * m * (k * operand_bytes + n * of.stream_bytes) / of.bytes_per_second
+    computing = 2.0 * groups * m * n * k / (by.flops * curve.plateau * shape * (k / (k + curve.half_k)))
+    reading = weights * by.weight_bytes / of.bytes_per_second
+    moving = groups * m * (k * by.operand_bytes + n * of.stream_bytes) / of.bytes_per_second
     bound = computing >= reading + moving
-    launch = curve.launch_seconds + (0.0 if wide else of.widening_seconds)
     return {
         "compute": where(bound, computing, 0.0),
         "weights": where(bound, 0.0, reading),
         "activations": where(bound, 0.0, moving),
-        "launch": launch + 0.0 * m,
+        "launch": curve.launch_seconds + 0.0 * m,
     }
 
 
@@ -193,9 +203,9 @@ def attend(flops: Number, tokens: Number, head_dim: Number, cache: Number, of: S
 
 def attend_unfused(flops: Number, scores: Number, tokens: Number, head_dim: Number, of: ServingKernels) -> Resources:
     """Of prompts, by batched multiplications over the whole square, whose scores go to memory and back."""
-    curve = of.wide
+    curve = of.head.curve
     square = tokens / (tokens + curve.half_tile + curve.half_m)
-    computing = flops / (of.wide_flops * curve.plateau * square * head_dim / (head_dim + curve.half_k))
+    computing = flops / (of.head.flops * curve.plateau * square * head_dim / (head_dim + curve.half_k))
     moving = scores * SCORE_BYTES / of.bytes_per_second
     bound = computing >= moving
     launches = 3.0 * of.launch_seconds

@@ -26,7 +26,8 @@ def layer_tally(block: Block, flow: Flow, tp: Number, of: ServingKernels, links:
         if first.scores is not None:
             _attention(tally, operators, flow, tp, of)
         elif first.gemm is not None:
-            tally.add(first.part, kernel.multiply(*joined(operators), of))
+            routed = first.gemm.routed
+            tally.add(first.part, kernel.multiply(*joined(operators), of, of.experts if routed else of.dense))
         elif first.flops:
             tally.add(first.part, without_shape(first, of))
         _beside(tally, operators, of)
@@ -52,8 +53,8 @@ def joined(operators: Sequence[Operator]) -> tuple[Gemm, Number]:
 
 def without_shape(operator: Operator, of: ServingKernels) -> kernel.Resources:
     """FLOPs at the rate of large multiplications, or its weights read once: of operators that state no shape."""
-    computing = operator.flops / (of.narrow_flops * of.narrow.plateau)
-    reading = operator.weights * of.weight_bytes / of.bytes_per_second
+    computing = operator.flops / (of.dense.flops * of.dense.curve.plateau)
+    reading = operator.weights * of.dense.weight_bytes / of.bytes_per_second
     bound = computing >= reading
     return {"compute": where(bound, computing, 0.0), "weights": where(bound, 0.0, reading)}
 
@@ -76,7 +77,7 @@ def _communicate(tally: Tally, operator: Operator, of: ServingKernels, links: Li
         tally.add("tp_comm", {"communication": seconds})
     if operator.exchanged is not None:
         # tokens go to the experts as they are multiplied, and come back in full
-        width = of.stream_bytes if operator.gemm is None else of.operand_bytes
+        width = of.stream_bytes if operator.gemm is None else of.experts.operand_bytes
         tally.add("ep_comm", {"communication": links.all_to_all_seconds(operator.exchanged * width)})
 
 
@@ -93,8 +94,14 @@ def _attention(tally: Tally, operators: Sequence[Operator], flow: Flow, tp: Numb
     decoding = flow.decoding
     absorbed = cache.pair_flops / tp * decoding.tokens * decoding.keys(cache.window)
     keys = decoding.cached(cache.window)
-    readings = 1.0 if cache.heads_per_key <= of.engine.grouped_heads else cache.heads_per_key
-    tally.add("kv_cache", kernel.look_back(decoding.sequences * keys * held * readings, keys, absorbed, of))
+    read = decoding.sequences * keys * held * _readings(cache, of)
+    tally.add("kv_cache", kernel.look_back(read, keys, absorbed, of))
+
+
+def _readings(cache: Cache, of: ServingKernels) -> float:
+    """Of keys and values: once for all query heads of a group, or head by head where the group is too large."""
+    group = cache.heads_per_key
+    return 1.0 if group <= of.engine.grouped_heads else 1.0 + (group - 1.0) * of.engine.rereading
 
 
 def _prompts(

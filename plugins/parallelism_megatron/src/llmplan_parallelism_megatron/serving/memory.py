@@ -32,7 +32,10 @@ def weight_bytes(plan: InferencePlan) -> Number:
     """Matrices of layers at the bits of the dtype with their scales, the ends at those of embeddings."""
     rank, of = _rank(plan, 1.0), serving_kernels(plan)
     ends = maximum(*end_parameters(rank, where(plan.layout.pp == 1, 1.0, 0.0)))
-    return layer_parameters(plan, rank) * of.weight_bytes + ends * of.embedding_bytes
+    on_fullest = fullest_stage_share(rank, plan.layout)
+    experts = on_fullest * total(block.count * block.expert_parameters for block in rank.layers)
+    dense = layer_parameters(plan, rank) - experts
+    return dense * of.dense.weight_bytes + experts * of.experts.weight_bytes + ends * of.head.weight_bytes
 
 
 def sequence_bytes(plan: InferencePlan, tokens: Number) -> Number:

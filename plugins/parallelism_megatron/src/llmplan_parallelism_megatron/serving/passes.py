@@ -77,7 +77,7 @@ def head_tally(head: Block, flow: Flow, of: ServingKernels, links: Links) -> Tal
         part = operator.part
         if operator.gemm is not None:
             gemm, read = joined([operator])
-            tally.add(part, kernel.multiply(gemm, read, of, wide=True))
+            tally.add(part, kernel.multiply(gemm, read, of, of.head))
             logits = gemm.m * gemm.n * links.groups.tensor.ranks
         elif operator.flops:
             tally.add(part, without_shape(operator, of))

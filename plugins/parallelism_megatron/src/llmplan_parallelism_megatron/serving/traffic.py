@@ -21,10 +21,11 @@ class Links:
     def all_reduce_seconds(self, message_bytes: Number) -> Number:
         """By the collective library, or inside the domain by the engine's own kernels, whichever is faster."""
         group, of = self.groups.tensor, self.of
-        library = links.all_reduce_seconds(message_bytes, group, of.links)
+        waiting = of.engine.rank_wait_seconds * (group.ranks - 1.0)
+        library = links.all_reduce_seconds(message_bytes, group, of.links) + waiting
         if of.all_reduce is None:
             return library
-        own = own_all_reduce_seconds(message_bytes, group, of.all_reduce, of)
+        own = waiting + own_all_reduce_seconds(message_bytes, group, of.all_reduce, of)
         alone = group.ranks <= group.inside(of.links.hardware.scale_up_domain)
         return where(alone, minimum(library, own), library)
 
