@@ -35,17 +35,21 @@ from llmplan.records.model import (
 from llmplan.records.optimizer import Optimizer
 from llmplan.records.output import Exporter, Reporter
 from llmplan.records.plan import InferencePlan, Layout, Schedule, TrainingPlan, Tuning
+from llmplan.records.server import Capacity, Means, ServerEstimate, ServerPlan, Simulated, Speculation
 from llmplan.records.serving import ServingSteps, Step
 from llmplan.records.spread import Spread
 from llmplan.records.transformer import Transformer
 from llmplan.records.validation import ValidationRow, ValidationSet
+from llmplan.records.workload import FAMILIES, Lengths, Request, Workload
 
 __all__ = [
+    "FAMILIES",
     "AttentionCurve",
     "AttentionKernel",
     "Block",
     "Cache",
     "CalibratedEfficiency",
+    "Capacity",
     "CollectiveCurve",
     "CostModel",
     "DTypeFamily",
@@ -64,7 +68,9 @@ __all__ = [
     "KernelCurves",
     "LatentAttention",
     "Layout",
+    "Lengths",
     "LoweredModel",
+    "Means",
     "MixtureOfExperts",
     "ModelArchitecture",
     "NetworkCurve",
@@ -74,10 +80,15 @@ __all__ = [
     "Phase",
     "Recompute",
     "Reporter",
+    "Request",
     "Schedule",
     "Scores",
+    "ServerEstimate",
+    "ServerPlan",
     "ServingCurves",
     "ServingSteps",
+    "Simulated",
+    "Speculation",
     "Split",
     "Spread",
     "Step",
@@ -89,4 +100,5 @@ __all__ = [
     "ValidationRow",
     "ValidationSet",
     "WholeRunEfficiency",
+    "Workload",
 ]
