@@ -1,4 +1,4 @@
-"""A server whose steps cost a + b x tokens + c x keys, on the sample model: for tests of what holds whatever the steps."""
+"""A server whose steps cost a + b x tokens + c x keys: for tests of what holds whatever the steps."""
 
 from __future__ import annotations
 
@@ -35,23 +35,29 @@ class AffineSteps:
 
     @property
     def batches_in_flight(self):
+        """One a stage."""
         return self.stages
 
     def step_seconds(self, step):
+        """a + b x tokens + c x keys."""
         keys = step.prompt_tokens * step.prompt_context
         keys += step.sequences * step.tokens_per_sequence * step.context
         return self.base + self.per_token * step.tokens + self.per_key * keys
 
     def step_interval_seconds(self, step):
+        """The part of a stage."""
         return self.step_seconds(step) / self.stages
 
     def kv_bytes(self, tokens):
+        """In blocks of 16 tokens."""
         return ceil(tokens / BLOCK) * BLOCK * self.kv_bytes_per_token
 
     def fixed_memory(self, step_tokens):
+        """Weights, and 10 kB a token of a step."""
         return {"weights": self.weight_bytes, "workspace": 1e4 * step_tokens}
 
     def kv_transfer_seconds(self, tokens):
+        """Over one link."""
         return self.kv_bytes(tokens) / self.transfer_bytes_per_second
 
 

@@ -273,8 +273,8 @@ class ServerEstimate:
         if load >= 1:
             most = self.capacity.requests_per_second
             yield (
-                f"the trace asks for {self.offered_rate:.3g} requests/s, more than the {most:.3g}/s that can be answered "
-                "for long: the queue grows until it ends"
+                f"the trace asks for {self.offered_rate:.3g} requests/s, more than the {most:.3g}/s that can be "
+                "answered for long: the queue grows until it ends"
             )
         elif load > _NEARLY_FULL:
             yield f"load {load:.0%} of the capacity: waiting depends on every burst, and grows the longer it lasts"

@@ -68,12 +68,9 @@ def _with(server: Server, before: _Loop, users: int) -> _Loop:
     """One user more, who finds what is there of the others."""
     first = _first_token(server, before, users)
     decode = server.work.steps * server.decode_seconds(1.0 + before.decoding)
-    others = (users - 1.0) / users
-    extra = (
-        0.0
-        if server.separate
-        else others * _extra(server, before, before.decoding, users - 1.0) / server.decode_replicas
-    )
+    extra = 0.0
+    if not server.separate:
+        extra = _extra(server, before, before.decoding, users - 1.0) * (users - 1.0) / users / server.decode_replicas
     elsewhere = first.queueing_seconds + first.reading_seconds + server.transfer_seconds
     rate = _rate(users, elsewhere, decode, extra)
     decoding_seconds = users / rate - elsewhere
@@ -107,7 +104,7 @@ def _first_token(server: Server, before: _Loop, users: int) -> FirstToken:
 
 
 def _rate(users: float, elsewhere: float, decode: float, extra: float) -> float:
-    """X of users = X (A + D / (1 - X e)): seconds elsewhere, seconds of decoding, and what a prompt adds to the latter."""
+    """X of users = X (A + D / (1 - X e)): seconds elsewhere, of decoding, and that a prompt adds to it."""
     whole = elsewhere + decode + users * extra
     return 2.0 * users / (whole + math.sqrt(max(0.0, whole**2 - 4.0 * elsewhere * extra * users)))
 
