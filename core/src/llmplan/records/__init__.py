@@ -40,7 +40,7 @@ from llmplan.records.serving import ServingSteps, Step
 from llmplan.records.spread import Spread
 from llmplan.records.transformer import Transformer
 from llmplan.records.validation import ValidationRow, ValidationSet
-from llmplan.records.workload import FAMILIES, Lengths, Request, Workload
+from llmplan.records.workload import FAMILIES, Family, Lengths, Request, Workload
 
 __all__ = [
     "FAMILIES",
@@ -59,6 +59,7 @@ __all__ = [
     "EngineProfile",
     "Explained",
     "Exporter",
+    "Family",
     "FrameworkProfile",
     "Gemm",
     "GemmCurve",

@@ -143,6 +143,26 @@ class ServerEstimate:
         return self.closed_form if self.simulated is None else self.simulated.means
 
     @property
+    def first_token_seconds(self) -> float | None:
+        """From a request to its first token, waiting included; None, as the next two are, where it grows for ever."""
+        return None if self.means is None else self.means.first_token_seconds
+
+    @property
+    def next_token_seconds(self) -> float | None:
+        """For each further token."""
+        return None if self.means is None else self.means.next_token_seconds
+
+    @property
+    def total_seconds(self) -> float | None:
+        """From a request to its last token."""
+        return None if self.means is None else self.means.total_seconds
+
+    @property
+    def max_batch_size(self) -> int:
+        """Sequences of mean length that a replica has room for; 0 where not even the longest one fits."""
+        return 0 if self.capacity is None else self.capacity.sequences
+
+    @property
     def memory_capacity_bytes(self) -> float:
         """Of one device."""
         return self.plan.hardware.memory_bytes

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import frozen
 
 from llmplan.quantities import total
-from llmplan.records import ServingSteps, Step
+from llmplan.records import ServerPlan, ServingSteps, Step
 from llmplan.serving.grid import StepGrid
 
 
@@ -21,8 +21,10 @@ class Engine:
     step_tokens: int
     chunked: bool
     max_sequences: int
+    fixed_memory: Mapping[str, float]
+    """Bytes on the fullest GPU beside caches, by line."""
     kv_room_bytes: float
-    """For caches, on the fullest GPU."""
+    """What they leave for caches."""
     tokens_per_sequence: int = 1
     """Positions that a decoding sequence takes of a step."""
 
@@ -72,40 +74,33 @@ class Engine:
         return [prompt_step([chunk], sequences, context) for chunk in chunks]
 
 
-def prompt_step(
-    chunks: Sequence[tuple[float, float]], sequences: float = 0.0, context: float = 0.0, prompts: float | None = None
-) -> Step:
+def prompt_step(chunks: Sequence[tuple[float, float]], sequences: float = 0.0, context: float = 0.0) -> Step:
     """A step of these (new tokens, tokens before them), where each token attends to all before it and to itself."""
     new = total(tokens for tokens, _ in chunks)
     keys = total(tokens * (before + (tokens + 1.0) / 2.0) for tokens, before in chunks)
     return Step(
         prompt_tokens=new,
         prompt_context=keys / new,
-        prompts=float(len(chunks)) if prompts is None else prompts,
+        prompts=float(len(chunks)),
         sequences=sequences,
         context=context if sequences else 0.0,
     )
 
 
-def make_engine(
-    steps: ServingSteps,
-    *,
-    memory_bytes: float,
-    step_tokens: int,
-    chunked: bool,
-    max_sequences: int,
-    tokens_per_sequence: int = 1,
-    exact: Iterable[float] = (),
-) -> Engine:
-    """Of the steps of a replica: caches have the memory that is left beside what is fixed."""
-    batches = int(steps.batches_in_flight)
-    fixed = total(steps.fixed_memory(step_tokens).values())
+def make_engine(steps: ServingSteps, server: ServerPlan, memory_bytes: float, exact: Iterable[float] = ()) -> Engine:
+    """Of the steps of a replica: caches have the memory that is left beside what is fixed.
+
+    A step is no longer than allowed where prompts are cut; else as long as the longest prompt.
+    """
+    largest = server.step_tokens if server.chunked else max(server.step_tokens, server.workload.longest[0])
+    fixed = {line: float(size) for line, size in steps.fixed_memory(float(largest)).items()}
     return Engine(
         grid=StepGrid(steps, exact),
-        batches=batches,
-        step_tokens=step_tokens,
-        chunked=chunked,
-        max_sequences=max_sequences,
-        kv_room_bytes=memory_bytes - fixed,
-        tokens_per_sequence=tokens_per_sequence,
+        batches=int(steps.batches_in_flight),
+        step_tokens=server.step_tokens,
+        chunked=server.chunked,
+        max_sequences=server.max_sequences,
+        fixed_memory=fixed,
+        kv_room_bytes=memory_bytes - total(fixed.values()),
+        tokens_per_sequence=1 if server.speculation is None else 1 + server.speculation.draft_tokens,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 
 from attrs import evolve, frozen
@@ -55,6 +55,11 @@ class Server:
         return self.decode_engine.kv_bytes(self.plan.workload.longest[1])
 
     @property
+    def fixed_memory(self) -> Mapping[str, float]:
+        """Beside caches, on the fullest GPU of a replica that decodes."""
+        return self.decode_engine.fixed_memory
+
+    @property
     def fits(self) -> bool:
         """Whether caches have room for the longest sequence, and for the longest prompt where it is read."""
         longest = self.plan.workload.longest[0]
@@ -100,15 +105,8 @@ def make_server(plan: ServerPlan, pricer: Pricer) -> Server:
 
 
 def _engine(server: ServerPlan, plan: InferencePlan, pricer: Pricer, work: Work) -> Engine:
-    return make_engine(
-        _steps(server, plan, pricer),
-        memory_bytes=plan.hardware.memory_bytes,
-        step_tokens=server.step_tokens,
-        chunked=server.chunked,
-        max_sequences=server.max_sequences,
-        tokens_per_sequence=1 if server.speculation is None else 1 + server.speculation.draft_tokens,
-        exact=_usual(work, server.step_tokens),
-    )
+    exact = _usual(work, server.step_tokens)
+    return make_engine(_steps(server, plan, pricer), server, plan.hardware.memory_bytes, exact)
 
 
 def _steps(server: ServerPlan, plan: InferencePlan, pricer: Pricer) -> ServingSteps:
