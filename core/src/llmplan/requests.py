@@ -11,13 +11,15 @@ from typing import Any
 from attrs import field, fields, frozen
 
 from llmplan.errors import BadInputError
-from llmplan.records import Recompute, Schedule, Tuning
+from llmplan.records import FAMILIES, Family, Recompute, Schedule, Tuning
 from llmplan.units import parse_number
 
 _LARGEST = 1e27
 """Beyond any plan; products of such numbers stay finite."""
 _WIDEST_BITS = 64
 _SECONDS_OF = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_SECONDS_OF_RATE = {"s": 1.0, "min": 60.0, "h": 3600.0}
+_FAMILY_WORDS = ", ".join(f"{family.name}:CV" if family.most_cv else family.name for family in FAMILIES.values())
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -146,6 +148,29 @@ def _seconds(convert: Callable[[Any, str], float]) -> Callable[[Any, str], float
             raise _refuse(name, value, "a time in seconds, or like 90s, 30m, 1.5h or 1d") from None
 
     return in_seconds
+
+
+def _rate(value: Any, name: str) -> float:
+    """Requests a second."""
+    number, slash, unit = value.partition("/") if isinstance(value, str) else (value, "", "s")
+    seconds = _SECONDS_OF_RATE.get(unit.strip() if slash or not isinstance(value, str) else "s")
+    if seconds is None:
+        raise _refuse(name, value, "a rate like 2/s, 90/min or 5000/h")
+    return _positive(number, name) / seconds
+
+
+def _family(value: Any, name: str) -> tuple[Family, float]:
+    """``uniform:0.3``: a family of distributions and its coefficient of variation."""
+    if isinstance(value, tuple):
+        return value
+    word, colon, cv = value.partition(":") if isinstance(value, str) else ("", "", "")
+    family = FAMILIES.get(word.strip())
+    if family is None or bool(colon) != (family.most_cv > 0):
+        raise _refuse(name, value, f"one of {_FAMILY_WORDS}")
+    number = _positive(cv, name) if colon else 0.0
+    if number > family.most_cv:
+        raise _refuse(name, value, f"a {family.name} distribution: its cv is at most {family.most_cv:.3g}")
+    return family, number
 
 
 def _option(
@@ -280,6 +305,40 @@ class InferRequest(_Request):
         "Program that serves: kernels, host time, memory, batching.", _record_or_name, metavar="NAME", names="engines"
     )
     cuda_graphs: bool | None = _option("Launch the steps of decoding whole; as the engine does by default.", _flag)
+    rate: float | None = _option("Requests that come: 2/s, 90/min or 5000/h.", _rate, metavar="RATE")
+    concurrency: int | None = _option("Users, each with one request at a time, instead of --rate.", _whole(1))
+    trace: str | None = _option(
+        "Requests, instead of --rate: columns arrival_seconds, prompt_tokens, output_tokens.",
+        _text,
+        metavar="FILE.csv",
+    )
+    prompt_lengths: tuple[Family, float] | None = _option(
+        f"How prompts vary around --prompt-tokens: {_FAMILY_WORDS}.", _family, metavar="SHAPE"
+    )
+    output_lengths: tuple[Family, float] | None = _option(
+        "How answers vary around --output-tokens: the same.", _family, metavar="SHAPE"
+    )
+    requests: int | None = _option("Requests that a simulation counts; 0 for none.", _whole(0))
+    seed: int | None = _option("Of the simulation.", _whole(0))
+    step_tokens: int | None = _option("Tokens of one step: those of prompts and of what decodes.", _whole(1))
+    chunked_prefill: bool | None = _option("Cut prompts to fill steps beside what decodes.", _flag)
+    max_sequences: int | None = _option("Sequences that one replica works on at once.", _whole(1))
+    prefix_hit_rate: float | None = _option(
+        "Share of prompt tokens that the prefix cache holds.", _fraction, metavar="FRACTION"
+    )
+    speculative_tokens: int | None = _option("Tokens that a draft proposes at a time.", _whole(1))
+    acceptance_rate: float | None = _option("Of a proposed token.", _fraction, metavar="FRACTION")
+    draft_model: Any = _option("Model that proposes; free without.", _record_or_name, metavar="NAME", names="models")
+    prefill_replicas: int | None = _option("Replicas that only read prompts, beside the dp that decode.", _whole(1))
+    prefill_tp: int | None = _option("Tensor parallel size of these; as the others.", _whole(1))
+    prefill_pp: int | None = _option("Pipeline parallel size of these; as the others.", _whole(1))
+
+
+LOADS = ("rate", "concurrency", "trace")
+"""Options each of which makes a server under load of a plan."""
+_NAMES = [attribute.name for attribute in fields(InferRequest)]
+SERVER_OPTIONS = tuple(_NAMES[_NAMES.index(LOADS[-1]) + 1 :])
+"""Options that mean something beside one of these."""
 
 
 _CONVERTERS: Mapping[type, list[tuple[str, Callable[[Any, str], Any]]]] = {

@@ -10,22 +10,36 @@ from llmplan.catalogues import ENGINES, registry
 from llmplan.errors import BadInputError
 from llmplan.planner.choice import Choice, choose, default_record, find_record
 from llmplan.planner.layout import Sizes, best_that_fits, candidates, fixed_sizes, make_layout, say_why
-from llmplan.records import EngineProfile, InferenceEstimate, InferencePlan
+from llmplan.planner.server import is_loaded, serve
+from llmplan.records import EngineProfile, InferenceEstimate, InferencePlan, ServerEstimate
 from llmplan.requests import InferRequest
 
 _DEFAULT_PROMPT_TOKENS = 512
 _DEFAULT_OUTPUT_TOKENS = 128
 
 
-def infer(request: InferRequest | None = None, **options: Any) -> InferenceEstimate:
+def infer(request: InferRequest | None = None, **options: Any) -> InferenceEstimate | ServerEstimate:
     """Price a static batch: ``infer(model="llama-65b", gpu="a100-sxm-80gb", tp=2, batch=8)``.
 
-    Takes the options of ``llmplan infer`` by name, or an `InferRequest`. Records may stand where names do.
+    With a rate, a number of users or a trace it is a server under load, and the estimate a `ServerEstimate`. Takes the
+    options of ``llmplan infer`` by name, or an `InferRequest`. Records may stand where names do.
     """
     if request is not None and options:
         raise TypeError(f"options {', '.join(options)} beside a request that has its own")
     request = request or InferRequest(**options)
+    loaded = is_loaded(request)
     choice = choose(request, "infer")
+    if not loaded:
+        return _infer_batch(request, choice)
+    return serve(request, choice, _infer_batch(evolve(request, batch=1), choice))
+
+
+def plan_inference(request: InferRequest | None = None, **options: Any) -> InferencePlan:
+    """The plan that `infer` prices, everything filled in."""
+    return infer(request, **options).plan
+
+
+def _infer_batch(request: InferRequest, choice: Choice) -> InferenceEstimate:
     sizes = fixed_sizes(request, choice)
     if sizes is not None:
         return _price(request, choice, sizes)
@@ -33,11 +47,6 @@ def infer(request: InferRequest | None = None, **options: Any) -> InferenceEstim
     estimate = best_that_fits(layouts, lambda sizes: _price(request, choice, sizes))
     said = say_why(estimate, request, "the smallest sizes that fit into memory")
     return evolve(estimate, plan=evolve(estimate.plan, assumptions=(said, *estimate.plan.assumptions)))
-
-
-def plan_inference(request: InferRequest | None = None, **options: Any) -> InferencePlan:
-    """The plan that `infer` prices, everything filled in."""
-    return infer(request, **options).plan
 
 
 def _price(request: InferRequest, choice: Choice, sizes: Sizes) -> InferenceEstimate:

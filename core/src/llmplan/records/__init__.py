@@ -35,17 +35,21 @@ from llmplan.records.model import (
 from llmplan.records.optimizer import Optimizer
 from llmplan.records.output import Exporter, Reporter
 from llmplan.records.plan import InferencePlan, Layout, Schedule, TrainingPlan, Tuning
+from llmplan.records.server import Capacity, Means, ServerEstimate, ServerPlan, Simulated, Speculation
 from llmplan.records.serving import ServingSteps, Step
 from llmplan.records.spread import Spread
 from llmplan.records.transformer import Transformer
 from llmplan.records.validation import ValidationRow, ValidationSet
+from llmplan.records.workload import FAMILIES, Family, Lengths, Request, Workload
 
 __all__ = [
+    "FAMILIES",
     "AttentionCurve",
     "AttentionKernel",
     "Block",
     "Cache",
     "CalibratedEfficiency",
+    "Capacity",
     "CollectiveCurve",
     "CostModel",
     "DTypeFamily",
@@ -55,6 +59,7 @@ __all__ = [
     "EngineProfile",
     "Explained",
     "Exporter",
+    "Family",
     "FrameworkProfile",
     "Gemm",
     "GemmCurve",
@@ -64,7 +69,9 @@ __all__ = [
     "KernelCurves",
     "LatentAttention",
     "Layout",
+    "Lengths",
     "LoweredModel",
+    "Means",
     "MixtureOfExperts",
     "ModelArchitecture",
     "NetworkCurve",
@@ -74,10 +81,15 @@ __all__ = [
     "Phase",
     "Recompute",
     "Reporter",
+    "Request",
     "Schedule",
     "Scores",
+    "ServerEstimate",
+    "ServerPlan",
     "ServingCurves",
     "ServingSteps",
+    "Simulated",
+    "Speculation",
     "Split",
     "Spread",
     "Step",
@@ -89,4 +101,5 @@ __all__ = [
     "ValidationRow",
     "ValidationSet",
     "WholeRunEfficiency",
+    "Workload",
 ]

@@ -68,6 +68,10 @@ class EngineProfile:
     """The most tokens of prompts that one step works on: activations are held for so many."""
     keeps_buffers: bool = False
     """Every operator of a layer has a buffer of its own; else the widest one's is used again."""
+    chunked_prefill: bool = True
+    """Prompts are cut to fill steps beside what decodes; else they go first, whole, in steps of their own."""
+    max_sequences: int = field(default=256, validator=whole)
+    """That one replica works on at once, however many fit: vLLM's max_num_seqs."""
     block_tokens: int = field(default=16, validator=whole)
     """Of a page of the KV cache; 1 where the cache is contiguous."""
     memory_share: float = field(default=DEFAULT_MEMORY_SHARE, validator=fraction)

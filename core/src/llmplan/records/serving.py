@@ -40,7 +40,7 @@ class Step:
 class ServingSteps(Protocol):
     """What one replica of an inference plan takes for its forward passes; steps of numbers and of arrays alike.
 
-    `CostModel.serving(plan)`, which a cost model may lack, returns them. The plan's batch and lengths mean nothing here.
+    A cost model that prices loaded servers makes them: `serving(plan)`. Batch and lengths of that plan do not count.
     """
 
     @property

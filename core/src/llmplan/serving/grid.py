@@ -1,0 +1,79 @@
+"""Steps of a cost model, priced at the points of a grid and interpolated between them: a simulation makes thousands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from itertools import product
+
+from llmplan.records import ServingSteps, Step
+
+_DENSE = 16
+"""Whole numbers up to here are points of the grid."""
+_RATIO = 1.1
+"""Of one point to the next beyond them."""
+
+_Ends = tuple[tuple[float, float], ...]
+"""Points around a value, each with its weight."""
+
+
+class StepGrid:
+    """Seconds of steps, linear between points in tokens, sequences and context; exact where a cost model is bilinear.
+
+    Points are priced when first needed, and kept. `exact` are values that are points of their own.
+    """
+
+    def __init__(self, steps: ServingSteps, exact: Iterable[float] = ()) -> None:
+        self.steps = steps
+        self._exact = frozenset(exact)
+        self._whole: dict[tuple[float, ...], float] = {}
+        self._interval: dict[tuple[float, ...], float] = {}
+
+    def step_seconds(self, step: Step) -> float:
+        """As the cost model has it."""
+        return self._between(step, self.steps.step_seconds, self._whole)
+
+    def step_interval_seconds(self, step: Step) -> float:
+        """As the cost model has it."""
+        return self._between(step, self.steps.step_interval_seconds, self._interval)
+
+    def _between(self, step: Step, price: Callable[[Step], float], known: dict[tuple[float, ...], float]) -> float:
+        prompts = step.prompts
+        axes = (
+            self._ends(step.prompt_tokens),
+            self._ends(step.prompt_context),
+            self._ends(step.sequences),
+            self._ends(step.context),
+        )
+        seconds = 0.0
+        for (tokens, a), (reads, b), (sequences, c), (context, d) in product(*axes):
+            point = (tokens, reads, sequences, context, prompts)
+            if point not in known:
+                known[point] = float(
+                    price(
+                        Step(
+                            prompt_tokens=tokens,
+                            prompt_context=reads,
+                            prompts=prompts,
+                            sequences=sequences,
+                            context=context,
+                        )
+                    )
+                )
+            seconds += a * b * c * d * known[point]
+        return seconds
+
+    def _ends(self, value: float) -> _Ends:
+        low, high = _around(value)
+        if value in self._exact or low == high:
+            return ((value, 1.0),)
+        part = (value - low) / (high - low)
+        return ((low, 1.0 - part), (high, part))
+
+
+def _around(value: float) -> tuple[float, float]:
+    """The points next to a value."""
+    if value <= _DENSE:
+        return float(math.floor(value)), float(math.ceil(value))
+    index = math.floor(math.log(value / _DENSE) / math.log(_RATIO))
+    return _DENSE * _RATIO**index, _DENSE * _RATIO ** (index + 1)
