@@ -21,6 +21,8 @@ Value: TypeAlias = int | str
 
 MOST_VALUES = 10_000
 """Of one option: beyond, a range is a slip of the pen."""
+_PLAIN_DIGITS = 15
+"""Of a number that is exact as a float."""
 _DOTS = ".."
 _WANTED = "a range of whole numbers, like 1..16, 8..64+8 or 1..256x4"
 
@@ -49,11 +51,13 @@ def words(text: str, name: str) -> tuple[str, ...]:
     items = tuple(dict.fromkeys(item.strip() for item in text.split(",")))
     if "" in items:
         raise BadInputError(f"{name}: {text!r} has an empty item")
+    if any(item.isdecimal() and item != "0" and item.startswith("0") for item in items):
+        raise BadInputError(f"{name}: {text!r} is a list; {text.replace(',', '_')} is one number")
     return items
 
 
 def _plain(item: str) -> Value:
-    return int(item) if item.isdecimal() else item
+    return int(item) if item.isdecimal() and len(item) <= _PLAIN_DIGITS else item
 
 
 def _ranged(item: str, name: str, *, doubling: bool) -> Iterator[int]:

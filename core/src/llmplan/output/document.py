@@ -177,6 +177,7 @@ def _inference(estimate: InferenceEstimate) -> dict[str, Any]:
         "decode_breakdown": dict(estimate.decode_breakdown),
         "max_batch_size": int(estimate.max_batch_size),
         "tokens_per_second": estimate.tokens_per_second,
+        "tokens_per_second_per_gpu": estimate.tokens_per_second_per_gpu,
         "cost_per_million_tokens": estimate.cost_per_million_tokens,
     }
 

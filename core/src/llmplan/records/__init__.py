@@ -1,5 +1,6 @@
 """The nouns: frozen attrs records that plugins contribute and that cost models compute with. SI units inside."""
 
+from llmplan.records.comparison import Comparison, Variant
 from llmplan.records.cost_model import CostModel, Phase
 from llmplan.records.dtype import DTypeFamily, DTypeRule, NumberFormat
 from llmplan.records.efficiency import CalibratedEfficiency, Efficiency, WholeRunEfficiency
@@ -47,6 +48,7 @@ __all__ = [
     "Cache",
     "CalibratedEfficiency",
     "CollectiveCurve",
+    "Comparison",
     "CostModel",
     "DTypeFamily",
     "DTypeRule",
@@ -88,5 +90,6 @@ __all__ = [
     "Tuning",
     "ValidationRow",
     "ValidationSet",
+    "Variant",
     "WholeRunEfficiency",
 ]
