@@ -91,6 +91,16 @@ def test_training_is_compared_too(document, run):
     assert len(table(out)) == 6
 
 
+def test_what_each_phase_waits_for_is_a_column(run, document):
+    """If it fails, nobody sees from which batch on decoding is no longer bound by reading weights."""
+    asked = ("infer", "--model", "llama-3.1-8b", "--gpu", "h100-sxm-80gb", "--tp", "1", "--pp", "1", "--batch", "1,4K")
+    _, out, _ = run(*asked)
+    for row, plan in zip(table(out), document(*asked)["rows"], strict=True):
+        waits = plan["decode_bounds"]
+        assert f" {max(waits, key=waits.get)} " in " ".join(row)
+    assert table(out)[0][-2] == "weights"
+
+
 def test_options_that_change_together(document):
     """If it fails, GPUs cannot be compared at the price of each."""
     pairs = "gpu+price-per-gpu-hour=l40s+1,h100-sxm-80gb+2.5"

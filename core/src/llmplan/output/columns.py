@@ -72,7 +72,7 @@ FIGURES = (
     MEMORY,
 )
 _TITLES = {"train": "training", "infer": "inference"}
-_NAMES = ("model", "gpu", "dtype", "cost_model", "framework", "optimizer", "recompute")
+_NAMES = ("model", "gpu", "dtype", "cost_model", "engine", "framework", "optimizer", "recompute")
 _NUMBERS = ("batch", "prompt_tokens", "output_tokens", "kv_bits", "global_batch", "seq_len", "tokens")
 _FOLLOWS = "kv-bits"
 """From the dtype, where it is not given."""
@@ -85,8 +85,21 @@ def columns(varied: Collection[str], rows: Sequence[Row]) -> list[Column]:
     """The columns of a table of these rows."""
     chosen = [column for column in _chosen(varied) if len(_said(column, rows)) > 1 and column.heading != _FOLLOWS]
     figures = [figure.column for figure in FIGURES]
-    ends = [column for column in (*figures, Column("range, %", _range)) if _said(column, rows)]
+    ends = [column for column in (*figures, *_BOUNDS, Column("range, %", _range)) if _said(column, rows)]
     return [*(_varying(name, rows) for name in varied), *chosen, *ends, Column("fits", _fits, right=False)]
+
+
+def _bound(name: str) -> Column:
+    """What a phase waits for longest."""
+
+    def text(row: Row) -> str:
+        waits = row.get(f"{name}_bounds")
+        return max(waits, key=waits.__getitem__) if waits else ""
+
+    return Column(f"{name} bound by", text, right=False, spare=True)
+
+
+_BOUNDS = (_bound("prefill"), _bound("decode"))
 
 
 def common(varied: Collection[str], rows: Sequence[Row]) -> dict[str, str]:

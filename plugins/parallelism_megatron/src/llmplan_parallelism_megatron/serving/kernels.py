@@ -215,5 +215,3 @@ def look_back(cache: Number, flops: Number, of: ServingKernels) -> Resources:
         "kv_cache": where(bound, 0.0, reading),
         "launch": where(cache > 0, of.decode.launch_seconds, 0.0),
     }
-
-
