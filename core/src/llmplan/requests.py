@@ -42,8 +42,9 @@ def _to_float(value: Any, name: str, wanted: str) -> float:
     return number
 
 
-def _whole(smallest: int, largest: int | None = None) -> Callable[[Any, str], int]:
+def _whole(smallest: int, largest: int | None = None, or_else: str = "") -> Callable[[Any, str], int]:
     wanted = f"a whole number of at least {smallest}" if largest is None else f"a whole number, {smallest} to {largest}"
+    wanted += or_else and f", or {or_else}"
 
     def convert(value: Any, name: str) -> int:
         if type(value) is int and largest is None and value >= smallest:
@@ -123,7 +124,7 @@ _OFFLOADS = {word: word for word in ("none", "optimizer", "activations", "all")}
 
 
 def _auto_or_whole(value: Any, name: str) -> int | str:
-    return "auto" if value == "auto" else _whole(1)(value, name)
+    return "auto" if value == "auto" else _whole(1, or_else="auto")(value, name)
 
 
 def _at_least_one(value: Any, name: str) -> float:
