@@ -9,10 +9,11 @@ if TYPE_CHECKING:
     from llmplan.errors import LlmplanError
     from llmplan.hookspecs import hookimpl
     from llmplan.planner import infer, plan_inference, plan_training, train
+    from llmplan.planner.compare import compare
 
-__all__ = ["LlmplanError", "hookimpl", "infer", "plan_inference", "plan_training", "registry", "train"]
+__all__ = ["LlmplanError", "compare", "hookimpl", "infer", "plan_inference", "plan_training", "registry", "train"]
 
-_HOMES = {"LlmplanError": "errors", "hookimpl": "hookspecs", "registry": "catalogues"}
+_HOMES = {"LlmplanError": "errors", "compare": "planner.compare", "hookimpl": "hookspecs", "registry": "catalogues"}
 
 
 def __getattr__(name: str) -> Any:

@@ -44,8 +44,9 @@ def _to_float(value: Any, name: str, wanted: str) -> float:
     return number
 
 
-def _whole(smallest: int, largest: int | None = None) -> Callable[[Any, str], int]:
+def _whole(smallest: int, largest: int | None = None, or_else: str = "") -> Callable[[Any, str], int]:
     wanted = f"a whole number of at least {smallest}" if largest is None else f"a whole number, {smallest} to {largest}"
+    wanted += or_else and f", or {or_else}"
 
     def convert(value: Any, name: str) -> int:
         if type(value) is int and largest is None and value >= smallest:
@@ -125,7 +126,7 @@ _OFFLOADS = {word: word for word in ("none", "optimizer", "activations", "all")}
 
 
 def _auto_or_whole(value: Any, name: str) -> int | str:
-    return "auto" if value == "auto" else _whole(1)(value, name)
+    return "auto" if value == "auto" else _whole(1, or_else="auto")(value, name)
 
 
 def _at_least_one(value: Any, name: str) -> float:
@@ -179,10 +180,14 @@ def _option(
     *,
     metavar: str = "N",
     names: str | Callable[[], list[str]] | None = None,
+    every: bool = False,
 ) -> Any:
-    """A field that is None until given. `names` is the kind of record, or the words, that completion offers."""
-    metadata = {"help": help_text, "convert": convert, "metavar": metavar, "names": names, "flag": convert is _flag}
-    return field(default=None, metadata=metadata)
+    """A field that is None until given. `names` is the kind of record, or the words, that completion offers.
+
+    A range of its values is `every` whole number, or else doubles.
+    """
+    metadata = {"help": help_text, "convert": convert, "metavar": metavar, "names": names, "every": every}
+    return field(default=None, metadata={**metadata, "flag": convert is _flag})
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -201,7 +206,7 @@ class _Request:
     dtype: Any = _option("Bits of weights, activations, embeddings.", _record_or_name, metavar="NAME", names="dtypes")
     gpus: int | None = _option("Accelerators in all: tp x cp x pp x dp.", _whole(1))
     tp: int | None = _option("Tensor parallel size.", _whole(1))
-    pp: int | None = _option("Pipeline parallel size.", _whole(1))
+    pp: int | None = _option("Pipeline parallel size.", _whole(1), every=True)
     dp: int | None = _option("Data parallel size.", _whole(1))
     sequence_parallel: bool | None = _option("Split norms and residuals over tp too.", _flag)
     flops_efficiency: float | None = _option("FLOP/s that kernels reach, of the peak.", _fraction, metavar="FRACTION")
@@ -218,14 +223,14 @@ class TrainRequest(_Request):
 
     cp: int | None = _option("Context parallel size: ranks that share each sequence.", _whole(1))
     ep: int | None = _option("Expert parallel size, inside dp x cp.", _whole(1))
-    vpp: int | None = _option("Chunks of layers on each pipeline stage (interleaved schedule).", _whole(1))
+    vpp: int | None = _option("Chunks of layers on each pipeline stage (interleaved schedule).", _whole(1), every=True)
     schedule: Schedule | None = _option(
         f"Pipeline schedule: {', '.join(_SCHEDULES)}.",
         _word(_SCHEDULES),
         metavar="NAME",
         names=lambda: list(_SCHEDULES),
     )
-    zero: int | None = _option("ZeRO stage: 0, 1, 2 or 3.", _whole(0, 3))
+    zero: int | None = _option("ZeRO stage: 0, 1, 2 or 3.", _whole(0, 3), every=True)
     zero_group: int | None = _option("Ranks that ZeRO divides over; all of dp x cp by default.", _whole(1))
     micro_batch: int | None = _option("Sequences that one pipeline takes in at once.", _whole(1))
     max_micro_batch: int | str | None = _option(

@@ -60,7 +60,9 @@ def expression(value: Any, indent: int, names: Mapping[int, str]) -> str:
         return "{\n" + "".join(f"{inner}{item},\n" for item in items) + " " * indent + "}"
     if attrs.has(type(value)):
         fields = {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
-        items = (f"{key}={expression(item, indent + 4, names)}" for key, item in fields.items() if item not in ({}, None))
+        items = (
+            f"{key}={expression(item, indent + 4, names)}" for key, item in fields.items() if item not in ({}, None)
+        )
         return f"{type(value).__name__}(\n" + "".join(f"{inner}{item},\n" for item in items) + " " * indent + ")"
     return repr(value)
 

@@ -60,7 +60,9 @@ def decodes(rows: Iterable[Row], accelerator: str) -> Decodes:
     columns = []
     for row in rows:
         if row["accelerator"] == accelerator:
-            batch, tokens, heads, width = (float(row[name]) for name in ("batch", "context_len", "kv_heads", "head_dim"))
+            batch, tokens, heads, width = (
+                float(row[name]) for name in ("batch", "context_len", "kv_heads", "head_dim")
+            )
             columns.append((4.0 * batch * tokens * heads * width, float(row["latency_us"]) * 1e-6))
     return Decodes(*np.array(columns).T)
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from llmplan.catalogues import registry
+from llmplan.cli.compare import COMPARING, changes_of, is_comparison, print_comparison
 from llmplan.cli.options import Request, completer, with_options
 from llmplan.errors import BadInputError
 from llmplan.output.words import gib
@@ -30,6 +31,7 @@ _EXTRA: Mapping[str, Any] = {
     "output": Annotated[
         str | None, typer.Option("--output", metavar="FILE", help="Write to a file too: .json, .csv, .md or .txt.")
     ],
+    **COMPARING,
 }
 
 _INSTEAD = (
@@ -63,9 +65,15 @@ def _add(
     extras: Mapping[str, Any],
 ) -> None:
     def run(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
-        reporter = _reporter(extra)
-        exporter = _exporter(extra["output"])
-        estimate = price(request(**_merged(extra["plan"], given, request)))
+        reporter, exporter = _reporter(extra), _exporter(extra["output"])
+        changes = changes_of(extra["compare"], request, given)
+        options = _merged(extra["plan"], given, changes, request)
+        if is_comparison(request, options, changes):
+            fits = print_comparison(price, changes, options, extra, reporter, exporter)
+            return None if fits else DOES_NOT_FIT
+        if extra["picture"]:
+            raise BadInputError("picture: draws a comparison; give --compare, or several values like --batch 1..64")
+        estimate = price(request(**options))
         if exporter is not None:
             from llmplan.output.whole import write_whole
 
@@ -91,18 +99,21 @@ def _explain(estimate: TrainingEstimate, reporter: str) -> None:
         print_lines(lines)
 
 
-def _merged(plan: str | None, given: dict[str, Any], request: type[Request]) -> dict[str, Any]:
-    """The command line wins over the plan file."""
+def _merged(
+    plan: str | None, given: dict[str, Any], changes: Mapping[str, str], request: type[Request]
+) -> dict[str, Any]:
+    """The command line, with what it compares, wins over the plan file."""
     if plan is None:
         return given
+    named = given.keys() | {option for joined in changes for option in joined.split("+")}
     from llmplan.files import read_plan
 
     from_file = read_plan(plan, request)
     for one, other in _INSTEAD:
         for mine, theirs in ((one, other), (other, one)):
-            if mine & given.keys():
+            if mine & named:
                 from_file = {name: value for name, value in from_file.items() if name not in theirs}
-    return {**from_file, **given}
+    return {**{name: value for name, value in from_file.items() if name not in named}, **given}
 
 
 def _reporter(extra: Mapping[str, Any]) -> str:

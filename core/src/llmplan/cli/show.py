@@ -27,7 +27,9 @@ def add_show(app: typer.Typer, summary: str) -> None:
 
     @app.command("show", help=summary)
     def show(
-        name: Annotated[str, typer.Argument(help="Its name.", autocompletion=completer(_names))],
+        name: Annotated[
+            str, typer.Argument(help="Of a model, gpu, dtype, …: llmplan list.", autocompletion=completer(_names))
+        ],
         json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     ) -> None:
         shown = describe(*_find(name))

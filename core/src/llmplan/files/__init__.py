@@ -9,6 +9,7 @@ from typing import Any
 from attrs import fields
 
 from llmplan.catalogues import GPUS, MODELS, Kind
+from llmplan.changes import several
 from llmplan.errors import BadInputError
 from llmplan.files.hardware_file import HardwareFile
 from llmplan.files.model_file import ModelFile
@@ -44,6 +45,21 @@ def read_plan(path: str, request: type[TrainRequest | InferRequest]) -> dict[str
 
 
 def _option(source: TomlSource, key: str, value: Any, request: type[TrainRequest | InferRequest]) -> Any:
+    """Checked; a list of them where the file gives several values."""
+    given = _several(source, key, value, request)
+    return _one(source, key, value, request) if given is None else [_one(source, key, one, request) for one in given]
+
+
+def _several(
+    source: TomlSource, key: str, value: Any, request: type[TrainRequest | InferRequest]
+) -> tuple[Any, ...] | None:
+    try:
+        return several(request, key, value)
+    except BadInputError as error:
+        raise source.error((key,), str(error)) from error
+
+
+def _one(source: TomlSource, key: str, value: Any, request: type[TrainRequest | InferRequest]) -> Any:
     if isinstance(value, dict) and key in _FILES:
         return structure(source, value, _FILES[key], (key,))
     named = isinstance(options_of(request)[key]["names"], str)

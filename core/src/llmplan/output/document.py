@@ -175,8 +175,11 @@ def _inference(estimate: InferenceEstimate) -> dict[str, Any]:
         "total_seconds": estimate.total_seconds,
         "prefill_breakdown": dict(estimate.prefill_breakdown),
         "decode_breakdown": dict(estimate.decode_breakdown),
+        "prefill_bounds": _copy(estimate.prefill_bounds),
+        "decode_bounds": _copy(estimate.decode_bounds),
         "max_batch_size": int(estimate.max_batch_size),
         "tokens_per_second": estimate.tokens_per_second,
+        "tokens_per_second_per_gpu": estimate.tokens_per_second_per_gpu,
         "cost_per_million_tokens": estimate.cost_per_million_tokens,
     }
 

@@ -22,14 +22,14 @@ def to_csv(estimate: TrainingEstimate | InferenceEstimate) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("figure", "value"))
-    writer.writerows(_figures(document(estimate)))
+    writer.writerows(figures(document(estimate)))
     return text.getvalue().encode()
 
 
 def to_markdown(estimate: TrainingEstimate | InferenceEstimate) -> bytes:
     """The same two columns as a table."""
     lines = ["| figure | value |", "| --- | --- |"]
-    lines += [f"| {path} | {_escaped(value)} |" for path, value in _figures(document(estimate))]
+    lines += [f"| {path} | {escaped(value)} |" for path, value in figures(document(estimate))]
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -40,16 +40,18 @@ def to_text(estimate: TrainingEstimate | InferenceEstimate) -> bytes:
     return report(estimate, width=100).encode()
 
 
-def _figures(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def figures(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Each figure with its path: ``layout.tp``, ``warnings.0``."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _figures(inner, f"{path}.{key}" if path else key)
+            yield from figures(inner, f"{path}.{key}" if path else key)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _figures(inner, f"{path}.{index}")
+            yield from figures(inner, f"{path}.{index}")
     else:
         yield path, "" if value is None else value
 
 
-def _escaped(value: Any) -> str:
+def escaped(value: Any) -> str:
+    """A cell of a Markdown table."""
     return str(value).replace("|", "\\|")

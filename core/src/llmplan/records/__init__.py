@@ -1,5 +1,6 @@
 """The nouns: frozen attrs records that plugins contribute and that cost models compute with. SI units inside."""
 
+from llmplan.records.comparison import Comparison, Variant
 from llmplan.records.cost_model import CostModel, Phase
 from llmplan.records.dtype import DTypeFamily, DTypeRule, NumberFormat
 from llmplan.records.efficiency import CalibratedEfficiency, Efficiency, WholeRunEfficiency
@@ -51,6 +52,7 @@ __all__ = [
     "CalibratedEfficiency",
     "Capacity",
     "CollectiveCurve",
+    "Comparison",
     "CostModel",
     "DTypeFamily",
     "DTypeRule",
@@ -100,6 +102,7 @@ __all__ = [
     "Tuning",
     "ValidationRow",
     "ValidationSet",
+    "Variant",
     "WholeRunEfficiency",
     "Workload",
 ]

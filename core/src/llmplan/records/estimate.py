@@ -279,6 +279,11 @@ class InferenceEstimate(_Fit):
         return sequences * self.plan.output_tokens / self.total_seconds
 
     @property
+    def tokens_per_second_per_gpu(self) -> Number:
+        """The same over one device."""
+        return self.tokens_per_second / self.plan.layout.gpus
+
+    @property
     def max_batch_size(self) -> Number:
         """The largest batch of one replica that fits, 0 where not even one sequence does."""
         if self.largest_batch is not None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from attrs import field, frozen
 
 from llmplan.records.checks import lookup_name
+from llmplan.records.comparison import Comparison
 from llmplan.records.estimate import InferenceEstimate, TrainingEstimate
 
 
@@ -16,6 +17,8 @@ class Reporter:
 
     name: str = field(validator=lookup_name)
     render: Callable[[TrainingEstimate | InferenceEstimate], str]
+    render_comparison: Callable[[Comparison], str] | None = None
+    """The same for several plans; None where it has no words for these."""
     description: str = ""
 
 
@@ -27,4 +30,6 @@ class Exporter:
     suffix: str
     """With its dot: ``.csv``."""
     export: Callable[[TrainingEstimate | InferenceEstimate], bytes]
+    export_comparison: Callable[[Comparison], bytes] | None = None
+    """The same for several plans; None where the format has no place for these."""
     description: str = ""

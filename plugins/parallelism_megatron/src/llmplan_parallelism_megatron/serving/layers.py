@@ -43,9 +43,7 @@ def joined(operators: Sequence[Operator]) -> tuple[Gemm, Number]:
     gemm = operators[0].gemm
     assert gemm is not None  # noqa: S101 - the caller has looked
     n = total(operator.gemm.n for operator in operators if operator.gemm is not None)
-    read = total(
-        operator.weights if operator.weights_read is None else operator.weights_read for operator in operators
-    )
+    read = total(operator.weights if operator.weights_read is None else operator.weights_read for operator in operators)
     held = total(operator.weights for operator in operators)
     groups = gemm.groups * read / held
     return Gemm(gemm.m * gemm.groups / groups, n, gemm.k, groups), read

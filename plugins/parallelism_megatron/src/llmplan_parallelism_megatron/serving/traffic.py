@@ -56,9 +56,7 @@ def links_of(layout: Layout, of: ServingKernels) -> Links:
     return Links(groups_of(layout), of)
 
 
-def own_all_reduce_seconds(
-    message_bytes: Number, group: Group, curve: CollectiveCurve, of: ServingKernels
-) -> Number:
+def own_all_reduce_seconds(message_bytes: Number, group: Group, curve: CollectiveCurve, of: ServingKernels) -> Number:
     """As `CollectiveCurve` has it, V = 2 M (n - 1)/n; 0 for one rank."""
     ranks = group.ranks
     volume = 2.0 * message_bytes * (ranks - 1) / ranks
