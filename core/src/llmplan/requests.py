@@ -305,6 +305,8 @@ class InferRequest(_Request):
     prompt_tokens: int | None = _option("Tokens of a prompt.", _whole(1))
     output_tokens: int | None = _option("Tokens of an answer.", _whole(1))
     kv_bits: float | None = _option("Bits of a KV cache element; those of activations by default.", _bits)
+    max_batch: bool | None = _option("As many sequences as fit into memory, instead of --batch.", _flag)
+    max_context: bool | None = _option("Prompts as long as fit into memory, instead of --prompt-tokens.", _flag)
     ep: int | None = _option("Expert parallel size, inside tp x dp.", _whole(1))
     engine: Any = _option(
         "Program that serves: kernels, host time, memory, batching.", _record_or_name, metavar="NAME", names="engines"

@@ -1,9 +1,10 @@
-"""A folder of timings in, measured.py, measured_kernels.py and measured_serving.py out, the tables behind the numbers on stdout.
+"""A folder of timings in, measured*.py out, the tables behind the numbers on stdout.
 
 For maintainers: ``python -m calibration FOLDER`` beside src, or ``python plugins/hardware_nvidia/calibration FOLDER``.
 It needs numpy and scipy, which the package does not. The folder is not part of the repository; of it are read the
-files in `FILES`. What counts, and why, is said in `kernels` and `runs`, and for curves in `gemms`, `attention`,
-`collectives`, `curves` and `serving`; what formats and accelerators without timings take, in efficiency.py and curves.py.
+files in `FILES`. What counts, and why, is said in `kernels` and `runs`, for curves in `gemms`, `attention`,
+`collectives`, `curves` and `serving`; what formats and accelerators without timings take, in efficiency.py and
+curves.py.
 """
 
 from __future__ import annotations

@@ -222,11 +222,11 @@ def table(device: Timed, tables: Tables, fitted: ServingCurves) -> list[str]:
     """What the curves of an accelerator miss, as lines."""
     calls, timed = prefills(tables.prefill, device.timings), decodes(tables.decode, device.timings)
     peak = device.tflops[gemms.SIXTEEN_BIT] * 1e12
+    decoding = decode_seconds(timed, fitted.decode, device.hbm_gb_s * 1e9)
     lines = [
         f"{device.profile}: {fitted.source}",
         f"  prefill {errors(attention.predicted(calls, fitted.prefill, peak), calls.seconds)}: {fitted.prefill}",
-        f"  decode {errors(decode_seconds(timed, fitted.decode, device.hbm_gb_s * 1e9), timed.seconds)}: "
-        f"{fitted.decode}",
+        f"  decode {errors(decoding, timed.seconds)}: {fitted.decode}",
         f"  widening {dict(fitted.widening_seconds)}",
     ]
     own = sums(tables.collectives, device.timings)

@@ -6,16 +6,13 @@ from typing import Any
 
 from attrs import evolve
 
-from llmplan.catalogues import ENGINES, registry
 from llmplan.errors import BadInputError
-from llmplan.planner.choice import Choice, choose, default_record, find_record
-from llmplan.planner.layout import Sizes, best_that_fits, candidates, fixed_sizes, make_layout, say_why
+from llmplan.planner.choice import Choice, choose
+from llmplan.planner.inference_plan import make_inference_plan
+from llmplan.planner.layout import Sizes, best_that_fits, candidates, fixed_sizes, say_why
 from llmplan.planner.server import is_loaded, serve
-from llmplan.records import EngineProfile, InferenceEstimate, InferencePlan, ServerEstimate
+from llmplan.records import InferenceEstimate, InferencePlan, ServerEstimate
 from llmplan.requests import InferRequest
-
-_DEFAULT_PROMPT_TOKENS = 512
-_DEFAULT_OUTPUT_TOKENS = 128
 
 
 def infer(request: InferRequest | None = None, **options: Any) -> InferenceEstimate | ServerEstimate:
@@ -44,68 +41,66 @@ def _infer_batch(request: InferRequest, choice: Choice) -> InferenceEstimate:
     if sizes is not None:
         return _price(request, choice, sizes)
     layouts = candidates(request, choice, request.gpus)
-    estimate = best_that_fits(layouts, lambda sizes: _price(request, choice, sizes))
-    said = say_why(estimate, request, "the smallest sizes that fit into memory")
-    return evolve(estimate, plan=evolve(estimate.plan, assumptions=(said, *estimate.plan.assumptions)))
+    least = _least(request)
+    fitting = best_that_fits(layouts, lambda sizes: _price_all_given(least, choice, sizes))
+    said = say_why(fitting, request, "the smallest sizes that fit into memory")
+    if least is request:
+        return _assume(fitting, said)
+    layout = fitting.plan.layout
+    return _assume(_price(request, choice, Sizes(int(layout.tp), int(layout.pp), int(layout.dp))), said)
+
+
+def _least(request: InferRequest) -> InferRequest:
+    """What has to fit before memory is filled: one sequence, or prompts of one token."""
+    if request.max_batch:
+        return evolve(request, max_batch=None, batch=1)
+    return evolve(request, max_context=None, prompt_tokens=1) if request.max_context else request
 
 
 def _price(request: InferRequest, choice: Choice, sizes: Sizes) -> InferenceEstimate:
-    plan = _plan(request, choice, sizes)
+    """Of the batch, or of the prompts, that fill the memory, where the request asks for that."""
+    if request.max_batch:
+        return _largest_batch(request, choice, sizes)
+    if request.max_context:
+        return _longest_prompts(request, choice, sizes)
+    return _price_all_given(request, choice, sizes)
+
+
+def _price_all_given(request: InferRequest, choice: Choice, sizes: Sizes) -> InferenceEstimate:
+    plan = make_inference_plan(request, choice, sizes)
     against = choice.cost_model.check(plan)
     warnings = (*plan.warnings, *choice.cost_model.remarks(plan))
     return choice.cost_model.infer(evolve(plan, layout_warnings=against, warnings=warnings))
 
 
-def _plan(request: InferRequest, choice: Choice, sizes: Sizes) -> InferencePlan:
-    said = list(choice.assumptions)
-
-    def default(option: str, value: float) -> Any:
-        given = getattr(request, option)
-        if given is not None:
-            return given
-        said.append(f"{option.replace('_', '-')} {value:g}")
-        return value
-
-    context = choice.model.max_seq_len
-    room = context or _DEFAULT_PROMPT_TOKENS + _DEFAULT_OUTPUT_TOKENS
-    prompt = default("prompt_tokens", min(_DEFAULT_PROMPT_TOKENS, max(1, room - (request.output_tokens or room // 2))))
-    output = default("output_tokens", min(_DEFAULT_OUTPUT_TOKENS, max(1, room - prompt)))
-    if context is not None and prompt + output > context:
-        lengths = f"output-tokens: {output} with prompt-tokens {prompt}"
-        if request.prompt_tokens is not None:
-            lengths = f"prompt-tokens: {prompt} with output-tokens {output}"
-        raise BadInputError(f"{lengths} is beyond the context of {choice.model.name}, {context}")
-    engine = _engine(request, said)
-    return InferencePlan(
-        **({} if engine is None else {"engine": engine, "cuda_graphs": _graphs(request, engine)}),
-        model=choice.model,
-        hardware=choice.hardware,
-        dtype=choice.dtype,
-        gemm=choice.gemm,
-        layout=make_layout(sizes, sequence_parallel=bool(request.sequence_parallel), ep=request.ep or 1),
-        efficiency=choice.efficiency,
-        cost_model=choice.cost_model.name,
-        batch=default("batch", 1),
-        prompt_tokens=prompt,
-        output_tokens=output,
-        kv_bits=default("kv_bits", choice.dtype.kv_bits or choice.dtype.activation_bits),
-        price_per_gpu_hour=request.price_per_gpu_hour,
-        assumptions=tuple(said),
-        warnings=choice.warnings,
+def _largest_batch(request: InferRequest, choice: Choice, sizes: Sizes) -> InferenceEstimate:
+    """As many sequences of these lengths as fit; one, which does not, where none does."""
+    if request.batch is not None:
+        raise BadInputError(f"max-batch: contradicts batch {request.batch}; give one of them")
+    alone = _price_all_given(evolve(request, batch=1), choice, sizes)
+    most = int(alone.max_batch_size)
+    if most <= 1:
+        return alone
+    return _assume(
+        _price_all_given(evolve(request, batch=most), choice, sizes), f"batch {most:,}: the largest that fits"
     )
 
 
-def _engine(request: InferRequest, said: list[str]) -> EngineProfile | None:
-    """As named, else the default; None where no plugin offers any, which leaves the plan's own."""
-    if request.engine is None and not registry().engines:
-        return None
-    if request.engine is not None:
-        named: EngineProfile = find_record(request.engine, "engine", ENGINES)
-        return named
-    engine: EngineProfile = default_record(registry().engines, "engine")
-    said.append(f"engine {engine.name}: {engine.description}")
-    return engine
+def _longest_prompts(request: InferRequest, choice: Choice, sizes: Sizes) -> InferenceEstimate:
+    """Prompts as long as fit at this batch, answers of the given length behind them."""
+    for option, given in (("prompt-tokens", request.prompt_tokens), ("max-batch", request.max_batch)):
+        if given is not None:
+            raise BadInputError(f"max-context: contradicts {option}; give one of them")
+    short = _price_all_given(evolve(request, prompt_tokens=1), choice, sizes)
+    if short.longest_context is None:
+        raise BadInputError(f"max-context: the cost model {choice.cost_model.name} does not say what fits")
+    context = short.longest_context(short.plan)
+    prompt = int(context - short.plan.output_tokens)
+    if prompt <= 1:
+        return short
+    longest = _price_all_given(evolve(request, prompt_tokens=prompt), choice, sizes)
+    return _assume(longest, f"prompt-tokens {prompt:,}: the most that fit")
 
 
-def _graphs(request: InferRequest, engine: EngineProfile) -> bool:
-    return engine.cuda_graphs if request.cuda_graphs is None else request.cuda_graphs
+def _assume(estimate: InferenceEstimate, said: str) -> InferenceEstimate:
+    return evolve(estimate, plan=evolve(estimate.plan, assumptions=(said, *estimate.plan.assumptions)))

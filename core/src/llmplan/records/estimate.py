@@ -20,6 +20,8 @@ NVIDIA aiconfigurator counts 0.55 to 3.5 GB of memory that is not the model's.
 """
 _CONTEXT = "cuda_context"
 """The line of a cost model that counts what is not the model's."""
+_LEFT_ALONE = "kept_free"
+"""The line of a cost model that counts what a program leaves alone, which is headroom."""
 _NOT_COUNTED = "the CUDA context and the allocator's slack, 0.5 to 3.5 GB, may not fit"
 _NOTEWORTHY = 0.2
 """Share of an iteration above which waiting is worth a word."""
@@ -55,7 +57,8 @@ class _Fit:
     @property
     def has_headroom(self) -> bool:
         """Whether it fits with room for what the cost model does not count, or may be off by."""
-        return self.memory_bytes_per_gpu <= _LITTLE_HEADROOM * self.memory_capacity_bytes
+        used = self.memory_bytes_per_gpu - self.memory_breakdown.get(_LEFT_ALONE, 0.0)
+        return self.feasible & (used <= _LITTLE_HEADROOM * self.memory_capacity_bytes)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ WIDEST = 16
 GROUPED_BITS = 4
 """Of weights so narrow that groups of them have scales of their own; wider ones have one a column."""
 SCALE_BITS = (16 + 4) / 128
-"""Of a weight: a scale in 16 bits and a zero point in 4 for 128 of them (Lin et al. 2023, arXiv:2306.00978, group 128)."""
+"""Of a weight: a scale in 16 bits and a zero point in 4 for a group of 128 (Lin et al. 2023, arXiv:2306.00978)."""
 LEAST_KV_BITS = 8
 """That engines offer for the cache."""
 _FORMATS = {4: ("int4",), 8: ("int8",), 16: ("fp16", "bf16")}

@@ -1,7 +1,7 @@
 """Inference engines: kernels, host time, memory, batching.
 
-What a profile says of kernels comes from the programs named. Rates, launch shares and host times are calibrated over all
-rows of the engine in ``llmplan validate inference`` (calibration/engines.py beside src), never over one. What an engine
+What a profile says of kernels comes from the programs named. Rates, launch shares and host times are calibrated over
+all rows of the engine in ``llmplan validate inference`` (calibration/engines.py beside src), never over one. What an engine
 holds beside the model (`context_bytes`, `workspace_bytes`) is assumed, round figures of the order that tools report;
 aiconfigurator counts 0.55 to 3.5 GB and some 0.4 GB of communication buffers.
 """
@@ -145,7 +145,7 @@ GPT_FAST = EngineProfile(
 LLAMA_CPP = EngineProfile(
     name="llama.cpp",
     aliases=("llama.cpp",),
-    description="llama.cpp of May 2024: unfused attention, prompts in parts of 512 tokens, one launch after the other",
+    description="llama.cpp of May 2024: unfused attention, prompts in parts of 512 tokens, no CUDA graphs",
     attention="unfused",
     gemm_rate=0.6,
     memory_rate=0.98,
@@ -159,7 +159,7 @@ LLAMA_CPP = EngineProfile(
     memory_share=1.0,
     context_bytes=0.4 * GIGA,
     workspace_bytes=0.3 * GIGA,
-    source=f"micro-batches of 512: llama.cpp, -ub; {_CALIBRATED} XiongjieDai's benchmarks of Llama 3 8B and 70B on four "
+    source=f"micro-batches of 512: llama.cpp, -ub; {_CALIBRATED} XiongjieDai's benchmarks of Llama 3 8B, 70B on four "
     "GPUs, on which matrix-vector kernels reach 0.6 of the A100's bandwidth and all of Ada's",
 )
 TRANSFORMERS = EngineProfile(

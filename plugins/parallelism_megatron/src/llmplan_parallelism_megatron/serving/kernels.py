@@ -82,7 +82,7 @@ def serving_kernels(plan: InferencePlan) -> ServingKernels:
 
 
 @lru_cache(maxsize=256)
-def _serving_kernels(  # noqa: PLR0913 - what a plan says of kernels
+def _serving_kernels(
     hardware: HardwareProfile,
     engine: EngineProfile,
     gemm: NumberFormat,

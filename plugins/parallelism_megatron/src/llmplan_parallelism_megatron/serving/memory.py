@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from llmplan.quantities import Number, ceil, floor, maximum, minimum, total, where
 from llmplan.records import InferencePlan, LoweredModel, Operator
 from llmplan_parallelism_megatron.memory import end_parameters, layer_parameters
@@ -96,14 +98,11 @@ def largest_batch(plan: InferencePlan) -> Number:
 
 def longest_context(plan: InferencePlan) -> int:
     """Tokens of a sequence, prompt and answer, that fit at this batch; 0 where none does. For plans of numbers."""
-    held = memory(plan)
-    room = plan.hardware.memory_bytes - total(size for line, size in held.items() if line != "kv_cache")
-    room = room / (plan.batch * plan.layout.pp)
-    most = plan.model.max_seq_len or _MOST_TOKENS
-    low, high = 0, int(most)
+    low, high = 0, int(plan.model.max_seq_len or _MOST_TOKENS)
     while low < high:
         middle = (low + high + 1) // 2
-        if sequence_bytes(plan, float(middle)) <= room:
+        longer = evolve(plan, prompt_tokens=max(1.0, middle - plan.output_tokens))
+        if total(memory(longer).values()) <= plan.hardware.memory_bytes:
             low = middle
         else:
             high = middle - 1

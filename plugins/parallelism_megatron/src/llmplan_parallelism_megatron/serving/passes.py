@@ -32,7 +32,7 @@ def forward(plan: InferencePlan, flow: Flow, *, graphs: bool) -> Pass:
     rank = divided(plan, flow)
     layers = [layer_tally(block, flow, layout.tp, of, links) for block in rank.layers]
     embedding = layer_tally(rank.embedding, flow, layout.tp, of, links)
-    head = head_tally(divided_head(plan, flow), flow, of, links)
+    head = head_tally(divided_head(plan, flow), of, links)
     transfer = Tally()
     transfer.add("pp_comm", {"communication": links.transfer_seconds(state_elements(rank) * of.stream_bytes, layout)})
     return _stages(plan, rank, (embedding, layers, head, transfer), graphs=graphs)
@@ -69,7 +69,7 @@ def divided_head(plan: InferencePlan, flow: Flow) -> Block:
     return rank_of(plan.model.lower(flow.rows, 1.0, 1.0), plan.layout).head
 
 
-def head_tally(head: Block, flow: Flow, of: ServingKernels, links: Links) -> Tally:
+def head_tally(head: Block, of: ServingKernels, links: Links) -> Tally:
     """Final norm, logits in 16 bits, and sampling, which reads them in 32 bits and writes probabilities."""
     tally = Tally()
     logits: Number = 0.0

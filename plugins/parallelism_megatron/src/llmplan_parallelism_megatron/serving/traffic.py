@@ -47,7 +47,7 @@ class Links:
         return where(layout.pp > 1, sent + self.all_gather_seconds(states_bytes), 0.0)
 
     def transfer_between_replicas_seconds(self, rank_bytes: Number, layout: Layout) -> Number:
-        """From each rank of a replica to its counterpart in another: over the network where two do not share a domain."""
+        """From each rank of a replica to its counterpart in another, over the network where they share no domain."""
         return links.point_to_point_seconds(rank_bytes, layout.tp * layout.pp, self.of.links)
 
 
