@@ -168,6 +168,8 @@ def _inference(estimate: InferenceEstimate) -> dict[str, Any]:
         "prompt_tokens": plan.prompt_tokens,
         "output_tokens": plan.output_tokens,
         "kv_bits": plan.kv_bits,
+        "engine": plan.engine.name,
+        "cuda_graphs": plan.cuda_graphs,
         "prefill_seconds": estimate.prefill_seconds,
         "decode_seconds_per_token": estimate.decode_seconds_per_token,
         "first_token_seconds": estimate.first_token_seconds,
@@ -177,10 +179,16 @@ def _inference(estimate: InferenceEstimate) -> dict[str, Any]:
         "decode_breakdown": dict(estimate.decode_breakdown),
         "prefill_bounds": _copy(estimate.prefill_bounds),
         "decode_bounds": _copy(estimate.decode_bounds),
+        "compute_bound_batch": estimate.compute_bound_batch,
         "max_batch_size": int(estimate.max_batch_size),
+        "max_context": estimate.max_context,
         "tokens_per_second": estimate.tokens_per_second,
         "tokens_per_second_per_gpu": estimate.tokens_per_second_per_gpu,
         "cost_per_million_tokens": estimate.cost_per_million_tokens,
+        "cost_per_million_input_tokens": estimate.cost_per_million_input_tokens,
+        "cost_per_million_output_tokens": estimate.cost_per_million_output_tokens,
+        "average_power_watts": estimate.average_power_watts,
+        "joules_per_token": estimate.joules_per_token,
     }
 
 

@@ -52,6 +52,8 @@ def _infer_batch(request: InferRequest, choice: Choice) -> InferenceEstimate:
 
 def _least(request: InferRequest) -> InferRequest:
     """What has to fit before memory is filled: one sequence, or prompts of one token."""
+    if request.max_batch and request.max_context:
+        return request
     if request.max_batch:
         return evolve(request, max_batch=None, batch=1)
     return evolve(request, max_context=None, prompt_tokens=1) if request.max_context else request
@@ -59,6 +61,8 @@ def _least(request: InferRequest) -> InferRequest:
 
 def _price(request: InferRequest, choice: Choice, sizes: Sizes) -> InferenceEstimate:
     """Of the batch, or of the prompts, that fill the memory, where the request asks for that."""
+    if request.max_batch and request.max_context:
+        raise BadInputError("max-batch: contradicts max-context; give one of them")
     if request.max_batch:
         return _largest_batch(request, choice, sizes)
     if request.max_context:
@@ -88,9 +92,8 @@ def _largest_batch(request: InferRequest, choice: Choice, sizes: Sizes) -> Infer
 
 def _longest_prompts(request: InferRequest, choice: Choice, sizes: Sizes) -> InferenceEstimate:
     """Prompts as long as fit at this batch, answers of the given length behind them."""
-    for option, given in (("prompt-tokens", request.prompt_tokens), ("max-batch", request.max_batch)):
-        if given is not None:
-            raise BadInputError(f"max-context: contradicts {option}; give one of them")
+    if request.prompt_tokens is not None:
+        raise BadInputError(f"max-context: contradicts prompt-tokens {request.prompt_tokens}; give one of them")
     short = _price_all_given(evolve(request, prompt_tokens=1), choice, sizes)
     if short.longest_context is None:
         raise BadInputError(f"max-context: the cost model {choice.cost_model.name} does not say what fits")

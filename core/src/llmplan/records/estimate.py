@@ -8,11 +8,13 @@ from math import inf
 from attrs import frozen
 
 from llmplan.quantities import Number, floor, total, where
+from llmplan.records.bottleneck import Bottleneck, bottleneck
 from llmplan.records.energy import average_power, busy_share, energy_kwh
 from llmplan.records.plan import InferencePlan, TrainingPlan
 from llmplan.records.spread import Spread
 
 _SECONDS_PER_HOUR = 3600.0
+_MILLION = 1e6
 _LITTLE_HEADROOM = 0.95
 """Share of the capacity above which the CUDA context and the allocator's slack may no longer fit.
 
@@ -248,6 +250,41 @@ class InferenceEstimate(_Fit):
     """
     decode_bounds: Mapping[str, Number] | None = None
     """The same of a decode step."""
+    crossing: Callable[[InferencePlan], int | None] | None = None
+    """The least batch at which decoding a plan of numbers takes more time multiplying than reading weights; None where
+    there is none, or the cost model does not say.
+    """
+
+    @property
+    def prefill_bottleneck(self) -> Bottleneck | None:
+        """What prefill waits for most."""
+        return bottleneck(self.prefill_bounds)
+
+    @property
+    def decode_bottleneck(self) -> Bottleneck | None:
+        """What decoding waits for most."""
+        return bottleneck(self.decode_bounds)
+
+    @property
+    def compute_bound_batch(self) -> int | None:
+        """Sequences from which on decoding is bound by compute, no longer by reading weights."""
+        return None if self.crossing is None else self.crossing(self.plan)
+
+    @property
+    def max_context(self) -> int | None:
+        """Tokens of a sequence, prompt and answer, that fit at this batch."""
+        return None if self.longest_context is None else self.longest_context(self.plan)
+
+    @property
+    def average_power_watts(self) -> Number | None:
+        """Of one accelerator while it serves: its TDP; None where that is not known."""
+        return self.plan.hardware.tdp_watts
+
+    @property
+    def joules_per_token(self) -> Number | None:
+        """Energy of all accelerators over generated tokens."""
+        watts = self.average_power_watts
+        return None if watts is None else watts * self.plan.layout.gpus / self.tokens_per_second
 
     @property
     def prefill_seconds(self) -> Number:
@@ -278,8 +315,7 @@ class InferenceEstimate(_Fit):
     @property
     def tokens_per_second(self) -> Number:
         """Generated tokens over the whole time, all replicas together."""
-        sequences = self.batches_in_flight * self.plan.batch * self.plan.layout.dp
-        return sequences * self.plan.output_tokens / self.total_seconds
+        return self._sequences * self.plan.output_tokens / self.total_seconds
 
     @property
     def tokens_per_second_per_gpu(self) -> Number:
@@ -297,9 +333,33 @@ class InferenceEstimate(_Fit):
 
     @property
     def cost_per_million_tokens(self) -> Number | None:
-        """Of generated tokens; None where no price is known."""
-        price = self.plan.price_per_gpu_hour
+        """Of generated tokens, all that answers take; None where no price is known."""
+        price = self._price_of_a_second
+        return None if price is None else price / self.tokens_per_second * _MILLION
+
+    @property
+    def cost_per_million_input_tokens(self) -> Number | None:
+        """Of prompt tokens: the price of prefill over them."""
+        price, plan = self._price_of_a_second, self.plan
         if price is None:
             return None
-        gpu_hours_per_token = self.plan.layout.gpus / self.tokens_per_second / _SECONDS_PER_HOUR
-        return gpu_hours_per_token * 1e6 * price
+        return price * self.first_token_seconds / (self._sequences * plan.prompt_tokens) * _MILLION
+
+    @property
+    def cost_per_million_output_tokens(self) -> Number | None:
+        """Of generated tokens: the price of decoding over them."""
+        price, plan = self._price_of_a_second, self.plan
+        if price is None:
+            return None
+        decoding = self.total_seconds - self.first_token_seconds
+        return price * decoding / (self._sequences * plan.output_tokens) * _MILLION
+
+    @property
+    def _price_of_a_second(self) -> Number | None:
+        price = self.plan.price_per_gpu_hour
+        return None if price is None else price * self.plan.layout.gpus / _SECONDS_PER_HOUR
+
+    @property
+    def _sequences(self) -> Number:
+        """In work at once, on all replicas."""
+        return self.batches_in_flight * self.plan.batch * self.plan.layout.dp

@@ -1,9 +1,9 @@
 """Inference engines: kernels, host time, memory, batching.
 
 What a profile says of kernels comes from the programs named. Rates, launch shares and host times are calibrated over
-all rows of the engine in ``llmplan validate inference`` (calibration/engines.py beside src), never over one. What an engine
-holds beside the model (`context_bytes`, `workspace_bytes`) is assumed, round figures of the order that tools report;
-aiconfigurator counts 0.55 to 3.5 GB and some 0.4 GB of communication buffers.
+all rows of the engine in ``llmplan validate inference`` (calibration/engines.py beside src), never over one. What an
+engine holds beside the model (`context_bytes`, `workspace_bytes`) is assumed, round figures of the order that tools
+report; aiconfigurator counts 0.55 to 3.5 GB and some 0.4 GB of communication buffers.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llmplan.quantities import Number, ceil, maximum
 from llmplan.records import InferenceEstimate, InferencePlan
+from llmplan_parallelism_megatron.serving.crossing import compute_bound_batch
 from llmplan_parallelism_megatron.serving.extent import of_decoding, of_prompts
 from llmplan_parallelism_megatron.serving.memory import largest_batch, longest_context, memory, step_tokens
 from llmplan_parallelism_megatron.serving.passes import Pass, forward
@@ -34,6 +35,7 @@ def infer(plan: InferencePlan) -> InferenceEstimate:
         memory_breakdown=memory(plan),
         largest_batch=largest_batch(plan),
         longest_context=longest_context,
+        crossing=compute_bound_batch,
         batches_in_flight=plan.layout.pp,
     )
 

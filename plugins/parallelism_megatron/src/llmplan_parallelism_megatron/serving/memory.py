@@ -8,6 +8,7 @@ from llmplan.quantities import Number, ceil, floor, maximum, minimum, total, whe
 from llmplan.records import InferencePlan, LoweredModel, Operator
 from llmplan_parallelism_megatron.memory import end_parameters, layer_parameters
 from llmplan_parallelism_megatron.serving.kernels import serving_kernels
+from llmplan_parallelism_megatron.serving.layout import expert_layout
 from llmplan_parallelism_megatron.sharding import fullest_stage_share, rank_of, ways
 
 LOGIT_BYTES = 4.0
@@ -59,7 +60,7 @@ def pass_bytes(plan: InferencePlan, tokens: Number, rows: Number) -> dict[str, N
         for one in held:
             widest = maximum(widest, one)
     stream = next((t.elements for block in rank.layers for t in block.operators[0].inputs), 0.0)
-    logits = rank_of(plan.model.lower(rows, 1.0, 1.0), plan.layout).head.operators
+    logits = _rank(plan, rows).head.operators
     made = total(tensor.elements for operator in logits for tensor in operator.inputs if tensor.width == "loss")
     return {"activations": (2.0 * stream + widest) * of.stream_bytes, "logits": made * LOGIT_BYTES}
 
@@ -114,4 +115,4 @@ _MOST_TOKENS = 2**24
 
 
 def _rank(plan: InferencePlan, tokens: Number) -> LoweredModel:
-    return rank_of(plan.model.lower(tokens, 1.0, 1.0), plan.layout)
+    return rank_of(plan.model.lower(tokens, 1.0, 1.0), expert_layout(plan.layout))

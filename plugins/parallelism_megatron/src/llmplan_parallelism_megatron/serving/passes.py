@@ -5,14 +5,15 @@ from __future__ import annotations
 from attrs import define
 
 from llmplan.quantities import Number, maximum, total, where
-from llmplan.records import Block, InferencePlan, Layout, LoweredModel
+from llmplan.records import Block, InferencePlan, LoweredModel
 from llmplan_parallelism_megatron.serving import kernels as kernel
 from llmplan_parallelism_megatron.serving.extent import Flow
 from llmplan_parallelism_megatron.serving.kernels import ServingKernels, serving_kernels
 from llmplan_parallelism_megatron.serving.layers import joined, layer_tally, without_shape
+from llmplan_parallelism_megatron.serving.layout import divided, divided_head, expert_layout
 from llmplan_parallelism_megatron.serving.tally import Tally
 from llmplan_parallelism_megatron.serving.traffic import Links, links_of
-from llmplan_parallelism_megatron.sharding import rank_of, stage_counts, state_elements
+from llmplan_parallelism_megatron.sharding import stage_counts, state_elements
 
 
 @define(eq=False)
@@ -28,7 +29,7 @@ class Pass:
 def forward(plan: InferencePlan, flow: Flow, *, graphs: bool) -> Pass:
     """All layers, the embedding, the head over the last positions, the host; `graphs` where the pass is captured."""
     of, layout = serving_kernels(plan), plan.layout
-    links = links_of(layout, of)
+    links = links_of(expert_layout(layout), of)
     rank = divided(plan, flow)
     layers = [layer_tally(block, flow, layout.tp, of, links) for block in rank.layers]
     embedding = layer_tally(rank.embedding, flow, layout.tp, of, links)
@@ -36,37 +37,6 @@ def forward(plan: InferencePlan, flow: Flow, *, graphs: bool) -> Pass:
     transfer = Tally()
     transfer.add("pp_comm", {"communication": links.transfer_seconds(state_elements(rank) * of.stream_bytes, layout)})
     return _stages(plan, rank, (embedding, layers, head, transfer), graphs=graphs)
-
-
-def divided(plan: InferencePlan, flow: Flow) -> LoweredModel:
-    """The model as one rank sees it; attention is lowered for one key a token, and counted by the flow's extents.
-
-    The experts that e data parallel ranks share are touched by the tokens of all of them.
-    """
-    tokens, layout = flow.tokens, plan.layout
-    model = plan.model.lower(tokens, 1.0, 1.0)
-    shared = shared_ranks(layout)
-    if _is_alone(shared):
-        return rank_of(model, layout)
-    together = plan.model.lower(tokens * shared, 1.0, 1.0)
-    for block, of_all in zip(model.layers, together.layers, strict=True):
-        for operator, of_ranks in zip(block.operators, of_all.operators, strict=True):
-            operator.weights_read = of_ranks.weights_read
-    return rank_of(model, layout)
-
-
-def shared_ranks(layout: Layout) -> Number:
-    """Data parallel ranks that share the experts."""
-    return layout.ep
-
-
-def _is_alone(shared: Number) -> bool:
-    return isinstance(shared, (int, float)) and shared == 1
-
-
-def divided_head(plan: InferencePlan, flow: Flow) -> Block:
-    """Over the positions of which logits are made."""
-    return rank_of(plan.model.lower(flow.rows, 1.0, 1.0), plan.layout).head
 
 
 def head_tally(head: Block, of: ServingKernels, links: Links) -> Tally:
