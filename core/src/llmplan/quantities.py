@@ -12,9 +12,11 @@ from typing import Any, TypeAlias
 
 Number: TypeAlias = float
 """A float, or an array of floats: arrays answer the same arithmetic, so formulas are annotated once."""
+Truth: TypeAlias = Any
+"""True or False, or an array of them; ``&`` and ``|`` put two together."""
 
 
-def where(condition: Any, then: Number, otherwise: Number) -> Number:
+def where(condition: Truth, then: Number, otherwise: Number) -> Number:
     """`then` where the condition holds, else `otherwise`. Both are evaluated, so both must be safe."""
     if condition is True:
         return then
@@ -26,12 +28,24 @@ def where(condition: Any, then: Number, otherwise: Number) -> Number:
 
 def minimum(a: Number, b: Number) -> Number:
     """The smaller of the two, element by element."""
-    return where(a < b, a, b)
+    less: Any = a < b
+    if less is True:
+        return a
+    if less is False:
+        return b
+    smaller: Number = less.__array_namespace__().minimum(a, b)
+    return smaller
 
 
 def maximum(a: Number, b: Number) -> Number:
     """The larger of the two, element by element."""
-    return where(a > b, a, b)
+    more: Any = a > b
+    if more is True:
+        return a
+    if more is False:
+        return b
+    larger: Number = more.__array_namespace__().maximum(a, b)
+    return larger
 
 
 def total(values: Iterable[Number]) -> Number:
@@ -67,6 +81,11 @@ def floor(value: Number) -> Number:
 def ceil(value: Number) -> Number:
     """The smallest whole number that is not below the value, as a float."""
     return _rounded(value, math.ceil, "ceil")
+
+
+def has_remainder(whole: Number, part: Number) -> Truth:
+    """Whether a whole number is no multiple of another."""
+    return floor(whole / part) * part != whole
 
 
 def _rounded(value: Any, plain: Callable[[float], int], name: str) -> Number:

@@ -1,7 +1,7 @@
 """The nouns: frozen attrs records that plugins contribute and that cost models compute with. SI units inside."""
 
 from llmplan.records.comparison import Comparison, Variant
-from llmplan.records.cost_model import CostModel, Phase
+from llmplan.records.cost_model import CostModel, Phase, SearchableCostModel
 from llmplan.records.dtype import DTypeFamily, DTypeRule, NumberFormat
 from llmplan.records.efficiency import CalibratedEfficiency, Efficiency, WholeRunEfficiency
 from llmplan.records.engine import EngineProfile
@@ -92,6 +92,7 @@ __all__ = [
     "ServingSteps",
     "Simulated",
     "Speculation",
+    "SearchableCostModel",
     "Split",
     "Spread",
     "Step",

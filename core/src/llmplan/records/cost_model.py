@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, Protocol, TypeAlias
 
+from llmplan.quantities import Number
 from llmplan.records.dtype import NumberFormat
 from llmplan.records.efficiency import Efficiency
 from llmplan.records.estimate import InferenceEstimate, TrainingEstimate
@@ -42,3 +44,23 @@ class CostModel(Protocol):
 
     def infer(self, plan: InferencePlan) -> InferenceEstimate:
         """Price a batch of prompts."""
+
+
+class SearchableCostModel(CostModel, Protocol):
+    """A cost model that judges arrays of plans, too. A search asks for these three and does without what is missing.
+
+    Plans hold numbers or arrays of equal length in the fields of the layout and the batch: sizes and modes as floats,
+    flags as booleans, no ZeRO group as infinity. The answers are arrays, or numbers where all plans have the same.
+    """
+
+    def illegal(self, plan: TrainingPlan) -> Mapping[str, Number]:
+        """By constraint, in words and in a fixed order: True where the plan breaks it.
+
+        `check` raises BadInputError for exactly those plans that break one.
+        """
+
+    def worded(self, plan: TrainingPlan) -> Number:
+        """True where `check` has words against the layout of a plan that it does not refuse."""
+
+    def bounds(self, plan: TrainingPlan) -> tuple[Number, Number]:
+        """Seconds of an iteration and bytes on a device that `train` never falls below, at a tenth of its price."""

@@ -1,6 +1,7 @@
 """Plans: everything that a cost model needs to price a run, checked before they are made.
 
-Numbers of a plan may be arrays of equal length, one element a plan: formulas price them all at once.
+Numbers and flags of the layout and the batch may be arrays of equal length, one element a plan: formulas price them all
+at once.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Layout:
     zero: Number = 0
     """ZeRO stage: 1 shards optimizer states over dp x cp, 2 gradients too, 3 weights too."""
     zero_group: Number | None = None
-    """Ranks over which ZeRO divides, where these are not all: hybrid sharding."""
+    """Ranks over which ZeRO divides, where these are not all: hybrid sharding. Infinity is all, as None is."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)

@@ -15,6 +15,7 @@ from llmplan.records import (
     TrainingPlan,
 )
 from llmplan_parallelism_megatron import roofline_time as time
+from llmplan_parallelism_megatron.combined import by_combination
 from llmplan_parallelism_megatron.memory import inference_memory, training_memory
 from llmplan_parallelism_megatron.roofline_checks import check, remarks
 from llmplan_parallelism_megatron.roofline_efficiency import default_efficiency
@@ -51,24 +52,7 @@ class Roofline:
 
     def train(self, plan: TrainingPlan) -> TrainingEstimate:
         """Time = (3 forward + recomputed FLOPs) / (GPUs x F)."""
-        model = plan.model.lower(plan.micro_batch, plan.seq_len)
-        micro_batches = plan.gradient_accumulation * plan.layout.dp
-        forward = model.flops * micro_batches
-        recompute = time.recompute_flops(model, plan.recompute) * micro_batches
-        rank = rank_of(model, plan.layout)
-        rate = plan.layout.gpus * time.flops_per_second(plan)
-        return TrainingEstimate(
-            plan=plan,
-            time_breakdown={
-                "forward": forward / rate,
-                "backward": 2 * forward / rate,
-                "recompute": recompute / rate,
-            },
-            forward_breakdown=time.forward_breakdown(rank, plan, time.training_score_traffic(plan)),
-            memory_breakdown=training_memory(plan, rank),
-            model_flops=3 * forward,
-            hardware_flops=3 * forward + recompute,
-        )
+        return by_combination(_train, plan)
 
     def infer(self, plan: InferencePlan) -> InferenceEstimate:
         """Prefill is the forward pass over the prompt, decode that over one token and the KV cache."""
@@ -86,3 +70,24 @@ class Roofline:
             memory_bytes_per_sequence=(memory["kv_cache"] + memory["activations"]) / plan.batch,
             batches_in_flight=plan.layout.pp,
         )
+
+
+def _train(plan: TrainingPlan) -> TrainingEstimate:
+    model = plan.model.lower(plan.micro_batch, plan.seq_len)
+    micro_batches = plan.gradient_accumulation * plan.layout.dp
+    forward = model.flops * micro_batches
+    recompute = time.recompute_flops(model, plan.recompute) * micro_batches
+    rank = rank_of(model, plan.layout)
+    rate = plan.layout.gpus * time.flops_per_second(plan)
+    return TrainingEstimate(
+        plan=plan,
+        time_breakdown={
+            "forward": forward / rate,
+            "backward": 2 * forward / rate,
+            "recompute": recompute / rate,
+        },
+        forward_breakdown=time.forward_breakdown(rank, plan, time.training_score_traffic(plan)),
+        memory_breakdown=training_memory(plan, rank),
+        model_flops=3 * forward,
+        hardware_flops=3 * forward + recompute,
+    )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from math import inf
 
-from llmplan.errors import BadInputError
+from llmplan.quantities import Number, Truth, has_remainder
 from llmplan.records import Efficiency, InferencePlan, ModelArchitecture, Schedule, TrainingPlan, Tuning
+from llmplan_parallelism_megatron import rules
 from llmplan_parallelism_megatron.collectives import beyond_domain_bytes_per_second
+from llmplan_parallelism_megatron.rules import Rule
 
 NOTEWORTHY_BUBBLE = 0.1
 """Share of an iteration above which a bubble that is not priced is worth a warning."""
@@ -25,9 +27,18 @@ GIVEN = Efficiency().source
 
 def check(plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
     """Words against the layout of a plan of numbers; BadInputError where it cannot be priced."""
-    if isinstance(plan, TrainingPlan):
-        _refuse_what_is_not_priced(plan)
-    return (*_tensor_parallel(plan), *_scale_up_domain(plan), *_pipeline(plan))
+    rules.refuse(plan, (*UNPRICED, *REFUSED) if isinstance(plan, TrainingPlan) else REFUSED)
+    return rules.said(plan, _avoided(plan))
+
+
+def illegal(plan: TrainingPlan) -> dict[str, Truth]:
+    """By rule, whether plans break it: `check` refuses those that break any."""
+    return rules.broken(plan, (*UNPRICED, *REFUSED))
+
+
+def worded(plan: TrainingPlan) -> Truth:
+    """Whether `check` has words against plans that it does not refuse."""
+    return rules.any_broken(plan, _avoided(plan))
 
 
 def remarks(plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
@@ -37,34 +48,49 @@ def remarks(plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
     return (*_unused_efficiencies(plan), *_unused_framework(plan), *narrow_training(plan), *_rate_of_16_bits(plan))
 
 
-def _refuse_what_is_not_priced(plan: TrainingPlan) -> None:
-    """What would change time or memory, were it counted."""
-    layout, states = plan.layout, plan.optimizer.state_bytes
-    adam = states == ADAM_STATE_BYTES or plan.optimizer.name == NO_OPTIMIZER
-    of_framework = plan.framework.gradient_bits_of(plan.dtype.name)
-    asked = {
-        "cp": (int(layout.cp), layout.cp == 1),
-        "ep": (int(layout.ep), layout.ep == 1),
-        "vpp": (int(layout.vpp), layout.vpp == 1),
-        "zero-group": (layout.zero_group, layout.zero_group is None),
-        "schedule": (Schedule(plan.schedule).label, plan.schedule == Schedule.ONE_F_ONE_B),
-        "optimizer": (plan.optimizer.name, adam),
-        "master-weights": (str(plan.master_weights).lower(), plan.master_weights),
-        "gradient-bits": (f"{plan.gradient_bits:g}", plan.gradient_bits == of_framework),
-        "tuning": (plan.tuning.value, plan.tuning is Tuning.FULL),
-        "offload": (offloaded(plan), not offloaded(plan)),
-        "expert-imbalance": (f"{plan.expert_imbalance:g}", plan.expert_imbalance == 1),
-    }
-    for option, (value, is_priced) in asked.items():
-        if not is_priced:
-            raise BadInputError(f"{option}: {value} is not priced by the cost model roofline; megatron does")
-
-
 def offloaded(plan: TrainingPlan) -> str:
     """What waits in host memory, as the option says it; nothing where nothing does."""
     both = plan.offload_optimizer and plan.offload_activations
     one = "optimizer" if plan.offload_optimizer else "activations" if plan.offload_activations else ""
     return "all" if both else one
+
+
+def _unpriced(option: str, asked: Callable[[TrainingPlan], Truth], value: Callable[[TrainingPlan], object]) -> Rule:
+    """What would change time or memory, were it counted."""
+    return Rule(
+        f"{option}: roofline prices none",
+        asked,
+        lambda plan: f"{option}: {value(plan)} is not priced by the cost model roofline; megatron does",
+    )
+
+
+def _another_optimizer(plan: TrainingPlan) -> bool:
+    return plan.optimizer.state_bytes != ADAM_STATE_BYTES and plan.optimizer.name != NO_OPTIMIZER
+
+
+def _other_gradients(plan: TrainingPlan) -> bool:
+    return plan.gradient_bits != plan.framework.gradient_bits_of(plan.dtype.name)
+
+
+UNPRICED = (
+    _unpriced("cp", lambda plan: plan.layout.cp != 1, lambda plan: int(plan.layout.cp)),
+    _unpriced("ep", lambda plan: plan.layout.ep != 1, lambda plan: int(plan.layout.ep)),
+    _unpriced("vpp", lambda plan: plan.layout.vpp != 1, lambda plan: int(plan.layout.vpp)),
+    _unpriced(
+        "zero-group",
+        lambda plan: False if plan.layout.zero_group is None else plan.layout.zero_group < inf,
+        lambda plan: plan.layout.zero_group,
+    ),
+    _unpriced(
+        "schedule", lambda plan: plan.schedule != Schedule.ONE_F_ONE_B, lambda plan: Schedule(plan.schedule).label
+    ),
+    _unpriced("optimizer", _another_optimizer, lambda plan: plan.optimizer.name),
+    _unpriced("master-weights", lambda plan: not plan.master_weights, lambda _plan: "false"),
+    _unpriced("gradient-bits", _other_gradients, lambda plan: f"{plan.gradient_bits:g}"),
+    _unpriced("tuning", lambda plan: plan.tuning is not Tuning.FULL, lambda plan: plan.tuning.value),
+    _unpriced("offload", lambda plan: plan.offload_optimizer | plan.offload_activations, offloaded),
+    _unpriced("expert-imbalance", lambda plan: plan.expert_imbalance != 1, lambda plan: f"{plan.expert_imbalance:g}"),
+)
 
 
 def _unused_framework(plan: TrainingPlan) -> Iterator[str]:
@@ -85,18 +111,6 @@ def _in_flight(plan: InferencePlan) -> Iterator[str]:
         yield f"prefill and decode are times of one of {pp} pipeline stages; {pp} batches are in flight, one on each"
 
 
-def _tensor_parallel(plan: TrainingPlan | InferencePlan) -> Iterator[str]:
-    """Tp divides heads, or a whole number of ranks shares a KV head."""
-    tp = int(plan.layout.tp)
-    limited = limits(plan.model)
-    if limited and tp > max(limited):
-        most = max(limited)
-        raise BadInputError(f"tp: {tp} is more than the {most} {limited[most]} of {plan.model.name}")
-    for most, parts in limited.items():
-        if most % tp and tp % most:
-            yield f"tp {tp} does not divide the {most} {parts} of {plan.model.name}: priced as an even split"
-
-
 @lru_cache(maxsize=256)
 def limits(model: ModelArchitecture) -> dict[int, str]:
     """Into how many of what the operators of a layer can be divided at most; every rank holds what cannot be."""
@@ -104,34 +118,87 @@ def limits(model: ModelArchitecture) -> dict[int, str]:
     return {int(operator.max_ways): operator.parts for operator in operators if 1 < operator.max_ways < inf}
 
 
-def _scale_up_domain(plan: TrainingPlan | InferencePlan) -> Iterator[str]:
-    hardware, tp = plan.hardware, int(plan.layout.tp)
-    if tp <= hardware.scale_up_domain:
-        return
-    beyond = beyond_domain_bytes_per_second(hardware)
-    if beyond is None:
-        raise BadInputError(
-            f"tp: {tp} leaves the scale-up domain of {hardware.name}, {hardware.scale_up_domain}, and its record "
-            "holds no link beyond"
-        )
-    yield (
-        f"tp {tp} leaves the scale-up domain of {hardware.scale_up_domain}: "
-        f"its all-reduces are priced at {beyond / 1e9:,.0f} GB/s"
+def _most_parts(plan: TrainingPlan | InferencePlan) -> float:
+    return max(limits(plan.model), default=inf)
+
+
+def _say_parts(plan: TrainingPlan | InferencePlan) -> str:
+    limited = limits(plan.model)
+    most = max(limited)
+    return f"tp: {int(plan.layout.tp)} is more than the {most} {limited[most]} of {plan.model.name}"
+
+
+def _beyond_domain(plan: TrainingPlan | InferencePlan) -> Truth:
+    return plan.layout.tp > plan.hardware.scale_up_domain
+
+
+def _say_link(plan: TrainingPlan | InferencePlan) -> str:
+    hardware = plan.hardware
+    return (
+        f"tp: {int(plan.layout.tp)} leaves the scale-up domain of {hardware.name}, {hardware.scale_up_domain}, and its "
+        "record holds no link beyond"
     )
 
 
-def _pipeline(plan: TrainingPlan | InferencePlan) -> Iterator[str]:
+TOO_LONG_A_PIPELINE = Rule(
+    "pp is at most the layers",
+    lambda plan: plan.layout.pp > plan.model.layers,
+    lambda plan: f"pp: {int(plan.layout.pp)} is more than the {plan.model.layers} layers of {plan.model.name}",
+)
+REFUSED = (
+    TOO_LONG_A_PIPELINE,
+    Rule("tp is at most the heads", lambda plan: plan.layout.tp > _most_parts(plan), _say_parts),
+    Rule(
+        "tp stays in the scale-up domain where no link leaves it",
+        lambda plan: _beyond_domain(plan) & (beyond_domain_bytes_per_second(plan.hardware) is None),
+        _say_link,
+    ),
+)
+"""What has to hold for a plan to be priced."""
+
+
+def _avoided(plan: TrainingPlan | InferencePlan) -> Iterator[Rule]:
+    """What has to hold for nothing to be said against a layout."""
+    for most, parts in limits(plan.model).items():
+        yield _even(most, parts)
+    yield Rule("tp stays in the scale-up domain", _beyond_domain, _say_beyond)
+    yield Rule("pp divides the layers", lambda plan: has_remainder(plan.model.layers, plan.layout.pp), _say_stages)
+    if isinstance(plan, TrainingPlan) and plan.efficiency.mfu is None:
+        yield Rule("the bubble is short", lambda plan: _bubble(plan) > NOTEWORTHY_BUBBLE, _say_bubble)
+
+
+def _even(most: int, parts: str) -> Rule:
+    """Tp divides heads, or a whole number of ranks shares a KV head."""
+    return Rule(
+        f"tp divides the {parts}",
+        lambda plan: has_remainder(most, plan.layout.tp) & has_remainder(plan.layout.tp, most),
+        lambda plan: (
+            f"tp {int(plan.layout.tp)} does not divide the {most} {parts} of {plan.model.name}: priced as an even split"
+        ),
+    )
+
+
+def _say_beyond(plan: TrainingPlan | InferencePlan) -> str:
+    link = (beyond_domain_bytes_per_second(plan.hardware) or 0.0) / 1e9
+    leaves = f"tp {int(plan.layout.tp)} leaves the scale-up domain of {plan.hardware.scale_up_domain}"
+    return f"{leaves}: its all-reduces are priced at {link:,.0f} GB/s"
+
+
+def _say_stages(plan: TrainingPlan | InferencePlan) -> str:
     pp, layers = int(plan.layout.pp), plan.model.layers
-    if layers % pp:
-        yield (
-            f"pp {pp} does not divide the {layers} layers of {plan.model.name}: time as an even split, the forward "
-            f"pass of a stage over {layers // pp} layers, memory over {-(-layers // pp)}"
-        )
-    if isinstance(plan, InferencePlan) or plan.efficiency.mfu is not None:
-        return
-    bubble = (pp - 1) / plan.gradient_accumulation
-    if bubble > NOTEWORTHY_BUBBLE:
-        yield f"the pipeline bubble, (pp - 1) / micro-batches = {bubble:.0%} more time, is not priced"
+    return (
+        f"pp {pp} does not divide the {layers} layers of {plan.model.name}: time as an even split, the forward "
+        f"pass of a stage over {layers // pp} layers, memory over {-(-layers // pp)}"
+    )
+
+
+def _bubble(plan: TrainingPlan) -> Number:
+    """More time that the pipeline's start and end take: (p - 1) / micro-batches."""
+    return (plan.layout.pp - 1) / plan.gradient_accumulation
+
+
+def _say_bubble(plan: TrainingPlan) -> str:
+    return f"the pipeline bubble, (pp - 1) / micro-batches = {_bubble(plan):.0%} more time, is not priced"
 
 
 def narrow_training(plan: TrainingPlan) -> Iterator[str]:

@@ -5,22 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
-from llmplan.errors import BadInputError
+from llmplan.quantities import Truth, floor, has_remainder
 from llmplan.records import InferencePlan, ModelArchitecture, Schedule, TrainingPlan
-from llmplan_parallelism_megatron import roofline_checks
+from llmplan_parallelism_megatron import roofline_checks, rules
 from llmplan_parallelism_megatron.collectives import beyond_domain_bytes_per_second
 from llmplan_parallelism_megatron.megatron.data_parallel import SHARDS_GRADIENTS, SHARDS_WEIGHTS
 from llmplan_parallelism_megatron.megatron.links import Group, groups_of
-from llmplan_parallelism_megatron.roofline_checks import limits, narrow_training, offloaded
+from llmplan_parallelism_megatron.roofline_checks import TOO_LONG_A_PIPELINE, limits, narrow_training, offloaded
+from llmplan_parallelism_megatron.rules import Rule
 
 
 def check(plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
     """Words against the layout of a plan of numbers; BadInputError where it cannot be priced."""
     if isinstance(plan, InferencePlan):
         return roofline_checks.check(plan)
-    for refuse in (_tensor_parallel, _context_parallel, _expert_parallel, _virtual_pipeline, _links, _offload):
-        refuse(plan)
-    return (*_beyond_domain(plan), *_uneven_stages(plan), *_schedule(plan), *_zero(plan))
+    rules.refuse(plan, REFUSED)
+    return rules.said(plan, AVOIDED)
+
+
+def illegal(plan: TrainingPlan) -> dict[str, Truth]:
+    """By rule, whether plans break it: `check` refuses those that break any."""
+    return rules.broken(plan, REFUSED)
+
+
+def worded(plan: TrainingPlan) -> Truth:
+    """Whether `check` has words against plans that it does not refuse."""
+    return rules.any_broken(plan, AVOIDED)
 
 
 def remarks(plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
@@ -30,19 +40,21 @@ def remarks(plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
     return (*narrow_training(plan), *_imbalance(plan))
 
 
-def _tensor_parallel(plan: TrainingPlan) -> None:
-    """Each rank has as many heads, and of KV heads as many or a copy of one; sequence parallel ranks as many tokens."""
+def _uneven_heads(plan: TrainingPlan) -> Truth:
+    """Each rank has as many heads, and of KV heads as many or a copy of one."""
+    tp, limited = plan.layout.tp, limits(plan.model)
+    uneven: Truth = False
+    for most in limited:
+        fewer = most < max(limited)
+        uneven = uneven | (has_remainder(most, tp) & (has_remainder(tp, most) if fewer else True))
+    return uneven
+
+
+def _say_heads(plan: TrainingPlan) -> str:
     tp, limited = int(plan.layout.tp), limits(plan.model)
-    for most, parts in limited.items():
-        if not _splits(tp, most, max(limited)):
-            near = _near(tp, max(limited), lambda size: all(_splits(size, one, max(limited)) for one in limited))
-            raise BadInputError(f"tp: {tp} does not divide the {most} {parts} of {plan.model.name}; {near} would")
-    tokens = int(plan.seq_len) // int(plan.layout.cp)
-    if plan.layout.sequence_parallel and tokens % tp:
-        near = _near(tp, tokens, lambda size: tokens % size == 0)
-        raise BadInputError(
-            f"tp: {tp} with sequence parallelism does not divide the {tokens} tokens of a rank's sequence; {near} would"
-        )
+    most, parts = next((most, parts) for most, parts in limited.items() if not _splits(tp, most, max(limited)))
+    near = _near(tp, max(limited), lambda size: all(_splits(size, one, max(limited)) for one in limited))
+    return f"tp: {tp} does not divide the {most} {parts} of {plan.model.name}; {near} would"
 
 
 def _splits(tp: int, most: int, all_parts: int) -> bool:
@@ -50,31 +62,56 @@ def _splits(tp: int, most: int, all_parts: int) -> bool:
     return most % tp == 0 or (most < all_parts and tp % most == 0)
 
 
-def _context_parallel(plan: TrainingPlan) -> None:
+def _uneven_tokens(plan: TrainingPlan) -> Truth:
+    """Sequence parallel ranks have as many tokens."""
+    layout = plan.layout
+    return layout.sequence_parallel & has_remainder(floor(plan.seq_len / layout.cp), layout.tp)
+
+
+def _say_tokens(plan: TrainingPlan) -> str:
+    tp, tokens = int(plan.layout.tp), int(plan.seq_len) // int(plan.layout.cp)
+    near = _near(tp, tokens, lambda size: tokens % size == 0)
+    return f"tp: {tp} with sequence parallelism does not divide the {tokens} tokens of a rank's sequence; {near} would"
+
+
+def _uneven_pieces(plan: TrainingPlan) -> Truth:
     """Tokens are cut into 2 cp pieces, of which a rank has one from each half; into cp, where they are not balanced."""
+    cp = plan.layout.cp
+    return (cp > 1) & has_remainder(plan.seq_len, 2 * cp if plan.framework.balanced_context else cp)
+
+
+def _say_pieces(plan: TrainingPlan) -> str:
     cp, seq_len = int(plan.layout.cp), int(plan.seq_len)
     pieces = 2 * cp if plan.framework.balanced_context else cp
-    if cp > 1 and seq_len % pieces:
-        below, above = seq_len // pieces * pieces, (seq_len // pieces + 1) * pieces
-        near = f"{below} or {above}" if below else f"{above}"
-        raise BadInputError(f"cp: {cp} cuts a sequence into {pieces} pieces, and seq-len is {seq_len}; {near} would do")
+    near = _next_to(seq_len, pieces)
+    return f"cp: {cp} cuts a sequence into {pieces} pieces, and seq-len is {seq_len}; {near} would do"
 
 
-def _expert_parallel(plan: TrainingPlan) -> None:
-    """Each rank has as many experts, and expert parallel ranks are data and context parallel ones."""
-    layout, ep = plan.layout, int(plan.layout.ep)
-    if ep == 1:
-        return
-    experts, ranks = routed_experts(plan.model), int(layout.dp * layout.cp)
+def _uneven_experts(plan: TrainingPlan) -> Truth:
+    """Each expert parallel rank has as many experts."""
+    ep, experts = plan.layout.ep, routed_experts(plan.model)
+    return (ep > 1) & (has_remainder(experts, ep) | (experts == 0))
+
+
+def _say_experts(plan: TrainingPlan) -> str:
+    ep, experts = int(plan.layout.ep), routed_experts(plan.model)
     if not experts:
-        raise BadInputError(f"ep: {ep} divides routed experts, and {plan.model.name} has none; 1 would do")
-    if experts % ep:
-        near = _near(ep, experts, lambda size: experts % size == 0)
-        raise BadInputError(f"ep: {ep} does not divide the {experts} routed experts of {plan.model.name}; {near} would")
-    if ranks % ep:
-        near = _near(ep, ranks, lambda size: ranks % size == 0 and experts % size == 0)
-        product = f"dp {int(layout.dp)} x cp {int(layout.cp)} = {ranks}"
-        raise BadInputError(f"ep: {ep} does not divide {product}, the ranks that share experts; {near} would")
+        return f"ep: {ep} divides routed experts, and {plan.model.name} has none; 1 would do"
+    near = _near(ep, experts, lambda size: experts % size == 0)
+    return f"ep: {ep} does not divide the {experts} routed experts of {plan.model.name}; {near} would"
+
+
+def _uneven_replicas(plan: TrainingPlan) -> Truth:
+    """Expert parallel ranks are data and context parallel ones."""
+    return has_remainder(plan.layout.dp * plan.layout.cp, plan.layout.ep)
+
+
+def _say_replicas(plan: TrainingPlan) -> str:
+    layout, experts = plan.layout, routed_experts(plan.model)
+    ep, ranks = int(layout.ep), int(layout.dp * layout.cp)
+    near = _near(ep, ranks, lambda size: ranks % size == 0 and experts % size == 0)
+    product = f"dp {int(layout.dp)} x cp {int(layout.cp)} = {ranks}"
+    return f"ep: {ep} does not divide {product}, the ranks that share experts; {near} would"
 
 
 @lru_cache(maxsize=256)
@@ -84,85 +121,141 @@ def routed_experts(model: ModelArchitecture) -> int:
     return max((int(gemm.groups) for gemm in gemms if gemm is not None and gemm.routed), default=0)
 
 
-def _virtual_pipeline(plan: TrainingPlan) -> None:
-    """Chunks take turns in rounds of p micro-batches (Narayanan et al. 2021, arXiv:2104.04473, section 2.2)."""
+def _more_than_layers(plan: TrainingPlan) -> Truth:
+    return (plan.layout.vpp > 1) & (plan.layout.pp * plan.layout.vpp > plan.model.layers)
+
+
+def _say_layers(plan: TrainingPlan) -> str:
     pp, vpp, layers = int(plan.layout.pp), int(plan.layout.vpp), plan.model.layers
-    if vpp == 1:
-        return
-    if plan.schedule == Schedule.ZERO_BUBBLE:
-        raise BadInputError(f"vpp: {vpp} with schedule zero-bubble, which has one chunk a stage; 1 would do")
-    if pp == 1:
-        raise BadInputError(f"vpp: {vpp} divides the stages of a pipeline, and pp is 1; 1 would do")
-    if pp * vpp > layers:
-        most = layers // pp
-        raise BadInputError(
-            f"vpp: {vpp} x pp {pp} = {pp * vpp} is more than the {layers} layers of {plan.model.name}; "
-            f"at most {most} would do"
-        )
-    micro_batches = int(plan.gradient_accumulation)
-    if micro_batches % pp:
-        below, above = micro_batches // pp * pp, (micro_batches // pp + 1) * pp
-        near = f"{below} or {above}" if below else f"{above}"
-        raise BadInputError(
-            f"vpp: {vpp} takes micro-batches in rounds of pp {pp}, and gradient-accumulation is {micro_batches}; "
-            f"{near} would do"
-        )
+    return (
+        f"vpp: {vpp} x pp {pp} = {pp * vpp} is more than the {layers} layers of {plan.model.name}; "
+        f"at most {layers // pp} would do"
+    )
 
 
-def _links(plan: TrainingPlan) -> None:
-    hardware, groups = plan.hardware, groups_of(plan.layout)
-    if beyond_domain_bytes_per_second(hardware) is not None:
-        return
+def _uneven_rounds(plan: TrainingPlan) -> Truth:
+    """Chunks take turns in rounds of p micro-batches (Narayanan et al. 2021, arXiv:2104.04473, section 2.2)."""
+    return (plan.layout.vpp > 1) & has_remainder(plan.gradient_accumulation, plan.layout.pp)
+
+
+def _say_rounds(plan: TrainingPlan) -> str:
+    pp, vpp, micro_batches = int(plan.layout.pp), int(plan.layout.vpp), int(plan.gradient_accumulation)
+    return (
+        f"vpp: {vpp} takes micro-batches in rounds of pp {pp}, and gradient-accumulation is {micro_batches}; "
+        f"{_next_to(micro_batches, pp)} would do"
+    )
+
+
+def _groups(plan: TrainingPlan) -> tuple[tuple[str, Group], ...]:
+    groups = groups_of(plan.layout)
     sizes = ("tp", groups.tensor), ("cp", groups.context), ("ep", groups.expert)
-    for name, group in (*sizes, ("dp", groups.data), ("pp", groups.pipeline)):
-        if _leaves_domain(plan, group):
-            raise BadInputError(
-                f"{name}: {int(getattr(plan.layout, name))} leaves the scale-up domain of {hardware.name}, "
-                f"{hardware.scale_up_domain}, and its record holds no link beyond"
-            )
+    return (*sizes, ("dp", groups.data), ("pp", groups.pipeline))
 
 
-def _leaves_domain(plan: TrainingPlan, group: Group) -> bool:
-    return bool(group.ranks > group.inside(plan.hardware.scale_up_domain))
+def _leaves_domain(plan: TrainingPlan, group: Group) -> Truth:
+    return group.ranks > group.inside(plan.hardware.scale_up_domain)
 
 
-def _offload(plan: TrainingPlan) -> None:
-    if (what := offloaded(plan)) and plan.hardware.host_bytes_per_second is None:
-        raise BadInputError(
-            f"offload: {what} needs a link to the host, and the record of {plan.hardware.name} has none"
-        )
+def _without_link(plan: TrainingPlan) -> Truth:
+    leaves: Truth = False
+    if beyond_domain_bytes_per_second(plan.hardware) is None:
+        for _, group in _groups(plan):
+            leaves = leaves | _leaves_domain(plan, group)
+    return leaves
 
 
-def _beyond_domain(plan: TrainingPlan) -> Iterator[str]:
-    hardware, groups = plan.hardware, groups_of(plan.layout)
-    link = (beyond_domain_bytes_per_second(hardware) or 0.0) * plan.efficiency.scale_out / 1e9
-    priced = "" if plan.efficiency.mfu is not None else f": its traffic is priced at {link:,.3g} GB/s"
-    for name, group in (("tp", groups.tensor), ("cp", groups.context)):
-        if _leaves_domain(plan, group):
-            ranks = f"{name} {int(group.ranks)}" + (f" with tp {int(group.stride)}" if group.stride > 1 else "")
-            yield f"{ranks} leaves the scale-up domain of {hardware.scale_up_domain}{priced}"
+def _say_link(plan: TrainingPlan) -> str:
+    hardware = plan.hardware
+    name = next(name for name, group in _groups(plan) if _leaves_domain(plan, group))
+    return (
+        f"{name}: {int(getattr(plan.layout, name))} leaves the scale-up domain of {hardware.name}, "
+        f"{hardware.scale_up_domain}, and its record holds no link beyond"
+    )
 
 
-def _uneven_stages(plan: TrainingPlan) -> Iterator[str]:
+def _without_host(plan: TrainingPlan) -> Truth:
+    unlinked = plan.hardware.host_bytes_per_second is None
+    return (plan.offload_optimizer | plan.offload_activations) & unlinked
+
+
+def _say_host(plan: TrainingPlan) -> str:
+    return f"offload: {offloaded(plan)} needs a link to the host, and the record of {plan.hardware.name} has none"
+
+
+REFUSED = (
+    TOO_LONG_A_PIPELINE,
+    Rule("tp divides the heads", _uneven_heads, _say_heads),
+    Rule("tp divides a rank's tokens where sequence parallel", _uneven_tokens, _say_tokens),
+    Rule("cp cuts sequences into equal pieces", _uneven_pieces, _say_pieces),
+    Rule("ep divides the experts", _uneven_experts, _say_experts),
+    Rule("ep divides dp x cp", _uneven_replicas, _say_replicas),
+    Rule(
+        "vpp is 1 with schedule zero-bubble",
+        lambda plan: (plan.layout.vpp > 1) & (plan.schedule == Schedule.ZERO_BUBBLE),
+        lambda plan: f"vpp: {int(plan.layout.vpp)} with schedule zero-bubble, which has one chunk a stage; 1 would do",
+    ),
+    Rule(
+        "vpp is 1 without a pipeline",
+        lambda plan: (plan.layout.vpp > 1) & (plan.layout.pp == 1),
+        lambda plan: f"vpp: {int(plan.layout.vpp)} divides the stages of a pipeline, and pp is 1; 1 would do",
+    ),
+    Rule("pp x vpp is at most the layers", _more_than_layers, _say_layers),
+    Rule("pp divides the micro-batches with vpp", _uneven_rounds, _say_rounds),
+    Rule("groups stay in the scale-up domain where no link leaves it", _without_link, _say_link),
+    Rule("offload has a link to the host", _without_host, _say_host),
+)
+"""What has to hold for a plan to be priced."""
+
+
+def _beyond_domain(name: str) -> Rule:
+    def group(plan: TrainingPlan) -> Group:
+        return dict(_groups(plan))[name]
+
+    def said(plan: TrainingPlan) -> str:
+        hardware, one = plan.hardware, group(plan)
+        link = (beyond_domain_bytes_per_second(hardware) or 0.0) * plan.efficiency.scale_out / 1e9
+        priced = "" if plan.efficiency.mfu is not None else f": its traffic is priced at {link:,.3g} GB/s"
+        ranks = f"{name} {int(one.ranks)}" + (f" with tp {int(one.stride)}" if one.stride > 1 else "")
+        return f"{ranks} leaves the scale-up domain of {hardware.scale_up_domain}{priced}"
+
+    return Rule(f"{name} in the scale-up domain", lambda plan: _leaves_domain(plan, group(plan)), said)
+
+
+def _uneven_stages(plan: TrainingPlan) -> Truth:
+    return has_remainder(plan.model.layers, plan.layout.pp * plan.layout.vpp)
+
+
+def _say_stages(plan: TrainingPlan) -> str:
     pp, vpp, layers = int(plan.layout.pp), int(plan.layout.vpp), plan.model.layers
     of_model = f"does not divide the {layers} layers of {plan.model.name}"
     if layers % pp:
-        yield f"pp {pp} {of_model}: stages hold {layers // pp} or {-(-layers // pp)} layers, priced at the slower"
-    elif layers % (pp * vpp):
-        few, many = layers // (pp * vpp), -(-layers // (pp * vpp))
-        yield f"pp {pp} x vpp {vpp} {of_model}: chunks hold {few} or {many} layers, the bubble as if even"
+        return f"pp {pp} {of_model}: stages hold {layers // pp} or {-(-layers // pp)} layers, priced at the slower"
+    few, many = layers // (pp * vpp), -(-layers // (pp * vpp))
+    return f"pp {pp} x vpp {vpp} {of_model}: chunks hold {few} or {many} layers, the bubble as if even"
 
 
-def _schedule(plan: TrainingPlan) -> Iterator[str]:
-    if plan.schedule == Schedule.ZERO_BUBBLE and plan.layout.pp == 1:
-        yield "schedule zero-bubble changes nothing with pp 1: there is no bubble to fill"
-
-
-def _zero(plan: TrainingPlan) -> Iterator[str]:
+def _say_zero(plan: TrainingPlan) -> str:
     zero, pp = int(plan.layout.zero), int(plan.layout.pp)
-    if zero >= SHARDS_GRADIENTS and pp > 1:
-        also = "weights gathered and gradients" if zero >= SHARDS_WEIGHTS else "gradients"
-        yield f"ZeRO {zero} with pp {pp}: {also} reduced in every micro-batch, in ZeRO 1 once an iteration"
+    also = "weights gathered and gradients" if zero >= SHARDS_WEIGHTS else "gradients"
+    return f"ZeRO {zero} with pp {pp}: {also} reduced in every micro-batch, in ZeRO 1 once an iteration"
+
+
+AVOIDED = (
+    _beyond_domain("tp"),
+    _beyond_domain("cp"),
+    Rule("pp x vpp divides the layers", _uneven_stages, _say_stages),
+    Rule(
+        "schedule zero-bubble has a bubble to fill",
+        lambda plan: (plan.schedule == Schedule.ZERO_BUBBLE) & (plan.layout.pp == 1),
+        lambda _plan: "schedule zero-bubble changes nothing with pp 1: there is no bubble to fill",
+    ),
+    Rule(
+        "ZeRO 0 or 1 in a pipeline",
+        lambda plan: (plan.layout.zero >= SHARDS_GRADIENTS) & (plan.layout.pp > 1),
+        _say_zero,
+    ),
+)
+"""What has to hold for nothing to be said against a layout."""
 
 
 def _imbalance(plan: TrainingPlan) -> Iterator[str]:
@@ -175,3 +268,9 @@ def _near(value: int, most: int, fits: Callable[[int], bool]) -> str:
     below = next((size for size in range(min(value - 1, most), 0, -1) if fits(size)), None)
     above = next((size for size in range(value + 1, most + 1) if fits(size)), None)
     return " or ".join(str(size) for size in (below, above) if size is not None)
+
+
+def _next_to(value: int, step: int) -> str:
+    """The multiples next to a value, in words."""
+    below = value // step * step
+    return f"{below} or {below + step}" if below else f"{step}"

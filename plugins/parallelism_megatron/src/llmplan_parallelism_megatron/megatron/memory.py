@@ -105,7 +105,7 @@ def gradient_bytes(plan: TrainingPlan, parameters: Parameters, groups: Groups) -
 def optimizer_bytes(plan: TrainingPlan, parameters: Parameters, groups: Groups) -> Number:
     """Master weights and states, divided by ZeRO 1; none here where they live in host memory."""
     updated = optimizer_parameters(plan, parameters, groups)
-    return updated * (0.0 if plan.offload_optimizer else held_bytes(plan))
+    return updated * where(plan.offload_optimizer, 0.0, held_bytes(plan))
 
 
 def in_flight(plan: TrainingPlan) -> Number:
@@ -124,10 +124,9 @@ def activation_bytes(plan: TrainingPlan, of_one: Number, flying: Number) -> Numb
 
     Of those that wait in host memory two layers stay: the one at work, and the one on its way.
     """
-    if not plan.offload_activations:
-        return flying * of_one
     layers = ceil(plan.model.layers / plan.layout.pp)
-    return minimum(flying * of_one, OFFLOADED_LAYERS / layers * of_one)
+    here = where(plan.offload_activations, minimum(flying, OFFLOADED_LAYERS / layers), flying)
+    return here * of_one
 
 
 def layer_bytes(plan: TrainingPlan, rank: LoweredModel) -> Number:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attrs import frozen
 
 from llmplan.quantities import Number
@@ -21,7 +23,8 @@ from llmplan.records import (
     Tuning,
 )
 from llmplan_parallelism_megatron import roofline_time
-from llmplan_parallelism_megatron.megatron.checks import check, remarks
+from llmplan_parallelism_megatron.combined import by_combination
+from llmplan_parallelism_megatron.megatron.checks import check, illegal, remarks, worded
 from llmplan_parallelism_megatron.megatron.memory import training_memory
 from llmplan_parallelism_megatron.megatron.step import Step, step_of, time_breakdown
 from llmplan_parallelism_megatron.roofline_efficiency import default_efficiency
@@ -57,26 +60,28 @@ class Megatron:
         """Splits that do not go, groups that leave the scale-up domain."""
         return check(plan)
 
+    def illegal(self, plan: TrainingPlan) -> Mapping[str, Number]:
+        """By rule, where `check` refuses plans."""
+        return illegal(plan)
+
+    def worded(self, plan: TrainingPlan) -> Number:
+        """Where `check` has words against layouts."""
+        where: Number = worded(plan)
+        return where
+
+    def bounds(self, plan: TrainingPlan) -> tuple[Number, Number]:
+        """Computation and all-reduces of layers at plateaus; states, and activations of layers."""
+        from llmplan_parallelism_megatron.megatron.bounds import bounds
+
+        return bounds(plan)
+
     def remarks(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
         """What the reader has to know, whatever the layout."""
         return remarks(plan)
 
     def train(self, plan: TrainingPlan) -> TrainingEstimate:
         """T = m t + bubble + exposed data parallel traffic + optimizer + host."""
-        step = step_of(plan)
-        replicas = plan.gradient_accumulation * plan.layout.dp * plan.layout.cp
-        forward = step.model.flops * replicas
-        recompute = roofline_time.recompute_flops(step.model, plan.recompute) * replicas
-        backward = 2.0 if plan.tuning is Tuning.FULL else 1.0
-        return TrainingEstimate(
-            plan=plan,
-            time_breakdown=time_breakdown(plan, step),
-            forward_breakdown=_forward(step),
-            memory_breakdown=training_memory(plan, step.rank, step.groups),
-            model_flops=(1.0 + backward) * forward,
-            hardware_flops=(1.0 + backward) * forward + recompute,
-            spreads=spreads,
-        )
+        return by_combination(_train, plan)
 
     def explain(self, plan: TrainingPlan) -> tuple[Explained, ...]:
         """Every line of the breakdowns with its formula, the numbers put in, and its source."""
@@ -100,6 +105,23 @@ class Megatron:
 def _source(curves: KernelCurves, phase: Phase) -> str:
     serving = curves.serving
     return curves.source if phase == "train" or serving is None else f"{curves.source}; serving: {serving.source}"
+
+
+def _train(plan: TrainingPlan) -> TrainingEstimate:
+    step = step_of(plan)
+    replicas = plan.gradient_accumulation * plan.layout.dp * plan.layout.cp
+    forward = step.model.flops * replicas
+    recompute = roofline_time.recompute_flops(step.model, plan.recompute) * replicas
+    backward = 2.0 if plan.tuning is Tuning.FULL else 1.0
+    return TrainingEstimate(
+        plan=plan,
+        time_breakdown=time_breakdown(plan, step),
+        forward_breakdown=_forward(step),
+        memory_breakdown=training_memory(plan, step.rank, step.groups),
+        model_flops=(1.0 + backward) * forward,
+        hardware_flops=(1.0 + backward) * forward + recompute,
+        spreads=spreads,
+    )
 
 
 def _forward(step: Step) -> dict[str, Number]:

@@ -48,11 +48,9 @@ def optimizer_seconds(plan: TrainingPlan, parameters: Parameters, width: Number,
     seconds = updated * moved / of.bytes_per_second
     steps = plan.optimizer.newton_schulz_steps
     seconds = seconds + updated * steps * NEWTON_SCHULZ_FLOPS * width / (of.wide_flops * of.wide.plateau)
-    if not plan.offload_optimizer:
-        return seconds
-    return updated * (gradient_bytes + weight_bytes) / host_bytes_per_second(plan) + updated * (
-        2.0 * held_bytes(plan) / HOST_MEMORY_BYTES_PER_SECOND
-    )
+    travel = updated * (gradient_bytes + weight_bytes) / host_bytes_per_second(plan)
+    on_host = travel + updated * (2.0 * held_bytes(plan) / HOST_MEMORY_BYTES_PER_SECOND)
+    return where(plan.offload_optimizer, on_host, seconds)
 
 
 HOST_MEMORY_BYTES_PER_SECOND = 25e9

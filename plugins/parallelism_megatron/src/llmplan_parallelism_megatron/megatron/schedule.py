@@ -99,7 +99,7 @@ def pipeline(plan: TrainingPlan, rank: LoweredModel, of: Kernels, groups: Groups
     """T = m t + bubble: m micro-batches on the slowest stage, which holds ceil(L/p) layers and an end of the model."""
     layout = plan.layout
     blocks = [(block.count, layer_times(block, plan, of, groups), _routes(block)) for block in rank.layers]
-    embedding, head = _ends(plan, rank, of, groups)
+    embedding, head = ends(plan, rank, of, groups)
     alone = where(layout.pp == 1, 1.0, 0.0)
     head_is_slower = where(_all(head) > _all(embedding), 1.0, 0.0)
     first, last = maximum(alone, 1.0 - head_is_slower), maximum(alone, head_is_slower)
@@ -127,7 +127,7 @@ def pipeline(plan: TrainingPlan, rank: LoweredModel, of: Kernels, groups: Groups
     )
 
 
-def _ends(plan: TrainingPlan, rank: LoweredModel, of: Kernels, groups: Groups) -> tuple[LayerTimes, LayerTimes]:
+def ends(plan: TrainingPlan, rank: LoweredModel, of: Kernels, groups: Groups) -> tuple[LayerTimes, LayerTimes]:
     """The embedding, and the head with the loss; recomputation is of layers alone."""
     embedding = layer_times(rank.embedding, plan, of, groups)
     head = layer_times(rank.head, plan, of, groups, wide=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import define
 
-from llmplan.quantities import Number, maximum
+from llmplan.quantities import Number, maximum, where
 from llmplan.records import LoweredModel, TrainingPlan
 from llmplan_parallelism_megatron.megatron.data_parallel import traffic
 from llmplan_parallelism_megatron.megatron.kernels import Kernels, kernels
@@ -75,7 +75,8 @@ def time_breakdown(plan: TrainingPlan, step: Step) -> dict[str, Number]:
 
 def offload_seconds(plan: TrainingPlan, rank: LoweredModel, work: Pipeline) -> Number:
     """Of a micro-batch: activations go down the host link and come up again, behind the work as far as it lasts."""
-    if not plan.offload_activations:
+    if plan.offload_activations is False:
         return 0.0 * work.micro_batches
     moved, stage = layer_bytes(plan, rank) / host_bytes_per_second(plan), work.slowest
-    return maximum(moved - stage.forward_seconds, 0.0) + maximum(moved - stage.backward_seconds, 0.0)
+    waiting = maximum(moved - stage.forward_seconds, 0.0) + maximum(moved - stage.backward_seconds, 0.0)
+    return where(plan.offload_activations, waiting, 0.0)
