@@ -58,7 +58,11 @@ class Megatron:
 
     def check(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
         """Splits that do not go, groups that leave the scale-up domain."""
-        return check(plan)
+        if isinstance(plan, TrainingPlan):
+            return check(plan)
+        from llmplan_parallelism_megatron.serving import checks
+
+        return checks.check(plan)
 
     def illegal(self, plan: TrainingPlan) -> Mapping[str, Number]:
         """By rule, where `check` refuses plans."""
@@ -77,7 +81,11 @@ class Megatron:
 
     def remarks(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
         """What the reader has to know, whatever the layout."""
-        return remarks(plan)
+        if isinstance(plan, TrainingPlan):
+            return remarks(plan)
+        from llmplan_parallelism_megatron.serving import checks
+
+        return checks.remarks(plan)
 
     def train(self, plan: TrainingPlan) -> TrainingEstimate:
         """T = m t + bubble + exposed data parallel traffic + optimizer + host."""
