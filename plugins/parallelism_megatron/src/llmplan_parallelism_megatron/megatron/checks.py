@@ -80,7 +80,7 @@ def _say_pieces(plan: TrainingPlan) -> str:
     cp, seq_len = int(plan.layout.cp), int(plan.seq_len)
     pieces = 2 * cp if plan.framework.balanced_context else cp
     near = _next_to(seq_len, pieces)
-    return f"cp: {cp} cuts a sequence into {pieces} pieces, and seq-len is {seq_len}; {close} would do"
+    return f"cp: {cp} cuts a sequence into {pieces} pieces, and seq-len is {seq_len}; {near} would do"
 
 
 def _uneven_experts(plan: TrainingPlan | InferencePlan) -> Truth:
