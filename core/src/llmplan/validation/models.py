@@ -31,14 +31,19 @@ def model_of(cells: Cells) -> Transformer:
 
 
 def _named(cells: Cells, layers: int) -> Transformer | None:
-    """Of the name, where its width, heads and layers are those of the row: tables leave out much of what is known."""
+    """Of the name, where shape and vocabulary are those of the row, too: tables leave out much of what is known."""
     name = _name(text(cells, "model_name"), ".")
-    if name not in registry().models:
+    model = registry().models[name] if name in registry().models else None
+    if not isinstance(model, Transformer):
         return None
-    model = registry().models[name]
-    shape = (whole(cells, "hidden"), whole(cells, "heads"), layers)
-    alike = isinstance(model, Transformer) and (model.hidden, model.heads, model.layers) == shape
-    return model if alike and isinstance(model, Transformer) else None
+    stated = whole(cells, "hidden"), whole(cells, "heads"), layers, bool(flag(cells, "gated_mlp"))
+    alike = (model.hidden, model.heads, model.layers, model.gated_mlp) == stated
+    return model if alike and _same_vocabulary(model, cells) else None
+
+
+def _same_vocabulary(model: Transformer, cells: Cells) -> bool:
+    vocab = whole(cells, "vocab") or VOCABULARY_WHERE_NOT_STATED
+    return abs(model.vocab - vocab) <= _SAME_VOCABULARY * vocab
 
 
 def _registered(cells: Cells, layers: int) -> Transformer | None:
@@ -49,7 +54,7 @@ def _registered(cells: Cells, layers: int) -> Transformer | None:
         for _, _, model in registry().models.entries()
         if isinstance(model, Transformer)
         and _shape(model) == shape
-        and abs(model.vocab - vocab) <= _SAME_VOCABULARY * vocab
+        and _same_vocabulary(model, cells)
         and (model.moe is not None or (model.gated_mlp and model.layers >= layers))
     ]
     return min(alike, key=lambda model: (model.layers != layers, abs(model.vocab - vocab)), default=None)

@@ -20,8 +20,6 @@ GROUPED_BITS = 4
 """Of weights so narrow that groups of them have scales of their own; wider ones have one a column."""
 SCALE_BITS = (16 + 4) / 128
 """Of a weight: a scale in 16 bits and a zero point in 4 for a group of 128 (Lin et al. 2023, arXiv:2306.00978)."""
-LEAST_KV_BITS = 8
-"""That engines offer for the cache."""
 _FORMATS = {4: ("int4",), 8: ("int8",), 16: ("fp16", "bf16")}
 """Formats of a GEMM whose wider operand has so many bits."""
 
@@ -39,7 +37,6 @@ def integer_rule(weight: int, activation: int, embedding: int) -> DTypeRule:
         embedding_bits=embedding,
         gemm_formats=tiers,
         scale_bits=SCALE_BITS if weight <= GROUPED_BITS else 0.0,
-        kv_bits=max(activation, LEAST_KV_BITS),
         aliases=_aliases(weight, activation) if embedding == WIDEST else (),
         default=(weight, activation, embedding) == (16, 16, 16),
         description=f"bits of weights {weight}, activations {activation}, embeddings {embedding}; "
