@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from traceback import extract_tb
 from typing import Any, NoReturn
 
 from attrs import frozen
@@ -97,6 +96,8 @@ def failing_as(cost_model: CostModel) -> Iterator[None]:
     except LlmplanError:
         raise
     except Exception as error:
+        from traceback import extract_tb
+
         providers = registry().cost_models.providers(cost_model.name)
         place = extract_tb(error.__traceback__)[-1]
         raise CostModelError(
