@@ -372,3 +372,50 @@ def test_one_of_one():
     compared = compare(train, model="llama-7b", gpu="a100-sxm-80gb", gpus=8, mfu=0.5)
     assert len(compared.variants) == 1
     assert compared.varied == {}
+
+
+# Cost models that fail
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """A plugin's cost model that divides by zero where a batch is odd, or more than one GPU trains."""
+
+    class Failing:
+        name, description, default = "failing", "fails", False
+
+        def __getattr__(self, name):
+            return getattr(registry().cost_models["roofline"], name)
+
+        def infer(self, plan):
+            assert 1 / (1 - plan.batch % 2)
+            return registry().cost_models["roofline"].infer(plan)
+
+        def train(self, plan):
+            raise KeyError(plan.layout.gpus)
+
+    entries = vars(registry().cost_models)["_entries"]
+    monkeypatch.setitem(entries, "failing", {"llmplan-acme": Failing()})
+
+
+@pytest.mark.usefixtures("failing")
+def test_a_cost_model_that_fails_costs_one_line_that_names_it(run):
+    """If it fails, a bug of a plugin ends in a traceback that looks like a bug of llmplan."""
+    named = ("--cost-model", "failing")
+    wanted = "llmplan: cost-model: failing of llmplan-acme failed: "
+    code, out, err = run(*INFER[:5], *named)
+    assert (code, out) == (1, "")
+    assert re.fullmatch(rf"{wanted}ZeroDivisionError: division by zero \(test_compare\.py, line \d+\)\n", err)
+    code, _, err = run("train", "--model", "llama-7b", "--gpu", "l40s", "--gpus", "8", *named)
+    assert code == 1
+    assert err.startswith(f"{wanted}KeyError: 8 (test_compare.py, line ")
+    assert run(*INFER[:5], *named, "--batch", "1,3")[0] == 1
+
+
+@pytest.mark.usefixtures("failing")
+def test_a_cost_model_that_fails_for_one_plan_leaves_the_others(run):
+    """If it fails, one bad plan takes the whole comparison down."""
+    code, out, err = run(*INFER[:5], "--cost-model", "failing", "--batch", "1,2")
+    assert (code, err) == (0, "")
+    assert [row[-1] for row in table(out)] == ["priced", "yes"]
+    assert "batch 1: cost-model: failing of llmplan-acme failed: ZeroDivisionError" in out

@@ -33,7 +33,7 @@ def several(request: type[TrainRequest | InferRequest], option: str, value: Any)
     metadata = options_of(request).get(option)
     if metadata is None or not isinstance(value, str):
         return None
-    if metadata["names"] is not None or metadata["flag"]:
+    if metadata["word"]:
         return words(value, option_name(option)) if "," in value else None
     return values(value, option_name(option), doubling=not metadata["every"]) if is_several(value) else None
 

@@ -3,6 +3,7 @@
 - ``1,2,4`` is a list; its items may be ranges: ``1,2,4..8``.
 - ``2..6`` is every whole number from 2 to 6. Where `doubling` is asked for, it is the powers of two between, and both
   ends: ``1..256`` is 1, 2, 4, … 256 and ``3..20`` is 3, 4, 8, 16, 20.
+- ``1..16/s`` is a range of rates: 1/s, 2/s, 4/s and so on.
 - ``8..64+8`` counts in steps of 8, ``1..256x4`` in factors of 4, from the first; the last is always one of them.
 
 Numbers may be written as anywhere else, ``1K..64K``; what is not plain digits stays text, for
@@ -39,7 +40,7 @@ def values(text: str, name: str, *, doubling: bool = False) -> tuple[Value, ...]
     """
     found: dict[Value, None] = {}
     for item in words(text, name):
-        for value in _ranged(item, name, doubling=doubling) if _DOTS in item else (_plain(item),):
+        for value in _ranged_rates(item, name, doubling=doubling) if _DOTS in item else (_plain(item),):
             found[value] = None
             if len(found) > MOST_VALUES:
                 raise BadInputError(f"{name}: {text!r} is more than {MOST_VALUES:,} values")
@@ -58,6 +59,12 @@ def words(text: str, name: str) -> tuple[str, ...]:
 
 def _plain(item: str) -> Value:
     return int(item) if item.isdecimal() and len(item) <= _PLAIN_DIGITS else item
+
+
+def _ranged_rates(item: str, name: str, *, doubling: bool) -> Iterator[Value]:
+    numbers, slash, unit = item.partition("/")
+    for number in _ranged(numbers, name, doubling=doubling):
+        yield f"{number}/{unit}" if slash else number
 
 
 def _ranged(item: str, name: str, *, doubling: bool) -> Iterator[int]:

@@ -153,11 +153,15 @@ def _seconds(convert: Callable[[Any, str], float]) -> Callable[[Any, str], float
 
 def _rate(value: Any, name: str) -> float:
     """Requests a second."""
+    wanted = "a rate like 2/s, 90/min or 5000/h"
     number, slash, unit = value.partition("/") if isinstance(value, str) else (value, "", "s")
     seconds = _SECONDS_OF_RATE.get(unit.strip() if slash or not isinstance(value, str) else "s")
     if seconds is None:
-        raise _refuse(name, value, "a rate like 2/s, 90/min or 5000/h")
-    return _positive(number, name) / seconds
+        raise _refuse(name, value, wanted)
+    try:
+        return _positive(number, name) / seconds
+    except BadInputError:
+        raise _refuse(name, value, wanted) from None
 
 
 def _family(value: Any, name: str) -> tuple[Family, float]:
@@ -184,10 +188,11 @@ def _option(
 ) -> Any:
     """A field that is None until given. `names` is the kind of record, or the words, that completion offers.
 
-    A range of its values is `every` whole number, or else doubles.
+    A range of its values is `every` whole number, or else doubles; a `word` has no ranges.
     """
     metadata = {"help": help_text, "convert": convert, "metavar": metavar, "names": names, "every": every}
-    return field(default=None, metadata={**metadata, "flag": convert is _flag})
+    word = names is not None or convert in (_flag, _text, _family)
+    return field(default=None, metadata={**metadata, "flag": convert is _flag, "word": word})
 
 
 @frozen(kw_only=True, eq=False, repr=False)

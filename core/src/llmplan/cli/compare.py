@@ -106,8 +106,9 @@ def _say_that_none_fits(comparison: Comparison) -> None:
     estimates = [(variant.label, variant.estimate) for variant in comparison.variants if variant.estimate is not None]
     label, nearest = min(estimates, key=lambda one: one[1].memory_bytes_per_gpu - one[1].memory_capacity_bytes)
     over = nearest.memory_bytes_per_gpu - nearest.memory_capacity_bytes
-    print(
-        f"llmplan: does not fit: none of {len(comparison.variants):,} plans; {label} comes nearest, {over:,.0f} bytes "
-        f"({gib(over)}) more than the {gib(nearest.memory_capacity_bytes)} of {nearest.plan.hardware.name}",
-        file=sys.stderr,
+    plans = f"none of {len(comparison.variants):,} plans"
+    by = (
+        f"does not fit: {plans}; {label} comes nearest, {over:,.0f} bytes ({gib(over)}) more than the "
+        f"{gib(nearest.memory_capacity_bytes)} of {nearest.plan.hardware.name}"
     )
+    print(f"llmplan: {by if over > 0 else f'overloaded: {plans} fits and answers all that comes'}", file=sys.stderr)

@@ -35,7 +35,7 @@ def add_list(app: typer.Typer, summary: str) -> None:
             entries = {catalogue.kind.plural: _entries(catalogue) for catalogue in catalogues}
             print(json.dumps(entries if kind is None else entries.popitem()[1], indent=2))
         elif kind is None:
-            print_table((">", "", ""), [_summary(catalogue) for catalogue in catalogues])
+            print_table(("llmplan list", ">number", "for example"), [_summary(catalogue) for catalogue in catalogues])
         else:
             _print(catalogues[0])
 
@@ -54,7 +54,7 @@ def _entries(catalogue: Catalogue[Any]) -> list[dict[str, str]]:
 def _summary(catalogue: Catalogue[Any]) -> tuple[str, str, str]:
     names = catalogue.names()
     more = ", …" if len(names) > _EXAMPLES else ""
-    return str(len(names)), catalogue.kind.plural, ", ".join(names[:_EXAMPLES]) + more
+    return catalogue.kind.plural, str(len(names)), ", ".join(names[:_EXAMPLES]) + more
 
 
 def _print(catalogue: Catalogue[Any]) -> None:

@@ -74,6 +74,8 @@ FIGURES = (
 _TITLES = {"train": "training", "infer": "inference"}
 _NAMES = ("model", "gpu", "dtype", "cost_model", "engine", "framework", "optimizer", "recompute")
 _NUMBERS = ("batch", "prompt_tokens", "output_tokens", "kv_bits", "global_batch", "seq_len", "tokens")
+_OVERLOADED = "overloaded"
+"""What fits into memory and is not feasible: more comes than it answers."""
 _FOLLOWS = "kv-bits"
 """From the dtype, where it is not given."""
 _SIZES = ("tp", "cp", "pp", "vpp", "dp", "ep")
@@ -167,4 +169,4 @@ def _fits(row: Row) -> str:
     if feasible is None:
         return "not priced"
     over = row["memory_bytes_per_gpu"] - row["memory_capacity_bytes"]
-    return "yes" if feasible else f"NO, {gib(over)} over"
+    return "yes" if feasible else f"NO, {gib(over)} over" if over > 0 else _OVERLOADED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 
 from rich.console import Console, RenderableType
@@ -15,8 +15,9 @@ from rich.text import Text
 from llmplan.output.columns import Column, Row, columns, common, title
 from llmplan.output.comparison import rows
 from llmplan.output.console import rendered, wide_console
+from llmplan.output.sections import heading
 from llmplan.output.words import dotted
-from llmplan.records import Comparison, InferenceEstimate, TrainingEstimate
+from llmplan.records import Comparison, Variant
 
 _NAMED = 3
 """Plans that a warning names, before it counts them."""
@@ -26,7 +27,7 @@ _WORD = re.compile(r"[^\s-]+-?")
 _ANY_WIDTH = 10_000
 
 
-def report(comparison: Comparison, width: int | None = None) -> str:
+def comparison_report(comparison: Comparison, width: int | None = None) -> str:
     """As wide as the terminal, or of the given width and plain, for a file."""
     console = wide_console() if width is None else Console(file=io.StringIO(), width=width, highlight=False)
     return rendered(console, _sections(comparison, console))
@@ -34,18 +35,16 @@ def report(comparison: Comparison, width: int | None = None) -> str:
 
 def _sections(comparison: Comparison, console: Console) -> Iterator[RenderableType]:
     plans = rows(comparison)
+    pairs = list(zip(comparison.variants, plans, strict=True))
     yield Text(title(comparison, plans), style="bold")
     same = common(comparison.varied, plans).items()
     facts = dotted(f"{name} {value}" for name, value in same if name not in ("model", "gpu"))
     yield Padding(Text(facts, style="dim"), (0, 0, 0, 2))
     yield from _table(columns(comparison.varied, plans), plans, console)
-    refused = ((one.refused, [one.label]) for one in comparison.variants if one.refused)
-    yield from _listed("Not priced", refused)
-    yield from _listed("Warnings", _said(comparison, lambda estimate: estimate.warnings), "bold yellow")
-    assumed = _said(comparison, lambda estimate: estimate.plan.assumptions)
-    yield from _listed(
-        "Assumed for every plan, beside what --json says of each", [one for one in assumed if not one[1]]
-    )
+    yield from _listed("Not priced", [(row["refused"], [one.label]) for one, row in pairs if row["refused"]])
+    yield from _listed("Warnings", _said(pairs, "warnings"), "bold yellow")
+    assumed = [(line, labels) for line, labels in _said(pairs, "assumptions") if not labels]
+    yield from _listed("Assumed for every plan, beside what --json says of each", assumed)
 
 
 def _table(shown: list[Column], plans: Sequence[Row], console: Console) -> Iterator[RenderableType]:
@@ -71,31 +70,30 @@ def _of_columns(shown: Sequence[Column], plans: Sequence[Row]) -> Table:
     for column in shown:
         cells = [column.text(row) for row in plans]
         width = max(map(len, [*cells, *_WORD.findall(column.heading)]))
-        heading = "\n".join(wrap(column.heading, width))
-        table.add_column(heading, justify="right" if column.right else "left", no_wrap=True)
+        table.add_column(
+            "\n".join(wrap(column.heading, width)), justify="right" if column.right else "left", no_wrap=True
+        )
     for row in plans:
         table.add_row(*(Text(column.text(row)) for column in shown))
     return table
 
 
-def _said(
-    comparison: Comparison, lines: Callable[[TrainingEstimate | InferenceEstimate], Iterable[str]]
-) -> list[tuple[str, list[str]]]:
+def _said(pairs: Sequence[tuple[Variant, Row]], key: str) -> list[tuple[str, list[str]]]:
     """The lines of all plans, each once, with the plans that have it; no plan is named where all have it."""
     found: dict[str, list[str]] = {}
-    for variant in comparison.variants:
-        for line in () if variant.estimate is None else lines(variant.estimate):
+    for variant, row in pairs:
+        for line in row.get(key) or ():
             found.setdefault(line, []).append(variant.label)
-    all_of_them = len(comparison.priced)
-    return [(line, [] if len(plans) == all_of_them else plans) for line, plans in found.items()]
+    priced = sum(key in row for _, row in pairs)
+    return [(line, [] if len(labels) == priced else labels) for line, labels in found.items()]
 
 
-def _listed(heading: str, lines: Iterable[tuple[str, list[str]]], style: str = "bold") -> Iterator[RenderableType]:
+def _listed(text: str, lines: Iterable[tuple[str, list[str]]], style: str = "bold") -> Iterator[RenderableType]:
     table = Table.grid(padding=(0, 1))
     for line, plans in lines:
         more = f" and {len(plans) - _NAMED} more" if len(plans) > _NAMED else ""
         where = f"{'; '.join(plans[:_NAMED])}{more}: " if plans else ""
         table.add_row("-", Text.assemble((where, "dim"), line))
     if table.row_count:
-        yield Padding(Text(heading, style=style), (1, 0, 0, 0))
+        yield heading(text, style)
         yield Padding(table, (0, 0, 0, 2))

@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmplan.output.document import document
-from llmplan.output.render import as_json
-from llmplan.records import InferenceEstimate, TrainingEstimate
+from llmplan.output.render import as_json, comparison_as_json
+from llmplan.records import Comparison, InferenceEstimate, TrainingEstimate
+
+_WIDE = 250
+"""Of a file with a line for each plan, which nobody reads on a terminal."""
 
 
 def to_json(estimate: TrainingEstimate | InferenceEstimate) -> bytes:
@@ -38,6 +41,45 @@ def to_text(estimate: TrainingEstimate | InferenceEstimate) -> bytes:
     from llmplan.output.report import report
 
     return report(estimate, width=100).encode()
+
+
+def comparison_to_json(comparison: Comparison) -> bytes:
+    """The JSON contract of several plans."""
+    return comparison_as_json(comparison).encode()
+
+
+def comparison_to_csv(comparison: Comparison) -> bytes:
+    """A line a plan, a column for each figure of the JSON contract."""
+    from llmplan.output.comparison import rows
+
+    lines = [dict(figures(row)) for row in rows(comparison)]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(dict.fromkeys(head for line in lines for head in line)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue().encode()
+
+
+def comparison_to_markdown(comparison: Comparison) -> bytes:
+    """The table for people."""
+    from llmplan.output.columns import columns
+    from llmplan.output.comparison import rows
+
+    plans = rows(comparison)
+    shown = columns(comparison.varied, plans)
+    lines = [
+        [column.heading for column in shown],
+        ["---:" if column.right else "---" for column in shown],
+        *([column.text(row) for column in shown] for row in plans),
+    ]
+    return "".join(f"| {' | '.join(escaped(cell) for cell in line)} |\n" for line in lines).encode()
+
+
+def comparison_to_text(comparison: Comparison) -> bytes:
+    """The table for people, without colour."""
+    from llmplan.output.comparison_report import comparison_report
+
+    return comparison_report(comparison, width=_WIDE).encode()
 
 
 def figures(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -13,18 +13,18 @@ LLMPLAN_API = 1
 @hookimpl
 def llmplan_reporters() -> Iterable[Reporter]:
     """``table`` for people, ``json`` for programs."""
-    from llmplan.output import comparison, render
+    from llmplan.output import render
 
     yield Reporter(
         name="table",
         render=render.as_table,
-        render_comparison=comparison.comparison_as_table,
+        render_comparison=render.comparison_as_table,
         description="a report for people",
     )
     yield Reporter(
         name="json",
         render=render.as_json,
-        render_comparison=comparison.comparison_as_json,
+        render_comparison=render.comparison_as_json,
         description="one JSON object",
     )
 
@@ -32,33 +32,33 @@ def llmplan_reporters() -> Iterable[Reporter]:
 @hookimpl
 def llmplan_exporters() -> Iterable[Exporter]:
     """``.json``, ``.csv``, ``.md`` and ``.txt`` files."""
-    from llmplan.output import comparison, export
+    from llmplan.output import export
 
     yield Exporter(
         name="json",
         suffix=".json",
         export=export.to_json,
-        export_comparison=comparison.comparison_to_json,
+        export_comparison=export.comparison_to_json,
         description="what --json prints",
     )
     yield Exporter(
         name="csv",
         suffix=".csv",
         export=export.to_csv,
-        export_comparison=comparison.comparison_to_csv,
+        export_comparison=export.comparison_to_csv,
         description="one line a figure; of a comparison one line a plan",
     )
     yield Exporter(
         name="markdown",
         suffix=".md",
         export=export.to_markdown,
-        export_comparison=comparison.comparison_to_markdown,
+        export_comparison=export.comparison_to_markdown,
         description="a table of the figures, or of a comparison",
     )
     yield Exporter(
         name="text",
         suffix=".txt",
         export=export.to_text,
-        export_comparison=comparison.comparison_to_text,
+        export_comparison=export.comparison_to_text,
         description="the report",
     )

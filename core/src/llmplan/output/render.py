@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from llmplan.output.document import document
-from llmplan.records import InferenceEstimate, TrainingEstimate
+from llmplan.records import Comparison, InferenceEstimate, TrainingEstimate
 
 
 def as_json(estimate: TrainingEstimate | InferenceEstimate) -> str:
@@ -18,3 +18,17 @@ def as_table(estimate: TrainingEstimate | InferenceEstimate) -> str:
     from llmplan.output.report import report
 
     return report(estimate)
+
+
+def comparison_as_json(comparison: Comparison) -> str:
+    """The JSON contract of several plans."""
+    from llmplan.output.comparison import comparison_document
+
+    return json.dumps(comparison_document(comparison), indent=2) + "\n"
+
+
+def comparison_as_table(comparison: Comparison) -> str:
+    """A line a plan, as wide as the terminal."""
+    from llmplan.output.comparison_report import comparison_report
+
+    return comparison_report(comparison)

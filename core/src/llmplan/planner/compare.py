@@ -8,7 +8,7 @@ from typing import Any
 
 from llmplan.catalogues import KINDS, Kind
 from llmplan.changes import Change, combinations, read_changes
-from llmplan.errors import BadInputError
+from llmplan.errors import BadInputError, LlmplanError
 from llmplan.planner.choice import find_record
 from llmplan.planner.inference import infer
 from llmplan.planner.training import train
@@ -38,20 +38,26 @@ def compare(
         raise TypeError(f"compare prices with train or infer, not {price!r}")
     varying, same = read_changes(request, changes or {}, options)
     same = {name: _resolved(request, name, value) for name, value in same.items()}
-    variants = tuple(_priced(price, request, same, varied) for varied in list(combinations(varying)))
-    if all(variant.estimate is None for variant in variants):
-        raise BadInputError(_why_none(variants))
+    refusals: list[LlmplanError] = []
+    variants = tuple(_priced(price, request, same, varied, refusals) for varied in combinations(varying))
+    if len(refusals) == len(variants):
+        raise _why_none(variants, refusals)
     return Comparison(command=price.__name__, varied=_values(varying, variants), variants=variants)
 
 
 def _priced(
-    price: Callable[..., Any], request: type[TrainRequest | InferRequest], same: Mapping[str, Any], varied: Any
+    price: Callable[..., Any],
+    request: type[TrainRequest | InferRequest],
+    same: Mapping[str, Any],
+    varied: Mapping[str, Any],
+    refusals: list[LlmplanError],
 ) -> Variant:
     asked = request(**same, **{name: _resolved(request, name, value) for name, value in varied.items()})
     said = {name: _plain(value, getattr(asked, name)) for name, value in varied.items()}
     try:
         return Variant(varied=said, estimate=price(asked))
-    except BadInputError as error:
+    except LlmplanError as error:
+        refusals.append(error)
         return Variant(varied=said, estimate=None, refused=str(error))
 
 
@@ -78,11 +84,12 @@ def _values(varying: Iterable[Change], variants: Iterable[Variant]) -> dict[str,
     }
 
 
-def _why_none(variants: tuple[Variant, ...]) -> str:
+def _why_none(variants: tuple[Variant, ...], refusals: list[LlmplanError]) -> LlmplanError:
     """The reason that all have in common, or each with its plan."""
     reasons = {str(variant.refused): variant.label for variant in reversed(variants)}
     if len(reasons) == 1:
-        return next(iter(reasons))
+        return refusals[0]
     listed = [f"{label}: {reason}" for reason, label in reversed(reasons.items())]
     more = f"; and {len(listed) - _MOST_REASONS} more reasons" if len(listed) > _MOST_REASONS else ""
-    return f"compare: none of {len(variants)} plans can be priced; {'; '.join(listed[:_MOST_REASONS])}{more}"
+    said = "; ".join(listed[:_MOST_REASONS])
+    return BadInputError(f"compare: none of {len(variants)} plans can be priced; {said}{more}")

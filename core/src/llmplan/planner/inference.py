@@ -7,7 +7,7 @@ from typing import Any
 from attrs import evolve
 
 from llmplan.errors import BadInputError
-from llmplan.planner.choice import Choice, choose
+from llmplan.planner.choice import Choice, choose, failing_as
 from llmplan.planner.inference_plan import make_inference_plan
 from llmplan.planner.layout import Sizes, best_that_fits, candidates, fixed_sizes, say_why
 from llmplan.planner.server import is_loaded, serve
@@ -72,9 +72,10 @@ def _price(request: InferRequest, choice: Choice, sizes: Sizes) -> InferenceEsti
 
 def _price_all_given(request: InferRequest, choice: Choice, sizes: Sizes) -> InferenceEstimate:
     plan = make_inference_plan(request, choice, sizes)
-    against = choice.cost_model.check(plan)
-    warnings = (*plan.warnings, *choice.cost_model.remarks(plan))
-    return choice.cost_model.infer(evolve(plan, layout_warnings=against, warnings=warnings))
+    with failing_as(choice.cost_model):
+        against = choice.cost_model.check(plan)
+        warnings = (*plan.warnings, *choice.cost_model.remarks(plan))
+        return choice.cost_model.infer(evolve(plan, layout_warnings=against, warnings=warnings))
 
 
 def _largest_batch(request: InferRequest, choice: Choice, sizes: Sizes) -> InferenceEstimate:

@@ -10,7 +10,7 @@ from attrs import evolve
 
 from llmplan.errors import BadInputError
 from llmplan.planner.batch import choose_batch
-from llmplan.planner.choice import Choice, choose
+from llmplan.planner.choice import Choice, choose, failing_as
 from llmplan.planner.experts import widest_expert_parallel
 from llmplan.planner.layout import Sizes, best_that_fits, candidates, fixed_sizes, say_why
 from llmplan.planner.training_plan import make_plan, sequence_length
@@ -225,9 +225,10 @@ def _micro_batches(request: TrainRequest, choice: Choice, sizes: Sizes) -> tuple
 
 def _price_all_given(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingEstimate:
     plan = make_plan(request, choice, sizes)
-    against = choice.cost_model.check(plan)
-    plan = evolve(plan, layout_warnings=against, warnings=(*plan.warnings, *choice.cost_model.remarks(plan)))
-    estimate = choice.cost_model.train(plan)
+    with failing_as(choice.cost_model):
+        against = choice.cost_model.check(plan)
+        plan = evolve(plan, layout_warnings=against, warnings=(*plan.warnings, *choice.cost_model.remarks(plan)))
+        estimate = choice.cost_model.train(plan)
     if plan.tokens < estimate.tokens_per_iteration:
         raise BadInputError(
             f"tokens: {plan.tokens:,.0f} is less than one iteration of "
