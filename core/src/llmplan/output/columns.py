@@ -167,4 +167,4 @@ def _fits(row: Row) -> str:
     if feasible is None:
         return "not priced"
     over = row["memory_bytes_per_gpu"] - row["memory_capacity_bytes"]
-    return "yes" if feasible else f"NO, {gib(over)} over"
+    return "yes" if feasible else f"NO, {gib(over)} over" if over > 0 else "NO, overloaded"

@@ -16,7 +16,7 @@ from llmplan.output.columns import Column, Row, columns, common, title
 from llmplan.output.comparison import rows
 from llmplan.output.console import rendered, wide_console
 from llmplan.output.words import dotted
-from llmplan.records import Comparison, InferenceEstimate, TrainingEstimate
+from llmplan.records import Comparison, Estimate
 
 _NAMED = 3
 """Plans that a warning names, before it counts them."""
@@ -78,9 +78,7 @@ def _of_columns(shown: Sequence[Column], plans: Sequence[Row]) -> Table:
     return table
 
 
-def _said(
-    comparison: Comparison, lines: Callable[[TrainingEstimate | InferenceEstimate], Iterable[str]]
-) -> list[tuple[str, list[str]]]:
+def _said(comparison: Comparison, lines: Callable[[Estimate], Iterable[str]]) -> list[tuple[str, list[str]]]:
     """The lines of all plans, each once, with the plans that have it; no plan is named where all have it."""
     found: dict[str, list[str]] = {}
     for variant in comparison.variants:
