@@ -13,7 +13,7 @@ from llmplan.cli.options import Request, completer, with_options
 from llmplan.errors import BadInputError
 from llmplan.output.words import gib
 from llmplan.planner import infer, train
-from llmplan.records import Exporter, InferenceEstimate, InferencePlan, Recompute, TrainingEstimate
+from llmplan.records import Estimate, Exporter, InferencePlan, Recompute, ServerEstimate, TrainingEstimate
 from llmplan.requests import InferRequest, TrainRequest
 
 DOES_NOT_FIT = 3
@@ -36,6 +36,8 @@ _EXTRA: Mapping[str, Any] = {
 
 _INSTEAD = (
     ({"global_batch"}, {"global_batch_tokens"}),
+    ({"rate"}, {"concurrency", "trace"}),
+    ({"concurrency"}, {"trace"}),
     ({"mfu"}, {"flops_efficiency", "hbm_efficiency", "scale_up_efficiency", "scale_out_efficiency"}),
 )
 """Options that say the same in two ways: one given on the command line replaces the other of a plan file."""
@@ -82,7 +84,7 @@ def _add(
             _explain(estimate, reporter)
         else:
             print(registry().reporters[reporter].render(estimate), end="")
-        return None if estimate.feasible else _say_it_does_not_fit(estimate)
+        return None if estimate.feasible else _say_why_not(estimate)
 
     app.command(name, help=summary)(with_options(request, extras, run))
 
@@ -137,7 +139,16 @@ def _exporter(output: str | None) -> Exporter | None:
     return next(iter(fitting.values()))
 
 
-def _say_it_does_not_fit(estimate: TrainingEstimate | InferenceEstimate) -> int:
+def _say_why_not(estimate: Estimate) -> int:
+    if isinstance(estimate, ServerEstimate) and estimate.overloaded:
+        from llmplan.cli.overloaded import overloaded
+
+        print(f"llmplan: {overloaded(estimate)}", file=sys.stderr)
+        return DOES_NOT_FIT
+    return _say_it_does_not_fit(estimate)
+
+
+def _say_it_does_not_fit(estimate: Estimate) -> int:
     used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
     parts = sorted(estimate.memory_breakdown.items(), key=lambda part: -part[1])
     listed = ", ".join(f"{name} {size:,.0f} ({gib(size)})" for name, size in parts)
@@ -149,9 +160,11 @@ def _say_it_does_not_fit(estimate: TrainingEstimate | InferenceEstimate) -> int:
     return DOES_NOT_FIT
 
 
-def _way_out(estimate: TrainingEstimate | InferenceEstimate) -> str:
+def _way_out(estimate: Estimate) -> str:
     """Options that hold less, where they are not taken yet."""
     plan = estimate.plan
+    if isinstance(estimate, ServerEstimate):
+        return "; the cache is that of the longest sequence; fewer bits (--dtype, --kv-bits) or more --tp hold less"
     if isinstance(plan, InferencePlan):
         return "; fewer bits (--dtype, --kv-bits), a smaller --batch or more --tp hold less"
     ways = [

@@ -9,18 +9,18 @@ from typing import Any
 
 from llmplan.output.document import document
 from llmplan.output.render import as_json, comparison_as_json
-from llmplan.records import Comparison, InferenceEstimate, TrainingEstimate
+from llmplan.records import Comparison, Estimate
 
 _WIDE = 250
 """Of a file with a line for each plan, which nobody reads on a terminal."""
 
 
-def to_json(estimate: TrainingEstimate | InferenceEstimate) -> bytes:
+def to_json(estimate: Estimate) -> bytes:
     """The JSON contract."""
     return as_json(estimate).encode()
 
 
-def to_csv(estimate: TrainingEstimate | InferenceEstimate) -> bytes:
+def to_csv(estimate: Estimate) -> bytes:
     """Two columns: the path of a figure in the JSON contract, and its value."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -29,14 +29,14 @@ def to_csv(estimate: TrainingEstimate | InferenceEstimate) -> bytes:
     return text.getvalue().encode()
 
 
-def to_markdown(estimate: TrainingEstimate | InferenceEstimate) -> bytes:
+def to_markdown(estimate: Estimate) -> bytes:
     """The same two columns as a table."""
     lines = ["| figure | value |", "| --- | --- |"]
     lines += [f"| {path} | {escaped(value)} |" for path, value in figures(document(estimate))]
     return ("\n".join(lines) + "\n").encode()
 
 
-def to_text(estimate: TrainingEstimate | InferenceEstimate) -> bytes:
+def to_text(estimate: Estimate) -> bytes:
     """The report, 100 columns wide, without colour."""
     from llmplan.output.report import report
 

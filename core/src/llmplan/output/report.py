@@ -8,13 +8,16 @@ from rich.console import Console
 
 from llmplan.output.console import rendered
 from llmplan.output.inference_report import inference_report
+from llmplan.output.server_report import server_report
 from llmplan.output.training_report import training_report
-from llmplan.records import InferenceEstimate, TrainingEstimate
+from llmplan.records import Estimate, ServerEstimate, TrainingEstimate
 
 
-def report(estimate: TrainingEstimate | InferenceEstimate, width: int | None = None) -> str:
+def report(estimate: Estimate, width: int | None = None) -> str:
     """As wide as the terminal, or of the given width and plain, for a file."""
     console = Console(highlight=False) if width is None else Console(file=io.StringIO(), width=width, highlight=False)
     if isinstance(estimate, TrainingEstimate):
         return rendered(console, training_report(estimate, console))
+    if isinstance(estimate, ServerEstimate):
+        return rendered(console, server_report(estimate, console))
     return rendered(console, inference_report(estimate, console))

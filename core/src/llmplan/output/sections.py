@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llmplan.output.words import dotted, gib, percent
-from llmplan.records import InferenceEstimate, Spread, TrainingEstimate
+from llmplan.records import Estimate, ServerEstimate, Spread, TrainingEstimate
 
 _INDENT = 2
 _FREE = "free"
@@ -20,14 +20,14 @@ _WIDTH_OF_WORDS = 50
 """Columns that name, figure and share of a breakdown take beside its bar."""
 
 
-def title(estimate: TrainingEstimate | InferenceEstimate, what: str) -> Text:
+def title(estimate: Estimate, what: str) -> Text:
     """Model, accelerators, dtype and cost model."""
     plan = estimate.plan
     title = Text(f"{plan.model.name} on {plan.layout.gpus:,} x {plan.hardware.name}", style="bold")
     return title.append(f"  {what}, {plan.dtype.name}, cost model {plan.cost_model}", style="not bold dim")
 
 
-def layout(estimate: TrainingEstimate | InferenceEstimate, *more: str) -> str:
+def layout(estimate: Estimate, *more: str) -> str:
     """Sizes of the parallelism, those of 1 only where they always stand."""
     layout = estimate.plan.layout
     always = ("tp", "pp", "dp")
@@ -52,18 +52,19 @@ def cost(cost: float | None, price: float | None) -> str:
     return "not known: give --price-per-gpu-hour" if cost is None else f"{cost:,.2f} at {price:g} a GPU-hour"
 
 
-def memory(estimate: TrainingEstimate | InferenceEstimate, console: Console) -> Iterator[RenderableType]:
+def memory(estimate: Estimate, console: Console) -> Iterator[RenderableType]:
     """What the fullest device holds."""
     used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
+    fits = estimate.fits if isinstance(estimate, ServerEstimate) else estimate.feasible
     spread = estimate.memory_spread if isinstance(estimate, TrainingEstimate) else None
-    verdict = f"{gib(capacity - used)} free" if estimate.feasible else f"{gib(used - capacity)} TOO MUCH"
-    style = "bold" if estimate.feasible else "bold red"
+    verdict = f"{gib(capacity - used)} free" if fits else f"{gib(used - capacity)} TOO MUCH"
+    style = "bold" if fits else "bold red"
     yield heading(f"Memory of the fullest GPU: {gib(used)}{plus_minus(spread)} of {gib(capacity)}, {verdict}", style)
-    free = {_FREE: capacity - used} if estimate.feasible else {}
+    free = {_FREE: capacity - used} if fits else {}
     yield bars({**estimate.memory_breakdown, **free}, max(capacity, used), gib, console)
 
 
-def said(estimate: TrainingEstimate | InferenceEstimate) -> Iterator[RenderableType]:
+def said(estimate: Estimate) -> Iterator[RenderableType]:
     """What was assumed, and what to know before trusting the figures."""
     if estimate.plan.assumptions:
         yield heading("Assumed")

@@ -12,7 +12,7 @@ from llmplan.errors import BadInputError, LlmplanError
 from llmplan.planner.choice import find_record
 from llmplan.planner.inference import infer
 from llmplan.planner.training import train
-from llmplan.records import Comparison, InferenceEstimate, TrainingEstimate, Variant
+from llmplan.records import Comparison, Estimate, Variant
 from llmplan.requests import InferRequest, TrainRequest, option_name, options_of
 
 _REQUESTS: Mapping[Any, type[TrainRequest | InferRequest]] = {train: TrainRequest, infer: InferRequest}
@@ -22,7 +22,7 @@ _MOST_REASONS = 4
 
 
 def compare(
-    price: Callable[..., TrainingEstimate | InferenceEstimate],
+    price: Callable[..., Estimate],
     changes: Mapping[str, Any] | None = None,
     /,
     **options: Any,

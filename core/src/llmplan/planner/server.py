@@ -32,8 +32,9 @@ def is_loaded(request: InferRequest) -> bool:
     loads = [name for name in LOADS if getattr(request, name) is not None]
     if len(loads) > 1:
         raise BadInputError(f"{loads[0]}: contradicts {loads[1]}; give one")
-    if loads and request.batch is not None:
-        raise BadInputError(f"batch: {request.batch} contradicts {loads[0]}: a loaded server makes its own batches")
+    for name in ("batch", "max_batch", "max_context"):
+        if loads and getattr(request, name):
+            raise BadInputError(f"{option_name(name)}: contradicts {loads[0]}: a loaded server makes its own batches")
     given = [name for name in SERVER_OPTIONS if getattr(request, name) is not None]
     if given and not loads:
         raise BadInputError(f"{option_name(given[0])}: means something under a load: give rate, concurrency or trace")
@@ -77,16 +78,18 @@ def _server_plan(request: InferRequest, choice: Choice, plan: InferencePlan) -> 
     most = default("max_sequences", engine.max_sequences, f"max-sequences {engine.max_sequences:,}, as {engine.name}")
     speculation = _speculation(request, plan)
     _check_steps(step_tokens, most, speculation, plan, chunked=chunked)
+    workload, pool = _workload(request, choice, plan, said), _prefill_pool(request, choice, plan)
+    against = () if pool is None else tuple(f"prefill: {words}" for words in pool.layout_warnings)
+    said += _always_assumed(request, plan)
     return ServerPlan(
-        plan=plan,
-        prefill_pool=_prefill_pool(request, choice, plan),
-        workload=_workload(request, choice, plan, said),
+        plan=evolve(plan, assumptions=(*plan.assumptions, *said), warnings=(*plan.warnings, *against)),
+        prefill_pool=pool,
+        workload=workload,
         step_tokens=step_tokens,
         chunked=chunked,
         max_sequences=most,
         prefix_hit_rate=request.prefix_hit_rate or 0.0,
         speculation=speculation,
-        assumptions=(*said, *_always_assumed(request, plan)),
     )
 
 
@@ -94,7 +97,7 @@ def _always_assumed(request: InferRequest, plan: InferencePlan) -> list[str]:
     """What is modelled in one way only."""
     said = ["first come, first served; a request starts when there is room in the cache for its whole answer"]
     if plan.layout.dp > 1 or (request.prefill_replicas or 1) > 1:
-        said.append("a request goes to the replica with the fewest")
+        said.append("requests go to replicas at random" if request.concurrency is None else "users stay with a replica")
     if plan.layout.pp > 1:
         said.append(f"the {plan.layout.pp} batches in flight advance in rounds")
     if request.prefix_hit_rate:

@@ -36,7 +36,7 @@ from llmplan.records.model import (
 from llmplan.records.optimizer import Optimizer
 from llmplan.records.output import Exporter, Reporter
 from llmplan.records.plan import InferencePlan, Layout, Schedule, TrainingPlan, Tuning
-from llmplan.records.server import Capacity, Means, ServerEstimate, ServerPlan, Simulated, Speculation
+from llmplan.records.server import Capacity, Estimate, Means, ServerEstimate, ServerPlan, Simulated, Speculation
 from llmplan.records.serving import ServingSteps, Step
 from llmplan.records.spread import Spread
 from llmplan.records.transformer import Transformer
@@ -59,6 +59,7 @@ __all__ = [
     "DecodeCurve",
     "Efficiency",
     "EngineProfile",
+    "Estimate",
     "Explained",
     "Exporter",
     "Family",

@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
-from llmplan.records.estimate import InferenceEstimate, TrainingEstimate
+from llmplan.records.server import Estimate
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -16,7 +16,7 @@ class Variant:
 
     varied: Mapping[str, Any]
     """Options that differ between the plans, with what they are here: numbers, or names as they were given."""
-    estimate: TrainingEstimate | InferenceEstimate | None
+    estimate: Estimate | None
     refused: str | None = None
 
     @property

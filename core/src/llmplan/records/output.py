@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from llmplan.records.checks import lookup_name
 from llmplan.records.comparison import Comparison
-from llmplan.records.estimate import InferenceEstimate, TrainingEstimate
+from llmplan.records.server import Estimate
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -16,7 +16,7 @@ class Reporter:
     """Turns an estimate into the text that a command prints, chosen by ``--reporter NAME``."""
 
     name: str = field(validator=lookup_name)
-    render: Callable[[TrainingEstimate | InferenceEstimate], str]
+    render: Callable[[Estimate], str]
     render_comparison: Callable[[Comparison], str] | None = None
     """The same for several plans; None where it has no words for these."""
     description: str = ""
@@ -29,7 +29,7 @@ class Exporter:
     name: str = field(validator=lookup_name)
     suffix: str
     """With its dot: ``.csv``."""
-    export: Callable[[TrainingEstimate | InferenceEstimate], bytes]
+    export: Callable[[Estimate], bytes]
     export_comparison: Callable[[Comparison], bytes] | None = None
     """The same for several plans; None where the format has no place for these."""
     description: str = ""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 from attrs import frozen
 
 from llmplan.quantities import total
 from llmplan.records.energy import average_power
-from llmplan.records.estimate import InferenceEstimate
+from llmplan.records.estimate import InferenceEstimate, TrainingEstimate
 from llmplan.records.plan import InferencePlan
 from llmplan.records.workload import Workload
 
@@ -51,8 +52,6 @@ class ServerPlan:
     prefix_hit_rate: float = 0.0
     """Share of prompt tokens whose keys and values are cached already."""
     speculation: Speculation | None = None
-    assumptions: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
 
     @property
     def gpus(self) -> int:
@@ -70,8 +69,12 @@ class Capacity:
     """That fit a replica at once, by cache and by the limit that is set."""
     limit: str
     """What would have to grow first: ``kv``, ``max-sequences``, ``steps``, ``prefill-pool``."""
+    decoding: float
+    """Sequences of one replica that decode then."""
+    kv_share: float
+    """Of the room for caches that they take."""
     prefill_share: float
-    """Of the GPU time at capacity."""
+    """Of the GPU time that prompts take then."""
 
 
 @frozen(kw_only=True)
@@ -171,8 +174,12 @@ class ServerEstimate:
     def memory_breakdown(self) -> dict[str, float]:
         """Bytes on the fullest device with as much cache as the load needs at once; of one sequence at least."""
         room = self.memory_capacity_bytes - total(self.fixed_memory.values())
-        share = 0.0 if self.means is None else self.means.kv_share
-        share = share if self.simulated is None else self.simulated.kv_peak_share
+        if self.simulated is not None:
+            share = self.simulated.kv_peak_share
+        elif self.means is not None:
+            share = self.means.kv_share
+        else:
+            share = 0.0 if self.capacity is None else self.capacity.kv_share
         return {**self.fixed_memory, "kv_cache": max(self.kv_bytes, share * room)}
 
     @property
@@ -209,17 +216,23 @@ class ServerEstimate:
 
     @property
     def replicas_needed(self) -> int | None:
-        """Replicas like these, of each pool, that would serve the rate at `SAFE_LOAD` of their capacity."""
-        if self.load is None:
-            return None
-        return math.ceil(self.load * int(self.plan.layout.dp) / SAFE_LOAD)
+        """Like these, that would decode what comes at `SAFE_LOAD` of their capacity."""
+        return None if self.load is None else math.ceil(self.load / SAFE_LOAD * int(self.plan.layout.dp))
+
+    @property
+    def prefill_replicas_needed(self) -> int | None:
+        """The same of those that prefill; None where they are the same ones."""
+        pool = self.server.prefill_pool
+        return None if pool is None or self.load is None else math.ceil(self.load / SAFE_LOAD * int(pool.layout.dp))
 
     @property
     def requests_per_second(self) -> float | None:
         """That are answered: all that come, or what the capacity is."""
         if self.overloaded and self.capacity is not None:
             return self.capacity.requests_per_second
-        return None if self.means is None else self.means.requests_per_second
+        if self.means is None:
+            return None
+        return self.server.workload.rate or self.means.requests_per_second
 
     @property
     def tokens_per_second(self) -> float | None:
@@ -236,6 +249,14 @@ class ServerEstimate:
         """All GPUs over generated tokens; None where no price is known."""
         price, speed = self.plan.price_per_gpu_hour, self.tokens_per_second
         return None if price is None or not speed else self._price_per_second(price) / speed * _MILLION
+
+    @property
+    def least_cost_per_million_tokens(self) -> float | None:
+        """The same at capacity."""
+        price, capacity = self.plan.price_per_gpu_hour, self.capacity
+        if price is None or capacity is None:
+            return None
+        return self._price_per_second(price) / (capacity.requests_per_second * self.mean_lengths[1]) * _MILLION
 
     @property
     def cost_per_million_input_tokens(self) -> float | None:
@@ -284,7 +305,7 @@ class ServerEstimate:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the reader has to know before trusting the figures."""
-        return (*self.plan.warnings, *self.plan.layout_warnings, *self.server.warnings, *self._concerns())
+        return (*self.plan.warnings, *self.plan.layout_warnings, *self._concerns())
 
     def _concerns(self) -> Iterator[str]:
         load = self.load
@@ -298,3 +319,7 @@ class ServerEstimate:
             )
         elif load > _NEARLY_FULL:
             yield f"load {load:.0%} of the capacity: waiting depends on every burst, and grows the longer it lasts"
+
+
+Estimate: TypeAlias = TrainingEstimate | InferenceEstimate | ServerEstimate
+"""What a command prints."""

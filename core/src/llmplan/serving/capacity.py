@@ -33,6 +33,8 @@ def capacity(server: Server) -> Capacity:
         requests_per_second=found.rate,
         sequences=most,
         limit=_limit(server, found),
+        decoding=found.sequences,
+        kv_share=min(1.0, found.sequences * server.mean_kv_bytes / server.decode_engine.kv_room_bytes),
         prefill_share=min(1.0, reading) if pool is None else float(pool.layout.gpus) / server.plan.gpus,
     )
 

@@ -45,10 +45,11 @@ def open_means(server: Server, rate: float) -> Means | None:
     decode_rate = rate / server.decode_replicas
     decoding = decoding_at(server, decode_rate)
     left = 0.0 if server.separate else decoding.residual_seconds
-    first = first_token(server.prefill.times(decoding.decoding), rate / server.prefill_replicas, left, 2.0 * left)
+    times = server.prefill.times(decoding.decoding)
+    first = first_token(times, rate / server.prefill_replicas, left, 2.0 * left, decoding.extra)
     queueing, reading = first.queueing_seconds, first.reading_seconds
     for_room = decoding.waiting / decode_rate
-    answering = decoding.decoding / decode_rate + server.transfer_seconds
+    answering = decoding.decoding / decode_rate + first.behind_seconds + server.transfer_seconds
     if server.separate:
         answering += for_room
     else:
@@ -61,9 +62,9 @@ def open_means(server: Server, rate: float) -> Means | None:
         total_seconds=queueing + reading + answering,
         requests_per_second=rate,
         concurrency=rate * (queueing + reading + answering),
-        decoding=decoding.decoding,
+        decoding=decode_rate * (answering - server.transfer_seconds - (for_room if server.separate else 0.0)),
         **busy_shares(server, prefill=first.busy, decode=1.0 - decoding.idle, extra=decode_rate * decoding.extra),
-        kv_share=kv_share(server, decode_rate, decoding.decoding, reading),
+        kv_share=kv_share(server, decode_rate, decode_rate * answering, reading),
     )
 
 
@@ -73,10 +74,12 @@ class FirstToken:
 
     queueing_seconds: float
     reading_seconds: float
+    behind_seconds: float
+    """By which prompts that wait when it is read delay its answer, where they are read on the same replica."""
     busy: float
 
 
-def first_token(times: PrefillTimes, rate: float, left: float, whole: float) -> FirstToken:
+def first_token(times: PrefillTimes, rate: float, left: float, whole: float, extra: float) -> FirstToken:
     """With `left` of the step in progress, `whole` from its start, where nothing but decoding is in it.
 
     One by one, W = R + lambda E[X^2] / (2 (1 - u)), with R = `left`. But who comes during the same step shares the next
@@ -92,6 +95,7 @@ def first_token(times: PrefillTimes, rate: float, left: float, whole: float) -> 
     return FirstToken(
         queueing_seconds=shared * together + (1.0 - shared) * alone,
         reading_seconds=times.seconds + times.sharing * times.another * others,
+        behind_seconds=(1.0 - shared) * rate * (alone - left + seconds) * extra / max(_LEAST, 1.0 - rate * extra),
         busy=busy,
     )
 
@@ -145,10 +149,8 @@ def _products(ratios: list[float]) -> list[float]:
 
 def kv_share(server: Server, rate: float, decoding: float, prefill_seconds: float) -> float:
     """Of the room: caches of what decodes, and of prompts that are being read there, set aside in full."""
-    engine = server.decode_engine
-    kv = server.work.mean_kv_bytes({job.tokens: engine.kv_bytes(job.tokens) for job in server.work.jobs})
     reading = 0.0 if server.separate else rate * prefill_seconds
-    return min(1.0, (decoding + reading) * kv / engine.kv_room_bytes)
+    return min(1.0, (decoding + reading) * server.mean_kv_bytes / server.decode_engine.kv_room_bytes)
 
 
 def busy_shares(server: Server, *, prefill: float, decode: float, extra: float) -> dict[str, float]:

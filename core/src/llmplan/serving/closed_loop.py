@@ -93,12 +93,13 @@ def _first_token(server: Server, before: _Loop, users: int) -> FirstToken:
     step = _present(before.decoding, others) * server.decode_seconds(max(1.0, before.decoding))
     step = 0.0 if server.separate else step
     times = server.prefill.times(before.decoding)
-    random = first_token(times, before.rate / server.prefill_replicas, step, step)
+    random = first_token(times, before.rate / server.prefill_replicas, step, step, 0.0)
     queueing = min(random.queueing_seconds, others * times.packed_seconds + step)
     part = min(1.0, math.sqrt(server.work.variation) * others)
     return FirstToken(
         queueing_seconds=part * queueing + (1.0 - part) * step,
         reading_seconds=part * random.reading_seconds + (1.0 - part) * times.seconds,
+        behind_seconds=0.0,
         busy=random.busy,
     )
 

@@ -12,6 +12,16 @@ from llmplan.records import ServerPlan, ServingSteps, Step
 from llmplan.serving.grid import StepGrid
 
 
+@frozen(eq=False, repr=False)
+class _Dealt:
+    """The batches of a round: so many that hold most, and others."""
+
+    fullest: Step
+    full: float
+    plain: Step
+    others: float
+
+
 @frozen(kw_only=True, eq=False, repr=False)
 class Engine:
     """One replica. Batches in flight on its pipeline stages advance in rounds, in which each makes one step."""
@@ -33,27 +43,50 @@ class Engine:
         return float(self.grid.steps.kv_bytes(tokens))
 
     def round_seconds(self, step: Step) -> float:
-        """T = max(step of the fullest batch, sum of the stage times of all batches); of one batch its step.
+        """T of a round; of one batch its step.
 
-        Sequences are dealt evenly to the batches, each prompt to one.
+        No batch starts again before its own step is over, nor before each stage has worked on all others:
+        T = max(step of the batch, sum of stage times), on average over the batches.
         """
         if self.batches == 1:
             return self.grid.step_seconds(step)
-        with_prompts = min(self.batches, step.prompts)
-        sequences = step.sequences / self.batches
-        plain = Step(sequences=sequences, context=step.context)
-        if not with_prompts:
-            return max(self.grid.step_seconds(plain), self.batches * self.grid.step_interval_seconds(plain))
+        dealt = self._dealt(step)
+        if not dealt.plain.sequences:
+            return self.latency_seconds(step)
+        stages = self._stages_seconds(dealt)
+        full = max(self.grid.step_seconds(dealt.fullest), stages)
+        other = max(self.grid.step_seconds(dealt.plain), stages)
+        return (dealt.full * full + (self.batches - dealt.full) * other) / self.batches
+
+    def latency_seconds(self, step: Step) -> float:
+        """Of the fullest batch: its own step, or the sum of stage times where that is longer."""
+        if self.batches == 1:
+            return self.grid.step_seconds(step)
+        dealt = self._dealt(step)
+        return max(self.grid.step_seconds(dealt.fullest), self._stages_seconds(dealt))
+
+    def _stages_seconds(self, dealt: _Dealt) -> float:
+        others = dealt.others * self.grid.step_interval_seconds(dealt.plain) if dealt.others else 0.0
+        return dealt.full * self.grid.step_interval_seconds(dealt.fullest) + others
+
+    def _dealt(self, step: Step) -> _Dealt:
+        """Sequences evenly to the batches, each prompt to one, to those without sequences first."""
+        batches = float(self.batches)
+        decoding = min(batches, max(1.0, step.sequences)) if step.sequences else 0.0
+        reading = min(batches, step.prompts)
+        plain = Step(sequences=step.sequences / decoding, context=step.context) if decoding else Step()
+        if not reading:
+            return _Dealt(plain, decoding, plain, 0.0)
+        both = max(0.0, decoding + reading - batches)
+        beside = plain if both else Step()
         fullest = Step(
-            prompt_tokens=step.prompt_tokens / with_prompts,
+            prompt_tokens=step.prompt_tokens / reading,
             prompt_context=step.prompt_context,
-            prompts=step.prompts / with_prompts,
-            sequences=sequences,
-            context=step.context,
+            prompts=step.prompts / reading,
+            sequences=beside.sequences,
+            context=beside.context,
         )
-        others = self.grid.step_interval_seconds(plain) if sequences else 0.0
-        stages = with_prompts * self.grid.step_interval_seconds(fullest) + (self.batches - with_prompts) * others
-        return max(self.grid.step_seconds(fullest), stages)
+        return _Dealt(fullest, reading, plain, decoding - both)
 
     def decode_seconds(self, sequences: float, context: float) -> float:
         """A round in which nothing but these decodes."""

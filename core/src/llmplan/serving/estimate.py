@@ -20,15 +20,17 @@ def estimate_server(plan: ServerPlan, steps: Pricer, batches: BatchPricer) -> Se
     """`steps` makes the steps of a plan's replica, `batches` prices a batch of it: both of the same cost model."""
     server = make_server(plan, steps)
     fits = server.fits
+    most = capacity(server) if fits else None
     closed = _closed_form(server) if fits else None
+    decoding = closed.decoding if closed is not None else 1.0 if most is None else most.decoding
     estimate = ServerEstimate(
         server=plan,
         prefill=batches(_batch(server, plan.prefill_pool or plan.plan, 1)),
-        decode=batches(_batch(server, plan.plan, 1 if closed is None else closed.decoding)),
+        decode=batches(_batch(server, plan.plan, decoding)),
         fixed_memory=server.fixed_memory,
         kv_bytes=server.longest_kv_bytes,
         mean_lengths=(server.work.prompt_tokens, server.work.output_tokens),
-        capacity=capacity(server) if fits else None,
+        capacity=most,
         closed_form=closed,
         simulated=None,
     )

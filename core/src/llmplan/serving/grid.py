@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from itertools import product
 
 from llmplan.records import ServingSteps, Step
 
-_DENSE = 16
-"""Whole numbers up to here are points of the grid."""
-_RATIO = 1.1
-"""Of one point to the next beyond them."""
+_FINE, _COARSE = 1.1, 1.5
+"""Of one point to the next: of tokens, by which multiplications change shape; of keys, in which steps are linear."""
 
 _Ends = tuple[tuple[float, float], ...]
 """Points around a value, each with its weight."""
@@ -40,10 +39,10 @@ class StepGrid:
     def _between(self, step: Step, price: Callable[[Step], float], known: dict[tuple[float, ...], float]) -> float:
         prompts = step.prompts
         axes = (
-            self._ends(step.prompt_tokens),
-            self._ends(step.prompt_context),
-            self._ends(step.sequences),
-            self._ends(step.context),
+            self._ends(step.prompt_tokens, _FINE),
+            self._ends(step.prompt_context, _COARSE),
+            self._ends(step.sequences, _COARSE if prompts else _FINE),
+            self._ends(step.context, _COARSE),
         )
         seconds = 0.0
         for (tokens, a), (reads, b), (sequences, c), (context, d) in product(*axes):
@@ -63,17 +62,19 @@ class StepGrid:
             seconds += a * b * c * d * known[point]
         return seconds
 
-    def _ends(self, value: float) -> _Ends:
-        low, high = _around(value)
+    def _ends(self, value: float, ratio: float) -> _Ends:
+        low, high = _around(value, ratio)
         if value in self._exact or low == high:
             return ((value, 1.0),)
         part = (value - low) / (high - low)
         return ((low, 1.0 - part), (high, part))
 
 
-def _around(value: float) -> tuple[float, float]:
-    """The points next to a value."""
-    if value <= _DENSE:
+@lru_cache(maxsize=65536)
+def _around(value: float, ratio: float) -> tuple[float, float]:
+    """The points next to a value: whole numbers as long as they lie further apart than the ratio, then powers of it."""
+    dense = 1.0 / (ratio - 1.0)
+    if value <= dense:
         return float(math.floor(value)), float(math.ceil(value))
-    index = math.floor(math.log(value / _DENSE) / math.log(_RATIO))
-    return _DENSE * _RATIO**index, _DENSE * _RATIO ** (index + 1)
+    index = math.floor(math.log(value / dense) / math.log(ratio))
+    return dense * ratio**index, dense * ratio ** (index + 1)

@@ -80,8 +80,8 @@ class Prefill:
 
     def _alone(self, prompt: Prompt, sequences: float, decode: float) -> tuple[float, float]:
         steps = self._engine.prompt_steps(prompt.new, prompt.cached, sequences, self._work.context)
-        seconds = sum(self._engine.round_seconds(step) for step in steps)
-        return seconds, seconds - len(steps) * decode
+        seconds = sum(self._engine.latency_seconds(step) for step in steps)
+        return seconds, sum(self._engine.round_seconds(step) for step in steps) - len(steps) * decode
 
     def _full(self, sequences: float) -> tuple[float, float]:
         """How many prompts fill the room of every batch in a round, and the seconds of such a round."""

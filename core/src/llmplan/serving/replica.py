@@ -34,9 +34,13 @@ class Sequence:
     output: int
     steps: int
     """Of decoding, drawn with the request."""
-    counts: bool = True
+    counts: bool
+    route: int
+    """Where it goes, modulo the number of replicas."""
     read: int = 0
     kv_bytes: float = 0.0
+    lag: float = 0.0
+    """By which its own batch is later than the mean of those in flight."""
     started_at: float = nan
     first_token_at: float = nan
     finished_at: float = nan
@@ -167,8 +171,10 @@ class Replica:
         yield from self._work(seconds, extra / seconds)
         if sequences:
             self._advance(1)
+        lag = self.engine.latency_seconds(step) - seconds
         for sequence, tokens in chunks:
             sequence.read += tokens
+            sequence.lag += lag
             if sequence.read == sequence.new:
                 self._read(sequence)
 
@@ -189,7 +195,7 @@ class Replica:
     def _read(self, sequence: Sequence) -> None:
         """The last token of the prompt has given the first of the answer."""
         self.admitted.remove(sequence)
-        sequence.first_token_at = self.env.now
+        sequence.first_token_at = self.env.now + sequence.lag
         self.tokens += 1.0
         if sequence.output == 1:
             self._complete(sequence)
@@ -247,6 +253,6 @@ class Replica:
             self._context = self._growth = 0.0
 
     def _complete(self, sequence: Sequence) -> None:
-        sequence.finished_at = self.env.now
+        sequence.finished_at = self.env.now + sequence.lag
         self.release(sequence)
         self.answered(sequence)

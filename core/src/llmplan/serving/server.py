@@ -40,9 +40,13 @@ class Server:
     @cached_property
     def sequences_that_fit(self) -> int:
         """Of mean length, in the caches of a replica that decodes."""
-        engine = self.decode_engine
-        kv = self.work.mean_kv_bytes({tokens: engine.kv_bytes(tokens) for tokens in self._lengths})
+        engine, kv = self.decode_engine, self.mean_kv_bytes
         return int(max(0.0, engine.kv_room_bytes) / kv) if kv else engine.max_sequences
+
+    @cached_property
+    def mean_kv_bytes(self) -> float:
+        """Of a sequence met at random, at its full length."""
+        return self.work.mean_kv_bytes({tokens: self.decode_engine.kv_bytes(tokens) for tokens in self._lengths})
 
     @cached_property
     def most_sequences(self) -> int:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _WARM_UP = 0.1
 """Of the requests that count, as many come before them; and twice as many as are in the system at a time."""
 
+_ROUTES = 2**30
+"""Among which one is drawn: many more than replicas."""
+
 
 def simulate(server: Server, expected: Means | None = None) -> Simulated:
     """Run until every request that counts is answered; `expected` says how much has to come before, to fill it."""
@@ -98,11 +101,11 @@ class Simulation:
         users = self.server.plan.workload.concurrency or 0
         apart = 0.0 if self._expected is None else self._expected.total_seconds / users
         first, last = self._warm_up(), self._warm_up() + self._left
-        for _ in range(users):
-            self.env.process(self._user(first, last))
+        for user in range(users):
+            self.env.process(self._user(user, first, last))
             yield self.env.timeout(apart)
 
-    def _user(self, first: int, last: int) -> Generator[Event, Any, None]:
+    def _user(self, user: int, first: int, last: int) -> Generator[Event, Any, None]:
         while True:
             number = len(self.sequences)
             if number == first:
@@ -110,7 +113,7 @@ class Simulation:
             if number == last:
                 self.meter.end(self.env.now)
             answered = self._followed[number] = self.env.event()
-            self._arrive(*self._lengths(), counts=first <= number < last)
+            self._arrive(*self._lengths(), counts=first <= number < last, route=user)
             yield answered
 
     def _warm_up(self) -> int:
@@ -120,7 +123,7 @@ class Simulation:
     def _lengths(self) -> tuple[int, int]:
         return self.server.plan.workload.lengths_at(next(self._ranks), next(self._ranks_of_answers))
 
-    def _arrive(self, prompt: int, output: int, *, counts: bool) -> None:
+    def _arrive(self, prompt: int, output: int, *, counts: bool, route: int | None = None) -> None:
         cached = cached_tokens(prompt, self.server.plan.prefix_hit_rate)
         sequence = Sequence(
             number=len(self.sequences),
@@ -130,6 +133,7 @@ class Simulation:
             output=output,
             steps=self._steps(output - 1),
             counts=counts,
+            route=self._random.randrange(_ROUTES) if route is None else route,
         )
         self.sequences.append(sequence)
         self.meter.change("requests", 1.0, self.env.now)
@@ -148,9 +152,8 @@ class Simulation:
         return steps
 
     def _dispatch(self, replicas: list[Replica], sequence: Sequence) -> None:
-        """To the one that has the fewest requests, in turn among equals."""
-        turn = sequence.number % len(replicas)
-        min((*replicas[turn:], *replicas[:turn]), key=lambda replica: replica.held).submit(sequence)
+        """At random, as a plain load balancer does, or where the user's last request went."""
+        replicas[sequence.route % len(replicas)].submit(sequence)
 
     def _prefilled(self, replica: Replica, sequence: Sequence) -> None:
         if replica.pool == DECODE:
