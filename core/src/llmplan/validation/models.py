@@ -33,7 +33,7 @@ def model_of(cells: Cells) -> Transformer:
 def _named(cells: Cells, layers: int) -> Transformer | None:
     """Of the name, where shape and vocabulary are those of the row, too: tables leave out much of what is known."""
     name = _name(text(cells, "model_name"), ".")
-    model = registry().models[name] if name in registry().models else None
+    model = registry().models.get(name)
     if not isinstance(model, Transformer):
         return None
     stated = whole(cells, "hidden"), whole(cells, "heads"), layers, bool(flag(cells, "gated_mlp"))
