@@ -49,7 +49,7 @@ def _load(cells: Cells) -> dict[str, Any]:
         return {"batch": sequences or 1}
     if sequences is None:
         raise BadInputError("batch_or_concurrency: empty, and batching is closed_loop")
-    return {"concurrency": sequences}
+    return {"concurrency": sequences, "requests": 0}
 
 
 def batching_of(cells: Cells) -> str:

@@ -32,5 +32,5 @@ def compute_bound_batch(plan: InferencePlan) -> int | None:
 def _is_compute_bound(plan: InferencePlan, batch: int) -> bool:
     larger = evolve(plan, batch=batch)
     flow = of_decoding(float(batch), plan.prompt_tokens, plan.output_tokens)
-    bounds = forward(larger, flow, graphs=plan.cuda_graphs).stage.bounds
+    bounds = forward(larger, flow).stage.bounds
     return bool(bounds["compute"] >= bounds["weights"])

@@ -19,10 +19,10 @@ def infer(plan: InferencePlan) -> InferenceEstimate:
     With p stages p batches are in flight: a batch waits for the sum of its stages, or for p times the slowest.
     """
     passes = ceil(plan.batch * plan.prompt_tokens / step_tokens(plan, plan.batch))
-    prefill = forward(plan, of_prompts(1.0 * plan.batch, plan.prompt_tokens, passes), graphs=False)
+    prefill = forward(plan, of_prompts(1.0 * plan.batch, plan.prompt_tokens, passes))
     stage = Tally()
     stage.add_times(passes, prefill.stage)
-    decode = forward(plan, of_decoding(plan.batch, plan.prompt_tokens, plan.output_tokens), graphs=plan.cuda_graphs)
+    decode = forward(plan, of_decoding(plan.batch, plan.prompt_tokens, plan.output_tokens))
     return InferenceEstimate(
         plan=plan,
         prefill_breakdown=stage.lines,

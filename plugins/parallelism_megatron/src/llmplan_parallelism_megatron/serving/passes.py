@@ -26,8 +26,8 @@ class Pass:
     """All stages: until the tokens are there."""
 
 
-def forward(plan: InferencePlan, flow: Flow, *, graphs: bool) -> Pass:
-    """All layers, the embedding, the head over the last positions, the host; `graphs` where the pass is captured."""
+def forward(plan: InferencePlan, flow: Flow) -> Pass:
+    """All layers, the embedding, the head over the last positions, the host."""
     of, layout = serving_kernels(plan), plan.layout
     links = links_of(expert_layout(layout), of)
     rank = divided(plan, flow)
@@ -36,7 +36,7 @@ def forward(plan: InferencePlan, flow: Flow, *, graphs: bool) -> Pass:
     head = head_tally(divided_head(plan, flow), of, links)
     transfer = Tally()
     transfer.add("pp_comm", {"communication": links.transfer_seconds(state_elements(rank) * of.stream_bytes, layout)})
-    return _stages(plan, rank, (embedding, layers, head, transfer), graphs=graphs)
+    return _stages(plan, rank, (embedding, layers, head, transfer), gap_seconds(plan, flow))
 
 
 def head_tally(head: Block, of: ServingKernels, links: Links) -> Tally:
@@ -59,7 +59,7 @@ def head_tally(head: Block, of: ServingKernels, links: Links) -> Tally:
 
 
 def _stages(
-    plan: InferencePlan, rank: LoweredModel, tallies: tuple[Tally, list[Tally], Tally, Tally], *, graphs: bool
+    plan: InferencePlan, rank: LoweredModel, tallies: tuple[Tally, list[Tally], Tally, Tally], gap: Number
 ) -> Pass:
     """The stage of the embedding or that of the head, whichever takes longer; and all of them one after the other."""
     embedding, layers, head, transfer = tallies
@@ -80,15 +80,20 @@ def _stages(
     whole.add_times(1.0, embedding)
     whole.add_times(1.0, head)
     whole.add_times(layout.pp - 1.0, transfer)
-    _host(plan, stage, total(counts), graphs=graphs)
-    _host(plan, whole, sum(block.count for block in rank.layers), graphs=graphs)
+    _host(plan, stage, gap * total(counts))
+    _host(plan, whole, gap * sum(block.count for block in rank.layers))
     return Pass(stage, whole)
 
 
-def _host(plan: InferencePlan, tally: Tally, layers: Number, *, graphs: bool) -> None:
+def gap_seconds(plan: InferencePlan, flow: Flow) -> Number:
+    """Between a layer's kernels: steps of decoding alone are captured as graphs, where the plan has these."""
+    one_by_one = plan.engine.launch_seconds_per_layer
+    return where(flow.prompts.tokens > 0, one_by_one, 0.0 if plan.cuda_graphs else one_by_one)
+
+
+def _host(plan: InferencePlan, tally: Tally, gaps: Number) -> None:
     """Gaps between kernels that are launched one by one, and what the host does between passes."""
     engine = plan.engine
-    gaps = 0.0 if graphs else engine.launch_seconds_per_layer
     between = engine.host_seconds_per_step + engine.host_seconds_per_sequence * plan.batch
-    tally.add("launch", {"launch": layers * gaps})
-    tally.add("host", {"host": between + 0.0 * layers})
+    tally.add("launch", {"launch": gaps})
+    tally.add("host", {"host": between + 0.0 * gaps})

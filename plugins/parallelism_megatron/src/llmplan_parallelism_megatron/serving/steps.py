@@ -35,7 +35,7 @@ class Steps:
         return self._forward(step).stage.seconds
 
     def _forward(self, step: Step) -> Pass:
-        return forward(self.plan, of_step(step), graphs=self.plan.cuda_graphs)
+        return forward(self.plan, of_step(step))
 
     def kv_bytes(self, tokens: Number) -> Number:
         """In whole pages."""
