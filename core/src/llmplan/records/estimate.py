@@ -7,7 +7,7 @@ from math import inf
 
 from attrs import frozen
 
-from llmplan.quantities import Number, floor, total, where
+from llmplan.quantities import Number, floor, maximum, total, where
 from llmplan.records.bottleneck import Bottleneck, bottleneck
 from llmplan.records.energy import average_power, busy_share, energy_kwh
 from llmplan.records.plan import InferencePlan, TrainingPlan
@@ -309,13 +309,25 @@ class InferenceEstimate(_Fit):
     @property
     def total_seconds(self) -> Number:
         """A whole answer: prefill and the decode steps."""
-        steps = self.plan.output_tokens if self.decode_steps is None else self.decode_steps
-        return self.first_token_seconds + steps * self.next_token_seconds
+        return self.first_token_seconds + self._steps * self.next_token_seconds
+
+    @property
+    def _steps(self) -> Number:
+        return self.plan.output_tokens if self.decode_steps is None else self.decode_steps
 
     @property
     def tokens_per_second(self) -> Number:
-        """Generated tokens over the whole time, all replicas together."""
-        return self._sequences * self.plan.output_tokens / self.total_seconds
+        """Generated tokens over the whole time, all replicas together.
+
+        Batches in flight take turns on the slowest stage: it may be busy for longer than one of them waits.
+        """
+        busy = self._busy_prefill + self.batches_in_flight * self._steps * self.decode_seconds_per_token
+        return self._sequences * self.plan.output_tokens / maximum(self.total_seconds, busy)
+
+    @property
+    def _busy_prefill(self) -> Number:
+        """Seconds in which a stage reads the prompts of all batches in flight."""
+        return self.batches_in_flight * self.prefill_seconds
 
     @property
     def tokens_per_second_per_gpu(self) -> Number:
@@ -343,7 +355,7 @@ class InferenceEstimate(_Fit):
         price, plan = self._price_of_a_second, self.plan
         if price is None:
             return None
-        return price * self.first_token_seconds / (self._sequences * plan.prompt_tokens) * _MILLION
+        return price * self._busy_prefill / (self._sequences * plan.prompt_tokens) * _MILLION
 
     @property
     def cost_per_million_output_tokens(self) -> Number | None:
@@ -351,8 +363,8 @@ class InferenceEstimate(_Fit):
         price, plan = self._price_of_a_second, self.plan
         if price is None:
             return None
-        decoding = self.total_seconds - self.first_token_seconds
-        return price * decoding / (self._sequences * plan.output_tokens) * _MILLION
+        tokens = self._sequences * plan.output_tokens
+        return price * (tokens / self.tokens_per_second - self._busy_prefill) / tokens * _MILLION
 
     @property
     def _price_of_a_second(self) -> Number | None:

@@ -99,7 +99,7 @@ UNPRICED_SERVING = (_unpriced("ep", lambda plan: plan.layout.ep != 1, lambda pla
 
 def _unused_engine(plan: InferencePlan) -> Iterator[str]:
     engine = plan.engine
-    if not engine.default:
+    if engine.source and not engine.default:
         yield f"engine {engine.name} changes nothing: the cost model roofline is the same for all"
 
 

@@ -28,7 +28,7 @@ def layer_tally(block: Block, flow: Flow, tp: Number, of: ServingKernels, links:
         elif first.gemm is not None:
             routed = first.gemm.routed
             tally.add(first.part, kernel.multiply(*joined(operators), of, of.experts if routed else of.dense))
-        elif first.flops:
+        else:
             tally.add(first.part, without_shape(first, of))
         _beside(tally, operators, of)
         _communicate(tally, operators[-1], of, links)
@@ -50,11 +50,17 @@ def joined(operators: Sequence[Operator]) -> tuple[Gemm, Number]:
 
 
 def without_shape(operator: Operator, of: ServingKernels) -> kernel.Resources:
-    """FLOPs at the rate of large multiplications, or its weights read once: of operators that state no shape."""
+    """FLOPs at the rate of large multiplications, or its weights read once: of operators that state no shape.
+
+    Those without FLOPs look up single rows, or only move data.
+    """
     computing = operator.flops / (of.dense.flops * of.dense.curve.plateau)
     reading = operator.weights * of.dense.weight_bytes / of.bytes_per_second
-    bound = computing >= reading
-    return {"compute": where(bound, computing, 0.0), "weights": where(bound, 0.0, reading)}
+    computes, bound = operator.flops > 0, computing >= reading
+    return {
+        "compute": where(computes & bound, computing, 0.0),
+        "weights": where(computes & bound, 0.0, where(computes, reading, 0.0)),
+    }
 
 
 def _beside(tally: Tally, operators: Sequence[Operator], of: ServingKernels) -> None:

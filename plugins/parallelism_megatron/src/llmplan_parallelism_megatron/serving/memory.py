@@ -85,16 +85,18 @@ def engine_bytes(plan: InferencePlan) -> dict[str, Number]:
 def largest_batch(plan: InferencePlan) -> Number:
     """Sequences of these lengths that fit: what is left beside weights and engine, over the cache and logits of one.
 
-    As long as all their prompts fit into one step they hold activations too.
+    As long as all their prompts fit into one step, each holds the activations of its prompt; beyond, all hold those of
+    a step together; and where they are more than the tokens of a step, each those of one token.
     """
-    each = plan.layout.pp * sequence_bytes(plan, plan.prompt_tokens + plan.output_tokens)
-    of_step = pass_bytes(plan, 1.0 * plan.engine.step_tokens, 1.0)
-    of_prompt = pass_bytes(plan, 1.0 * plan.prompt_tokens, 1.0)
-    room = plan.hardware.memory_bytes - weight_bytes(plan) - total(engine_bytes(plan).values())
-    each = each + of_step["logits"]
-    together = floor(maximum(room, 0.0) / (each + of_prompt["activations"]))
-    in_steps = floor(maximum(room - of_step["activations"], 0.0) / each)
-    return where(together * plan.prompt_tokens <= plan.engine.step_tokens, together, in_steps)
+    step = 1.0 * plan.engine.step_tokens
+    of_step, of_prompt, of_token = (pass_bytes(plan, tokens, 1.0) for tokens in (step, 1.0 * plan.prompt_tokens, 1.0))
+    each = plan.layout.pp * sequence_bytes(plan, plan.prompt_tokens + plan.output_tokens) + of_token["logits"]
+    room = maximum(plan.hardware.memory_bytes - weight_bytes(plan) - total(engine_bytes(plan).values()), 0.0)
+    whole = floor(room / (each + of_prompt["activations"]))
+    parts = floor(maximum(room - of_step["activations"], 0.0) / each)
+    many = maximum(floor(room / (each + of_token["activations"])), step)
+    in_parts = maximum(where(parts <= step, parts, many), floor(step / plan.prompt_tokens))
+    return where(whole * plan.prompt_tokens <= step, whole, in_parts)
 
 
 def longest_context(plan: InferencePlan) -> int:

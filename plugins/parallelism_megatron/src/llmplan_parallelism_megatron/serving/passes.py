@@ -13,7 +13,7 @@ from llmplan_parallelism_megatron.serving.layers import joined, layer_tally, wit
 from llmplan_parallelism_megatron.serving.layout import divided, divided_head, expert_layout
 from llmplan_parallelism_megatron.serving.tally import Tally
 from llmplan_parallelism_megatron.serving.traffic import Links, links_of
-from llmplan_parallelism_megatron.sharding import stage_counts, state_elements
+from llmplan_parallelism_megatron.sharding import stage_counts, state_elements, ways
 
 
 @define(eq=False)
@@ -34,9 +34,18 @@ def forward(plan: InferencePlan, flow: Flow) -> Pass:
     layers = [layer_tally(block, flow, layout.tp, of, links) for block in rank.layers]
     embedding = layer_tally(rank.embedding, flow, layout.tp, of, links)
     head = head_tally(divided_head(plan, flow), of, links)
+    if not any(operator.scores for block in rank.layers for operator in block.operators):
+        layers[0].add("kv_cache", _states(plan, flow, rank, of))
     transfer = Tally()
     transfer.add("pp_comm", {"communication": links.transfer_seconds(state_elements(rank) * of.stream_bytes, layout)})
     return _stages(plan, rank, (embedding, layers, head, transfer), gap_seconds(plan, flow))
+
+
+def _states(plan: InferencePlan, flow: Flow, rank: LoweredModel, of: ServingKernels) -> kernel.Resources:
+    """Of layers that look back by no attention: what they keep is read and written, all of it with the first."""
+    cache = plan.model.kv_cache(flow.decoding.sequences, flow.decoding.end)
+    held = cache.elements / ways(plan.layout.tp, cache.max_ways) / rank.layers[0].count
+    return kernel.look_back(2.0 * held, 0.0 * held, 0.0 * held, of)
 
 
 def head_tally(head: Block, of: ServingKernels, links: Links) -> Tally:
@@ -49,7 +58,7 @@ def head_tally(head: Block, of: ServingKernels, links: Links) -> Tally:
             gemm, read = joined([operator])
             tally.add(part, kernel.multiply(gemm, read, of, of.head))
             logits = gemm.m * gemm.n * links.groups.tensor.ranks
-        elif operator.flops:
+        else:
             tally.add(part, without_shape(operator, of))
         if operator.moved is not None:
             wide = any(tensor.width == "loss" for tensor in operator.inputs)
