@@ -44,7 +44,7 @@ def combined(plan: TrainingPlan) -> Iterator[tuple[TrainingPlan, Filled]]:
 
 def _arrays(plan: TrainingPlan) -> dict[str, Any]:
     held = zip(_FIELDS, _values(plan), strict=True)
-    return {name: value for name, value in held if hasattr(value, "__array_namespace__")}
+    return {name: value for name, value in held if getattr(value, "ndim", 0)}
 
 
 def by_combination(price: Callable[[TrainingPlan], TrainingEstimate], plan: TrainingPlan) -> TrainingEstimate:
