@@ -14,6 +14,7 @@ import pytest
 from attrs import evolve
 
 from llmplan import infer, registry, train
+from llmplan.catalogues import KINDS
 from llmplan.cli.main import main
 from llmplan.output.export import to_markdown
 from llmplan.output.report import report
@@ -140,6 +141,30 @@ def test_lists_show_names_that_can_be_copied(run, monkeypatch, kind, names):
         assert name in out.split()
 
 
+def test_a_list_of_what_there_is_to_list(run, monkeypatch):
+    """If it fails, `llmplan list`, which a newcomer types first, says that something is missing."""
+    monkeypatch.setenv("COLUMNS", "200")
+    code, out, err = run("list")
+    assert (code, err) == (0, "")
+    numbers = {line.split()[0]: line.split()[1] for line in out.strip().split("\n")[1:]}
+    assert numbers == {kind.plural: str(len(registry().catalogue(kind))) for kind in KINDS}
+    assert json.loads(run("list", "--json")[1]).keys() == {kind.plural for kind in KINDS}
+
+
+def test_a_kind_in_the_singular(run):
+    """If it fails, `llmplan list gpu` is refused with a list in which its plural stands."""
+    assert run("list", "gpu") == run("list", "gpus")
+
+
+def test_gpus_are_listed_with_the_formats_that_people_ask_for(run, monkeypatch):
+    """If it fails, nobody sees from the list which GPUs have FP4, or rates run into each other."""
+    monkeypatch.setenv("COLUMNS", "100")
+    heading, *lines = run("list", "gpus")[1].strip().split("\n")
+    assert {"tf32", "16-bit", "fp8", "fp4", "int8", "int4"} <= set(heading.split())
+    rates = next(line for line in lines if line.startswith("b200-sxm")).split()
+    assert rates[3:7] == ["1,125", "2,250", "4,500", "9,000"]
+
+
 @pytest.mark.parametrize("kind", ["models", "gpus", "dtypes", "cost-models", "frameworks", "optimizers"])
 def test_lists_in_json_name_everything(run, kind):
     """If it fails, a script does not see a record that is there, or meets a key without a name."""
@@ -160,6 +185,7 @@ def test_lists_in_json_name_everything(run, kind):
         ("roofline", "cost-model", ("FLOPs efficiency",)),
         ("megatron-core", "framework", ("data_overlap", "host_seconds_per_layer")),
         ("muon", "optimizer", ("newton_schulz_steps", "Jordan")),
+        ("adam", "optimizer", ("8 bytes",)),
     ],
 )
 def test_a_record_is_shown_with_its_sources(run, document, monkeypatch, name, kind, words):
@@ -218,6 +244,7 @@ def test_help_is_printed(run, command):
     code, out, err = run(*command, "--help")
     assert (code, err) == (0, "")
     assert out.startswith("Usage: llmplan")
+    assert run(*command, "-h") == (0, out, "")
 
 
 @pytest.mark.parametrize(("command", "request_"), [("train", TrainRequest), ("infer", InferRequest)])
@@ -441,15 +468,21 @@ def test_bad_input_costs_one_line_and_exit_code_2(refused, tmp_path, monkeypatch
         (("train", "--model", "llama-7b"), "gpu: not given; llmplan list gpus shows "),
         (("infer", "--gpu", "l4"), "model: not given; llmplan list models shows "),
         (("trian",), "No such command 'trian'. Did you mean 'train'?"),
-        (("--no-such-option",), "No such option: --no-such-option"),
-        (("list",), "Missing argument "),
-        (("list", "gpu"), "list: 'gpu' is none of models, gpus, dtypes, cost-models"),
+        (("frob",), "No such command 'frob'; llmplan --help shows what there is"),
+        (("--no-such-option",), "No such option: --no-such-option; llmplan --help lists them"),
+        (("train", "--frob"), "No such option: --frob; llmplan train --help lists them"),
+        (("train", "--micro_batch", "2"), "No such option: --micro_batch; did you mean --micro-batch or "),
+        (("train", "--gpu-count", "8"), "No such option: --gpu-count; did you mean --gpu or --gpus?"),
+        (("train", "--kv-bits", "8"), "No such option: --kv-bits; llmplan infer has it"),
+        (("train", "--model"), "Option '--model' requires an argument."),
+        (("infer", "llama-7b"), "Got unexpected extra argument(s) (llama-7b); llmplan infer --help shows what there"),
+        (("list", "gpuz"), "list: 'gpuz' is none of models, gpus, dtypes, cost-models"),
         (("list", "models", "surplus"), "Got unexpected extra argument"),
-        (("show",), "Missing argument "),
+        (("show",), "Missing argument 'name': Of a model, gpu, dtype, "),
         (("show", "llama-65"), "show: 'llama-65' is unknown; did you mean llama-65b, "),
         (("show", "zzzzzz"), "show: 'zzzzzz' is unknown; llmplan list models, gpus, dtypes or cost-models shows all"),
         (("show", "w16a4e16"), "dtype: w16a4e16 makes no sense: "),
-        (("validate",), "Missing argument "),
+        (("validate",), "Missing argument 'name': Set of figures: llmplan list validation-sets."),
         (("validate", "lama"), "validation set: 'lama' is unknown; did you mean llama?"),
         (("plugins", "surplus"), "Got unexpected extra argument"),
     ],

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from attrs import fields_dict
 
-from llmplan import infer, registry, train
+from llmplan import compare, infer, registry, train
 from llmplan.files.hardware_file import HardwareFile
 from llmplan.files.model_file import ModelFile
+from llmplan.output.comparison import comparison_document
 from llmplan.output.document import document
 from llmplan.records import LatentAttention, MixtureOfExperts
 from llmplan.validation import validate
@@ -38,6 +39,7 @@ def documented_inside(heading, key):
     [
         ("JSON of `llmplan train`", TRAINING),
         ("JSON of `llmplan infer`", INFERENCE),
+        ("JSON of a comparison", comparison_document(compare(infer, model="llama-7b", gpu="l40s", batch=[1, 2]))),
         ("JSON of `llmplan validate`", validate(registry().validation_sets["llama"]).document()),
         ("A model in TOML", fields_dict(ModelFile)),
         ("Experts: `[moe]` of a model", fields_dict(MixtureOfExperts)),

@@ -27,7 +27,9 @@ def llmplan(*arguments):
 TRAIN = ("train", "--model", "llama-65b", "--gpu", "h100-sxm-80gb")
 
 
-@pytest.mark.parametrize("arguments", [("--help",), (*TRAIN, "--json"), ("plugins", "--json")], ids=lambda a: a[-1])
+@pytest.mark.parametrize(
+    "arguments", [("--help",), (*TRAIN, "--json"), (*TRAIN, "--gpus", "512,1024", "--json"), ("plugins", "--json")]
+)
 def test_nothing_slow_is_imported(arguments):
     """Every start would pay for a library that the command does not use."""
     loaded = modules(llmplan(*arguments))

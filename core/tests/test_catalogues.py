@@ -12,6 +12,7 @@ from llmplan import hookimpl, hookspecs
 from llmplan.catalogues import (
     COST_MODELS,
     DTYPES,
+    ENGINES,
     EXPORTERS,
     FRAMEWORKS,
     GPUS,
@@ -30,6 +31,7 @@ from llmplan.plugins import PluginError, Plugins
 from llmplan.records import (
     DTypeFamily,
     DTypeRule,
+    EngineProfile,
     Exporter,
     FrameworkProfile,
     HardwareProfile,
@@ -80,6 +82,7 @@ RECORDS = {
     DTYPES: dtype,
     COST_MODELS: cost_model,
     FRAMEWORKS: lambda name: FrameworkProfile(name=name),
+    ENGINES: lambda name: EngineProfile(name=name),
     OPTIMIZERS: lambda name: Optimizer(name=name, state_bytes=8.0),
     VALIDATION_SETS: lambda name: ValidationSet(name=name, description="", rows=list),
     EXPORTERS: lambda name: Exporter(name=name, suffix=f".{name}", export=str.encode),

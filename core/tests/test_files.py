@@ -389,7 +389,7 @@ def test_a_plan_may_hold_its_model_and_accelerator(write):
         ("gpus = -8", "gpus", "-8 is not a whole number of at least 1"),
         ("gpus = 8.5", "gpus", "8.5 is not a whole number of at least 1"),
         ("gpus = true", "gpus", "True is not a whole number of at least 1"),
-        ("gpus = [8]", "gpus", "[8] is not a whole number of at least 1"),
+        ("gpus = [8, 8.5]", "gpus", "8.5 is not a whole number of at least 1"),
         ("tokens = nan", "tokens", "nan is not a positive number, like 1.4e12 or 1.4T"),
         ("mfu = 50", "mfu", "50 is not a fraction above 0 and at most 1"),
         ('recompute = "some"', "recompute", "'some' is not one of none, "),

@@ -350,7 +350,7 @@ def test_counts_as_people_read_them(value, words):
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (0, "0.0 MiB"),
+        (0, "0 bytes"),
         (2**20, "1.0 MiB"),
         (GIB / 10 - 1e6, "101.4 MiB"),
         (GIB / 10, "0.1 GiB"),

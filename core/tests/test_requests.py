@@ -75,7 +75,8 @@ def test_zero_is_refused_where_it_means_nothing(request_, name, value):
 def test_counts_are_whole(request_, name):
     """If it fails, 8.5 GPUs become 8 without a word."""
     for value in (8.5, "8.5", 0.1, "1e-3"):
-        assert refusal(request_, name, value) == f"{option_name(name)}: {value!r} is not a whole number of at least 1"
+        wanted = "a whole number of at least 1" + (", or auto" if name in WHOLE_OR_AUTO else "")
+        assert refusal(request_, name, value) == f"{option_name(name)}: {value!r} is not {wanted}"
 
 
 @pytest.mark.parametrize(("request_", "name"), of(WHOLE | WHOLE_OR_AUTO))

@@ -396,12 +396,39 @@ class NoSum(Priced):
         return Untidy(**{name: getattr(tidy, name) for name in TrainingEstimate.__annotations__})
 
 
+@frozen
+class Searchable(Priced):
+    """Refuses pipelines of four stages or more, has words against tp, and knows a bound; its fields spoil it."""
+
+    illegal_from: int = 4
+    words_from: int = 2
+    bound: float = 0.5
+
+    def check(self, plan):
+        """The truth."""
+        if plan.layout.pp >= 4:
+            raise BadInputError("pp: too long")
+        return ("tp: too wide",) if plan.layout.tp >= 2 else ()
+
+    def illegal(self, plan):
+        """Of arrays."""
+        return {"pp is short": plan.layout.pp >= self.illegal_from}
+
+    def worded(self, plan):
+        """Of arrays."""
+        return plan.layout.tp >= self.words_from
+
+    def bounds(self, plan):
+        """A part of the price."""
+        return self.bound * self.train(plan).iteration_seconds, self.bound * self.memory
+
+
 def first(value):
     """The value, or where it is an array, its first element: what breaks arrays."""
     return value if isinstance(value, (int, float)) else float(value[0])
 
 
-GOOD_COST_MODELS = (Priced(), Priced(refuse=("train",)), Priced(refuse=("infer",)))
+GOOD_COST_MODELS = (Priced(), Searchable(), Priced(refuse=("train",)), Priced(refuse=("infer",)))
 BAD_COST_MODELS = (
     (Priced(factor=lambda plan: plan.hardware.memory_bytes_per_second), "twice the memory_bytes_per_second makes the"),
     (Priced(factor=lambda plan: plan.gemm.peak_flops**2), "twice the peak_flops makes the iteration slower"),
@@ -413,6 +440,11 @@ BAD_COST_MODELS = (
     (Priced(memory=0.0), "memory_bytes_per_gpu: 0.0 is not positive"),
     (Priced(memory=-1.0), "memory_breakdown: weights: -1.0 is negative"),
     (Priced(refuse=("train", "infer")), "prices no plan of sample: train: not here"),
+    (Searchable(illegal_from=5000), "illegal: False for an array of layouts, True alone, of gpus 1000 tp 1 pp 1000"),
+    (Searchable(illegal_from=3), "illegal: True for an array of layouts, False alone, of gpus 6 tp 2 pp 3"),
+    (Searchable(words_from=3), "worded: False for an array of layouts, True alone, of gpus 2 tp 2"),
+    (Searchable(bound=1.5), "bounds: iteration_seconds: "),
+    (Priced(factor=lambda plan: first(plan.layout.gpus)), "iteration_seconds: "),
     (NoEstimate(), "returned a float, not an estimate"),
     (NoSum(), "time_breakdown does not sum to iteration_seconds"),
     (SAMPLE_MODEL, "returned a Transformer, not a CostModel"),

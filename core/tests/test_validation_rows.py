@@ -115,7 +115,7 @@ def test_recompute_knows_the_word_of_tables_and_our_own():
 
 def test_the_model_and_accelerator_columns_are_enough():
     """DESIGN: whatever is registered, a row with these is priced."""
-    cells = {column: CELLS[column] for column in REQUIRED}
+    cells = {column: CELLS[column] for column in REQUIRED["train"]}
     options = options_of_row(cells)
     assert set(options) == {"model", "gpu", "seq_len"}
     assert options["model"].vocab == VOCABULARY_WHERE_NOT_STATED
@@ -277,13 +277,13 @@ def written(tmp_path, text, encoding="utf-8"):
     return path
 
 
-HEAD = ",".join(REQUIRED)
+HEAD = ",".join(REQUIRED["train"])
 
 
 def test_a_table_is_read(tmp_path):
     """Spreadsheets write a mark at the start, blank lines, short rows and quoted line breaks."""
     path = written(tmp_path, f'{HEAD},notes\n\na, 1 ,2\n,3,4,5,6,7,8,9,10,"two\nlines"\n', "utf-8-sig")
-    first, second = read_table(path)
+    first, second = read_table(path, "train")
     assert (first["id"], first["layers"], first["notes"]) == ("a", "1", "")
     assert (second["id"], second["notes"]) == ("row 2", "two\nlines")
 
@@ -301,15 +301,15 @@ def test_a_table_is_read(tmp_path):
 def test_a_file_that_is_no_table_is_refused_in_one_line(tmp_path, text, reason):
     """A user would see a traceback, or no rows and no reason."""
     with pytest.raises(BadInputError, match=reason) as refused:
-        read_table(written(tmp_path, text))
+        read_table(written(tmp_path, text), "train")
     assert "\n" not in str(refused.value)
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path):
     """As above."""
     with pytest.raises(BadInputError, match="No such file"):
-        read_table(tmp_path / "none.csv")
+        read_table(tmp_path / "none.csv", "train")
     with pytest.raises(BadInputError, match="is not UTF-8 text"):
-        read_table(written(tmp_path, "idé", "latin-1"))
+        read_table(written(tmp_path, "idé", "latin-1"), "train")
     with pytest.raises(BadInputError, match="field larger than field limit"):
-        read_table(written(tmp_path, "x" * 200_000))
+        read_table(written(tmp_path, "x" * 200_000), "train")

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from llmplan.catalogues import registry
+    from llmplan.comparing import compare
     from llmplan.errors import LlmplanError
     from llmplan.hookspecs import hookimpl
     from llmplan.planner import infer, plan_inference
     from llmplan.search.training import plan_training, train
 
-__all__ = ["LlmplanError", "hookimpl", "infer", "plan_inference", "plan_training", "registry", "train"]
+__all__ = ["LlmplanError", "compare", "hookimpl", "infer", "plan_inference", "plan_training", "registry", "train"]
 
 _HOMES = {
     "LlmplanError": "errors",
+    "compare": "comparing",
     "hookimpl": "hookspecs",
     "infer": "planner",
     "plan_inference": "planner",

@@ -14,6 +14,7 @@ from llmplan.records import (
     CostModel,
     DTypeFamily,
     DTypeRule,
+    EngineProfile,
     Exporter,
     FrameworkProfile,
     HardwareProfile,
@@ -70,11 +71,12 @@ GPUS = Kind("gpus", "gpu", "llmplan_hardware_profiles", (HardwareProfile,))
 DTYPES = Kind("dtypes", "dtype", "llmplan_dtype_rules", (DTypeRule, DTypeFamily))
 COST_MODELS = Kind("cost-models", "cost-model", "llmplan_parallelism_models", (CostModel,))
 FRAMEWORKS = Kind("frameworks", "framework", "llmplan_framework_profiles", (FrameworkProfile,))
+ENGINES = Kind("engines", "engine", "llmplan_engine_profiles", (EngineProfile,))
 OPTIMIZERS = Kind("optimizers", "optimizer", "llmplan_optimizers", (Optimizer,))
 VALIDATION_SETS = Kind("validation-sets", "validation set", "llmplan_validation_sets", (ValidationSet,))
 EXPORTERS = Kind("exporters", "exporter", "llmplan_exporters", (Exporter,))
 REPORTERS = Kind("reporters", "reporter", "llmplan_reporters", (Reporter,))
-KINDS = (MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, OPTIMIZERS, VALIDATION_SETS, EXPORTERS, REPORTERS)
+KINDS = (MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, VALIDATION_SETS, EXPORTERS, REPORTERS)
 
 
 class Catalogue(Mapping[str, T], Generic[T]):
@@ -200,6 +202,11 @@ class Registry:
     def frameworks(self) -> Catalogue[FrameworkProfile]:
         """Training frameworks."""
         return Catalogue(FRAMEWORKS, self.plugins)
+
+    @cached_property
+    def engines(self) -> Catalogue[EngineProfile]:
+        """Inference engines."""
+        return Catalogue(ENGINES, self.plugins)
 
     @cached_property
     def optimizers(self) -> Catalogue[Optimizer]:

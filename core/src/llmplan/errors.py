@@ -28,3 +28,7 @@ class NameConflictError(BadInputError, LookupError):
 
 class UnsupportedFormatError(BadInputError):
     """A dtype asks for a number format that the accelerator has no units for."""
+
+
+class CostModelError(LlmplanError):
+    """A cost model fails while it prices a plan, instead of refusing the plan."""

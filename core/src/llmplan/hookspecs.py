@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         CostModel,
         DTypeFamily,
         DTypeRule,
+        EngineProfile,
         Exporter,
         FrameworkProfile,
         HardwareProfile,
@@ -56,6 +57,11 @@ def llmplan_parallelism_models() -> Iterable[CostModel]:  # type: ignore[empty-b
 @hookspec
 def llmplan_framework_profiles() -> Iterable[FrameworkProfile]:  # type: ignore[empty-body]
     """Training frameworks: kernels, overlap, host time and memory of a program, for ``--framework NAME``."""
+
+
+@hookspec
+def llmplan_engine_profiles() -> Iterable[EngineProfile]:  # type: ignore[empty-body]
+    """Inference engines: kernels, host time, memory and batching of a program, for ``--engine NAME``."""
 
 
 @hookspec

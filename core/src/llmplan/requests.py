@@ -11,13 +11,15 @@ from typing import Any
 from attrs import field, fields, frozen
 
 from llmplan.errors import BadInputError
-from llmplan.records import Recompute, Schedule, Tuning
+from llmplan.records import FAMILIES, Family, Recompute, Schedule, Tuning
 from llmplan.units import parse_number
 
 _LARGEST = 1e27
 """Beyond any plan; products of such numbers stay finite."""
 _WIDEST_BITS = 64
 _SECONDS_OF = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_SECONDS_OF_RATE = {"s": 1.0, "min": 60.0, "h": 3600.0}
+_FAMILY_WORDS = ", ".join(f"{family.name}:CV" if family.most_cv else family.name for family in FAMILIES.values())
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -42,8 +44,9 @@ def _to_float(value: Any, name: str, wanted: str) -> float:
     return number
 
 
-def _whole(smallest: int, largest: int | None = None) -> Callable[[Any, str], int]:
+def _whole(smallest: int, largest: int | None = None, or_else: str = "") -> Callable[[Any, str], int]:
     wanted = f"a whole number of at least {smallest}" if largest is None else f"a whole number, {smallest} to {largest}"
+    wanted += or_else and f", or {or_else}"
 
     def convert(value: Any, name: str) -> int:
         if type(value) is int and largest is None and value >= smallest:
@@ -138,11 +141,12 @@ def _figures(value: Any, name: str) -> tuple[str, ...]:
 _MODES = {mode.label: mode for mode in Recompute}
 _SCHEDULES = {schedule.label: schedule for schedule in Schedule}
 _TUNINGS = {tuning.value: tuning for tuning in Tuning}
-_OFFLOADS = {word: word for word in ("none", "optimizer", "activations", "all")}
+OFFLOADS = ("none", "optimizer", "activations", "all")
+_OFFLOADS = {word: word for word in OFFLOADS}
 
 
 def _auto_or_whole(value: Any, name: str) -> int | str:
-    return "auto" if value == "auto" else _whole(1)(value, name)
+    return "auto" if value == "auto" else _whole(1, or_else="auto")(value, name)
 
 
 def _at_least_one(value: Any, name: str) -> float:
@@ -167,16 +171,50 @@ def _seconds(convert: Callable[[Any, str], float]) -> Callable[[Any, str], float
     return in_seconds
 
 
+def _rate(value: Any, name: str) -> float:
+    """Requests a second."""
+    wanted = "a rate like 2/s, 90/min or 5000/h"
+    number, slash, unit = value.partition("/") if isinstance(value, str) else (value, "", "s")
+    seconds = _SECONDS_OF_RATE.get(unit.strip() if slash or not isinstance(value, str) else "s")
+    if seconds is None:
+        raise _refuse(name, value, wanted)
+    try:
+        return _positive(number, name) / seconds
+    except BadInputError:
+        raise _refuse(name, value, wanted) from None
+
+
+def _family(value: Any, name: str) -> tuple[Family, float]:
+    """``uniform:0.3``: a family of distributions and its coefficient of variation."""
+    if isinstance(value, tuple):
+        return value
+    word, colon, cv = value.partition(":") if isinstance(value, str) else ("", "", "")
+    family = FAMILIES.get(word.strip())
+    if family is None or bool(colon) != (family.most_cv > 0):
+        raise _refuse(name, value, f"one of {_FAMILY_WORDS}")
+    number = _positive(cv, name) if colon else 0.0
+    if number > family.most_cv:
+        raise _refuse(name, value, f"a {family.name} distribution: its cv is at most {family.most_cv:.3g}")
+    return family, number
+
+
 def _option(
     help_text: str,
     convert: Callable[[Any, str], Any],
     *,
     metavar: str = "N",
     names: str | Callable[[], list[str]] | None = None,
+    every: bool = False,
+    listed: bool = False,
 ) -> Any:
-    """A field that is None until given. `names` is the kind of record, or the words, that completion offers."""
-    metadata = {"help": help_text, "convert": convert, "metavar": metavar, "names": names, "flag": convert is _flag}
-    return field(default=None, metadata=metadata)
+    """A field that is None until given. `names` is the kind of record, or the words, that completion offers.
+
+    A range of its values is `every` whole number, or else doubles; a `word` has no ranges; a `listed` option is a list
+    itself.
+    """
+    metadata = {"help": help_text, "convert": convert, "metavar": metavar, "names": names, "every": every}
+    word = names is not None or convert in (_flag, _text, _family)
+    return field(default=None, metadata={**metadata, "flag": convert is _flag, "word": word, "listed": listed})
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -200,7 +238,7 @@ class _Request(_Options):
     dtype: Any = _option("Bits of weights, activations, embeddings.", _record_or_name, metavar="NAME", names="dtypes")
     gpus: int | None = _option("Accelerators in all: tp x cp x pp x dp.", _whole(1))
     tp: int | None = _option("Tensor parallel size.", _whole(1))
-    pp: int | None = _option("Pipeline parallel size.", _whole(1))
+    pp: int | None = _option("Pipeline parallel size.", _whole(1), every=True)
     dp: int | None = _option("Data parallel size.", _whole(1))
     sequence_parallel: bool | None = _option("Split norms and residuals over tp too.", _flag)
     flops_efficiency: float | None = _option("FLOP/s that kernels reach, of the peak.", _fraction, metavar="FRACTION")
@@ -217,14 +255,14 @@ class TrainRequest(_Request):
 
     cp: int | None = _option("Context parallel size: ranks that share each sequence.", _whole(1))
     ep: int | None = _option("Expert parallel size, inside dp x cp.", _whole(1))
-    vpp: int | None = _option("Chunks of layers on each pipeline stage (interleaved schedule).", _whole(1))
+    vpp: int | None = _option("Chunks of layers on each pipeline stage (interleaved schedule).", _whole(1), every=True)
     schedule: Schedule | None = _option(
         f"Pipeline schedule: {', '.join(_SCHEDULES)}.",
         _word(_SCHEDULES),
         metavar="NAME",
         names=lambda: list(_SCHEDULES),
     )
-    zero: int | None = _option("ZeRO stage: 0, 1, 2 or 3.", _whole(0, 3))
+    zero: int | None = _option("ZeRO stage: 0, 1, 2 or 3.", _whole(0, 3), every=True)
     zero_group: int | None = _option("Ranks that ZeRO divides over; all of dp x cp by default.", _whole(1))
     micro_batch: int | None = _option("Sequences that one pipeline takes in at once.", _whole(1))
     max_micro_batch: int | str | None = _option(
@@ -299,6 +337,47 @@ class InferRequest(_Request):
     prompt_tokens: int | None = _option("Tokens of a prompt.", _whole(1))
     output_tokens: int | None = _option("Tokens of an answer.", _whole(1))
     kv_bits: float | None = _option("Bits of a KV cache element; those of activations by default.", _bits)
+    max_batch: bool | None = _option("As many sequences as fit into memory, instead of --batch.", _flag)
+    max_context: bool | None = _option("Prompts as long as fit into memory, instead of --prompt-tokens.", _flag)
+    ep: int | None = _option("Expert parallel size, inside tp x dp.", _whole(1))
+    engine: Any = _option(
+        "Program that serves: kernels, host time, memory, batching.", _record_or_name, metavar="NAME", names="engines"
+    )
+    cuda_graphs: bool | None = _option("Launch the steps of decoding whole; as the engine does by default.", _flag)
+    rate: float | None = _option("Requests that come: 2/s, 90/min or 5000/h.", _rate, metavar="RATE")
+    concurrency: int | None = _option("Users, each with one request at a time, instead of --rate.", _whole(1))
+    trace: str | None = _option(
+        "Requests, instead of --rate: columns arrival_seconds, prompt_tokens, output_tokens.",
+        _text,
+        metavar="FILE.csv",
+    )
+    prompt_lengths: tuple[Family, float] | None = _option(
+        f"How prompts vary around --prompt-tokens: {_FAMILY_WORDS}.", _family, metavar="SHAPE"
+    )
+    output_lengths: tuple[Family, float] | None = _option(
+        "How answers vary around --output-tokens: the same.", _family, metavar="SHAPE"
+    )
+    requests: int | None = _option("Requests that a simulation counts; 0 for none.", _whole(0))
+    seed: int | None = _option("Of the simulation.", _whole(0))
+    step_tokens: int | None = _option("Tokens of one step: those of prompts and of what decodes.", _whole(1))
+    chunked_prefill: bool | None = _option("Cut prompts to fill steps beside what decodes.", _flag)
+    max_sequences: int | None = _option("Sequences that one replica works on at once.", _whole(1))
+    prefix_hit_rate: float | None = _option(
+        "Share of prompt tokens that the prefix cache holds.", _fraction, metavar="FRACTION"
+    )
+    speculative_tokens: int | None = _option("Tokens that a draft proposes at a time.", _whole(1))
+    acceptance_rate: float | None = _option("Of a proposed token.", _fraction, metavar="FRACTION")
+    draft_model: Any = _option("Model that proposes; free without.", _record_or_name, metavar="NAME", names="models")
+    prefill_replicas: int | None = _option("Replicas that only read prompts, beside the dp that decode.", _whole(1))
+    prefill_tp: int | None = _option("Tensor parallel size of these; as the others.", _whole(1))
+    prefill_pp: int | None = _option("Pipeline parallel size of these; as the others.", _whole(1))
+
+
+LOADS = ("rate", "concurrency", "trace")
+"""Options each of which makes a server under load of a plan."""
+_NAMES = [attribute.name for attribute in fields(InferRequest)]
+SERVER_OPTIONS = tuple(_NAMES[_NAMES.index(LOADS[-1]) + 1 :])
+"""Options that mean something beside one of these."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -311,7 +390,9 @@ class SearchRequest(_Options):
         metavar="NAME",
         names=lambda: list(_OBJECTIVES),
     )
-    pareto: Any = _option("Figures of which the frontier is shown, like time,gpus.", _figures, metavar="NAME,NAME")
+    pareto: Any = _option(
+        "Figures of which the frontier is shown, like time,gpus.", _figures, metavar="NAME,NAME", listed=True
+    )
     finish_within: float | None = _option(
         "Longest that the run may take: 30d, 12h or seconds.", _seconds(_positive), metavar="TIME"
     )

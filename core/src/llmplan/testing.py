@@ -288,6 +288,10 @@ def _check_array_plan(name: str, cost_model: records.CostModel, estimate: Any) -
     for key, arrays in both.items():
         alone = [one[key], two[key]]
         require(_same(arrays, alone), f"{name}: {key}: {arrays} for an array of {batch}, {alone} one by one")
+    if training:
+        from llmplan.array_contracts import check_arrays
+
+        check_arrays(name, cost_model, estimate.plan)
 
 
 def _same(arrays: Any, numbers: Any) -> bool:

@@ -1,16 +1,17 @@
-"""A folder of timings in, measured.py and measured_kernels.py out, the tables behind the numbers on stdout.
+"""A folder of timings in, measured*.py out, the tables behind the numbers on stdout.
 
 For maintainers: ``python -m calibration FOLDER`` beside src, or ``python plugins/hardware_nvidia/calibration FOLDER``.
 It needs numpy and scipy, which the package does not. The folder is not part of the repository; of it are read the
-files in `FILES`. What counts, and why, is said in `kernels` and `runs`, and for curves in `gemms`, `attention`,
-`collectives` and `curves`; what formats and accelerators without timings take, in efficiency.py and curves.py.
+files in `FILES`. What counts, and why, is said in `kernels` and `runs`, for curves in `gemms`, `attention`,
+`collectives`, `curves` and `serving`; what formats and accelerators without timings take, in efficiency.py and
+curves.py.
 """
 
 from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -19,11 +20,12 @@ import typer
 if not __package__:  # run by its path: the folder stands in sys.path, not the one that it lies in
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from calibration import attention, curves, curves_module, kernels, module, runs
+from calibration import attention, curves, curves_module, kernels, module, runs, serving, serving_module
+from llmplan.records import KernelCurves
 
 FILES = (
     *("eff_gemm.csv", "eff_collectives.csv", "eff_flash_attention.csv", "eff_attention_prefill.csv"),
-    *("eff_multinode_nccl.csv", "training_dev.csv"),
+    *("eff_multinode_nccl.csv", "eff_attention_decode.csv", "training_dev.csv"),
 )
 
 
@@ -53,7 +55,7 @@ def efficiencies(tables: curves.Tables, training: list[dict[str, str]]) -> None:
     module.write(module.NAME, text)
 
 
-def by_shape(tables: curves.Tables) -> None:
+def by_shape(tables: curves.Tables) -> dict[str, KernelCurves]:
     """Curves of the shapes that kernels and links work on."""
     attentions = attention.measured(tables.figures, tables.prefill)
     kernels_of = attention.curves(attentions)
@@ -64,14 +66,28 @@ def by_shape(tables: curves.Tables) -> None:
     show(attention.table(attentions, kernels_of, tables.prefill))
     show(curves.sisters_table(tables, devices))
     module.write(curves_module.NAME, curves_module.source(measured))
+    return measured
+
+
+def of_engines(tables: serving.Tables, measured: Mapping[str, KernelCurves]) -> None:
+    """Curves of inference engines' kernels."""
+    found = {}
+    for device in kernels.TIMED:
+        trained = measured[device.profile]
+        fitted = serving.curves(device, tables, trained.gemm["bf16"], trained.hbm)
+        if fitted is not None:
+            show(serving.table(device, tables, fitted))
+            found[device.profile] = fitted
+    module.write(serving_module.NAME, serving_module.source(found))
 
 
 def main(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Where the timings are.")]) -> None:
-    """Print what the timings say and write measured.py and measured_kernels.py from it."""
-    *timings, training = (read(folder / name) for name in FILES)
+    """Print what the timings say and write measured.py, measured_kernels.py and measured_serving.py from it."""
+    *timings, decode, training = (read(folder / name) for name in FILES)
     tables = curves.Tables(*timings)
     efficiencies(tables, training)
-    by_shape(tables)
+    measured = by_shape(tables)
+    of_engines(serving.Tables(tables.prefill, decode, tables.collectives, tables.gemms), measured)
 
 
 if __name__ == "__main__":

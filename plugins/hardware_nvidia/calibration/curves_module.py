@@ -49,7 +49,7 @@ MEASURED_KERNELS: Mapping[str, KernelCurves] = {
 
 
 def expression(value: Any, indent: int, names: Mapping[int, str]) -> str:
-    """A record, a mapping, a string or a number as source code, without empty mappings; what has a name by its name."""
+    """A record, a mapping, a string or a number as source code, without what is empty; what has a name by its name."""
     if id(value) in names:
         return names[id(value)]
     if isinstance(value, str):
@@ -60,7 +60,9 @@ def expression(value: Any, indent: int, names: Mapping[int, str]) -> str:
         return "{\n" + "".join(f"{inner}{item},\n" for item in items) + " " * indent + "}"
     if attrs.has(type(value)):
         fields = {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
-        items = (f"{key}={expression(item, indent + 4, names)}" for key, item in fields.items() if item != {})
+        items = (
+            f"{key}={expression(item, indent + 4, names)}" for key, item in fields.items() if item not in ({}, None)
+        )
         return f"{type(value).__name__}(\n" + "".join(f"{inner}{item},\n" for item in items) + " " * indent + ")"
     return repr(value)
 

@@ -13,10 +13,10 @@ from attrs import asdict, evolve, frozen
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from llmplan.records import AttentionCurve, CollectiveCurve, GemmCurve
+from llmplan.records import AttentionCurve, CollectiveCurve, DecodeCurve, GemmCurve
 
 Array: TypeAlias = NDArray[np.float64]
-Curve = TypeVar("Curve", AttentionCurve, CollectiveCurve, GemmCurve)
+Curve = TypeVar("Curve", AttentionCurve, CollectiveCurve, DecodeCurve, GemmCurve)
 OUTLIER = 0.1
 """The relative error from which on an error counts in proportion, no longer squared."""
 NOTHING = 1e-9

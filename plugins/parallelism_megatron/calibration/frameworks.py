@@ -1,28 +1,30 @@
 """Constants of frameworks and of accelerators in long runs, from all published rows of each together.
 
-Coordinate descent: one constant after the other is moved up and down as long as the mean of its sources' mean absolute
-errors falls, each step against a penalty for leaving where it started, so that a constant that the rows say nothing of
-stays. What comes out is rounded and written into frameworks.py and hardware_nvidia's sustained.py by hand:
+They are moved as `descent` says, against the mean of their sources' mean absolute errors. What comes out is rounded and
+written into frameworks.py and hardware_nvidia's sustained.py by hand:
 ``python plugins/parallelism_megatron/calibration/frameworks.py`` prints it.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
-from math import log
+from functools import partial
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from attrs import evolve, frozen
 
+if not __package__:  # run by its path: the folder stands in sys.path, not the one that it lies in
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from calibration.descent import descend
 from llmplan import registry, train
 from llmplan.errors import BadInputError
 from llmplan.records import FrameworkProfile, HardwareProfile, ValidationRow
 from llmplan.validation import validate
 
-ROUNDS, FIRST_STEP, TRIES = 3, 0.12, 6
-PENALTY = 0.004
-"""Of a constant that has moved by half."""
 LIMITS = {
     "elementwise_traffic": (1.0, 3.0),
     "kernel_rate": (0.6, 1.0),
@@ -138,36 +140,13 @@ def mean_error(rows: Sequence[ValidationRow], values: Values) -> float:
     return fmean(fmean(of_source) for of_source in errors.values())
 
 
-def descend(rows: Sequence[ValidationRow], start: Values) -> dict[Constant, float]:
-    """Move one constant after the other, in smaller and smaller steps."""
-    values, step = dict(start), FIRST_STEP
-
-    def cost(tried: Values) -> float:
-        moved = (log(max(tried[constant], 1e-9) / max(start[constant], 1e-9)) / log(1.5) for constant in start)
-        return mean_error(rows, tried) + PENALTY * sum(distance**2 for distance in moved)
-
-    best = cost(values)
-    for _ in range(ROUNDS):
-        for constant in start:
-            for factor in (1.0 + step, 1.0 / (1.0 + step)):
-                for _ in range(TRIES):
-                    low, high = constant.limits
-                    tried = {**values, constant: min(max(values[constant] * factor, low), high)}
-                    found = cost(tried)
-                    if found >= best:
-                        break
-                    values, best = tried, found
-        step /= 2.0
-    return values
-
-
 def calibrate() -> None:
     """Print what each stage would change."""
     rows = [checked.row for checked in validate(registry().validation_sets["training"]).checked]
     for constants, sources in STAGES:
         own = [row for row in rows if row.source in sources and row.counts and row.metric != "peak_memory_gb"]
         start = {constant: current(constant) for constant in constants}
-        found = descend(own, start)
+        found = descend(start, lambda constant: constant.limits, partial(mean_error, own))
         print(f"{', '.join(sources)}: {mean_error(own, start):.2%} -> {mean_error(own, found):.2%}")
         for constant, value in found.items():
             print(f"  {constant.owner} {constant.name} {'/'.join(constant.formats)}: {start[constant]:g} -> {value:g}")

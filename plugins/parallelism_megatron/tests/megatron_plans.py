@@ -31,7 +31,6 @@ MEGATRON = Megatron()
 OPERATIONS = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all")
 BREAKDOWNS = ("time_breakdown", "forward_breakdown", "memory_breakdown")
 SIZES = ("gpus", "tp", "pp", "dp", "cp", "ep", "vpp", "zero")
-NUMBERS = ("micro_batch", "gradient_accumulation", "recompute", "schedule")
 
 CURVES = KernelCurves(
     gemm={
@@ -232,36 +231,68 @@ def plans(draw, models=MODELS, **fixed):
     return given
 
 
-def random_plan(model, random, **run):
-    """The same without hypothesis, which draws thousands slowly."""
-    pp, experts = random.randint(1, 8), 1 if model.moe is None else model.moe.n_routed_experts
-    tp, cp, dp = random.choice([1, 2, 4, 8]), random.choice([1, 2, 4, 8]), random.choice([1, 2, 3, 8, 16])
-    vpp = random.choice([vpp for vpp in (1, 2, 4) if vpp == 1 or (pp > 1 and model.layers % (pp * vpp) == 0)])
-    return plan(
-        model,
-        tp=tp,
-        pp=pp,
-        dp=dp,
-        cp=cp,
-        ep=random.choice([ep for ep in (1, 2, 4, 8) if experts % ep == 0 and dp * cp % ep == 0]),
-        vpp=vpp,
-        zero=random.randint(0, 3),
-        sequence_parallel=random.random() < 0.5,
-        micro_batch=random.randint(1, 6),
-        gradient_accumulation=random.randint(1, 20) * (pp if vpp > 1 else 1),
-        recompute=random.choice(list(Recompute)),
-        schedule=random.choice(list(Schedule)) if vpp == 1 else Schedule.ONE_F_ONE_B,
-        **run,
-    )
+def random_plans(model, random, count, **run):
+    """A plan of arrays: so many random plans, legal or not, with the rest of the run in common."""
+    pick = {name: random.choice(values, count) for name, values in DIMENSIONS.items()}
+    pick["ep"] = np.where(random.random() < 0.5 and model.moe is None, 1, pick["ep"])
+    pick["gpus"] = pick["tp"] * pick["pp"] * pick["dp"] * pick["cp"]
+    pick["gradient_accumulation"] *= np.where(random.random(count) < 0.5, pick["pp"], 1)
+    columns = {name: values if values.dtype == bool else values.astype(float) for name, values in pick.items()}
+    return _with_columns(plan(model, **run), columns)
 
 
-def columns(rows):
-    """One plan whose numbers are arrays, one element a plan of `rows`, which have the rest in common."""
-    held = [row.layout for row in rows]
-    layout = Layout(
-        **{name: np.array([getattr(one, name) for one in held], dtype=float) for name in SIZES},
-        sequence_parallel=np.array([one.sequence_parallel for one in held]),
-        zero_group=held[0].zero_group,
-    )
-    numbers = {name: np.array([getattr(row, name) for row in rows], dtype=float) for name in NUMBERS}
-    return evolve(rows[0], layout=layout, **numbers)
+def _with_columns(given, columns):
+    layout = evolve(given.layout, **{name: columns[name] for name in columns if name in LAYOUT})
+    return evolve(given, layout=layout, **{name: columns[name] for name in columns if name not in LAYOUT})
+
+
+def columns_of(together):
+    """The arrays of a plan of arrays."""
+    return {name: getattr(together.layout if name in LAYOUT else together, name) for name in (*DIMENSIONS, "gpus")}
+
+
+def kept(together, which):
+    """Those of its plans that a mask or positions name."""
+    return _with_columns(together, {name: values[which] for name, values in columns_of(together).items()})
+
+
+def one_of(together, index):
+    """One of its plans, of numbers."""
+    values = {name: column[index].item() for name, column in columns_of(together).items()}
+    numbers = {
+        name: value if isinstance(value, bool) else int(value) for name, value in values.items() if value < np.inf
+    }
+    return _with_columns(together, {"zero_group": None, **numbers})
+
+
+def broken(cost_model, together):
+    """Where one of its plans breaks a rule."""
+    return np.any(np.broadcast_arrays(together.layout.tp < 0, *cost_model.illegal(together).values()), axis=0)
+
+
+def legal_plans(model, random, count, **run):
+    """So many random plans that `MEGATRON` prices."""
+    together = random_plans(model, random, 40 * count, **run)
+    legal = np.flatnonzero(~broken(MEGATRON, together))[:count]
+    assert len(legal) == count
+    return kept(together, legal)
+
+
+DIMENSIONS = {
+    "tp": [1, 2, 4, 8],
+    "pp": [1, 2, 3, 4, 5, 8],
+    "dp": [1, 2, 3, 8, 16],
+    "cp": [1, 2, 4],
+    "ep": [1, 1, 2, 4],
+    "vpp": [1, 1, 2, 4],
+    "zero": [0, 1, 2, 3],
+    "zero_group": [np.inf, np.inf, 2, 8],
+    "micro_batch": [1, 2, 3, 6],
+    "gradient_accumulation": [1, 2, 7, 20],
+    "recompute": list(Recompute),
+    "schedule": [0, 0, 1],
+    "sequence_parallel": [False, True],
+    "offload_optimizer": [False, True],
+    "offload_activations": [False, True],
+}
+LAYOUT = (*SIZES, "sequence_parallel", "zero_group")

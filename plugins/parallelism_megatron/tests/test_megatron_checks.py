@@ -2,11 +2,12 @@
 
 import pytest
 from attrs import evolve
-from megatron_plans import ADAM, CURVES, FP8, FP16, GPU, GROUPED, LATENT, MEGATRON, MUON, PLAIN, SHARING, SPARSE, plan
+from megatron_plans import ADAM, FP8, FP16, GPU, GROUPED, LATENT, MEGATRON, MUON, PLAIN, SHARING, SPARSE, plan
+from serving_plans import serving
 
 from llmplan import train
 from llmplan.errors import BadInputError
-from llmplan.records import DTypeRule, Efficiency, InferencePlan, Layout, Optimizer, Recompute, Schedule, Tuning
+from llmplan.records import DTypeRule, Efficiency, Optimizer, Recompute, Schedule, Tuning
 from llmplan_parallelism_megatron import roofline_checks
 from llmplan_parallelism_megatron.megatron.checks import check, remarks, routed_experts
 from llmplan_parallelism_megatron.roofline import Roofline
@@ -15,23 +16,6 @@ ISLAND = evolve(GPU, name="island", scale_out_bytes_per_second=None, host_bytes_
 """No link leaves its scale-up domain of 8."""
 TWELVE = evolve(PLAIN, name="twelve", heads=12, kv_heads=6, layers=10)
 ZERO_BUBBLE = Schedule.ZERO_BUBBLE
-
-
-def serving(**sizes):
-    """An inference plan."""
-    return InferencePlan(
-        model=GROUPED,
-        hardware=GPU,
-        dtype=FP16,
-        gemm=FP16.gemm_format(GPU),
-        layout=Layout(gpus=sizes.get("tp", 1) * sizes.get("pp", 1), **sizes),
-        efficiency=Efficiency(curves=CURVES),
-        cost_model="megatron",
-        batch=1,
-        prompt_tokens=64,
-        output_tokens=64,
-        kv_bits=16,
-    )
 
 
 # Refusals
@@ -219,15 +203,35 @@ def test_the_rate_of_16_bit_runs_concerns_roofline_alone():
     assert said.startswith("eight at the FLOPs efficiency of 16-bit runs")
 
 
-def test_inference_is_checked_as_roofline_does():
-    """If it fails, the two cost models price the same inference and disagree about whether they can."""
-    for layout in ({"tp": 3}, {"pp": 3}, {"tp": 2, "pp": 2}):
-        given = serving(**layout)
-        assert check(given) == roofline_checks.check(given)
-        assert remarks(given) == roofline_checks.remarks(given)
-    assert check(serving(tp=3))
-    with pytest.raises(BadInputError, match="tp: 16 is more than the 8 heads"):
-        check(serving(tp=16))
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (serving(tp=3), "tp: 3 does not divide the 8 heads of .*; 2 or 4 would"),
+        (serving(tp=16), "tp: 16 does not divide the 8 heads of grouped; 8 would"),
+        (serving(SPARSE, ep=3, dp=3), "ep: 3 does not divide the 8 routed experts"),
+        (serving(SPARSE, ep=4, dp=3), "ep: 4 does not share experts over dp 3 x tp 1 = 3 evenly; 1 would"),
+        (serving(ep=2, dp=2), "ep: 2 divides routed experts, and .* has none; 1 would do"),
+    ],
+)
+def test_inference_that_cannot_be_divided_is_refused(given, message):
+    """If it fails, a layout that no engine can start is priced as if heads or experts came in parts."""
+    with pytest.raises(BadInputError, match=message):
+        MEGATRON.check(given)
+
+
+@pytest.mark.parametrize(
+    "sizes", [{"ep": 2, "dp": 4}, {"ep": 4, "dp": 4}, {"ep": 4, "dp": 2, "tp": 2}, {"ep": 8, "tp": 8}]
+)
+def test_experts_are_shared_over_replicas_and_then_over_tensor_parallel_ranks(sizes):
+    """If it fails, data parallel attention with expert parallel MLPs, or experts inside a tp group, are refused."""
+    assert not MEGATRON.check(serving(SPARSE, **sizes))
+
+
+def test_what_speaks_against_a_layout_of_inference_is_said():
+    """If it fails, a group that crosses the network, or a stage with more layers, passes for a good choice."""
+    assert any("tp 8 leaves the scale-up domain" in line for line in MEGATRON.check(serving(tp=8, domain=4)))
+    assert any("does not divide the" in line for line in MEGATRON.check(serving(pp=3)))
+    assert any("3 batches are in flight" in line for line in MEGATRON.remarks(serving(pp=3)))
 
 
 # Roofline

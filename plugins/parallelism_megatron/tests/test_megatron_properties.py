@@ -1,9 +1,7 @@
 """Laws of ``megatron`` that hold whatever its curves and frameworks are calibrated to."""
 
 import itertools
-from random import Random
 
-import numpy as np
 import pytest
 from attrs import evolve
 from hypothesis import HealthCheck, assume, given, settings
@@ -13,30 +11,23 @@ from megatron_plans import (
     BREAKDOWNS,
     BUSY,
     CURVES,
-    FP8,
     FP16,
-    FRAMEWORKS,
     GPU,
     GROUPED,
     IDEAL,
     LATENT,
     MEGATRON,
-    MODELS,
-    MUON,
     OLD,
     PLAIN,
     SHARING,
-    SPARSE,
-    columns,
     plan,
     plans,
     price,
-    random_plan,
     with_curves,
 )
 
 from llmplan import train
-from llmplan.records import Recompute, Schedule, Tuning
+from llmplan.records import Recompute, Schedule
 from llmplan_parallelism_megatron.megatron.layers import layer_times
 from llmplan_parallelism_megatron.megatron.memory import gradient_bytes, optimizer_bytes, weight_bytes
 from llmplan_parallelism_megatron.megatron.parameters import stage_parameters
@@ -311,51 +302,6 @@ def test_a_planned_layout_uses_all_gpus(gpus, given_sizes):
     assert layout.gpus == gpus == layout.dp * layout.tp * layout.pp * layout.cp
     for name, size in given_sizes.items():
         assert getattr(layout, name) == size
-
-
-VARIANTS = (
-    {},
-    {"zero_group": 4, "seq_len": 4096},
-    {"offload_activations": True, "offload_optimizer": True},
-    {"tuning": Tuning.QLORA, "lora_rank": 16},
-    {"dtype": FP8, "optimizer": MUON, "expert_imbalance": 1.5},
-)
-
-
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
-@pytest.mark.parametrize("framework", FRAMEWORKS, ids=lambda framework: framework.name)
-def test_an_array_of_plans_is_priced_as_each_of_them(model, framework):
-    """A search over arrays would find other figures than ``llmplan train`` prints for the same plan, if only in the
-    last bit.
-    """
-    random = Random(f"{model.name} {framework.name}")
-    for variant in VARIANTS:
-        rows = [random_plan(model, random, framework=framework, **variant) for _ in range(25)]
-        together = MEGATRON.train(columns(rows))
-        for index, row in enumerate(rows):
-            alone = MEGATRON.train(row)
-            assert _line(together.model_flops, index, rows) == alone.model_flops
-            assert _line(together.hardware_flops, index, rows) == alone.hardware_flops
-            for breakdown in BREAKDOWNS:
-                lines = getattr(alone, breakdown)
-                assert list(getattr(together, breakdown)) == list(lines)
-                for line, value in lines.items():
-                    assert _line(getattr(together, breakdown)[line], index, rows) == value, (breakdown, line)
-
-
-def _line(values, index, rows):
-    return np.broadcast_to(values, len(rows))[index]
-
-
-def test_totals_of_an_array_are_those_of_each_plan():
-    """MFU, tokens per second or memory of a search would not be those of the plan that it finds."""
-    rows = [random_plan(SPARSE, Random(index), framework=BUSY) for index in range(20)]
-    together = MEGATRON.train(columns(rows))
-    names = ("iteration_seconds", "memory_bytes_per_gpu", "mfu", "hfu", "tokens_per_second_per_gpu", "feasible")
-    for index, row in enumerate(rows):
-        alone = MEGATRON.train(row)
-        for name in names:
-            assert _line(getattr(together, name), index, rows) == getattr(alone, name), name
 
 
 @pytest.mark.parametrize("model", [GROUPED, LATENT], ids=lambda model: model.name)

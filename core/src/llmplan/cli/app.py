@@ -19,8 +19,8 @@ _COMMANDS = (
     ("train", "estimate:add_train", "What a training run takes: time, memory, GPU-hours, cost."),
     ("infer", "estimate:add_infer", "What serving takes: prefill, decode, memory, tokens/s, cost."),
     ("search", "search:add_search", "The best plan out of all legal ones, by time, cost, energy or GPUs."),
-    ("list", "listing:add_list", "What there is to choose from: models, gpus, dtypes, cost-models."),
-    ("show", "show:add_show", "A model, gpu, dtype or cost model, with the source of each number."),
+    ("list", "listing:add_list", "What there is to choose from: models, gpus, dtypes and so on."),
+    ("show", "show:add_show", "A model, gpu, dtype and so on, with its sources."),
     ("plugins", "plugins:add_plugins", "Plugins, what they offer, and why one fails."),
     ("validate", "validate:add_validate", "Published figures beside llmplan's own."),
 )
@@ -28,7 +28,7 @@ _COMMANDS = (
 
 def build_app(registry: Registry, arguments: Sequence[str]) -> typer.Typer:
     """A fresh app. Where the arguments name a command, the others are stubs: making their options takes 15 ms."""
-    app = typer.Typer(name="llmplan", help=_HELP, **_PLAIN)
+    app = typer.Typer(name="llmplan", help=_HELP, context_settings={"help_option_names": ["-h", "--help"]}, **_PLAIN)
     app.callback()(_global_options)
     names = {name for name, _, _ in _COMMANDS}
     named = next((argument for argument in arguments if argument in names), None)

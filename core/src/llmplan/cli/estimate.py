@@ -1,18 +1,19 @@
 """``llmplan train`` and ``llmplan infer``."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from llmplan.catalogues import registry
+from llmplan.cli.compare import COMPARING, changes_of, is_comparison, print_comparison
 from llmplan.cli.options import Request, completer, with_options
 from llmplan.errors import BadInputError
 from llmplan.output.words import gib
 from llmplan.planner import infer
-from llmplan.records import Exporter, InferenceEstimate, InferencePlan, Recompute, TrainingEstimate
+from llmplan.records import Estimate, Exporter, InferencePlan, Recompute, ServerEstimate, TrainingEstimate
 from llmplan.requests import InferRequest, TrainRequest
 from llmplan.search.training import train
 
@@ -31,10 +32,13 @@ _EXTRA: Mapping[str, Any] = {
     "output": Annotated[
         str | None, typer.Option("--output", metavar="FILE", help="Write to a file too: .json, .csv, .md or .txt.")
     ],
+    **COMPARING,
 }
 
 _INSTEAD = (
     ({"global_batch"}, {"global_batch_tokens"}),
+    ({"rate"}, {"concurrency", "trace"}),
+    ({"concurrency"}, {"trace"}),
     ({"mfu"}, {"flops_efficiency", "hbm_efficiency", "scale_up_efficiency", "scale_out_efficiency"}),
 )
 """Options that say the same in two ways: one given on the command line replaces the other of a plan file."""
@@ -64,10 +68,15 @@ def _add(
     extras: Mapping[str, Any],
 ) -> None:
     def run(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
-        reporter = _reporter(extra)
-        exporter = _exporter(extra["output"])
-        from_file = {} if extra["plan"] is None else _read_plan(extra["plan"], request)
-        estimate = price(request(**merged(from_file, given)))
+        reporter, exporter = _reporter(extra), _exporter(extra["output"])
+        changes = changes_of(extra["compare"], request, given)
+        options = _merged(extra["plan"], given, changes, request)
+        if is_comparison(request, options, changes):
+            fits = print_comparison(price, changes, options, extra, reporter, exporter)
+            return None if fits else DOES_NOT_FIT
+        if extra["picture"]:
+            raise BadInputError("picture: draws a comparison; give --compare, or several values like --batch 1..64")
+        estimate = price(request(**options))
         if exporter is not None:
             from llmplan.output.whole import write_whole
 
@@ -76,7 +85,7 @@ def _add(
             _explain(estimate, reporter)
         else:
             print(registry().reporters[reporter].render(estimate), end="")
-        return None if estimate.feasible else _say_it_does_not_fit(estimate)
+        return None if estimate.feasible else _say_why_not(estimate)
 
     app.command(name, help=summary)(with_options(request, extras, run))
 
@@ -93,19 +102,26 @@ def _explain(estimate: TrainingEstimate, reporter: str) -> None:
         print_lines(lines)
 
 
-def _read_plan(path: str, request: type[Request]) -> dict[str, Any]:
+def _merged(
+    plan: str | None, given: dict[str, Any], changes: Mapping[str, str], request: type[Request]
+) -> dict[str, Any]:
+    """The command line, with what it compares, wins over the plan file."""
+    if plan is None:
+        return given
     from llmplan.files import read_plan
 
-    return read_plan(path, request)
+    named = given.keys() | {option for joined in changes for option in joined.split("+")}
+    return {**what_is_left(read_plan(plan, request), named), **given}
 
 
-def merged(from_file: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """The command line wins over the plan file."""
+def what_is_left(from_file: Mapping[str, Any], named: Collection[str]) -> dict[str, Any]:
+    """Of a plan file's options, beside those that the command line names."""
+    left = {name: value for name, value in from_file.items() if name not in named}
     for one, other in _INSTEAD:
         for mine, theirs in ((one, other), (other, one)):
-            if mine & given.keys():
-                from_file = {name: value for name, value in from_file.items() if name not in theirs}
-    return {**from_file, **given}
+            if not mine.isdisjoint(named):
+                left = {name: value for name, value in left.items() if name not in theirs}
+    return left
 
 
 def _reporter(extra: Mapping[str, Any]) -> str:
@@ -129,7 +145,16 @@ def _exporter(output: str | None) -> Exporter | None:
     return next(iter(fitting.values()))
 
 
-def _say_it_does_not_fit(estimate: TrainingEstimate | InferenceEstimate) -> int:
+def _say_why_not(estimate: Estimate) -> int:
+    if isinstance(estimate, ServerEstimate) and estimate.overloaded:
+        from llmplan.cli.overloaded import overloaded
+
+        print(f"llmplan: {overloaded(estimate)}", file=sys.stderr)
+        return DOES_NOT_FIT
+    return _say_it_does_not_fit(estimate)
+
+
+def _say_it_does_not_fit(estimate: Estimate) -> int:
     used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
     parts = sorted(estimate.memory_breakdown.items(), key=lambda part: -part[1])
     listed = ", ".join(f"{name} {size:,.0f} ({gib(size)})" for name, size in parts)
@@ -141,9 +166,11 @@ def _say_it_does_not_fit(estimate: TrainingEstimate | InferenceEstimate) -> int:
     return DOES_NOT_FIT
 
 
-def _way_out(estimate: TrainingEstimate | InferenceEstimate) -> str:
+def _way_out(estimate: Estimate) -> str:
     """Options that hold less, where they are not taken yet."""
     plan = estimate.plan
+    if isinstance(estimate, ServerEstimate):
+        return "; the cache is that of the longest sequence; fewer bits (--dtype, --kv-bits) or more --tp hold less"
     if isinstance(plan, InferencePlan):
         return "; fewer bits (--dtype, --kv-bits), a smaller --batch or more --tp hold less"
     ways = [

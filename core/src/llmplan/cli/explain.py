@@ -5,6 +5,7 @@ import json
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
 from llmplan.output.document import document
+from llmplan.planner.choice import failing_as
 from llmplan.records import Explained, TrainingEstimate
 
 _DIGITS = 5
@@ -15,10 +16,12 @@ def explained(estimate: TrainingEstimate) -> tuple[Explained, ...]:
     plan = estimate.plan
     if plan.efficiency.mfu is not None:
         raise BadInputError("explain: with an MFU given, time = model FLOPs / (GPUs x peak x MFU); there are no parts")
-    explain = getattr(registry().cost_models[plan.cost_model], "explain", None)
+    cost_model = registry().cost_models[plan.cost_model]
+    explain = getattr(cost_model, "explain", None)
     if explain is None:
         raise BadInputError(f"explain: the cost model {plan.cost_model} explains nothing")
-    lines: tuple[Explained, ...] = explain(plan)
+    with failing_as(cost_model):
+        lines: tuple[Explained, ...] = explain(plan)
     return lines
 
 

@@ -10,12 +10,14 @@ from llmplan.catalogues import GPUS, KINDS, MODELS, Catalogue, registry
 from llmplan.cli.options import completer
 from llmplan.cli.tables import print_table
 from llmplan.errors import BadInputError
-from llmplan.output.words import count
+from llmplan.output.words import count, digits
 from llmplan.records import HardwareProfile, ModelArchitecture
 from llmplan.units import GIB
 
 _LISTED = {kind.plural: kind for kind in KINDS}
 _WORDS = ", ".join(_LISTED)
+_EXAMPLES = 3
+_FORMATS = ("fp8", "fp4", "int8", "int4")
 
 
 def add_list(app: typer.Typer, summary: str) -> None:
@@ -23,23 +25,47 @@ def add_list(app: typer.Typer, summary: str) -> None:
 
     @app.command("list", help=summary)
     def list_records(
-        kind: Annotated[str, typer.Argument(help=_WORDS, autocompletion=completer(lambda: list(_LISTED)))],
-        json_: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
+        kind: Annotated[
+            str | None, typer.Argument(help=_WORDS, autocompletion=completer(lambda: list(_LISTED)))
+        ] = None,
+        json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     ) -> None:
-        if kind not in _LISTED:
-            raise BadInputError(f"list: {kind!r} is none of {_WORDS}")
-        catalogue = registry().catalogue(_LISTED[kind])
-        rows = [
-            {"name": _said(name, provider, catalogue), **_COLUMNS.get(kind, _described)(record)}
-            for name, provider, record in catalogue.entries()
-        ]
+        catalogues = [registry().catalogue(one) for one in KINDS] if kind is None else [_catalogue(kind)]
         if json_:
-            entries = [{"name": name, "provider": provider} for name, provider, _ in catalogue.entries()]
-            print(json.dumps(entries, indent=2))
-        elif rows:
-            print_table(list(rows[0]), [list(row.values()) for row in rows])
+            entries = {catalogue.kind.plural: _entries(catalogue) for catalogue in catalogues}
+            print(json.dumps(entries if kind is None else entries.popitem()[1], indent=2))
+        elif kind is None:
+            print_table(("llmplan list", ">number", "for example"), [_summary(catalogue) for catalogue in catalogues])
         else:
-            print(f"no plugin that offers {catalogue.kind.plural} is installed")
+            _print(catalogues[0])
+
+
+def _catalogue(word: str) -> Catalogue[Any]:
+    for kind in KINDS:
+        if word in (kind.plural, kind.singular):
+            return registry().catalogue(kind)
+    raise BadInputError(f"list: {word!r} is none of {_WORDS}")
+
+
+def _entries(catalogue: Catalogue[Any]) -> list[dict[str, str]]:
+    return [{"name": name, "provider": provider} for name, provider, _ in catalogue.entries()]
+
+
+def _summary(catalogue: Catalogue[Any]) -> tuple[str, str, str]:
+    names = catalogue.names()
+    more = ", …" if len(names) > _EXAMPLES else ""
+    return catalogue.kind.plural, str(len(names)), ", ".join(names[:_EXAMPLES]) + more
+
+
+def _print(catalogue: Catalogue[Any]) -> None:
+    rows = [
+        {"name": _said(name, provider, catalogue), **_COLUMNS.get(catalogue.kind.plural, _described)(record)}
+        for name, provider, record in catalogue.entries()
+    ]
+    if rows:
+        print_table(list(rows[0]), [list(row.values()) for row in rows])
+    else:
+        print(f"no plugin that offers {catalogue.kind.plural} is installed")
 
 
 def _said(name: str, provider: str, catalogue: Catalogue[Any]) -> str:
@@ -59,13 +85,14 @@ def _model(record: ModelArchitecture) -> dict[str, str]:
 
 def _gpu(record: HardwareProfile) -> dict[str, str]:
     """Rates in T(FL)OP/s, empty where the device has no units for the format."""
-    peaks = {name: f"{peak / 1e12:,.4g}" for name, peak in record.peak_flops.items()}
+    peaks = {name: digits(peak / 1e12) for name, peak in record.peak_flops.items()}
     return {
         ">GiB": f"{record.memory_bytes / GIB:,.4g}",
         ">GB/s": f"{record.memory_bytes_per_second / 1e9:,.4g}",
+        ">tf32": peaks.get("tf32", ""),
         ">16-bit": peaks.get("fp16", peaks.get("bf16", "")),
-        **{f">{name}": peaks.get(name, "") for name in ("fp8", "int8", "int4")},
-        ">scale-up": f"{record.scale_up_domain} x {record.scale_up_bytes_per_second / 1e9:,.4g}",
+        **{f">{name}": peaks.get(name, "") for name in _FORMATS},
+        ">scale-up": f"{record.scale_up_domain}x{record.scale_up_bytes_per_second / 1e9:,.4g}",
     }
 
 

@@ -38,18 +38,10 @@ def _run(arguments: Sequence[str] | None) -> int:
     except typer.Abort:
         return 130
     except Exception as error:
-        if not _is_usage_error(error):
+        from llmplan.cli.usage import is_usage_error, usage_line
+
+        if not is_usage_error(error):
             raise
-        print(f"llmplan: {_usage_line(error)}", file=sys.stderr)
+        print(f"llmplan: {usage_line(error)}", file=sys.stderr)
         return BAD_INPUT
     return result if isinstance(result, int) else 0
-
-
-def _is_usage_error(error: Exception) -> bool:
-    """Typer's parser errors know how to say what is wrong; their classes are not public."""
-    return hasattr(error, "format_message")
-
-
-def _usage_line(error: Exception) -> str:
-    message: str = error.format_message()  # type: ignore[attr-defined]
-    return " ".join(message.split())

@@ -83,10 +83,10 @@ def _options(given: dict[str, Any], plan: str | None) -> tuple[dict[str, Any], d
     """Those of the space, and those of the search; what is given on the command line wins over the plan file."""
     joined = {name: ",".join(value) if isinstance(value, list) else value for name, value in given.items()}
     if plan is not None:
-        from llmplan.cli.estimate import merged
+        from llmplan.cli.estimate import what_is_left
         from llmplan.files import read_plan
 
-        joined = merged(read_plan(plan, TrainRequest, SearchRequest, several=_RANGED), joined)
+        joined = {**what_is_left(read_plan(plan, TrainRequest, SearchRequest), joined), **joined}
     of_search = options_of(SearchRequest)
     return (
         {name: value for name, value in joined.items() if name not in of_search},

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import attrs
 import typer
 
-from llmplan.catalogues import COST_MODELS, DTYPES, FRAMEWORKS, GPUS, MODELS, OPTIMIZERS, Catalogue, registry
+from llmplan.catalogues import COST_MODELS, DTYPES, ENGINES, FRAMEWORKS, GPUS, MODELS, OPTIMIZERS, Catalogue, registry
 from llmplan.cli.options import completer
 from llmplan.cli.tables import print_table
 from llmplan.errors import UnknownNameError
@@ -15,7 +15,7 @@ from llmplan.output.words import gib
 from llmplan.records import ModelArchitecture
 from llmplan.units import GIGA, TERA
 
-_SHOWN = (MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, OPTIMIZERS)
+_SHOWN = (MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS)
 
 
 def _names() -> list[str]:
@@ -27,7 +27,9 @@ def add_show(app: typer.Typer, summary: str) -> None:
 
     @app.command("show", help=summary)
     def show(
-        name: Annotated[str, typer.Argument(help="Its name.", autocompletion=completer(_names))],
+        name: Annotated[
+            str, typer.Argument(help="Of a model, gpu, dtype, …: llmplan list.", autocompletion=completer(_names))
+        ],
         json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     ) -> None:
         shown = describe(*_find(name))

@@ -24,7 +24,12 @@ def add_validate(app: typer.Typer, summary: str) -> None:
 
     @app.command("validate", help=f"{summary} Exit code 1 where an exact set is missed.")
     def validate_set(
-        name: Annotated[str, typer.Argument(help="Set of figures.", autocompletion=completer("validation-sets"))],
+        name: Annotated[
+            str,
+            typer.Argument(
+                help="Set of figures: llmplan list validation-sets.", autocompletion=completer("validation-sets")
+            ),
+        ],
         rows: Annotated[
             str | None, typer.Option("--rows", metavar="FILE.csv", help="Other measurements, with the set's columns.")
         ] = None,

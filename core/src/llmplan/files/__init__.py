@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from attrs import fields
 
 from llmplan.catalogues import GPUS, MODELS, Kind
+from llmplan.changes import several
 from llmplan.errors import BadInputError
 from llmplan.files.hardware_file import HardwareFile
 from llmplan.files.model_file import ModelFile
@@ -30,27 +31,33 @@ def read_record(path: str, kind: Kind) -> Any:
     return structure(source, source.values, _FILES[kind.singular])
 
 
-def read_plan(path: str, *requests: type[Any], several: Collection[str] = ()) -> dict[str, Any]:
-    """The options of these requests that a plan file gives, checked; lists and ranges where several values may be.
+def read_plan(path: str, *requests: type[Any]) -> dict[str, Any]:
+    """The options of these requests that a plan file gives, checked.
 
     [model] and [gpu] tables become records; files that it names are looked for beside it.
     """
     source = TomlSource.read(path)
     known = {field.name: request for request in requests for field in fields(request)}
-    options: dict[str, Any] = {}
-    for key, value in source.values.items():
+    for key in source.values:
         if key not in known:
             raise source.error((key,), f"{key} is not an option{near_miss(key, list(known))}")
-        if key in several and isinstance(value, list):
-            options[key] = [_option(source, key, one, known[key]) for one in value]
-        elif key in several and isinstance(value, str) and ("," in value or ".." in value):
-            options[key] = value  # whoever searches reads it
-        else:
-            options[key] = _option(source, key, value, known[key])
-    return options
+    return {key: _option(source, key, value, known[key]) for key, value in source.values.items()}
 
 
 def _option(source: TomlSource, key: str, value: Any, request: type[Any]) -> Any:
+    """Checked; a list of them where the file gives several values."""
+    given = _several(source, key, value, request)
+    return _one(source, key, value, request) if given is None else [_one(source, key, one, request) for one in given]
+
+
+def _several(source: TomlSource, key: str, value: Any, request: type[Any]) -> tuple[Any, ...] | None:
+    try:
+        return several(request, key, value)
+    except BadInputError as error:
+        raise source.error((key,), str(error)) from error
+
+
+def _one(source: TomlSource, key: str, value: Any, request: type[Any]) -> Any:
     if isinstance(value, dict) and key in _FILES:
         return structure(source, value, _FILES[key], (key,))
     named = isinstance(options_of(request)[key]["names"], str)

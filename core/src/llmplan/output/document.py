@@ -8,10 +8,12 @@ from typing import Any
 
 from llmplan.records import (
     Efficiency,
+    Estimate,
     InferenceEstimate,
     InferencePlan,
     Recompute,
     Schedule,
+    ServerEstimate,
     Spread,
     TrainingEstimate,
     TrainingPlan,
@@ -23,14 +25,16 @@ SCHEMA = 1
 """Raised when a key changes its meaning or goes away; new keys may join."""
 
 
-def document(estimate: TrainingEstimate | InferenceEstimate) -> dict[str, Any]:
+def document(estimate: Estimate) -> dict[str, Any]:
     """What ``--json`` prints. SI units, full precision, None where something does not apply."""
     if isinstance(estimate, TrainingEstimate):
         return {**_head("train", estimate), **_training(estimate), **_tail(estimate)}
-    return {**_head("infer", estimate), **_inference(estimate), **_tail(estimate)}
+    if isinstance(estimate, ServerEstimate):
+        return {**_head("infer", estimate), **_server(estimate), **_tail(estimate)}
+    return {**_head("infer", estimate), **_inference(estimate), "server": None, **_tail(estimate)}
 
 
-def _head(command: str, estimate: TrainingEstimate | InferenceEstimate) -> dict[str, Any]:
+def _head(command: str, estimate: Estimate) -> dict[str, Any]:
     plan = estimate.plan
     return {
         "schema": f"llmplan.{command}/{SCHEMA}",
@@ -168,6 +172,8 @@ def _inference(estimate: InferenceEstimate) -> dict[str, Any]:
         "prompt_tokens": plan.prompt_tokens,
         "output_tokens": plan.output_tokens,
         "kv_bits": plan.kv_bits,
+        "engine": plan.engine.name,
+        "cuda_graphs": plan.cuda_graphs,
         "prefill_seconds": estimate.prefill_seconds,
         "decode_seconds_per_token": estimate.decode_seconds_per_token,
         "first_token_seconds": estimate.first_token_seconds,
@@ -175,13 +181,42 @@ def _inference(estimate: InferenceEstimate) -> dict[str, Any]:
         "total_seconds": estimate.total_seconds,
         "prefill_breakdown": dict(estimate.prefill_breakdown),
         "decode_breakdown": dict(estimate.decode_breakdown),
+        "prefill_bounds": _copy(estimate.prefill_bounds),
+        "decode_bounds": _copy(estimate.decode_bounds),
+        "compute_bound_batch": estimate.compute_bound_batch,
         "max_batch_size": int(estimate.max_batch_size),
+        "max_context": estimate.max_context,
         "tokens_per_second": estimate.tokens_per_second,
+        "tokens_per_second_per_gpu": estimate.tokens_per_second_per_gpu,
         "cost_per_million_tokens": estimate.cost_per_million_tokens,
+        "cost_per_million_input_tokens": estimate.cost_per_million_input_tokens,
+        "cost_per_million_output_tokens": estimate.cost_per_million_output_tokens,
+        "average_power_watts": estimate.average_power_watts,
+        "joules_per_token": estimate.joules_per_token,
     }
 
 
-def _tail(estimate: TrainingEstimate | InferenceEstimate) -> dict[str, Any]:
+def _server(estimate: ServerEstimate) -> dict[str, Any]:
+    """The keys of inference: phases as they run under the load, latencies with all waiting, batches of no one size."""
+    from llmplan.output.server_document import server_document
+
+    load, decode = estimate.server.workload, _inference(estimate.decode)
+    prefill = {name: value for name, value in _inference(estimate.prefill).items() if name.startswith("prefill_")}
+    own = ("first_token_seconds", "next_token_seconds", "total_seconds", "max_batch_size")
+    rates = ("tokens_per_second", "tokens_per_second_per_gpu", "average_power_watts", "joules_per_token")
+    costs = ("cost_per_million_tokens", "cost_per_million_input_tokens", "cost_per_million_output_tokens")
+    return {
+        **decode,
+        **prefill,
+        "batch": None,
+        "prompt_tokens": None if load.trace else load.prompt.mean,
+        "output_tokens": None if load.trace else load.output.mean,
+        **{name: getattr(estimate, name) for name in (*own, *rates, *costs)},
+        "server": server_document(estimate),
+    }
+
+
+def _tail(estimate: Estimate) -> dict[str, Any]:
     return {
         "memory_breakdown": dict(estimate.memory_breakdown),
         "memory_bytes_per_gpu": estimate.memory_bytes_per_gpu,

@@ -15,8 +15,18 @@ def llmplan_reporters() -> Iterable[Reporter]:
     """``table`` for people, ``json`` for programs."""
     from llmplan.output import render
 
-    yield Reporter(name="table", render=render.as_table, description="a report for people")
-    yield Reporter(name="json", render=render.as_json, description="one JSON object")
+    yield Reporter(
+        name="table",
+        render=render.as_table,
+        render_comparison=render.comparison_as_table,
+        description="a report for people",
+    )
+    yield Reporter(
+        name="json",
+        render=render.as_json,
+        render_comparison=render.comparison_as_json,
+        description="one JSON object",
+    )
 
 
 @hookimpl
@@ -24,7 +34,31 @@ def llmplan_exporters() -> Iterable[Exporter]:
     """``.json``, ``.csv``, ``.md`` and ``.txt`` files."""
     from llmplan.output import export
 
-    yield Exporter(name="json", suffix=".json", export=export.to_json, description="what --json prints")
-    yield Exporter(name="csv", suffix=".csv", export=export.to_csv, description="one line a figure")
-    yield Exporter(name="markdown", suffix=".md", export=export.to_markdown, description="a table of the figures")
-    yield Exporter(name="text", suffix=".txt", export=export.to_text, description="the report")
+    yield Exporter(
+        name="json",
+        suffix=".json",
+        export=export.to_json,
+        export_comparison=export.comparison_to_json,
+        description="what --json prints",
+    )
+    yield Exporter(
+        name="csv",
+        suffix=".csv",
+        export=export.to_csv,
+        export_comparison=export.comparison_to_csv,
+        description="one line a figure; of a comparison one line a plan",
+    )
+    yield Exporter(
+        name="markdown",
+        suffix=".md",
+        export=export.to_markdown,
+        export_comparison=export.comparison_to_markdown,
+        description="a table of the figures, or of a comparison",
+    )
+    yield Exporter(
+        name="text",
+        suffix=".txt",
+        export=export.to_text,
+        export_comparison=export.comparison_to_text,
+        description="the report",
+    )

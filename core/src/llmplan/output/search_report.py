@@ -11,8 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from llmplan.output.blocks import INDENT, facts, heading, listed
 from llmplan.output.console import rendered
+from llmplan.output.sections import bullets, facts, heading
 from llmplan.output.words import count, digits, dotted, gib, percent, seconds
 from llmplan.records import Schedule, TrainingEstimate
 from llmplan.search.infeasible import Change, Verdict
@@ -32,6 +32,7 @@ _ORDER = (
 )  # fmt: skip
 _WORDS = ("model", "gpu", "dtype", "sp", "recompute", "schedule", "offload")
 _MOST_TERMS = 4
+_INDENT = 2
 
 
 def search_report(result: SearchResult, width: int | None = None) -> str:
@@ -47,7 +48,7 @@ def _sections(result: SearchResult) -> Iterator[RenderableType]:
         yield heading(f"Best plans by {result.objective}")
         yield from _table(result.best)
         yield heading("Why the first")
-        yield listed(_reason(comparison, result.best[0]) for comparison in result.why)
+        yield bullets(_reason(comparison, result.best[0]) for comparison in result.why)
     if result.pareto:
         yield heading(f"Frontier of {' and '.join(result.pareto_of)}")
         yield from _table(result.pareto)
@@ -57,11 +58,11 @@ def _sections(result: SearchResult) -> Iterator[RenderableType]:
     said = result.best[0].plan.assumptions if result.best else ()
     if said:
         yield heading("Assumed")
-        yield listed(said)
+        yield bullets(said)
     warned = (*result.warnings, *(result.best[0].warnings if result.best else ()))
     if warned:
         yield heading("Warnings", "bold yellow")
-        yield listed(warned)
+        yield bullets(warned)
 
 
 def _title(result: SearchResult) -> Text:
@@ -96,7 +97,7 @@ def _table(estimates: Sequence[TrainingEstimate]) -> Iterator[RenderableType]:
     usual = {name: _word(value) for name, value in _USUAL.items()}
     same = [name for name in _ORDER if name not in (*differing, *_TITLED) and plans[0][name] != usual.get(name)]
     if same:
-        yield Padding(Text(dotted(_in_words(name, plans[0][name]) for name in same)), (0, 0, 0, INDENT))
+        yield Padding(Text(dotted(_in_words(name, plans[0][name]) for name in same)), (0, 0, 0, _INDENT))
     figures = [head for head, of in _FIGURES.items() if any(of(estimate) for estimate in estimates)]
     table = Table(box=None, padding=(0, 2, 0, 0))
     for head in ("#", *(_HEADS.get(name, name) for name in differing), *figures):
@@ -104,7 +105,7 @@ def _table(estimates: Sequence[TrainingEstimate]) -> Iterator[RenderableType]:
     for number, (plan, estimate) in enumerate(zip(plans, estimates, strict=True), 1):
         cells = (plan[name] for name in differing)
         table.add_row(str(number), *cells, *(_FIGURES[head](estimate) for head in figures))
-    yield Padding(table, (0, 0, 0, INDENT))
+    yield Padding(table, (0, 0, 0, _INDENT))
 
 
 def _cells(estimate: TrainingEstimate) -> dict[str, str]:
@@ -167,7 +168,7 @@ def _why_not(verdict: Verdict) -> Iterator[RenderableType]:
             f"{words(verdict.least)}, and {words(verdict.limit)} are allowed"
         )
     changes = [f"{_change(change)} would do" for change in verdict.changes]
-    yield listed([said, *(changes or ["no single option that changes would do"])])
+    yield bullets([said, *(changes or ["no single option that changes would do"])])
     if verdict.nearest is not None:
         yield heading("The plan that comes nearest")
         yield from _table([verdict.nearest])

@@ -9,7 +9,7 @@ from pathlib import Path
 from llmplan.errors import BadInputError
 
 
-def write_whole(path: str, contents: bytes) -> None:
+def write_whole(path: str, contents: bytes, option: str = "output") -> None:
     """Write beside, then rename: a reader never sees half a file, and a failure leaves the old one."""
     target = Path(path)
     beside = target.with_name(f".{os.getpid()}.{target.name[:64]}.tmp")
@@ -17,7 +17,7 @@ def write_whole(path: str, contents: bytes) -> None:
         beside.write_bytes(contents)
         beside.replace(target)
     except OSError as error:
-        raise BadInputError(f"output: {path}: {error.strerror}") from error
+        raise BadInputError(f"{option}: {path}: {error.strerror}") from error
     finally:
         with suppress(OSError):
             beside.unlink()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 from attrs import frozen
 
 from llmplan.catalogues import COST_MODELS, DTYPES, GPUS, MODELS, Catalogue, Kind, conforms, registry
-from llmplan.errors import BadInputError
+from llmplan.errors import BadInputError, CostModelError, LlmplanError
 from llmplan.records import CostModel, DTypeRule, Efficiency, HardwareProfile, ModelArchitecture, NumberFormat, Phase
 from llmplan.requests import InferRequest, TrainRequest
 
@@ -86,6 +88,24 @@ def _names(records: Iterable[Any]) -> str:
     return " and ".join(record.name for record in records)
 
 
+@contextmanager
+def failing_as(cost_model: CostModel) -> Iterator[None]:
+    """What a cost model raises without meaning to becomes one line that names it, its plugin and the place."""
+    try:
+        yield
+    except LlmplanError:
+        raise
+    except Exception as error:
+        from traceback import extract_tb
+
+        providers = registry().cost_models.providers(cost_model.name)
+        place = extract_tb(error.__traceback__)[-1]
+        raise CostModelError(
+            f"cost-model: {cost_model.name}{' of ' if providers else ''}{' and '.join(providers)} failed: "
+            f"{type(error).__name__}: {' '.join(str(error).split())} ({Path(place.filename).name}, line {place.lineno})"
+        ) from error
+
+
 _EFFICIENCIES = ("flops", "hbm", "scale_up", "scale_out")
 
 
@@ -106,7 +126,8 @@ def _efficiency(
     if mfu is not None:
         return Efficiency(mfu=mfu), f"MFU {mfu:.3g} of the whole run, given: nothing is added on top"
     if not stated:
-        calibrated = cost_model.efficiency(hardware, gemm, phase)
+        with failing_as(cost_model):
+            calibrated = cost_model.efficiency(hardware, gemm, phase)
         return calibrated, f"efficiencies: {calibrated.source}"
     given = Efficiency(**stated)
     ideal = [name.replace("_", "-") for name in _EFFICIENCIES if name not in stated]

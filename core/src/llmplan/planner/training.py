@@ -8,7 +8,7 @@ from attrs import evolve
 
 from llmplan.errors import BadInputError
 from llmplan.planner.batch import choose_batch
-from llmplan.planner.choice import Choice
+from llmplan.planner.choice import Choice, failing_as
 from llmplan.planner.experts import widest_expert_parallel
 from llmplan.planner.layout import Sizes
 from llmplan.planner.training_plan import make_plan, sequence_length
@@ -130,9 +130,10 @@ def refuse_two_micro_batches(request: TrainRequest) -> None:
 def price_all_given(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingEstimate:
     """The estimate of a plan that leaves nothing open but what has one default."""
     plan = make_plan(request, choice, sizes)
-    against = choice.cost_model.check(plan)
-    plan = evolve(plan, layout_warnings=against, warnings=(*plan.warnings, *choice.cost_model.remarks(plan)))
-    estimate = choice.cost_model.train(plan)
+    with failing_as(choice.cost_model):
+        against = choice.cost_model.check(plan)
+        plan = evolve(plan, layout_warnings=against, warnings=(*plan.warnings, *choice.cost_model.remarks(plan)))
+        estimate = choice.cost_model.train(plan)
     if plan.tokens < estimate.tokens_per_iteration:
         raise BadInputError(
             f"tokens: {plan.tokens:,.0f} is less than one iteration of "

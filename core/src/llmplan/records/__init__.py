@@ -1,8 +1,10 @@
 """The nouns: frozen attrs records that plugins contribute and that cost models compute with. SI units inside."""
 
+from llmplan.records.comparison import Comparison, Variant
 from llmplan.records.cost_model import CostModel, Phase, SearchableCostModel
 from llmplan.records.dtype import DTypeFamily, DTypeRule, NumberFormat
 from llmplan.records.efficiency import CalibratedEfficiency, Efficiency, WholeRunEfficiency
+from llmplan.records.engine import EngineProfile
 from llmplan.records.estimate import InferenceEstimate, TrainingEstimate
 from llmplan.records.explained import Explained
 from llmplan.records.framework import FrameworkProfile
@@ -11,14 +13,17 @@ from llmplan.records.kernels import (
     AttentionCurve,
     AttentionKernel,
     CollectiveCurve,
+    DecodeCurve,
     GemmCurve,
     KernelCurves,
     NetworkCurve,
+    ServingCurves,
 )
 from llmplan.records.latent_attention import LatentAttention
 from llmplan.records.mixture_of_experts import MixtureOfExperts
 from llmplan.records.model import (
     Block,
+    Cache,
     Gemm,
     LoweredModel,
     ModelArchitecture,
@@ -31,22 +36,33 @@ from llmplan.records.model import (
 from llmplan.records.optimizer import Optimizer
 from llmplan.records.output import Exporter, Reporter
 from llmplan.records.plan import InferencePlan, Layout, Schedule, TrainingPlan, Tuning
+from llmplan.records.server import Capacity, Estimate, Means, ServerEstimate, ServerPlan, Simulated, Speculation
+from llmplan.records.serving import ServingSteps, Step
 from llmplan.records.spread import Spread
 from llmplan.records.transformer import Transformer
 from llmplan.records.validation import ValidationRow, ValidationSet
+from llmplan.records.workload import FAMILIES, Family, Lengths, Request, Workload
 
 __all__ = [
+    "FAMILIES",
     "AttentionCurve",
     "AttentionKernel",
     "Block",
+    "Cache",
     "CalibratedEfficiency",
+    "Capacity",
     "CollectiveCurve",
+    "Comparison",
     "CostModel",
     "DTypeFamily",
     "DTypeRule",
+    "DecodeCurve",
     "Efficiency",
+    "EngineProfile",
+    "Estimate",
     "Explained",
     "Exporter",
+    "Family",
     "FrameworkProfile",
     "Gemm",
     "GemmCurve",
@@ -56,7 +72,9 @@ __all__ = [
     "KernelCurves",
     "LatentAttention",
     "Layout",
+    "Lengths",
     "LoweredModel",
+    "Means",
     "MixtureOfExperts",
     "ModelArchitecture",
     "NetworkCurve",
@@ -66,11 +84,19 @@ __all__ = [
     "Phase",
     "Recompute",
     "Reporter",
+    "Request",
     "Schedule",
     "Scores",
     "SearchableCostModel",
+    "ServerEstimate",
+    "ServerPlan",
+    "ServingCurves",
+    "ServingSteps",
+    "Simulated",
+    "Speculation",
     "Split",
     "Spread",
+    "Step",
     "Tensor",
     "TrainingEstimate",
     "TrainingPlan",
@@ -78,5 +104,7 @@ __all__ = [
     "Tuning",
     "ValidationRow",
     "ValidationSet",
+    "Variant",
     "WholeRunEfficiency",
+    "Workload",
 ]

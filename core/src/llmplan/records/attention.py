@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
+from math import inf
 from typing import NamedTuple, Protocol
 
 from attrs import frozen
 
 from llmplan.quantities import Number, minimum, total
 from llmplan.records.mlp import residual
-from llmplan.records.model import NEVER_KEPT, Gemm, Operator, Recompute, Scores, Split, Tensor
+from llmplan.records.model import NEVER_KEPT, Cache, Gemm, Operator, Recompute, Scores, Split, Tensor
 
 
 class AttentionLayer(Protocol):
@@ -40,6 +41,8 @@ class Seen(NamedTuple):
     """Part of queries x keys that the mask leaves."""
     at_once: Number
     """Tokens of a kernel's sequence, as if the mask were causal."""
+    window: Number
+    """Tokens that a layer looks back on, infinite where all."""
 
 
 def seen(seq_len: Number, context: Number, window: int | None) -> Seen:
@@ -50,7 +53,7 @@ def seen(seq_len: Number, context: Number, window: int | None) -> Seen:
     """
     keys = context if window is None else minimum(context, window)
     share = 1.0 - 0.5 * keys / context
-    return Seen(keys, share, 2.0 * share * minimum(keys, seq_len))
+    return Seen(keys, share, 2.0 * share * minimum(keys, seq_len), inf if window is None else window)
 
 
 def projection(
@@ -82,7 +85,12 @@ def output_projection(tokens: Number, shape: tuple[int, int], heads: int, states
 
 
 def core(
-    tokens: Number, seen: Seen, heads: int, queries: tuple[int, Tensor, Tensor], values: tuple[int, Tensor]
+    tokens: Number,
+    seen: Seen,
+    heads: int,
+    queries: tuple[int, Tensor, Tensor],
+    values: tuple[int, Tensor],
+    cache: Cache,
 ) -> tuple[Operator, ...]:
     """QK^T, softmax and attention over V: 2 x tokens x keys x width FLOPs for each product.
 
@@ -95,7 +103,7 @@ def core(
     query_width, q, k = queries
     value_width, v = values
     products = _compute("QK^T", 2.0 * tokens * keys * query_width, heads, (q, k))
-    products.scores = Scores(seen.at_once, 0.5 * (query_width + value_width) / heads, seen.share)
+    products.scores = Scores(seen.at_once, 0.5 * (query_width + value_width) / heads, seen.share, cache)
     return (
         products,
         _compute("softmax", 0.0, heads, (raw,)),
@@ -173,11 +181,12 @@ class GroupedAttention:
         keys_and_values = projection(
             "key and value projection", tokens, kv_shape, g, parts=parts, joins=True, matrices=2
         )
+        cache = Cache(self.cache_width, self.cache_ways, 4.0 * width, seen.window, n // g)
         return (
             queries,
             keys_and_values,
             *self._qk_norms(tokens),
-            *core(tokens, seen, n, (width, per_head, per_kv_head), (width, per_kv_head)),
+            *core(tokens, seen, n, (width, per_head, per_kv_head), (width, per_kv_head), cache),
             output_projection(tokens, (width, self.hidden), n, per_head),
         )
 

@@ -10,7 +10,7 @@ from attrs import field, frozen
 from attrs.validators import optional
 
 from llmplan.errors import UnsupportedFormatError
-from llmplan.records.checks import lookup_name, positive
+from llmplan.records.checks import lookup_name, not_negative, positive
 from llmplan.records.hardware import HardwareProfile
 
 
@@ -36,10 +36,18 @@ class DTypeRule:
     """Normalisation layers read their input in FP32."""
     loss_bits: float = 32.0
     """Logits are kept in FP32 for the loss."""
+    scale_bits: float = field(default=0.0, validator=not_negative)
+    """Of a weight: its part of the scales, and zero points, of its group; a cost model may count them."""
+    kv_bits: float | None = field(default=None, validator=optional(positive))
+    """Of an element of the KV cache where the user states none; those of activations where not given."""
     training_weight_bits: float | None = field(default=None, validator=optional(positive))
     """Bits of a weight that training holds beside the optimizer's master copy, where they are not `weight_bits`."""
     gemm_formats: tuple[tuple[str, ...], ...]
     """Tiers of equally good formats: the first tier is what the dtype asks for, each further one a fallback."""
+    expert_bits: float | None = field(default=None, validator=optional(positive))
+    """Bits of a weight of routed experts, where they are not `weight_bits`."""
+    aliases: tuple[str, ...] = ()
+    """Words by which tables of measurements know it, weights before activations: ``int8/fp16``."""
     default: bool = False
     """Whether it is meant where the user names none."""
     description: str = ""

@@ -77,6 +77,31 @@ class NetworkCurve:
 
 
 @frozen(kw_only=True, eq=False)
+class DecodeCurve:
+    """Seconds of attention over a KV cache of V bytes: launch_seconds + (V + sqrt(V x half_bytes)) / (memory bandwidth
+    x plateau).
+    """
+
+    plateau: float = field(validator=fraction)
+    half_bytes: float = field(default=0.0, validator=not_negative)
+    launch_seconds: float = field(default=0.0, validator=not_negative)
+
+
+@frozen(kw_only=True, eq=False)
+class ServingCurves:
+    """What inference engines' kernels reach on one accelerator, where training has none of the kind."""
+
+    prefill: AttentionCurve
+    """Attention over prompts, the cache written on the way."""
+    decode: DecodeCurve
+    all_reduce: CollectiveCurve | None = None
+    """Of an engine's own kernels, inside the scale-up domain; None where there are none."""
+    widening_seconds: Mapping[str, float] = field(factory=dict, validator=positive_values)
+    """That a multiplication takes longer where weights come in fewer bits, by bits of a weight: ``8``, ``4``."""
+    source: str
+
+
+@frozen(kw_only=True, eq=False)
 class KernelCurves:
     """All that is measured of one accelerator."""
 
@@ -95,4 +120,6 @@ class KernelCurves:
     collectives: Mapping[str, CollectiveCurve]
     """By operation: ``all_reduce``, ``all_gather``, ``reduce_scatter``, ``all_to_all``."""
     network: NetworkCurve
+    serving: ServingCurves | None = None
+    """None where nothing of the kind was timed: training's curves stand in."""
     source: str

@@ -11,7 +11,7 @@ from attrs.validators import optional
 from llmplan.quantities import Number
 from llmplan.records.attention import Seen, core, norm_of, output_projection, projection
 from llmplan.records.checks import whole
-from llmplan.records.model import Operator, Recompute, Tensor
+from llmplan.records.model import Cache, Operator, Recompute, Tensor
 
 _COPIED = 1
 """Every tensor parallel rank holds the latents, and the matrices that lead down to them."""
@@ -113,9 +113,15 @@ class LatentAttentionLayer:
             *others,
             norm_of("key and value latent norm", (tokens * mla.kv_lora_rank, _COPIED)),
             projection("key and value up projection", tokens, up_shape, n, (latent,)),
-            *core(tokens, seen, n, (query_width, per_query, per_query), (value_width, per_value)),
+            *core(tokens, seen, n, (query_width, per_query, per_query), (value_width, per_value), self._cache(seen)),
             output_projection(tokens, (value_width, self.hidden), n, per_value),
         )
+
+    def _cache(self, seen: Seen) -> Cache:
+        """Latents are attended to as they are, the up projection absorbed into queries and outputs: 2n(c + r) + 2nc."""
+        mla = self.mla
+        pair_flops = 2.0 * self.heads * (self.cache_width + mla.kv_lora_rank)
+        return Cache(self.cache_width, self.cache_ways, pair_flops, seen.window)
 
     def _queries(self, tokens: Number, states: Tensor) -> tuple[Operator, ...]:
         rank, width = self.mla.q_lora_rank, self.heads * self.mla.qk_head_dim

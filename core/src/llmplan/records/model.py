@@ -87,6 +87,22 @@ class Gemm:
 
 
 @define(eq=False)
+class Cache:
+    """What attention of a layer reads of every token that it looks back on while it decodes."""
+
+    elements: Number
+    """Kept of a token: K and V of all KV heads, or a latent."""
+    ways: float
+    """Over how many ranks they can be divided before ranks hold copies (KV heads)."""
+    pair_flops: Number
+    """Of one query token and one cached token, over all heads."""
+    window: Number = inf
+    """Tokens that it looks back on."""
+    heads_per_key: int = 1
+    """Query heads that look at the same keys and values."""
+
+
+@define(eq=False)
 class Scores:
     """What an attention kernel works on, for the operators from QK^T to attention over V."""
 
@@ -96,6 +112,8 @@ class Scores:
     """Mean of the widths of keys and of values."""
     share: Number
     """Part of the queries x keys rectangle that the mask leaves."""
+    cache: Cache | None = None
+    """None where decoding works on keys and values as they stand in the operators."""
 
 
 @define(eq=False)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from attrs import field, frozen
 
 from llmplan.records.checks import lookup_name
-from llmplan.records.estimate import InferenceEstimate, TrainingEstimate
+from llmplan.records.comparison import Comparison
+from llmplan.records.server import Estimate
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -15,7 +16,9 @@ class Reporter:
     """Turns an estimate into the text that a command prints, chosen by ``--reporter NAME``."""
 
     name: str = field(validator=lookup_name)
-    render: Callable[[TrainingEstimate | InferenceEstimate], str]
+    render: Callable[[Estimate], str]
+    render_comparison: Callable[[Comparison], str] | None = None
+    """The same for several plans; None where it has no words for these."""
     description: str = ""
 
 
@@ -26,5 +29,7 @@ class Exporter:
     name: str = field(validator=lookup_name)
     suffix: str
     """With its dot: ``.csv``."""
-    export: Callable[[TrainingEstimate | InferenceEstimate], bytes]
+    export: Callable[[Estimate], bytes]
+    export_comparison: Callable[[Comparison], bytes] | None = None
+    """The same for several plans; None where the format has no place for these."""
     description: str = ""

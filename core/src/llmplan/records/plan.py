@@ -13,6 +13,7 @@ from attrs import field, frozen
 from llmplan.quantities import Number
 from llmplan.records.dtype import DTypeRule, NumberFormat
 from llmplan.records.efficiency import Efficiency
+from llmplan.records.engine import EngineProfile
 from llmplan.records.framework import FrameworkProfile
 from llmplan.records.goodput import Failures
 from llmplan.records.hardware import HardwareProfile
@@ -133,3 +134,6 @@ class InferencePlan(_Plan):
     prompt_tokens: Number
     output_tokens: Number
     kv_bits: float
+    engine: EngineProfile = field(factory=lambda: EngineProfile(name="ideal"))
+    cuda_graphs: bool = True
+    """Steps of decoding are launched whole."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from attrs import field, frozen
 
@@ -34,10 +34,13 @@ class ValidationRow:
     provenance: str = ""
     """How well the figure is known: ``file`` or ``page`` where it was read, ``memory`` where it is recalled."""
 
+    grade: str = ""
+    """How closely the plan is known: ``A`` or nothing where it is, ``B`` with open conditions, ``C`` a sanity bound."""
+
     @property
     def counts(self) -> bool:
-        """Whether it goes into the score: not what is recalled and was not looked up."""
-        return self.provenance != "memory"
+        """Whether it goes into the score: neither what is recalled and was not looked up, nor conditions left open."""
+        return self.provenance != "memory" and self.grade in ("", "A")
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -49,6 +52,8 @@ class ValidationSet:
     rows: Callable[[], Iterable[ValidationRow]] | None = None
     table: Path | None = None
     """A CSV file of measurements instead of rows, with the columns that ``--rows FILE.csv`` takes."""
+    command: Literal["train", "infer"] = "train"
+    """What prices the rows of the table."""
     exact: bool = False
     """Whether every row must agree to every printed digit; then a miss is exit code 1."""
     source: str = ""

@@ -11,8 +11,6 @@ from attrs import frozen
 from llmplan.planner.choice import Choice
 from llmplan.planner.experts import experts_of
 from llmplan.records import Recompute, Schedule
-from llmplan.requests import TrainRequest, options_of
-from llmplan.search.ranges import several
 
 MOST_GPUS = 65_536
 _WIDEST_TENSOR = 1_024
@@ -34,16 +32,14 @@ class Dimensions:
 
 
 def dimensions_of(
-    values: Mapping[str, Sequence[Any]], gpus: Any, choice: Choice, seq_len: int, *, judges_arrays: bool
+    values: Mapping[str, Sequence[Any]], choice: Choice, seq_len: int, *, judges_arrays: bool
 ) -> Dimensions:
     """What is given, and all values that could be legal of what is not.
 
     A cost model that cannot judge arrays of plans is asked about one after the other, so only the usual ones.
     """
     of = _all(choice, seq_len) | ({} if judges_arrays else _usual(choice)) | dict(values)
-    if gpus is not None:
-        of["gpus"] = gpus_of(gpus, choice)
-    return Dimensions(of, frozenset({*values, *(["gpus"] if gpus is not None else [])}))
+    return Dimensions(of, frozenset(values))
 
 
 def _all(choice: Choice, seq_len: int) -> dict[str, Sequence[Any]]:
@@ -67,14 +63,6 @@ def _usual(choice: Choice) -> dict[str, Sequence[Any]]:
     alone = dict.fromkeys(("cp", "ep", "vpp"), (1,))
     usual = {"schedule": (Schedule.ONE_F_ONE_B,), "offload": ("none",)}
     return {**alone, **usual, "tp": divisors(choice.hardware.scale_up_domain)}
-
-
-def gpus_of(given: Any, choice: Choice) -> tuple[int, ...]:
-    """``A..B`` counts whole scale-up domains, and what divides one."""
-    domain = choice.hardware.scale_up_domain
-    return several(
-        given, "gpus", options_of(TrainRequest)["gpus"]["convert"], lambda n: not n % domain or not domain % n
-    )
 
 
 def divisors(number: int) -> tuple[int, ...]:

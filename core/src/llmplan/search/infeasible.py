@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 from llmplan.errors import BadInputError
 from llmplan.requests import option_name
 from llmplan.search.arrays import length
-from llmplan.search.dimensions import MOST_GPUS, gpus_of
+from llmplan.search.dimensions import MOST_GPUS
 from llmplan.search.engine import run
 from llmplan.search.figures import OBJECTIVES, Constraint
 from llmplan.search.space import LAYOUT, TrainingSpace
@@ -105,7 +105,7 @@ def _relaxed(killer: Constraint, estimate: Any, value: float) -> Change:
 
 def _freed(dead: Dead) -> Iterator[Change]:
     """Other values, from the nearest on, of one option that was given."""
-    for name in (name for name in LAYOUT if name in dead.space.values):
+    for name in (name for name in LAYOUT if name in dead.space.values and name != "gpus"):
         found = dead.best(dead.space.with_values(**{name: None}), dead.question.by[0])
         if found is None:
             continue
@@ -129,12 +129,13 @@ def _between(given: Sequence[Any], value: Any) -> Sequence[Any]:
 def _more_gpus(dead: Dead) -> Iterator[Change]:
     """The fewest GPUs beyond those asked for, in whole scale-up domains: doubled until they do, then looked for."""
     killer = dead.killer
-    if dead.space.gpus is None or killer is None or killer.figure == "cost":
+    if "gpus" not in dead.space.values or killer is None or killer.figure == "cost":
         return
-    most = max(gpus_of(dead.space.gpus, dead.cases(dead.space)[0].choice))
+    most, domain = max(dead.space.values["gpus"]), dead.cases(dead.space)[0].choice.hardware.scale_up_domain
     doubled = (most << doublings for doublings in range(1, _MOST_DOUBLINGS + 1))
     for many in (many for many in doubled if many <= MOST_GPUS):
         if dead.best(dead.space.with_values(gpus=many), "gpus") is not None:
-            fewest = dead.best(dead.space.with_values(gpus=f"{many // 2 + 1}..{many}"), "gpus")
+            between = [fewer for fewer in range(many // 2 + 1, many + 1) if fewer % domain == 0]
+            fewest = dead.best(dead.space.with_values(gpus=[*between, many]), "gpus")
             yield Change("gpus", many if fewest is None else int(fewest[0].plan.layout.gpus))
             return

@@ -68,10 +68,10 @@ def _question(asked: SearchRequest, chunk: int, *, keep: bool) -> Question:
 
 def _with_gpus(space: TrainingSpace, asked: SearchRequest) -> TrainingSpace:
     """Powers of two, where their number is what is looked for."""
-    if space.gpus is not None or "dp" in space.values:
+    if "gpus" in space.values or "dp" in space.values:
         return space
     if asked.objective == "gpus" or "gpus" in (asked.pareto or ()):
-        return space.with_values(gpus=f"1..{MOST_GPUS}*2")
+        return space.with_values(gpus=f"1..{MOST_GPUS}")
     raise BadInputError("gpus: not given; give a number, a range like 256..4096, or --objective gpus")
 
 

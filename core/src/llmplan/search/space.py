@@ -8,18 +8,19 @@ from typing import Any
 
 from attrs import evolve, fields_dict, frozen
 
+from llmplan.changes import several
 from llmplan.errors import BadInputError
-from llmplan.requests import TrainRequest, options_of
-from llmplan.search.ranges import several
+from llmplan.requests import OFFLOADS, TrainRequest, option_name, options_of
 
 RECORDS = ("model", "gpu", "dtype")
 """What several records may be given for: each combination is a case of its own."""
 LAYOUT = (
-    "tp", "pp", "dp", "cp", "ep", "vpp", "sequence_parallel", "zero", "zero_group",
+    "gpus", "tp", "pp", "dp", "cp", "ep", "vpp", "sequence_parallel", "zero", "zero_group",
     "micro_batch", "gradient_accumulation", "recompute", "schedule", "offload",
 )  # fmt: skip
 """Options of training that may have several values; all legal ones where they are left out."""
-RANGED = (*RECORDS, "gpus", *LAYOUT)
+RANGED = (*RECORDS, *LAYOUT)
+_PRICE = "price_per_gpu_hour"
 
 
 @frozen(init=False, repr=False, eq=False)
@@ -34,8 +35,6 @@ class TrainingSpace:
     values: Mapping[str, tuple[Any, ...]]
     """The layout's options that are given, each with its values."""
     records: Mapping[str, tuple[Any, ...]]
-    gpus: Any
-    """As given: ``A..B`` stands for whole scale-up domains, which depend on the accelerator."""
     prices: tuple[float | None, ...]
     """Of an hour of each accelerator in turn, or of all."""
 
@@ -45,11 +44,15 @@ class TrainingSpace:
         if unknown:
             raise TypeError(f"{unknown[0]!r} is no option of training; there are {', '.join(known)}")
         options = {name: value for name, value in options.items() if value is not None}
-        values = {name: several(options.pop(name), name, known[name]["convert"]) for name in LAYOUT if name in options}
-        records = {name: _names(options.pop(name)) for name in RECORDS if name in options}
-        prices = _prices(options.pop("price_per_gpu_hour", None), len(records.get("gpu", ())))
-        gpus = options.pop("gpus", None)
-        self.__attrs_init__(TrainRequest(**options), values, records, gpus, prices)
+        values = {name: values_of(name, options.pop(name)) for name in RANGED if name in options}
+        records = {name: values.pop(name) for name in RECORDS if name in values}
+        prices = values_of(_PRICE, options.pop(_PRICE)) if _PRICE in options else (None,)
+        gpus = len(records.get("gpu", ()))
+        if len(prices) not in {1, gpus}:
+            raise BadInputError(
+                f"{option_name(_PRICE)}: {len(prices)} prices for {gpus} GPUs; give one, or one for each"
+            )
+        self.__attrs_init__(TrainRequest(**options), values, records, prices)
 
     @classmethod
     def of(cls, request: TrainRequest) -> TrainingSpace:
@@ -68,22 +71,20 @@ class TrainingSpace:
         """The same with other values, or none, for some options."""
         given = {name: getattr(self.request, name) for name in fields_dict(TrainRequest) if name not in RANGED}
         prices = {"price_per_gpu_hour": self.prices if self.prices != (None,) else None}
-        return TrainingSpace(**{**given, **self.values, **self.records, "gpus": self.gpus, **prices, **options})
+        return TrainingSpace(**{**given, **self.values, **self.records, **prices, **options})
 
 
-def _names(value: Any) -> tuple[Any, ...]:
-    if isinstance(value, str):
-        return tuple(dict.fromkeys(name for part in value.split(",") if (name := part.strip())))
-    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
+def values_of(name: str, value: Any) -> tuple[Any, ...]:
+    """Each value as the option has it, none twice; numbers in order."""
+    given = several(TrainRequest, name, value)
+    convert = options_of(TrainRequest)[name]["convert"]
+    found = [convert(one, name) for one in ((value,) if given is None else given)]
+    if name == _PRICE:
+        return tuple(found)
+    distinct = [one for at, one in enumerate(found) if one not in found[:at]]
+    return tuple(distinct if name in RECORDS else sorted(distinct, key=_rank))
 
 
-def _prices(value: Any, gpus: int) -> tuple[float | None, ...]:
-    """One for all accelerators, or one for each."""
-    if value is None:
-        return (None,)
-    convert = options_of(TrainRequest)["price_per_gpu_hour"]["convert"]
-    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [value]
-    prices = tuple(convert(part, "price_per_gpu_hour") for part in parts)
-    if len(prices) not in {1, max(1, gpus)}:
-        raise BadInputError(f"price-per-gpu-hour: {len(prices)} prices for {gpus} GPUs; give one, or one for each")
-    return prices
+def _rank(value: Any) -> Any:
+    """Words in the order of their meaning."""
+    return OFFLOADS.index(value) if isinstance(value, str) else value

@@ -172,7 +172,7 @@ def _case(index: int, space: TrainingSpace, request: TrainRequest, tolerance: fl
     choice = choose(request, "train")
     seq_len = sequence_length(request, choice, [])
     judges = hasattr(choice.cost_model, "illegal")
-    dimensions = dimensions_of(space.values, space.gpus, choice, seq_len, judges_arrays=judges)
+    dimensions = dimensions_of(space.values, choice, seq_len, judges_arrays=judges)
     plainest = evolve(
         request, recompute=Recompute.NONE, micro_batch=1, gradient_accumulation=1, zero=0, sequence_parallel=False,
         global_batch=None, global_batch_tokens=None,

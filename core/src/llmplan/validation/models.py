@@ -23,11 +23,27 @@ _UNTIED = ("untied", "distinct input/output embeddings")
 def model_of(cells: Cells) -> Transformer:
     """With the layers of the row, since tables measure shortened models, and room for its sequences."""
     layers = needed(cells, "layers", _MOST_LAYERS)
-    registered = _registered(cells, layers)
+    registered = _named(cells, layers) or _registered(cells, layers)
     if registered is None:
         return _from_columns(cells, layers)
     longest = registered.max_seq_len and max(registered.max_seq_len, needed(cells, "seq_len"))
     return evolve(registered, layers=layers, max_seq_len=longest)
+
+
+def _named(cells: Cells, layers: int) -> Transformer | None:
+    """Of the name, where shape and vocabulary are those of the row, too: tables leave out much of what is known."""
+    name = _name(text(cells, "model_name"), ".")
+    model = registry().models.get(name)
+    if not isinstance(model, Transformer):
+        return None
+    stated = whole(cells, "hidden"), whole(cells, "heads"), layers, bool(flag(cells, "gated_mlp"))
+    alike = (model.hidden, model.heads, model.layers, model.gated_mlp) == stated
+    return model if alike and _same_vocabulary(model, cells) else None
+
+
+def _same_vocabulary(model: Transformer, cells: Cells) -> bool:
+    vocab = whole(cells, "vocab") or VOCABULARY_WHERE_NOT_STATED
+    return abs(model.vocab - vocab) <= _SAME_VOCABULARY * vocab
 
 
 def _registered(cells: Cells, layers: int) -> Transformer | None:
@@ -38,7 +54,7 @@ def _registered(cells: Cells, layers: int) -> Transformer | None:
         for _, _, model in registry().models.entries()
         if isinstance(model, Transformer)
         and _shape(model) == shape
-        and abs(model.vocab - vocab) <= _SAME_VOCABULARY * vocab
+        and _same_vocabulary(model, cells)
         and (model.moe is not None or (model.gated_mlp and model.layers >= layers))
     ]
     return min(alike, key=lambda model: (model.layers != layers, abs(model.vocab - vocab)), default=None)
@@ -71,7 +87,7 @@ def _from_columns(cells: Cells, layers: int) -> Transformer:
         hidden=hidden,
         heads=heads,
         kv_heads=whole(cells, "kv_heads") or heads,
-        head_dim=max(1, hidden // heads),
+        head_dim=whole(cells, "head_dim") or max(1, hidden // heads),
         ffn_hidden=needed(cells, "ffn_hidden"),
         gated_mlp=gated,
         vocab=whole(cells, "vocab") or VOCABULARY_WHERE_NOT_STATED,
@@ -91,6 +107,6 @@ def _experts(cells: Cells) -> MixtureOfExperts | None:
     return MixtureOfExperts(n_routed_experts=experts, top_k=top_k, moe_ffn_hidden=width)
 
 
-def _name(cell: str) -> str:
-    """As the registry writes names."""
-    return "-".join(re.findall(r"[a-z0-9]+", cell.lower())) or "model"
+def _name(cell: str, also: str = "") -> str:
+    """As the registry writes names; `also` are characters that stand in them too."""
+    return "-".join(re.findall(rf"[a-z0-9{also}]+", cell.lower())) or "model"

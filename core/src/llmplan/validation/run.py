@@ -12,7 +12,7 @@ from llmplan.records import ValidationRow, ValidationSet
 from llmplan.search.training import train
 from llmplan.validation.cells import Cells
 from llmplan.validation.result import Checked, Validation
-from llmplan.validation.row import training_row
+from llmplan.validation.row import READERS
 from llmplan.validation.table import read_table
 
 _COMMANDS: Mapping[str, Callable[..., Any]] = {"train": train, "infer": infer}
@@ -39,16 +39,16 @@ def _pending(published: ValidationSet, table: Path | None) -> Iterator[_Pending]
         for row in () if published.rows is None else published.rows():
             yield row.id, _as_it_is(row)
     else:
-        for cells in read_table(table):
-            yield cells["id"], _reader(cells)
+        for cells in read_table(table, published.command):
+            yield cells["id"], _reader(cells, published.command)
 
 
 def _as_it_is(row: ValidationRow) -> Callable[[], ValidationRow]:
     return lambda: row
 
 
-def _reader(cells: Cells) -> Callable[[], ValidationRow]:
-    return lambda: training_row(cells)
+def _reader(cells: Cells, command: str) -> Callable[[], ValidationRow]:
+    return lambda: READERS[command](cells)
 
 
 def _checked(row: ValidationRow) -> Checked:

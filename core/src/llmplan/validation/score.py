@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias
 
 from llmplan.records import ValidationRow
 
-MEMORY_METRICS = ("peak_memory_gb",)
+MEMORY_METRICS = ("peak_memory_gb", "memory_gb", "max_batch")
 GROUPS = ("time", "memory")
 Summary: TypeAlias = Mapping[str, float]
 
@@ -26,7 +26,7 @@ class HasError(Protocol):
 
 
 def group_of(metric: str) -> str:
-    """``memory``, or ``time`` for all that follows from the seconds of an iteration."""
+    """``memory``, or ``time`` for all that follows from seconds."""
     return "memory" if metric in MEMORY_METRICS else "time"
 
 

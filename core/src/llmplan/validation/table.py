@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from llmplan.errors import BadInputError
 from llmplan.validation.cells import Cells
 
-REQUIRED = (
-    "id",
-    "layers",
-    "hidden",
-    "heads",
-    "ffn_hidden",
-    "seq_len",
-    "accelerator",
-    "measured_metric",
-    "measured_value",
-)
-"""Columns that a table has to have; it may leave out the others."""
+_MODEL = ("layers", "hidden", "heads", "ffn_hidden")
+_FIGURE = ("accelerator", "measured_metric", "measured_value")
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "train": ("id", *_MODEL, "seq_len", *_FIGURE),
+    "infer": ("id", *_MODEL, "input_len", "output_len", *_FIGURE),
+}
+"""Columns that a table has to have, by command; it may leave out the others."""
 
 
-def read_table(path: Path) -> list[Cells]:
+def read_table(path: Path, command: str) -> list[Cells]:
     """Its rows; BadInputError, in one line, where it is none."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
@@ -38,14 +33,14 @@ def read_table(path: Path) -> list[Cells]:
     if not rows:
         raise BadInputError(f"{path}: is empty")
     columns, *rest = rows
-    _check_columns(path, columns)
+    _check_columns(path, columns, command)
     if not rest:
         raise BadInputError(f"{path}: has no rows")
     return [_cells(columns, row, number) for number, row in enumerate(rest, 1)]
 
 
-def _check_columns(path: Path, columns: list[str]) -> None:
-    if missing := [column for column in REQUIRED if column not in columns]:
+def _check_columns(path: Path, columns: list[str], command: str) -> None:
+    if missing := [column for column in REQUIRED[command] if column not in columns]:
         raise BadInputError(f"{path}: no column {', '.join(missing)}")
     if twice := _repeated(column for column in columns if column):
         raise BadInputError(f"{path}: column {', '.join(twice)} is there twice")

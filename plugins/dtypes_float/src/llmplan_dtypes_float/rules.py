@@ -86,6 +86,7 @@ FP8_INFERENCE = DTypeRule(
     activation_bits=8,
     embedding_bits=16,
     training_weight_bits=16,
+    aliases=("fp8/fp8",),
     gemm_formats=(("fp8",),),
     description="weights, activations and KV cache 8, embeddings 16; GEMM in FP8",
     source="Micikevicius et al. 2022, arXiv:2209.05433: post-training quantisation; FP8 KV cache: vLLM and "
@@ -97,6 +98,7 @@ NVFP4 = DTypeRule(
     activation_bits=four_bit_blocks(16),
     embedding_bits=16,
     training_weight_bits=16,
+    kv_bits=8,
     gemm_formats=(("fp4",),),
     description="weights and activations 4.5: FP4, an E4M3 scale per 16; embeddings 16; GEMM in FP4",
     source="NVIDIA 2025, arXiv:2509.25149, and Introducing NVFP4, NVIDIA technical blog, 2025: E2M1 elements, an E4M3 "
@@ -108,9 +110,55 @@ MXFP4 = DTypeRule(
     activation_bits=four_bit_blocks(32),
     embedding_bits=16,
     training_weight_bits=16,
+    kv_bits=8,
     gemm_formats=(("fp4",),),
     description="weights and activations 4.25: FP4, an E8M0 scale per 32; embeddings 16; GEMM in FP4",
     source="OCP Microscaling Formats (MX) Specification v1.0, 2023: E2M1 elements, an E8M0 scale per 32",
 )
+FP8_WEIGHTS = DTypeRule(
+    name="fp8-weights",
+    weight_bits=8,
+    activation_bits=16,
+    embedding_bits=16,
+    aliases=("fp8/bf16", "fp8/fp16"),
+    gemm_formats=(("bf16", "fp16"),),
+    description="weights 8, all else 16; widened, GEMM in BF16",
+    source="vLLM documentation, quantization, FP8 W8A16: FP8 Marlin where there are no FP8 units",
+)
+FP4_WEIGHTS = DTypeRule(
+    name="fp4-weights",
+    weight_bits=four_bit_blocks(32),
+    activation_bits=16,
+    embedding_bits=16,
+    gemm_formats=(("bf16", "fp16"),),
+    description="weights 4.25: FP4, an E8M0 scale per 32; all else 16; widened, GEMM in BF16",
+    source="OCP Microscaling Formats (MX) Specification v1.0, 2023; weight-only FP4: vLLM documentation, Marlin",
+)
+MXFP4_EXPERTS = DTypeRule(
+    name="mxfp4-experts",
+    weight_bits=16,
+    activation_bits=16,
+    embedding_bits=16,
+    expert_bits=four_bit_blocks(32),
+    aliases=("mxfp4/bf16",),
+    gemm_formats=(("bf16", "fp16"),),
+    description="weights of routed experts 4.25, all else 16; widened, GEMM in BF16",
+    source="OpenAI 2025, arXiv:2508.10925, section 2.1: MXFP4 of the MoE weights, 4.25 bits each",
+)
+GGUF_Q4_K_M = DTypeRule(
+    name="gguf-q4-k-m",
+    weight_bits=4.80,
+    activation_bits=16,
+    embedding_bits=5.53,
+    aliases=("gguf-q4_k_m/fp16", "q4_k_m/fp16"),
+    gemm_formats=(("fp16", "bf16"),),
+    description="llama.cpp's Q4_K_M: weights 4.8 on average, ends 5.5, all else 16; widened, GEMM in FP16",
+    source="llama.cpp, quantize: Q4_K has 4.5 bits, Q6_K 6.5625, which half of the value and down projections and the "
+    "output head are; 4.89 a weight of Llama 3 8B in all",
+)
 
-FLOAT_DTYPES = (BF16, FP16, TF32, FP32, FP8, FP8_INFERENCE, NVFP4, MXFP4)
+FLOAT_DTYPES = (
+    *(BF16, FP16, TF32, FP32),
+    *(FP8, FP8_INFERENCE, FP8_WEIGHTS),
+    *(NVFP4, MXFP4, FP4_WEIGHTS, MXFP4_EXPERTS, GGUF_Q4_K_M),
+)

@@ -15,6 +15,11 @@ from llmplan.records import DTypeFamily, DTypeRule
 OPERAND_BITS = (4, 8, 16)
 EMBEDDING_BITS = (4, 8, 16, 32)
 
+WIDEST = 16
+GROUPED_BITS = 4
+"""Of weights so narrow that groups of them have scales of their own; wider ones have one a column."""
+SCALE_BITS = (16 + 4) / 128
+"""Of a weight: a scale in 16 bits and a zero point in 4 for a group of 128 (Lin et al. 2023, arXiv:2306.00978)."""
 _FORMATS = {4: ("int4",), 8: ("int8",), 16: ("fp16", "bf16")}
 """Formats of a GEMM whose wider operand has so many bits."""
 
@@ -31,11 +36,21 @@ def integer_rule(weight: int, activation: int, embedding: int) -> DTypeRule:
         activation_bits=activation,
         embedding_bits=embedding,
         gemm_formats=tiers,
+        scale_bits=SCALE_BITS if weight <= GROUPED_BITS else 0.0,
+        aliases=_aliases(weight, activation) if embedding == WIDEST else (),
         default=(weight, activation, embedding) == (16, 16, 16),
         description=f"bits of weights {weight}, activations {activation}, embeddings {embedding}; "
         f"GEMM in {' or '.join(tiers[0]).upper()}",
         source="both operands of an INT GEMM have the same width: NVIDIA PTX ISA, mma instruction, integer types",
     )
+
+
+def _aliases(weight: int, activation: int) -> tuple[str, ...]:
+    """As tables say weights and activations; what is 16 bits wide throughout goes by its format."""
+    if weight == WIDEST:
+        return ()
+    wide = (f"int{activation}",) if activation < WIDEST else ("fp16", "bf16")
+    return tuple(f"int{weight}/{of}" for of in wide)
 
 
 def parse(match: re.Match[str]) -> DTypeRule:

@@ -1,4 +1,4 @@
-"""What kernels and links of every NVIDIA accelerator reach by shape: `measured_kernels` and `stand_ins`."""
+"""What kernels and links of every NVIDIA accelerator reach by shape: `measured_*` and `stand_ins`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TypeVar
 
 from attrs import evolve
 
-from llmplan.records import AttentionCurve, AttentionKernel, GemmCurve, KernelCurves
+from llmplan.records import AttentionCurve, AttentionKernel, GemmCurve, KernelCurves, ServingCurves
 from llmplan_hardware_nvidia.measured_kernels import MEASURED_KERNELS
-from llmplan_hardware_nvidia.stand_ins import FORMATS, PCIE, RELATIVES, Relative, said
+from llmplan_hardware_nvidia.measured_serving import MEASURED_SERVING
+from llmplan_hardware_nvidia.stand_ins import ENGINES_KERNELS, FORMATS, PCIE, RELATIVES, WIDENING, Relative, said
 from llmplan_hardware_nvidia.sustained import SUSTAINED
 
 _Curve = TypeVar("_Curve", AttentionCurve, GemmCurve)
@@ -20,7 +21,21 @@ def _complete(name: str) -> KernelCurves:
     measured = MEASURED_KERNELS[name]
     taken = {untimed: measured.gemm[timed] for timed, formats in FORMATS[name].items() for untimed in formats}
     gemm = dict(sorted({**measured.gemm, **taken}.items()))
-    return evolve(measured, gemm=gemm, source=f"{measured.source}; GEMMs in {said(name)}")
+    source = f"{measured.source}; GEMMs in {said(name)}"
+    return evolve(measured, gemm=gemm, serving=_serving(name), source=source)
+
+
+def _serving(name: str) -> ServingCurves:
+    """Of engines' kernels; what was not timed on this accelerator is that of a relative, links of its own."""
+    timed = MEASURED_SERVING.get(name)
+    widening = MEASURED_SERVING[WIDENING].widening_seconds
+    if timed is None:
+        lacking = f"no engine's kernels timed: the fractions of {ENGINES_KERNELS}"
+        nearest = MEASURED_SERVING[ENGINES_KERNELS]
+        return evolve(nearest, all_reduce=None, source=f"{lacking}; {nearest.source}")
+    if timed.widening_seconds:
+        return timed
+    return evolve(timed, widening_seconds=widening, source=f"{timed.source}; narrow weights widened as on {WIDENING}")
 
 
 _TIMED = {name: _complete(name) for name in MEASURED_KERNELS}
@@ -43,6 +58,15 @@ def _at_clock(curves: KernelCurves, clock: float) -> KernelCurves:
     )
 
 
+def _serving_of(nearest: KernelCurves, relative: Relative) -> ServingCurves | None:
+    """Engines' kernels at this clock; over PCIe no all-reduce of their own was timed."""
+    curves = nearest.serving
+    if curves is None:
+        return None
+    all_reduce = None if relative.link == "pcie" else curves.all_reduce
+    return evolve(curves, prefill=_slowed(curves.prefill, relative.clock), all_reduce=all_reduce)
+
+
 def _taken(relative: Relative) -> KernelCurves:
     """The nearest relative's curves, but for links of another kind; those of NVLink hold across a bridge as well."""
     nearest = _TIMED[relative.nearest]
@@ -57,6 +81,7 @@ def _taken(relative: Relative) -> KernelCurves:
         _at_clock(nearest, relative.clock) if relative.clock != 1.0 else nearest,
         collectives=_TIMED[PCIE].collectives if relative.link == "pcie" else nearest.collectives,
         network=nearest.network if relative.nic else _TIMED[PCIE].network,
+        serving=_serving_of(nearest, relative),
         source=f"no timings of its own: {', '.join(whose)}; {nearest.source}",
     )
 

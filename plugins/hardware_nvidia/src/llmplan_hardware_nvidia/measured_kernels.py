@@ -375,7 +375,7 @@ MEASURED_KERNELS: Mapping[str, KernelCurves] = {
                 half_tile=0.0,
                 half_m=0.0,
                 half_n=0.0,
-                half_k=5.592e-08,
+                half_k=0.0,
                 launch_seconds=0.0,
             ),
             "fp8": GemmCurve(

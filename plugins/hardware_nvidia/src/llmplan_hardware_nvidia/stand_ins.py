@@ -41,6 +41,10 @@ class Relative:
 
 PCIE = "l40s"
 """Whose timings are those of PCIe."""
+ENGINES_KERNELS = "a100-sxm-80gb"
+"""Whose fractions an accelerator takes of which no engine's kernels were timed."""
+WIDENING = "a100-sxm-80gb"
+"""The only one of which multiplications by weights of fewer bits were timed."""
 
 
 def _like(

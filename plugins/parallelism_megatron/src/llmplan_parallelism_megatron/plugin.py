@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from llmplan.hookspecs import hookimpl
-from llmplan.records import CostModel, FrameworkProfile, Optimizer, ValidationSet
+from llmplan.records import CostModel, EngineProfile, FrameworkProfile, Optimizer, ValidationSet
 
 LLMPLAN_API = 1
 
@@ -26,6 +26,14 @@ def llmplan_framework_profiles() -> Iterable[FrameworkProfile]:
 
 
 @hookimpl
+def llmplan_engine_profiles() -> Iterable[EngineProfile]:
+    """vLLM, TensorRT-LLM and others."""
+    from llmplan_parallelism_megatron.engines import ENGINES
+
+    return ENGINES
+
+
+@hookimpl
 def llmplan_optimizers() -> Iterable[Optimizer]:
     """Adam, SGD, Adafactor, Lion, 8-bit Adam, Muon."""
     from llmplan_parallelism_megatron.optimizers import OPTIMIZERS
@@ -35,7 +43,8 @@ def llmplan_optimizers() -> Iterable[Optimizer]:
 
 @hookimpl
 def llmplan_validation_sets() -> Iterable[ValidationSet]:
-    """Published training runs."""
+    """Published training runs and measurements of inference engines."""
+    from llmplan_parallelism_megatron.validation.inference import INFERENCE
     from llmplan_parallelism_megatron.validation.training import TRAINING
 
-    return [TRAINING]
+    return [TRAINING, INFERENCE]

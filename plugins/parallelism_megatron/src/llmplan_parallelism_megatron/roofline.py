@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attrs import frozen
 
+from llmplan.quantities import Number, total
 from llmplan.records import (
     Efficiency,
     HardwareProfile,
     InferenceEstimate,
     InferencePlan,
+    LoweredModel,
     NumberFormat,
     Phase,
     TrainingEstimate,
     TrainingPlan,
 )
 from llmplan_parallelism_megatron import roofline_time as time
-from llmplan_parallelism_megatron.combined import by_combination
+from llmplan_parallelism_megatron.combined import by_combination, combined
 from llmplan_parallelism_megatron.memory import inference_memory, training_memory
-from llmplan_parallelism_megatron.roofline_checks import check, remarks
+from llmplan_parallelism_megatron.roofline_checks import check, illegal, remarks, worded
 from llmplan_parallelism_megatron.roofline_efficiency import default_efficiency
 from llmplan_parallelism_megatron.sharding import rank_of
 
@@ -50,6 +54,23 @@ class Roofline:
         """Efficiencies that do not count, batches in flight, dtypes that nobody trains in."""
         return remarks(plan)
 
+    def illegal(self, plan: TrainingPlan) -> Mapping[str, Number]:
+        """By rule, where `check` refuses plans."""
+        return illegal(plan)
+
+    def worded(self, plan: TrainingPlan) -> Number:
+        """Where `check` has words against layouts."""
+        where: Number = worded(plan)
+        return where
+
+    def bounds(self, plan: TrainingPlan) -> tuple[Number, Number]:
+        """The figures themselves, which are not worth an approximation; without the forward pass of a stage."""
+        with combined(plan) as (seen, filled):
+            model = seen.model.lower(seen.micro_batch, seen.seq_len)
+            seconds = _seconds(seen, *_flops(seen, model))
+            memory = training_memory(seen, rank_of(model, seen.layout))
+            return filled(total(seconds.values())), filled(total(memory.values()))
+
     def train(self, plan: TrainingPlan) -> TrainingEstimate:
         """Time = (3 forward + recomputed FLOPs) / (GPUs x F)."""
         return by_combination(_train, plan)
@@ -74,20 +95,24 @@ class Roofline:
 
 def _train(plan: TrainingPlan) -> TrainingEstimate:
     model = plan.model.lower(plan.micro_batch, plan.seq_len)
-    micro_batches = plan.gradient_accumulation * plan.layout.dp
-    forward = model.flops * micro_batches
-    recompute = time.recompute_flops(model, plan.recompute) * micro_batches
+    forward, recompute = _flops(plan, model)
     rank = rank_of(model, plan.layout)
-    rate = plan.layout.gpus * time.flops_per_second(plan)
     return TrainingEstimate(
         plan=plan,
-        time_breakdown={
-            "forward": forward / rate,
-            "backward": 2 * forward / rate,
-            "recompute": recompute / rate,
-        },
+        time_breakdown=_seconds(plan, forward, recompute),
         forward_breakdown=time.forward_breakdown(rank, plan, time.training_score_traffic(plan)),
         memory_breakdown=training_memory(plan, rank),
         model_flops=3 * forward,
         hardware_flops=3 * forward + recompute,
     )
+
+
+def _flops(plan: TrainingPlan, model: LoweredModel) -> tuple[Number, Number]:
+    """Of an iteration: forward, and recomputed."""
+    micro_batches = plan.gradient_accumulation * plan.layout.dp
+    return model.flops * micro_batches, time.recompute_flops(model, plan.recompute) * micro_batches
+
+
+def _seconds(plan: TrainingPlan, forward: Number, recompute: Number) -> dict[str, Number]:
+    rate = plan.layout.gpus * time.flops_per_second(plan)
+    return {"forward": forward / rate, "backward": 2 * forward / rate, "recompute": recompute / rate}

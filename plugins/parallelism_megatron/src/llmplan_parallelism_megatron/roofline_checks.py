@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from math import inf
+from typing import Any
 
 from llmplan.quantities import Number, Truth, has_remainder
 from llmplan.records import Efficiency, InferencePlan, ModelArchitecture, Schedule, TrainingPlan, Tuning
@@ -27,7 +28,7 @@ GIVEN = Efficiency().source
 
 def check(plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
     """Words against the layout of a plan of numbers; BadInputError where it cannot be priced."""
-    rules.refuse(plan, (*UNPRICED, *REFUSED) if isinstance(plan, TrainingPlan) else REFUSED)
+    rules.refuse(plan, (*(UNPRICED if isinstance(plan, TrainingPlan) else UNPRICED_SERVING), *REFUSED))
     return rules.said(plan, _avoided(plan))
 
 
@@ -44,7 +45,7 @@ def worded(plan: TrainingPlan) -> Truth:
 def remarks(plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
     """What to know of a plan of numbers, whatever its layout."""
     if isinstance(plan, InferencePlan):
-        return (*_in_flight(plan),)
+        return (*_in_flight(plan), *_unused_engine(plan))
     return (*_unused_efficiencies(plan), *_unused_framework(plan), *narrow_training(plan), *_rate_of_16_bits(plan))
 
 
@@ -55,7 +56,7 @@ def offloaded(plan: TrainingPlan) -> str:
     return "all" if both else one
 
 
-def _unpriced(option: str, asked: Callable[[TrainingPlan], Truth], value: Callable[[TrainingPlan], object]) -> Rule:
+def _unpriced(option: str, asked: Callable[[Any], Truth], value: Callable[[Any], object]) -> Rule:
     """What would change time or memory, were it counted."""
     return Rule(
         f"{option}: roofline prices none",
@@ -91,6 +92,15 @@ UNPRICED = (
     _unpriced("offload", lambda plan: plan.offload_optimizer | plan.offload_activations, offloaded),
     _unpriced("expert-imbalance", lambda plan: plan.expert_imbalance != 1, lambda plan: f"{plan.expert_imbalance:g}"),
 )
+
+
+UNPRICED_SERVING = (_unpriced("ep", lambda plan: plan.layout.ep != 1, lambda plan: int(plan.layout.ep)),)
+
+
+def _unused_engine(plan: InferencePlan) -> Iterator[str]:
+    engine = plan.engine
+    if engine.source and not engine.default:
+        yield f"engine {engine.name} changes nothing: the cost model roofline is the same for all"
 
 
 def _unused_framework(plan: TrainingPlan) -> Iterator[str]:

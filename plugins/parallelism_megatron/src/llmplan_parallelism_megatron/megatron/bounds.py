@@ -80,7 +80,7 @@ class Floors:
 
 def bounds(plan: TrainingPlan) -> tuple[Number, Number]:
     """Seconds of an iteration, bytes of the first stage."""
-    fixed = plan.hardware, plan.framework, plan.gemm, plan.efficiency, plan.dtype, plan.tuning
+    fixed = plan.hardware, plan.framework, plan.gemm, plan.efficiency, plan.dtype, plan.tuning, plan.lora_rank
     floors = floors_of(plan.model, *fixed, plan.seq_len)
     held = ceil(plan.model.layers / plan.layout.pp)
     return _ROUNDING * _seconds(plan, floors, held), _ROUNDING * _bytes(plan, floors, held)
@@ -143,6 +143,7 @@ def floors_of(
     efficiency: Efficiency,
     dtype: DTypeRule,
     tuning: Tuning,
+    lora_rank: int,
     seq_len: float,
 ) -> Floors:
     """What plans have in common that differ in layout and batch alone."""
@@ -154,6 +155,7 @@ def floors_of(
         efficiency=efficiency,
         dtype=dtype,
         tuning=tuning,
+        lora_rank=lora_rank,
         seq_len=seq_len,
         layout=Layout(gpus=1),
         micro_batch=_MANY,

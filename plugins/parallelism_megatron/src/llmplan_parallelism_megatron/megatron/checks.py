@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from llmplan.quantities import Truth, floor, has_remainder
 from llmplan.records import InferencePlan, ModelArchitecture, Schedule, TrainingPlan
-from llmplan_parallelism_megatron import roofline_checks, rules
+from llmplan_parallelism_megatron import rules
 from llmplan_parallelism_megatron.collectives import beyond_domain_bytes_per_second
 from llmplan_parallelism_megatron.megatron.data_parallel import SHARDS_GRADIENTS, SHARDS_WEIGHTS
 from llmplan_parallelism_megatron.megatron.links import Group, groups_of
@@ -15,10 +15,8 @@ from llmplan_parallelism_megatron.roofline_checks import TOO_LONG_A_PIPELINE, li
 from llmplan_parallelism_megatron.rules import Rule
 
 
-def check(plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
+def check(plan: TrainingPlan) -> tuple[str, ...]:
     """Words against the layout of a plan of numbers; BadInputError where it cannot be priced."""
-    if isinstance(plan, InferencePlan):
-        return roofline_checks.check(plan)
     rules.refuse(plan, REFUSED)
     return rules.said(plan, AVOIDED)
 
@@ -33,14 +31,12 @@ def worded(plan: TrainingPlan) -> Truth:
     return rules.any_broken(plan, AVOIDED)
 
 
-def remarks(plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
+def remarks(plan: TrainingPlan) -> tuple[str, ...]:
     """What to know of a plan of numbers, whatever its layout."""
-    if isinstance(plan, InferencePlan):
-        return roofline_checks.remarks(plan)
     return (*narrow_training(plan), *_imbalance(plan))
 
 
-def _uneven_heads(plan: TrainingPlan) -> Truth:
+def _uneven_heads(plan: TrainingPlan | InferencePlan) -> Truth:
     """Each rank has as many heads, and of KV heads as many or a copy of one."""
     tp, limited = plan.layout.tp, limits(plan.model)
     uneven: Truth = False
@@ -50,11 +46,11 @@ def _uneven_heads(plan: TrainingPlan) -> Truth:
     return uneven
 
 
-def _say_heads(plan: TrainingPlan) -> str:
+def _say_heads(plan: TrainingPlan | InferencePlan) -> str:
     tp, limited = int(plan.layout.tp), limits(plan.model)
     most, parts = next((most, parts) for most, parts in limited.items() if not _splits(tp, most, max(limited)))
-    near = _near(tp, max(limited), lambda size: all(_splits(size, one, max(limited)) for one in limited))
-    return f"tp: {tp} does not divide the {most} {parts} of {plan.model.name}; {near} would"
+    close = nearest(tp, max(limited), lambda size: all(_splits(size, one, max(limited)) for one in limited))
+    return f"tp: {tp} does not divide the {most} {parts} of {plan.model.name}; {close} would"
 
 
 def _splits(tp: int, most: int, all_parts: int) -> bool:
@@ -70,8 +66,8 @@ def _uneven_tokens(plan: TrainingPlan) -> Truth:
 
 def _say_tokens(plan: TrainingPlan) -> str:
     tp, tokens = int(plan.layout.tp), int(plan.seq_len) // int(plan.layout.cp)
-    near = _near(tp, tokens, lambda size: tokens % size == 0)
-    return f"tp: {tp} with sequence parallelism does not divide the {tokens} tokens of a rank's sequence; {near} would"
+    close = nearest(tp, tokens, lambda size: tokens % size == 0)
+    return f"tp: {tp} with sequence parallelism does not divide the {tokens} tokens of a rank's sequence; {close} would"
 
 
 def _uneven_pieces(plan: TrainingPlan) -> Truth:
@@ -87,18 +83,18 @@ def _say_pieces(plan: TrainingPlan) -> str:
     return f"cp: {cp} cuts a sequence into {pieces} pieces, and seq-len is {seq_len}; {near} would do"
 
 
-def _uneven_experts(plan: TrainingPlan) -> Truth:
+def _uneven_experts(plan: TrainingPlan | InferencePlan) -> Truth:
     """Each expert parallel rank has as many experts."""
     ep, experts = plan.layout.ep, routed_experts(plan.model)
     return (ep > 1) & (has_remainder(experts, ep) | (experts == 0))
 
 
-def _say_experts(plan: TrainingPlan) -> str:
+def _say_experts(plan: TrainingPlan | InferencePlan) -> str:
     ep, experts = int(plan.layout.ep), routed_experts(plan.model)
     if not experts:
         return f"ep: {ep} divides routed experts, and {plan.model.name} has none; 1 would do"
-    near = _near(ep, experts, lambda size: experts % size == 0)
-    return f"ep: {ep} does not divide the {experts} routed experts of {plan.model.name}; {near} would"
+    close = nearest(ep, experts, lambda size: experts % size == 0)
+    return f"ep: {ep} does not divide the {experts} routed experts of {plan.model.name}; {close} would"
 
 
 def _uneven_replicas(plan: TrainingPlan) -> Truth:
@@ -109,9 +105,9 @@ def _uneven_replicas(plan: TrainingPlan) -> Truth:
 def _say_replicas(plan: TrainingPlan) -> str:
     layout, experts = plan.layout, routed_experts(plan.model)
     ep, ranks = int(layout.ep), int(layout.dp * layout.cp)
-    near = _near(ep, ranks, lambda size: ranks % size == 0 and experts % size == 0)
+    close = nearest(ep, ranks, lambda size: ranks % size == 0 and experts % size == 0)
     product = f"dp {int(layout.dp)} x cp {int(layout.cp)} = {ranks}"
-    return f"ep: {ep} does not divide {product}, the ranks that share experts; {near} would"
+    return f"ep: {ep} does not divide {product}, the ranks that share experts; {close} would"
 
 
 @lru_cache(maxsize=256)
@@ -182,12 +178,14 @@ def _say_host(plan: TrainingPlan) -> str:
     return f"offload: {offloaded(plan)} needs a link to the host, and the record of {plan.hardware.name} has none"
 
 
+DIVIDES_HEADS = Rule("tp divides the heads", _uneven_heads, _say_heads)
+DIVIDES_EXPERTS = Rule("ep divides the experts", _uneven_experts, _say_experts)
 REFUSED = (
     TOO_LONG_A_PIPELINE,
-    Rule("tp divides the heads", _uneven_heads, _say_heads),
+    DIVIDES_HEADS,
     Rule("tp divides a rank's tokens where sequence parallel", _uneven_tokens, _say_tokens),
     Rule("cp cuts sequences into equal pieces", _uneven_pieces, _say_pieces),
-    Rule("ep divides the experts", _uneven_experts, _say_experts),
+    DIVIDES_EXPERTS,
     Rule("ep divides dp x cp", _uneven_replicas, _say_replicas),
     Rule(
         "vpp is 1 with schedule zero-bubble",
@@ -263,7 +261,7 @@ def _imbalance(plan: TrainingPlan) -> Iterator[str]:
         yield f"expert-imbalance {plan.expert_imbalance:g} changes nothing: {plan.model.name} has no routed experts"
 
 
-def _near(value: int, most: int, fits: Callable[[int], bool]) -> str:
+def nearest(value: int, most: int, fits: Callable[[int], bool]) -> str:
     """The sizes next to a value that would do, in words."""
     below = next((size for size in range(min(value - 1, most), 0, -1) if fits(size)), None)
     above = next((size for size in range(value + 1, most + 1) if fits(size)), None)

@@ -13,8 +13,10 @@ from llmplan.records import (
     HardwareProfile,
     InferenceEstimate,
     InferencePlan,
+    KernelCurves,
     NumberFormat,
     Phase,
+    ServingSteps,
     Spread,
     TrainingEstimate,
     TrainingPlan,
@@ -25,7 +27,6 @@ from llmplan_parallelism_megatron.combined import by_combination
 from llmplan_parallelism_megatron.megatron.checks import check, illegal, remarks, worded
 from llmplan_parallelism_megatron.megatron.memory import training_memory
 from llmplan_parallelism_megatron.megatron.step import Step, step_of, time_breakdown
-from llmplan_parallelism_megatron.roofline import Roofline
 from llmplan_parallelism_megatron.roofline_efficiency import default_efficiency
 
 
@@ -37,13 +38,13 @@ class Megatron:
     default: bool = True
     description: str = (
         "operators by shape, collectives by the links they cross, pipeline schedule, exposed data parallel traffic, "
-        "optimizer step; inference as roofline prices it"
+        "optimizer step; serving on the kernels of an engine"
     )
 
     def efficiency(self, hardware: HardwareProfile, gemm: NumberFormat, phase: Phase) -> Efficiency:
         """Curves of kernels and links, where the accelerator has them."""
         curves = hardware.kernels
-        if phase == "infer" or curves is None:
+        if curves is None:
             return default_efficiency(hardware, gemm, "infer")
         reached = curves.gemm.get(gemm.name) or min(curves.gemm.values(), key=lambda curve: curve.plateau)
         return Efficiency(
@@ -52,12 +53,16 @@ class Megatron:
             scale_up=curves.collectives["all_gather"].plateau,
             scale_out=curves.network.plateau,
             curves=curves,
-            source=f"by shape, large GEMMs {reached.plateau:.2f}, HBM {curves.hbm:.2f}: {curves.source}",
+            source=f"by shape, large GEMMs {reached.plateau:.2f}, HBM {curves.hbm:.2f}: {_source(curves, phase)}",
         )
 
     def check(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
         """Splits that do not go, groups that leave the scale-up domain."""
-        return check(plan)
+        if isinstance(plan, TrainingPlan):
+            return check(plan)
+        from llmplan_parallelism_megatron.serving import checks
+
+        return checks.check(plan)
 
     def illegal(self, plan: TrainingPlan) -> Mapping[str, Number]:
         """By rule, where `check` refuses plans."""
@@ -76,7 +81,11 @@ class Megatron:
 
     def remarks(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
         """What the reader has to know, whatever the layout."""
-        return remarks(plan)
+        if isinstance(plan, TrainingPlan):
+            return remarks(plan)
+        from llmplan_parallelism_megatron.serving import checks
+
+        return checks.remarks(plan)
 
     def train(self, plan: TrainingPlan) -> TrainingEstimate:
         """T = m t + bubble + exposed data parallel traffic + optimizer + host."""
@@ -89,8 +98,21 @@ class Megatron:
         return explain(plan)
 
     def infer(self, plan: InferencePlan) -> InferenceEstimate:
-        """As `Roofline` does."""
-        return Roofline().infer(plan)
+        """Prompts in one pass, then a pass for each further token."""
+        from llmplan_parallelism_megatron.serving.infer import infer
+
+        return infer(plan)
+
+    def serving(self, plan: InferencePlan) -> ServingSteps:
+        """What the steps of a server take."""
+        from llmplan_parallelism_megatron.serving.steps import Steps
+
+        return Steps(plan)
+
+
+def _source(curves: KernelCurves, phase: Phase) -> str:
+    serving = curves.serving
+    return curves.source if phase == "train" or serving is None else f"{curves.source}; serving: {serving.source}"
 
 
 def _train(plan: TrainingPlan) -> TrainingEstimate:

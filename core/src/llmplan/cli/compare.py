@@ -1,0 +1,114 @@
+"""``--compare OPTION=VALUES``, ranges of options and ``--picture``: several plans in one table."""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from llmplan.catalogues import registry
+from llmplan.changes import options_in, several
+from llmplan.cli.options import Request, completer
+from llmplan.errors import BadInputError
+from llmplan.output.words import gib
+from llmplan.records import Comparison, Exporter
+from llmplan.requests import InferRequest, TrainRequest, option_name, options_of
+
+T = TypeVar("T")
+
+_OPTIONS = (option_name(name) for request in (InferRequest, TrainRequest) for name in options_of(request))
+
+COMPARING: Mapping[str, Any] = {
+    "compare": Annotated[
+        list[str] | None,
+        typer.Option(
+            "--compare",
+            metavar="OPTION=VALUES",
+            help="One table of several plans: gpu=a,b. Again for every combination; numbers take --batch 1,8 or 1..256 "
+            "too (doubling; 8..64+8 in steps); gpu+tp=a+4,b+2 changes both together.",
+            autocompletion=completer(lambda: [f"{name}=" for name in dict.fromkeys(_OPTIONS)]),
+        ),
+    ],
+    "picture": Annotated[
+        str | None, typer.Option("--picture", metavar="FILE", help="Draw the comparison too: .png, .svg or .pdf.")
+    ],
+}
+
+
+def changes_of(asked: Iterable[str] | None, request: type[Request], given: Mapping[str, Any]) -> dict[str, str]:
+    """What ``--compare`` says, by the options that it names; none of them may be given by itself too."""
+    changes: dict[str, str] = {}
+    for one in asked or ():
+        names, equals, text = one.partition("=")
+        if not equals:
+            raise BadInputError(f"compare: {one!r} is not OPTION=VALUES, like gpu=NAME,NAME")
+        options = options_in(request, names)
+        for option in options:
+            if option in given:
+                raise BadInputError(f"compare: {option_name(option)} is given by --{option_name(option)} too")
+        joined = "+".join(options)
+        if joined in changes:
+            raise BadInputError(f"compare: {names} is given twice")
+        changes[joined] = text
+    return changes
+
+
+def is_comparison(request: type[Request], options: Mapping[str, Any], changes: Mapping[str, str]) -> bool:
+    """Whether anything has several values."""
+    return bool(changes) or any(several(request, name, value) is not None for name, value in options.items())
+
+
+def print_comparison(
+    price: Callable[..., Any],
+    changes: Mapping[str, str],
+    options: Mapping[str, Any],
+    extra: Mapping[str, Any],
+    reporter: str,
+    exporter: Exporter | None,
+) -> bool:
+    """Price, write and print; whether a plan fits. The ways out are looked at before anything is priced."""
+    if extra.get("explain"):
+        raise BadInputError("explain: explains one plan, not a comparison")
+    render = _for_comparisons(f"reporter: {reporter}", registry().reporters[reporter].render_comparison)
+    files: dict[str, Callable[[Comparison], bytes]] = {}
+    if exporter is not None:
+        files["output"] = _for_comparisons(f"output: {exporter.suffix}", exporter.export_comparison)
+    if extra["picture"] is not None:
+        files["picture"] = _artist(extra["picture"])
+    from llmplan.comparing import compare
+
+    comparison = compare(price, changes, **options)
+    for option, contents in files.items():
+        from llmplan.output.whole import write_whole
+
+        write_whole(extra[option], contents(comparison), option)
+    print(render(comparison), end="")
+    if not comparison.feasible:
+        _say_that_none_fits(comparison)
+    return comparison.feasible
+
+
+def _for_comparisons(what: str, way_out: Callable[[Comparison], T] | None) -> Callable[[Comparison], T]:
+    if way_out is None:
+        raise BadInputError(f"{what} has no form for comparisons")
+    return way_out
+
+
+def _artist(picture: str) -> Callable[[Comparison], bytes]:
+    """What draws a file of this ending."""
+    from llmplan.output.picture import artist
+
+    return artist(picture)
+
+
+def _say_that_none_fits(comparison: Comparison) -> None:
+    """And by how much the plan that comes nearest does not."""
+    estimates = [(variant.label, variant.estimate) for variant in comparison.variants if variant.estimate is not None]
+    label, nearest = min(estimates, key=lambda one: one[1].memory_bytes_per_gpu - one[1].memory_capacity_bytes)
+    over = nearest.memory_bytes_per_gpu - nearest.memory_capacity_bytes
+    plans = f"none of {len(comparison.variants):,} plans"
+    by = (
+        f"does not fit: {plans}; {label} comes nearest, {over:,.0f} bytes ({gib(over)}) more than the "
+        f"{gib(nearest.memory_capacity_bytes)} of {nearest.plan.hardware.name}"
+    )
+    print(f"llmplan: {by if over > 0 else f'overloaded: {plans} fits and answers all that comes'}", file=sys.stderr)

@@ -1,0 +1,52 @@
+"""What Typer's parser says of a command line that it cannot read, with what would be right."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from llmplan.requests import InferRequest, TrainRequest, option_name, options_of
+
+_REQUESTS: Mapping[str, Any] = {"train": TrainRequest, "infer": InferRequest}
+_MOST_NEAR = 3
+_SHORT = 2
+"""Letters that stand in too many options to mean one."""
+
+
+def is_usage_error(error: Exception) -> bool:
+    """Typer's parser errors know how to say what is wrong; their classes are not public."""
+    return hasattr(error, "format_message")
+
+
+def usage_line(error: Any) -> str:
+    """One line; where the parser has no advice, the help that does."""
+    context = getattr(error, "ctx", None)
+    if context is not None and hasattr(error, "possibilities"):
+        return _no_such_option(error.option_name, context)
+    line = " ".join(error.format_message().split())
+    parameter = getattr(error, "param", None)
+    if parameter is not None and line.startswith("Missing"):
+        return f"{line.rstrip('.')}: {parameter.help}"
+    if context is None or "?" in line or line.startswith("Option"):
+        return line
+    return f"{line.rstrip('.')}; {context.command_path} --help shows what there is"
+
+
+def _no_such_option(name: str, context: Any) -> str:
+    known = [flag for option in context.command.params for flag in (*option.opts, *option.secondary_opts)]
+    names = [flag.removeprefix("--") for flag in known if flag.startswith("--")]
+    wanted = name.lstrip("-").lower()
+    near = _near(wanted, names)
+    owner = next((command for command, of in _REQUESTS.items() if wanted in map(option_name, options_of(of))), None)
+    advice = [
+        f"did you mean --{' or --'.join(near)}?" if near else "",
+        f"llmplan {owner} has it" if owner else "",
+        "" if near or owner else f"{context.command_path} --help lists them",
+    ]
+    return "; ".join([f"No such option: {name}", *filter(None, advice)])
+
+
+def _near(wanted: str, names: list[str]) -> list[str]:
+    """Options that hold the word, are spelt like it, or begin alike."""
+    holding = [name for name in names if len(wanted) > _SHORT and wanted in name]
+    beginning = [name for name in names if name.startswith(wanted.partition("-")[0])]
+    return (holding or get_close_matches(wanted, names) or beginning)[:_MOST_NEAR]

@@ -1,0 +1,95 @@
+"""Comparing plans: each combination of what varies, priced on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
+from typing import Any
+
+from llmplan.catalogues import KINDS, Kind
+from llmplan.changes import Change, combinations, read_changes
+from llmplan.errors import BadInputError, LlmplanError
+from llmplan.planner.choice import find_record
+from llmplan.planner.inference import infer
+from llmplan.records import Comparison, Estimate, Variant
+from llmplan.requests import InferRequest, TrainRequest, option_name, options_of
+from llmplan.search.training import train
+
+_REQUESTS: Mapping[Any, type[TrainRequest | InferRequest]] = {train: TrainRequest, infer: InferRequest}
+_KINDS: Mapping[Any, Kind] = {kind.plural: kind for kind in KINDS}
+_MOST_REASONS = 4
+"""That one line names."""
+
+
+def compare(
+    price: Callable[..., Estimate],
+    changes: Mapping[str, Any] | None = None,
+    /,
+    **options: Any,
+) -> Comparison:
+    """Price several plans: ``compare(infer, model="llama-65b", gpu=["l40s", "h100-sxm-80gb"], batch="1..64")``.
+
+    `price` is `train` or `infer`; of its options those with several values vary, every combination of them. What
+    should change together is one entry of `changes`: ``{"gpu+tp": [("l40s", 4), ("h100-sxm-80gb", 2)]}``.
+    A plan that cannot be priced stays in its place with the reason; BadInputError where that is all of them.
+    """
+    request = _REQUESTS.get(price)
+    if request is None:
+        raise TypeError(f"compare prices with train or infer, not {price!r}")
+    varying, same = read_changes(request, changes or {}, options)
+    same = {name: _resolved(request, name, value) for name, value in same.items()}
+    refusals: list[LlmplanError] = []
+    variants = tuple(_priced(price, request, same, varied, refusals) for varied in combinations(varying))
+    if len(refusals) == len(variants):
+        raise _why_none(variants, refusals)
+    return Comparison(command=price.__name__, varied=_values(varying, variants), variants=variants)
+
+
+def _priced(
+    price: Callable[..., Any],
+    request: type[TrainRequest | InferRequest],
+    same: Mapping[str, Any],
+    varied: Mapping[str, Any],
+    refusals: list[LlmplanError],
+) -> Variant:
+    asked = request(**same, **{name: _resolved(request, name, value) for name, value in varied.items()})
+    said = {name: _plain(value, getattr(asked, name)) for name, value in varied.items()}
+    try:
+        return Variant(varied=said, estimate=price(asked))
+    except LlmplanError as error:
+        refusals.append(error)
+        return Variant(varied=said, estimate=None, refused=str(error))
+
+
+def _resolved(request: type[TrainRequest | InferRequest], name: str, value: Any) -> Any:
+    """The record that a name stands for: one that nobody offers is a slip, not a plan that cannot be priced."""
+    kind = _KINDS.get(options_of(request).get(name, {}).get("names"))
+    return value if kind is None or value is None else find_record(value, option_name(name), kind)
+
+
+def _plain(given: Any, converted: Any) -> Any:
+    """A name as it was given, a number as it was read."""
+    if isinstance(converted, Enum):
+        return getattr(converted, "label", converted.value)
+    if isinstance(converted, (int, float, str)):
+        return converted
+    return given if isinstance(given, str) else converted.name
+
+
+def _values(varying: Iterable[Change], variants: Iterable[Variant]) -> dict[str, tuple[Any, ...]]:
+    return {
+        name: tuple(dict.fromkeys(variant.varied[name] for variant in variants))
+        for change in varying
+        for name in change.options
+    }
+
+
+def _why_none(variants: tuple[Variant, ...], refusals: list[LlmplanError]) -> LlmplanError:
+    """The reason that all have in common, or each with its plan."""
+    reasons = {str(variant.refused): variant.label for variant in reversed(variants)}
+    if len(reasons) == 1:
+        return refusals[0]
+    listed = [f"{label}: {reason}" for reason, label in reversed(reasons.items())]
+    more = f"; and {len(listed) - _MOST_REASONS} more reasons" if len(listed) > _MOST_REASONS else ""
+    said = "; ".join(listed[:_MOST_REASONS])
+    return BadInputError(f"compare: none of {len(variants)} plans can be priced; {said}{more}")

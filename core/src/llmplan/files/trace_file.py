@@ -1,0 +1,94 @@
+"""Traces of requests in CSV: when each came, how long prompt and answer are."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from llmplan.errors import BadInputError
+from llmplan.records import Request
+
+_COLUMNS = {
+    "arrival_seconds": ("arrivalseconds", "arrival", "arrivaltime", "arrivaltimes", "timestamp", "time"),
+    "prompt_tokens": ("prompttokens", "prompt", "contexttokens", "requesttokens", "inputtokens", "inputlen"),
+    "output_tokens": ("outputtokens", "output", "generatedtokens", "responsetokens", "answertokens", "outputlen"),
+}
+"""What a column means, and the words by which published traces call it, letters alone."""
+_SECONDS_DIGITS = 26
+"""Characters of a date with microseconds; more digits are cut."""
+
+
+def read_trace(path: str, context: int | None = None) -> tuple[Request, ...]:
+    """In order of arrival. BadInputError names file, line and column of what makes no sense."""
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
+        raise BadInputError(f"trace: {path}: {reason}") from error
+    lines = [(number, row) for number, row in enumerate(csv.reader(text.splitlines()), 1) if any(map(str.strip, row))]
+    requests = sorted(_requests(path, lines, context), key=lambda request: request.arrival_seconds)
+    if not requests:
+        raise BadInputError(f"trace: {path}: no requests; wanted are lines of {', '.join(_COLUMNS)}")
+    return tuple(requests)
+
+
+def _requests(path: str, lines: Sequence[tuple[int, list[str]]], context: int | None) -> Iterator[Request]:
+    if not lines:
+        return
+    places = _places(path, lines[0][1])
+    for number, row in lines[1:] if places is not None else lines:
+        request = _request(f"trace: {path}: line {number}", row, places or (0, 1, 2))
+        tokens = request.prompt_tokens + request.output_tokens
+        if context is not None and tokens > context:
+            raise BadInputError(
+                f"trace: {path}: line {number}: prompt_tokens + output_tokens = {tokens} is beyond the context of the "
+                f"model, {context}"
+            )
+        yield request
+
+
+def _places(path: str, head: list[str]) -> tuple[int, ...] | None:
+    """Where the columns stand by the words of the first line; None where that is a request already."""
+    words = ["".join(letter for letter in word.lower() if letter.isalpha()) for word in head]
+    if not any(words):
+        return None
+    places = [next((words.index(name) for name in names if name in words), None) for names in _COLUMNS.values()]
+    missing = [column for column, place in zip(_COLUMNS, places, strict=True) if place is None]
+    if missing:
+        raise BadInputError(f"trace: {path}: line 1: no column {missing[0]}; there are {', '.join(head)}")
+    return tuple(place for place in places if place is not None)
+
+
+def _request(where: str, row: list[str], places: tuple[int, ...]) -> Request:
+    arrival, prompt, output = (row[place].strip() if place < len(row) else "" for place in places)
+    return Request(
+        _seconds(where, arrival),
+        _tokens(f"{where}: prompt_tokens", prompt),
+        _tokens(f"{where}: output_tokens", output),
+    )
+
+
+def _seconds(where: str, cell: str) -> float:
+    """A number, or a date and a time."""
+    try:
+        seconds = float(cell)
+    except ValueError:
+        try:
+            return datetime.fromisoformat(cell[:_SECONDS_DIGITS]).timestamp()
+        except ValueError:
+            seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise BadInputError(f"{where}: arrival_seconds: {cell!r} is not a number of seconds of at least 0, nor a date")
+    return seconds
+
+
+def _tokens(where: str, cell: str) -> int:
+    try:
+        number = float(cell)
+    except ValueError:
+        number = 0.0
+    if not 1 <= number < float("inf") or number != int(number):
+        raise BadInputError(f"{where}: {cell!r} is not a whole number of at least 1")
+    return int(number)

@@ -1,0 +1,149 @@
+"""A comparison as a picture: a panel for each figure that people decide by, drawn with matplotlib."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llmplan.errors import BadInputError
+from llmplan.output.columns import FIGURES, MEMORY, Figure, Row, plain, title
+from llmplan.output.comparison import rows
+from llmplan.output.words import dotted
+from llmplan.records import Comparison
+from llmplan.requests import option_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Sheet
+
+_SUFFIXES = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+"""With the metadata that would make the same picture another file each time."""
+_WIDE, _HIGH, _HIGH_BAR, _HEAD = 4.4, 3.0, 0.32, 1.0
+"""Inches of a panel, of one of its bars, and of title and legend."""
+_ACROSS, _MOST_PANELS = 3, 6
+_DOUBLINGS, _DECADES = 8, 30
+"""Times the smallest value from which on an axis counts in powers of two, or of ten."""
+_UPRIGHT = 8
+"""Values of an axis that stand side by side."""
+_ROOM, _HALF_BAR = 1.05, 0.4
+_PLAIN = "{x:,.10g}"
+_CAPACITY = "memory_capacity_bytes"
+_NO_FIT = "does not fit"
+
+
+def artist(path: str) -> Callable[[Comparison], bytes]:
+    """What draws a file of this ending; BadInputError where there is none, or matplotlib is not installed."""
+    suffix = Path(path).suffix
+    if suffix not in _SUFFIXES:
+        raise BadInputError(f"picture: {path!r} does not end in {', '.join(_SUFFIXES)}")
+    if find_spec("matplotlib") is None:
+        raise BadInputError("picture: matplotlib is not installed; pip install 'llmplan-core[picture]' brings it")
+    return partial(draw, suffix=suffix)
+
+
+def draw(comparison: Comparison, suffix: str) -> bytes:
+    """Lines over the option with the most numbers, one for each combination of the others; bars where none has any."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure as Sheet
+
+    plans = rows(comparison)
+    panels = [one for one in FIGURES if one.drawn and any(one.value(row) is not None for row in plans)][:_MOST_PANELS]
+    over = _axis(comparison)
+    high = _HIGH if over else max(_HIGH, _HIGH_BAR * len(plans))
+    across = min(_ACROSS, len(panels))
+    down = -(-len(panels) // across)
+    contents = io.BytesIO()
+    with rc_context({"svg.hashsalt": "llmplan", "svg.fonttype": "none"}):
+        sheet = Sheet(figsize=(across * _WIDE, down * high + _HEAD), layout="constrained")
+        sheet.suptitle(title(comparison, plans))
+        axes = list(sheet.subplots(down, across, squeeze=False, sharey=False if over else "row").flat)
+        for panel, figure in zip(axes, panels, strict=False):
+            _lines(panel, figure, over, plans) if over else _bars(panel, figure, plans)
+        for spare in axes[len(panels) :]:
+            spare.remove()
+        _legend(sheet)
+        sheet.savefig(contents, format=suffix[1:], metadata=_SUFFIXES[suffix])
+    return contents.getvalue()
+
+
+def _axis(comparison: Comparison) -> str | None:
+    """The option to draw lines over."""
+    numbers = {
+        name: len(values)
+        for name, values in comparison.varied.items()
+        if len(values) > 1 and all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
+    }
+    return max(numbers, key=lambda name: numbers[name], default=None)
+
+
+def _lines(panel: Axes, figure: Figure, over: str, plans: Sequence[Row]) -> None:
+    """A line for each combination of the other options; hollow where a plan does not fit."""
+    series: dict[str, list[Row]] = {}
+    for row in plans:
+        series.setdefault(_label(row, over), []).append(row)
+    for label, members in series.items():
+        drawn = sorted((row for row in members if figure.value(row) is not None), key=lambda row: row["varied"][over])
+        points = [(row["varied"][over], figure.value(row)) for row in drawn]
+        (line,) = panel.plot(*zip(*points, strict=True) if points else ((), ()), marker="o", label=label)
+        hollow = [point for point, row in zip(points, drawn, strict=True) if not row["feasible"]]
+        if hollow:
+            panel.plot(*zip(*hollow, strict=True), "o", color=line.get_color(), markerfacecolor="white", label=_NO_FIT)
+    if figure is MEMORY:
+        for capacity in {row[_CAPACITY] for row in plans if row.get(_CAPACITY) is not None}:
+            panel.axhline(capacity / figure.unit, color="black", linestyle="--", linewidth=1, label="capacity")
+    panel.set(xlabel=option_name(over), ylabel=figure.heading)
+    values = sorted({row["varied"][over] for row in plans})
+    if _is_spread(values, _DOUBLINGS):
+        panel.set_xscale("log", base=2)
+    panel.set_xticks(values, [plain(value) for value in values], rotation=45 if len(values) > _UPRIGHT else 0)
+    panel.minorticks_off()
+    if _is_spread([value for row in plans if (value := figure.value(row)) is not None], _DECADES):
+        panel.set_yscale("log")
+    else:
+        panel.set_ylim(0, _ROOM * panel.get_ylim()[1])
+    panel.yaxis.set_major_formatter(_PLAIN)
+    panel.grid(alpha=0.3)
+
+
+def _is_spread(values: Sequence[float], times: float) -> bool:
+    return 0 < min(values) * times <= max(values)
+
+
+def _bars(panel: Axes, figure: Figure, plans: Sequence[Row]) -> None:
+    """A bar for each plan, the first on top; hatched where it does not fit."""
+    labels = [_label(row) + ("" if row.get("feasible") is not None else " (not priced)") for row in plans]
+    for place, row in enumerate(plans):
+        if (value := figure.value(row)) is not None:
+            fits = row["feasible"]
+            panel.barh(place, value, color="C0" if fits else "none", edgecolor="C0",
+                       hatch=None if fits else "///", label=None if fits else _NO_FIT)  # fmt: skip
+        if figure is MEMORY and row.get(_CAPACITY) is not None:
+            ends = (place - _HALF_BAR, place + _HALF_BAR)
+            panel.plot([row[_CAPACITY] / figure.unit] * 2, ends, color="black", linestyle="--", label="capacity")
+    panel.set_yticks(range(len(plans)), labels)
+    panel.set_ylim(len(plans) - 0.5, -0.5)
+    panel.set(xlabel=figure.heading)
+    panel.xaxis.set_major_formatter(_PLAIN)
+    panel.grid(axis="x", alpha=0.3)
+
+
+def _label(row: Row, but: str | None = None) -> str:
+    return dotted(plain(value) for name, value in row["varied"].items() if name != but)
+
+
+def _legend(sheet: Sheet) -> None:
+    """Each label of the panels once, below them."""
+    found: dict[str, Any] = {}
+    for panel in sheet.axes:
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    for last in (_NO_FIT, "capacity"):
+        if last in found:
+            found[last] = found.pop(last)
+    found.pop("", None)
+    if found:
+        sheet.legend(found.values(), found.keys(), loc="outside lower center", ncols=min(len(found), 5))

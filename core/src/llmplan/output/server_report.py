@@ -1,0 +1,194 @@
+"""The report of a server under load: latencies, throughput, what is in the way of more, price."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+
+from llmplan.output.sections import bars, facts, gpus, heading, layout, memory, said, title
+from llmplan.output.words import digits, percent, seconds
+from llmplan.quantities import total
+from llmplan.records import Capacity, Means, ServerEstimate
+from llmplan.records.bottleneck import Bottleneck
+from llmplan.serving.speculation import tokens_per_step
+
+_INDENT = 2
+_MOSTLY = 0.5
+_ROWS = (
+    ("first token", "first_token_seconds", "first_token"),
+    ("- of it waiting", "queueing_seconds", None),
+    ("each token", "next_token_seconds", "next_token"),
+    ("whole answer", "total_seconds", "total"),
+)
+"""Latencies: what they are called, and where means and percentiles have them."""
+
+
+def server_report(estimate: ServerEstimate, console: Console) -> Iterator[RenderableType]:
+    """From what was asked to what was assumed."""
+    yield title(estimate, "server")
+    yield facts(_plan(estimate))
+    if estimate.capacity is not None:
+        yield heading("Load" if not estimate.overloaded else "Load: MORE THAN CAN BE ANSWERED", _style(estimate))
+        yield facts(_throughput(estimate, estimate.capacity))
+    if estimate.means is not None:
+        yield heading("Latency")
+        yield _latencies(estimate)
+    count = int(estimate.decode.plan.batch)
+    beside = f"{count:,} sequence{'' if count == 1 else 's'}{' a stage' if estimate.plan.layout.pp > 1 else ''}"
+    prefill, decode = estimate.prefill, estimate.decode
+    yield from _phase("Prefill of one prompt", prefill.prefill_breakdown, prefill.prefill_bottleneck, console)
+    yield from _phase(f"Decode step of {beside}", decode.decode_breakdown, decode.decode_bottleneck, console)
+    yield from memory(estimate, console)
+    yield from said(estimate)
+
+
+def _style(estimate: ServerEstimate) -> str:
+    return "bold red" if estimate.overloaded else "bold"
+
+
+def _plan(estimate: ServerEstimate) -> dict[str, str]:
+    server = estimate.server
+    cut = "prompts cut to fill them" if server.chunked else "prompts first, whole"
+    found = {
+        "layout": layout(estimate),
+        "load": _load(estimate),
+        "batching": f"steps of {server.step_tokens:,} tokens, {cut}; {server.max_sequences:,} sequences a replica",
+    }
+    pool = server.prefill_pool
+    if pool is not None:
+        found["layout"] += f" that decode, tp {pool.layout.tp} · pp {pool.layout.pp} · dp {pool.layout.dp} that prefill"
+    if server.prefix_hit_rate:
+        found["prefix cache"] = f"holds {percent(server.prefix_hit_rate)} of prompt tokens"
+    speculation = server.speculation
+    if speculation is not None:
+        of_step = tokens_per_step(speculation.acceptance_rate, speculation.draft_tokens)
+        by = "" if speculation.draft is None else f" by {speculation.draft.model.name}"
+        found["speculation"] = (
+            f"{speculation.draft_tokens} tokens proposed{by}, {percent(speculation.acceptance_rate)} accepted: "
+            f"{of_step:.3g} tokens a step"
+        )
+    return {**found, "KV cache": f"{estimate.plan.kv_bits:g} bits"}
+
+
+def _load(estimate: ServerEstimate) -> str:
+    load = estimate.server.workload
+    if load.trace:
+        prompt, output = estimate.mean_lengths
+        return (
+            f"{len(load.trace):,} requests of {load.trace_name}, {estimate.offered_rate:.3g}/s; on average "
+            f"{prompt:,.0f} prompt and {output:,.0f} output tokens"
+        )
+    lengths = f"{load.prompt.label} prompt and {load.output.label} output tokens each"
+    if load.concurrency is None:
+        return f"{load.rate:.4g} requests/s, {lengths}"
+    return f"{load.concurrency:,} users at once, {lengths}"
+
+
+def _throughput(estimate: ServerEstimate, capacity: Capacity) -> dict[str, str]:
+    server, means, rate = estimate.server, estimate.means, estimate.requests_per_second or 0.0
+    speed = f"{digits(estimate.tokens_per_second or 0.0)} output tokens/s on {gpus(server.gpus)}"
+    speed += f", {digits(estimate.tokens_per_second_per_gpu or 0.0)} a GPU"
+    load = "" if estimate.load is None else f", {percent(estimate.load)} of capacity"
+    most = capacity.requests_per_second * estimate.mean_lengths[1]
+    found = {
+        "answered": f"{digits(rate)} requests/s{load}, {speed}",
+        "capacity": f"{digits(capacity.requests_per_second)} requests/s, {digits(most)} output tokens/s",
+        "limited by": limit_words(estimate, capacity),
+    }
+    if means is not None:
+        found["at once"] = (
+            f"{digits(means.concurrency)} requests; {digits(means.decoding)} sequences decode on a replica, "
+            f"{capacity.sequences:,} have room"
+        )
+        prompts = "" if server.prefill_pool else f", {percent(means.prefill_share)} of it for prompts"
+        found["GPUs work"] = f"{percent(means.busy_share)} of the time{prompts}"
+        found["caches"] = f"{percent(means.kv_share)} of their room set aside{_peak(estimate)}"
+    return {**found, "cost": _cost(estimate), "energy": _energy(estimate)}
+
+
+def limit_words(estimate: ServerEstimate, capacity: Capacity) -> str:
+    """What is in the way of a higher rate, and what would clear it."""
+    if capacity.limit == "kv":
+        return "room for caches: fewer --kv-bits or bits of weights, more --tp, GPUs with more memory"
+    if capacity.limit == "max-sequences":
+        return f"--max-sequences {estimate.server.max_sequences}: a larger one, where the cache has room"
+    if capacity.limit == "prefill-pool":
+        return "prefill: more --prefill-replicas, --prefill-tp or a prefix cache"
+    if capacity.limit == "decode-pool":
+        return "decoding: more replicas (--dp), more --tp or fewer bits"
+    if capacity.prefill_share > _MOSTLY:
+        share = percent(capacity.prefill_share)
+        return f"steps, {share} of them for prompts: more --dp or --tp, fewer bits, a prefix cache, --prefill-replicas"
+    return "steps, most of them for decoding: more --dp or --tp, fewer bits"
+
+
+def _peak(estimate: ServerEstimate) -> str:
+    simulated = estimate.simulated
+    return "" if simulated is None else f" on average, {percent(simulated.kv_peak_share)} at most"
+
+
+def _cost(estimate: ServerEstimate) -> str:
+    price = estimate.plan.price_per_gpu_hour
+    into, out = estimate.cost_per_million_input_tokens, estimate.cost_per_million_output_tokens
+    whole, least = estimate.cost_per_million_tokens, estimate.least_cost_per_million_tokens
+    if price is None:
+        return "not known: give --price-per-gpu-hour"
+    if into is None or out is None or whole is None or least is None:
+        return "not known: nothing is answered"
+    split = "by GPUs" if estimate.server.prefill_pool is not None else "by GPU time"
+    return (
+        f"{_money(into)} per million input and {_money(out)} per million output tokens, split {split}; all per output "
+        f"token {_money(whole)}, at capacity {_money(least)}; {price:g} a GPU-hour"
+    )
+
+
+def _money(value: float) -> str:
+    return f"{value:,.3g}" if value < 1 else f"{value:,.2f}"
+
+
+def _energy(estimate: ServerEstimate) -> str:
+    joules, watts = estimate.joules_per_token, estimate.average_power_watts
+    if joules is None or watts is None:
+        return "not known: the accelerator has no TDP"
+    return f"{digits(joules)} J per output token, at {watts:,.0f} W a GPU"
+
+
+def _latencies(estimate: ServerEstimate) -> Padding:
+    """Closed form and simulation side by side, and the percentiles of the simulation."""
+    simulated = estimate.simulated
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    table.add_column("", style="dim", no_wrap=True)
+    heads = ["closed form"] if simulated is None else ["closed form", "simulated", *simulated.first_token]
+    for head in heads:
+        table.add_column(head, justify="right", no_wrap=True)
+    for name, mean, percentiles in _ROWS:
+        cells = [_mean(estimate.closed_form, mean)]
+        if simulated is not None:
+            cells.append(_mean(simulated.means, mean))
+            of: Mapping[str, float] | None = None if percentiles is None else getattr(simulated, percentiles)
+            cells += [] if of is None else [seconds(value) for value in of.values()]
+        table.add_row(name, *cells)
+    return Padding(table, (0, 0, 0, _INDENT))
+
+
+def _mean(means: Means | None, name: str) -> str:
+    value = None if means is None else getattr(means, name)
+    return "" if value is None else seconds(value)
+
+
+def _phase(
+    name: str, breakdown: Mapping[str, float], waits: Bottleneck | None, console: Console
+) -> Iterator[RenderableType]:
+    whole = total(breakdown.values())
+    yield heading(f"{name}: {seconds(whole)}")
+    if waits is not None:
+        yield facts({"waits for": f"{waits.words}, {percent(waits.share)}", "relief": _under_load(waits.relief)})
+    yield bars(breakdown, whole, seconds, console)
+
+
+def _under_load(relief: str) -> str:
+    """A server makes its own batches: the load and its limit decide on them."""
+    return relief.replace("a larger --batch", "more requests at once").replace("--batch", "--max-sequences")

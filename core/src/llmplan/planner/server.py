@@ -1,0 +1,191 @@
+"""Servers under load: fill in what the request leaves open, check it, price it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+
+from llmplan.catalogues import MODELS
+from llmplan.errors import BadInputError
+from llmplan.planner.choice import Choice, find_record
+from llmplan.planner.layout import Sizes, make_layout
+from llmplan.records import (
+    InferenceEstimate,
+    InferencePlan,
+    Lengths,
+    Request,
+    ServerEstimate,
+    ServerPlan,
+    ServingSteps,
+    Speculation,
+    Workload,
+)
+from llmplan.requests import LOADS, SERVER_OPTIONS, InferRequest, option_name
+
+_DEFAULT_REQUESTS = 2000
+_REQUESTS_OF_A_USER = 4
+
+
+def is_loaded(request: InferRequest) -> bool:
+    """Whether the request is of a server under load, checked; else of a batch."""
+    loads = [name for name in LOADS if getattr(request, name) is not None]
+    if len(loads) > 1:
+        raise BadInputError(f"{loads[0]}: contradicts {loads[1]}; give one")
+    for name in ("batch", "max_batch", "max_context"):
+        if loads and getattr(request, name):
+            raise BadInputError(f"{option_name(name)}: contradicts {loads[0]}: a loaded server makes its own batches")
+    given = [name for name in SERVER_OPTIONS if getattr(request, name) is not None]
+    if given and not loads:
+        raise BadInputError(f"{option_name(given[0])}: means something under a load: give rate, concurrency or trace")
+    return bool(loads)
+
+
+def serve(request: InferRequest, choice: Choice, batch: InferenceEstimate) -> ServerEstimate:
+    """Price a load on the replicas of a plan, whose layout is that of `batch`."""
+    from llmplan.serving import estimate_server
+
+    pricer = getattr(choice.cost_model, "serving", None)
+    if pricer is None:
+        load = next(name for name in LOADS if getattr(request, name) is not None)
+        raise BadInputError(f"{load}: the cost model {choice.cost_model.name} prices no server under load")
+    server = _server_plan(request, choice, batch.plan)
+
+    def steps(plan: InferencePlan) -> ServingSteps:
+        made: ServingSteps = pricer(plan)
+        return made
+
+    return estimate_server(server, steps, choice.cost_model.infer)
+
+
+def _server_plan(request: InferRequest, choice: Choice, plan: InferencePlan) -> ServerPlan:
+    said: list[str] = []
+
+    def default(option: str, value: Any, words: str) -> Any:
+        given = getattr(request, option)
+        if given is not None:
+            return given
+        said.append(words)
+        return value
+
+    engine = plan.engine
+    step_tokens = default("step_tokens", engine.step_tokens, f"step-tokens {engine.step_tokens:,}, as {engine.name}")
+    chunked = default(
+        "chunked_prefill",
+        engine.chunked_prefill,
+        "prompts are cut to fill steps beside what decodes" if engine.chunked_prefill else "prompts go first, whole",
+    )
+    most = default("max_sequences", engine.max_sequences, f"max-sequences {engine.max_sequences:,}, as {engine.name}")
+    speculation = _speculation(request, plan)
+    _check_steps(step_tokens, most, speculation, plan, chunked=chunked)
+    workload, pool = _workload(request, choice, plan, said), _prefill_pool(request, choice, plan)
+    against = () if pool is None else tuple(f"prefill: {words}" for words in pool.layout_warnings)
+    said += _always_assumed(request, plan)
+    return ServerPlan(
+        plan=evolve(plan, assumptions=(*plan.assumptions, *said), warnings=(*plan.warnings, *against)),
+        prefill_pool=pool,
+        workload=workload,
+        step_tokens=step_tokens,
+        chunked=chunked,
+        max_sequences=most,
+        prefix_hit_rate=request.prefix_hit_rate or 0.0,
+        speculation=speculation,
+    )
+
+
+def _always_assumed(request: InferRequest, plan: InferencePlan) -> list[str]:
+    """What is modelled in one way only."""
+    said = ["first come, first served; a request starts when there is room in the cache for its whole answer"]
+    if plan.layout.dp > 1 or (request.prefill_replicas or 1) > 1:
+        said.append("requests go to replicas at random" if request.concurrency is None else "users stay with a replica")
+    if plan.layout.pp > 1:
+        said.append(f"the {plan.layout.pp} batches in flight advance in rounds")
+    if request.prefix_hit_rate:
+        said.append("cached prompt tokens take no time to read, and as much cache as others")
+    if request.speculative_tokens and request.draft_model is None:
+        said.append("proposing tokens costs nothing: no draft-model given")
+    return said
+
+
+def _workload(request: InferRequest, choice: Choice, plan: InferencePlan, said: list[str]) -> Workload:
+    trace: tuple[Request, ...] = ()
+    context = choice.model.max_seq_len
+    if request.trace is not None:
+        for name in ("prompt_tokens", "output_tokens", "prompt_lengths", "output_lengths", "requests"):
+            if getattr(request, name) is not None:
+                raise BadInputError(f"{option_name(name)}: contradicts trace, which has lengths of its own")
+        from llmplan.files.trace_file import read_trace
+
+        trace = read_trace(request.trace, context)
+    requests = request.requests
+    if requests is None:
+        requests = max(_DEFAULT_REQUESTS, _REQUESTS_OF_A_USER * (request.concurrency or 0))
+        if not trace:
+            said.append(f"{requests:,} requests simulated, seed {request.seed or 0}")
+    if request.rate is not None:
+        said.append("requests come at random (a Poisson process)")
+    return Workload(
+        rate=request.rate,
+        concurrency=request.concurrency,
+        trace=trace,
+        trace_name=request.trace or "",
+        prompt=_lengths(plan.prompt_tokens, request.prompt_lengths),
+        output=_lengths(plan.output_tokens, request.output_lengths),
+        context=context,
+        requests=len(trace) or requests,
+        seed=request.seed or 0,
+    )
+
+
+def _lengths(mean: float, family: tuple[Any, float] | None) -> Lengths:
+    return Lengths(int(mean)) if family is None else Lengths(int(mean), *family)
+
+
+def _speculation(request: InferRequest, plan: InferencePlan) -> Speculation | None:
+    names = ("speculative_tokens", "acceptance_rate")
+    given = [name for name in (*names, "draft_model") if getattr(request, name) is not None]
+    if not given:
+        return None
+    for name in names:
+        if name not in given:
+            raise BadInputError(f"{option_name(given[0])}: needs {option_name(name)} too")
+    draft = None
+    if request.draft_model is not None:
+        model = find_record(request.draft_model, "draft-model", MODELS)
+        if plan.layout.pp > model.layers:
+            raise BadInputError(f"draft-model: {model.name} has {model.layers} layers, fewer than pp {plan.layout.pp}")
+        draft = evolve(plan, model=model)
+    return Speculation(
+        draft_tokens=request.speculative_tokens or 0, acceptance_rate=request.acceptance_rate or 0.0, draft=draft
+    )
+
+
+def _prefill_pool(request: InferRequest, choice: Choice, plan: InferencePlan) -> InferencePlan | None:
+    """Replicas like the others, unless told otherwise."""
+    if request.prefill_replicas is None:
+        for name in ("prefill_tp", "prefill_pp"):
+            if getattr(request, name) is not None:
+                raise BadInputError(f"{option_name(name)}: needs prefill-replicas too")
+        return None
+    layout = plan.layout
+    pp = request.prefill_pp or int(layout.pp)
+    if pp > choice.model.layers:
+        raise BadInputError(f"prefill-pp: {pp} is more than the {choice.model.layers} layers of {choice.model.name}")
+    sizes = Sizes(request.prefill_tp or int(layout.tp), pp, request.prefill_replicas)
+    made = make_layout(sizes, sequence_parallel=layout.sequence_parallel, ep=layout.ep)
+    pool = evolve(plan, layout=made)
+    return evolve(pool, layout_warnings=choice.cost_model.check(pool))
+
+
+def _check_steps(
+    step_tokens: int, most: int, speculation: Speculation | None, plan: InferencePlan, *, chunked: bool
+) -> None:
+    """A step has to hold all that decodes, and part of a prompt."""
+    positions = 1 if speculation is None else 1 + speculation.draft_tokens
+    needed = -(-most // int(plan.layout.pp)) * positions
+    if chunked and needed >= step_tokens:
+        of_each = f" of {positions} positions" if positions > 1 else ""
+        raise BadInputError(
+            f"step-tokens: {step_tokens} leaves no room for prompts beside {most} sequences{of_each}; "
+            f"give more than {needed}, or a smaller max-sequences"
+        )

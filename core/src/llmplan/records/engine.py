@@ -1,0 +1,83 @@
+"""Inference engines: what differs between programs that serve the same model on the same accelerator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+from llmplan.records.checks import (
+    fraction,
+    lookup_name,
+    not_negative,
+    one_of,
+    positive,
+    positive_values,
+    whole,
+)
+
+DEFAULT_MEMORY_SHARE = 0.9
+"""Of the device, that engines take unless told otherwise: vLLM's gpu_memory_utilization, TensorRT-LLM's fraction."""
+
+
+@frozen(kw_only=True, eq=False)
+class EngineProfile:
+    """How a program serves: which kernels it calls, what its host costs, what it keeps in memory, how it batches."""
+
+    name: str = field(validator=lookup_name)
+    description: str = ""
+    default: bool = False
+    """Whether it is meant where the user names none."""
+    aliases: tuple[str, ...] = ()
+    """Words by which tables of measurements know it: the longest that occurs in the table's own word wins."""
+    attention: str = field(default="paged", validator=one_of("paged", "flash-2", "flash-3", "unfused"))
+    """Of the prompt: ``paged`` as engines time it, cache writes included; ``unfused`` writes the scores to memory."""
+    gemm_rate: float = field(default=1.0, validator=fraction)
+    """Rate of its multiplications, against the best that were timed."""
+    memory_rate: float = field(default=1.0, validator=fraction)
+    """Bandwidth that its kernels reach, against the best that were timed."""
+    memory_rates: Mapping[str, float] = field(factory=dict, validator=positive_values)
+    """The same on accelerators where it differs, by their architecture."""
+    grouped_heads: int = field(default=128, validator=whole)
+    """The most query heads that share one reading of keys and values; larger groups read them head by head."""
+    rereading: float = field(default=1.0, validator=fraction)
+    """Of the time of the first reading, what each further one of a larger group takes: caches catch some of them."""
+    cache_token_seconds: float = field(default=0.0, validator=not_negative)
+    """Of a cached token of each sequence, in kernels that do not divide a sequence over the cores."""
+    launch_share: float = field(default=1.0, validator=positive)
+    """Of the launch seconds that kernels were timed with: less where launches overlap, more where gaps are longer."""
+    fuses_quantisation: bool = True
+    """Activations are quantised inside other kernels; else multiplications pay for it as they were timed."""
+    fuses_residual: bool = True
+    """Residual streams are added inside the norms, without kernels of their own."""
+    elementwise_traffic: float = field(default=1.0, validator=positive)
+    """Bytes that norms and activation functions move, against kernels that fuse what can be fused."""
+    custom_all_reduce: bool = True
+    """Small messages are summed by kernels of its own, not by the collective library."""
+    rank_wait_seconds: float = field(default=0.0, validator=not_negative)
+    """That a sum over tensor parallel ranks takes longer for each further rank: they do not arrive at once."""
+    cuda_graphs: bool = True
+    """The steps of decoding are captured once and launched whole, unless the user says otherwise."""
+    launch_seconds_per_layer: float = field(default=0.0, validator=not_negative)
+    """That a layer takes longer where its kernels are launched one by one, not as a graph."""
+    host_seconds_per_step: float = field(default=0.0, validator=not_negative)
+    """Between steps, with the accelerator idle: scheduling, sampling, input and output."""
+    host_seconds_per_sequence: float = field(default=0.0, validator=not_negative)
+    """The same of every sequence of the batch."""
+    step_tokens: int = field(default=8192, validator=whole)
+    """The most tokens of prompts that one step works on: activations are held for so many."""
+    keeps_buffers: bool = False
+    """Every operator of a layer has a buffer of its own; else the widest one's is used again."""
+    chunked_prefill: bool = True
+    """Prompts are cut to fill steps beside what decodes; else they go first, whole, in steps of their own."""
+    max_sequences: int = field(default=256, validator=whole)
+    """That one replica works on at once, however many fit: vLLM's max_num_seqs."""
+    block_tokens: int = field(default=16, validator=whole)
+    """Of a page of the KV cache; 1 where the cache is contiguous."""
+    memory_share: float = field(default=DEFAULT_MEMORY_SHARE, validator=fraction)
+    """Of the device, that it takes."""
+    context_bytes: float = field(default=0.0, validator=not_negative)
+    """Of the driver and libraries, that no allocator counts."""
+    workspace_bytes: float = field(default=0.0, validator=not_negative)
+    """Of kernels, captured graphs and communication buffers."""
+    source: str = ""

@@ -1,0 +1,125 @@
+"""A server with a fixed number of users, in closed form: mean value analysis.
+
+Who comes finds the server as it is with one user less (Reiser and Lavenberg 1980, doi:10.1145/322186.322195): the means
+follow one another from 1 user up.
+"""
+
+from __future__ import annotations
+
+import math
+
+from attrs import frozen
+
+from llmplan.records import Means
+from llmplan.serving.closed_form import FirstToken, busy_shares, first_token, kv_share
+from llmplan.serving.server import Server
+
+
+@frozen(kw_only=True)
+class _Loop:
+    """Means with some number of users, of whom every replica has an even share."""
+
+    rate: float = 0.0
+    decoding: float = 0.0
+    """Sequences on a replica that decodes."""
+    queueing_seconds: float = 0.0
+    first_token_seconds: float = 0.0
+    decode_seconds: float = 0.0
+
+
+def closed_means(server: Server, users: int) -> Means:
+    """Of so many users, each of whom sends the next request when the last one is answered."""
+    inside = min(users, server.most_sequences * server.decode_replicas)
+    loop = _Loop()
+    for number in range(1, inside + 1):
+        loop = _with(server, loop, number)
+    for_room = (users - inside) / loop.rate
+    reading = loop.first_token_seconds - loop.queueing_seconds
+    first = loop.first_token_seconds + (0.0 if server.separate else for_room)
+    total = loop.first_token_seconds + loop.decode_seconds + for_room
+    tokens = server.work.output_tokens - 1.0
+    decode_rate = loop.rate / server.decode_replicas
+    return Means(
+        queueing_seconds=first - reading,
+        first_token_seconds=first,
+        next_token_seconds=(total - first) / tokens if tokens else None,
+        total_seconds=total,
+        requests_per_second=loop.rate,
+        concurrency=float(users),
+        decoding=loop.decoding,
+        **_busy(server, loop, users),
+        kv_share=kv_share(server, decode_rate, loop.decoding, reading),
+    )
+
+
+def _busy(server: Server, loop: _Loop, users: int) -> dict[str, float]:
+    """Who has no pause leaves a replica that does everything none, if there is a user for each."""
+    if not server.separate:
+        busy = min(1.0, users / server.decode_replicas)
+        found = loop.decoding * (users - 1.0) / users
+        extra = loop.rate / server.decode_replicas * _extra(server, loop, found, users - 1.0)
+        return busy_shares(server, prefill=0.0, decode=busy, extra=extra)
+    prefill = loop.rate / server.prefill_replicas * server.prefill.times(0.0).packed_seconds
+    decode = _present(loop.decoding, users / server.decode_replicas)
+    return busy_shares(server, prefill=min(1.0, prefill), decode=decode, extra=0.0)
+
+
+def _with(server: Server, before: _Loop, users: int) -> _Loop:
+    """One user more, who finds what is there of the others."""
+    first = _first_token(server, before, users)
+    decode = server.work.steps * server.decode_seconds(1.0 + before.decoding)
+    extra = 0.0
+    if not server.separate:
+        extra = _extra(server, before, before.decoding, users - 1.0) * (users - 1.0) / users / server.decode_replicas
+    elsewhere = first.queueing_seconds + first.reading_seconds + server.transfer_seconds
+    rate = _rate(users, elsewhere, decode, extra)
+    decoding_seconds = users / rate - elsewhere
+    return _Loop(
+        rate=rate,
+        decoding=rate * decoding_seconds / server.decode_replicas,
+        queueing_seconds=first.queueing_seconds,
+        first_token_seconds=elsewhere - server.transfer_seconds,
+        decode_seconds=decoding_seconds + server.transfer_seconds,
+    )
+
+
+def _first_token(server: Server, before: _Loop, users: int) -> FirstToken:
+    """A request comes when an answer is complete, so where others decode their next step has just begun.
+
+    Users who ask alike keep their distance from one another for ever; where answers vary by more than that distance,
+    requests come at random.
+    """
+    others = (users - 1.0) / server.decode_replicas
+    step = _present(before.decoding, others) * server.decode_seconds(max(1.0, before.decoding))
+    step = 0.0 if server.separate else step
+    times = server.prefill.times(before.decoding)
+    random = first_token(times, before.rate / server.prefill_replicas, step, step, 0.0)
+    queueing = min(random.queueing_seconds, others * times.packed_seconds + step)
+    part = min(1.0, math.sqrt(server.work.variation) * others)
+    return FirstToken(
+        queueing_seconds=part * queueing + (1.0 - part) * step,
+        reading_seconds=part * random.reading_seconds + (1.0 - part) * times.seconds,
+        behind_seconds=0.0,
+        busy=random.busy,
+    )
+
+
+def _rate(users: float, elsewhere: float, decode: float, extra: float) -> float:
+    """X of users = X (A + D / (1 - X e)): seconds elsewhere, of decoding, and that a prompt adds to it."""
+    whole = elsewhere + decode + users * extra
+    return 2.0 * users / (whole + math.sqrt(max(0.0, whole**2 - 4.0 * elsewhere * extra * users)))
+
+
+def _extra(server: Server, loop: _Loop, decoding: float, others: float) -> float:
+    """What a prompt adds: to what `others` decode, or to nothing."""
+    beside = _present(decoding, others / server.decode_replicas)
+    times = server.prefill.times(max(1.0, decoding))
+    added = times.mixed(loop.rate / server.prefill_replicas)[2]
+    return beside * added + (1.0 - beside) * times.seconds
+
+
+def _present(mean: float, most: float) -> float:
+    """The probability that there is one at all, of `most` that each are there as often as the mean says."""
+    if most <= 0:
+        return 0.0
+    return 1.0 - math.exp(most * math.log1p(-min(mean / most, 1.0 - 1e-12)))

@@ -1,0 +1,59 @@
+"""From a server's plan to what it does: closed form and simulation, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import evolve
+
+from llmplan.records import InferenceEstimate, InferencePlan, Means, ServerEstimate, ServerPlan
+from llmplan.serving.capacity import capacity
+from llmplan.serving.closed_form import open_means
+from llmplan.serving.closed_loop import closed_means
+from llmplan.serving.server import Pricer, Server, make_server
+from llmplan.serving.simulation import simulate
+
+BatchPricer = Callable[[InferencePlan], InferenceEstimate]
+
+
+def estimate_server(plan: ServerPlan, steps: Pricer, batches: BatchPricer) -> ServerEstimate:
+    """`steps` makes the steps of a plan's replica, `batches` prices a batch of it: both of the same cost model."""
+    server = make_server(plan, steps)
+    fits = server.fits
+    most = capacity(server) if fits else None
+    closed = _closed_form(server) if fits else None
+    decoding = closed.decoding if closed is not None else 1.0 if most is None else most.decoding
+    estimate = ServerEstimate(
+        server=plan,
+        prefill=batches(_batch(server, plan.prefill_pool or plan.plan, 1)),
+        decode=batches(_batch(server, plan.plan, decoding)),
+        fixed_memory=server.fixed_memory,
+        kv_bytes=server.longest_kv_bytes,
+        mean_lengths=(server.work.prompt_tokens, server.work.output_tokens),
+        capacity=most,
+        closed_form=closed,
+        simulated=None,
+    )
+    if not fits or estimate.overloaded or not plan.workload.requests:
+        return estimate
+    return evolve(estimate, simulated=simulate(server, closed))
+
+
+def _closed_form(server: Server) -> Means | None:
+    """At the rate of a trace too, as if its requests came at random."""
+    workload = server.plan.workload
+    if workload.concurrency is not None:
+        return closed_means(server, workload.concurrency)
+    rate = workload.offered_rate
+    return None if rate is None else open_means(server, rate)
+
+
+def _batch(server: Server, plan: InferencePlan, sequences: float) -> InferencePlan:
+    """Sequences of mean length on each stage of a replica."""
+    work = server.work
+    return evolve(
+        plan,
+        batch=max(1, round(sequences / int(plan.layout.pp))),
+        prompt_tokens=max(1, round(work.prompt_tokens)),
+        output_tokens=max(1, round(work.output_tokens)),
+    )

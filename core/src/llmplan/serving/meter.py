@@ -1,0 +1,78 @@
+"""What a simulation counts: areas under curves over time, and latencies of requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import ceil, floor
+
+PERCENTILES = (50, 90, 95, 99)
+
+
+class Meter:
+    """Integrals over time of quantities that change in steps, from when it is started until it is stopped."""
+
+    def __init__(self) -> None:
+        self.level: dict[str, float] = {}
+        self._counts: dict[str, int] = {}
+        self._area: dict[str, float] = {}
+        self._changed: dict[str, float] = {}
+        self._begun: float | None = None
+        self._ended: float | None = None
+
+    def change(self, name: str, by: float, now: float) -> None:
+        """The quantity rises or falls."""
+        self._add_up(name, now)
+        self.level[name] = self.level.get(name, 0.0) + by
+
+    def count(self, name: str) -> None:
+        """It has happened once more."""
+        if self._begun is not None and self._ended is None:
+            self._counts[name] = self._counts.get(name, 0) + 1
+
+    def counted(self, name: str) -> int:
+        """How often it happened in the time that is counted."""
+        return self._counts.get(name, 0)
+
+    def begin(self, now: float) -> None:
+        """Count from here."""
+        self._begun = now
+        self._area = {}
+        self._changed = dict.fromkeys(self.level, now)
+
+    def end(self, now: float) -> None:
+        """Count no further."""
+        if self._ended is None:
+            for name in self.level:
+                self._add_up(name, now)
+            self._ended = now
+
+    @property
+    def seconds(self) -> float:
+        """From beginning to end."""
+        return 0.0 if self._begun is None or self._ended is None else self._ended - self._begun
+
+    def mean(self, name: str) -> float:
+        """Over the time that is counted."""
+        return self._area.get(name, 0.0) / self.seconds if self.seconds else self.level.get(name, 0.0)
+
+    def _add_up(self, name: str, now: float) -> None:
+        if self._begun is not None and self._ended is None:
+            since = self._changed.get(name, self._begun)
+            self._area[name] = self._area.get(name, 0.0) + self.level.get(name, 0.0) * (now - since)
+        self._changed[name] = now
+
+
+def percentiles(values: Sequence[float]) -> Mapping[str, float]:
+    """``p50`` to ``p99``, linear between the values next to them."""
+    ordered = sorted(values)
+    return {f"p{percent}": _at(ordered, percent / 100.0 * (len(ordered) - 1)) for percent in PERCENTILES}
+
+
+def mean(values: Sequence[float]) -> float:
+    """Their arithmetic mean."""
+    return sum(values) / len(values)
+
+
+def _at(ordered: Sequence[float], position: float) -> float:
+    low, high = floor(position), ceil(position)
+    return ordered[low] + (position - low) * (ordered[high] - ordered[low])

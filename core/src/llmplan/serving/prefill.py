@@ -1,0 +1,105 @@
+"""Reading prompts: how long it takes, and how much longer it keeps what decodes beside it waiting."""
+
+from __future__ import annotations
+
+from attrs import evolve, fields_dict, frozen
+
+from llmplan.serving.engine import Engine, prompt_step
+from llmplan.serving.work import Prompt, Work
+
+
+@frozen(kw_only=True)
+class PrefillTimes:
+    """Of a prompt beside a number of sequences that decode; means over prompts, in seconds."""
+
+    seconds: float
+    """From its first pass to its last, alone."""
+    square: float
+    """Mean of their squares."""
+    extra: float
+    """What it adds to the passes that would have been made without it."""
+    packed_seconds: float
+    """As `seconds`, where prompts fill every pass."""
+    packed_extra: float
+    sharing: float
+    """0 to 1: whether a pass that reads a prompt has room for another."""
+    another: float
+    """What another one adds to such a pass."""
+
+    def mixed(self, rate: float) -> tuple[float, float, float]:
+        """Busy share of prefill, seconds and extra at a rate of prompts: who finds another there shares passes with it.
+
+        u = rate x ((1 - u) alone + u packed), solved for u.
+        """
+        saved = self.seconds - self.packed_seconds
+        busy = min(1.0, rate * self.seconds / (1.0 + rate * saved))
+        extra = self.extra + busy * (self.packed_extra - self.extra)
+        return busy, self.seconds - busy * saved, extra
+
+
+class Prefill:
+    """Times of prompts on an engine, by the sequences that decode beside them; kept once found."""
+
+    def __init__(self, engine: Engine, work: Work, *, beside: bool) -> None:
+        self._engine, self._work, self._beside = engine, work, beside
+        self._known: dict[float, PrefillTimes] = {}
+
+    def times(self, sequences: float) -> PrefillTimes:
+        """Beside so many sequences, between numbers whose times are known."""
+        if not (self._beside and self._engine.chunked):
+            return self._at(0.0)
+        low = _below(sequences)
+        high = _above(low)
+        part = min(1.0, (sequences - low) / (high - low))
+        a, b = self._at(low), self._at(high)
+        return PrefillTimes(
+            **{name: (1.0 - part) * getattr(a, name) + part * getattr(b, name) for name in fields_dict(PrefillTimes)}
+        )
+
+    def _at(self, sequences: float) -> PrefillTimes:
+        if sequences not in self._known:
+            self._known[sequences] = self._priced(sequences)
+        return self._known[sequences]
+
+    def _priced(self, sequences: float) -> PrefillTimes:
+        engine, work = self._engine, self._work
+        decode = engine.decode_seconds(sequences, work.context) if sequences else 0.0
+        alone = [self._alone(prompt, sequences, decode) for prompt in work.prompts]
+        count = len(alone)
+        seconds = sum(whole for whole, _ in alone) / count
+        held, full = self._full(sequences)
+        return PrefillTimes(
+            seconds=seconds,
+            square=sum(whole**2 for whole, _ in alone) / count,
+            extra=sum(extra for _, extra in alone) / count,
+            packed_seconds=full / held,
+            packed_extra=(full - decode) / held,
+            sharing=min(1.0, max(0.0, held - 1.0)),
+            another=(full - seconds) / (held - 1.0) if held > 1.0 else 0.0,
+        )
+
+    def _alone(self, prompt: Prompt, sequences: float, decode: float) -> tuple[float, float]:
+        steps = self._engine.prompt_steps(prompt.new, prompt.cached, sequences, self._work.context)
+        seconds = sum(self._engine.latency_seconds(step) for step in steps)
+        return seconds, sum(self._engine.round_seconds(step) for step in steps) - len(steps) * decode
+
+    def _full(self, sequences: float) -> tuple[float, float]:
+        """How many prompts fill the room of every batch in a round, and the seconds of such a round."""
+        engine, prompts, tokens = self._engine, self._work.prompts, self._work.new_tokens
+        room = engine.batches * engine.room_tokens(sequences)
+        held = room / tokens if engine.chunked else max(1.0, room // tokens)
+        whole = prompt_step([(prompt.new, prompt.cached) for prompt in prompts], sequences, self._work.context)
+        step = evolve(whole, prompt_tokens=held * tokens, prompts=max(float(engine.batches), held))
+        return held, engine.round_seconds(step)
+
+
+def _below(sequences: float) -> float:
+    """The power of 2, or 0, that is not above."""
+    low = 0.0
+    while _above(low) <= sequences:
+        low = _above(low)
+    return low
+
+
+def _above(low: float) -> float:
+    return max(1.0, 2.0 * low)

@@ -1,0 +1,70 @@
+"""What tables of inference measure, as estimates say it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from llmplan.errors import BadInputError
+from llmplan.records import InferenceEstimate
+from llmplan.units import GIB, GIGA, KILO
+from llmplan.validation.cells import Cells, text
+
+Predict = Callable[[InferenceEstimate], float]
+_DECIMAL, _ALLOCATED = "decimal", ("mib assumed", "max_memory_allocated")
+
+
+def _first_token(_cells: Cells) -> Predict:
+    return lambda estimate: KILO * float(estimate.first_token_seconds)
+
+
+def _next_token(_cells: Cells) -> Predict:
+    return lambda estimate: KILO * float(estimate.next_token_seconds)
+
+
+def _answer(_cells: Cells) -> Predict:
+    return lambda estimate: KILO * float(estimate.total_seconds)
+
+
+def _tokens_per_second(_cells: Cells) -> Predict:
+    return lambda estimate: float(estimate.tokens_per_second)
+
+
+def _tokens_per_user(_cells: Cells) -> Predict:
+    """Of one sequence: answers over their time, prompts included."""
+    return lambda estimate: float(estimate.plan.output_tokens / estimate.total_seconds)
+
+
+def _memory(cells: Cells) -> Predict:
+    """GB of memory are GiB unless the notes say decimal; what an allocator's peak leaves out is left out."""
+    notes = text(cells, "notes").lower()
+    unit = GIGA if _DECIMAL in notes else GIB
+    left_out = {"kept_free"} | ({"cuda_context"} if any(word in notes for word in _ALLOCATED) else set())
+    return lambda estimate: (
+        float(sum(size for line, size in estimate.memory_breakdown.items() if line not in left_out)) / unit
+    )
+
+
+def _largest_batch(_cells: Cells) -> Predict:
+    return lambda estimate: float(estimate.max_batch_size)
+
+
+METRICS: Mapping[str, Callable[[Cells], Predict]] = {
+    "prefill_ms": _first_token,
+    "ttft_ms": _first_token,
+    "decode_ms_per_token": _next_token,
+    "e2e_ms": _answer,
+    "tokens_per_s_total_output": _tokens_per_second,
+    "tokens_per_s_per_user": _tokens_per_user,
+    "memory_gb": _memory,
+    "max_batch": _largest_batch,
+}
+"""By the word of the column ``measured_metric``: how it is predicted."""
+
+
+def serving_prediction(cells: Cells) -> Predict:
+    """How the row's metric follows from an estimate."""
+    metric = text(cells, "measured_metric")
+    if metric not in METRICS:
+        known = ", ".join(METRICS)
+        raise BadInputError(f"measured_metric: {metric!r} is none of {known}" if metric else "measured_metric: empty")
+    return METRICS[metric](cells)

@@ -1,0 +1,96 @@
+"""The options of ``llmplan infer`` that a row of a table of measurements stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from llmplan.catalogues import registry
+from llmplan.errors import BadInputError
+from llmplan.records import DTypeRule, EngineProfile, HardwareProfile
+from llmplan.validation.cells import Cells, text, whole
+from llmplan.validation.models import model_of
+from llmplan.validation.options import called
+
+_COLUMNS = {"n_gpus": "gpus", "tp": "tp", "pp": "pp", "ep": "ep"}
+"""Columns that hold an option as it is."""
+UNKNOWN = ("", "unknown")
+"""Cells that say nothing."""
+STATIC, CLOSED_LOOP, SATURATED = "static", "closed_loop", "inflight_max"
+"""How requests meet: all at once, one new as soon as one is done, or as many as memory holds."""
+BATCHING = (STATIC, CLOSED_LOOP, SATURATED)
+
+
+def serving_options_of_row(cells: Cells) -> dict[str, Any]:
+    """Records and numbers; BadInputError where a cell makes no sense."""
+    hardware = called(text(cells, "accelerator"), [profile for _, _, profile in registry().gpus.entries()])
+    prompt, output = max(1, whole(cells, "input_len", 0) or 0), max(1, whole(cells, "output_len", 0) or 0)
+    options: dict[str, Any] = {
+        "model": model_of({**cells, "seq_len": str(prompt + output)}),
+        "gpu": hardware,
+        "dtype": _dtype(cells, hardware),
+        "engine": engine_of(text(cells, "engine"), (engine for _, _, engine in registry().engines.entries())),
+        "kv_bits": _kv_bits(cells),
+        "prompt_tokens": prompt,
+        "output_tokens": output,
+        **{option: whole(cells, column) for column, option in _COLUMNS.items()},
+        **_load(cells),
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _load(cells: Cells) -> dict[str, Any]:
+    """Sequences at once, by how the table batches them."""
+    batching = batching_of(cells)
+    if batching == SATURATED:
+        return {"max_batch": True}
+    sequences = whole(cells, "batch_or_concurrency")
+    if batching == STATIC:
+        return {"batch": sequences or 1}
+    if sequences is None:
+        raise BadInputError("batch_or_concurrency: empty, and batching is closed_loop")
+    return {"concurrency": sequences, "requests": 0}
+
+
+def batching_of(cells: Cells) -> str:
+    """``static`` where the table does not say."""
+    batching = text(cells, "batching") or STATIC
+    if batching not in BATCHING:
+        raise BadInputError(f"batching: {batching!r} is none of {', '.join(BATCHING)}")
+    return batching
+
+
+def _dtype(cells: Cells, hardware: HardwareProfile) -> DTypeRule | None:
+    """The rule that tables call ``weight/activation``; one by its own name where both are alike."""
+    weight, activation = text(cells, "weight_dtype").lower(), text(cells, "activation_dtype").lower()
+    if weight in UNKNOWN:
+        return None
+    dtypes = registry().dtypes
+    words = f"{weight}/{activation if activation not in UNKNOWN else weight}"
+    for _, _, rule in dtypes.entries():
+        if words in rule.aliases:
+            return rule
+    if words == f"{weight}/{weight}" and weight in dtypes:
+        return dtypes[weight]
+    raise BadInputError(f"weight_dtype: {words} on {hardware.name} is no dtype that is registered")
+
+
+def _kv_bits(cells: Cells) -> float | None:
+    """Of a registered dtype's activations."""
+    word = text(cells, "kv_dtype").lower()
+    if word in UNKNOWN:
+        return None
+    if word not in registry().dtypes:
+        raise BadInputError(f"kv_dtype: {word!r} is no dtype that is registered")
+    rule = registry().dtypes[word]
+    return rule.kv_bits or min(rule.weight_bits, rule.activation_bits)
+
+
+def engine_of(cell: str, profiles: Iterable[EngineProfile]) -> EngineProfile | None:
+    """The profile whose longest alias occurs in the cell; None where no alias does."""
+    best: tuple[int, EngineProfile] | None = None
+    for profile in profiles:
+        length = max((len(alias) for alias in profile.aliases if alias.lower() in cell.lower()), default=0)
+        if length and (best is None or length > best[0]):
+            best = (length, profile)
+    return None if best is None else best[1]

@@ -1,0 +1,83 @@
+"""Constants of inference engines, from all published rows of each together.
+
+They are moved as `descent` says, against the mean absolute error of the rows, those of open conditions counting half
+and sanity bounds a fifth. What comes out is rounded and written into engines.py by hand:
+``python plugins/parallelism_megatron/calibration/engines.py`` prints it. No engine is here whose rows come from one
+set-up alone.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+
+from attrs import evolve
+
+if not __package__:  # run by its path: the folder stands in sys.path, not the one that it lies in
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from calibration.descent import descend
+from llmplan import infer, registry
+from llmplan.records import ValidationRow
+from llmplan.validation import validate
+from llmplan.validation.score import group_of
+
+RATES, GAPS = ("gemm_rate", "launch_share"), ("launch_seconds_per_layer", "host_seconds_per_step")
+STAGES: Mapping[str, Sequence[str]] = {
+    "vllm": (*RATES, *GAPS, "rank_wait_seconds"),
+    "tensorrt-llm": (*RATES, *GAPS, "host_seconds_per_sequence", "rank_wait_seconds"),
+    "tensorrt-llm-0.9": (*RATES, *GAPS, "rereading", "rank_wait_seconds"),
+    "tensorrt-llm-0.5": (*RATES, *GAPS, "rereading", "rank_wait_seconds"),
+    "faster-transformer": (*RATES, "launch_seconds_per_layer", "elementwise_traffic", "rank_wait_seconds"),
+    "text-generation-inference": (
+        *("gemm_rate", "launch_seconds_per_layer", "elementwise_traffic"),
+        "cache_token_seconds",
+    ),
+    "lmdeploy": (*RATES, "launch_seconds_per_layer"),
+    "gpt-fast": ("memory_rate", "launch_share"),
+    "llama.cpp": ("gemm_rate", "memory_rate", "launch_share"),
+}
+"""Constants of an engine that its rows say something of."""
+LIMITS = {
+    "gemm_rate": (0.4, 1.0),
+    "memory_rate": (0.4, 1.0),
+    "launch_share": (0.2, 2.0),
+    "elementwise_traffic": (1.0, 4.0),
+    "rereading": (0.05, 1.0),
+}
+WEIGHTS = {"A": 1.0, "": 1.0, "B": 0.5, "C": 0.2}
+"""Of a row, by its grade."""
+
+
+def error(rows: Sequence[ValidationRow], values: Mapping[str, float]) -> float:
+    """Mean absolute error of the rows with other constants, by weight."""
+    weighed = weight = 0.0
+    for row in rows:
+        engine = evolve(row.options["engine"], **values)
+        predicted = row.predict(infer(**{**row.options, "engine": engine}))
+        weighed += WEIGHTS[row.grade] * abs(predicted / row.measured - 1.0)
+        weight += WEIGHTS[row.grade]
+    return weighed / weight
+
+
+def calibrate(name: str, names: Sequence[str], rows: Sequence[ValidationRow]) -> None:
+    """Print what would change of an engine."""
+    engine = registry().engines[name]
+    own = [row for row in rows if row.options.get("engine") is engine and group_of(row.metric) == "time"]
+    start = {constant: float(getattr(engine, constant)) for constant in names}
+    found = descend(start, lambda constant: LIMITS.get(constant, (0.0, float("inf"))), partial(error, own))
+    changed = [abs(row.predict(infer(**row.options)) / row.measured - 1.0) for row in own]
+    print(f"{name}, {len(own)} rows: mean {fmean(changed):.2%}, by weight {error(own, start):.2%} -> ", end="")
+    print(f"{error(own, found):.2%}")
+    for constant, value in found.items():
+        print(f"  {constant}: {start[constant]:.3g} -> {value:.3g}")
+
+
+if __name__ == "__main__":
+    checked = [one.row for one in validate(registry().validation_sets["inference"]).checked]
+    for of, constants in STAGES.items():
+        if of in sys.argv[1:] or not sys.argv[1:]:
+            calibrate(of, constants, checked)

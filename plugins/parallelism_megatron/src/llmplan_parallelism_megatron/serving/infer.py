@@ -1,0 +1,44 @@
+"""A static batch: prompts read together, then a token of every sequence a step."""
+
+from __future__ import annotations
+
+from llmplan.quantities import Number, ceil, maximum
+from llmplan.records import InferenceEstimate, InferencePlan
+from llmplan_parallelism_megatron.serving.crossing import compute_bound_batch
+from llmplan_parallelism_megatron.serving.extent import of_decoding, of_prompts
+from llmplan_parallelism_megatron.serving.memory import largest_batch, longest_context, memory, step_tokens
+from llmplan_parallelism_megatron.serving.passes import Pass, forward
+from llmplan_parallelism_megatron.serving.tally import Tally
+
+
+def infer(plan: InferencePlan) -> InferenceEstimate:
+    """The prompt gives the first token, each step a further one; the mean step stands for all of them.
+
+    More tokens of prompts than the engine takes at once go in several passes, which follow each other through the
+    stages of a pipeline.
+    With p stages p batches are in flight: a batch waits for the sum of its stages, or for p times the slowest.
+    """
+    passes = ceil(plan.batch * plan.prompt_tokens / step_tokens(plan, plan.batch))
+    prefill = forward(plan, of_prompts(1.0 * plan.batch, plan.prompt_tokens, passes))
+    stage = Tally()
+    stage.add_times(passes, prefill.stage)
+    decode = forward(plan, of_decoding(plan.batch, plan.prompt_tokens, plan.output_tokens))
+    return InferenceEstimate(
+        plan=plan,
+        prefill_breakdown=stage.lines,
+        decode_breakdown=decode.stage.lines,
+        prefill_bounds=stage.bounds,
+        decode_bounds=decode.stage.bounds,
+        first_token=prefill.whole.seconds + (passes - 1.0) * prefill.stage.seconds,
+        next_token=_latency(plan, decode),
+        decode_steps=maximum(plan.output_tokens - 1.0, 0.0),
+        memory_breakdown=memory(plan),
+        largest_batch=largest_batch(plan),
+        longest_context=longest_context,
+        crossing=compute_bound_batch,
+        batches_in_flight=plan.layout.pp,
+    )
+
+
+def _latency(plan: InferencePlan, decode: Pass) -> Number:
+    return maximum(decode.whole.seconds, plan.layout.pp * decode.stage.seconds)

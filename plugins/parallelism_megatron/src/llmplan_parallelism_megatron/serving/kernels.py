@@ -1,0 +1,233 @@
+"""Seconds of an engine's kernels on one rank: each max(FLOPs / achieved rate, bytes / achieved bandwidth), and launch.
+
+Every kernel says what it waited for: ``compute``, ``weights``, ``kv_cache``, ``activations`` or ``launch``.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from attrs import evolve, frozen
+
+from llmplan.quantities import Number, maximum, sqrt, where
+from llmplan.records import (
+    AttentionCurve,
+    CollectiveCurve,
+    DecodeCurve,
+    DTypeRule,
+    Efficiency,
+    EngineProfile,
+    FrameworkProfile,
+    Gemm,
+    GemmCurve,
+    HardwareProfile,
+    InferencePlan,
+    KernelCurves,
+    NumberFormat,
+)
+from llmplan_parallelism_megatron.megatron.kernels import SCORE_BYTES, Kernels, flat, kernels_of
+
+SIXTEEN_BITS = 16.0
+"""What flows between kernels: no engine keeps the residual stream in fewer, and attention multiplies in as many."""
+_FORMAT_BITS = {"int4": 4.0, "fp4": 4.0, "int8": 8.0, "fp8": 8.0, "tf32": 32.0, "fp32": 32.0}
+_LEAST_WIDENED = 6.0
+"""Bits of a weight from which kernels widen it as one of 8 bits; fewer as one of 4."""
+_IDEAL = FrameworkProfile(name="ideal")
+Resources = dict[str, Number]
+"""Seconds by what was waited for."""
+
+
+@frozen(eq=False)
+class Multiplier:
+    """How one kind of weights is multiplied."""
+
+    curve: GemmCurve
+    flops: float
+    """Peak of the format, at the engine's rate."""
+    weight_bytes: float
+    """Of a weight, with its part of the scales."""
+    operand_bytes: float
+    """Of an activation as it is multiplied."""
+
+
+@frozen(eq=False)
+class ServingKernels:
+    """What kernels of one accelerator, number format and engine reach, and how wide operands are."""
+
+    links: Kernels
+    """For collectives."""
+    engine: EngineProfile
+    dense: Multiplier
+    """Of layers outside of routed experts."""
+    experts: Multiplier
+    head: Multiplier
+    """Of the output head, which keeps 16 bits where layers multiply in fewer."""
+    prefill: AttentionCurve
+    attention_flops: float
+    decode: DecodeCurve
+    decode_bytes_per_second: float
+    all_reduce: CollectiveCurve | None
+    bytes_per_second: float
+    launch_seconds: float
+    """Of a kernel that only moves data."""
+    stream_bytes: float
+    """Of an activation between kernels."""
+    cache_bytes: float
+    """Of an element of the KV cache."""
+
+
+def serving_kernels(plan: InferencePlan) -> ServingKernels:
+    """Those of a plan."""
+    return _serving_kernels(plan.hardware, plan.engine, plan.gemm, plan.efficiency, plan.dtype, plan.kv_bits)
+
+
+@lru_cache(maxsize=256)
+def _serving_kernels(
+    hardware: HardwareProfile,
+    engine: EngineProfile,
+    gemm: NumberFormat,
+    efficiency: Efficiency,
+    dtype: DTypeRule,
+    kv_bits: float,
+) -> ServingKernels:
+    curves = efficiency.curves or flat(efficiency, gemm.name)
+    links = kernels_of(hardware, _IDEAL, gemm, evolve(efficiency, curves=evolve(curves, sustained={})))
+    stream = max(dtype.activation_bits, SIXTEEN_BITS) / 8
+    shared = engine.launch_share
+    rate = engine.memory_rates.get(hardware.architecture, engine.memory_rate)
+    decode, bandwidth = _decode(curves), hardware.memory_bytes_per_second * rate
+    serving, prefill = curves.serving, _prefill(curves, engine)
+
+    def layers(bits: float) -> Multiplier:
+        width = _format_bits(gemm)
+        widened = _widening_seconds(bits, width, curves)
+        curve = _narrow(links, engine)
+        launch = shared * (curve.launch_seconds + widened)
+        scales = dtype.scale_bits if bits == dtype.weight_bits else 0.0
+        return Multiplier(
+            evolve(curve, launch_seconds=launch),
+            links.narrow_flops * engine.gemm_rate,
+            (bits + scales) / 8,
+            min(width, dtype.activation_bits) / 8,
+        )
+
+    head = evolve(links.wide, launch_seconds=links.wide.launch_seconds * shared)
+    return ServingKernels(
+        links=links,
+        engine=engine,
+        dense=layers(dtype.weight_bits),
+        experts=layers(dtype.expert_bits or dtype.weight_bits),
+        head=Multiplier(head, links.wide_flops * engine.gemm_rate, dtype.embedding_bits / 8, stream),
+        prefill=evolve(prefill, launch_seconds=prefill.launch_seconds * shared),
+        attention_flops=links.attention_flops,
+        decode=evolve(decode, launch_seconds=decode.launch_seconds * shared),
+        decode_bytes_per_second=bandwidth * decode.plateau,
+        all_reduce=serving.all_reduce if serving is not None and engine.custom_all_reduce else None,
+        bytes_per_second=bandwidth * curves.hbm,
+        launch_seconds=curves.launch_seconds * shared,
+        stream_bytes=stream,
+        cache_bytes=kv_bits / 8,
+    )
+
+
+def _format_bits(gemm: NumberFormat) -> float:
+    return _FORMAT_BITS.get(gemm.name, SIXTEEN_BITS)
+
+
+def _narrow(links: Kernels, engine: EngineProfile) -> GemmCurve:
+    """Without the quantisation of activations, n-th part of the work and launched with it, where others' kernels do it.
+
+    Formats of fewer than 16 bits were timed with it.
+    """
+    if links.narrow is links.wide or not engine.fuses_quantisation:
+        return links.narrow
+    return evolve(links.narrow, half_n=links.wide.half_n, launch_seconds=links.wide.launch_seconds)
+
+
+def _decode(curves: KernelCurves) -> DecodeCurve:
+    return DecodeCurve(plateau=curves.hbm) if curves.serving is None else curves.serving.decode
+
+
+def _prefill(curves: KernelCurves, engine: EngineProfile) -> AttentionCurve:
+    """As engines time it, or of a generation of kernels by itself."""
+    if engine.attention == "paged":
+        return curves.attention["flash-3"].forward if curves.serving is None else curves.serving.prefill
+    generation = "flash-2" if engine.attention == "unfused" else engine.attention
+    return curves.attention[generation].forward
+
+
+def _widening_seconds(weight_bits: float, format_bits: float, curves: KernelCurves) -> float:
+    """Where weights have fewer bits than the format that they are multiplied in."""
+    if curves.serving is None or weight_bits >= min(format_bits, SIXTEEN_BITS):
+        return 0.0
+    return curves.serving.widening_seconds.get("8" if weight_bits > _LEAST_WIDENED else "4", 0.0)
+
+
+def multiply(gemm: Gemm, weights: Number, of: ServingKernels, by: Multiplier) -> Resources:
+    """Launch + max(2mnk g / (peak x curve), bytes / bandwidth); `weights` are the elements that are read."""
+    curve = by.curve
+    m, n, k, groups = gemm.m, gemm.n, gemm.k, gemm.groups
+    tile = sqrt(m * n)
+    shape = tile / (tile + curve.half_tile) * (m / (m + curve.half_m)) * (n / (n + curve.half_n))
+    computing = 2.0 * groups * m * n * k / (by.flops * curve.plateau * shape * (k / (k + curve.half_k)))
+    reading = weights * by.weight_bytes / of.bytes_per_second
+    moving = groups * m * (k * by.operand_bytes + n * of.stream_bytes) / of.bytes_per_second
+    bound = computing >= reading + moving
+    return {
+        "compute": where(bound, computing, 0.0),
+        "weights": where(bound, 0.0, reading),
+        "activations": where(bound, 0.0, moving),
+        "launch": curve.launch_seconds + 0.0 * m,
+    }
+
+
+def move(elements: Number, of: ServingKernels, width: float, *, launched: bool = True) -> Resources:
+    """Bytes / bandwidth of a kernel that only moves data, or of what another one moves beside its own work."""
+    seconds = elements * width * of.engine.elementwise_traffic / of.bytes_per_second
+    return {"activations": seconds, "launch": (of.launch_seconds if launched else 0.0) + 0.0 * seconds}
+
+
+def attend(flops: Number, tokens: Number, head_dim: Number, cache: Number, of: ServingKernels) -> Resources:
+    """Of prompts: FLOPs of the part that the mask leaves at the curve's rate, or reading the cache once."""
+    curve = of.prefill
+    shape = (tokens / (tokens + curve.half_tokens)) * (head_dim / (head_dim + curve.half_head_dim))
+    computing = flops / (of.attention_flops * curve.plateau * shape)
+    reading = cache * of.cache_bytes / of.decode_bytes_per_second
+    bound = computing >= reading
+    return {
+        "compute": where(bound, computing, 0.0),
+        "kv_cache": where(bound, 0.0, reading),
+        "launch": where(flops > 0, curve.launch_seconds, 0.0),
+    }
+
+
+def attend_unfused(flops: Number, scores: Number, tokens: Number, head_dim: Number, of: ServingKernels) -> Resources:
+    """Of prompts, by batched multiplications over the whole square, whose scores go to memory and back."""
+    curve = of.head.curve
+    square = tokens / (tokens + curve.half_tile + curve.half_m)
+    computing = flops / (of.head.flops * curve.plateau * square * head_dim / (head_dim + curve.half_k))
+    moving = scores * SCORE_BYTES / of.bytes_per_second
+    bound = computing >= moving
+    launches = 3.0 * of.launch_seconds
+    return {
+        "compute": where(bound, computing, 0.0),
+        "activations": where(bound, 0.0, moving),
+        "launch": where(flops > 0, launches, 0.0),
+    }
+
+
+def look_back(cache: Number, keys: Number, flops: Number, of: ServingKernels) -> Resources:
+    """Of decoding: launch + max((V + sqrt(V half)) / bandwidth, FLOPs / what large prompts reach, keys one by one).
+
+    `cache` are the elements that are read, V their bytes.
+    """
+    read = cache * of.cache_bytes
+    reading = (read + sqrt(read * of.decode.half_bytes)) / of.decode_bytes_per_second
+    reading = maximum(reading, where(cache > 0, keys * of.engine.cache_token_seconds, 0.0))
+    computing = flops / (of.attention_flops * of.prefill.plateau)
+    bound = computing > reading
+    return {
+        "compute": where(bound, computing, 0.0),
+        "kv_cache": where(bound, 0.0, reading),
+        "launch": where(cache > 0, of.decode.launch_seconds, 0.0),
+    }

@@ -1,0 +1,133 @@
+"""Seconds of one layer, or of an end of the model, for one pass on one rank."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llmplan.quantities import Number, maximum, minimum, total, where
+from llmplan.records import Block, Cache, Gemm, Operator, Scores
+from llmplan_parallelism_megatron.megatron.layers import kernels_of
+from llmplan_parallelism_megatron.serving import kernels as kernel
+from llmplan_parallelism_megatron.serving.extent import Extent, Flow
+from llmplan_parallelism_megatron.serving.kernels import ServingKernels
+from llmplan_parallelism_megatron.serving.tally import Tally
+from llmplan_parallelism_megatron.serving.traffic import Links
+from llmplan_parallelism_megatron.sharding import ways
+
+FUSED_RESIDUAL = 2.0 / 3.0
+"""Of what adding to the residual stream moves, where the norm that follows does it: it reads the sum anyway."""
+
+
+def layer_tally(block: Block, flow: Flow, tp: Number, of: ServingKernels, links: Links) -> Tally:
+    """Of a block that was lowered for single tokens which look at themselves, and divided over the ranks."""
+    tally = Tally()
+    for operators in kernels_of(block.operators):
+        first = operators[0]
+        if first.scores is not None:
+            _attention(tally, operators, flow, tp, of)
+        elif first.gemm is not None:
+            routed = first.gemm.routed
+            tally.add(first.part, kernel.multiply(*joined(operators), of, of.experts if routed else of.dense))
+        else:
+            tally.add(first.part, without_shape(first, of))
+        _beside(tally, operators, of)
+        _communicate(tally, operators[-1], of, links)
+    return tally
+
+
+def joined(operators: Sequence[Operator]) -> tuple[Gemm, Number]:
+    """The multiplication of operators that share an input, and the elements of weights that it reads.
+
+    Of experts it is one group for each that any token goes to, with its share of the tokens.
+    """
+    gemm = operators[0].gemm
+    assert gemm is not None  # noqa: S101 - the caller has looked
+    n = total(operator.gemm.n for operator in operators if operator.gemm is not None)
+    read = total(operator.weights if operator.weights_read is None else operator.weights_read for operator in operators)
+    held = total(operator.weights for operator in operators)
+    groups = gemm.groups * read / held
+    return Gemm(gemm.m * gemm.groups / groups, n, gemm.k, groups), read
+
+
+def without_shape(operator: Operator, of: ServingKernels) -> kernel.Resources:
+    """FLOPs at the rate of large multiplications, or its weights read once: of operators that state no shape.
+
+    Those without FLOPs look up single rows, or only move data.
+    """
+    computing = operator.flops / (of.dense.flops * of.dense.curve.plateau)
+    reading = operator.weights * of.dense.weight_bytes / of.bytes_per_second
+    computes, bound = operator.flops > 0, computing >= reading
+    return {
+        "compute": where(computes & bound, computing, 0.0),
+        "weights": where(computes & bound, 0.0, where(computes, reading, 0.0)),
+    }
+
+
+def _beside(tally: Tally, operators: Sequence[Operator], of: ServingKernels) -> None:
+    """Norms, rotations, residuals and activation functions: kernels that only move data."""
+    for operator in operators:
+        if operator.moved is None:
+            continue
+        residual = operator.gemm is not None and operator.gemm.splits_sum
+        fused = residual and of.engine.fuses_residual
+        elements = operator.moved * (FUSED_RESIDUAL if fused else 1.0)
+        tally.add(operator.part, kernel.move(elements, of, of.stream_bytes, launched=not fused))
+
+
+def _communicate(tally: Tally, operator: Operator, of: ServingKernels, links: Links) -> None:
+    """Partial sums over tensor parallel ranks, and tokens to and from the ranks of the experts."""
+    if operator.reduced_elements is not None:
+        seconds = links.all_reduce_seconds(operator.reduced_elements * of.stream_bytes)
+        tally.add("tp_comm", {"communication": seconds})
+    if operator.exchanged is not None:
+        # tokens go to the experts as they are multiplied, and come back in full
+        width = of.stream_bytes if operator.gemm is None else of.experts.operand_bytes
+        tally.add("ep_comm", {"communication": links.all_to_all_seconds(operator.exchanged * width)})
+
+
+def _attention(tally: Tally, operators: Sequence[Operator], flow: Flow, tp: Number, of: ServingKernels) -> None:
+    """Prompts by one kernel, sequences that decode by another."""
+    scores = operators[0].scores
+    assert scores is not None  # noqa: S101 - the caller has looked
+    flops = total(operator.flops for operator in operators)
+    cache = scores.cache or _cache_of(operators, flops, flow.tokens)
+    pair_flops = flops / flow.tokens  # of one token and one key on this rank
+    held = cache.elements / ways(tp, cache.ways)
+    part = operators[0].part
+    tally.add(part, _prompts(flow.prompts, pair_flops, held, scores, cache, of))
+    decoding = flow.decoding
+    absorbed = cache.pair_flops / tp * decoding.tokens * decoding.keys(cache.window)
+    keys = decoding.cached(cache.window)
+    read = decoding.sequences * keys * held * _readings(cache, of)
+    tally.add("kv_cache", kernel.look_back(read, keys, absorbed, of))
+
+
+def _readings(cache: Cache, of: ServingKernels) -> float:
+    """Of keys and values: once for all query heads of a group, or head by head where the group is too large."""
+    group = cache.heads_per_key
+    return 1.0 if group <= of.engine.grouped_heads else 1.0 + (group - 1.0) * of.engine.rereading
+
+
+def _prompts(
+    prompts: Extent, pair_flops: Number, held: Number, scores: Scores, cache: Cache, of: ServingKernels
+) -> kernel.Resources:
+    """Over the part of the square that the mask leaves, or all of it where nothing is fused.
+
+    Tokens in flight are those of a causal square of as many keys, or of as many rows where a short chunk looks far
+    back.
+    """
+    keys = prompts.keys(cache.window)
+    if of.engine.attention == "unfused":
+        square = prompts.tokens * minimum(prompts.end, cache.window)
+        tokens = maximum(prompts.each, 1.0)
+        heads = pair_flops / (4.0 * scores.head_dim)
+        return kernel.attend_unfused(pair_flops * square, heads * square, tokens, scores.head_dim, of)
+    rows = maximum(2.0 * minimum(keys, prompts.each), 1.0)
+    read = prompts.sequences * prompts.cached(cache.window) * held
+    return kernel.attend(pair_flops * prompts.tokens * keys, rows, scores.head_dim, read, of)
+
+
+def _cache_of(operators: Sequence[Operator], flops: Number, tokens: Number) -> Cache:
+    """Keys and values as they stand in the operators, of models that do not say what they keep."""
+    k, v = operators[0].inputs[1], operators[-1].inputs[1]
+    return Cache((k.elements + v.elements) / tokens, k.max_ways, flops / tokens)

@@ -1,0 +1,66 @@
+"""Seconds of collectives of an inference pass, most of them small: their latency counts."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from llmplan.quantities import Number, minimum, sqrt, where
+from llmplan.records import CollectiveCurve, Layout
+from llmplan_parallelism_megatron.megatron import links
+from llmplan_parallelism_megatron.megatron.links import Group, Groups, groups_of
+from llmplan_parallelism_megatron.serving.kernels import ServingKernels
+
+
+@frozen(eq=False)
+class Links:
+    """The groups of a layout on the links of an accelerator."""
+
+    groups: Groups
+    of: ServingKernels
+
+    def all_reduce_seconds(self, message_bytes: Number) -> Number:
+        """By the collective library, or inside the domain by the engine's own kernels, whichever is faster."""
+        group, of = self.groups.tensor, self.of
+        waiting = of.engine.rank_wait_seconds * (group.ranks - 1.0)
+        library = links.all_reduce_seconds(message_bytes, group, of.links) + waiting
+        if of.all_reduce is None:
+            return library
+        own = waiting + own_all_reduce_seconds(message_bytes, group, of.all_reduce, of)
+        alone = group.ranks <= group.inside(of.links.hardware.scale_up_domain)
+        return where(alone, minimum(library, own), library)
+
+    def all_gather_seconds(self, message_bytes: Number) -> Number:
+        """Over the tensor parallel group."""
+        return links.all_gather_seconds(message_bytes, self.groups.tensor, self.of.links)
+
+    def all_to_all_seconds(self, message_bytes: Number) -> Number:
+        """Over the expert parallel group."""
+        return links.all_to_all_seconds(message_bytes, self.groups.expert, self.of.links)
+
+    def transfer_seconds(self, states_bytes: Number, layout: Layout) -> Number:
+        """From a pipeline stage to the next: each tensor parallel rank sends 1/t, which the next ones gather.
+
+        Narayanan et al. 2021, arXiv:2104.04473, section 4.1.
+        """
+        span = self.groups.pipeline.stride * (layout.pp - 1)
+        sent = links.point_to_point_seconds(states_bytes / layout.tp, span, self.of.links)
+        return where(layout.pp > 1, sent + self.all_gather_seconds(states_bytes), 0.0)
+
+    def transfer_between_replicas_seconds(self, rank_bytes: Number, layout: Layout) -> Number:
+        """From each rank of a replica to its counterpart in another, over the network where they share no domain."""
+        return links.point_to_point_seconds(rank_bytes, layout.tp * layout.pp, self.of.links)
+
+
+def links_of(layout: Layout, of: ServingKernels) -> Links:
+    """Of a layout."""
+    return Links(groups_of(layout), of)
+
+
+def own_all_reduce_seconds(message_bytes: Number, group: Group, curve: CollectiveCurve, of: ServingKernels) -> Number:
+    """As `CollectiveCurve` has it, V = 2 M (n - 1)/n; 0 for one rank."""
+    ranks = group.ranks
+    volume = 2.0 * message_bytes * (ranks - 1) / ranks
+    bandwidth = of.links.hardware.scale_up_bytes_per_second * curve.plateau * ranks / (ranks + curve.half_ranks)
+    latency = curve.launch_seconds + (ranks - 1) * curve.step_seconds
+    seconds = latency + (volume + sqrt(volume * curve.half_bytes)) / bandwidth
+    return where(ranks > 1, seconds, 0.0)
