@@ -48,7 +48,7 @@ def test_they_agree_at_low_load(options):
     """If it fails, one of the two is wrong: they share the steps and nothing else."""
     most = capacity(affine_server(rate=1.0, **options)).requests_per_second
     rate = 0.04 * most
-    differences = apart(*both(affine_server(rate=rate, requests=1500, **options), rate))
+    differences = apart(*both(affine_server(rate=rate, requests=600, **options), rate))
     assert max(map(abs, differences.values())) < LOW_LOAD, differences
 
 
@@ -75,7 +75,7 @@ def test_they_agree_on_separate_pools(load):
 def test_they_are_near_each_other_under_load(share):
     """Waiting would be off by more than a reader can bear with."""
     rate = share * capacity(affine_server(rate=1.0)).requests_per_second
-    closed, simulated = both(affine_server(rate=rate), rate)
+    closed, simulated = both(affine_server(rate=rate, requests=1200), rate)
     assert apart(closed, simulated)["total_seconds"] == pytest.approx(0, abs=0.05)
     assert apart(closed, simulated)["first_token_seconds"] == pytest.approx(0, abs=0.15)
     for name in ("concurrency", "decoding", "kv_share", "prefill_share"):

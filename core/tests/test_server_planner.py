@@ -120,7 +120,9 @@ def test_what_is_assumed_is_said():
     for words in ("first come, first served", "at random", "in rounds", "cached prompt tokens", "costs nothing"):
         assert words in said
     assert "batch" not in estimate.plan.assumptions
-    assert "users stay with a replica" in serving(concurrency=3, dp=2).plan.assumptions
+    users = serving(concurrency=3, dp=2, requests=None)
+    assert {"users stay with a replica", "2,000 requests simulated, seed 0"} <= set(users.plan.assumptions)
+    assert users.simulated.requests == 2000
 
 
 def test_latencies_include_waiting():
