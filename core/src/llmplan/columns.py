@@ -116,15 +116,13 @@ _FUNCTIONS = _Functions()
 
 def _of(function: Callable[..., Any], *parts: Any) -> Column:
     """A function of columns and numbers, element by element."""
-    key, *others = [part.key for part in parts if part.__class__ is Column]
-    for other in others:
-        if other is not key:
-            key = key.join(other).key
-    return Column(key, function(*[_at(part, key) for part in parts]))
+    key: Any = None
+    for part in parts:
+        if part.__class__ is Column and part.key is not key:
+            key = part.key if key is None else key.join(part.key).key
+    return Column(key, function(*[_at(part, key) if part.__class__ is Column else part for part in parts]))
 
 
-def _at(part: Any, key: Key) -> Any:
-    """The values of a column for each combination of a key that has all of its fields; or a number."""
-    if part.__class__ is not Column:
-        return part
-    return part.values if part.key is key else through(key.join(part.key).its, part.values)
+def _at(column: Column, key: Key) -> Any:
+    """The values of a column for each combination of a key that has all of its fields."""
+    return column.values if column.key is key else through(key.join(column.key).its, column.values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from attrs import evolve
@@ -11,12 +12,13 @@ from attrs import evolve
 from llmplan.quantities import Number
 from llmplan.records import TrainingEstimate, TrainingPlan
 
-_OF_LAYOUT = ("tp", "cp", "ep", "pp", "dp", "gpus", "zero", "zero_group", "sequence_parallel", "vpp")
 _FIELDS = (
-    *("tp", "cp", "ep", "pp", "dp", "gpus", "zero", "zero_group", "sequence_parallel", "micro_batch", "seq_len"),
-    *("gradient_accumulation", "vpp", "schedule", "recompute", "offload_activations", "offload_optimizer"),
+    *("layout.tp", "layout.cp", "layout.ep", "layout.pp", "layout.dp", "layout.gpus", "layout.zero"),
+    *("layout.zero_group", "layout.sequence_parallel", "micro_batch", "seq_len", "gradient_accumulation"),
+    *("layout.vpp", "schedule", "recompute", "offload_activations", "offload_optimizer"),
 )
 """Sizes of groups first, which decide on most others; at the end what few formulas ask for."""
+_values = attrgetter(*_FIELDS)
 
 Filled: TypeAlias = Callable[[Any], Any]
 """Makes an array of a column, one element a plan."""
@@ -25,8 +27,7 @@ Filled: TypeAlias = Callable[[Any], Any]
 @contextmanager
 def combined(plan: TrainingPlan) -> Iterator[tuple[TrainingPlan, Filled]]:
     """The plan with columns in the place of arrays, and what makes arrays of columns; a plan of numbers as it is."""
-    held = {name: getattr(plan.layout if name in _OF_LAYOUT else plan, name) for name in _FIELDS}
-    arrays = {name: value for name, value in held.items() if hasattr(value, "__array_namespace__")}
+    arrays = _arrays(plan)
     if not arrays:
         yield plan, lambda value: value
         return
@@ -34,17 +35,24 @@ def combined(plan: TrainingPlan) -> Iterator[tuple[TrainingPlan, Filled]]:
 
     plans = len(next(iter(arrays.values())))
     with columns(arrays) as fields:
-        layout: dict[str, Any] = {name: fields[name] for name in fields if name in _OF_LAYOUT}
-        run: dict[str, Any] = {name: fields[name] for name in fields if name not in _OF_LAYOUT}
+        layout: dict[str, Any] = {
+            name.removeprefix("layout."): value for name, value in fields.items() if name.startswith("layout.")
+        }
+        run: dict[str, Any] = {name: value for name, value in fields.items() if not name.startswith("layout.")}
         yield evolve(plan, layout=evolve(plan.layout, **layout), **run), lambda value: in_full(value, plans)
+
+
+def _arrays(plan: TrainingPlan) -> dict[str, Any]:
+    held = zip(_FIELDS, _values(plan), strict=True)
+    return {name: value for name, value in held if getattr(value, "ndim", 0)}
 
 
 def by_combination(price: Callable[[TrainingPlan], TrainingEstimate], plan: TrainingPlan) -> TrainingEstimate:
     """The estimate of a plan, of which `price` sees what `combined` makes of it."""
+    if not _arrays(plan):
+        return price(plan)
     with combined(plan) as (seen, filled):
         estimate = price(seen)
-        if seen is plan:
-            return estimate
 
         def lines(breakdown: Mapping[str, Number]) -> dict[str, Number]:
             return {name: filled(line) for name, line in breakdown.items()}

@@ -12,8 +12,8 @@ from llmplan_parallelism_megatron.megatron.data_parallel import SHARDS_GRADIENTS
 from llmplan_parallelism_megatron.megatron.layers import QLORA_BYTES
 from llmplan_parallelism_megatron.megatron.links import Groups
 from llmplan_parallelism_megatron.megatron.optimizer_step import held_bytes, optimizer_parameters
-from llmplan_parallelism_megatron.megatron.parameters import Parameters, counts_of, stage_parameters
-from llmplan_parallelism_megatron.sharding import state_elements
+from llmplan_parallelism_megatron.megatron.parameters import Parameters, parameters_of
+from llmplan_parallelism_megatron.sharding import stage_counts, state_elements
 
 GATHERED_LAYERS = 2.0
 """Layers whose weights ZeRO 3 holds whole: the one at work and the next (Zhao et al. 2023, arXiv:2304.11277, 4.1)."""
@@ -48,15 +48,23 @@ def stage_memories(
     again = _again(plan, rank, kept)
     logits, gathered = logit_bytes(plan, rank), gather_bytes(plan, rank)
     flying = in_flight(plan)
-    on_first, on_last = (Working(_on_stage(plan, rank, kept, end), again, logits, gathered) for end in (1.0, alone))
-    first = _stage(plan, stage_parameters(plan, rank, 1.0, alone), groups, on_first, (flying, alone))
-    last = _stage(plan, stage_parameters(plan, rank, alone, 1.0), groups, on_last, (where(alone > 0, flying, 1.0), 1.0))
+    stages = (1.0, alone, flying), (alone, 1.0, where(alone > 0, flying, 1.0))
+    first, last = (
+        _stage(
+            plan,
+            parameters_of(plan, rank, counts, (first, last)),
+            groups,
+            Working(_times(counts, kept), again, logits, gathered),
+            (flying, last),
+        )
+        for counts, (first, last, flying) in zip(stage_counts(rank, plan.layout), stages, strict=True)
+    )
     return first, last
 
 
-def _on_stage(plan: TrainingPlan, rank: LoweredModel, kept: Sequence[Number], first: Number) -> Number:
-    """What the layers of the first stage, or of the last, keep of one micro-batch."""
-    return total(count * one for count, one in zip(counts_of(plan, rank, first), kept, strict=True))
+def _times(counts: Sequence[Number], kept: Sequence[Number]) -> Number:
+    """What so many layers of each block keep of one micro-batch."""
+    return total(count * one for count, one in zip(counts, kept, strict=True))
 
 
 def _stage(
@@ -131,9 +139,7 @@ def activation_bytes(plan: TrainingPlan, of_one: Number, flying: Number) -> Numb
 
 def layer_bytes(plan: TrainingPlan, rank: LoweredModel) -> Number:
     """What the layers of the last stage keep of one micro-batch."""
-    return _on_stage(
-        plan, rank, [kept_bytes(block, plan) for block in rank.layers], where(plan.layout.pp == 1, 1.0, 0.0)
-    )
+    return _times(stage_counts(rank, plan.layout)[1], [kept_bytes(block, plan) for block in rank.layers])
 
 
 def _again(plan: TrainingPlan, rank: LoweredModel, kept: Sequence[Number]) -> Number:

@@ -46,7 +46,14 @@ class Parameters:
 
 def stage_parameters(plan: TrainingPlan, rank: LoweredModel, first: Number, last: Number) -> Parameters:
     """Of a stage that has the embedding where `first` is 1 and the head where `last` is 1; a tied table counts once."""
-    counts = counts_of(plan, rank, first)
+    return parameters_of(plan, rank, counts_of(plan, rank, first), (first, last))
+
+
+def parameters_of(
+    plan: TrainingPlan, rank: LoweredModel, counts: Sequence[Number], first_and_last: tuple[Number, Number]
+) -> Parameters:
+    """The same, of so many layers of each block."""
+    first, last = first_and_last
     experts = _over(counts, [block.expert_parameters for block in rank.layers])
     everything = _over(counts, [block.parameters for block in rank.layers])
     both = first * last
