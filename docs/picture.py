@@ -1,4 +1,4 @@
-"""Draws the picture of the README: ``python docs/picture.py``."""
+"""Draws the pictures of the README: ``python docs/picture.py``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from rich.terminal_theme import MONOKAI
 
 COMMAND = "llmplan train --model llama-65b --gpu h100-sxm-80gb --price-per-gpu-hour 2.5"
 PICTURE = Path(__file__).with_name("train.svg")
+COMPARISON = (
+    "llmplan infer --model llama-3.1-70b --gpu h100-sxm-80gb --tp 4 --pp 1 --dtype w16a16e16,fp8-inference,w4a16e16 "
+    "--batch 1..256 --prompt-tokens 1024 --output-tokens 256 --price-per-gpu-hour 2.5 --picture compare.svg"
+)
 WIDTH = 100
 
 
@@ -25,7 +29,8 @@ def coloured_output() -> str:
 
 
 def main() -> None:
-    """Write the picture."""
+    """Write the pictures."""
+    subprocess.run(shlex.split(COMPARISON), cwd=PICTURE.parent, check=True, capture_output=True)
     console = Console(record=True, width=WIDTH, highlight=False, file=Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
     console.print(f"[bold]$ {COMMAND}[/]\n")
     for line in AnsiDecoder().decode(coloured_output()):

@@ -22,6 +22,9 @@ TRAIN = ("train", "--model", "llama-7b", "--cost-model", "roofline", "--tp", "8"
 BIG = ("infer", "--model", "llama-3.1-70b", "--cost-model", "roofline", "--tp", "1", "--pp", "1", "--dp", "1")
 
 
+TIED = "prompt-tokens+output-tokens=" + ",".join(f"{512 + number}+{number}" for number in range(1, 202))
+
+
 @pytest.fixture
 def run(capsys, monkeypatch):
     """Runs a command on a terminal that is wide enough: exit code, standard output, standard error."""
@@ -49,9 +52,9 @@ def document(run):
 
 def table(out):
     """The rows of the printed table as text, below its headings."""
-    body = out.split("\n\n")[1].split("\n")
-    first = next(index for index, line in enumerate(body) if re.match(r"\s*[\w-]*\d", line))
-    return [line.split() for line in body[first:] if line]
+    plans = int(re.search(r"(\d+) plans? by", out)[1])
+    lines = out.split("\n\n")[1].partition("No room for")[0].strip().split("\n")
+    return [line.split() for line in lines[-plans:]]
 
 
 # What varies
@@ -159,6 +162,28 @@ def test_a_comparison_replaces_what_says_the_same_in_a_plan_file(document, tmp_p
     assert document("train", "--plan", str(plan), "--compare", "mfu=0.3,0.5")["varied"] == {"mfu": [0.3, 0.5]}
 
 
+SERVER = ("infer", "--model", "llama-3.1-8b", "--gpu", "h100-sxm-80gb", "--tp", "1", "--requests", "20")
+
+
+def test_servers_are_compared_by_rate(run, document):
+    """If it fails, nobody sees at which rate requests begin to wait, or which is too much."""
+    asked = (*SERVER, "--rate", "1/s,8/s,1000/s")
+    code, out, err = run(*asked)
+    assert (code, err) == (0, "")
+    assert out.startswith("llama-3.1-8b on h100-sxm-80gb, server, 3 plans by rate")
+    assert [row[-1] for row in table(out)] == ["yes", "yes", "overloaded"]
+    compared = document(*asked)
+    assert compared["varied"] == {"rate": [1.0, 8.0, 1000.0]}
+    slowest = compared["rows"][1]["server"]["simulated"]["first_token"]["p99"]
+    assert table(out)[1][3] == f"{slowest * 1e3:.4g}"
+
+
+def test_no_server_answers_what_comes(run):
+    """If it fails, the message is about memory, of which there is enough."""
+    code, _, err = run(*SERVER, "--rate", "1000/s,2000/s")
+    assert (code, err) == (3, "llmplan: overloaded: none of 2 plans fits and answers all that comes\n")
+
+
 # What does not go
 
 
@@ -216,6 +241,7 @@ def test_a_plan_that_cannot_be_priced_is_a_row_with_the_reason(run, document):
         (("--batch", "1,2", "--output", "plans.jpg"), "output: 'plans.jpg' does not end in .json"),
         (("--batch", "1,2", "--picture", "plans.jpg"), "picture: 'plans.jpg' does not end in .png, .svg, .pdf"),
         (("--batch", "1,2", "--picture", "no-such-folder/a.svg"), "picture: no-such-folder/a.svg: No such file"),
+        (("--compare", TIED, "--picture", "plans.svg"), "picture: 201 bars are more than the 200"),
         (("--picture", "plans.svg"), "picture: draws a comparison; give --compare"),
     ],
 )
@@ -303,9 +329,14 @@ SVG = "{http://www.w3.org/2000/svg}"
         (("--batch", "1..64", "--compare", "dtype=bf16,w4a16e16"), {"batch", "64", "first token, ms", "w4a16e16"}),
         (("--compare", "dtype=bf16,nvfp4"), {"nvfp4 (not priced)", "bf16", "memory, GiB", "capacity"}),
         (("--model", "llama-3.1-70b", "--batch", "1,2", "--tp", "1", "--pp", "1"), {"does not fit"}),
+        (("--compare", "tp+pp=1+2,2+1"), {"1 · 2", "2 · 1"}),
+        (
+            ("--rate", "1/s,1000/s", "--requests", "20", "--cost-model", "megatron"),
+            {"overloaded", "p99 first token, ms", "load, %"},
+        ),
         (("--model", "llama-3.1-70b", "--dtype", "bf16,w4a16e16", "--tp", "1", "--pp", "1"), {"does not fit"}),
     ],
-    ids=["lines", "bars", "hollow points", "hatched bars"],
+    ids=["lines", "bars", "hollow points", "what is tied", "a server", "hatched bars"],
 )
 def test_a_picture_shows_what_the_table_says(run, tmp_path, given, words):
     """If it fails, a figure, a plan or its not fitting is missing from the picture."""

@@ -13,11 +13,13 @@ from llmplan.files.model_file import ModelFile
 from llmplan.output.comparison import comparison_document
 from llmplan.output.document import document
 from llmplan.records import LatentAttention, MixtureOfExperts
+from llmplan.requests import LOADS, SERVER_OPTIONS
 from llmplan.validation import validate
 
 PAGE = (Path(__file__).parents[1] / "docs" / "reference.md").read_text(encoding="utf-8")
 TRAINING = document(train(model="llama-7b", gpu="a100-sxm-80gb", gpus=8))
 INFERENCE = document(infer(model="llama-7b", gpu="a100-sxm-80gb"))
+SERVER = document(infer(model="llama-7b", gpu="a100-sxm-80gb", rate="1/s", requests=50))
 
 
 def documented(heading):
@@ -39,6 +41,7 @@ def documented_inside(heading, key):
     [
         ("JSON of `llmplan train`", TRAINING),
         ("JSON of `llmplan infer`", INFERENCE),
+        ("JSON of a server", SERVER["server"]),
         ("JSON of a comparison", comparison_document(compare(infer, model="llama-7b", gpu="l40s", batch=[1, 2]))),
         ("JSON of `llmplan validate`", validate(registry().validation_sets["llama"]).document()),
         ("A model in TOML", fields_dict(ModelFile)),
@@ -60,6 +63,23 @@ def test_the_layout_is_documented(heading, printed):
     assert documented_inside(heading, "layout") == printed["layout"].keys()
 
 
+def test_a_server_has_the_keys_of_inference():
+    """A script that reads latencies would have to know which it is."""
+    assert SERVER.keys() == INFERENCE.keys()
+
+
+def test_the_options_of_a_server_are_documented():
+    """A user would find an option in the help alone."""
+    assert sorted(documented("A server under load")) == sorted((*LOADS, *SERVER_OPTIONS))
+
+
+@pytest.mark.parametrize("key", ["load", "batching", "capacity", "closed_form", "simulated"])
+def test_what_is_inside_a_server_is_documented(key):
+    """A script would look for a figure under another name."""
+    said = documented_inside("JSON of a server", key) | {"mean_prompt_tokens", "mean_output_tokens"}
+    assert SERVER["server"][key].keys() <= said
+
+
 def test_what_is_printed_is_plain_json():
     """A figure would be NaN or infinite, which JSON has no word for."""
-    json.dumps([TRAINING, INFERENCE], allow_nan=False)
+    json.dumps([TRAINING, INFERENCE, SERVER], allow_nan=False)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from math import ceil
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from llmplan.records import (
     Efficiency,
+    InferenceEstimate,
     InferencePlan,
     Layout,
     Lengths,
     NumberFormat,
     ServerPlan,
+    Step,
     Workload,
 )
 from llmplan.serving.server import make_server
@@ -97,3 +99,52 @@ def server_plan(*, prompt=1024, output=256, layout=None, **options):
 def affine_server(steps=None, **options):
     """The server of such a plan."""
     return make_server(server_plan(**options), lambda _: steps or AffineSteps())
+
+
+@frozen
+class AffineCostModel:
+    """A cost model whose servers make such steps, and whose batches are such steps."""
+
+    name: str = "affine"
+    description: str = "a + b x tokens + c x keys"
+    default: bool = False
+    steps: AffineSteps = AffineSteps()
+
+    def efficiency(self, _hardware, _gemm, _phase):
+        """None is needed."""
+        return Efficiency(flops=1.0, source="none")
+
+    def check(self, _plan):
+        """Every layout is as good."""
+        return ()
+
+    def remarks(self, _plan):
+        """Nothing to say."""
+        return ()
+
+    def train(self, plan):
+        """Not what these tests are about."""
+        raise NotImplementedError(plan)
+
+    def serving(self, plan):
+        """On as many stages as the plan has."""
+        return evolve(self.steps, stages=int(plan.layout.pp))
+
+    def infer(self, plan):
+        """Two steps: all prompts, and one token of each sequence."""
+        prompts = Step(
+            prompt_tokens=plan.batch * plan.prompt_tokens, prompt_context=plan.prompt_tokens / 2, prompts=plan.batch
+        )
+        decode = Step(sequences=plan.batch, context=plan.prompt_tokens + plan.output_tokens / 2)
+        kv_bytes = self.steps.kv_bytes(plan.prompt_tokens + plan.output_tokens)
+        return InferenceEstimate(
+            plan=plan,
+            prefill_breakdown={"all": self.steps.step_seconds(prompts)},
+            decode_breakdown={"all": self.steps.step_seconds(decode)},
+            memory_breakdown={"weights": self.steps.weight_bytes, "kv_cache": plan.batch * kv_bytes},
+            memory_bytes_per_sequence=kv_bytes,
+        )
+
+
+SAMPLE = {"model": SAMPLE_MODEL, "gpu": SAMPLE_HARDWARE, "dtype": SAMPLE_DTYPE, "cost_model": AffineCostModel()}
+"""Options of `infer` for a server of the sample model with affine steps."""

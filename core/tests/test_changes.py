@@ -29,4 +29,4 @@ def test_several_values(option, text, values):
 def test_every_whole_number_is_for_sizes_that_need_not_double(request_):
     """If it fails, 1..8 of a pipeline leaves out 3, or 1..256 of a batch prices 256 plans."""
     every = {name for name, metadata in options_of(request_).items() if metadata["every"]}
-    assert every == {"pp", "vpp", "zero"} & options_of(request_).keys()
+    assert every == {"pp", "vpp", "zero", "prefill_pp"} & options_of(request_).keys()

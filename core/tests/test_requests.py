@@ -14,21 +14,31 @@ from llmplan.requests import InferRequest, TrainRequest, option_name, options_of
 WHOLE = {
     "gpus", "tp", "pp", "dp", "micro_batch", "gradient_accumulation", "global_batch", "seq_len",
     "batch", "prompt_tokens", "output_tokens", "cp", "ep", "vpp", "zero_group", "lora_rank",
+    "concurrency", "step_tokens", "max_sequences", "speculative_tokens", "prefill_replicas", "prefill_tp", "prefill_pp",
 }  # fmt: skip
 WHOLE_OR_AUTO = {"max_micro_batch"}
+WHOLE_OR_ZERO = {"requests", "seed"}
 STAGE = {"zero"}
+RATE = {"rate"}
 POSITIVE = {
     "tokens", "global_batch_tokens", "failures_per_gpu_day", "checkpoint_seconds", "checkpoint_gb_per_s",
     "checkpoint_interval",
 }  # fmt: skip
 NOT_NEGATIVE = {"price_per_gpu_hour", "restart_seconds"}
 AT_LEAST_ONE = {"expert_imbalance", "pue"}
-FRACTION = {"flops_efficiency", "hbm_efficiency", "scale_up_efficiency", "scale_out_efficiency", "mfu"}
-FLAG = {"sequence_parallel", "master_weights"}
-NAME = {"model", "gpu", "dtype", "cost_model", "framework", "optimizer"}
+FRACTION = {
+    "flops_efficiency", "hbm_efficiency", "scale_up_efficiency", "scale_out_efficiency", "mfu",
+    "prefix_hit_rate", "acceptance_rate",
+}  # fmt: skip
+FLAG = {"sequence_parallel", "master_weights", "cuda_graphs", "chunked_prefill", "max_batch", "max_context"}
+NAME = {"model", "gpu", "dtype", "cost_model", "framework", "optimizer", "engine", "draft_model"}
+TEXT = {"trace"}
+LENGTHS = {"prompt_lengths", "output_lengths"}
 CHOICE = {"recompute", "schedule", "tuning", "offload"}
 BITS = {"kv_bits", "gradient_bits"}
-NUMERIC = WHOLE | WHOLE_OR_AUTO | STAGE | POSITIVE | NOT_NEGATIVE | AT_LEAST_ONE | FRACTION | BITS
+NUMERIC = (
+    WHOLE | WHOLE_OR_AUTO | WHOLE_OR_ZERO | STAGE | RATE | POSITIVE | NOT_NEGATIVE | AT_LEAST_ONE | FRACTION | BITS
+)
 
 ALL = [(request, field.name) for request in (TrainRequest, InferRequest) for field in fields(request)]
 
@@ -52,7 +62,7 @@ def taken(request: type, name: str, value: object) -> object:
 
 def test_every_option_is_of_a_kind_that_is_tested_here():
     """If it fails, an option joined (or left) whose bad values nobody looks at."""
-    assert {name for _, name in ALL} == NUMERIC | FLAG | NAME | CHOICE
+    assert {name for _, name in ALL} == NUMERIC | FLAG | NAME | TEXT | LENGTHS | CHOICE
 
 
 @pytest.mark.parametrize(("request_", "name"), of(NUMERIC))
@@ -242,3 +252,26 @@ def test_bits_that_no_element_has_are_refused(request_, name, bits):
 def test_bits_may_be_fractions(request_, name):
     """If it fails, the scales of a block format cannot be counted."""
     assert taken(request_, name, "4.5") == 4.5
+
+
+@pytest.mark.parametrize(
+    ("given", "per_second"), [("2/s", 2), ("90/min", 1.5), ("3600/h", 1), ("1K/s", 1000), ("2", 2), (0.5, 0.5)]
+)
+def test_rates_are_taken_as_people_write_them(given, per_second):
+    """If it fails, a rate an hour is served as one a second."""
+    assert taken(InferRequest, "rate", given) == per_second
+
+
+@pytest.mark.parametrize("given", ["abc", "2/day off", "0/s", "-1/s", "/s", "nan/s", 0, True])
+def test_what_is_no_rate_is_refused_with_examples(given):
+    """If it fails, the message speaks of training tokens, or a server has nothing to do."""
+    assert refusal(InferRequest, "rate", given) == f"rate: {given!r} is not a rate like 2/s, 90/min or 5000/h"
+
+
+@pytest.mark.parametrize(("request_", "name"), of(LENGTHS))
+@pytest.mark.parametrize("given", ["uniform", "fixed:0.3", "normal:0.3", "uniform:x", "uniform:5", 5])
+def test_what_is_no_shape_of_lengths_is_refused(request_, name, given):
+    """If it fails, a simulation draws lengths of another shape than was asked for."""
+    message = refusal(request_, name, given)
+    assert message.startswith(f"{option_name(name)}: ")
+    assert repr(given).rpartition(":")[2].strip("'") in message

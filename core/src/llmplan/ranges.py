@@ -4,14 +4,14 @@
 - ``2..6`` is every whole number from 2 to 6. Where `doubling` is asked for, it is the powers of two between, and both
   ends: ``1..256`` is 1, 2, 4, … 256 and ``3..20`` is 3, 4, 8, 16, 20.
 - ``1..16/s`` is a range of rates: 1/s, 2/s, 4/s and so on.
-- ``8..64+8`` counts in steps of 8, ``1..256x4`` in factors of 4, from the first; the last is always one of them.
+- ``8..64+8`` counts in steps of 8, ``1..256x4`` (or ``*4``) in factors of 4, from the first; both ends are among them.
 
-Numbers may be written as anywhere else, ``1K..64K``; what is not plain digits stays text, for
-the converter of its option.
+Numbers may be written as anywhere else, ``1K..64K``; what is not plain digits stays text, for its option to convert.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TypeAlias
 
@@ -25,6 +25,8 @@ MOST_VALUES = 10_000
 _PLAIN_DIGITS = 15
 """Of a number that is exact as a float."""
 _DOTS = ".."
+_FACTORS = ("x", "*")
+_BY = re.compile(r"([+x*])")
 _WANTED = "a range of whole numbers, like 1..16, 8..64+8 or 1..256x4"
 
 
@@ -70,25 +72,20 @@ def _ranged_rates(item: str, name: str, *, doubling: bool) -> Iterator[Value]:
 def _ranged(item: str, name: str, *, doubling: bool) -> Iterator[int]:
     """The whole numbers of ``first..last``, ``first..last+step`` or ``first..lastxfactor``."""
     start, _, rest = item.partition(_DOTS)
-    end, step, factor = rest, "", ""
-    if "+" in rest:
-        end, _, step = rest.partition("+")
-    elif "x" in rest:
-        end, _, factor = rest.partition("x")
+    end, *by = _BY.split(rest, maxsplit=1)
+    kind, amount = by or ("", "1")
     try:
-        first, last = _whole(start), _whole(end)
-        by = _whole(step or factor) if step or factor else 1
+        first, last, step = _whole(start), _whole(end), _whole(amount)
     except (ValueError, OverflowError):
         raise BadInputError(f"{name}: {item!r} is not {_WANTED}") from None
     if last < first:
-        raise BadInputError(
-            f"{name}: {item!r} ends below its beginning; {end.strip()}..{start.strip()} would be a range"
-        )
-    if by < 1 or (factor and (by == 1 or first < 1)):
+        turned = f"{end.strip()}..{start.strip()}"
+        raise BadInputError(f"{name}: {item!r} ends below its beginning; {turned} would be a range")
+    if step < 1 or (kind in _FACTORS and (step == 1 or first < 1)):
         raise BadInputError(f"{name}: {item!r} is not {_WANTED}")
-    if factor:
-        return _multiples(first, last, by)
-    return _powers_of_two(first, last) if doubling and not step else _steps(first, last, by)
+    if kind in _FACTORS:
+        return _multiples(first, last, step)
+    return _powers_of_two(first, last) if doubling and not kind else _steps(first, last, step)
 
 
 def _whole(text: str) -> int:

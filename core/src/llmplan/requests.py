@@ -370,7 +370,7 @@ class InferRequest(_Request):
     draft_model: Any = _option("Model that proposes; free without.", _record_or_name, metavar="NAME", names="models")
     prefill_replicas: int | None = _option("Replicas that only read prompts, beside the dp that decode.", _whole(1))
     prefill_tp: int | None = _option("Tensor parallel size of these; as the others.", _whole(1))
-    prefill_pp: int | None = _option("Pipeline parallel size of these; as the others.", _whole(1))
+    prefill_pp: int | None = _option("Pipeline parallel size of these; as the others.", _whole(1), every=True)
 
 
 LOADS = ("rate", "concurrency", "trace")

@@ -28,10 +28,11 @@ from llmplan.contracts import (
     require,
 )
 from llmplan.errors import BadInputError, UnsupportedFormatError
-from llmplan.planner import infer
+from llmplan.planner import infer, plan_inference
 from llmplan.plugins import Plugins
 from llmplan.records.model import ALWAYS_KEPT
 from llmplan.search.training import train
+from llmplan.serving_contract import check_serving_steps
 
 __all__ = [
     "SAMPLE_DTYPE",
@@ -80,6 +81,8 @@ _PLANS = tuple(
     )
     for layout in ({}, {"tp": 2}, {"pp": 2}, {"dp": 2})
 )
+_ALONE = len(_PLANS) // 2
+"""The plan of inference on one device."""
 
 
 def check_plugin(module: ModuleType) -> None:
@@ -151,6 +154,9 @@ def check_cost_model(
     chosen = {"cost_model": cost_model, "model": model, "gpu": hardware, "dtype": dtype}
     answers = [_check_price(name, price, {**chosen, **options}) for price, options in _PLANS]
     refusals = [answer for answer in answers if answer is not None]
+    priced, options = answers[_ALONE], _PLANS[_ALONE][1]
+    if priced is None and hasattr(cost_model, "serving"):
+        check_serving_steps(name, cost_model.serving(plan_inference(**{**chosen, **options})))
     require(len(refusals) < len(answers), f"{name}: prices no plan of {model.name}: {refusals[0] if refusals else ''}")
 
 

@@ -83,9 +83,17 @@ def _verdict(result: "Validation") -> str:
     if result.exact:
         agreed = sum(checked.agrees for checked in result.checked)
         return f"{agreed} of {rows} rows agree to every printed digit; {skipped} skipped"
-    recalled = sum(not checked.row.counts for checked in result.checked)
-    not_counted = f", {recalled} of them recalled and not counted" if recalled else ""
+    left_out = sum(not checked.row.counts for checked in result.checked)
+    not_counted = f", {left_out} of them {_why_not(result)} and not counted" if left_out else ""
     return "\n".join([*_metrics(result), *_score(result), f"{rows} rows{not_counted}; {skipped} skipped"])
+
+
+def _why_not(result: "Validation") -> str:
+    """``recalled``, ``of grade B or C``, or both."""
+    left_out = [checked.row for checked in result.checked if not checked.row.counts]
+    grades = sorted({row.grade for row in left_out if row.grade not in ("", "A")})
+    recalled = ["recalled"] if any(row.provenance == "memory" for row in left_out) else []
+    return " or ".join([*recalled, *([f"of grade {' or '.join(grades)}"] if grades else [])])
 
 
 def _metrics(result: "Validation") -> list[str]:
@@ -93,7 +101,7 @@ def _metrics(result: "Validation") -> list[str]:
 
     return [
         f"{metric}: mean absolute error {of['mean_absolute_error']:.1%}, worst {of['worst_error']:+.1%}"
-        for metric, of in summary(result.checked).items()
+        for metric, of in summary(checked for checked in result.checked if checked.row.counts).items()
     ]
 
 
@@ -111,7 +119,8 @@ def _row(checked: "Checked", *, exact: bool) -> tuple[str, ...]:
     name, shown = row.id.removeprefix(f"{row.metric}."), _digits(row.shown(checked.predicted))
     if exact:
         return ("ok" if checked.agrees else "MISS", name, _digits(row.measured), shown, row.note)
-    marks = ["off" if abs(checked.error) > _FAR_OFF else "", "" if row.counts else "recalled"]
+    left_out = "" if row.counts else "recalled" if row.provenance == "memory" else f"grade {row.grade}"
+    marks = ["off" if abs(checked.error) > _FAR_OFF else "", left_out]
     return (name, row.metric, _digits(row.measured), shown, f"{checked.error:+.1%}", " ".join(filter(None, marks)))
 
 

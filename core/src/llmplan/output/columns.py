@@ -37,7 +37,7 @@ class Figure:
     """A figure that people decide by, in a unit that a whole column or axis shares."""
 
     key: str
-    """In the JSON contract."""
+    """In the JSON contract; with dots, inside other keys."""
     heading: str
     unit: float = 1.0
     """Of the heading, in SI."""
@@ -46,7 +46,10 @@ class Figure:
 
     def value(self, row: Row) -> float | None:
         """In the unit; None where a row has no such figure."""
-        return None if row.get(self.key) is None else row[self.key] / self.unit
+        found: Any = row
+        for key in self.key.split("."):
+            found = None if found is None else found.get(key)
+        return None if found is None else found / self.unit
 
     @property
     def column(self) -> Column:
@@ -64,6 +67,10 @@ FIGURES = (
     Figure("cost", "cost"),
     Figure("first_token_seconds", "first token, ms", 1e-3),
     Figure("next_token_seconds", "each token, ms", 1e-3),
+    Figure("server.simulated.first_token.p99", "p99 first token, ms", 1e-3),
+    Figure("server.simulated.next_token.p99", "p99 each token, ms", 1e-3, drawn=False),
+    Figure("server.requests_per_second", "requests/s", drawn=False),
+    Figure("server.share_of_capacity", "load, %", 0.01),
     Figure("tokens_per_second", "tokens/s", drawn=False),
     Figure("tokens_per_second_per_gpu", "tokens/s a GPU"),
     Figure("mfu", "MFU, %", 0.01),
@@ -74,7 +81,7 @@ FIGURES = (
 _TITLES = {"train": "training", "infer": "inference"}
 _NAMES = ("model", "gpu", "dtype", "cost_model", "engine", "framework", "optimizer", "recompute")
 _NUMBERS = ("batch", "prompt_tokens", "output_tokens", "kv_bits", "global_batch", "seq_len", "tokens")
-_OVERLOADED = "overloaded"
+OVERLOADED = "overloaded"
 """What fits into memory and is not feasible: more comes than it answers."""
 _FOLLOWS = "kv-bits"
 """From the dtype, where it is not given."""
@@ -116,7 +123,8 @@ def title(comparison: Comparison, rows: Sequence[Row]) -> str:
     names = " on ".join(same[name] for name in ("model", "gpu") if name in same)
     by = ", ".join(option_name(name) for name in comparison.varied)
     plans = f"{len(rows):,} plan{'' if len(rows) == 1 else 's'} by {by}"
-    return ", ".join(filter(None, (names, _TITLES[comparison.command], plans)))
+    what = "server" if any(row.get("server") for row in rows) else _TITLES[comparison.command]
+    return ", ".join(filter(None, (names, what, plans)))
 
 
 def _said(column: Column, rows: Sequence[Row]) -> set[str]:
@@ -169,4 +177,4 @@ def _fits(row: Row) -> str:
     if feasible is None:
         return "not priced"
     over = row["memory_bytes_per_gpu"] - row["memory_capacity_bytes"]
-    return "yes" if feasible else f"NO, {gib(over)} over" if over > 0 else _OVERLOADED
+    return "yes" if feasible else f"NO, {gib(over)} over" if over > 0 else OVERLOADED

@@ -121,6 +121,18 @@ def _ranges(estimate: TrainingEstimate) -> dict[str, Any]:
     }
 
 
+def _serving_ranges(estimate: InferenceEstimate) -> dict[str, Any]:
+    """As for training: of the first token, and of all that further tokens decide on."""
+    first, next_ = estimate.first_token_spread, estimate.next_token_spread
+    return {
+        "first_token_seconds_range": _around(first, estimate.first_token_seconds),
+        "next_token_seconds_range": _around(next_, estimate.next_token_seconds),
+        "total_seconds_range": _around(next_, estimate.total_seconds),
+        "tokens_per_second_range": _around(next_ and next_.inverted(), estimate.tokens_per_second),
+        "ranges": {"level": LEVEL, "first_token": _behind(first), "next_token": _behind(next_)},
+    }
+
+
 def _around(spread: Spread | None, figure: float | None) -> list[float] | None:
     return None if spread is None or figure is None else [figure * spread.low, figure * spread.high]
 
@@ -184,6 +196,7 @@ def _inference(estimate: InferenceEstimate) -> dict[str, Any]:
         "prefill_bounds": _copy(estimate.prefill_bounds),
         "decode_bounds": _copy(estimate.decode_bounds),
         "compute_bound_batch": estimate.compute_bound_batch,
+        **_serving_ranges(estimate),
         "max_batch_size": int(estimate.max_batch_size),
         "max_context": estimate.max_context,
         "tokens_per_second": estimate.tokens_per_second,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmplan.errors import BadInputError
-from llmplan.output.columns import FIGURES, MEMORY, Figure, Row, plain, title
+from llmplan.output.columns import FIGURES, MEMORY, OVERLOADED, Figure, Row, plain, title
 from llmplan.output.comparison import rows
 from llmplan.output.words import dotted
 from llmplan.records import Comparison
@@ -24,7 +24,7 @@ _SUFFIXES = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 """With the metadata that would make the same picture another file each time."""
 _WIDE, _HIGH, _HIGH_BAR, _HEAD = 4.4, 3.0, 0.32, 1.0
 """Inches of a panel, of one of its bars, and of title and legend."""
-_ACROSS, _MOST_PANELS = 3, 6
+_ACROSS, _MOST_PANELS, _MOST_BARS = 3, 9, 200
 _DOUBLINGS, _DECADES = 8, 30
 """Times the smallest value from which on an axis counts in powers of two, or of ten."""
 _UPRIGHT = 8
@@ -52,7 +52,9 @@ def draw(comparison: Comparison, suffix: str) -> bytes:
 
     plans = rows(comparison)
     panels = [one for one in FIGURES if one.drawn and any(one.value(row) is not None for row in plans)][:_MOST_PANELS]
-    over = _axis(comparison)
+    over = _axis(comparison, plans)
+    if over is None and len(plans) > _MOST_BARS:
+        raise BadInputError(f"picture: {len(plans):,} bars are more than the {_MOST_BARS} that can be read")
     high = _HIGH if over else max(_HIGH, _HIGH_BAR * len(plans))
     across = min(_ACROSS, len(panels))
     down = -(-len(panels) // across)
@@ -70,43 +72,57 @@ def draw(comparison: Comparison, suffix: str) -> bytes:
     return contents.getvalue()
 
 
-def _axis(comparison: Comparison) -> str | None:
-    """The option to draw lines over."""
+def _axis(comparison: Comparison, plans: Sequence[Row]) -> str | None:
+    """The option to draw lines over: of those with several numbers, and not tied to others, the one with the most."""
     numbers = {
         name: len(values)
         for name, values in comparison.varied.items()
         if len(values) > 1 and all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
     }
-    return max(numbers, key=lambda name: numbers[name], default=None)
+    free = [name for name in numbers if numbers[name] * len({_label(row, name) for row in plans}) == len(plans)]
+    return max(free, key=lambda name: numbers[name], default=None)
 
 
 def _lines(panel: Axes, figure: Figure, over: str, plans: Sequence[Row]) -> None:
-    """A line for each combination of the other options; hollow where a plan does not fit."""
+    """A line for each combination of the other options."""
     series: dict[str, list[Row]] = {}
     for row in plans:
         series.setdefault(_label(row, over), []).append(row)
     for label, members in series.items():
-        drawn = sorted((row for row in members if figure.value(row) is not None), key=lambda row: row["varied"][over])
-        points = [(row["varied"][over], figure.value(row)) for row in drawn]
-        (line,) = panel.plot(*zip(*points, strict=True) if points else ((), ()), marker="o", label=label)
-        hollow = [point for point, row in zip(points, drawn, strict=True) if not row["feasible"]]
-        if hollow:
-            panel.plot(*zip(*hollow, strict=True), "o", color=line.get_color(), markerfacecolor="white", label=_NO_FIT)
+        _line(panel, figure, over, label, members)
     if figure is MEMORY:
         for capacity in {row[_CAPACITY] for row in plans if row.get(_CAPACITY) is not None}:
             panel.axhline(capacity / figure.unit, color="black", linestyle="--", linewidth=1, label="capacity")
     panel.set(xlabel=option_name(over), ylabel=figure.heading)
-    values = sorted({row["varied"][over] for row in plans})
+    _scale(panel, sorted({row["varied"][over] for row in plans}), [figure.value(row) for row in plans])
+    panel.grid(alpha=0.3)
+
+
+def _line(panel: Axes, figure: Figure, over: str, label: str, plans: Sequence[Row]) -> None:
+    """Hollow where a plan does not fit."""
+    points = [(row["varied"][over], value, row) for row in plans if (value := figure.value(row)) is not None]
+    points.sort(key=lambda point: point[0])
+    (line,) = panel.plot([x for x, _, _ in points], [y for _, y, _ in points], marker="o", label=label)
+    for x, y, row in points:
+        if not row["feasible"]:
+            panel.plot(x, y, "o", color=line.get_color(), markerfacecolor="white", label=_why_not(row))
+
+
+def _scale(panel: Axes, values: Sequence[float], heights: Iterable[float | None]) -> None:
+    """In powers where values or heights are far apart, else from zero."""
     if _is_spread(values, _DOUBLINGS):
         panel.set_xscale("log", base=2)
     panel.set_xticks(values, [plain(value) for value in values], rotation=45 if len(values) > _UPRIGHT else 0)
     panel.minorticks_off()
-    if _is_spread([value for row in plans if (value := figure.value(row)) is not None], _DECADES):
+    if _is_spread([height for height in heights if height is not None], _DECADES):
         panel.set_yscale("log")
     else:
         panel.set_ylim(0, _ROOM * panel.get_ylim()[1])
     panel.yaxis.set_major_formatter(_PLAIN)
-    panel.grid(alpha=0.3)
+
+
+def _why_not(row: Row) -> str:
+    return OVERLOADED if row[MEMORY.key] <= row[_CAPACITY] else _NO_FIT
 
 
 def _is_spread(values: Sequence[float], times: float) -> bool:
@@ -120,7 +136,7 @@ def _bars(panel: Axes, figure: Figure, plans: Sequence[Row]) -> None:
         if (value := figure.value(row)) is not None:
             fits = row["feasible"]
             panel.barh(place, value, color="C0" if fits else "none", edgecolor="C0",
-                       hatch=None if fits else "///", label=None if fits else _NO_FIT)  # fmt: skip
+                       hatch=None if fits else "///", label=None if fits else _why_not(row))  # fmt: skip
         if figure is MEMORY and row.get(_CAPACITY) is not None:
             ends = (place - _HALF_BAR, place + _HALF_BAR)
             panel.plot([row[_CAPACITY] / figure.unit] * 2, ends, color="black", linestyle="--", label="capacity")
@@ -141,7 +157,7 @@ def _legend(sheet: Sheet) -> None:
     for panel in sheet.axes:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
-    for last in (_NO_FIT, "capacity"):
+    for last in (_NO_FIT, OVERLOADED, "capacity"):
         if last in found:
             found[last] = found.pop(last)
     found.pop("", None)

@@ -134,10 +134,8 @@ def _cost(estimate: ServerEstimate) -> str:
     price = estimate.plan.price_per_gpu_hour
     into, out = estimate.cost_per_million_input_tokens, estimate.cost_per_million_output_tokens
     whole, least = estimate.cost_per_million_tokens, estimate.least_cost_per_million_tokens
-    if price is None:
+    if price is None or into is None or out is None or whole is None or least is None:
         return "not known: give --price-per-gpu-hour"
-    if into is None or out is None or whole is None or least is None:
-        return "not known: nothing is answered"
     split = "by GPUs" if estimate.server.prefill_pool is not None else "by GPU time"
     return (
         f"{_money(into)} per million input and {_money(out)} per million output tokens, split {split}; all per output "

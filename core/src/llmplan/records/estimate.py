@@ -250,10 +250,22 @@ class InferenceEstimate(_Fit):
     """
     decode_bounds: Mapping[str, Number] | None = None
     """The same of a decode step."""
+    spreads: Callable[[InferencePlan], tuple[Spread, Spread]] | None = None
+    """How far the first token, and all further ones, of a plan of numbers may be off; None where nothing was measured."""
     crossing: Callable[[InferencePlan], int | None] | None = None
     """The least batch at which decoding a plan of numbers takes more time multiplying than reading weights; None where
     there is none, or the cost model does not say.
     """
+
+    @property
+    def first_token_spread(self) -> Spread | None:
+        """What was measured of predicted first tokens of this kind."""
+        return None if self.spreads is None else self.spreads(self.plan)[0]
+
+    @property
+    def next_token_spread(self) -> Spread | None:
+        """What was measured of predicted tokens, answers and throughput of this kind."""
+        return None if self.spreads is None else self.spreads(self.plan)[1]
 
     @property
     def prefill_bottleneck(self) -> Bottleneck | None:

@@ -15,7 +15,7 @@ from attrs import frozen
 
 from llmplan.records import Means
 from llmplan.serving.capacity import capacity, prefill_rate
-from llmplan.serving.prefill import PrefillTimes
+from llmplan.serving.prefill import PrefillTimes, mean_times
 from llmplan.serving.server import Server
 
 _LEAST = 1e-9
@@ -34,8 +34,8 @@ class Decoding:
     """Share of the time in which there are none."""
     residual_seconds: float
     """What is left of the step in progress, as who comes finds it."""
-    extra: float
-    """Seconds that a prompt adds, where it comes."""
+    times: PrefillTimes
+    """Of a prompt, where it comes."""
 
 
 def open_means(server: Server, rate: float) -> Means | None:
@@ -45,8 +45,10 @@ def open_means(server: Server, rate: float) -> Means | None:
     decode_rate = rate / server.decode_replicas
     decoding = decoding_at(server, decode_rate)
     left = 0.0 if server.separate else decoding.residual_seconds
-    times = server.prefill.times(decoding.decoding)
-    first = first_token(times, rate / server.prefill_replicas, left, 2.0 * left, decoding.extra)
+    prompts = rate / server.prefill_replicas
+    extra = decoding.times.mixed(prompts)[2]
+    delayed = 0.0 if server.separate or not server.work.steps else extra
+    first = first_token(decoding.times, prompts, left, 2.0 * left, delayed)
     queueing, reading = first.queueing_seconds, first.reading_seconds
     for_room = decoding.waiting / decode_rate
     answering = decoding.decoding / decode_rate + first.behind_seconds + server.transfer_seconds
@@ -63,7 +65,7 @@ def open_means(server: Server, rate: float) -> Means | None:
         requests_per_second=rate,
         concurrency=rate * (queueing + reading + answering),
         decoding=decode_rate * (answering - server.transfer_seconds - (for_room if server.separate else 0.0)),
-        **busy_shares(server, prefill=first.busy, decode=1.0 - decoding.idle, extra=decode_rate * decoding.extra),
+        **busy_shares(server, prefill=first.busy, decode=1.0 - decoding.idle, extra=decode_rate * extra),
         kv_share=kv_share(server, decode_rate, decode_rate * answering, reading),
     )
 
@@ -102,9 +104,9 @@ def first_token(times: PrefillTimes, rate: float, left: float, whole: float, ext
 
 def decoding_at(server: Server, rate: float) -> Decoding:
     """The stationary distribution of the number of sequences, at a rate of requests of one replica."""
-    times = [server.prefill.times(0.0).seconds]
     if not server.work.steps:
-        return Decoding(decoding=0.0, waiting=0.0, idle=1.0, residual_seconds=0.0, extra=times[0])
+        times = server.prefill.times(0.0)
+        return Decoding(decoding=0.0, waiting=0.0, idle=1.0, residual_seconds=0.0, times=times)
     numbers = range(1, server.most_sequences + 1)
     ratios = [_ratio(server, rate, n) for n in numbers]
     weights = _products(ratios)
@@ -114,13 +116,13 @@ def decoding_at(server: Server, rate: float) -> Decoding:
     whole = sum(weights) + beyond
     weights[-1] += beyond
     steps = [0.0, *(server.decode_seconds(n) for n in numbers)]
-    extras = [_extra(server, rate, n) for n in (0, *numbers)]
+    shares = [weight / whole for weight in weights]
     return Decoding(
-        decoding=sum(n * weight for n, weight in enumerate(weights)) / whole,
+        decoding=sum(n * share for n, share in enumerate(shares)),
         waiting=queued / whole,
-        idle=weights[0] / whole,
-        residual_seconds=sum(step * weight for step, weight in zip(steps, weights, strict=True)) / whole / 2.0,
-        extra=sum(extra * weight for extra, weight in zip(extras, weights, strict=True)) / whole,
+        idle=shares[0],
+        residual_seconds=sum(step * share for step, share in zip(steps, shares, strict=True)) / 2.0,
+        times=mean_times([server.prefill.times(n) for n in (0, *numbers)], shares),
     )
 
 

@@ -12,6 +12,7 @@ from attrs import frozen
 
 from llmplan.records import Means
 from llmplan.serving.closed_form import FirstToken, busy_shares, first_token, kv_share
+from llmplan.serving.prefill import PrefillTimes, mean_times
 from llmplan.serving.server import Server
 
 
@@ -92,7 +93,7 @@ def _first_token(server: Server, before: _Loop, users: int) -> FirstToken:
     others = (users - 1.0) / server.decode_replicas
     step = _present(before.decoding, others) * server.decode_seconds(max(1.0, before.decoding))
     step = 0.0 if server.separate else step
-    times = server.prefill.times(before.decoding)
+    times = _times(server, before.decoding, users - 1.0)
     random = first_token(times, before.rate / server.prefill_replicas, step, step, 0.0)
     queueing = min(random.queueing_seconds, others * times.packed_seconds + step)
     part = min(1.0, math.sqrt(server.work.variation) * others)
@@ -110,12 +111,15 @@ def _rate(users: float, elsewhere: float, decode: float, extra: float) -> float:
     return 2.0 * users / (whole + math.sqrt(max(0.0, whole**2 - 4.0 * elsewhere * extra * users)))
 
 
-def _extra(server: Server, loop: _Loop, decoding: float, others: float) -> float:
-    """What a prompt adds: to what `others` decode, or to nothing."""
+def _times(server: Server, decoding: float, others: float) -> PrefillTimes:
+    """Of a prompt: beside what `others` decode, or beside nothing."""
     beside = _present(decoding, others / server.decode_replicas)
-    times = server.prefill.times(max(1.0, decoding))
-    added = times.mixed(loop.rate / server.prefill_replicas)[2]
-    return beside * added + (1.0 - beside) * times.seconds
+    return mean_times([server.prefill.times(max(1.0, decoding)), server.prefill.times(0.0)], [beside, 1.0 - beside])
+
+
+def _extra(server: Server, loop: _Loop, decoding: float, others: float) -> float:
+    """What a prompt adds to that."""
+    return _times(server, decoding, others).mixed(loop.rate / server.prefill_replicas)[2]
 
 
 def _present(mean: float, most: float) -> float:

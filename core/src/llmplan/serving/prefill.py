@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import evolve, fields_dict, frozen
 
 from llmplan.serving.engine import Engine, prompt_step
@@ -37,6 +39,14 @@ class PrefillTimes:
         return busy, self.seconds - busy * saved, extra
 
 
+def mean_times(times: Sequence[PrefillTimes], weights: Sequence[float]) -> PrefillTimes:
+    """Of so many, weighted; the weights sum to 1."""
+    pairs = list(zip(times, weights, strict=True))
+    return PrefillTimes(
+        **{name: sum(weight * getattr(each, name) for each, weight in pairs) for name in fields_dict(PrefillTimes)}
+    )
+
+
 class Prefill:
     """Times of prompts on an engine, by the sequences that decode beside them; kept once found."""
 
@@ -52,9 +62,7 @@ class Prefill:
         high = _above(low)
         part = min(1.0, (sequences - low) / (high - low))
         a, b = self._at(low), self._at(high)
-        return PrefillTimes(
-            **{name: (1.0 - part) * getattr(a, name) + part * getattr(b, name) for name in fields_dict(PrefillTimes)}
-        )
+        return mean_times([a, b], [1.0 - part, part])
 
     def _at(self, sequences: float) -> PrefillTimes:
         if sequences not in self._known:

@@ -94,9 +94,6 @@ class Replica:
 
     def decode(self, sequence: Sequence) -> None:
         """From the next round on."""
-        if not sequence.steps:
-            self._complete(sequence)
-            return
         heappush(self._ends, (self._rounds + sequence.steps, sequence.number, sequence))
         self._context += sequence.prompt + 1
         self._growth += sequence.growth

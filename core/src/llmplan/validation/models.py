@@ -23,15 +23,16 @@ _UNTIED = ("untied", "distinct input/output embeddings")
 def model_of(cells: Cells) -> Transformer:
     """With the layers of the row, since tables measure shortened models, and room for its sequences."""
     layers = needed(cells, "layers", _MOST_LAYERS)
-    registered = _named(cells, layers) or _registered(cells, layers)
+    registered = _registered(cells, layers)
     if registered is None:
         return _from_columns(cells, layers)
     longest = registered.max_seq_len and max(registered.max_seq_len, needed(cells, "seq_len"))
     return evolve(registered, layers=layers, max_seq_len=longest)
 
 
-def _named(cells: Cells, layers: int) -> Transformer | None:
+def named_model(cells: Cells) -> Transformer | None:
     """Of the name, where shape and vocabulary are those of the row, too: tables leave out much of what is known."""
+    layers = whole(cells, "layers")
     name = _name(text(cells, "model_name"), ".")
     model = registry().models.get(name)
     if not isinstance(model, Transformer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import floor, log2
 
 from llmplan.errors import BadInputError
 from llmplan.records import InferenceEstimate
@@ -10,6 +11,7 @@ from llmplan.units import GIB, GIGA, KILO
 from llmplan.validation.cells import Cells, text
 
 Predict = Callable[[InferenceEstimate], float]
+_BRACKET = "bracket"
 _DECIMAL, _ALLOCATED = "decimal", ("mib assumed", "max_memory_allocated")
 
 
@@ -44,7 +46,10 @@ def _memory(cells: Cells) -> Predict:
     )
 
 
-def _largest_batch(_cells: Cells) -> Predict:
+def _largest_batch(cells: Cells) -> Predict:
+    """Of a bracket, found by doubling a batch until it no longer ran, the last one that would have run."""
+    if _BRACKET in text(cells, "notes").lower():
+        return lambda estimate: 2.0 ** floor(log2(max(1.0, float(estimate.max_batch_size))))
     return lambda estimate: float(estimate.max_batch_size)
 
 

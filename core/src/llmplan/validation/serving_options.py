@@ -9,7 +9,7 @@ from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
 from llmplan.records import DTypeRule, EngineProfile, HardwareProfile
 from llmplan.validation.cells import Cells, text, whole
-from llmplan.validation.models import model_of
+from llmplan.validation.models import model_of, named_model
 from llmplan.validation.options import called
 
 _COLUMNS = {"n_gpus": "gpus", "tp": "tp", "pp": "pp", "ep": "ep"}
@@ -26,7 +26,7 @@ def serving_options_of_row(cells: Cells) -> dict[str, Any]:
     hardware = called(text(cells, "accelerator"), [profile for _, _, profile in registry().gpus.entries()])
     prompt, output = max(1, whole(cells, "input_len", 0) or 0), max(1, whole(cells, "output_len", 0) or 0)
     options: dict[str, Any] = {
-        "model": model_of({**cells, "seq_len": str(prompt + output)}),
+        "model": named_model(cells) or model_of({**cells, "seq_len": str(prompt + output)}),
         "gpu": hardware,
         "dtype": _dtype(cells, hardware),
         "engine": engine_of(text(cells, "engine"), (engine for _, _, engine in registry().engines.entries())),

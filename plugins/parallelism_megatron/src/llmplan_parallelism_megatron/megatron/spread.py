@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import log2, log10
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from llmplan.records import Spread, TrainingPlan
 
@@ -49,7 +49,7 @@ class Residual(NamedTuple):
     """A published row: its kind, and measured over predicted."""
 
     row: str
-    kind: Kind
+    kind: Any
     ratio: float
 
 
@@ -73,7 +73,18 @@ def kind_of(plan: TrainingPlan) -> Kind:
     )
 
 
-def spread(kind: Kind, residuals: Sequence[Residual]) -> Spread:
+class HasDistance(Protocol):
+    """A kind of plan."""
+
+    @property
+    def architecture(self) -> str:
+        """Of its accelerator."""
+
+    def distance(self, other: Any) -> float:
+        """How unlike another of its sort it is."""
+
+
+def spread(kind: HasDistance, residuals: Sequence[Residual]) -> Spread:
     """Of the nearest rows of the same architecture, else of any."""
     alike = [residual for residual in residuals if residual.kind.architecture == kind.architecture]
     extrapolated = len(alike) < FEWEST_OF_ARCHITECTURE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llmplan.quantities import Number, ceil, maximum
-from llmplan.records import InferenceEstimate, InferencePlan
+from llmplan.records import InferenceEstimate, InferencePlan, Spread
 from llmplan_parallelism_megatron.serving.crossing import compute_bound_batch
 from llmplan_parallelism_megatron.serving.extent import of_decoding, of_prompts
 from llmplan_parallelism_megatron.serving.memory import largest_batch, longest_context, memory, step_tokens
@@ -36,9 +36,20 @@ def infer(plan: InferencePlan) -> InferenceEstimate:
         largest_batch=largest_batch(plan),
         longest_context=longest_context,
         crossing=compute_bound_batch,
+        spreads=spreads,
         batches_in_flight=plan.layout.pp,
     )
 
 
 def _latency(plan: InferencePlan, decode: Pass) -> Number:
     return maximum(decode.whole.seconds, plan.layout.pp * decode.stage.seconds)
+
+
+def spreads(plan: InferencePlan) -> tuple[Spread, Spread]:
+    """How far the first token, and all further ones, may be off, by the published figures nearest in kind."""
+    from llmplan_parallelism_megatron.megatron.spread import spread
+    from llmplan_parallelism_megatron.serving.residuals import DECODE, PREFILL
+    from llmplan_parallelism_megatron.serving.spread import kind_of
+
+    kind = kind_of(plan)
+    return spread(kind, PREFILL), spread(kind, DECODE)
