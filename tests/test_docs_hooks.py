@@ -65,6 +65,16 @@ def use_framework(framework):
     assert estimate.iteration_seconds != train(**plan).iteration_seconds
 
 
+def use_engine(engine):
+    """Its host idles the accelerator between steps, and its gaps stand between kernels of all 32 layers."""
+    plan = PLAN | {"cost_model": "megatron", "engine": engine}
+    estimate = infer(**plan)
+    assert estimate.decode_breakdown["host"] == 0.002
+    assert estimate.decode_breakdown["launch"] == pytest.approx(32 * 0.0001)
+    assert estimate.memory_breakdown["cuda_context"] == 1e9
+    assert infer(**plan, rate=0.1, requests=0).server.max_sequences == 64
+
+
 def use_optimizer(optimizer):
     """Master weights and momentum, 4 + 2 bytes a parameter, where Adam has 4 + 8."""
     plan = TRAIN | {"cost_model": "megatron", "recompute": "full"}
@@ -106,6 +116,7 @@ USES = {
     "llmplan_model_architectures": use_model,
     "llmplan_parallelism_models": use_cost_model,
     "llmplan_framework_profiles": use_framework,
+    "llmplan_engine_profiles": use_engine,
     "llmplan_optimizers": use_optimizer,
     "llmplan_validation_sets": use_validation_set,
     "llmplan_exporters": use_exporter,

@@ -169,9 +169,11 @@ def test_a_set_without_a_table_takes_no_rows(capsys, table):
     assert "rows: the figures of llama are in no table" in capsys.readouterr().err
 
 
-def test_the_page_is_what_its_generator_says(whole):
-    """docs/accuracy.md would show errors of an older cost model: run ``python docs/accuracy.py``."""
+@pytest.mark.parametrize("name", ["training", "inference"])
+def test_the_pages_are_what_their_generator_says(name, whole):
+    """The pages of errors would show those of an older cost model: run ``python docs/accuracy.py``."""
     spec = importlib.util.spec_from_file_location("accuracy", ACCURACY)
     generator = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generator)
-    assert generator.PAGE.read_text(encoding="utf-8") == generator.page(whole)
+    page = generator.page(whole) if name == "training" else generator.generated(name)
+    assert generator.PAGES[name][0].read_text(encoding="utf-8") == page

@@ -12,7 +12,7 @@ from typing import Any
 from attrs import fields, fields_dict
 
 from llmplan import records
-from llmplan.catalogues import FRAMEWORKS, GPUS, OPTIMIZERS, Kind
+from llmplan.catalogues import ENGINES, FRAMEWORKS, GPUS, OPTIMIZERS, Kind
 from llmplan.errors import LlmplanError
 
 _PLAUSIBLE: Mapping[str, tuple[float, float]] = {
@@ -34,9 +34,17 @@ _ATTENTION = ("flash-2", "flash-3")
 _LONGEST_LAUNCH = 0.01
 """Seconds of a launch or a step: one in microseconds is longer."""
 _LONGEST_HOST = {"host_seconds_per_layer": 1.0, "host_seconds_per_routed_layer": 1.0, "host_seconds_per_step": 600.0}
+_LONGEST_GAP = {
+    "launch_seconds_per_layer": 0.1,
+    "host_seconds_per_step": 10.0,
+    "host_seconds_per_sequence": 0.1,
+    "rank_wait_seconds": 0.01,
+    "cache_token_seconds": 1e-4,
+}
 _LEAST_BYTES = 1e6
 """Of what a framework keeps for itself, where it does: a number in GB is smaller."""
 _FIELDS_OF_BYTES = ("context_bytes", "communication_bytes")
+_ENGINE_BYTES = ("context_bytes", "workspace_bytes")
 _WIDEST_BITS = 64
 _MOST_STATE_BYTES = 64
 """Eight numbers in 64 bits: one in bits, or of the whole model, is larger."""
@@ -88,16 +96,29 @@ def check_framework(framework: records.FrameworkProfile) -> None:
     name = checked_name(FRAMEWORKS, framework)
     require(framework.source, f"{name}: no source")
     _check_aliases(name, framework.aliases)
-    for field, most in _LONGEST_HOST.items():
-        seconds = getattr(framework, field)
-        require(seconds <= most, f"{name}: {field}: {seconds:g} is above {most:g}: is it in seconds?")
-    for field in _FIELDS_OF_BYTES:
-        held = getattr(framework, field)
-        require(held == 0 or held >= _LEAST_BYTES, f"{name}: {field}: {held:g} is below {_LEAST_BYTES:g}: is it bytes?")
+    _check_units(name, framework, _LONGEST_HOST, _FIELDS_OF_BYTES)
     widths = {"gradient_bits": framework.gradient_bits, "reduction_bits": framework.reduction_bits}
     widths |= {f"gradient_bits_by_dtype.{dtype}": bits for dtype, bits in framework.gradient_bits_by_dtype.items()}
     for field, bits in widths.items():
         require(bits <= _WIDEST_BITS, f"{name}: {field}: {bits:g} is above {_WIDEST_BITS}")
+
+
+def check_engine(engine: records.EngineProfile) -> None:
+    """It has a source, and its numbers have the size of their SI unit."""
+    name = checked_name(ENGINES, engine)
+    require(engine.source, f"{name}: no source")
+    _check_aliases(name, engine.aliases)
+    _check_units(name, engine, _LONGEST_GAP, _ENGINE_BYTES)
+
+
+def _check_units(name: str, record: Any, longest: Mapping[str, float], of_bytes: tuple[str, ...]) -> None:
+    """Seconds that are not microseconds, bytes that are not gigabytes."""
+    for field, most in longest.items():
+        seconds = getattr(record, field)
+        require(seconds <= most, f"{name}: {field}: {seconds:g} is above {most:g}: is it in seconds?")
+    for field in of_bytes:
+        held = getattr(record, field)
+        require(held == 0 or held >= _LEAST_BYTES, f"{name}: {field}: {held:g} is below {_LEAST_BYTES:g}: is it bytes?")
 
 
 def check_optimizer(optimizer: records.Optimizer) -> None:
@@ -134,6 +155,8 @@ def _check_kernels(name: str, curves: records.KernelCurves) -> None:
     for field, wanted in (("collectives", _COLLECTIVES), ("attention", _ATTENTION)):
         missing = [one for one in wanted if one not in getattr(curves, field)]
         require(not missing, f"{name}: kernels.{field}: {', '.join(missing)}: missing")
+    if curves.serving is not None:
+        require(curves.serving.source, f"{name}: kernels.serving: no source")
     for field, seconds in _launches(curves):
         soon = seconds <= _LONGEST_LAUNCH
         require(soon, f"{name}: kernels.{field}: {seconds:g} is above {_LONGEST_LAUNCH:g}: is it in seconds?")
@@ -147,6 +170,10 @@ def _launches(curves: records.KernelCurves) -> Iterator[tuple[str, float]]:
     for generation, kernel in curves.attention.items():
         yield f"attention.{generation}.forward.launch_seconds", kernel.forward.launch_seconds
         yield f"attention.{generation}.backward.launch_seconds", kernel.backward.launch_seconds
+    if curves.serving is not None:
+        yield "serving.prefill.launch_seconds", curves.serving.prefill.launch_seconds
+        yield "serving.decode.launch_seconds", curves.serving.decode.launch_seconds
+        yield from ((f"serving.widening_seconds.{bits}", of) for bits, of in curves.serving.widening_seconds.items())
     for operation, collective in curves.collectives.items():
         yield f"collectives.{operation}.launch_seconds", collective.launch_seconds
         yield f"collectives.{operation}.step_seconds", collective.step_seconds

@@ -18,9 +18,10 @@ import pluggy
 from attrs import evolve
 
 from llmplan import hookspecs, records
-from llmplan.catalogues import COST_MODELS, DTYPES, FRAMEWORKS, GPUS, KINDS, MODELS, OPTIMIZERS, Kind
+from llmplan.catalogues import COST_MODELS, DTYPES, ENGINES, FRAMEWORKS, GPUS, KINDS, MODELS, OPTIMIZERS, Kind
 from llmplan.contracts import (
     ContractError,
+    check_engine,
     check_framework,
     check_hardware,
     check_optimizer,
@@ -41,6 +42,7 @@ __all__ = [
     "ContractError",
     "check_cost_model",
     "check_dtype",
+    "check_engine",
     "check_framework",
     "check_hardware",
     "check_model",
@@ -151,7 +153,7 @@ def check_cost_model(
     It may refuse a small plan on one or two devices with BadInputError, but not every one.
     """
     name = checked_name(COST_MODELS, cost_model)
-    chosen = {"cost_model": cost_model, "model": model, "gpu": hardware, "dtype": dtype}
+    chosen: dict[str, Any] = {"cost_model": cost_model, "model": model, "gpu": hardware, "dtype": dtype}
     answers = [_check_price(name, price, {**chosen, **options}) for price, options in _PLANS]
     refusals = [answer for answer in answers if answer is not None]
     priced, options = answers[_ALONE], _PLANS[_ALONE][1]
@@ -165,6 +167,7 @@ _CHECKS: Mapping[Kind, Callable[[Any], None]] = {
     DTYPES: check_dtype,
     MODELS: check_model,
     COST_MODELS: check_cost_model,
+    ENGINES: check_engine,
     FRAMEWORKS: check_framework,
     OPTIMIZERS: check_optimizer,
 }

@@ -17,3 +17,11 @@ def checked():
     result = validate(registry().validation_sets["training"])
     assert not result.skipped
     return result.checked
+
+
+@pytest.fixture(scope="session")
+def served():
+    """Every published figure of inference, priced once."""
+    result = validate(registry().validation_sets["inference"])
+    assert not result.skipped
+    return result.checked

@@ -251,7 +251,7 @@ class InferenceEstimate(_Fit):
     decode_bounds: Mapping[str, Number] | None = None
     """The same of a decode step."""
     spreads: Callable[[InferencePlan], tuple[Spread, Spread]] | None = None
-    """How far the first token, and all further ones, of a plan of numbers may be off; None where nothing was measured."""
+    """How far the first token, and all further ones, of a plan of numbers may be off; None if nothing was measured."""
     crossing: Callable[[InferencePlan], int | None] | None = None
     """The least batch at which decoding a plan of numbers takes more time multiplying than reading weights; None where
     there is none, or the cost model does not say.

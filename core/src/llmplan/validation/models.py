@@ -20,10 +20,10 @@ _SAME_VOCABULARY = 0.02
 _UNTIED = ("untied", "distinct input/output embeddings")
 
 
-def model_of(cells: Cells) -> Transformer:
-    """With the layers of the row, since tables measure shortened models, and room for its sequences."""
+def model_of(cells: Cells, named: Transformer | None = None) -> Transformer:
+    """With the layers of the row, since tables measure shortened models, and room for its sequences; `named` if any."""
     layers = needed(cells, "layers", _MOST_LAYERS)
-    registered = _registered(cells, layers)
+    registered = named or _registered(cells, layers)
     if registered is None:
         return _from_columns(cells, layers)
     longest = registered.max_seq_len and max(registered.max_seq_len, needed(cells, "seq_len"))

@@ -26,7 +26,7 @@ def serving_options_of_row(cells: Cells) -> dict[str, Any]:
     hardware = called(text(cells, "accelerator"), [profile for _, _, profile in registry().gpus.entries()])
     prompt, output = max(1, whole(cells, "input_len", 0) or 0), max(1, whole(cells, "output_len", 0) or 0)
     options: dict[str, Any] = {
-        "model": named_model(cells) or model_of({**cells, "seq_len": str(prompt + output)}),
+        "model": model_of({**cells, "seq_len": str(prompt + output)}, named_model(cells)),
         "gpu": hardware,
         "dtype": _dtype(cells, hardware),
         "engine": engine_of(text(cells, "engine"), (engine for _, _, engine in registry().engines.entries())),
