@@ -16,7 +16,7 @@ _MOST_STAGES = 64
 
 
 def nearest_that_fit(request: InferRequest, estimate: InferenceEstimate | ServerEstimate) -> tuple[str, ...]:
-    """A smaller batch, and the least tensor or pipeline parallelism beyond that of the plan; none where nothing does."""
+    """A smaller batch, and the least tensor or pipeline parallelism beyond that of the plan; none if nothing does."""
     found = []
     batch = 0 if isinstance(estimate, ServerEstimate) else int(estimate.max_batch_size)
     if batch:
