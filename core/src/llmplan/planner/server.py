@@ -19,6 +19,7 @@ from llmplan.records import (
     ServerPlan,
     ServingSteps,
     Speculation,
+    Variation,
     Workload,
 )
 from llmplan.requests import LOADS, SERVER_OPTIONS, InferRequest, option_name
@@ -137,8 +138,8 @@ def _workload(request: InferRequest, choice: Choice, plan: InferencePlan, said: 
     )
 
 
-def _lengths(mean: float, family: tuple[Any, float] | None) -> Lengths:
-    return Lengths(int(mean)) if family is None else Lengths(int(mean), *family)
+def _lengths(mean: float, variation: Variation | None) -> Lengths:
+    return Lengths(int(mean)) if variation is None else Lengths(int(mean), variation.family, variation.cv)
 
 
 def _speculation(request: InferRequest, plan: InferencePlan) -> Speculation | None:
