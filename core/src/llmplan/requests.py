@@ -353,6 +353,11 @@ SERVER_OPTIONS = tuple(_NAMES[_NAMES.index(LOADS[-1]) + 1 :])
 """Options that mean something beside one of these."""
 
 
+def of_server(request: InferRequest) -> bool:
+    """Whether the request asks for a server under a load, or for something of one."""
+    return any(getattr(request, name) is not None for name in (*LOADS, *SERVER_OPTIONS))
+
+
 _CONVERTERS: Mapping[type, list[tuple[str, Callable[[Any, str], Any]]]] = {
     request: [(attribute.name, attribute.metadata["convert"]) for attribute in fields(request)]
     for request in (TrainRequest, InferRequest)
