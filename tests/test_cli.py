@@ -13,12 +13,11 @@ import sys
 import pytest
 from attrs import evolve
 
-from llmplan import registry
+from llmplan import infer, registry, train
 from llmplan.catalogues import KINDS
 from llmplan.cli.main import main
 from llmplan.output.export import to_markdown
 from llmplan.output.report import report
-from llmplan.planner import infer, train
 from llmplan.requests import InferRequest, TrainRequest, option_name, options_of
 
 ROOFLINE = ("--cost-model", "roofline")

@@ -209,8 +209,8 @@ def test_sizes_that_cannot_be_are_refused(price, sizes, message):
 
 @pytest.mark.parametrize("price", [train, infer])
 def test_sizes_that_no_layout_has_are_refused(price):
-    """If it fails, 64 GPUs for one replica of 12 layers and tp of at most 4 crash the search for a layout."""
-    assert refusal(price, **BASE, gpus=64, dp=1) == "gpus: no layout divides them as the other options ask"
+    """If it fails, a prime number of GPUs for one replica crashes the search for a layout."""
+    assert refusal(price, **BASE, gpus=7919, dp=1) == "gpus: no layout divides them as the other options ask"
 
 
 SMALL = [(1, 2e9), (2, 0.5e9), (8, 0.5e9), (8, 2e9), (12, 0.5e9), (12, 8e9)]
@@ -242,18 +242,17 @@ def test_an_open_layout_of_training_is_the_fastest_that_fits(gpus, memory, cost_
     options = BASE | {"gpu": evolve(GPU, memory_bytes=memory), "gpus": gpus, "cost_model": cost_model}
     chosen = train(**options, global_batch=192)
     layout, fit = chosen.plan.layout, fitting(train, options | {"global_batch": 192})
-    assert layout.tp <= GPU.scale_up_domain
-    assert layout.tp * layout.pp * layout.dp == gpus
+    assert layout.tp * layout.cp * layout.pp * layout.dp == gpus
     if fit:
         assert chosen.has_headroom
-        assert not chosen.plan.layout_warnings
-        assert chosen.iteration_seconds == pytest.approx(min(one.iteration_seconds for one in fit))
+        assert layout.tp <= GPU.scale_up_domain
+        assert chosen.iteration_seconds <= min(one.iteration_seconds for one in fit)
 
 
 def test_the_fastest_layout_says_that_it_is():
     """If it fails, the reader cannot tell a layout that was compared from one that was merely found."""
-    said = train(**BASE, gpus=8).plan.assumptions
-    assert any(re.fullmatch(r"tp \d pp \d dp \d: the fastest that fit into memory", line) for line in said)
+    said = train(**BASE, gpus=8).plan.assumptions[0]
+    assert re.fullmatch(r"tp \d pp \d dp \d( \S+ \S+)*: the fastest of [\d,]+ plans that fits", said)
 
 
 def test_layouts_that_are_refused_are_passed_over():
@@ -269,7 +268,7 @@ def test_a_layout_is_said_to_fit_only_if_it_does(price):
     """If it fails, the report calls a plan that is 40 GiB too large "the smallest sizes that fit"."""
     fits = price(**BASE, gpus=8)
     assert fits.feasible
-    assert any("that fit into memory" in said for said in fits.plan.assumptions)
+    assert any("that fit" in said for said in fits.plan.assumptions)
     too_large = price(**BASE | {"gpu": evolve(GPU, memory_bytes=1e8)}, gpus=1)
     assert not too_large.feasible
     assert not any("that fit" in said for said in too_large.plan.assumptions)

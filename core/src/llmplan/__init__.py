@@ -6,14 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from llmplan.catalogues import registry
+    from llmplan.comparing import compare
     from llmplan.errors import LlmplanError
     from llmplan.hookspecs import hookimpl
-    from llmplan.planner import infer, plan_inference, plan_training, train
-    from llmplan.planner.compare import compare
+    from llmplan.planner import infer, plan_inference
+    from llmplan.search.training import plan_training, train
 
 __all__ = ["LlmplanError", "compare", "hookimpl", "infer", "plan_inference", "plan_training", "registry", "train"]
 
-_HOMES = {"LlmplanError": "errors", "compare": "planner.compare", "hookimpl": "hookspecs", "registry": "catalogues"}
+_HOMES = {
+    "LlmplanError": "errors",
+    "compare": "comparing",
+    "hookimpl": "hookspecs",
+    "infer": "planner",
+    "plan_inference": "planner",
+    "plan_training": "search.training",
+    "registry": "catalogues",
+    "train": "search.training",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -22,6 +32,6 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(f"llmplan.{_HOMES.get(name, 'planner')}"), name)
+    value = getattr(import_module(f"llmplan.{_HOMES[name]}"), name)
     globals()[name] = value
     return value

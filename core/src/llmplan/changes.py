@@ -24,13 +24,15 @@ class Change:
     steps: tuple[tuple[Any, ...], ...]
 
 
-def several(request: type[TrainRequest | InferRequest], option: str, value: Any) -> tuple[Any, ...] | None:
+def several(request: type[Any], option: str, value: Any) -> tuple[Any, ...] | None:
     """Each value where an option is given a list, or the text of a list or range; None where it is given one value."""
+    metadata = options_of(request).get(option)
+    if metadata is not None and metadata["listed"]:
+        return None
     if isinstance(value, (list, tuple, range)):
         if not value:
             raise BadInputError(f"{option_name(option)}: no value to compare")
         return tuple(value)
-    metadata = options_of(request).get(option)
     if metadata is None or not isinstance(value, str):
         return None
     if metadata["word"]:

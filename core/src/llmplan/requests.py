@@ -119,10 +119,30 @@ def _word(words: Mapping[str, Any]) -> Callable[[Any, str], Any]:
     return convert
 
 
+def _share(value: Any, name: str) -> float:
+    number = _to_float(value, name, wanted := "a fraction of at least 0 and below 1")
+    if not 0 <= number < 1:
+        raise _refuse(name, value, wanted)
+    return number
+
+
+_OBJECTIVES = {word: word for word in ("time", "cost", "gpu-hours", "energy", "gpus", "memory")}
+
+
+def _figures(value: Any, name: str) -> tuple[str, ...]:
+    """Two or more objectives, as a list or with commas between them."""
+    words = [word.strip() for word in value.split(",")] if isinstance(value, str) else list(value)
+    chosen = tuple(dict.fromkeys(_word(_OBJECTIVES)(word, name) for word in words))
+    if len(chosen) == 1:
+        raise BadInputError(f"{option_name(name)}: {chosen[0]} alone has no frontier; give two, like time,gpus")
+    return chosen
+
+
 _MODES = {mode.label: mode for mode in Recompute}
 _SCHEDULES = {schedule.label: schedule for schedule in Schedule}
 _TUNINGS = {tuning.value: tuning for tuning in Tuning}
-_OFFLOADS = {word: word for word in ("none", "optimizer", "activations", "all")}
+OFFLOADS = ("none", "optimizer", "activations", "all")
+_OFFLOADS = {word: word for word in OFFLOADS}
 
 
 def _auto_or_whole(value: Any, name: str) -> int | str:
@@ -185,19 +205,21 @@ def _option(
     metavar: str = "N",
     names: str | Callable[[], list[str]] | None = None,
     every: bool = False,
+    listed: bool = False,
 ) -> Any:
     """A field that is None until given. `names` is the kind of record, or the words, that completion offers.
 
-    A range of its values is `every` whole number, or else doubles; a `word` has no ranges.
+    A range of its values is `every` whole number, or else doubles; a `word` has no ranges; a `listed` option is a list
+    itself.
     """
     metadata = {"help": help_text, "convert": convert, "metavar": metavar, "names": names, "every": every}
     word = names is not None or convert in (_flag, _text, _variation)
-    return field(default=None, metadata={**metadata, "flag": convert is _flag, "word": word})
+    return field(default=None, metadata={**metadata, "flag": convert is _flag, "word": word, "listed": listed})
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class _Request:
-    """What training and inference have in common."""
+class _Options:
+    """Options that are checked as they are given."""
 
     def __attrs_post_init__(self) -> None:
         # one loop over what is given: a converter for each of 28 fields costs 4 ms at every start
@@ -205,6 +227,11 @@ class _Request:
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, convert(value, name))
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class _Request(_Options):
+    """What training and inference have in common."""
 
     model: Any = _option("Model, by name or as a TOML file.", _record_or_name, metavar="NAME", names="models")
     gpu: Any = _option("Accelerator, by name or as a TOML file.", _record_or_name, metavar="NAME", names="gpus")
@@ -358,12 +385,50 @@ def of_server(request: InferRequest) -> bool:
     return any(getattr(request, name) is not None for name in (*LOADS, *SERVER_OPTIONS))
 
 
+@frozen(kw_only=True, eq=False, repr=False)
+class SearchRequest(_Options):
+    """What a search looks for; None is what was not given."""
+
+    objective: str | None = _option(
+        f"What is to be least: {', '.join(_OBJECTIVES)}.",
+        _word(_OBJECTIVES),
+        metavar="NAME",
+        names=lambda: list(_OBJECTIVES),
+    )
+    pareto: Any = _option(
+        "Figures of which the frontier is shown, like time,gpus.", _figures, metavar="NAME,NAME", listed=True
+    )
+    finish_within: float | None = _option(
+        "Longest that the run may take: 30d, 12h or seconds.", _seconds(_positive), metavar="TIME"
+    )
+    budget: float | None = _option("Most that the run may cost: 2M.", _positive, metavar="MONEY")
+    memory_headroom: float | None = _option(
+        "Share of memory that has to stay free; 0.05 by default.", _share, metavar="FRACTION"
+    )
+    top: int | None = _option("How many of the best plans are shown; 10 by default.", _whole(1, 10_000))
+    prune: bool | None = _option("Leave out what bounds show cannot fit or win; by default.", _flag)
+
+
 _CONVERTERS: Mapping[type, list[tuple[str, Callable[[Any, str], Any]]]] = {
     request: [(attribute.name, attribute.metadata["convert"]) for attribute in fields(request)]
-    for request in (TrainRequest, InferRequest)
+    for request in (TrainRequest, InferRequest, SearchRequest)
 }
 
 
-def options_of(request: type[_Request]) -> Mapping[str, Mapping[str, Any]]:
+def options_of(request: type[_Options]) -> Mapping[str, Mapping[str, Any]]:
     """The options of a kind of request in order, each with its help, metavar and names to complete."""
     return {attribute.name: attribute.metadata for attribute in fields(request)}
+
+
+def given_options(request: _Options) -> dict[str, Any]:
+    """What was given, in the words and numbers of a plan file; a record by its name."""
+    given = {attribute.name: getattr(request, attribute.name) for attribute in fields(type(request))}
+    return {name: _in_words(value) for name, value in given.items() if value is not None}
+
+
+def _in_words(value: Any) -> Any:
+    if isinstance(value, (Recompute, Schedule)):
+        return value.label
+    if isinstance(value, Tuning):
+        return value.value
+    return value if isinstance(value, (bool, int, float, str)) else value.name

@@ -29,9 +29,10 @@ from llmplan.contracts import (
     require,
 )
 from llmplan.errors import BadInputError, UnsupportedFormatError
-from llmplan.planner import infer, plan_inference, train
+from llmplan.planner import infer, plan_inference
 from llmplan.plugins import Plugins
 from llmplan.records.model import ALWAYS_KEPT
+from llmplan.search.training import train
 from llmplan.serving_contract import check_serving_steps
 
 __all__ = [

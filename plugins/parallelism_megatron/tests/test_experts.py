@@ -2,7 +2,7 @@
 
 from attrs import evolve
 
-from llmplan.planner import infer, train
+from llmplan import infer, train
 from llmplan.records import LatentAttention, MixtureOfExperts, Operator
 from llmplan.testing import SAMPLE_DTYPE, SAMPLE_HARDWARE, SAMPLE_MODEL, check_cost_model
 from llmplan_parallelism_megatron.roofline import Roofline

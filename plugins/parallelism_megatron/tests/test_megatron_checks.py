@@ -5,8 +5,8 @@ from attrs import evolve
 from megatron_plans import ADAM, FP8, FP16, GPU, GROUPED, LATENT, MEGATRON, MUON, PLAIN, SHARING, SPARSE, plan
 from serving_plans import serving
 
+from llmplan import train
 from llmplan.errors import BadInputError
-from llmplan.planner import train
 from llmplan.records import DTypeRule, Efficiency, Optimizer, Recompute, Schedule, Tuning
 from llmplan_parallelism_megatron import roofline_checks
 from llmplan_parallelism_megatron.megatron.checks import check, remarks, routed_experts

@@ -18,6 +18,7 @@ _HELP = "How long a model trains or serves on given hardware, how much memory it
 _COMMANDS = (
     ("train", "estimate:add_train", "What a training run takes: time, memory, GPU-hours, cost."),
     ("infer", "estimate:add_infer", "What serving takes: prefill, decode, memory, tokens/s, cost."),
+    ("search", "search:add_search", "The best plan out of all legal ones, by time, cost, energy or GPUs."),
     ("list", "listing:add_list", "What there is to choose from: models, gpus, dtypes and so on."),
     ("show", "show:add_show", "A model, gpu, dtype and so on, with its sources."),
     ("plugins", "plugins:add_plugins", "Plugins, what they offer, and why one fails."),
@@ -29,9 +30,10 @@ def build_app(registry: Registry, arguments: Sequence[str]) -> typer.Typer:
     """A fresh app. Where the arguments name a command, the others are stubs: making their options takes 15 ms."""
     app = typer.Typer(name="llmplan", help=_HELP, context_settings={"help_option_names": ["-h", "--help"]}, **_PLAIN)
     app.callback()(_global_options)
-    named = {name for name, _, _ in _COMMANDS} & set(arguments)
+    names = {name for name, _, _ in _COMMANDS}
+    named = next((argument for argument in arguments if argument in names), None)
     for name, home, summary in _COMMANDS:
-        if named and name not in named:
+        if named not in (None, name):
             app.command(name, help=summary)(_not_run)
         else:
             module, _, add = home.partition(":")

@@ -75,7 +75,7 @@ def print_comparison(
         files["output"] = _for_comparisons(f"output: {exporter.suffix}", exporter.export_comparison)
     if extra["picture"] is not None:
         files["picture"] = _artist(extra["picture"])
-    from llmplan.planner.compare import compare
+    from llmplan.comparing import compare
 
     comparison = compare(price, changes, **options)
     for option, contents in files.items():

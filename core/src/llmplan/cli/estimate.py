@@ -1,7 +1,7 @@
 """``llmplan train`` and ``llmplan infer``."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,9 +12,10 @@ from llmplan.cli.compare import COMPARING, changes_of, is_comparison, print_comp
 from llmplan.cli.options import Request, completer, with_options
 from llmplan.errors import BadInputError
 from llmplan.output.words import gib
-from llmplan.planner import infer, train
+from llmplan.planner import infer
 from llmplan.records import Estimate, Exporter, InferenceEstimate, Recompute, ServerEstimate, TrainingEstimate
 from llmplan.requests import InferRequest, TrainRequest
+from llmplan.search.training import train
 
 DOES_NOT_FIT = 3
 _MOST_ZERO = 3
@@ -108,15 +109,20 @@ def _merged(
     """The command line, with what it compares, wins over the plan file."""
     if plan is None:
         return given
-    named = given.keys() | {option for joined in changes for option in joined.split("+")}
     from llmplan.files import read_plan
 
-    from_file = read_plan(plan, request)
+    named = given.keys() | {option for joined in changes for option in joined.split("+")}
+    return {**what_is_left(read_plan(plan, request), named), **given}
+
+
+def what_is_left(from_file: Mapping[str, Any], named: Collection[str]) -> dict[str, Any]:
+    """Of a plan file's options, beside those that the command line names."""
+    left = {name: value for name, value in from_file.items() if name not in named}
     for one, other in _INSTEAD:
         for mine, theirs in ((one, other), (other, one)):
-            if mine & named:
-                from_file = {name: value for name, value in from_file.items() if name not in theirs}
-    return {**{name: value for name, value in from_file.items() if name not in named}, **given}
+            if not mine.isdisjoint(named):
+                left = {name: value for name, value in left.items() if name not in theirs}
+    return left
 
 
 def _reporter(extra: Mapping[str, Any]) -> str:

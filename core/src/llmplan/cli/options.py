@@ -2,7 +2,7 @@
 
 import inspect
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -36,7 +36,23 @@ def with_options(
 
     It calls ``run(options that were given, values of extra)``.
     """
-    annotations = {name: _annotation(name, metadata) for name, metadata in options_of(request).items()}
+    return with_annotations(annotations_of(request), extra, run)
+
+
+def annotations_of(request: type[Any], several: Collection[str] = ()) -> dict[str, Any]:
+    """For Typer, of the fields of a request; those in `several` take more than one value."""
+    return {
+        name: _several(name, metadata) if name in several else _annotation(name, metadata)
+        for name, metadata in options_of(request).items()
+    }
+
+
+def with_annotations(
+    annotations: Mapping[str, Any],
+    extra: Mapping[str, Any],
+    run: Callable[[dict[str, Any], dict[str, Any]], int | None],
+) -> Callable[..., int | None]:
+    """The same of options that are annotated already."""
 
     def command(**values: Any) -> int | None:
         rest = {name: values.pop(name) for name in extra}
@@ -49,6 +65,22 @@ def with_options(
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {**annotations, **extra}
     return command
+
+
+def _several(name: str, metadata: Mapping[str, Any]) -> Any:
+    if metadata["flag"]:
+        return _annotation(name, metadata)
+    names = metadata["names"]
+    flags = [f"--{option_name(name)}", *([f"--{name}s"] if name == "model" else [])]
+    return Annotated[
+        list[str] | None,
+        typer.Option(
+            *flags,
+            metavar="NAME,.." if names else "N,N|A..B",
+            help=metadata["help"],
+            autocompletion=names and completer(names),
+        ),
+    ]
 
 
 def _annotation(name: str, metadata: Mapping[str, Any]) -> Any:

@@ -15,7 +15,7 @@ from llmplan.files.hardware_file import HardwareFile
 from llmplan.files.model_file import ModelFile
 from llmplan.files.structure import near_miss, structure
 from llmplan.files.toml_source import TomlSource
-from llmplan.requests import InferRequest, TrainRequest, options_of
+from llmplan.requests import options_of
 
 _FILES: Mapping[str, type[ModelFile | HardwareFile]] = {
     MODELS.singular: ModelFile,
@@ -31,35 +31,33 @@ def read_record(path: str, kind: Kind) -> Any:
     return structure(source, source.values, _FILES[kind.singular])
 
 
-def read_plan(path: str, request: type[TrainRequest | InferRequest]) -> dict[str, Any]:
-    """The options that a plan file gives, checked.
+def read_plan(path: str, *requests: type[Any]) -> dict[str, Any]:
+    """The options of these requests that a plan file gives, checked.
 
     [model] and [gpu] tables become records; files that it names are looked for beside it.
     """
     source = TomlSource.read(path)
-    known = [field.name for field in fields(request)]
+    known = {field.name: request for request in requests for field in fields(request)}
     for key in source.values:
         if key not in known:
-            raise source.error((key,), f"{key} is not an option{near_miss(key, known)}")
-    return {key: _option(source, key, value, request) for key, value in source.values.items()}
+            raise source.error((key,), f"{key} is not an option{near_miss(key, list(known))}")
+    return {key: _option(source, key, value, known[key]) for key, value in source.values.items()}
 
 
-def _option(source: TomlSource, key: str, value: Any, request: type[TrainRequest | InferRequest]) -> Any:
+def _option(source: TomlSource, key: str, value: Any, request: type[Any]) -> Any:
     """Checked; a list of them where the file gives several values."""
     given = _several(source, key, value, request)
     return _one(source, key, value, request) if given is None else [_one(source, key, one, request) for one in given]
 
 
-def _several(
-    source: TomlSource, key: str, value: Any, request: type[TrainRequest | InferRequest]
-) -> tuple[Any, ...] | None:
+def _several(source: TomlSource, key: str, value: Any, request: type[Any]) -> tuple[Any, ...] | None:
     try:
         return several(request, key, value)
     except BadInputError as error:
         raise source.error((key,), str(error)) from error
 
 
-def _one(source: TomlSource, key: str, value: Any, request: type[TrainRequest | InferRequest]) -> Any:
+def _one(source: TomlSource, key: str, value: Any, request: type[Any]) -> Any:
     if isinstance(value, dict) and key in _FILES:
         return structure(source, value, _FILES[key], (key,))
     named = isinstance(options_of(request)[key]["names"], str)

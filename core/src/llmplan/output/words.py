@@ -29,9 +29,9 @@ def digits(value: float) -> str:
 
 def gib(value: float) -> str:
     """``74.3 GiB``, ``8 bytes``."""
-    if value < MIB / 10:
+    if abs(value) < MIB / 10:
         return f"{value:,.0f} bytes"
-    return f"{value / GIB:,.1f} GiB" if value >= GIB / 10 else f"{value / MIB:,.1f} MiB"
+    return f"{value / GIB:,.1f} GiB" if abs(value) >= GIB / 10 else f"{value / MIB:,.1f} MiB"
 
 
 def count(value: float) -> str:

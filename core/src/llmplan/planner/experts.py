@@ -12,7 +12,7 @@ from llmplan.records import ModelArchitecture
 
 def widest_expert_parallel(choice: Choice, sizes: Sizes) -> int:
     """The most data and context parallel ranks of a scale-up domain that divide the experts; 1 without experts."""
-    experts = _experts(choice.model)
+    experts = experts_of(choice.model)
     if experts == 1:
         return 1
     inside = max(1, choice.hardware.scale_up_domain // sizes.tp)
@@ -21,7 +21,7 @@ def widest_expert_parallel(choice: Choice, sizes: Sizes) -> int:
 
 
 @lru_cache(maxsize=256)
-def _experts(model: ModelArchitecture) -> int:
+def experts_of(model: ModelArchitecture) -> int:
     """Routed experts of a layer, 1 where there are none."""
     gemms = (operator.gemm for block in model.lower(1, 1).layers for operator in block.operators)
     return max((int(gemm.groups) for gemm in gemms if gemm is not None and gemm.routed), default=1)

@@ -11,9 +11,9 @@ from llmplan.changes import Change, combinations, read_changes
 from llmplan.errors import BadInputError, LlmplanError
 from llmplan.planner.choice import find_record
 from llmplan.planner.inference import infer
-from llmplan.planner.training import train
 from llmplan.records import Comparison, Estimate, Variant
 from llmplan.requests import InferRequest, TrainRequest, option_name, options_of
+from llmplan.search.training import train
 
 _REQUESTS: Mapping[Any, type[TrainRequest | InferRequest]] = {train: TrainRequest, infer: InferRequest}
 _KINDS: Mapping[Any, Kind] = {kind.plural: kind for kind in KINDS}

@@ -1,0 +1,57 @@
+"""A progress bar on a terminal, for what lasts longer than half a second."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_PATIENCE_SECONDS = 0.5
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[Any], None] | None]:
+    """What a search tells how far it is; None where nobody watches."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    begin, bar = time.perf_counter(), None
+
+    def watch(state: Any) -> None:
+        nonlocal bar
+        elapsed = time.perf_counter() - begin
+        if bar is None and elapsed > _PATIENCE_SECONDS:
+            bar = _bar()
+            bar.start()
+        if bar is not None:
+            bar.update(bar.task_ids[0], completed=state.done, total=state.roots, said=_said(state, elapsed))
+
+    try:
+        yield watch
+    finally:
+        if bar is not None:
+            bar.stop()
+
+
+def _bar() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), TextColumn("{task.fields[said]}"), TimeRemainingColumn())
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    bar.add_task("search", total=None, said="")
+    return bar
+
+
+def _said(state: Any, elapsed: float) -> str:
+    """Plans, plans a second, the best so far."""
+    from llmplan.output.words import count, seconds
+
+    found = state.found
+    rows = found.best.rows
+    best = ""
+    if rows:
+        sizes = " ".join(f"{name} {int(rows[name][0])}" for name in ("tp", "pp", "vpp", "dp"))
+        shown = seconds(float(rows["time"][0])) if "time" in rows else ""
+        best = f", best {sizes} {shown}"
+    return f"{count(found.legal)} plans, {count(found.legal / elapsed)}/s{best}"

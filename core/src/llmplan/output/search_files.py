@@ -1,0 +1,187 @@
+"""What a search writes: the best plan as a plan file; all priced plans as CSV, JSON or Parquet, part by part."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from llmplan.catalogues import registry
+from llmplan.errors import BadInputError
+from llmplan.requests import given_options
+from llmplan.search.result import SearchResult
+
+_SUFFIXES = (".toml", ".csv", ".json", ".parquet")
+
+
+@contextmanager
+def outputs(paths: Sequence[str]) -> Iterator[Outputs]:
+    """Files for what is found; what is not finished leaves nothing behind."""
+    for path in paths:
+        if Path(path).suffix not in _SUFFIXES:
+            raise BadInputError(f"output: {path!r} does not end in {', '.join(_SUFFIXES)}")
+    plans = [path for path in paths if Path(path).suffix == ".toml"]
+    files = Outputs(plans, [_TABLES[Path(path).suffix](path) for path in paths if path not in plans])
+    try:
+        yield files
+    finally:
+        for table in files.tables:
+            table.discard()
+
+
+@frozen(eq=False)
+class Outputs:
+    """Plan files, and tables that are written as plans are priced."""
+
+    plans: list[str]
+    tables: list[_Table]
+
+    @property
+    def sink(self) -> Callable[[Mapping[str, Any]], None] | None:
+        """Takes priced plans; None where no file wants them."""
+        return self._add if self.tables else None
+
+    def _add(self, columns: Mapping[str, Any]) -> None:
+        for table in self.tables:
+            table.add(columns)
+
+    def finish(self, result: SearchResult) -> None:
+        """Put the tables in their place; write the best plan, where there is one."""
+        from llmplan.output.whole import write_whole
+
+        for table in self.tables:
+            table.finish()
+        for path in self.plans if result.best else ():
+            write_whole(path, plan_file(_all_options(result), Path(path).parent).encode())
+
+
+def _all_options(result: SearchResult) -> dict[str, Any]:
+    """What was given and what was found, and the names of what was taken by default."""
+    plan = result.best[0].plan
+    names = {"dtype": plan.dtype.name, "cost_model": plan.cost_model}
+    names |= {name: getattr(plan, name).name for name in ("framework", "optimizer") if getattr(registry(), f"{name}s")}
+    return {**names, **given_options(result.requests[0])}
+
+
+class _Table:
+    """A file beside the one that is wanted, renamed in the end."""
+
+    def __init__(self, path: str) -> None:
+        self.target = Path(path)
+        self.beside = self.target.with_name(f".{os.getpid()}.{self.target.name[:64]}.tmp")
+        with self._said():
+            self.beside.write_bytes(b"")
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise BadInputError(f"output: {self.target}: {error.strerror}") from error
+
+    def add(self, columns: Mapping[str, Any]) -> None:
+        """More plans."""
+        with self._said():
+            self._write(columns)
+
+    def finish(self) -> None:
+        """In its place."""
+        with self._said():
+            self._close()
+            self.beside.replace(self.target)
+
+    def discard(self) -> None:
+        """What was not finished."""
+        with suppress(OSError):
+            self.beside.unlink()
+
+    def _write(self, columns: Mapping[str, Any]) -> None:
+        raise NotImplementedError
+
+    def _close(self) -> None:
+        pass
+
+
+def _rows(columns: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    return zip(*(column.tolist() for column in columns.values()), strict=True)
+
+
+class _Csv(_Table):
+    begun = False
+
+    def _write(self, columns: Mapping[str, Any]) -> None:
+        with self.beside.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if not self.begun:
+                writer.writerow(columns)
+                self.begun = True
+            writer.writerows(_rows(columns))
+
+
+class _Json(_Table):
+    separator = "["
+
+    def _write(self, columns: Mapping[str, Any]) -> None:
+        names = list(columns)
+        with self.beside.open("a", encoding="utf-8") as file:
+            for row in _rows(columns):
+                file.write(f"{self.separator}\n{json.dumps(dict(zip(names, row, strict=True)))}")
+                self.separator = ","
+
+    def _close(self) -> None:
+        with self.beside.open("a", encoding="utf-8") as file:
+            file.write("[]\n" if self.separator == "[" else "\n]\n")
+
+
+class _Parquet(_Table):
+    writer: Any = None
+
+    def __init__(self, path: str) -> None:
+        try:
+            import pyarrow.parquet  # noqa: F401
+        except ImportError:
+            raise BadInputError(f"output: {path}: Parquet needs pip install 'llmplan-core[frames]'") from None
+        super().__init__(path)
+
+    def _write(self, columns: Mapping[str, Any]) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pa.table(dict(columns))
+        if self.writer is None:
+            self.writer = pq.ParquetWriter(self.beside, table.schema)
+        self.writer.write_table(table)
+
+    def _close(self) -> None:
+        if self.writer is None:
+            import pyarrow as pa
+
+            self._write({"model": pa.array([], pa.string())})
+        self.writer.close()
+
+
+_TABLES: Mapping[str, type[_Table]] = {".csv": _Csv, ".json": _Json, ".parquet": _Parquet}
+
+
+def plan_file(options: Mapping[str, Any], beside: Path) -> str:
+    """Options as a plan file in TOML; files that they name are found from where it lies."""
+    lines = []
+    for name, value in options.items():
+        if isinstance(value, str) and value.endswith(".toml"):
+            value = os.path.relpath(value, beside)  # noqa: PLW2901 - the same file, seen from there
+        lines.append(f"{name} = {_toml(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    return json.dumps(str(value), ensure_ascii=False)

@@ -1,0 +1,191 @@
+"""The report of a search for people: the best plans, why the first is first, what the others failed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from llmplan.output.console import rendered
+from llmplan.output.sections import bullets, facts, heading
+from llmplan.output.words import count, digits, dotted, gib, percent, seconds
+from llmplan.records import Schedule, TrainingEstimate
+from llmplan.search.infeasible import Change, Verdict
+from llmplan.search.result import SearchResult
+from llmplan.search.why import Comparison, described
+
+_USUAL: Mapping[str, Any] = {
+    "vpp": 1, "cp": 1, "ep": 1, "sequence-parallel": False, "zero-group": None, "schedule": Schedule(0).label,
+    "offload": "none",
+}  # fmt: skip
+"""What needs no words where all plans have it."""
+_TITLED = ("model", "gpu", "dtype", "gpus")
+_HEADS = {"sequence-parallel": "sp", "zero": "ZeRO", "micro-batch": "batch", "zero-group": "over"}
+_ORDER = (
+    *_TITLED, "tp", "cp", "pp", "vpp", "dp", "ep", "sequence-parallel", "zero", "zero-group", "micro-batch",
+    "recompute", "schedule", "offload",
+)  # fmt: skip
+_WORDS = ("model", "gpu", "dtype", "sp", "recompute", "schedule", "offload")
+_MOST_TERMS = 4
+_INDENT = 2
+
+
+def search_report(result: SearchResult, width: int | None = None) -> str:
+    """As wide as the terminal, or of the given width and plain, for a file."""
+    console = Console(highlight=False) if width is None else Console(file=io.StringIO(), width=width, highlight=False)
+    return rendered(console, _sections(result))
+
+
+def _sections(result: SearchResult) -> Iterator[RenderableType]:
+    yield _title(result)
+    yield facts(_totals(result))
+    if result.best:
+        yield heading(f"Best plans by {result.objective}")
+        yield from _table(result.best)
+        yield heading("Why the first")
+        yield bullets(_reason(comparison, result.best[0]) for comparison in result.why)
+    if result.pareto:
+        yield heading(f"Frontier of {' and '.join(result.pareto_of)}")
+        yield from _table(result.pareto)
+    if result.verdict is not None:
+        yield heading("No plan is feasible", "bold red")
+        yield from _why_not(result.verdict)
+    said = result.best[0].plan.assumptions if result.best else ()
+    if said:
+        yield heading("Assumed")
+        yield bullets(said)
+    warned = (*result.warnings, *(result.best[0].warnings if result.best else ()))
+    if warned:
+        yield heading("Warnings", "bold yellow")
+        yield bullets(warned)
+
+
+def _title(result: SearchResult) -> Text:
+    of = {name: ", ".join(result.space.get(name, ())) for name in ("model", "gpu", "dtype")}
+    gpus = result.space.get("gpus", ())
+    many = f"{gpus[0]:,}" if len(gpus) == 1 else f"{min(gpus):,} to {max(gpus):,}" if gpus else "no"
+    title = Text(f"{of['model']} on {many} x {of['gpu']}", style="bold")
+    return title.append(f"  search of training plans, {of['dtype']}", style="not bold dim")
+
+
+def _totals(result: SearchResult) -> dict[str, str]:
+    counts = result.counts
+    interrupted = "" if result.complete else "; INTERRUPTED: the best so far"
+    speed = f"in {seconds(result.seconds)}, {count(result.plans_per_second)} a second"
+    return {
+        "plans": f"{counts.legal:,} legal {speed}{interrupted}",
+        "priced": f"{counts.priced:,}",
+        "pruned": _by(counts.pruned, counts.pruned_by),
+        "infeasible": _by(counts.infeasible, counts.infeasible_by),
+    }
+
+
+def _by(whole: int, parts: Mapping[str, int]) -> str:
+    listed_ = ", ".join(f"{name} {many:,}" for name, many in parts.items())
+    return f"{whole:,}" + (f": {listed_}" if listed_ else "")
+
+
+def _table(estimates: Sequence[TrainingEstimate]) -> Iterator[RenderableType]:
+    """What all plans have in common on a line, what differs in columns, then their figures."""
+    plans = [_cells(estimate) for estimate in estimates]
+    differing = [name for name in _ORDER if len({plan[name] for plan in plans}) > 1]
+    usual = {name: _word(value) for name, value in _USUAL.items()}
+    same = [name for name in _ORDER if name not in (*differing, *_TITLED) and plans[0][name] != usual.get(name)]
+    if same:
+        yield Padding(Text(dotted(_in_words(name, plans[0][name]) for name in same)), (0, 0, 0, _INDENT))
+    figures = [head for head, of in _FIGURES.items() if any(of(estimate) for estimate in estimates)]
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for head in ("#", *(_HEADS.get(name, name) for name in differing), *figures):
+        table.add_column(head, justify="left" if head in _WORDS else "right", overflow="fold")
+    for number, (plan, estimate) in enumerate(zip(plans, estimates, strict=True), 1):
+        cells = (plan[name] for name in differing)
+        table.add_row(str(number), *cells, *(_FIGURES[head](estimate) for head in figures))
+    yield Padding(table, (0, 0, 0, _INDENT))
+
+
+def _cells(estimate: TrainingEstimate) -> dict[str, str]:
+    plan = described(estimate.plan)
+    return {**{name: _word(plan[name]) for name in _ORDER}, "micro-batch": _batch(plan)}
+
+
+def _batch(plan: Mapping[str, Any]) -> str:
+    return f"{plan['micro-batch']}x{plan['gradient-accumulation']}"
+
+
+def _in_words(name: str, cell: str) -> str:
+    if name == "sequence-parallel":
+        return "sequence parallel"
+    return f"{_HEADS.get(name, name)} {cell}"
+
+
+_FIGURES: Mapping[str, Callable[[TrainingEstimate], str]] = {
+    "training": lambda estimate: seconds(estimate.training_seconds),
+    "MFU": lambda estimate: percent(estimate.mfu),
+    "free": lambda estimate: gib(estimate.memory_capacity_bytes - estimate.memory_bytes_per_gpu),
+    "GPU-hours": lambda estimate: f"{estimate.gpu_hours:,.0f}",
+    "cost": lambda estimate: "" if estimate.cost is None else f"{estimate.cost:,.0f}",
+}
+
+
+def _reason(comparison: Comparison, winner: TrainingEstimate) -> str:
+    """What the winner does otherwise, and which terms of its time changed for that."""
+    scale = winner.tokens_per_iteration / comparison.estimate.tokens_per_iteration
+    before = scale * comparison.estimate.iteration_seconds
+    faster = (before - winner.iteration_seconds) / before
+    changed = ", ".join(
+        f"{name} {_word(mine)} for {_word(other)}" for name, (other, mine) in comparison.changed.items()
+    )
+    terms = list(comparison.terms.items())[:_MOST_TERMS]
+    moved = ", ".join(f"{line} {'-' if value < 0 else '+'}{seconds(abs(value))}" for line, value in terms)
+    against = f"{_compared(faster)} {comparison.against}" if comparison.changed else f"it is {comparison.against}"
+    return ": ".join(part for part in (against, "; ".join(filter(None, (changed, moved)))) if part)
+
+
+def _compared(faster: float) -> str:
+    if faster == 0:
+        return "as fast as"
+    return f"an iteration {abs(faster):.1%} {'shorter' if faster > 0 else 'longer'} than that of"
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:,}" if isinstance(value, int) else "all" if value is None else str(value)
+
+
+def _why_not(verdict: Verdict) -> Iterator[RenderableType]:
+    words = _amount(verdict.constraint)
+    if verdict.least is None or verdict.limit is None:
+        said = f"{verdict.constraint}: not one legal plan is left; {verdict.plans:,} combinations break this"
+    else:
+        said = (
+            f"{verdict.constraint} kills the last {verdict.plans:,} plans: the least that one takes is "
+            f"{words(verdict.least)}, and {words(verdict.limit)} are allowed"
+        )
+    changes = [f"{_change(change)} would do" for change in verdict.changes]
+    yield bullets([said, *(changes or ["no single option that changes would do"])])
+    if verdict.nearest is not None:
+        yield heading("The plan that comes nearest")
+        yield from _table([verdict.nearest])
+
+
+def _amount(name: str) -> Callable[[float], str]:
+    if name.startswith("memory"):
+        return gib
+    return seconds if name == "finish-within" else digits
+
+
+def _change(change: Change) -> str:
+    if change.option == "memory of the accelerator":
+        return f"an accelerator with {gib(change.value)}"
+    if change.option == "finish-within":
+        return f"--finish-within {-int(-change.value // 8640) / 10:g}d"
+    if change.option == "budget":
+        return f"--budget {-int(-change.value // 1)}"
+    value = str(change.value).lower() if isinstance(change.value, bool) else change.value
+    return f"--{change.option} {value}"

@@ -1,0 +1,30 @@
+"""The search for the best plan: everything that is legal, priced in arrays; what cannot win or fit is not priced."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from llmplan.search.result import SearchResult
+    from llmplan.search.searching import search
+    from llmplan.search.space import TrainingSpace
+    from llmplan.search.training import plan_training, train
+
+__all__ = ["SearchResult", "TrainingSpace", "plan_training", "search", "train"]
+
+_HOMES = {
+    "SearchResult": "result",
+    "TrainingSpace": "space",
+    "plan_training": "training",
+    "search": "searching",
+    "train": "training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: numpy is slow to import."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"llmplan.search.{_HOMES[name]}"), name)

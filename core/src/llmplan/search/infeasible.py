@@ -1,0 +1,141 @@
+"""Where no plan is feasible: which constraint kills the last one, and the smallest changes that would do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from math import floor
+from typing import Any
+
+from attrs import evolve, frozen
+
+from llmplan.errors import BadInputError
+from llmplan.requests import option_name
+from llmplan.search.arrays import length
+from llmplan.search.dimensions import MOST_GPUS
+from llmplan.search.engine import run
+from llmplan.search.figures import OBJECTIVES, Constraint
+from llmplan.search.space import LAYOUT, TrainingSpace
+from llmplan.search.why import described
+from llmplan.search.work import Found, Question
+
+_MOST_TRIES = 8
+"""Values of one option that are tried, from the nearest on."""
+_MOST_DOUBLINGS = 6
+"""Of the GPUs asked for."""
+
+Cases = Callable[[TrainingSpace], Sequence[Any]]
+
+
+@frozen(eq=False)
+class Dead:
+    """A search that came to nothing."""
+
+    space: TrainingSpace
+    question: Question
+    cases: Cases
+    found: Found
+
+    @property
+    def killer(self) -> Constraint | None:
+        """The constraint that the last plans break; None where not one plan is legal."""
+        broken = [constraint for constraint in self.question.constraints if self.found.infeasible[constraint.name]]
+        return broken[-1] if broken else None
+
+    def best(self, space: TrainingSpace, by: str, without: Sequence[str] = ()) -> tuple[Any, float] | None:
+        """The estimate of the best plan by a figure, with some constraints lifted."""
+        left = tuple(constraint for constraint in self.question.constraints if constraint.name not in without)
+        question = evolve(self.question, by=OBJECTIVES[by], pareto=(), constraints=left, top=1, keep=False)
+        try:
+            cases = self.cases(space)
+            rows = run(cases, question).found.best.rows
+        except BadInputError:
+            return None
+        if not length(rows):
+            return None
+        return cases[int(rows["case"][0])].record(rows, 0), float(rows[by][0])
+
+
+@frozen(eq=False)
+class Change:
+    """The smallest change of one option that would do."""
+
+    option: str
+    value: Any
+
+
+@frozen(eq=False)
+class Verdict:
+    """Why no plan is feasible."""
+
+    constraint: str
+    """What kills the last plans."""
+    plans: int
+    """How many of them it kills."""
+    changes: tuple[Change, ...]
+    least: float | None = None
+    """The least that any of them takes of what is limited; None where not one plan is legal."""
+    limit: float | None = None
+    nearest: Any = None
+    """The estimate of the plan that takes it."""
+
+
+def verdict(dead: Dead) -> Verdict:
+    """Which constraint it is, the plan that comes nearest, and what to change."""
+    killer = dead.killer
+    others = (*_freed(dead), *_more_gpus(dead))
+    if killer is None:
+        constraint, plans = next(iter(dead.found.illegal.most_common(1)), ("no value is left of a dimension", 0))
+        return Verdict(constraint, plans, others)
+    names = [constraint.name for constraint in dead.question.constraints]
+    nearest = dead.best(dead.space, killer.figure, without=names[names.index(killer.name) :])
+    plans = dead.found.infeasible[killer.name]
+    if nearest is None:
+        return Verdict(killer.name, plans, others)
+    estimate, value = nearest
+    changes = (_relaxed(killer, estimate, value), *others)
+    return Verdict(killer.name, plans, changes, value, killer.limit_of(estimate), estimate)
+
+
+def _relaxed(killer: Constraint, estimate: Any, value: float) -> Change:
+    """How far the constraint itself would have to give way."""
+    if killer.name == "memory-headroom":
+        return Change(killer.name, floor((1.0 - value / estimate.memory_capacity_bytes) * 1e3) / 1e3)
+    return Change("memory of the accelerator" if killer.name == "memory" else killer.name, value)
+
+
+def _freed(dead: Dead) -> Iterator[Change]:
+    """Other values, from the nearest on, of one option that was given."""
+    for name in (name for name in LAYOUT if name in dead.space.values and name != "gpus"):
+        found = dead.best(dead.space.with_values(**{name: None}), dead.question.by[0])
+        if found is None:
+            continue
+        value = described(found[0].plan)[option_name(name)]
+        for nearer in _between(dead.space.values[name], value):
+            if dead.best(dead.space.with_values(**{name: nearer}), dead.question.by[0]) is not None:
+                value = nearer
+                break
+        yield Change(option_name(name), value)
+
+
+def _between(given: Sequence[Any], value: Any) -> Sequence[Any]:
+    """Whole numbers that are nearer to what was given than a value that does, from the nearest on."""
+    if type(value) is not int or not all(type(one) is int for one in given):
+        return ()
+    asked = min(given, key=lambda one: abs(one - value))
+    steps = range(1, abs(asked - value))
+    return [size for step in steps for size in (asked - step, asked + step) if size > 0][:_MOST_TRIES]
+
+
+def _more_gpus(dead: Dead) -> Iterator[Change]:
+    """The fewest GPUs beyond those asked for, in whole scale-up domains: doubled until they do, then looked for."""
+    killer = dead.killer
+    if "gpus" not in dead.space.values or killer is None or killer.figure == "cost":
+        return
+    most, domain = max(dead.space.values["gpus"]), dead.cases(dead.space)[0].choice.hardware.scale_up_domain
+    doubled = (most << doublings for doublings in range(1, _MOST_DOUBLINGS + 1))
+    for many in (many for many in doubled if many <= MOST_GPUS):
+        if dead.best(dead.space.with_values(gpus=many), "gpus") is not None:
+            between = [fewer for fewer in range(many // 2 + 1, many + 1) if fewer % domain == 0]
+            fewest = dead.best(dead.space.with_values(gpus=[*between, many]), "gpus")
+            yield Change("gpus", many if fewest is None else int(fewest[0].plan.layout.gpus))
+            return

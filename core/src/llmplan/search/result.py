@@ -1,0 +1,99 @@
+"""What a search found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from llmplan.errors import BadInputError
+from llmplan.requests import TrainRequest
+from llmplan.search.arrays import Columns
+from llmplan.search.infeasible import Verdict
+from llmplan.search.why import Comparison
+
+
+@frozen(eq=False, repr=False)
+class Counts:
+    """How many plans there were; legal = pruned + priced."""
+
+    legal: int
+    pruned: int
+    priced: int
+    infeasible: int
+    """Known to break a constraint, by their bound or by their price."""
+    illegal_by: Mapping[str, int]
+    """Combinations of sizes and modes that are no plans, by constraint, counted where the first value told."""
+    pruned_by: Mapping[str, int]
+    infeasible_by: Mapping[str, int]
+
+
+@frozen(eq=False, repr=False)
+class SearchResult:
+    """The best plans, why they are, and how many there were."""
+
+    objective: str
+    space: Mapping[str, tuple[Any, ...]]
+    """The values of every dimension that was searched."""
+    constraints: Mapping[str, Any]
+    best: tuple[Any, ...]
+    """Estimates, the best first; none where no plan is feasible."""
+    requests: tuple[TrainRequest, ...]
+    """Of each of them the options of `llmplan train` that ask for it alone."""
+    pareto_of: tuple[str, ...]
+    pareto: tuple[Any, ...]
+    """Estimates of the frontier in the order of its first figure."""
+    why: tuple[Comparison, ...]
+    counts: Counts
+    seconds: float
+    complete: bool = True
+    """False where it was interrupted."""
+    warnings: tuple[str, ...] = ()
+    columns: Columns = field(factory=dict)
+    """Every priced plan: its fields and figures as numpy arrays, and whether it is feasible."""
+    verdict: Verdict | None = None
+    """Where nothing is feasible: why, and what would be."""
+
+    @property
+    def feasible(self) -> bool:
+        """Whether there is a plan."""
+        return bool(self.best)
+
+    @property
+    def plans_per_second(self) -> float:
+        """Legal plans, pruned ones too."""
+        return self.counts.legal / self.seconds if self.seconds else 0.0
+
+    def to_pandas(self) -> Any:
+        """The priced plans as a data frame; needs ``llmplan-core[frames]``."""
+        try:
+            import pandas as pd
+        except ImportError:
+            raise BadInputError("to_pandas: needs pip install 'llmplan-core[frames]'") from None
+        return pd.DataFrame(self.columns)
+
+    def to_parquet(self, path: str) -> None:
+        """The priced plans in a Parquet file; needs ``llmplan-core[frames]``."""
+        try:
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+        except ImportError:
+            raise BadInputError(f"{path}: Parquet needs pip install 'llmplan-core[frames]'") from None
+        pq.write_table(pa.table(self.columns), path)
+
+
+def counts_of(found: Any) -> Counts:
+    """The tallies of what a search found."""
+    by = {name: dict(getattr(found, name).most_common()) for name in ("illegal", "pruned", "infeasible")}
+    totals: Counter[str] = Counter({name: sum(tally.values()) for name, tally in by.items()})
+    return Counts(
+        legal=found.legal,
+        pruned=totals["pruned"],
+        priced=found.priced,
+        infeasible=totals["infeasible"],
+        illegal_by=by["illegal"],
+        pruned_by=by["pruned"],
+        infeasible_by=by["infeasible"],
+    )

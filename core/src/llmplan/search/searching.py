@@ -1,0 +1,158 @@
+"""``search``: from a space and an objective to the best plans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from llmplan.errors import BadInputError
+from llmplan.requests import SearchRequest
+from llmplan.search.arrays import Columns, joined, length
+from llmplan.search.dimensions import MOST_GPUS
+from llmplan.search.engine import Outcome, Watch, run
+from llmplan.search.figures import HEADROOM, OBJECTIVES, Constraint, constraints
+from llmplan.search.infeasible import Dead, verdict
+from llmplan.search.result import SearchResult, counts_of
+from llmplan.search.space import TrainingSpace
+from llmplan.search.training_case import COLUMNS, TrainingCase, row_of, training_cases
+from llmplan.search.why import compare
+from llmplan.search.work import CHUNK, Question
+
+
+def search(
+    space: TrainingSpace,
+    objective: str = "time",
+    *,
+    executor: Executor | None = None,
+    keep: bool = True,
+    chunk: int = CHUNK,
+    watch: Watch | None = None,
+    sink: Callable[[Columns], None] | None = None,
+    interruptible: bool = False,
+    **options: Any,
+) -> SearchResult:
+    """The best plans of a space: ``search(TrainingSpace(model=..., gpu=..., gpus=2048), "cost")``.
+
+    Options are those of `SearchRequest`: pareto, finish_within, budget, memory_headroom, top, prune. Every priced plan
+    is kept as columns unless `keep` is false, or goes to `sink`, part by part. `watch` is told of progress.
+    """
+    asked = SearchRequest(objective=objective, **options)
+    space = _with_gpus(space, asked)
+    cases = training_cases(space)
+    question = _question(asked, chunk, keep=keep or sink is not None)
+    parts: list[Columns] = []
+
+    def receive(columns: Columns) -> None:
+        (sink or parts.append)(published(cases, columns))
+
+    outcome = run(
+        cases, question, executor=executor, watch=watch, sink=receive,
+        interruptible=interruptible,
+    )  # fmt: skip
+    return _result(asked, space, cases, question, outcome, joined(parts))
+
+
+def _question(asked: SearchRequest, chunk: int, *, keep: bool) -> Question:
+    objective = asked.objective or "time"
+    pareto = tuple(asked.pareto or ())
+    if objective == "gpus" and asked.finish_within is None and asked.budget is None:
+        raise BadInputError("objective: gpus needs --finish-within or --budget: the fewest GPUs for what?")
+    headroom = HEADROOM if asked.memory_headroom is None else asked.memory_headroom
+    limits = constraints(headroom, asked.finish_within, asked.budget)
+    return Question(OBJECTIVES[objective], pareto, limits, asked.top or TOP, chunk, keep, asked.prune is not False)
+
+
+def _with_gpus(space: TrainingSpace, asked: SearchRequest) -> TrainingSpace:
+    """Powers of two, where their number is what is looked for."""
+    if "gpus" in space.values or "dp" in space.values:
+        return space
+    if asked.objective == "gpus" or "gpus" in (asked.pareto or ()):
+        return space.with_values(gpus=f"1..{MOST_GPUS}")
+    raise BadInputError("gpus: not given; give a number, a range like 256..4096, or --objective gpus")
+
+
+TOP = 10
+
+
+def _result(
+    asked: SearchRequest,
+    space: TrainingSpace,
+    cases: Sequence[TrainingCase],
+    question: Question,
+    outcome: Outcome,
+    columns: Columns,
+) -> SearchResult:
+    found = outcome.found
+    best = _records(cases, found.best.rows)
+    dead = not best and outcome.complete
+    why = []
+    if len(best) > 1:
+        why.append(compare(best[0], best[1], "the runner-up"))
+    if best and length(found.simplest.rows):
+        (simplest,) = _records(cases, found.simplest.rows)
+        why.append(compare(best[0], simplest, "the simplest plan that fits"))
+    return SearchResult(
+        objective=asked.objective or "time",
+        space=_values(cases, outcome.roots),
+        constraints=_limits(question.constraints),
+        best=best,
+        requests=tuple(
+            cases[int(found.best.rows["case"][at])].fixed(row_of(found.best.rows, at)) for at in range(len(best))
+        ),
+        pareto_of=question.pareto,
+        pareto=_records(cases, found.frontier.rows),
+        why=tuple(why),
+        counts=counts_of(found),
+        seconds=outcome.seconds,
+        complete=outcome.complete,
+        columns=columns,
+        verdict=verdict(Dead(space, question, training_cases, found)) if dead else None,
+    )
+
+
+def _records(cases: Sequence[TrainingCase], rows: Columns) -> tuple[Any, ...]:
+    return tuple(cases[int(rows["case"][at])].record(rows, at) for at in range(length(rows)))
+
+
+def _limits(limits: Sequence[Constraint]) -> dict[str, Any]:
+    shares = {one.name: one.share_of_memory for one in limits if one.share_of_memory is not None}
+    return {**shares, **{one.name: one.limit for one in limits if one.limit is not None}}
+
+
+def _values(cases: Sequence[TrainingCase], roots: Sequence[Columns]) -> dict[str, tuple[Any, ...]]:
+    """Of every dimension, over all cases."""
+    values: dict[str, dict[Any, None]] = {}
+    for case in cases:
+        mine = [rows for rows in roots if rows["case"][0] == case.index]
+        choice = case.choice
+        of_case = {"model": [choice.model.name], "gpu": [choice.hardware.name], "dtype": [choice.dtype.name]}
+        for name, several in {**of_case, **(case.listing.values(joined(mine)) if mine else {})}.items():
+            values.setdefault(name, {}).update(dict.fromkeys(several))
+    return {name: tuple(found) for name, found in values.items()}
+
+
+def published(cases: Sequence[TrainingCase], columns: Columns) -> Columns:
+    """Columns as people read them: names, whole numbers, words for modes."""
+    from llmplan.records import Recompute, Schedule
+
+    which = columns["case"]
+    named = {
+        "model": np.array([case.choice.model.name for case in cases])[which],
+        "gpu": np.array([case.choice.hardware.name for case in cases])[which],
+        "dtype": np.array([case.choice.dtype.name for case in cases])[which],
+    }
+    groups = columns["zero_group"]
+    whole = {**columns, "zero_group": np.where(groups < inf, groups, columns["dp"] * columns["cp"])}
+    plan = {name: _whole(whole[name]) for name in COLUMNS}
+    for name, meaning in (("recompute", Recompute), ("schedule", Schedule)):
+        plan[name] = np.array([one.label for one in meaning])[plan[name]]
+    figures = {name: column for name, column in columns.items() if name not in {*COLUMNS, "case", "model_parallel"}}
+    return {**named, **plan, **figures}
+
+
+def _whole(column: Any) -> Any:
+    return column if column.dtype == bool else column.astype(np.int64)

@@ -1,0 +1,398 @@
+"""The search: its winner is that of brute force, whatever is asked, and however the work is cut."""
+
+from __future__ import annotations
+
+import random
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from attrs import evolve
+from search_space import DTYPE, FIXED, GPU, MODEL, SPACE, brute_force, with_gpu
+
+from llmplan import train
+from llmplan.errors import BadInputError
+from llmplan.requests import given_options
+from llmplan.search import TrainingSpace, search
+
+DAY = 86_400.0
+
+
+@pytest.fixture(scope="module")
+def every():
+    """All legal plans, priced one by one."""
+    return brute_force()
+
+
+def figures(estimate, objective):
+    """What an objective compares plans by."""
+    of = {
+        "time": estimate.training_seconds,
+        "cost": estimate.cost,
+        "gpu-hours": estimate.gpu_hours,
+        "energy": estimate.energy_kwh,
+        "gpus": estimate.plan.layout.gpus,
+        "memory": estimate.memory_bytes_per_gpu,
+    }
+    return (of[objective], of["gpu-hours" if objective == "time" else "time"])
+
+
+def order(estimate):
+    """How equal plans are told apart, as the documentation states it."""
+    plan, layout = estimate.plan, estimate.plan.layout
+    return (
+        bool(plan.layout_warnings), layout.gpus, layout.tp * layout.pp * layout.cp, layout.pp, layout.cp, layout.ep,
+        layout.vpp, plan.schedule, layout.zero, plan.offload_optimizer, plan.offload_activations, plan.recompute,
+        plan.micro_batch, layout.sequence_parallel,
+    )  # fmt: skip
+
+
+def identity(estimate):
+    """Which plan it is."""
+    plan, layout = estimate.plan, estimate.plan.layout
+    return (
+        layout.gpus, layout.tp, layout.pp, layout.cp, layout.dp, layout.vpp, layout.sequence_parallel, layout.zero,
+        plan.micro_batch, plan.gradient_accumulation, plan.recompute, plan.schedule, plan.offload_optimizer,
+        plan.offload_activations,
+    )  # fmt: skip
+
+
+def fits(estimate, headroom=0.05):
+    return estimate.memory_bytes_per_gpu <= (1 - headroom) * estimate.memory_capacity_bytes
+
+
+def best_of(every, objective, met, many):
+    """The first plans of brute force."""
+    ranked = sorted(every, key=lambda one: (*figures(one, objective), order(one)))
+    met_by = [one for one in ranked if met(one)]
+    assert not met_by or canonical(met_by[0])
+    return [one for one in met_by if canonical(one)][:many]
+
+
+def canonical(estimate):
+    """Whether no other plan of the space says the same in plainer words."""
+    plan, layout = estimate.plan, estimate.plan.layout
+    return not (
+        (layout.sequence_parallel and layout.tp == 1)
+        or (layout.zero and layout.dp * layout.cp == 1)
+        or (plan.schedule and layout.pp == 1)
+    )
+
+
+CASES = {
+    "time": ("time", {}, None),
+    "cost": ("cost", {}, None),
+    "gpu-hours": ("gpu-hours", {}, None),
+    "energy": ("energy", {}, None),
+    "memory": ("memory", {}, None),
+    "gpus in time": ("gpus", {"finish_within": "1h"}, lambda one: one.training_seconds <= 3600),
+    "gpus for money": ("gpus", {"budget": 20}, lambda one: one.cost <= 20),
+    "time for money": ("time", {"budget": 18}, lambda one: one.cost <= 18),
+    "cost in time": ("cost", {"finish_within": 2400}, lambda one: one.training_seconds <= 2400),
+    "energy in time for money": (
+        "energy",
+        {"finish_within": "40m", "budget": 22.5},
+        lambda one: one.training_seconds <= 2400 and one.cost <= 22.5,
+    ),
+    "much headroom": ("time", {"memory_headroom": 0.3}, None),
+    "no headroom": ("time", {"memory_headroom": 0}, None),
+}
+"""An objective, the options of the search, and what they ask of an estimate."""
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("prune", [True, False])
+def test_the_winners_are_those_of_brute_force(every, case, prune):
+    """If it fails, a search books a plan that is worse than another one of its space, or one that breaks a limit."""
+    objective, options, met = CASES[case]
+    headroom = options.get("memory_headroom", 0.05)
+    wanted = best_of(every, objective, lambda one: fits(one, headroom) and (met is None or met(one)), 5)
+    found = search(TrainingSpace(**FIXED, **SPACE), objective, top=5, prune=prune, **options)
+    assert len(wanted) == 5
+    assert [identity(one) for one in found.best] == [identity(one) for one in wanted]
+    assert [figures(one, objective) for one in found.best] == [figures(one, objective) for one in wanted]
+
+
+@pytest.mark.parametrize("layout", [{"tp": 2}, {"pp": [2, 3]}, {"gpus": 16, "zero": 1}, {"micro_batch": 2, "vpp": 2}])
+def test_a_constraint_on_the_layout_is_kept(every, layout):
+    """If it fails, a search answers with a layout that was ruled out."""
+    allowed = {name: set(several if isinstance(several, list) else [several]) for name, several in layout.items()}
+
+    def met(one):
+        has = {"micro_batch": one.plan.micro_batch}
+        return all(has.get(name, getattr(one.plan.layout, name, None)) in several for name, several in allowed.items())
+
+    wanted = best_of(every, "time", lambda one: fits(one) and met(one), 1)
+    found = search(TrainingSpace(**FIXED, **{**SPACE, **layout}))
+    assert identity(found.best[0]) == identity(wanted[0])
+
+
+def test_every_plan_is_counted_once(every):
+    """If it fails, plans are left out of the space, or counted under two heads."""
+    plans = [one for one in every if canonical(one)]
+    found = search(TrainingSpace(**FIXED, **SPACE), prune=False)
+    too_large = sum(not one.feasible for one in plans)
+    assert found.counts.legal == found.counts.priced == len(plans)
+    assert found.counts.infeasible_by == {
+        "memory": too_large,
+        "memory-headroom": sum(not fits(one) for one in plans) - too_large,
+    }
+    assert found.counts.pruned == 0
+    pruned = search(TrainingSpace(**FIXED, **SPACE))
+    assert pruned.counts.legal == len(plans) == pruned.counts.priced + pruned.counts.pruned
+
+
+def test_priced_plans_are_columns_with_the_figures_of_the_scalar_path(every):
+    """If it fails, a script that looks for its own optimum looks at other plans than the ones that are priced."""
+    columns = search(TrainingSpace(**FIXED, **SPACE), prune=False).columns
+    by_plan = {identity(one): one for one in every}
+    assert {len(column) for column in columns.values()} == {sum(map(canonical, every))}
+    modes, schedules = ("none", "full"), ("1f1b", "zero-bubble")
+    for at in range(len(columns["tp"])):
+        row = {name: column[at].item() for name, column in columns.items()}
+        sizes = (row[name] for name in ("gpus", "tp", "pp", "cp", "dp", "vpp", "sequence_parallel", "zero"))
+        batch = row["micro_batch"], row["gradient_accumulation"]
+        ways = 4 * modes.index(row["recompute"]), schedules.index(row["schedule"])
+        estimate = by_plan[(*sizes, *batch, *ways, row["offload_optimizer"], row["offload_activations"])]
+        assert row["iteration_seconds"] == estimate.iteration_seconds
+        assert row["training_seconds"] == estimate.training_seconds
+        assert row["memory_bytes_per_gpu"] == estimate.memory_bytes_per_gpu
+        assert (row["cost"], row["energy_kwh"], row["mfu"]) == (estimate.cost, estimate.energy_kwh, estimate.mfu)
+        assert row["feasible"] == fits(estimate)
+        assert (row["model"], row["gpu"], row["dtype"]) == ("mini", "mini-gpu", "half")
+
+
+@pytest.mark.parametrize("of", [("time", "gpus"), ("cost", "time"), ("memory", "time", "energy")])
+@pytest.mark.parametrize("prune", [True, False])
+def test_the_frontier_is_that_of_brute_force(every, of, prune):
+    """If it fails, somebody weighs time against money with a plan missing, or with one that another beats in both."""
+    points = {tuple(figures(one, name)[0] for name in of) for one in every if fits(one)}
+
+    def beaten(point):
+        return any(other != point and all(a <= b for a, b in zip(other, point, strict=True)) for other in points)
+
+    found = search(TrainingSpace(**FIXED, **SPACE), pareto=of, prune=prune)
+    shown = [tuple(figures(one, name)[0] for name in of) for one in found.pareto]
+    assert shown == sorted(point for point in points if not beaten(point))
+
+
+@pytest.mark.parametrize("chunk", [7, 100, 1_000_000])
+def test_the_size_of_a_chunk_changes_nothing(chunk):
+    """If it fails, what a search finds depends on how its work is cut."""
+    options = {"objective": "cost", "pareto": "time,memory", "top": 20}
+    one, other = (search(TrainingSpace(**FIXED, **SPACE), chunk=size, **options) for size in (chunk, 65_536))
+    assert [identity(plan) for plan in one.best] == [identity(plan) for plan in other.best]
+    assert [identity(plan) for plan in one.pareto] == [identity(plan) for plan in other.pareto]
+    for name in ("legal", "priced", "pruned", "infeasible", "illegal_by", "pruned_by", "infeasible_by"):
+        assert getattr(one.counts, name) == getattr(other.counts, name)
+    assert all((one.columns[name] == other.columns[name]).all() for name in one.columns)
+
+
+def test_the_best_plan_is_what_train_prices():
+    """If it fails, the plan that a search recommends costs something else once it is looked at by itself."""
+    found = search(TrainingSpace(**FIXED, **SPACE), top=3)
+    for estimate, request in zip(found.best, found.requests, strict=True):
+        options = {**given_options(request), "model": MODEL, "gpu": GPU, "dtype": DTYPE}
+        again = train(**options)
+        assert again.time_breakdown == estimate.time_breakdown
+        assert again.memory_breakdown == estimate.memory_breakdown
+        assert again.training_seconds == estimate.training_seconds
+
+
+def test_plans_of_several_models_and_accelerators_are_compared():
+    """If it fails, the cheaper cluster is not found, or a plan is shown under another accelerator's name."""
+    fast = evolve(GPU, name="fast", peak_flops={"fp16": 4e14}, memory_bytes_per_second=4e12)
+    wide = evolve(MODEL, name="wide", ffn_hidden=8192)
+    options = {**FIXED, "gpu": [GPU, fast], "model": [wide, MODEL], "price_per_gpu_hour": [1.0, 8.0]}
+    quickest = search(TrainingSpace(**options, **SPACE))
+    assert [quickest.best[0].plan.hardware.name, quickest.best[0].plan.model.name] == ["fast", "mini"]
+    cheapest = search(TrainingSpace(**options, **SPACE), "cost")
+    assert cheapest.best[0].plan.hardware.name == "mini-gpu"
+    alone = search(TrainingSpace(**{**FIXED, "price_per_gpu_hour": 1.0}, **SPACE), "cost")
+    assert identity(cheapest.best[0]) == identity(alone.best[0])
+    assert cheapest.best[0].cost == alone.best[0].cost
+    assert set(quickest.columns["gpu"]) <= {"fast", "mini-gpu"}
+    assert quickest.space["model"] == ("wide", "mini")
+
+
+def test_failures_count_where_they_are_planned_for():
+    """If it fails, a deadline is met on paper and missed for the restarts."""
+    failing = {**FIXED, "failures_per_gpu_day": 30.0}
+    (best,) = search(TrainingSpace(**failing, **SPACE), top=1).best
+    calm = search(TrainingSpace(**FIXED, **SPACE), top=1).best[0]
+    assert best.wall_clock_seconds > 1.1 * calm.training_seconds
+    limit = (best.wall_clock_seconds + best.training_seconds) / 2
+    assert search(TrainingSpace(**FIXED, **SPACE), finish_within=limit).feasible
+    assert not search(TrainingSpace(**failing, **SPACE), finish_within=limit).feasible
+
+
+def test_a_stated_mfu_leaves_memory_and_order_to_decide():
+    """If it fails, a search at an MFU finds no plan, or one with more model parallelism than it takes."""
+    found = search(TrainingSpace(**FIXED, **SPACE, mfu=0.4), top=1).best[0]
+    assert found.mfu == pytest.approx(0.4)
+    assert (found.plan.layout.gpus, found.plan.layout.tp, found.plan.layout.pp) == (16, 1, 1)
+
+
+# Why the winner wins
+
+
+def test_the_reasons_add_up():
+    """If it fails, the terms that are said to have shrunk are not those that did."""
+    found = search(TrainingSpace(**FIXED, **SPACE))
+    runner_up, simplest = found.why
+    assert (runner_up.against, simplest.against) == ("the runner-up", "the simplest plan that fits")
+    winner, other = found.best[0], found.best[1]
+    assert runner_up.estimate.time_breakdown == other.time_breakdown
+    for line, seconds in runner_up.terms.items():
+        assert seconds == pytest.approx(winner.time_breakdown[line] - other.time_breakdown[line])
+    assert list(map(abs, simplest.terms.values())) == sorted(map(abs, simplest.terms.values()), reverse=True)
+    small = sum(
+        abs(winner.time_breakdown[line] - simplest.estimate.time_breakdown[line])
+        for line in winner.time_breakdown
+        if line not in simplest.terms
+    )
+    assert small < 0.02 * winner.iteration_seconds
+    assert all(before != after for before, after in simplest.changed.values())
+
+
+# Where nothing is feasible
+
+
+def changes(result):
+    return {change.option: change.value for change in result.verdict.changes}
+
+
+def test_what_kills_the_last_plan_and_what_would_do():
+    """If it fails, somebody whose request is impossible is not told what to change, or is told what does not help."""
+    alone = {**SPACE, "gpus": 4, "tp": 1, "pp": 1, "zero": 0}
+    tight = with_gpu(memory_bytes=2.6e9)
+    dead = search(TrainingSpace(**tight, **alone))
+    assert not dead.feasible
+    assert dead.verdict.constraint == "memory"
+    assert dead.verdict.plans == dead.counts.infeasible_by["memory"] == dead.counts.legal
+    assert dead.verdict.least == dead.verdict.nearest.memory_bytes_per_gpu > 2.6e9 == dead.verdict.limit
+    found = changes(dead)
+    assert set(found) == {"memory of the accelerator", "zero", "tp", "pp"}
+    for option in ("tp", "zero", "pp"):
+        fits_with = {
+            value: search(TrainingSpace(**tight, **{**alone, option: value})).feasible
+            for value in range(alone[option] + 1, found[option] + 1)
+        }
+        assert [value for value, does in fits_with.items() if does] == [found[option]]
+    roomy = with_gpu(memory_bytes=found["memory of the accelerator"])
+    assert search(TrainingSpace(**roomy, **alone), memory_headroom=0).feasible
+
+
+@pytest.mark.parametrize(
+    ("objective", "limits", "constraint"),
+    [
+        ("time", {"memory_headroom": 0.9}, "memory-headroom"),
+        ("cost", {"finish_within": "5m"}, "finish-within"),
+        ("time", {"budget": 1}, "budget"),
+    ],
+)
+def test_a_limit_gives_way_just_so_far(objective, limits, constraint):
+    """If it fails, the limit that is proposed is not met by any plan, or a tighter one would be."""
+    space = TrainingSpace(**FIXED, **SPACE)
+    dead = search(space, objective, **limits)
+    assert dead.verdict.constraint == constraint
+    name = constraint.replace("-", "_")
+    wanted = changes(dead)[constraint]
+    assert search(space, objective, **{name: wanted}).feasible
+    tighter = wanted + 0.002 if name == "memory_headroom" else wanted * 0.999
+    assert not search(space, objective, **{name: tighter}).feasible
+
+
+def test_more_gpus_are_proposed_where_they_help():
+    """If it fails, nobody learns that twice the GPUs would meet the deadline."""
+    space = TrainingSpace(**FIXED, **{**SPACE, "gpus": 8})
+    fastest = search(space).best[0].training_seconds
+    dead = search(space, finish_within=0.7 * fastest)
+    assert changes(dead)["gpus"] == 16
+    assert search(TrainingSpace(**FIXED, **{**SPACE, "gpus": 16}), finish_within=0.7 * fastest).feasible
+
+
+def test_a_space_without_a_legal_plan_says_what_rules_it_out():
+    """If it fails, tp 3, which divides neither heads nor GPUs, ends in an empty table."""
+    dead = search(TrainingSpace(**FIXED, **{**SPACE, "tp": 3, "gpus": 16}))
+    assert dead.counts.legal == 0
+    assert dead.verdict.constraint == "tp x cp x pp divides the gpus"
+    assert changes(dead)["tp"] in (2, 4)
+    assert dead.verdict.nearest is None
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("space", "options", "message"),
+    [
+        ({"gpus": None}, {}, "gpus: not given"),
+        ({"tp": "4..2"}, {}, "tp: '4..2' ends below its beginning; 2..4 would be a range"),
+        ({"tp": "1..many"}, {}, "tp: '1..many' is not a range of whole numbers"),
+        ({"tp": 0}, {}, "tp: 0 is not a whole number of at least 1"),
+        ({"zero": "0,4"}, {}, "zero: 4 is not a whole number, 0 to 3"),
+        ({"recompute": "none..full"}, {}, "recompute: 'none..full' is not one of none, attention-compute"),
+        ({"price_per_gpu_hour": "1,2,3"}, {}, "price-per-gpu-hour: 3 prices for 1 GPUs"),
+        ({"price_per_gpu_hour": None}, {"objective": "cost"}, "cost: not known without --price-per-gpu-hour"),
+        ({"price_per_gpu_hour": None}, {"budget": "1M"}, "cost: not known without --price-per-gpu-hour"),
+        ({"gpu": evolve(GPU, tdp_watts=None)}, {"objective": "energy"}, "energy: not known without an accelerator"),
+        ({}, {"objective": "gpus"}, "objective: gpus needs --finish-within or --budget"),
+        ({}, {"objective": "beauty"}, "objective: 'beauty' is not one of time, cost"),
+        ({}, {"pareto": "time"}, "pareto: time alone has no frontier"),
+        ({}, {"memory_headroom": 1}, "memory-headroom: 1 is not a fraction of at least 0 and below 1"),
+        ({"global_batch_tokens": "1M"}, {}, "global-batch: 48 contradicts global-batch-tokens"),
+    ],
+)
+def test_bad_input_is_refused_in_a_line(space, options, message):
+    """If it fails, a slip in an option is searched for as if it were meant, or ends in a traceback."""
+    with pytest.raises(BadInputError) as caught:
+        search(TrainingSpace(**{**FIXED, **SPACE, **space}), **options)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_option_that_there_is_not_is_refused():
+    """If it fails, a misspelt dimension is left open without a word."""
+    with pytest.raises(TypeError, match="'microbatch' is no option of training"):
+        TrainingSpace(**FIXED, microbatch=1)
+
+
+# Cost models that judge one plan at a time
+
+
+def one_by_one(of):
+    """A third party's cost model that knows nothing of searches."""
+    answers = {name: getattr(of, name) for name in ("efficiency", "check", "remarks", "train", "infer")}
+    return SimpleNamespace(name="one-by-one", description="as another one", default=False, **answers)
+
+
+def test_a_cost_model_without_bounds_is_searched_all_the_same():
+    """If it fails, a search works with llmplan's own cost models alone."""
+    from llmplan import registry
+
+    options = {**FIXED, "cost_model": one_by_one(registry().cost_models["megatron"])}
+    space = {**SPACE, "gpus": [8], "micro_batch": [1]}
+    slow, quick = search(TrainingSpace(**options, **space)), search(TrainingSpace(**FIXED, **space), prune=False)
+    assert [identity(one) for one in slow.best] == [identity(one) for one in quick.best]
+    assert slow.counts.legal == slow.counts.priced == quick.counts.legal
+
+
+def test_what_is_open_is_searched():
+    """If it fails, `search train` with nothing but model and GPUs misses a plan that somebody would try."""
+    rng = random.Random(5)
+    options = {name: value for name, value in FIXED.items() if name != "global_batch"}
+    found = search(TrainingSpace(**options, gpus=16), top=1)
+    best = found.best[0]
+    assert found.counts.legal > 2_000
+    for _ in range(100):
+        tp, pp = rng.choice([1, 2, 4]), rng.choice([1, 2, 4])
+        try:
+            tried = train(
+                **options, gpus=16, tp=tp, pp=pp, global_batch=best.plan.global_batch, zero=rng.randint(0, 3),
+                micro_batch=rng.choice([1, 2, 4]), offload=rng.choice(["none", "optimizer"]),
+            )  # fmt: skip
+        except BadInputError:
+            continue
+        assert not tried.has_headroom or tried.iteration_seconds >= best.iteration_seconds
+    assert np.isfinite(best.training_seconds)

@@ -1,0 +1,159 @@
+"""Executors: wherever the shares of a search are worked on, it finds the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+import pytest
+from search_space import FIXED, SPACE
+
+from llmplan.errors import BadInputError
+from llmplan.search import TrainingSpace, search
+from llmplan.search.executors import executor_of, in_order, workers_of
+
+OPTIONS = {"objective": "cost", "pareto": "time,memory", "top": 5}
+
+
+def seen(result):
+    """All that a search says, but for how long it took."""
+    counts = result.counts
+    return (
+        [(one.plan.layout.gpus, one.plan.layout.tp, one.plan.layout.pp, one.cost, one.memory_bytes_per_gpu)
+         for one in (*result.best, *result.pareto)],
+        counts.legal, counts.priced, counts.pruned, counts.infeasible_by, counts.pruned_by, counts.illegal_by,
+        {name: column.tolist() for name, column in result.columns.items()},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def here():
+    """What is found without an executor."""
+    return seen(search(TrainingSpace(**FIXED, **SPACE), **OPTIONS))
+
+
+@pytest.mark.parametrize("name", ["threads", "processes"])
+def test_an_executor_changes_nothing(here, name):
+    """If it fails, what a search finds depends on where it runs."""
+    with executor_of(name, 2) as executor:
+        assert seen(search(TrainingSpace(**FIXED, **SPACE), executor=executor, **OPTIONS)) == here
+
+
+def slowly(number, folder):
+    """Work that leaves a mark for each time that it is done."""
+    (folder / f"{number}.{os.getpid()}.{time.monotonic_ns()}").touch()
+    time.sleep(0.05)
+    return number * number
+
+
+def deadly(number, _folder):
+    """The same, but the third task kills the process that does it, unless that is the one that asked."""
+    if number == 2 and os.getpid() != ASKED:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number * number
+
+
+ASKED = os.getpid()
+
+
+def test_a_process_that_is_killed_loses_no_task(tmp_path):
+    """If it fails, a worker that the kernel kills for its memory takes its plans with it."""
+    with ProcessPoolExecutor(2) as executor:
+        done = [result for _, result in in_order(executor, deadly, [(n, tmp_path) for n in range(30)])]
+    assert done == [n * n for n in range(30)]
+
+
+def test_results_come_in_the_order_of_tasks_and_tasks_are_not_all_submitted(tmp_path):
+    """If it fails, ties break by who was quicker, or the whole space is held in a queue."""
+    taken = []
+
+    def tasks():
+        for number in range(100):
+            taken.append(number)
+            yield number, tmp_path
+
+    with ThreadPoolExecutor(2) as executor:
+        results = in_order(executor, slowly, tasks())
+        assert [next(results)[1] for _ in range(3)] == [0, 1, 4]
+        results.close()
+        assert len(taken) < 15
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("abacus",), "executor: 'abacus' is not one of threads, processes, dask"),
+        (("threads", 2, "tcp://x:1"), "scheduler: tcp://x:1 needs --executor dask"),
+    ],
+)
+def test_what_is_no_executor_is_refused(options, message):
+    """If it fails, a slip runs the search on one core without a word."""
+    with pytest.raises(BadInputError) as caught, executor_of(*options):
+        pass
+    assert str(caught.value) == message
+
+
+# Dask
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """A scheduler and two workers, each a process of its own: its address, and the workers."""
+    pytest.importorskip("distributed")
+    about = tmp_path_factory.mktemp("dask") / "scheduler.json"
+    common = ("--scheduler-file", str(about), "--no-dashboard")
+    scheduler = start("scheduler", "--host", "127.0.0.1", "--port", "0", *common)
+    workers = [start("worker", "--nthreads", "1", "--no-nanny", *common) for _ in range(2)]
+    try:
+        wait_for(about.exists)
+        yield json.loads(about.read_text("utf-8"))["address"], workers
+    finally:
+        for process in (*workers, scheduler):
+            process.kill()
+            process.wait()
+
+
+def start(what, *options):
+    """A process of Dask's own command line."""
+    command = [sys.executable, "-m", f"distributed.cli.dask_{what}", *options]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def wait_for(ready):
+    """At most half a minute."""
+    end = time.monotonic() + 30
+    while not ready():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_dask_finds_the_same_and_loses_no_plan_with_a_worker(here, cluster):
+    """If it fails, several machines find another plan than one, or a node that dies takes its plans with it."""
+    address, workers = cluster
+    with executor_of("dask", scheduler=address) as executor:
+        wait_for(lambda: workers_of(executor) == 2)
+        assert seen(search(TrainingSpace(**FIXED, **SPACE), executor=executor, **OPTIONS)) == here
+
+        def kill(_progress):
+            if workers[0].poll() is None:
+                workers[0].kill()
+                workers[0].wait()
+
+        found = search(TrainingSpace(**FIXED, **SPACE), executor=executor, watch=kill, chunk=200, **OPTIONS)
+        assert seen(found) == here
+        assert workers_of(executor) == 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_scheduler_that_does_not_answer_is_said(monkeypatch):
+    """If it fails, a wrong address waits for ever or ends in a traceback."""
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("llmplan.search.executors._PATIENCE", "100ms")
+    with pytest.raises(BadInputError, match=r"scheduler: tcp://127.0.0.1:9: no Dask scheduler answers"):
+        executor_of("dask", scheduler="tcp://127.0.0.1:9").__enter__()
