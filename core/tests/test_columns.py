@@ -1,6 +1,8 @@
 """Columns: arithmetic on combinations of fields gives each plan what arithmetic on whole arrays gives it."""
 
+import gc
 import operator
+import weakref
 
 import numpy as np
 import pytest
@@ -122,3 +124,24 @@ def test_operators_take_numbers_on_either_side(name):
     with columns({"tp": array}) as fields:
         assert in_full(function(fields["tp"], 2.0), 4).tolist() == function(array, 2.0).tolist()
         assert in_full(function(2.0, fields["tp"]), 4).tolist() == function(2.0, array).tolist()
+
+
+def test_nothing_is_kept_until_the_garbage_collector_comes():
+    """The memory of a search would grow with every chunk."""
+    given_arrays = arrays(np.random.default_rng(3), 5000)
+    gc.disable()
+    try:
+        with columns(given_arrays) as fields:
+            found = fields["tp"] * fields["pp"] * fields["dp"]
+            array = found.array
+            held = [weakref.ref(one) for one in (found.values, found.key.level.plans, found.key.table.plans.level.up)]
+        del fields, found
+        assert [ref() for ref in held] == [None, None, None]
+        assert array.shape == (5000,)
+    finally:
+        gc.enable()
+
+
+def test_no_plans_are_no_error():
+    """The last chunk of a search, with nothing left in it, would fail."""
+    assert priced({name: array[:0] for name, array in arrays(np.random.default_rng(4), 5).items()}).shape == (0,)

@@ -260,10 +260,10 @@ def test_every_figure_of_serving_is_there(at):
     assert f"first token {seconds(SERVING.prefill_seconds)} (prefill)" in text
     assert f"each token {seconds(SERVING.decode_seconds_per_token)} (decode)" in text
     assert f"whole answer {seconds(SERVING.total_seconds)}" in text
-    assert f"largest batch {SERVING.max_batch_size:,.0f} sequences a replica fit into memory" in text
+    assert f"{SERVING.max_batch_size:,.0f} sequences of 640 tokens a replica" in text
     assert "cost not known: give --price-per-gpu-hour" in text
     priced = evolve(SERVING, plan=evolve(SERVING.plan, price_per_gpu_hour=2.0))
-    assert f"cost {priced.cost_per_million_tokens:,.2f} at 2 a GPU-hour per million output tokens" in in_words(
+    assert f"{priced.cost_per_million_tokens:.3g} per million output tokens, all in; 2 a GPU-hour" in in_words(
         at(priced, 200)
     )
 

@@ -26,12 +26,16 @@ from llmplan.quantities import Number
 def columns(arrays: Mapping[str, Any]) -> Iterator[dict[str, Number]]:
     """Arrays of equal length as columns, or as a number where all elements are the same; to be used inside `with`.
 
-    For speed alone, what formulas put together first goes first, and plans that differ in the last fields lie side by
-    side.
+    For speed alone, what formulas put together first goes first, plans that differ in the last fields lie side by side,
+    and there are some ten thousand of them, which fit into a processor's cache.
     """
+    plans = len(next(iter(arrays.values())))
+    if not plans:
+        yield dict(arrays)
+        return
     same = {name: array[0].item() for name, array in arrays.items() if (array == array[0]).all()}
     varying = {name: array for name, array in arrays.items() if name not in same}
-    table = Table(list(varying.values()), len(next(iter(arrays.values()))))
+    table = Table(list(varying.values()), plans)
     held: dict[str, Any] = {name: Column(*table.alone(number, varying[name])) for number, name in enumerate(varying)}
     try:
         yield {**same, **held}

@@ -115,10 +115,11 @@ class Table:
         return self.keys[fields]
 
     def release(self) -> None:
-        """Let go of all arrays: keys refer to each other, and the garbage collector may take long to notice."""
+        """Let go of all arrays: keys and table refer to each other, and the garbage collector may be long in coming."""
         for key in self.keys.values():
             key.joins.clear()
         self.keys.clear()
+        del self.plans
 
 
 def _levels(arrays: Sequence[Any], plans: int) -> list[Level]:

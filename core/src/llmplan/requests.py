@@ -11,7 +11,7 @@ from typing import Any
 from attrs import field, fields, frozen
 
 from llmplan.errors import BadInputError
-from llmplan.records import FAMILIES, Family, Recompute, Schedule, Tuning
+from llmplan.records import FAMILIES, Recompute, Schedule, Tuning, Variation
 from llmplan.units import parse_number
 
 _LARGEST = 1e27
@@ -184,9 +184,9 @@ def _rate(value: Any, name: str) -> float:
         raise _refuse(name, value, wanted) from None
 
 
-def _family(value: Any, name: str) -> tuple[Family, float]:
+def _variation(value: Any, name: str) -> Variation:
     """``uniform:0.3``: a family of distributions and its coefficient of variation."""
-    if isinstance(value, tuple):
+    if isinstance(value, Variation):
         return value
     word, colon, cv = value.partition(":") if isinstance(value, str) else ("", "", "")
     family = FAMILIES.get(word.strip())
@@ -195,7 +195,7 @@ def _family(value: Any, name: str) -> tuple[Family, float]:
     number = _positive(cv, name) if colon else 0.0
     if number > family.most_cv:
         raise _refuse(name, value, f"a {family.name} distribution: its cv is at most {family.most_cv:.3g}")
-    return family, number
+    return Variation(family, number)
 
 
 def _option(
@@ -213,7 +213,7 @@ def _option(
     itself.
     """
     metadata = {"help": help_text, "convert": convert, "metavar": metavar, "names": names, "every": every}
-    word = names is not None or convert in (_flag, _text, _family)
+    word = names is not None or convert in (_flag, _text, _variation)
     return field(default=None, metadata={**metadata, "flag": convert is _flag, "word": word, "listed": listed})
 
 
@@ -351,11 +351,11 @@ class InferRequest(_Request):
         _text,
         metavar="FILE.csv",
     )
-    prompt_lengths: tuple[Family, float] | None = _option(
-        f"How prompts vary around --prompt-tokens: {_FAMILY_WORDS}.", _family, metavar="SHAPE"
+    prompt_lengths: Variation | None = _option(
+        f"How prompts vary around --prompt-tokens: {_FAMILY_WORDS}.", _variation, metavar="SHAPE"
     )
-    output_lengths: tuple[Family, float] | None = _option(
-        "How answers vary around --output-tokens: the same.", _family, metavar="SHAPE"
+    output_lengths: Variation | None = _option(
+        "How answers vary around --output-tokens: the same.", _variation, metavar="SHAPE"
     )
     requests: int | None = _option("Requests that a simulation counts; 0 for none.", _whole(0))
     seed: int | None = _option("Of the simulation.", _whole(0))
@@ -378,6 +378,11 @@ LOADS = ("rate", "concurrency", "trace")
 _NAMES = [attribute.name for attribute in fields(InferRequest)]
 SERVER_OPTIONS = tuple(_NAMES[_NAMES.index(LOADS[-1]) + 1 :])
 """Options that mean something beside one of these."""
+
+
+def of_server(request: InferRequest) -> bool:
+    """Whether the request asks for a server under a load, or for something of one."""
+    return any(getattr(request, name) is not None for name in (*LOADS, *SERVER_OPTIONS))
 
 
 @frozen(kw_only=True, eq=False, repr=False)

@@ -156,9 +156,9 @@ def check_cost_model(
     chosen: dict[str, Any] = {"cost_model": cost_model, "model": model, "gpu": hardware, "dtype": dtype}
     answers = [_check_price(name, price, {**chosen, **options}) for price, options in _PLANS]
     refusals = [answer for answer in answers if answer is not None]
-    priced, options = answers[_ALONE], _PLANS[_ALONE][1]
-    if priced is None and hasattr(cost_model, "serving"):
-        check_serving_steps(name, cost_model.serving(plan_inference(**{**chosen, **options})))
+    if answers[_ALONE] is None and hasattr(cost_model, "serving"):
+        alone: dict[str, Any] = {**chosen, **_PLANS[_ALONE][1]}
+        check_serving_steps(name, cost_model.serving(plan_inference(**alone)))
     require(len(refusals) < len(answers), f"{name}: prices no plan of {model.name}: {refusals[0] if refusals else ''}")
 
 

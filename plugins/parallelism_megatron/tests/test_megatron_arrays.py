@@ -107,6 +107,15 @@ def test_a_single_plan_may_be_an_array():
     _same_as_alone(MEGATRON, together, [0])
 
 
+def test_no_plans_at_all_are_priced():
+    """The last chunk of a search, with nothing left in it, would fail."""
+    for cost_model in (MEGATRON, ROOFLINE):
+        together = kept(random_plans(SPARSE, _random("none"), 5), [])
+        assert all(values.shape == (0,) for values in _figures(cost_model.train(together)).values())
+        assert [values.shape for values in cost_model.bounds(together)] == [(0,), (0,)]
+        assert not broken(cost_model, together).any()
+
+
 # Rules
 
 

@@ -13,7 +13,7 @@ from llmplan.cli.options import Request, completer, with_options
 from llmplan.errors import BadInputError
 from llmplan.output.words import gib
 from llmplan.planner import infer
-from llmplan.records import Estimate, Exporter, InferencePlan, Recompute, ServerEstimate, TrainingEstimate
+from llmplan.records import Estimate, Exporter, InferenceEstimate, Recompute, ServerEstimate, TrainingEstimate
 from llmplan.requests import InferRequest, TrainRequest
 from llmplan.search.training import train
 
@@ -76,7 +76,8 @@ def _add(
             return None if fits else DOES_NOT_FIT
         if extra["picture"]:
             raise BadInputError("picture: draws a comparison; give --compare, or several values like --batch 1..64")
-        estimate = price(request(**options))
+        asked = request(**options)
+        estimate = price(asked)
         if exporter is not None:
             from llmplan.output.whole import write_whole
 
@@ -85,7 +86,7 @@ def _add(
             _explain(estimate, reporter)
         else:
             print(registry().reporters[reporter].render(estimate), end="")
-        return None if estimate.feasible else _say_why_not(estimate)
+        return None if estimate.feasible else _say_why_not(estimate, asked)
 
     app.command(name, help=summary)(with_options(request, extras, run))
 
@@ -145,34 +146,32 @@ def _exporter(output: str | None) -> Exporter | None:
     return next(iter(fitting.values()))
 
 
-def _say_why_not(estimate: Estimate) -> int:
+def _say_why_not(estimate: Estimate, request: Request) -> int:
     if isinstance(estimate, ServerEstimate) and estimate.overloaded:
         from llmplan.cli.overloaded import overloaded
 
         print(f"llmplan: {overloaded(estimate)}", file=sys.stderr)
         return DOES_NOT_FIT
-    return _say_it_does_not_fit(estimate)
+    return _say_it_does_not_fit(estimate, request)
 
 
-def _say_it_does_not_fit(estimate: Estimate) -> int:
+def _say_it_does_not_fit(estimate: Estimate, request: Request) -> int:
     used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
     parts = sorted(estimate.memory_breakdown.items(), key=lambda part: -part[1])
     listed = ", ".join(f"{name} {size:,.0f} ({gib(size)})" for name, size in parts)
     print(
         f"llmplan: does not fit: {used - capacity:,.0f} bytes ({gib(used - capacity)}) more than the "
-        f"{gib(capacity)} of {estimate.plan.hardware.name}; {listed}{_way_out(estimate)}",
+        f"{gib(capacity)} of {estimate.plan.hardware.name}; {listed}{_way_out(estimate, request)}",
         file=sys.stderr,
     )
     return DOES_NOT_FIT
 
 
-def _way_out(estimate: Estimate) -> str:
+def _way_out(estimate: Estimate, request: Request) -> str:
     """Options that hold less, where they are not taken yet."""
+    if not isinstance(estimate, TrainingEstimate):
+        return _way_out_of_serving(estimate, request) if isinstance(request, InferRequest) else ""
     plan = estimate.plan
-    if isinstance(estimate, ServerEstimate):
-        return "; the cache is that of the longest sequence; fewer bits (--dtype, --kv-bits) or more --tp hold less"
-    if isinstance(plan, InferencePlan):
-        return "; fewer bits (--dtype, --kv-bits), a smaller --batch or more --tp hold less"
     ways = [
         "a smaller --micro-batch" if plan.micro_batch > 1 else "",
         f"--zero {_MOST_ZERO}" if plan.layout.zero < _MOST_ZERO and plan.layout.dp > 1 else "",
@@ -180,3 +179,13 @@ def _way_out(estimate: Estimate) -> str:
         "more --tp, --pp or --gpus",
     ]
     return f"; {', '.join(filter(None, ways))} hold less"
+
+
+def _way_out_of_serving(estimate: InferenceEstimate | ServerEstimate, request: InferRequest) -> str:
+    """The nearest settings that fit, tried out; and what else holds less."""
+    from llmplan.planner.nearest import nearest_that_fit
+
+    near = nearest_that_fit(request, estimate)
+    longest = "; the cache is that of the longest sequence" if isinstance(estimate, ServerEstimate) else ""
+    fits = f"; {' or '.join(near)} would fit" if near else ""
+    return f"{longest}{fits}; fewer bits (--dtype, --kv-bits) hold less"

@@ -121,15 +121,16 @@ def _ranges(estimate: TrainingEstimate) -> dict[str, Any]:
     }
 
 
-def _serving_ranges(estimate: InferenceEstimate) -> dict[str, Any]:
+def _serving_ranges(
+    estimate: InferenceEstimate | ServerEstimate, first: Spread | None, further: Spread | None
+) -> dict[str, Any]:
     """As for training: of the first token, and of all that further tokens decide on."""
-    first, next_ = estimate.first_token_spread, estimate.next_token_spread
     return {
         "first_token_seconds_range": _around(first, estimate.first_token_seconds),
-        "next_token_seconds_range": _around(next_, estimate.next_token_seconds),
-        "total_seconds_range": _around(next_, estimate.total_seconds),
-        "tokens_per_second_range": _around(next_ and next_.inverted(), estimate.tokens_per_second),
-        "ranges": {"level": LEVEL, "first_token": _behind(first), "next_token": _behind(next_)},
+        "next_token_seconds_range": _around(further, estimate.next_token_seconds),
+        "total_seconds_range": _around(further, estimate.total_seconds),
+        "tokens_per_second_range": _around(further and further.inverted(), estimate.tokens_per_second),
+        "ranges": {"level": LEVEL, "first_token": _behind(first), "next_token": _behind(further)},
     }
 
 
@@ -196,7 +197,7 @@ def _inference(estimate: InferenceEstimate) -> dict[str, Any]:
         "prefill_bounds": _copy(estimate.prefill_bounds),
         "decode_bounds": _copy(estimate.decode_bounds),
         "compute_bound_batch": estimate.compute_bound_batch,
-        **_serving_ranges(estimate),
+        **_serving_ranges(estimate, estimate.first_token_spread, estimate.next_token_spread),
         "max_batch_size": int(estimate.max_batch_size),
         "max_context": estimate.max_context,
         "tokens_per_second": estimate.tokens_per_second,
@@ -225,6 +226,7 @@ def _server(estimate: ServerEstimate) -> dict[str, Any]:
         "prompt_tokens": None if load.trace else load.prompt.mean,
         "output_tokens": None if load.trace else load.output.mean,
         **{name: getattr(estimate, name) for name in (*own, *rates, *costs)},
+        **_serving_ranges(estimate, estimate.prefill.first_token_spread, estimate.decode.next_token_spread),
         "server": server_document(estimate),
     }
 

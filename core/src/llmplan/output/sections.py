@@ -12,6 +12,8 @@ from rich.text import Text
 
 from llmplan.output.words import dotted, gib, percent
 from llmplan.records import Estimate, ServerEstimate, Spread, TrainingEstimate
+from llmplan.records.bottleneck import Bottleneck
+from llmplan.records.spread import LEVEL
 
 _INDENT = 2
 _FREE = "free"
@@ -40,6 +42,14 @@ def layout(estimate: Estimate, *more: str) -> str:
 def plus_minus(spread: Spread | None) -> str:
     """How far off the figure may be, in percent."""
     return "" if spread is None else f" ({spread.low - 1:+.0%} to {spread.high - 1:+.0%})"
+
+
+def behind(spread: Spread | None) -> dict[str, str]:
+    """What the ranges rest on."""
+    if spread is None:
+        return {}
+    of_what = "of other architectures: EXTRAPOLATED" if spread.extrapolated else "nearest in kind"
+    return {"ranges": f"hold {LEVEL:.0%} of published runs, by the {spread.rows} {of_what}"}
 
 
 def gpus(number: float) -> str:
@@ -72,6 +82,13 @@ def said(estimate: Estimate) -> Iterator[RenderableType]:
     if estimate.warnings:
         yield heading("Warnings", "bold yellow")
         yield bullets(estimate.warnings)
+
+
+def waits(of: Bottleneck | None, relief: str | None = None) -> Iterator[RenderableType]:
+    """What a phase waits for most, and what would relieve it, in other words where these are given."""
+    if of is not None:
+        relief = of.relief if relief is None else relief
+        yield facts({"waits for": f"{of.words}, {percent(of.share)}", **({"relief": relief} if relief else {})})
 
 
 def heading(text: str, style: str = "bold") -> Padding:

@@ -8,11 +8,10 @@ from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 
-from llmplan.output.sections import bars, facts, gpus, heading, layout, memory, said, title
+from llmplan.output.sections import bars, facts, gpus, heading, layout, memory, plus_minus, said, title, waits
 from llmplan.output.words import digits, percent, seconds
 from llmplan.quantities import total
-from llmplan.records import Capacity, Means, ServerEstimate
-from llmplan.records.bottleneck import Bottleneck
+from llmplan.records import Capacity, InferenceEstimate, Means, ServerEstimate
 from llmplan.serving.speculation import tokens_per_step
 
 _INDENT = 2
@@ -38,9 +37,8 @@ def server_report(estimate: ServerEstimate, console: Console) -> Iterator[Render
         yield _latencies(estimate)
     count = int(estimate.decode.plan.batch)
     beside = f"{count:,} sequence{'' if count == 1 else 's'}{' a stage' if estimate.plan.layout.pp > 1 else ''}"
-    prefill, decode = estimate.prefill, estimate.decode
-    yield from _phase("Prefill of one prompt", prefill.prefill_breakdown, prefill.prefill_bottleneck, console)
-    yield from _phase(f"Decode step of {beside}", decode.decode_breakdown, decode.decode_bottleneck, console)
+    yield from _phase("Prefill of one prompt", estimate.prefill, "prefill", console)
+    yield from _phase(f"Decode step of {beside}", estimate.decode, "decode", console)
     yield from memory(estimate, console)
     yield from said(estimate)
 
@@ -177,13 +175,13 @@ def _mean(means: Means | None, name: str) -> str:
     return "" if value is None else seconds(value)
 
 
-def _phase(
-    name: str, breakdown: Mapping[str, float], waits: Bottleneck | None, console: Console
-) -> Iterator[RenderableType]:
+def _phase(name: str, estimate: InferenceEstimate, of: str, console: Console) -> Iterator[RenderableType]:
+    """``prefill`` or ``decode`` of an estimate, with how far it may be off."""
+    breakdown, waited = getattr(estimate, f"{of}_breakdown"), getattr(estimate, f"{of}_bottleneck")
+    spread = estimate.first_token_spread if of == "prefill" else estimate.next_token_spread
     whole = total(breakdown.values())
-    yield heading(f"{name}: {seconds(whole)}")
-    if waits is not None:
-        yield facts({"waits for": f"{waits.words}, {percent(waits.share)}", "relief": _under_load(waits.relief)})
+    yield heading(f"{name}: {seconds(whole)}{plus_minus(spread)}")
+    yield from waits(waited, None if waited is None else _under_load(waited.relief))
     yield bars(breakdown, whole, seconds, console)
 
 

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 from rich.console import Console, RenderableType
 
-from llmplan.output.sections import bars, cost, facts, gpus, heading, layout, memory, plus_minus, said, title
+from llmplan.output.sections import bars, behind, cost, facts, gpus, heading, layout, memory, plus_minus, said, title
 from llmplan.output.words import count, digits, dotted, percent, seconds
 from llmplan.quantities import total
 from llmplan.records import Recompute, Schedule, Spread, TrainingEstimate, TrainingPlan, Tuning
-from llmplan.records.spread import LEVEL
 
 _ABOUT = ((86_400.0, "days", 172_800.0), (3_600.0, "hours", 7_200.0), (60.0, "min", 120.0))
 """Seconds of a unit, its name, and the seconds from which on it is used."""
@@ -44,7 +43,7 @@ def training_report(estimate: TrainingEstimate, console: Console) -> Iterator[Re
             "speed": f"{count(estimate.tokens_per_second)} tokens/s, {estimate.tokens_per_second_per_gpu:,.0f} a GPU",
             "utilisation": f"MFU {percent(estimate.mfu)}, HFU {percent(estimate.hfu)} of "
             f"{plan.gemm.peak_flops / 1e12:,.4g} T(FL)OP/s {plan.gemm.name}",
-            **_behind(time),
+            **behind(time),
         }
     )
     yield heading(f"Time of an iteration: {seconds(estimate.iteration_seconds)}{plus_minus(time)}")
@@ -62,14 +61,6 @@ def _from_to(spread: Spread | None, figure: float | None) -> str:
     if spread is None or figure is None:
         return ""
     return f" ({figure * spread.low:,.0f} to {figure * spread.high:,.0f})"
-
-
-def _behind(spread: Spread | None) -> dict[str, str]:
-    """What the ranges rest on."""
-    if spread is None:
-        return {}
-    of_what = "of other architectures: EXTRAPOLATED" if spread.extrapolated else "nearest in kind"
-    return {"ranges": f"hold {LEVEL:.0%} of published runs, by the {spread.rows} {of_what}"}
 
 
 def _sharing(plan: TrainingPlan) -> tuple[str, str]:

@@ -10,9 +10,8 @@ from llmplan.errors import BadInputError
 from llmplan.planner.choice import Choice, choose, failing_as
 from llmplan.planner.inference_plan import make_inference_plan
 from llmplan.planner.layout import Sizes, best_that_fits, candidates, fixed_sizes, say_why
-from llmplan.planner.server import is_loaded, serve
 from llmplan.records import InferenceEstimate, InferencePlan, ServerEstimate
-from llmplan.requests import InferRequest
+from llmplan.requests import InferRequest, of_server
 
 
 def infer(request: InferRequest | None = None, **options: Any) -> InferenceEstimate | ServerEstimate:
@@ -24,10 +23,12 @@ def infer(request: InferRequest | None = None, **options: Any) -> InferenceEstim
     if request is not None and options:
         raise TypeError(f"options {', '.join(options)} beside a request that has its own")
     request = request or InferRequest(**options)
-    loaded = is_loaded(request)
+    if not of_server(request):
+        return _infer_batch(request, choose(request, "infer"))
+    from llmplan.planner.server import check_load, serve
+
+    check_load(request)
     choice = choose(request, "infer")
-    if not loaded:
-        return _infer_batch(request, choice)
     return serve(request, choice, _infer_batch(evolve(request, batch=1), choice))
 
 

@@ -19,6 +19,7 @@ from llmplan.records import (
     ServerPlan,
     ServingSteps,
     Speculation,
+    Variation,
     Workload,
 )
 from llmplan.requests import LOADS, SERVER_OPTIONS, InferRequest, option_name
@@ -27,18 +28,17 @@ _DEFAULT_REQUESTS = 2000
 _REQUESTS_OF_A_USER = 4
 
 
-def is_loaded(request: InferRequest) -> bool:
-    """Whether the request is of a server under load, checked; else of a batch."""
+def check_load(request: InferRequest) -> None:
+    """BadInputError unless the request has one load, and nothing that contradicts it."""
     loads = [name for name in LOADS if getattr(request, name) is not None]
+    if not loads:
+        given = next(name for name in SERVER_OPTIONS if getattr(request, name) is not None)
+        raise BadInputError(f"{option_name(given)}: means something under a load: give rate, concurrency or trace")
     if len(loads) > 1:
         raise BadInputError(f"{loads[0]}: contradicts {loads[1]}; give one")
     for name in ("batch", "max_batch", "max_context"):
-        if loads and getattr(request, name):
+        if getattr(request, name):
             raise BadInputError(f"{option_name(name)}: contradicts {loads[0]}: a loaded server makes its own batches")
-    given = [name for name in SERVER_OPTIONS if getattr(request, name) is not None]
-    if given and not loads:
-        raise BadInputError(f"{option_name(given[0])}: means something under a load: give rate, concurrency or trace")
-    return bool(loads)
 
 
 def serve(request: InferRequest, choice: Choice, batch: InferenceEstimate) -> ServerEstimate:
@@ -137,8 +137,8 @@ def _workload(request: InferRequest, choice: Choice, plan: InferencePlan, said: 
     )
 
 
-def _lengths(mean: float, family: tuple[Any, float] | None) -> Lengths:
-    return Lengths(int(mean)) if family is None else Lengths(int(mean), *family)
+def _lengths(mean: float, variation: Variation | None) -> Lengths:
+    return Lengths(int(mean)) if variation is None else Lengths(int(mean), variation.family, variation.cv)
 
 
 def _speculation(request: InferRequest, plan: InferencePlan) -> Speculation | None:

@@ -41,7 +41,7 @@ from llmplan.records.serving import ServingSteps, Step
 from llmplan.records.spread import Spread
 from llmplan.records.transformer import Transformer
 from llmplan.records.validation import ValidationRow, ValidationSet
-from llmplan.records.workload import FAMILIES, Family, Lengths, Request, Workload
+from llmplan.records.workload import FAMILIES, Family, Lengths, Request, Variation, Workload
 
 __all__ = [
     "FAMILIES",
@@ -105,6 +105,7 @@ __all__ = [
     "ValidationRow",
     "ValidationSet",
     "Variant",
+    "Variation",
     "WholeRunEfficiency",
     "Workload",
 ]

@@ -63,6 +63,14 @@ FAMILIES: Mapping[str, Family] = {
 
 
 @frozen
+class Variation:
+    """A family with how far it varies."""
+
+    family: Family
+    cv: float = 0.0
+
+
+@frozen
 class Lengths:
     """How many tokens prompts, or answers, have."""
 
