@@ -13,7 +13,7 @@ from llmplan.search.figures import FIGURES, Constraint, figure
 from llmplan.search.leaders import Best, Frontier, dominated, worse
 
 CANNOT_WIN = "cannot win"
-CHUNK = 65_536
+CHUNK = 32_768
 """Plans that are priced at once: few enough to stay in the cache, enough to share what they have in common."""
 _PRICED = ("iteration_seconds", "mfu")
 """What is kept of a priced plan beside its figures."""
