@@ -84,14 +84,15 @@ class FirstToken:
 def first_token(times: PrefillTimes, rate: float, left: float, whole: float, extra: float) -> FirstToken:
     """With `left` of the step in progress, `whole` from its start, where nothing but decoding is in it.
 
-    One by one, W = R + lambda E[X^2] / (2 (1 - u)), with R = `left`. But who comes during the same step shares the next
-    one, as far as it has room: W = (1 - u) R + lambda E[X^2] / 2, and as many others as come in such a step, lambda
-    times its length, make reading longer.
+    One by one, W = R + lambda E[X^2] / (2 (1 - rho)), with R = `left` and rho that of full passes. But who comes during
+    the same step shares the next one, as far as it has room: W = (1 - u) R + lambda m E[X^2] / 2, m in a pass, and as
+    many others as come in such a step, lambda times its length, make reading longer. Who leaves a queue leaves as many
+    behind as are in it on average.
     """
     reading = times.at(rate, whole)
     square = times.square * (reading.seconds / times.seconds) ** 2
     in_progress = rate * reading.prompts * square / 2.0
-    alone = left + rate * square / 2.0 / max(_LEAST, 1.0 - reading.busy)
+    alone = left + rate * square / 2.0 / max(_LEAST, 1.0 - rate * times.packed_seconds)
     together = (1.0 - reading.busy) * left + in_progress
     others = rate * ((1.0 - reading.busy) * whole + 2.0 * in_progress)
     shared = (1.0 - reading.full) * times.sharing
