@@ -53,7 +53,7 @@ def test_the_report_says_what_was_found_and_why(run, monkeypatch):
     for heading in ("Best plans by time", "Why the first", "Frontier of time and memory", "Assumed"):
         assert heading in lines
     head = lines[lines.index("Best plans by time") + 2]
-    assert head.split()[-5:] == ["training", "MFU", "free", "GPU-hours", "cost"]
+    assert head.split()[-5:] == ["batch", "training", "MFU", "free", "cost"]
     assert "% less time than the runner-up: " in out
     assert [line.split()[0] for line in lines[lines.index("Best plans by time") + 3 :][:3]] == ["1", "2", "3"]
 

@@ -197,9 +197,7 @@ def main() -> None:
     found, taken = command()
     plans = found["plans"]
     print(" ".join(COMMAND))
-    print(
-        f"  {plans['legal']:9,} legal plans, start of the process too {taken:6.2f} s, the search {found['seconds']:.2f} s"
-    )
+    print(f"  {plans['legal']:9,} legal plans, start of the process too {taken:6.2f} s")
     print(f"  {plans['priced']:9,} of them priced in full, {plans['pruned']:,} pruned by their bounds")
     print(f"megatron, {GPUS:,} x {GPU}, {BATCH_TOKENS:,} tokens, chunks of {CHUNK:,} plans; plans a second")
     for model, kind in CASES.items():

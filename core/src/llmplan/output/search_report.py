@@ -101,12 +101,7 @@ def _table(estimates: Sequence[TrainingEstimate], result: SearchResult) -> Itera
     same = [name for name in _ORDER if name not in (*differing, *_TITLED) and plans[0][name] != usual.get(name)]
     if same:
         yield Padding(Text(dotted(_in_words(name, plans[0][name]) for name in same)), (0, 0, 0, _INDENT))
-    asked = {result.objective, *result.pareto_of}
-    figures = [
-        head
-        for head, of in _FIGURES.items()
-        if head in asked or (head != "energy" and any(of(estimate) for estimate in estimates))
-    ]
+    figures = _shown(estimates, result)
     table = Table(box=None, padding=(0, 2, 0, 0))
     for head in ("#", *(_HEADS.get(name, name) for name in differing), *figures):
         table.add_column(head, justify="left" if head in _WORDS else "right", overflow="fold")
@@ -114,6 +109,15 @@ def _table(estimates: Sequence[TrainingEstimate], result: SearchResult) -> Itera
         cells = (plan[name] for name in differing)
         table.add_row(str(number), *cells, *(_FIGURES[head](estimate) for head in figures))
     yield Padding(table, (0, 0, 0, _INDENT))
+
+
+def _shown(estimates: Sequence[TrainingEstimate], result: SearchResult) -> list[str]:
+    """Figures that are known; those that follow from the time only where they are asked for, or differ for the GPUs."""
+    asked = {result.objective.replace("gpu", "GPU"), *result.pareto_of}
+    if len({estimate.plan.layout.gpus for estimate in estimates}) > 1:
+        asked.add("GPU-hours")
+    known = (head for head, of in _FIGURES.items() if any(of(estimate) for estimate in estimates))
+    return [head for head in known if head in asked or head not in ("energy", "GPU-hours")]
 
 
 def _cells(estimate: TrainingEstimate) -> dict[str, str]:
@@ -137,7 +141,7 @@ _FIGURES: Mapping[str, Callable[[TrainingEstimate], str]] = {
     "free": lambda estimate: gib(estimate.memory_capacity_bytes - estimate.memory_bytes_per_gpu),
     "GPU-hours": lambda estimate: f"{estimate.gpu_hours:,.0f}",
     "cost": lambda estimate: "" if estimate.cost is None else f"{estimate.cost:,.0f}",
-    "energy": lambda estimate: f"{estimate.energy_kwh:,.0f} kWh",
+    "energy": lambda estimate: "" if estimate.energy_kwh is None else f"{estimate.energy_kwh:,.0f} kWh",
 }
 
 

@@ -26,6 +26,7 @@ from llmplan.search.training_listing import Listing
 _OF_LAYOUT = ("gpus", "tp", "pp", "dp", "cp", "ep", "vpp", "sequence_parallel", "zero", "zero_group")
 _FLAGS = ("sequence_parallel", "offload_optimizer", "offload_activations")
 _OF_PLAN = ("micro_batch", "gradient_accumulation", "recompute", "schedule", *_FLAGS[1:])
+PLAIN_ZERO = 1
 COLUMNS = (*_OF_LAYOUT, *_OF_PLAN)
 """The fields of a plan that a search decides on."""
 _PLAINEST: Mapping[str, Any] = {
@@ -89,6 +90,10 @@ class TrainingCase:
         check = self.choice.cost_model.check
         return np.array([bool(check(plan)) for plan in self._scalars(columns)], dtype=bool)
 
+    def plain(self, columns: Columns) -> Any:
+        """Which plans somebody would begin with: at most ZeRO 1."""
+        return columns["zero"] <= PLAIN_ZERO
+
     def plan(self, columns: Columns) -> TrainingPlan:
         """One plan that holds them all, and the plainest of what is not decided yet."""
         chosen = {**_PLAINEST, **{name: columns[name] for name in COLUMNS if name in columns}}
@@ -147,7 +152,18 @@ class TrainingCase:
         """The estimate of one plan, as `llmplan train` prints it."""
         row = row_of({name: columns[name] for name in COLUMNS}, at)
         sizes = Sizes(*(row[name] for name in ("tp", "pp", "dp", "cp")))
-        return price_all_given(self.fixed(row), self.choice, sizes)
+        estimate = price_all_given(self.fixed(row), self.choice, sizes)
+        said = (*self.template.assumptions, *self._said_of_batch(estimate))
+        return evolve(estimate, plan=evolve(estimate.plan, assumptions=said))
+
+    def _said_of_batch(self, estimate: TrainingEstimate) -> Iterator[str]:
+        """What became of a batch that was given in tokens, or not at all."""
+        tokens, asked = int(estimate.tokens_per_iteration), self.request.global_batch_tokens
+        made = f"global batch {estimate.plan.global_batch:,} sequences = {tokens:,} tokens"
+        if asked is not None and tokens != asked:
+            yield f"{made} (asked: {asked:,.0f})"
+        elif asked is None and not self.batch.exact:
+            yield f"{made}, near the common 4M"
 
 
 def row_of(columns: Columns, at: int) -> dict[str, Any]:
