@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from llmplan.records import Means
+from llmplan.serving.capacity import PREFILL_POOL, capacity
 from llmplan.serving.closed_form import FirstToken, busy_shares, first_token, kv_share
 from llmplan.serving.prefill import PrefillTimes, mean_times
 from llmplan.serving.server import Server
@@ -34,22 +35,39 @@ def closed_means(server: Server, users: int) -> Means:
     loop = _Loop()
     for number in range(1, inside + 1):
         loop = _with(server, loop, number)
-    for_room = (users - inside) / loop.rate
-    reading = loop.first_token_seconds - loop.queueing_seconds
-    first = loop.first_token_seconds + (0.0 if server.separate else for_room)
-    total = loop.first_token_seconds + loop.decode_seconds + for_room
+    loop = _bounded(server, loop, users)
     tokens = server.work.output_tokens - 1.0
     decode_rate = loop.rate / server.decode_replicas
     return Means(
-        queueing_seconds=first - reading,
-        first_token_seconds=first,
-        next_token_seconds=(total - first) / tokens if tokens else None,
-        total_seconds=total,
+        queueing_seconds=loop.queueing_seconds,
+        first_token_seconds=loop.first_token_seconds,
+        next_token_seconds=loop.decode_seconds / tokens if tokens else None,
+        total_seconds=loop.first_token_seconds + loop.decode_seconds,
         requests_per_second=loop.rate,
         concurrency=float(users),
         decoding=loop.decoding,
         **_busy(server, loop, users),
-        kv_share=kv_share(server, decode_rate, loop.decoding, reading),
+        kv_share=kv_share(server, decode_rate, loop.decoding, loop.first_token_seconds - loop.queueing_seconds),
+    )
+
+
+def _bounded(server: Server, loop: _Loop, users: int) -> _Loop:
+    """No more than the capacity; who finds no room waits: for the first token, or for the pool that decodes."""
+    most = capacity(server)
+    rate, decode_seconds, decoding = loop.rate, loop.decode_seconds, loop.decoding
+    if rate > most.requests_per_second:
+        rate, decoding = most.requests_per_second, min(decoding, most.decoding)
+        decode_seconds = decoding * server.decode_replicas / rate + server.transfer_seconds
+    outside = max(0.0, users / rate - loop.first_token_seconds - decode_seconds)
+    if server.separate and most.limit != PREFILL_POOL:
+        return evolve(loop, rate=rate, decode_seconds=decode_seconds + outside, decoding=decoding)
+    return evolve(
+        loop,
+        rate=rate,
+        decoding=decoding,
+        queueing_seconds=loop.queueing_seconds + outside,
+        first_token_seconds=loop.first_token_seconds + outside,
+        decode_seconds=decode_seconds,
     )
 
 
@@ -119,7 +137,8 @@ def _times(server: Server, decoding: float, others: float) -> PrefillTimes:
 
 def _extra(server: Server, loop: _Loop, decoding: float, others: float) -> float:
     """What a prompt adds to that."""
-    return _times(server, decoding, others).mixed(loop.rate / server.prefill_replicas)[2]
+    step = server.decode_seconds(max(1.0, decoding)) if server.work.steps else 0.0
+    return _times(server, decoding, others).at(loop.rate / server.prefill_replicas, step).extra
 
 
 def _present(mean: float, most: float) -> float:
