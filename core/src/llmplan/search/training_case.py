@@ -10,7 +10,7 @@ import numpy as np
 from attrs import evolve, frozen
 
 from llmplan.errors import BadInputError
-from llmplan.planner.choice import Choice, choose
+from llmplan.planner.choice import Choice, choose, failing_as
 from llmplan.planner.layout import Sizes
 from llmplan.planner.training import at_mfu, price_all_given, refuse_two_micro_batches
 from llmplan.planner.training_plan import make_plan, sequence_length
@@ -67,10 +67,9 @@ class TrainingCase:
     def refused(self, columns: Columns) -> Masks:
         """By constraint, where the cost model refuses plans."""
         illegal = getattr(self.choice.cost_model, "illegal", None)
-        if illegal is not None:
-            masks: Masks = illegal(self.plan(columns))
-            return masks
-        return self._refused_one_by_one(columns)
+        with failing_as(self.choice.cost_model):
+            masks: Masks = self._refused_one_by_one(columns) if illegal is None else illegal(self.plan(columns))
+        return masks
 
     def _refused_one_by_one(self, columns: Columns) -> Masks:
         broken: dict[str, Any] = {}
@@ -84,11 +83,11 @@ class TrainingCase:
 
     def worded(self, columns: Columns) -> Any:
         """Where the cost model has words against the layout."""
-        said = getattr(self.choice.cost_model, "worded", None)
-        if said is not None:
+        said, check = getattr(self.choice.cost_model, "worded", None), self.choice.cost_model.check
+        with failing_as(self.choice.cost_model):
+            if said is None:
+                return np.array([bool(check(plan)) for plan in self._scalars(columns)], dtype=bool)
             return np.broadcast_to(np.asarray(said(self.plan(columns)), dtype=bool), length(columns))
-        check = self.choice.cost_model.check
-        return np.array([bool(check(plan)) for plan in self._scalars(columns)], dtype=bool)
 
     def plain(self, columns: Columns) -> Any:
         """Which plans somebody would begin with: at most ZeRO 1."""
@@ -111,7 +110,8 @@ class TrainingCase:
 
     def price(self, plan: TrainingPlan) -> TrainingEstimate:
         """In full."""
-        estimate = self.choice.cost_model.train(plan)
+        with failing_as(self.choice.cost_model):
+            estimate = self.choice.cost_model.train(plan)
         mfu = plan.efficiency.mfu
         return estimate if mfu is None else at_mfu(estimate, mfu)
 
@@ -123,7 +123,8 @@ class TrainingCase:
         bounds = getattr(self.choice.cost_model, "bounds", None)
         if bounds is None:
             return None
-        seconds, memory = bounds(plan)
+        with failing_as(self.choice.cost_model):
+            seconds, memory = bounds(plan)
         return TrainingEstimate(
             plan=plan,
             time_breakdown={"host": seconds if plan.efficiency.mfu is None else 0.0 * seconds},
