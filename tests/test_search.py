@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve
 from search_space import DTYPE, FIXED, GPU, MODEL, SPACE, brute_force, with_gpu
 
-from llmplan import train
+from llmplan import registry, train
 from llmplan.errors import BadInputError
 from llmplan.requests import given_options
 from llmplan.search import TrainingSpace, search
@@ -285,7 +285,8 @@ def changes(result):
 def test_what_kills_the_last_plan_and_what_would_do():
     """If it fails, somebody whose request is impossible is not told what to change, or is told what does not help."""
     alone = {**SPACE, "gpus": 4, "tp": 1, "pp": 1, "zero": 0}
-    tight = with_gpu(memory_bytes=2.6e9)
+    any_stage = evolve(registry().frameworks["megatron-core"], most_zero=3)
+    tight = {**with_gpu(memory_bytes=2.6e9), "framework": any_stage}
     dead = search(TrainingSpace(**tight, **alone))
     assert not dead.feasible
     assert dead.verdict.constraint == "memory"
@@ -299,7 +300,7 @@ def test_what_kills_the_last_plan_and_what_would_do():
             for value in range(alone[option] + 1, found[option] + 1)
         }
         assert [value for value, does in fits_with.items() if does] == [found[option]]
-    roomy = with_gpu(memory_bytes=found["memory of the accelerator"])
+    roomy = {**tight, **{"gpu": evolve(GPU, memory_bytes=found["memory of the accelerator"])}}
     assert search(TrainingSpace(**roomy, **alone), memory_headroom=0).feasible
 
 
@@ -389,8 +390,6 @@ def one_by_one(of):
 
 def test_a_cost_model_without_bounds_is_searched_all_the_same():
     """If it fails, a search works with llmplan's own cost models alone."""
-    from llmplan import registry
-
     options = {**FIXED, "cost_model": one_by_one(registry().cost_models["megatron"])}
     space = {**SPACE, "gpus": [8], "micro_batch": [1]}
     slow, quick = search(TrainingSpace(**options, **space)), search(TrainingSpace(**FIXED, **space), prune=False)
