@@ -33,6 +33,8 @@ _ORDER = (
 )  # fmt: skip
 _WORDS = ("model", "gpu", "dtype", "sp", "recompute", "schedule", "offload")
 _MOST_TERMS = 4
+_MANY_COLUMNS = 10
+"""For a narrow terminal: beyond, they stand closer."""
 _LEAST_SHARE = 1e-4
 """That is shown of a difference."""
 _INDENT = 2
@@ -102,9 +104,13 @@ def _table(estimates: Sequence[TrainingEstimate], result: SearchResult) -> Itera
     if same:
         yield Padding(Text(dotted(_in_words(name, plans[0][name]) for name in same)), (0, 0, 0, _INDENT))
     figures = _shown(estimates, result)
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for head in ("#", *(_HEADS.get(name, name) for name in differing), *figures):
-        table.add_column(head, justify="left" if head in _WORDS else "right", overflow="fold")
+    heads = ("#", *(_HEADS.get(name, name) for name in differing), *figures)
+    table = Table(box=None, padding=(0, 1 if len(heads) > _MANY_COLUMNS else 2, 0, 0))
+    for head in heads:
+        words = head in _WORDS
+        table.add_column(
+            head, justify="left" if words else "right", overflow="fold", no_wrap=not words, min_width=len(head)
+        )
     for number, (plan, estimate) in enumerate(zip(plans, estimates, strict=True), 1):
         cells = (plan[name] for name in differing)
         table.add_row(str(number), *cells, *(_FIGURES[head](estimate) for head in figures))
