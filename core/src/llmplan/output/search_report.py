@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llmplan.output.console import rendered
-from llmplan.output.sections import bullets, facts, heading
+from llmplan.output.sections import behind, bullets, facts, heading, plus_minus
 from llmplan.output.words import count, digits, dotted, gib, percent, seconds
 from llmplan.records import Schedule, TrainingEstimate
 from llmplan.search.figures import figure
@@ -52,6 +52,7 @@ def _sections(result: SearchResult) -> Iterator[RenderableType]:
     if result.best:
         yield heading(f"Best plans by {result.objective}")
         yield from _table(result.best, result)
+        yield facts(_ranges(result.best[0]))
         yield heading("Why the first")
         yield bullets(_reason(comparison, result) for comparison in result.why)
     if result.pareto:
@@ -115,6 +116,15 @@ def _table(estimates: Sequence[TrainingEstimate], result: SearchResult) -> Itera
         cells = (plan[name] for name in differing)
         table.add_row(str(number), *cells, *(_FIGURES[head](estimate) for head in figures))
     yield Padding(table, (0, 0, 0, _INDENT))
+
+
+def _ranges(best: TrainingEstimate) -> dict[str, str]:
+    """How far off the first may be, and what that rests on."""
+    if best.time_spread is None:
+        return {}
+    said = behind(best.time_spread)["ranges"]
+    memory = f", memory{plus_minus(best.memory_spread)}" if best.memory_spread is not None else ""
+    return {"ranges": f"of the first: time{plus_minus(best.time_spread)}{memory}; they {said}"}
 
 
 def _shown(estimates: Sequence[TrainingEstimate], result: SearchResult) -> list[str]:
