@@ -68,7 +68,7 @@ def test_the_two_commands_of_a_fresh_machine():
     commands = [line for block in SHELL[:2] for line in block.strip().split("\n")]
     assert commands == [
         "python3 -m pip install . && llmplan train --model llama-65b --gpu h100-sxm-80gb",
-        "python3 -m pip install '.[test]' && python3 -m pytest",
+        "python3 -m pip install '.[test]' && python3 -m pytest -n auto",
     ]
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "readme_command 'llmplan train'" in ci
