@@ -1,19 +1,21 @@
 """A server with a fixed number of users, in closed form: mean value analysis.
 
 Who comes finds the server as it is with one user less (Reiser and Lavenberg 1980, doi:10.1145/322186.322195): the means
-follow one another from 1 user up.
+follow one another from 1 user up. Replicas that read prompts and decode are servers each with users of its own.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from llmplan.records import Means
 from llmplan.serving.closed_form import FirstToken, busy_shares, first_token, kv_share
 from llmplan.serving.prefill import PrefillTimes, mean_times
 from llmplan.serving.server import Server
+from llmplan.serving.side_by_side import side_by_side
 
 
 @frozen(kw_only=True)
@@ -28,18 +30,50 @@ class _Loop:
     decode_seconds: float = 0.0
 
 
+def closed_curve(server: Server, users: int) -> list[Means]:
+    """Of 1, 2, … so many users, each of whom sends the next request when the last one is answered.
+
+    They are users of one replica, with which they stay; of all together where prompts are read elsewhere.
+    """
+    alone = _one_of(server)
+    loops = _loops(alone, users)
+    return [_means(alone, loops, number) for number in range(1, users + 1)]
+
+
 def closed_means(server: Server, users: int) -> Means:
-    """Of so many users, each of whom sends the next request when the last one is answered."""
-    inside = min(users, server.most_sequences * server.decode_replicas)
-    loop = _Loop()
-    for number in range(1, inside + 1):
-        loop = _with(server, loop, number)
+    """Of so many users in all, spread over replicas as evenly as they go."""
+    alone = _one_of(server)
+    replicas = server.decode_replicas // alone.decode_replicas
+    few, more = divmod(users, replicas)
+    loops = _loops(alone, few + 1 if more else few)
+    fewer = _means(alone, loops, few) if few else None
+    return side_by_side([(replicas - more, fewer), (more, _means(alone, loops, few + 1) if more else None)])
+
+
+def _one_of(server: Server) -> Server:
+    """A replica with users of its own; all of them where prompts are read elsewhere."""
+    if server.separate or server.decode_replicas == 1:
+        return server
+    return evolve(server, prefill_replicas=1, decode_replicas=1)
+
+
+def _loops(server: Server, users: int) -> list[_Loop]:
+    """With 1, 2, … of them, as far as there is room."""
+    loops = [_Loop()]
+    for number in range(1, min(users, server.most_sequences * server.decode_replicas) + 1):
+        loops.append(_with(server, loops[-1], number))
+    return loops[1:]
+
+
+def _means(server: Server, loops: Sequence[_Loop], users: int) -> Means:
+    """Of so many, of whom those wait outside for whom there is no room."""
+    inside = min(users, len(loops))
+    loop = loops[inside - 1]
     for_room = (users - inside) / loop.rate
     reading = loop.first_token_seconds - loop.queueing_seconds
     first = loop.first_token_seconds + (0.0 if server.separate else for_room)
     total = loop.first_token_seconds + loop.decode_seconds + for_room
     tokens = server.work.output_tokens - 1.0
-    decode_rate = loop.rate / server.decode_replicas
     return Means(
         queueing_seconds=first - reading,
         first_token_seconds=first,
@@ -49,7 +83,7 @@ def closed_means(server: Server, users: int) -> Means:
         concurrency=float(users),
         decoding=loop.decoding,
         **_busy(server, loop, users),
-        kv_share=kv_share(server, decode_rate, loop.decoding, reading),
+        kv_share=kv_share(server, loop.rate / server.decode_replicas, loop.decoding, reading),
     )
 
 
