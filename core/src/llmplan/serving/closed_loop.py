@@ -30,24 +30,26 @@ class _Loop:
     decode_seconds: float = 0.0
 
 
-def closed_curve(server: Server, users: int) -> list[Means]:
-    """Of 1, 2, … so many users, each of whom sends the next request when the last one is answered.
+def closed_points(server: Server, users: Sequence[int]) -> list[Means]:
+    """Of each of these numbers of users in all, in one pass; each user asks again when the last answer is complete.
 
-    They are users of one replica, with which they stay; of all together where prompts are read elsewhere.
+    Replicas that do everything have users of their own, who are spread over them as evenly as they go.
     """
     alone = _one_of(server)
-    loops = _loops(alone, users)
-    return [_means(alone, loops, number) for number in range(1, users + 1)]
+    replicas = server.decode_replicas // alone.decode_replicas
+    loops = _loops(alone, -(-max(users) // replicas))
+
+    def spread(number: int) -> Means:
+        few, more = divmod(number, replicas)
+        fewer = _means(alone, loops, few) if few else None
+        return side_by_side([(replicas - more, fewer), (more, _means(alone, loops, few + 1) if more else None)])
+
+    return [spread(number) for number in users]
 
 
 def closed_means(server: Server, users: int) -> Means:
-    """Of so many users in all, spread over replicas as evenly as they go."""
-    alone = _one_of(server)
-    replicas = server.decode_replicas // alone.decode_replicas
-    few, more = divmod(users, replicas)
-    loops = _loops(alone, few + 1 if more else few)
-    fewer = _means(alone, loops, few) if few else None
-    return side_by_side([(replicas - more, fewer), (more, _means(alone, loops, few + 1) if more else None)])
+    """Of so many users in all."""
+    return closed_points(server, [users])[0]
 
 
 def _one_of(server: Server) -> Server:

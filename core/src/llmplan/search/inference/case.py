@@ -1,0 +1,165 @@
+"""What is searched for one model on one accelerator with one set of options, and the layouts that there are of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve, frozen
+
+from llmplan.errors import BadInputError
+from llmplan.planner.choice import Choice, choose
+from llmplan.planner.experts import experts_of
+from llmplan.planner.inference import checked_plan
+from llmplan.planner.layout import Sizes
+from llmplan.planner.server import check_load, server_plan, steps_of
+from llmplan.records import ServerPlan
+from llmplan.requests import LOADS, InferRequest
+from llmplan.search.inference.space import InferenceSpace
+from llmplan.serving.server import Server, make_server
+
+if TYPE_CHECKING:
+    from llmplan.serving.server import Pricer
+
+_MOST_STAGES = 64
+
+
+@frozen(eq=False)
+class Case:
+    """One model, accelerator, dtype, engine and so on."""
+
+    index: int
+    request: InferRequest
+    """With a load: the rate or trace that is given, else one user."""
+    choice: Choice
+    pricer: Pricer
+    layout: Mapping[str, tuple[int, ...]]
+
+    @property
+    def at_a_rate(self) -> bool:
+        """Whether requests come whatever the server does."""
+        return self.request.concurrency is None
+
+    def plan(self, tp: int, pp: int, dp: int, ep: int, **load: Any) -> ServerPlan:
+        """Of so many replicas; BadInputError where it cannot be priced."""
+        request = self.fixed(tp, pp, dp, ep, **load)
+        return server_plan(request, self.choice, checked_plan(request, self.choice, Sizes(tp, pp, dp)))
+
+    def fixed(self, tp: int, pp: int, dp: int, ep: int, **load: Any) -> InferRequest:
+        """The options of `llmplan infer` that ask for this plan alone."""
+        return evolve(self.request, tp=tp, pp=pp, dp=dp, ep=ep, gpus=None, **load)
+
+    def server(self, tp: int, pp: int, dp: int, ep: int) -> Server:
+        """Of so many replicas."""
+        return make_server(self.plan(tp, pp, dp, ep), self.pricer)
+
+    def layouts(self, illegal: Counter[str]) -> Iterator[Layout]:
+        """All that can be priced, those that do not fit among them; the others are counted by their reason."""
+        for tp in self.layout.get("tp") or _powers_of_two(self.choice.hardware.scale_up_domain):
+            for dp, ep in self._groups(tp):
+                yield from self._pipelines(tp, dp, ep, illegal)
+
+    def _groups(self, tp: int) -> Iterable[tuple[int, int]]:
+        """Replicas that share experts, and over how many ranks: those of the replicas, or tensor parallel ranks too."""
+        experts = experts_of(self.choice.model)
+        given = self.layout.get("ep")
+        if given is not None:
+            return [(max(1, ep // tp), ep) for ep in given]
+        if experts == 1:
+            return [(1, 1)]
+        replicas = [dp for dp in _powers_of_two(max(1, self.choice.hardware.scale_up_domain // tp))]
+        groups = ((dp, ep) for dp in replicas for ep in dict.fromkeys((dp, dp * tp)))
+        return [(dp, ep) for dp, ep in groups if experts % ep == 0]
+
+    def _pipelines(self, tp: int, dp: int, ep: int, illegal: Counter[str]) -> Iterator[Layout]:
+        """Of the lengths given; else in powers of two, to twice the shortest that fits."""
+        given = self.layout.get("pp")
+        most = min(self.choice.model.layers, _MOST_STAGES)
+        fitted = False
+        for pp in given or _powers_of_two(most):
+            try:
+                layout = Layout(self, tp, pp, dp, ep, self.server(tp, pp, dp, ep))
+            except BadInputError as error:
+                illegal[str(error).partition(":")[0]] += 1
+                continue
+            yield layout
+            if given is None and fitted:
+                return
+            fitted = layout.server.fits
+
+
+@frozen(eq=False)
+class Layout:
+    """How one replica is divided, and how many of them share experts: the least that can stand alone."""
+
+    case: Case
+    tp: int
+    pp: int
+    dp: int
+    ep: int
+    server: Server
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """By option."""
+        return {"tp": self.tp, "pp": self.pp, "ep": self.ep}
+
+    @property
+    def gpus(self) -> int:
+        """Of the least that can stand alone, with those that only read prompts."""
+        return self.server.plan.gpus
+
+    @property
+    def missing_bytes(self) -> float:
+        """That the longest sequence needs beyond the memory; 0 where it fits."""
+        engine = self.server.decode_engine
+        return max(0.0, self.server.longest_kv_bytes - engine.kv_room_bytes)
+
+    def times(self, groups: int) -> Server:
+        """So many of these groups of replicas."""
+        if groups == 1:
+            return self.server
+        plan = self.server.plan.plan
+        grown = evolve(plan, layout=evolve(plan.layout, dp=groups * self.dp, gpus=groups * plan.layout.gpus))
+        prefill = self.server.prefill_replicas if self.server.separate else groups * self.dp
+        return evolve(
+            self.server,
+            plan=evolve(self.server.plan, plan=grown),
+            decode_replicas=groups * self.dp,
+            prefill_replicas=prefill,
+        )
+
+    @property
+    def groups(self) -> Sequence[int] | None:
+        """How many of them there may be by what is given; None where that is open."""
+        dps, gpus = self.case.layout.get("dp"), self.case.layout.get("gpus")
+        if self.ep > self.dp:  # in a larger group experts would be shared otherwise
+            return [1] if (dps is None or self.dp in dps) and (gpus is None or self.gpus in gpus) else []
+        if dps is None and gpus is None:
+            return None
+        apart = self.gpus - self.tp * self.pp * self.dp
+        by_dp = None if dps is None else {dp // self.dp for dp in dps if dp % self.dp == 0}
+        of_one = self.tp * self.pp * self.dp
+        by_gpus = None if gpus is None else {(n - apart) // of_one for n in gpus if n > apart and (n - apart) % of_one == 0}
+        found = by_dp if by_gpus is None else by_gpus if by_dp is None else by_dp & by_gpus
+        return sorted(found or ())
+
+
+def cases_of(space: InferenceSpace) -> list[Case]:
+    """One of each combination, checked."""
+    return [_case(index, request, space.layout) for index, request in enumerate(space.requests())]
+
+
+def _case(index: int, request: InferRequest, layout: Mapping[str, tuple[int, ...]]) -> Case:
+    loads = [name for name in LOADS if getattr(request, name) is not None]
+    if loads and "concurrency" in layout:
+        raise BadInputError(f"{loads[0]}: contradicts concurrency; give one")
+    request = request if loads else evolve(request, concurrency=1)
+    check_load(request)
+    choice = choose(request, "infer")
+    return Case(index, request, choice, steps_of(choice, "search"), layout)
+
+
+def _powers_of_two(most: int) -> list[int]:
+    return [1 << exponent for exponent in range(most.bit_length())]

@@ -1,0 +1,139 @@
+"""``search_inference``: from a space and an objective to the best servers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from llmplan.errors import BadInputError
+from llmplan.requests import InferSearchRequest
+from llmplan.search.inference.case import Case, cases_of
+from llmplan.search.inference.confirming import Confirmed, Confirming
+from llmplan.search.inference.exploring import Explored, explore
+from llmplan.search.inference.frontier import axis_of, columns_of, frontier
+from llmplan.search.inference.limits import Limits
+from llmplan.search.inference.points import Point
+from llmplan.search.inference.ranking import check
+from llmplan.search.inference.space import InferenceSpace
+from llmplan.search.inference.verdict import Dead, verdict
+from llmplan.search.inference.why import reasons
+from llmplan.search.result import SearchResult, counts_of
+
+TOP = 5
+
+
+@frozen(eq=False)
+class _Question:
+    objective: str
+    limits: Limits
+    top: int
+    prune: bool
+
+
+@frozen(eq=False)
+class Progress:
+    """How many layouts have been priced; nobody knows of how many."""
+
+    done: int
+    found: Explored
+
+
+def search_inference(
+    space: InferenceSpace,
+    objective: str = "throughput",
+    *,
+    keep: bool = True,
+    watch: Callable[[Progress], None] | None = None,
+    sink: Callable[[dict[str, Any]], None] | None = None,
+    interruptible: bool = False,
+    **options: Any,
+) -> SearchResult:
+    """The best servers of a space: ``search_inference(InferenceSpace(model=..., gpu=...), ttft="500ms", tpot="50ms")``.
+
+    Options are those of `InferSearchRequest`: ttft, tpot, latency, percentile, top, prune. Objectives are throughput,
+    cost and gpus. All priced points are kept as columns unless `keep` is false, and go to `sink`.
+    """
+    begin = time.perf_counter()
+    asked = InferSearchRequest(objective=objective, **options)
+    question = _Question(objective, Limits.asked(asked), asked.top or TOP, asked.prune is not False)
+    cases = cases_of(space)
+    _check(question, cases)
+    found, complete = Explored(), True
+    confirming = Confirming(objective, question.limits)
+    best: list[Confirmed] = []
+    try:
+        for _ in explore(cases, question.limits, found, prune=question.prune):
+            if watch is not None:
+                watch(Progress(found.layouts, found))
+    except KeyboardInterrupt:
+        if not interruptible:
+            raise
+        complete = False
+    best = confirming.best(found.candidates, question.top)
+    columns = columns_of(found.points, question.limits) if keep or sink is not None else {}
+    if sink is not None and columns:
+        sink(columns)
+    dead = None
+    if not best and complete:
+        dead = verdict(Dead(space, found, confirming, lambda other: _point_of(other, question)))
+    return SearchResult(
+        objective=objective,
+        space=_values(cases, found.points, space),
+        constraints={**question.limits.of, **({"percentile": asked.percentile} if asked.percentile else {})},
+        best=tuple(one.estimate for one in best),
+        requests=tuple(one.request for one in best),
+        pareto_of=("throughput", axis_of(found.points)),
+        pareto=frontier(found.points, question.limits),
+        why=reasons(best, question.limits, objective),
+        counts=counts_of(found),
+        seconds=time.perf_counter() - begin,
+        complete=complete,
+        columns=columns if keep else {},
+        verdict=dead,
+    )
+
+
+def _check(question: _Question, cases: Sequence[Case]) -> None:
+    """BadInputError where what is asked for will not be known."""
+    priced = all(case.request.price_per_gpu_hour is not None for case in cases)
+    check(question.objective, at_a_rate=cases[0].at_a_rate, priced=priced)
+    limits, request = question.limits, cases[0].request
+    if limits.percentile is not None and not limits.of:
+        raise BadInputError(f"percentile: {limits.percentile} of what? give --ttft, --tpot or --latency too")
+    if limits.percentile is not None and request.requests == 0:
+        raise BadInputError("percentile: is what a simulation counts, and requests 0 asks for none")
+    if "tpot" in limits.of and request.output_tokens == 1:
+        raise BadInputError("tpot: answers of one token have no further ones")
+
+
+def _point_of(space: InferenceSpace, question: _Question) -> Point | None:
+    """Of the best plan of another space."""
+    found = Explored()
+    for _ in explore(cases_of(space), question.limits, found, prune=True):
+        pass
+    best = Confirming(question.objective, question.limits).best(found.candidates, 1)
+    return best[0].point if best else None
+
+
+def _values(cases: Sequence[Case], points: Sequence[Point], space: InferenceSpace) -> dict[str, tuple[Any, ...]]:
+    """What was tried of each dimension; of users the fewest and the most, where that was left open."""
+    values: dict[str, dict[Any, None]] = {}
+    for case in cases:
+        choice = case.choice
+        for name, value in (("model", choice.model), ("gpu", choice.hardware), ("dtype", choice.dtype)):
+            values.setdefault(name, {})[value.name] = None
+    for point in points:
+        plan = point.layout.server.plan.plan
+        tried = {"engine": plan.engine.name, "kv_bits": plan.kv_bits, **point.layout.sizes, "dp": point.dp}
+        for name, value in tried.items():
+            values.setdefault(name, {})[value] = None
+    others = [name for name in space.cases if name not in values]
+    found = {name: tuple(several) for name, several in values.items()}
+    found |= {name: tuple(getattr(one, "name", one) for one in space.cases[name]) for name in others}
+    users = [point.users for point in points if point.users is not None]
+    if users:
+        found["concurrency"] = space.layout.get("concurrency", (min(users), max(users)))
+    return found
