@@ -18,11 +18,19 @@ BatchPricer = Callable[[InferencePlan], InferenceEstimate]
 
 def estimate_server(server: Server, batches: BatchPricer) -> ServerEstimate:
     """`batches` prices a batch of its plan, by the same cost model as its steps."""
+    estimate = closed_estimate(server, batches)
+    if not estimate.feasible or not server.plan.workload.requests:
+        return estimate
+    return evolve(estimate, simulated=simulate(server, estimate.closed_form))
+
+
+def closed_estimate(server: Server, batches: BatchPricer) -> ServerEstimate:
+    """The same without a simulation."""
     plan, fits = server.plan, server.fits
     most = capacity(server) if fits else None
     closed = _closed_form(server) if fits else None
     decoding = closed.decoding if closed is not None else 1.0 if most is None else most.decoding
-    estimate = ServerEstimate(
+    return ServerEstimate(
         server=plan,
         prefill=batches(_batch(server, plan.prefill_pool or plan.plan, 1)),
         decode=batches(_batch(server, plan.plan, decoding)),
@@ -33,9 +41,6 @@ def estimate_server(server: Server, batches: BatchPricer) -> ServerEstimate:
         closed_form=closed,
         simulated=None,
     )
-    if not fits or estimate.overloaded or not plan.workload.requests:
-        return estimate
-    return evolve(estimate, simulated=simulate(server, closed))
 
 
 def _closed_form(server: Server) -> Means | None:

@@ -26,8 +26,8 @@ def side_by_side(parts: Sequence[tuple[int, Means | None]]) -> Means:
     replicas_in_all = sum(replicas for replicas, _ in parts)
 
     def of_a_request(name: str) -> float:
-        values = (replicas * means.requests_per_second * getattr(means, name) for replicas, means in working)
-        return sum(values) / rate
+        whole: float = sum(n * means.requests_per_second * getattr(means, name) for n, means in working)
+        return whole / rate
 
     busy = sum(replicas * means.busy_share for replicas, means in working)
     reading = sum(replicas * means.busy_share * means.prefill_share for replicas, means in working)

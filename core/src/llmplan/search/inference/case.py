@@ -41,18 +41,18 @@ class Case:
         """Whether requests come whatever the server does."""
         return self.request.concurrency is None
 
-    def plan(self, tp: int, pp: int, dp: int, ep: int, **load: Any) -> ServerPlan:
-        """Of so many replicas; BadInputError where it cannot be priced."""
-        request = self.fixed(tp, pp, dp, ep, **load)
-        return server_plan(request, self.choice, checked_plan(request, self.choice, Sizes(tp, pp, dp)))
-
     def fixed(self, tp: int, pp: int, dp: int, ep: int, **load: Any) -> InferRequest:
-        """The options of `llmplan infer` that ask for this plan alone."""
+        """The options of `llmplan infer` that ask for one plan alone."""
         return evolve(self.request, tp=tp, pp=pp, dp=dp, ep=ep, gpus=None, **load)
+
+    def plan(self, request: InferRequest) -> ServerPlan:
+        """Of these options; BadInputError where it cannot be priced."""
+        sizes = Sizes(request.tp or 1, request.pp or 1, request.dp or 1)
+        return server_plan(request, self.choice, checked_plan(request, self.choice, sizes))
 
     def server(self, tp: int, pp: int, dp: int, ep: int) -> Server:
         """Of so many replicas."""
-        return make_server(self.plan(tp, pp, dp, ep), self.pricer)
+        return make_server(self.plan(self.fixed(tp, pp, dp, ep)), self.pricer)
 
     def layouts(self, illegal: Counter[str]) -> Iterator[Layout]:
         """All that can be priced, those that do not fit among them; the others are counted by their reason."""
@@ -68,7 +68,7 @@ class Case:
             return [(max(1, ep // tp), ep) for ep in given]
         if experts == 1:
             return [(1, 1)]
-        replicas = [dp for dp in _powers_of_two(max(1, self.choice.hardware.scale_up_domain // tp))]
+        replicas = _powers_of_two(max(1, self.choice.hardware.scale_up_domain // tp))
         groups = ((dp, ep) for dp in replicas for ep in dict.fromkeys((dp, dp * tp)))
         return [(dp, ep) for dp, ep in groups if experts % ep == 0]
 
@@ -135,13 +135,12 @@ class Layout:
         """How many of them there may be by what is given; None where that is open."""
         dps, gpus = self.case.layout.get("dp"), self.case.layout.get("gpus")
         if self.ep > self.dp:  # in a larger group experts would be shared otherwise
-            return [1] if (dps is None or self.dp in dps) and (gpus is None or self.gpus in gpus) else []
+            return [1] if self.dp in (dps or [self.dp]) and self.gpus in (gpus or [self.gpus]) else []
         if dps is None and gpus is None:
             return None
-        apart = self.gpus - self.tp * self.pp * self.dp
-        by_dp = None if dps is None else {dp // self.dp for dp in dps if dp % self.dp == 0}
         of_one = self.tp * self.pp * self.dp
-        by_gpus = None if gpus is None else {(n - apart) // of_one for n in gpus if n > apart and (n - apart) % of_one == 0}
+        by_gpus = _quotients(gpus, of_one, self.gpus - of_one)
+        by_dp = _quotients(dps, self.dp)
         found = by_dp if by_gpus is None else by_gpus if by_dp is None else by_dp & by_gpus
         return sorted(found or ())
 
@@ -159,6 +158,13 @@ def _case(index: int, request: InferRequest, layout: Mapping[str, tuple[int, ...
     check_load(request)
     choice = choose(request, "infer")
     return Case(index, request, choice, steps_of(choice, "search"), layout)
+
+
+def _quotients(values: Sequence[int] | None, size: int, apart: int = 0) -> set[int] | None:
+    """How often the size goes into each, beside what stands apart; those that it divides."""
+    if values is None:
+        return None
+    return {(value - apart) // size for value in values if value > apart and (value - apart) % size == 0}
 
 
 def _powers_of_two(most: int) -> list[int]:

@@ -8,13 +8,15 @@ from typing import Any
 
 from attrs import define, evolve, field, frozen
 
-from llmplan.records import ServerEstimate
+from llmplan.records import ServerEstimate, Simulated
 from llmplan.requests import InferRequest
 from llmplan.search.inference.exploring import Candidate
-from llmplan.search.inference.limits import Limits
+from llmplan.search.inference.limits import Latencies, Limits
 from llmplan.search.inference.points import Point
 from llmplan.search.inference.ranking import rank
-from llmplan.serving import estimate_server
+from llmplan.serving.estimate import closed_estimate
+from llmplan.serving.server import Server
+from llmplan.serving.simulation import simulate
 
 REQUESTS, _OF_A_USER = 500, 2
 """That a simulation counts at least, where nothing is said, and of each user."""
@@ -36,7 +38,7 @@ class Confirming:
 
     objective: str
     limits: Limits
-    refuted: list[tuple[Point, dict[str, float | None]]] = field(factory=list)
+    refuted: list[tuple[Point, Latencies]] = field(factory=list)
     """The lightest load of a layout of which no load holds, with what was measured."""
 
     def best(self, candidates: Sequence[Candidate], top: int) -> list[Confirmed]:
@@ -59,24 +61,22 @@ class Confirming:
 
     def _held(self, candidate: Candidate) -> Confirmed | None:
         """The best load of the layout that keeps to the limits."""
-        tried = None
-        for tried in self._tries(candidate):
-            if self.limits.broken(self.limits.measured(tried.estimate)) is None:
-                return tried
-        if tried is not None:
-            self.refuted.append((tried.point, self.limits.measured(tried.estimate)))
+        last = None
+        for point, simulated in self._tries(candidate):
+            last = point, self.limits.measured(point.means, simulated)
+            if self.limits.broken(last[1]) is None:
+                return confirmed(point, simulated)
+        if last is not None:
+            self.refuted.append(last)
         return None
 
-    def _tries(self, candidate: Candidate) -> Iterator[Confirmed]:
+    def _tries(self, candidate: Candidate) -> Iterator[tuple[Point, Simulated | None]]:
         """Ever lighter loads: as much lighter as the last one was off, or half of it."""
-        points = candidate.points
-        point: Point | None = self._first(points)
+        point: Point | None = self._first(candidate.points)
         while point is not None:
-            tried = simulated(point)
-            yield tried
-            if point.means is None:
-                return
-            limits = self.limits.tightened(point.means, self.limits.measured(tried.estimate))
+            simulated = simulation_of(point)
+            yield point, simulated
+            limits = self.limits.tightened(point.means, self.limits.measured(point.means, simulated))
             lighter = candidate.loads.within(limits, point)
             point = self._first(lighter) if lighter else candidate.loads.halved(point)
 
@@ -84,14 +84,27 @@ class Confirming:
         return min(points, key=lambda point: rank(self.objective, point))
 
 
-def simulated(point: Point) -> Confirmed:
-    """The estimate of a point, as `llmplan infer` makes it."""
+def request_of(point: Point) -> InferRequest:
+    """The options of `llmplan infer` that ask for a point alone."""
     layout, case = point.layout, point.layout.case
-    requests = case.request.requests
     load: dict[str, Any] = {} if point.users is None else {"concurrency": point.users}
-    if requests is None and case.request.trace is None:
-        load["requests"] = max(REQUESTS, _OF_A_USER * (point.users or 0))
-    request = case.fixed(layout.tp, layout.pp, point.dp, layout.ep, **load)
-    plan = case.plan(layout.tp, layout.pp, point.dp, layout.ep, **load)
-    server = evolve(layout.times(point.groups), plan=plan)
-    return Confirmed(point, request, estimate_server(server, case.choice.cost_model.infer))
+    if case.request.requests is None and case.request.trace is None:
+        load["requests"] = max(REQUESTS, _OF_A_USER * (point.users or 0) // point.dp)
+    return case.fixed(layout.tp, layout.pp, point.dp, layout.ep, **load)
+
+
+def _server_of(point: Point) -> Server:
+    """With the load."""
+    return evolve(point.layout.times(point.groups), plan=point.layout.case.plan(request_of(point)))
+
+
+def simulation_of(point: Point) -> Simulated | None:
+    """As `llmplan infer` makes it; None where none is asked for."""
+    server = _server_of(point)
+    return simulate(server, point.means) if server.plan.workload.requests else None
+
+
+def confirmed(point: Point, simulated: Simulated | None) -> Confirmed:
+    """The estimate of a point, as `llmplan infer` makes it."""
+    estimate = closed_estimate(_server_of(point), point.layout.case.choice.cost_model.infer)
+    return Confirmed(point, request_of(point), evolve(estimate, simulated=simulated))

@@ -48,27 +48,36 @@ class Explored:
             self._leave_out(MEMORY, 1)
             return
         for loads in _loads(layout):
-            slow = limits.broken(loads.lightest.latencies) if prune else None
-            if slow is not None:
-                self.points.append(loads.lightest)
-                self._leave_out(slow, len(loads.numbers))
-                continue
-            kept = loads.within(limits)
-            if kept:
-                self.candidates.append(Candidate(loads, kept))
-            self._count(loads.points, limits)
+            self._add(loads, limits, prune=prune)
+
+    def _add(self, loads: Loads, limits: Limits, *, prune: bool) -> None:
+        lightest = loads.lightest
+        if lightest is None:
+            self._leave_out(CAPACITY, len(loads.numbers))
+            return
+        slow = limits.broken(lightest.latencies) if prune else None
+        if slow is not None:
+            self.points.append(lightest)
+            self._leave_out(slow, len(loads.numbers))
+            return
+        kept = loads.within(limits)
+        if kept:
+            self.candidates.append(Candidate(loads, kept))
+        self._count(loads, limits)
 
     def _leave_out(self, why: str, plans: int) -> None:
         self.legal += plans
         self.pruned[why] += plans
         self.infeasible[why] += plans
 
-    def _count(self, points: Sequence[Point], limits: Limits) -> None:
+    def _count(self, loads: Loads, limits: Limits) -> None:
+        points, overloaded = loads.points, loads.overloaded
         self.points += points
-        self.legal += len(points)
-        self.priced += len(points)
+        self.legal += len(points) + overloaded
+        self.priced += len(points) + overloaded
+        self.infeasible[CAPACITY] += overloaded
         for point in points:
-            broken = CAPACITY if point.means is None else limits.broken(point.latencies)
+            broken = limits.broken(point.latencies)
             if broken is not None:
                 self.infeasible[broken] += 1
 

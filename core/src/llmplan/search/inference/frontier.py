@@ -19,7 +19,7 @@ def frontier(points: Sequence[Point], limits: Limits) -> tuple[Point, ...]:
     """Ever more tokens/s of a GPU at ever longer a latency, whatever its own limit is; the other limits hold."""
     axis = axis_of(points)
     others = Limits({name: limit for name, limit in limits.of.items() if name != axis})
-    answered = [point for point in points if point.means is not None and others.broken(point.latencies) is None]
+    answered = [point for point in points if others.broken(point.latencies) is None]
     found: list[Point] = []
     best = 0.0
     for point in sorted(answered, key=lambda one: (one.latencies[axis] or 0.0, -one.tokens_per_second_per_gpu)):
@@ -46,14 +46,14 @@ def row_of(point: Point, limits: Limits) -> dict[str, Any]:
         "step_tokens": plan.step_tokens,
         "max_sequences": plan.max_sequences,
         "speculative_tokens": request.speculative_tokens or 0,
-        "concurrency": inf if point.means is None else point.means.concurrency,
+        "concurrency": point.means.concurrency,
         "first_token_seconds": _known(point.latencies["ttft"]),
         "next_token_seconds": _known(point.latencies["tpot"]),
         "total_seconds": _known(point.latencies["latency"]),
-        "requests_per_second": 0.0 if point.means is None else point.means.requests_per_second,
+        "requests_per_second": point.means.requests_per_second,
         "tokens_per_second_per_gpu": point.tokens_per_second_per_gpu,
         "cost_per_million_tokens": _known(point.cost_per_million_tokens),
-        "feasible": point.means is not None and limits.broken(point.latencies) is None,
+        "feasible": limits.broken(point.latencies) is None,
     }
 
 

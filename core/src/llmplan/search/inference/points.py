@@ -10,7 +10,7 @@ from attrs import frozen
 
 from llmplan.records import Means
 from llmplan.search.inference.case import Layout
-from llmplan.search.inference.limits import Limits, latencies_of
+from llmplan.search.inference.limits import Latencies, Limits, latencies_of
 from llmplan.serving.capacity import highest_rate
 from llmplan.serving.closed_form import open_means
 from llmplan.serving.closed_loop import closed_points
@@ -30,8 +30,8 @@ class Point:
     """Of replicas that share experts, each the least that can stand alone."""
     users: int | None
     """In all; None where requests come at a rate."""
-    means: Means | None
-    """In closed form; None where more comes than it can answer."""
+    means: Means
+    """In closed form."""
 
     @property
     def dp(self) -> int:
@@ -45,15 +45,13 @@ class Point:
         return layout.gpus + (self.groups - 1) * layout.tp * layout.pp * layout.dp
 
     @property
-    def latencies(self) -> dict[str, float | None]:
+    def latencies(self) -> Latencies:
         """By option."""
-        return dict.fromkeys(("ttft", "tpot", "latency")) if self.means is None else latencies_of(self.means)
+        return latencies_of(self.means)
 
     @property
     def tokens_per_second(self) -> float:
         """Generated, in all."""
-        if self.means is None:
-            return 0.0
         rate = self.layout.server.plan.workload.rate or self.means.requests_per_second
         return rate * self.layout.server.work.output_tokens
 
@@ -71,6 +69,9 @@ class Point:
 
 class Users:
     """Of a number of groups of replicas: every number of users, as many of each replica, that have room."""
+
+    overloaded = 0
+    """Users wait for each other: there are never too many."""
 
     def __init__(self, layout: Layout, groups: int) -> None:
         self.layout, self.groups = layout, groups
@@ -123,7 +124,7 @@ class Arrivals:
     def __init__(self, layout: Layout, groups: Sequence[int] | None) -> None:
         self.layout, self._given = layout, groups
         self._rate = layout.server.plan.workload.offered_rate or 0.0
-        self._known: dict[int, Point] = {}
+        self._known: dict[int, Point | None] = {}
 
     @cached_property
     def _range(self) -> tuple[int, int]:
@@ -139,34 +140,42 @@ class Arrivals:
         return self._given or [self._range[0]]
 
     @cached_property
-    def lightest(self) -> Point:
-        """On the most replicas."""
-        return self._at(self._range[1])
+    def lightest(self) -> Point | None:
+        """On the most replicas; None where not even these answer all that comes."""
+        return self._priced(self._range[1])
 
     @property
     def points(self) -> list[Point]:
-        """Those that were tried, the lightest first."""
-        return [self._known[groups] for groups in sorted(self._known, reverse=True)]
+        """Those that were tried and answer all that comes, the lightest first."""
+        known = (self._known[groups] for groups in sorted(self._known, reverse=True))
+        return [point for point in known if point is not None]
 
-    def _at(self, groups: int) -> Point:
+    @property
+    def overloaded(self) -> int:
+        """How many of those that were tried do not."""
+        return len(self._known) - len(self.points)
+
+    def _at(self, groups: int) -> Point | None:
         if groups not in self._known:
-            means = open_means(self.layout.times(groups), self._rate)
-            self._known[groups] = Point(self.layout, groups, None, means)
+            self._known[groups] = self._priced(groups)
         return self._known[groups]
+
+    def _priced(self, groups: int) -> Point | None:
+        means = open_means(self.layout.times(groups), self._rate)
+        return None if means is None else Point(self.layout, groups, None, means)
 
     def within(self, limits: Limits, than: Point | None = None) -> list[Point]:
         """The one with the fewest replicas that keeps to the limits, with more of them than that."""
         above = 0 if than is None else than.groups
 
-        def holds(groups: int) -> bool:
-            point = self._at(groups)
-            return point.means is not None and limits.broken(point.latencies) is None
+        def held(groups: int | None) -> list[Point]:
+            point = None if groups is None else self._at(groups)
+            return [point] if point is not None and limits.broken(point.latencies) is None else []
 
         if self._given is not None:
-            return [self._at(groups) for groups in self._given if groups > above and holds(groups)]
+            return [point for groups in self._given if groups > above for point in held(groups)]
         least, most = self._range
-        found = fewest(holds, max(least, above + 1), most)
-        return [] if found is None else [self._at(found)]
+        return held(fewest(lambda groups: bool(held(groups)), max(least, above + 1), most))
 
     def halved(self, point: Point) -> Point | None:
         """On twice the replicas; None where they would have nothing to do."""

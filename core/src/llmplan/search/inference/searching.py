@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -11,8 +11,8 @@ from attrs import frozen
 from llmplan.errors import BadInputError
 from llmplan.requests import InferSearchRequest
 from llmplan.search.inference.case import Case, cases_of
-from llmplan.search.inference.confirming import Confirmed, Confirming
-from llmplan.search.inference.exploring import Explored, explore
+from llmplan.search.inference.confirming import Confirming
+from llmplan.search.inference.exploring import Candidate, Explored, explore
 from llmplan.search.inference.frontier import axis_of, columns_of, frontier
 from llmplan.search.inference.limits import Limits
 from llmplan.search.inference.points import Point
@@ -63,7 +63,6 @@ def search_inference(
     _check(question, cases)
     found, complete = Explored(), True
     confirming = Confirming(objective, question.limits)
-    best: list[Confirmed] = []
     try:
         for _ in explore(cases, question.limits, found, prune=question.prune):
             if watch is not None:
@@ -78,7 +77,7 @@ def search_inference(
         sink(columns)
     dead = None
     if not best and complete:
-        dead = verdict(Dead(space, found, confirming, lambda other: _point_of(other, question)))
+        dead = verdict(Dead(space, found, confirming, lambda other: _candidates(other, question)))
     return SearchResult(
         objective=objective,
         space=_values(cases, found.points, space),
@@ -109,31 +108,31 @@ def _check(question: _Question, cases: Sequence[Case]) -> None:
         raise BadInputError("tpot: answers of one token have no further ones")
 
 
-def _point_of(space: InferenceSpace, question: _Question) -> Point | None:
-    """Of the best plan of another space."""
+def _candidates(space: InferenceSpace, question: _Question) -> Sequence[Candidate]:
+    """Of another space."""
     found = Explored()
     for _ in explore(cases_of(space), question.limits, found, prune=True):
         pass
-    best = Confirming(question.objective, question.limits).best(found.candidates, 1)
-    return best[0].point if best else None
+    return found.candidates
 
 
 def _values(cases: Sequence[Case], points: Sequence[Point], space: InferenceSpace) -> dict[str, tuple[Any, ...]]:
-    """What was tried of each dimension; of users the fewest and the most, where that was left open."""
-    values: dict[str, dict[Any, None]] = {}
-    for case in cases:
-        choice = case.choice
-        for name, value in (("model", choice.model), ("gpu", choice.hardware), ("dtype", choice.dtype)):
-            values.setdefault(name, {})[value.name] = None
-    for point in points:
-        plan = point.layout.server.plan.plan
-        tried = {"engine": plan.engine.name, "kv_bits": plan.kv_bits, **point.layout.sizes, "dp": point.dp}
-        for name, value in tried.items():
-            values.setdefault(name, {})[value] = None
-    others = [name for name in space.cases if name not in values]
-    found = {name: tuple(several) for name, several in values.items()}
-    found |= {name: tuple(getattr(one, "name", one) for one in space.cases[name]) for name in others}
-    users = [point.users for point in points if point.users is not None]
-    if users:
-        found["concurrency"] = space.layout.get("concurrency", (min(users), max(users)))
-    return found
+    """What was tried of each dimension; of users and replicas the fewest and the most, where that was left open."""
+    plans = [point.layout.server.plan.plan for point in points]
+    tried: dict[str, Iterable[Any]] = {
+        "model": (case.choice.model.name for case in cases),
+        "gpu": (case.choice.hardware.name for case in cases),
+        "dtype": (case.choice.dtype.name for case in cases),
+        "engine": (plan.engine.name for plan in plans),
+        "kv_bits": (plan.kv_bits for plan in plans),
+        **{name: (getattr(one, "name", one) for one in values) for name, values in space.cases.items()},
+        **{name: sorted({point.layout.sizes[name] for point in points}) for name in ("tp", "pp", "ep")},
+        "dp": space.layout.get("dp", _ends(point.dp for point in points)),
+        "concurrency": space.layout.get("concurrency", _ends(point.users for point in points if point.users)),
+    }
+    return {name: found for name, values in tried.items() if (found := tuple(dict.fromkeys(values)))}
+
+
+def _ends(values: Iterable[int]) -> tuple[int, ...]:
+    ordered = sorted(values)
+    return (ordered[0], ordered[-1]) if ordered else ()

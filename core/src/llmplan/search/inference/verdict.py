@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
+from math import log2
 from typing import Any
 
 from attrs import frozen
 
 from llmplan.errors import BadInputError
-from llmplan.search.inference.confirming import Confirming, simulated
-from llmplan.search.inference.exploring import CAPACITY, MEMORY, Explored
-from llmplan.search.inference.limits import LATENCIES, Limits
+from llmplan.search.infeasible import Change, Verdict
+from llmplan.search.inference.confirming import Confirming, confirmed, simulation_of
+from llmplan.search.inference.exploring import CAPACITY, MEMORY, Candidate, Explored
+from llmplan.search.inference.limits import LATENCIES, Latencies, Limits
 from llmplan.search.inference.points import Point
 from llmplan.search.inference.space import InferenceSpace
-from llmplan.search.infeasible import Change, Verdict
 
 _ORDER = (MEMORY, CAPACITY, *LATENCIES)
-_Latencies = Mapping[str, float | None]
 
 
 @frozen(eq=False)
@@ -26,8 +26,8 @@ class Dead:
     space: InferenceSpace
     found: Explored
     confirming: Confirming
-    again: Callable[[InferenceSpace], Any]
-    """The point of the best plan of another space, None where there is none either."""
+    again: Callable[[InferenceSpace], Sequence[Candidate]]
+    """What keeps to the limits in closed form in another space."""
 
     @property
     def limits(self) -> Limits:
@@ -39,7 +39,7 @@ class Dead:
         """What answers all that comes; of layouts that did not hold in simulation the load that came nearest."""
         refuted = [point for point, _ in self.confirming.refuted]
         layouts = [point.layout for point in refuted]
-        others = [point for point in self.found.points if point.means is not None and point.layout not in layouts]
+        others = [point for point in self.found.points if point.layout not in layouts]
         return [*refuted, *others]
 
 
@@ -104,12 +104,12 @@ _MOST_TRIED = 3
 
 def _needed(dead: Dead, point: Point) -> dict[str, float]:
     """Limits with which the point would hold, in closed form and as simulated."""
-    measured = dead.limits.measured(simulated(point).estimate)
+    measured = dead.limits.measured(point.means, simulation_of(point))
     expected = point.latencies
     return {name: max(measured[name] or 0.0, expected[name] or 0.0) for name in dead.limits.of}
 
 
-def _excess(limits: Limits, latencies: _Latencies) -> float:
+def _excess(limits: Limits, latencies: Latencies) -> float:
     """Times that the limit is exceeded which is exceeded most."""
     return max((latencies[name] or 0.0) / limit for name, limit in limits.of.items())
 
@@ -117,19 +117,30 @@ def _excess(limits: Limits, latencies: _Latencies) -> float:
 def _worst(dead: Dead, points: list[Point]) -> tuple[str, Any, float]:
     """Of the plan that comes nearest: the limit that it exceeds most, its estimate and what it takes."""
     point = min(points, key=lambda one: _excess(dead.limits, one.latencies))
-    estimate = simulated(point).estimate
     needed = _needed(dead, point)
     killer = max(dead.limits.of, key=lambda name: needed[name] / dead.limits.of[name])
-    return killer, estimate, needed[killer]
+    return killer, confirmed(point, simulation_of(point)).estimate, needed[killer]
 
 
 def _freed(dead: Dead) -> Iterator[Change]:
-    """What one option of the layout that was given would have to be."""
-    for name in dead.space.layout:
+    """The nearest value that would do for one option of the layout that was given."""
+    for name, given in dead.space.layout.items():
         try:
-            point = dead.again(dead.space.without(name))
+            candidates = dead.again(dead.space.without(name))
         except BadInputError:
             continue
-        if point is not None:
-            sizes = {**point.layout.sizes, "dp": point.dp, "gpus": point.gpus, "concurrency": point.users}
-            yield Change(name, sizes[name])
+        for candidate in sorted(candidates, key=lambda one: _distance(_value(one.points[0], name), given)):
+            confirming = Confirming(dead.confirming.objective, dead.limits)
+            held = confirming.best([candidate], 1)
+            if held:
+                yield Change(name, _value(held[0].point, name))
+                break
+
+
+def _value(point: Point, name: str) -> int:
+    return {**point.layout.sizes, "dp": point.dp, "gpus": point.gpus, "concurrency": point.users or 0}[name]
+
+
+def _distance(value: int, given: Sequence[int]) -> float:
+    """In doublings, to the nearest that was given."""
+    return min(abs(log2(max(value, 1) / one)) for one in given)

@@ -82,12 +82,15 @@ def gpu_seconds(estimate: ServerEstimate) -> dict[str, float]:
 
 def held_back(estimate: ServerEstimate, limits: Limits) -> str:
     """The latency that is nearest to its limit, or else what limits the capacity."""
-    measured = limits.measured(estimate)
+    means, capacity = estimate.closed_form, estimate.capacity
+    if means is None or capacity is None:
+        return ""
+    measured = limits.measured(means, estimate.simulated)
     shares = {name: (measured[name] or 0.0) / limit for name, limit in limits.of.items()}
     nearest = max(shares, key=lambda name: shares[name], default="")
     if nearest and shares[nearest] >= _NEAR:
         return nearest
-    return "" if estimate.capacity is None else estimate.capacity.limit
+    return capacity.limit
 
 
 def described(estimate: ServerEstimate) -> dict[str, Any]:
