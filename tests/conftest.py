@@ -1,11 +1,14 @@
-"""What several of these tests share."""
+"""What several of these tests share, and the way to their helpers, which ``--import-mode=importlib`` does not open."""
 
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "plugins.md"
 

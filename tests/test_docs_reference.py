@@ -12,12 +12,15 @@ from llmplan.files.hardware_file import HardwareFile
 from llmplan.files.model_file import ModelFile
 from llmplan.output.comparison import comparison_document
 from llmplan.output.document import document
+from llmplan.output.search_document import search_document
 from llmplan.records import LatentAttention, MixtureOfExperts
-from llmplan.requests import LOADS, SERVER_OPTIONS
+from llmplan.requests import LOADS, SERVER_OPTIONS, SearchRequest
+from llmplan.search import TrainingSpace, search
 from llmplan.validation import validate
 
 PAGE = (Path(__file__).parents[1] / "docs" / "reference.md").read_text(encoding="utf-8")
 TRAINING = document(train(model="llama-7b", gpu="a100-sxm-80gb", gpus=8))
+SEARCH = search_document(search(TrainingSpace(model="llama-7b", gpu="a100-sxm-80gb", gpus=8, tp=[1, 2], pp=1, cp=1)))
 INFERENCE = document(infer(model="llama-7b", gpu="a100-sxm-80gb"))
 SERVER = document(infer(model="llama-7b", gpu="a100-sxm-80gb", rate="1/s", requests=50))
 
@@ -44,6 +47,8 @@ def documented_inside(heading, key):
         ("JSON of a server", SERVER["server"]),
         ("JSON of a comparison", comparison_document(compare(infer, model="llama-7b", gpu="l40s", batch=[1, 2]))),
         ("JSON of `llmplan validate`", validate(registry().validation_sets["llama"]).document()),
+        ("JSON of `llmplan search train`", SEARCH),
+        ("Options of `llmplan search train`", fields_dict(SearchRequest)),
         ("A model in TOML", fields_dict(ModelFile)),
         ("Experts: `[moe]` of a model", fields_dict(MixtureOfExperts)),
         ("Latent attention: `[mla]` of a model", fields_dict(LatentAttention)),
@@ -82,4 +87,4 @@ def test_what_is_inside_a_server_is_documented(key):
 
 def test_what_is_printed_is_plain_json():
     """A figure would be NaN or infinite, which JSON has no word for."""
-    json.dumps([TRAINING, INFERENCE, SERVER], allow_nan=False)
+    json.dumps([TRAINING, INFERENCE, SERVER, SEARCH], allow_nan=False)

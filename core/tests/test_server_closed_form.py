@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from affine_server import AffineSteps, affine_server
+from affine_server import AffineSteps, affine_server, inference_plan
 from attrs import fields_dict
 
 from llmplan.records import FAMILIES, Lengths, Means, Speculation
@@ -167,6 +167,27 @@ def test_throughput_grows_with_users_until_the_capacity():
     ]
     assert rates == sorted(rates)
     assert 0.9 * most < rates[-1] <= 1.005 * most
+
+
+SATURATED = {
+    "short answers": {"output": 16},
+    "long answers": {"output": 500, "prompt": 100},
+    "long prompts": {"prompt": 6000, "output": 40},
+    "little room": {"max_sequences": 24},
+    "prompts first": {"chunked": False, "output": 400},
+    "pools": {"prefill_pool": inference_plan()},
+}
+
+
+@pytest.mark.parametrize("options", SATURATED.values(), ids=SATURATED)
+def test_the_capacity_is_what_a_saturated_server_answers(options):
+    """A rate below it would make the queue grow, or one above it would not."""
+    server = affine_server(concurrency=600, requests=1200, **options)
+    most = capacity(server).requests_per_second
+    closed, simulated = both(server, 600)
+    assert simulated.requests_per_second == pytest.approx(most, rel=0.04)
+    assert closed.requests_per_second <= most * (1 + 1e-9)
+    assert closed.total_seconds == pytest.approx(simulated.total_seconds, rel=0.05)
 
 
 def test_users_beyond_what_fits_wait_outside():

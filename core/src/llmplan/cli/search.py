@@ -44,7 +44,7 @@ _EXTRA: Mapping[str, Any] = {
 
 def add_search(app: typer.Typer, summary: str) -> None:
     """Add ``llmplan search`` with its commands."""
-    group = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+    group = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
 
     @group.callback()
     def of_what() -> None:

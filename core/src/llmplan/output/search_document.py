@@ -51,6 +51,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
         "iteration_seconds": comparison.estimate.iteration_seconds,
         "changed": {name: list(pair) for name, pair in comparison.changed.items()},
         "terms": dict(comparison.terms),
+        "unit": comparison.unit,
     }
 
 

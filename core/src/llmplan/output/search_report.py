@@ -15,6 +15,7 @@ from llmplan.output.console import rendered
 from llmplan.output.sections import bullets, facts, heading
 from llmplan.output.words import count, digits, dotted, gib, percent, seconds
 from llmplan.records import Schedule, TrainingEstimate
+from llmplan.search.figures import figure
 from llmplan.search.infeasible import Change, Verdict
 from llmplan.search.result import SearchResult
 from llmplan.search.why import Comparison, described
@@ -32,6 +33,8 @@ _ORDER = (
 )  # fmt: skip
 _WORDS = ("model", "gpu", "dtype", "sp", "recompute", "schedule", "offload")
 _MOST_TERMS = 4
+_LEAST_SHARE = 1e-4
+"""That is shown of a difference."""
 _INDENT = 2
 
 
@@ -46,15 +49,15 @@ def _sections(result: SearchResult) -> Iterator[RenderableType]:
     yield facts(_totals(result))
     if result.best:
         yield heading(f"Best plans by {result.objective}")
-        yield from _table(result.best)
+        yield from _table(result.best, result)
         yield heading("Why the first")
-        yield bullets(_reason(comparison, result.best[0]) for comparison in result.why)
+        yield bullets(_reason(comparison, result) for comparison in result.why)
     if result.pareto:
         yield heading(f"Frontier of {' and '.join(result.pareto_of)}")
-        yield from _table(result.pareto)
+        yield from _table(result.pareto, result)
     if result.verdict is not None:
         yield heading("No plan is feasible", "bold red")
-        yield from _why_not(result.verdict)
+        yield from _why_not(result.verdict, result)
     said = result.best[0].plan.assumptions if result.best else ()
     if said:
         yield heading("Assumed")
@@ -90,7 +93,7 @@ def _by(whole: int, parts: Mapping[str, int]) -> str:
     return f"{whole:,}" + (f": {listed_}" if listed_ else "")
 
 
-def _table(estimates: Sequence[TrainingEstimate]) -> Iterator[RenderableType]:
+def _table(estimates: Sequence[TrainingEstimate], result: SearchResult) -> Iterator[RenderableType]:
     """What all plans have in common on a line, what differs in columns, then their figures."""
     plans = [_cells(estimate) for estimate in estimates]
     differing = [name for name in _ORDER if len({plan[name] for plan in plans}) > 1]
@@ -98,7 +101,7 @@ def _table(estimates: Sequence[TrainingEstimate]) -> Iterator[RenderableType]:
     same = [name for name in _ORDER if name not in (*differing, *_TITLED) and plans[0][name] != usual.get(name)]
     if same:
         yield Padding(Text(dotted(_in_words(name, plans[0][name]) for name in same)), (0, 0, 0, _INDENT))
-    figures = [head for head, of in _FIGURES.items() if any(of(estimate) for estimate in estimates)]
+    figures = _shown(estimates, result)
     table = Table(box=None, padding=(0, 2, 0, 0))
     for head in ("#", *(_HEADS.get(name, name) for name in differing), *figures):
         table.add_column(head, justify="left" if head in _WORDS else "right", overflow="fold")
@@ -106,6 +109,15 @@ def _table(estimates: Sequence[TrainingEstimate]) -> Iterator[RenderableType]:
         cells = (plan[name] for name in differing)
         table.add_row(str(number), *cells, *(_FIGURES[head](estimate) for head in figures))
     yield Padding(table, (0, 0, 0, _INDENT))
+
+
+def _shown(estimates: Sequence[TrainingEstimate], result: SearchResult) -> list[str]:
+    """Figures that are known; those that follow from the time only where they are asked for, or differ for the GPUs."""
+    asked = {result.objective.replace("gpu", "GPU"), *result.pareto_of}
+    if len({estimate.plan.layout.gpus for estimate in estimates}) > 1:
+        asked.add("GPU-hours")
+    known = (head for head, of in _FIGURES.items() if any(of(estimate) for estimate in estimates))
+    return [head for head in known if head in asked or head not in ("energy", "GPU-hours")]
 
 
 def _cells(estimate: TrainingEstimate) -> dict[str, str]:
@@ -129,27 +141,24 @@ _FIGURES: Mapping[str, Callable[[TrainingEstimate], str]] = {
     "free": lambda estimate: gib(estimate.memory_capacity_bytes - estimate.memory_bytes_per_gpu),
     "GPU-hours": lambda estimate: f"{estimate.gpu_hours:,.0f}",
     "cost": lambda estimate: "" if estimate.cost is None else f"{estimate.cost:,.0f}",
+    "energy": lambda estimate: "" if estimate.energy_kwh is None else f"{estimate.energy_kwh:,.0f} kWh",
 }
 
 
-def _reason(comparison: Comparison, winner: TrainingEstimate) -> str:
+def _reason(comparison: Comparison, result: SearchResult) -> str:
     """What the winner does otherwise, and which terms of its time changed for that."""
-    scale = winner.tokens_per_iteration / comparison.estimate.tokens_per_iteration
-    before = scale * comparison.estimate.iteration_seconds
-    faster = (before - winner.iteration_seconds) / before
-    changed = ", ".join(
-        f"{name} {_word(mine)} for {_word(other)}" for name, (other, mine) in comparison.changed.items()
-    )
+    if not comparison.changed:
+        return f"it is {comparison.against}"
+    mine, other = (figure(estimate, result.objective) for estimate in (result.best[0], comparison.estimate))
+    less = f"{max((other - mine) / other, _LEAST_SHARE):.2%} less {result.objective} than" if other > mine else "like"
+    changed = ", ".join(f"{name} {_word(own)} for {_word(its)}" for name, (its, own) in comparison.changed.items())
     terms = list(comparison.terms.items())[:_MOST_TERMS]
-    moved = ", ".join(f"{line} {'-' if value < 0 else '+'}{seconds(abs(value))}" for line, value in terms)
-    against = f"{_compared(faster)} {comparison.against}" if comparison.changed else f"it is {comparison.against}"
-    return ": ".join(part for part in (against, "; ".join(filter(None, (changed, moved)))) if part)
+    moved = ", ".join(f"{line} {'-' if value < 0 else '+'}{_amount_of(comparison, value)}" for line, value in terms)
+    return f"{less} {comparison.against}: {'; '.join(filter(None, (changed, moved)))}"
 
 
-def _compared(faster: float) -> str:
-    if faster == 0:
-        return "as fast as"
-    return f"an iteration {abs(faster):.1%} {'shorter' if faster > 0 else 'longer'} than that of"
+def _amount_of(comparison: Comparison, value: float) -> str:
+    return seconds(abs(value)) if comparison.unit == "seconds" else f"{abs(value):,.0f} GPU-hours"
 
 
 def _word(value: Any) -> str:
@@ -158,7 +167,7 @@ def _word(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else "all" if value is None else str(value)
 
 
-def _why_not(verdict: Verdict) -> Iterator[RenderableType]:
+def _why_not(verdict: Verdict, result: SearchResult) -> Iterator[RenderableType]:
     words = _amount(verdict.constraint)
     if verdict.least is None or verdict.limit is None:
         said = f"{verdict.constraint}: not one legal plan is left; {verdict.plans:,} combinations break this"
@@ -171,7 +180,7 @@ def _why_not(verdict: Verdict) -> Iterator[RenderableType]:
     yield bullets([said, *(changes or ["no single option that changes would do"])])
     if verdict.nearest is not None:
         yield heading("The plan that comes nearest")
-        yield from _table([verdict.nearest])
+        yield from _table([verdict.nearest], result)
 
 
 def _amount(name: str) -> Callable[[float], str]:

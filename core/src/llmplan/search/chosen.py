@@ -41,10 +41,10 @@ def best_of(request: TrainRequest, *, beyond: bool = True) -> TrainingEstimate:
     for tolerance in (ABOUT, inf):
         spaces = (_usual(request), TrainingSpace.of(request)) if beyond else (_usual(request),)
         cases = [_case(space, tolerance) for space in spaces]
-        for case in cases:
+        for case, aside in zip(cases, (_set_aside(request), ()), strict=False):
             outcome = _asked(case, "time", constraints(HEADROOM, None, None))
             if length(outcome.found.best.rows):
-                return _said(case, outcome)
+                return _said(case, outcome, *aside)
         outcome = _asked(cases[-1], "memory", ())
         if length(outcome.found.best.rows):
             return _said(cases[-1], outcome)
@@ -70,6 +70,15 @@ def _usual(request: TrainRequest) -> TrainingSpace:
     return open_.with_values(**{name: value for name, value in usual.items() if name not in open_.values})
 
 
+def _set_aside(request: TrainRequest) -> tuple[str, ...]:
+    """What usual plans leave out, of what the request leaves open."""
+    usual = {"micro_batch": "micro-batches of 1", "zero": "at most ZeRO 1", "schedule": "1F1B", "offload": "no offload"}
+    words = [said for name, said in usual.items() if getattr(request, name) is None]
+    if request.max_micro_batch or request.gradient_accumulation:
+        words = words[1:]
+    return (f"of usual plans: {', '.join(words)}; llmplan search train tries all others too",) if words else ()
+
+
 def _case(space: TrainingSpace, tolerance: float) -> TrainingCase:
     (case,) = training_cases(space, tolerance)
     return case
@@ -89,7 +98,7 @@ def _refusal(request: TrainRequest, case: TrainingCase) -> BadInputError:
     return BadInputError("gpus: no layout divides them as the other options ask")
 
 
-def _said(case: TrainingCase, outcome: Outcome) -> TrainingEstimate:
+def _said(case: TrainingCase, outcome: Outcome, *aside: str) -> TrainingEstimate:
     """The estimate, with what was chosen out of how many plans."""
     estimate = case.record(outcome.found.best.rows, 0)
     plan = described(estimate.plan)
@@ -97,7 +106,7 @@ def _said(case: TrainingCase, outcome: Outcome) -> TrainingEstimate:
     words = [f"{name} {plan[name]}" for name in chosen if name in _ALWAYS or plan[name] != _UNSAID.get(name)]
     many = f"{outcome.found.legal:,} plans"
     why = f"the fastest of {many} that fits" if estimate.feasible else f"nothing fits, this comes nearest of {many}"
-    return assume(estimate, f"{' '.join(words)}: {why}")
+    return assume(estimate, f"{' '.join(words)}: {why}", *aside)
 
 
 _ALWAYS = ("tp", "pp", "dp")

@@ -8,7 +8,6 @@ executor nor the size of a chunk.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
@@ -64,13 +63,13 @@ def run(
 ) -> Outcome:
     """Ask the question of every plan of every case."""
     begin = time.perf_counter()
-    illegal: Counter[str] = Counter()
-    roots = [(case, rows) for case in cases for rows in case.listing.roots(case.index, illegal)]
     found, complete = Found.nothing(question), True
-    found.illegal.update(illegal)
+    roots: list[tuple[Any, Columns]] = []
     try:
+        for case in cases:
+            roots.extend((case, rows) for rows in case.listing.roots(case.index, found.illegal))
         if question.prune:
-            question, found.simplest = _aimed(roots, question, executor)
+            question = _aimed(roots, question, executor, found)
         _merge_all(roots, question, executor, found, watch, sink)
     except KeyboardInterrupt:
         if not interruptible:
@@ -79,13 +78,13 @@ def run(
     return Outcome(found, [rows for _, rows in roots], time.perf_counter() - begin, complete)
 
 
-def _aimed(roots: Sequence[tuple[Any, Columns]], question: Question, executor: Executor | None) -> tuple[Question, Any]:
-    """The question with what the usual plans reach, and the simplest of them that is feasible."""
-    usual = Found.nothing(question)
+def _aimed(
+    roots: Sequence[tuple[Any, Columns]], question: Question, executor: Executor | None, found: Found
+) -> Question:
+    """The question with what the usual plans reach, which are what is found so far."""
+    usual = evolve(Found.nothing(question), best=found.best, frontier=found.frontier, simplest=found.simplest)
     _merge_all(roots, evolve(question, usual=True, keep=False), executor, usual)
-    threshold = usual.best.threshold()
-    aimed = evolve(question, threshold=threshold, frontier=usual.frontier.rows)
-    return aimed, usual.simplest
+    return evolve(question, threshold=found.best.threshold(), frontier=found.frontier.rows)
 
 
 def _merge_all(

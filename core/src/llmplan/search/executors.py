@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -30,8 +30,9 @@ def executor_of(
     if name is None:
         yield None
     elif name in ("threads", "processes"):
-        kind = ThreadPoolExecutor if name == "threads" else ProcessPoolExecutor
-        pool: Executor = kind(workers or os.cpu_count())
+        from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+        pool: Executor = (ThreadPoolExecutor if name == "threads" else ProcessPoolExecutor)(workers or os.cpu_count())
         try:
             yield pool
         finally:

@@ -43,7 +43,8 @@ class Best:
             return
         candidates = finish(candidates)
         merged = joined([self.rows, candidates]) if self.rows else candidates
-        self.rows = kept(merged, _order(merged, self.by)[: self.size])
+        order = _order(merged, self.by)
+        self.rows = kept(merged, order[_distinct(merged, order)][: self.size])
 
     def _candidates(self, rows: Columns) -> Columns:
         """Few of them, and none left out that could be among the best: sorting by all of `TIES` is slow."""
@@ -87,6 +88,16 @@ class Frontier:
 def _order(rows: Columns, by: Sequence[str]) -> Any:
     keys = [rows[name] for name in (*by, *TIES)]
     return np.lexsort(keys[::-1])
+
+
+def _distinct(rows: Columns, order: Any) -> Any:
+    """Where a plan begins that is another than the one before it: plans that `TIES` do not tell apart are the same."""
+    begins = np.zeros(len(order), dtype=bool)
+    begins[:1] = True
+    for name in TIES:
+        sorted_ = rows[name][order]
+        begins[1:] |= sorted_[1:] != sorted_[:-1]
+    return begins
 
 
 def _leading(rows: Columns, by: Sequence[str]) -> Any:

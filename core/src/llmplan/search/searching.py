@@ -97,7 +97,7 @@ def _result(
         why.append(compare(best[0], simplest, "the simplest plan that fits"))
     return SearchResult(
         objective=asked.objective or "time",
-        space=_values(cases, outcome.roots),
+        space=_values(space, cases, outcome.roots),
         constraints=_limits(question.constraints),
         best=best,
         requests=tuple(
@@ -123,14 +123,17 @@ def _limits(limits: Sequence[Constraint]) -> dict[str, Any]:
     return {**shares, **{one.name: one.limit for one in limits if one.limit is not None}}
 
 
-def _values(cases: Sequence[TrainingCase], roots: Sequence[Columns]) -> dict[str, tuple[Any, ...]]:
+def _values(
+    space: TrainingSpace, cases: Sequence[TrainingCase], roots: Sequence[Columns]
+) -> dict[str, tuple[Any, ...]]:
     """Of every dimension, over all cases."""
     values: dict[str, dict[Any, None]] = {}
     for case in cases:
         mine = [rows for rows in roots if rows["case"][0] == case.index]
         choice = case.choice
         of_case = {"model": [choice.model.name], "gpu": [choice.hardware.name], "dtype": [choice.dtype.name]}
-        for name, several in {**of_case, **(case.listing.values(joined(mine)) if mine else {})}.items():
+        tried = case.listing.values(joined(mine)) if mine else {name: space.values[name] for name in space.values}
+        for name, several in {**of_case, **tried}.items():
             values.setdefault(name, {}).update(dict.fromkeys(several))
     return {name: tuple(found) for name, found in values.items()}
 

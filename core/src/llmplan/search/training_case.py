@@ -10,7 +10,7 @@ import numpy as np
 from attrs import evolve, frozen
 
 from llmplan.errors import BadInputError
-from llmplan.planner.choice import Choice, choose
+from llmplan.planner.choice import Choice, choose, failing_as
 from llmplan.planner.layout import Sizes
 from llmplan.planner.training import at_mfu, price_all_given, refuse_two_micro_batches
 from llmplan.planner.training_plan import make_plan, sequence_length
@@ -26,6 +26,7 @@ from llmplan.search.training_listing import Listing
 _OF_LAYOUT = ("gpus", "tp", "pp", "dp", "cp", "ep", "vpp", "sequence_parallel", "zero", "zero_group")
 _FLAGS = ("sequence_parallel", "offload_optimizer", "offload_activations")
 _OF_PLAN = ("micro_batch", "gradient_accumulation", "recompute", "schedule", *_FLAGS[1:])
+PLAIN_ZERO = 1
 COLUMNS = (*_OF_LAYOUT, *_OF_PLAN)
 """The fields of a plan that a search decides on."""
 _PLAINEST: Mapping[str, Any] = {
@@ -66,10 +67,9 @@ class TrainingCase:
     def refused(self, columns: Columns) -> Masks:
         """By constraint, where the cost model refuses plans."""
         illegal = getattr(self.choice.cost_model, "illegal", None)
-        if illegal is not None:
-            masks: Masks = illegal(self.plan(columns))
-            return masks
-        return self._refused_one_by_one(columns)
+        with failing_as(self.choice.cost_model):
+            masks: Masks = self._refused_one_by_one(columns) if illegal is None else illegal(self.plan(columns))
+        return masks
 
     def _refused_one_by_one(self, columns: Columns) -> Masks:
         broken: dict[str, Any] = {}
@@ -83,11 +83,15 @@ class TrainingCase:
 
     def worded(self, columns: Columns) -> Any:
         """Where the cost model has words against the layout."""
-        said = getattr(self.choice.cost_model, "worded", None)
-        if said is not None:
+        said, check = getattr(self.choice.cost_model, "worded", None), self.choice.cost_model.check
+        with failing_as(self.choice.cost_model):
+            if said is None:
+                return np.array([bool(check(plan)) for plan in self._scalars(columns)], dtype=bool)
             return np.broadcast_to(np.asarray(said(self.plan(columns)), dtype=bool), length(columns))
-        check = self.choice.cost_model.check
-        return np.array([bool(check(plan)) for plan in self._scalars(columns)], dtype=bool)
+
+    def plain(self, columns: Columns) -> Any:
+        """Which plans somebody would begin with: at most ZeRO 1."""
+        return columns["zero"] <= PLAIN_ZERO
 
     def plan(self, columns: Columns) -> TrainingPlan:
         """One plan that holds them all, and the plainest of what is not decided yet."""
@@ -106,7 +110,8 @@ class TrainingCase:
 
     def price(self, plan: TrainingPlan) -> TrainingEstimate:
         """In full."""
-        estimate = self.choice.cost_model.train(plan)
+        with failing_as(self.choice.cost_model):
+            estimate = self.choice.cost_model.train(plan)
         mfu = plan.efficiency.mfu
         return estimate if mfu is None else at_mfu(estimate, mfu)
 
@@ -118,7 +123,8 @@ class TrainingCase:
         bounds = getattr(self.choice.cost_model, "bounds", None)
         if bounds is None:
             return None
-        seconds, memory = bounds(plan)
+        with failing_as(self.choice.cost_model):
+            seconds, memory = bounds(plan)
         return TrainingEstimate(
             plan=plan,
             time_breakdown={"host": seconds if plan.efficiency.mfu is None else 0.0 * seconds},
@@ -147,7 +153,18 @@ class TrainingCase:
         """The estimate of one plan, as `llmplan train` prints it."""
         row = row_of({name: columns[name] for name in COLUMNS}, at)
         sizes = Sizes(*(row[name] for name in ("tp", "pp", "dp", "cp")))
-        return price_all_given(self.fixed(row), self.choice, sizes)
+        estimate = price_all_given(self.fixed(row), self.choice, sizes)
+        said = (*self.template.assumptions, *self._said_of_batch(estimate))
+        return evolve(estimate, plan=evolve(estimate.plan, assumptions=said))
+
+    def _said_of_batch(self, estimate: TrainingEstimate) -> Iterator[str]:
+        """What became of a batch that was given in tokens, or not at all."""
+        tokens, asked = int(estimate.tokens_per_iteration), self.request.global_batch_tokens
+        made = f"global batch {estimate.plan.global_batch:,} sequences = {tokens:,} tokens"
+        if asked is not None and tokens != asked:
+            yield f"{made} (asked: {asked:,.0f})"
+        elif asked is None and not self.batch.exact:
+            yield f"{made}, near the common 4M"
 
 
 def row_of(columns: Columns, at: int) -> dict[str, Any]:
@@ -172,17 +189,17 @@ def _case(index: int, space: TrainingSpace, request: TrainRequest, tolerance: fl
     choice = choose(request, "train")
     seq_len = sequence_length(request, choice, [])
     judges = hasattr(choice.cost_model, "illegal")
-    dimensions = dimensions_of(space.values, choice, seq_len, judges_arrays=judges)
     plainest = evolve(
         request, recompute=Recompute.NONE, micro_batch=1, gradient_accumulation=1, zero=0, sequence_parallel=False,
         global_batch=None, global_batch_tokens=None,
     )  # fmt: skip
+    template = make_plan(plainest, choice, Sizes(1, 1, 1, 1))
     return TrainingCase(
         index=index,
         request=request,
         choice=choice,
-        template=make_plan(plainest, choice, Sizes(1, 1, 1, 1)),
-        dimensions=dimensions,
+        template=template,
+        dimensions=dimensions_of(space.values, choice, template, judges_arrays=judges),
         batch=batch_of(
             request, seq_len, accumulation_is_given="gradient_accumulation" in space.values, tolerance=tolerance
         ),

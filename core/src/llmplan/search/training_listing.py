@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -66,7 +67,7 @@ class Listing:
     def plans(self, roots: Columns, size: int, illegal: Counter[str], *, usual: bool = False) -> Iterator[Columns]:
         """Every legal plan of these sizes, so many at a time; the usual ones alone where these are wanted."""
         steps = [
-            Step(self._open(_SHARED, usual=usual), outside=self._says_the_same, broken=_unusable_groups),
+            Step(self._open(_SHARED, usual=usual), outside=partial(self._aside, usual=usual), broken=_unusable_groups),
             Step(self._table("vpp"), outside=self._odd_chunks),
             Step(self._batches(roots), derive=self._accumulated, broken=self._missed),
             Step({}, broken=self.refused),
@@ -135,13 +136,17 @@ class Listing:
             table[f"offload_{what}"] = column([pair[of] for pair in waits])[at["offload"]]
         return table
 
-    def _says_the_same(self, columns: Columns) -> Sequence[Any]:
-        """Values that change nothing: of these the first stands for all."""
+    def _aside(self, columns: Columns, *, usual: bool) -> Sequence[Any]:
+        """Values that change nothing, of which the first stands for all; the first, where only the usual are wanted."""
         alone = columns["dp"] * columns["cp"] == 1
         idle = {
             "sequence_parallel": columns["tp"] == 1, "zero": alone, "zero_group": alone, "schedule": columns["pp"] == 1,
         }  # fmt: skip
-        return [mask & (columns[name] != self.dimensions[name][0]) for name, mask in idle.items()]
+        aside = [mask & (columns[name] != self.dimensions[name][0]) for name, mask in idle.items()]
+        for name, wanted in _USUAL.items() if usual else ():
+            if name in idle and any(value in wanted for value in self.dimensions[name]):
+                aside.append(~idle[name] & ~np.isin(columns[name], column(wanted)))
+        return aside
 
 
 def column(values: Sequence[Any]) -> Any:

@@ -16,7 +16,7 @@ _NOTEWORTHY = 0.001
 
 @frozen(eq=False)
 class Comparison:
-    """The winner against another plan, per token: batches may differ a little."""
+    """The winner against another plan, for as many tokens: batches may differ a little."""
 
     against: str
     """Which plan it is."""
@@ -24,21 +24,35 @@ class Comparison:
     changed: Mapping[str, tuple[Any, Any]]
     """What differs: the other's, the winner's."""
     terms: Mapping[str, float]
-    """Seconds of an iteration of the winner's batch that each line of the time breakdown changed by; noteworthy ones,
-    the largest first.
-    """
+    """By how much each line of the time breakdown changed, the largest first, where it is noteworthy."""
+    unit: str
+    """Of the terms: ``seconds`` of the winner's iteration, or ``GPU-hours`` of the run where GPUs differ in number."""
 
 
 def compare(winner: TrainingEstimate, other: TrainingEstimate, against: str) -> Comparison:
-    """Term by term, the other's scaled to as many tokens."""
-    scale = winner.tokens_per_iteration / other.tokens_per_iteration
-    lines = dict.fromkeys((*winner.time_breakdown, *other.time_breakdown))
-    terms = {line: winner.time_breakdown.get(line, 0.0) - scale * other.time_breakdown.get(line, 0.0) for line in lines}
-    least = _NOTEWORTHY * max(winner.iteration_seconds, scale * other.iteration_seconds)
+    """Term by term."""
+    alike = winner.plan.layout.gpus == other.plan.layout.gpus
+    mine_times = 1.0 if alike else _gpu_hours_a_second(winner)
+    its_times = winner.tokens_per_iteration / other.tokens_per_iteration if alike else _gpu_hours_a_second(other)
+    mine, its = winner.time_breakdown, other.time_breakdown
+    terms = {
+        line: mine_times * mine.get(line, 0.0) - its_times * its.get(line, 0.0) for line in dict.fromkeys((*mine, *its))
+    }
+    least = _NOTEWORTHY * max(mine_times * winner.iteration_seconds, its_times * other.iteration_seconds)
     noteworthy = sorted((line for line in terms if abs(terms[line]) >= least), key=lambda line: -abs(terms[line]))
-    mine, theirs = described(winner.plan), described(other.plan)
-    changed = {name: (theirs[name], mine[name]) for name in mine if mine[name] != theirs[name]}
-    return Comparison(against, other, changed, {line: terms[line] for line in noteworthy})
+    now, before = described(winner.plan), described(other.plan)
+    return Comparison(
+        against=against,
+        estimate=other,
+        changed={name: (before[name], now[name]) for name in now if now[name] != before[name]},
+        terms={line: terms[line] for line in noteworthy},
+        unit="seconds" if alike else "GPU-hours",
+    )
+
+
+def _gpu_hours_a_second(estimate: TrainingEstimate) -> float:
+    """Of the run, for each second of an iteration."""
+    return estimate.gpu_hours / estimate.iteration_seconds
 
 
 def described(plan: TrainingPlan) -> dict[str, Any]:

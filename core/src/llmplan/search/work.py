@@ -13,7 +13,7 @@ from llmplan.search.figures import FIGURES, Constraint, figure
 from llmplan.search.leaders import Best, Frontier, dominated, worse
 
 CANNOT_WIN = "cannot win"
-CHUNK = 65_536
+CHUNK = 32_768
 """Plans that are priced at once: few enough to stay in the cache, enough to share what they have in common."""
 _PRICED = ("iteration_seconds", "mfu")
 """What is kept of a priced plan beside its figures."""
@@ -53,7 +53,7 @@ class Found:
     best: Best
     frontier: Frontier
     simplest: Best
-    """The plan that `TIES` puts first of all that are feasible."""
+    """The plan that `TIES` puts first of the plain ones that are feasible."""
     legal: int = 0
     priced: int = 0
     illegal: Counter[str] = field(factory=Counter)
@@ -105,7 +105,7 @@ def _not_ruled_out(case: Any, columns: Columns, question: Question, found: Found
     rows = {name: np.broadcast_to(figure(bound, name), len(broken)) for name in question.figures}
     lost = ~broken & _lost(rows, question, found)
     if question.usual and lost.any():
-        lost &= ~_simpler(columns, found.simplest)
+        lost &= ~_simpler(case, columns, found.simplest)
     found.pruned[CANNOT_WIN] += int(np.count_nonzero(lost))
     return kept(columns, ~(broken | lost))
 
@@ -123,12 +123,12 @@ def _lost(rows: Columns, question: Question, found: Found) -> Any:
     return lost & dominated(rows, frontier or {}, question.pareto, strictly=True) if question.pareto else lost
 
 
-def _simpler(columns: Columns, simplest: Best) -> Any:
+def _simpler(case: Any, columns: Columns, simplest: Best) -> Any:
     """Which plans may come before the simplest so far."""
     if not simplest.rows:
-        return np.ones(length(columns), dtype=bool)
+        return case.plain(columns)
     size = tuple(float(simplest.rows[name][0]) for name in _SIMPLE)
-    return ~worse(columns, _SIMPLE, size)
+    return case.plain(columns) & ~worse(columns, _SIMPLE, size)
 
 
 def _broken(estimate: Any, columns: Columns, question: Question, found: Found, *tallies: Counter[str]) -> Any:
@@ -163,7 +163,7 @@ def _price(case: Any, columns: Columns, question: Question, found: Found) -> Non
     if question.pareto:
         found.frontier.add(rows, finish)
     if question.usual:
-        found.simplest.add(finish(kept(rows, _simpler(rows, found.simplest))))
+        found.simplest.add(finish(kept(rows, _simpler(case, rows, found.simplest))))
 
 
 def _all_figures(estimate: Any, plans: int) -> Columns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from attrs import frozen
@@ -11,6 +12,7 @@ from llmplan.serving.server import Server
 
 _WORTHWHILE = 1.05
 """Gain of twice the sequences, from which on their number is what limits."""
+PREFILL_POOL = "prefill-pool"
 _STEP = 1.05
 """Between numbers of sequences that are tried."""
 
@@ -26,7 +28,7 @@ def capacity(server: Server) -> Capacity:
     """The largest rate over all numbers of sequences that fit."""
     most = server.most_sequences
     found = _best(server, most)
-    extra = server.prefill.times(found.sequences).packed_extra
+    extra = extra_at_capacity(server, found.sequences)
     pool = server.plan.prefill_pool
     reading = found.rate / server.decode_replicas * extra
     return Capacity(
@@ -48,10 +50,19 @@ def decode_rate(server: Server, sequences: float) -> float:
     """Requests a second that leave a replica which decodes n: n / (S t(n) + n x what a prompt adds).
 
     Of each second rate x extra goes to prompts; in the rest n sequences make a step every t(n), and need S of them.
+    In a step n / S of them leave, and as many prompts come in.
     """
-    extra = 0.0 if server.separate else server.prefill.times(sequences).packed_extra
-    busy = server.work.steps * server.decode_seconds(sequences) + sequences * extra
-    return sequences / busy if busy else float("inf")
+    steps = server.work.steps
+    if not steps:
+        return math.inf
+    extra = 0.0 if server.separate else extra_at_capacity(server, sequences)
+    return sequences / (steps * server.decode_seconds(sequences) + sequences * extra)
+
+
+def extra_at_capacity(server: Server, sequences: float) -> float:
+    """What a prompt adds where there is always a next one."""
+    steps, times = server.work.steps, server.prefill.times(sequences)
+    return times.with_prompts(sequences / steps) if steps else times.packed_extra
 
 
 def prefill_rate(server: Server, sequences: float) -> float:
@@ -80,7 +91,7 @@ def _numbers(most: float) -> Iterator[float]:
 def _limit(server: Server, found: _Found) -> str:
     """Sequences where twice as many would answer more, by cache or as allowed; else the passes themselves."""
     if server.separate and found.by_prefill:
-        return "prefill-pool"
+        return PREFILL_POOL
     most = server.most_sequences
     if _best(server, 2.0 * most).rate > _WORTHWHILE * found.rate:
         return "kv" if server.sequences_that_fit < server.decode_engine.max_sequences else "max-sequences"

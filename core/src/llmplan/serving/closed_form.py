@@ -46,7 +46,7 @@ def open_means(server: Server, rate: float) -> Means | None:
     decoding = decoding_at(server, decode_rate)
     left = 0.0 if server.separate else decoding.residual_seconds
     prompts = rate / server.prefill_replicas
-    extra = decoding.times.mixed(prompts)[2]
+    extra = decoding.times.at(prompts, 2.0 * left).extra
     delayed = 0.0 if server.separate or not server.work.steps else extra
     first = first_token(decoding.times, prompts, left, 2.0 * left, delayed)
     queueing, reading = first.queueing_seconds, first.reading_seconds
@@ -84,21 +84,24 @@ class FirstToken:
 def first_token(times: PrefillTimes, rate: float, left: float, whole: float, extra: float) -> FirstToken:
     """With `left` of the step in progress, `whole` from its start, where nothing but decoding is in it.
 
-    One by one, W = R + lambda E[X^2] / (2 (1 - u)), with R = `left`. But who comes during the same step shares the next
-    one, as far as it has room: W = (1 - u) R + lambda E[X^2] / 2, and as many others as come in such a step, lambda
-    times its length, make reading longer.
+    One by one, W = R + lambda E[X^2] / (2 (1 - rho)), with R = `left` and rho that of full passes. But who comes during
+    the same step shares the next one, as far as it has room: W = (1 - u) R + lambda m E[X^2] / 2, m in a pass, and as
+    many others as come in such a step, lambda times its length, make reading longer. Who leaves a queue leaves as many
+    behind as are in it on average.
     """
-    busy, seconds, _ = times.mixed(rate)
-    in_progress = rate * times.square * (seconds / times.seconds) ** 2 / 2.0
-    alone = left + in_progress / max(_LEAST, 1.0 - busy)
-    together = (1.0 - busy) * left + in_progress
-    others = rate * ((1.0 - busy) * whole + 2.0 * in_progress)
-    shared = (1.0 - busy) * times.sharing
+    reading = times.at(rate, whole)
+    square = times.square * (reading.seconds / times.seconds) ** 2
+    in_progress = rate * reading.prompts * square / 2.0
+    alone = left + rate * square / 2.0 / max(_LEAST, 1.0 - rate * times.packed_seconds)
+    together = (1.0 - reading.busy) * left + in_progress
+    others = rate * ((1.0 - reading.busy) * whole + 2.0 * in_progress)
+    shared = (1.0 - reading.full) * times.sharing
+    behind = (1.0 - shared) * rate * (alone - left + reading.seconds)
     return FirstToken(
         queueing_seconds=shared * together + (1.0 - shared) * alone,
         reading_seconds=times.seconds + times.sharing * times.another * others,
-        behind_seconds=(1.0 - shared) * rate * (alone - left + seconds) * extra / max(_LEAST, 1.0 - rate * extra),
-        busy=busy,
+        behind_seconds=behind * extra / max(_LEAST, 1.0 - rate * extra),
+        busy=reading.busy,
     )
 
 
@@ -137,7 +140,8 @@ def _ratio(server: Server, rate: float, sequences: int) -> float:
 
 def _extra(server: Server, rate: float, sequences: float) -> float:
     """What a prompt adds beside so many sequences."""
-    return server.prefill.times(sequences).mixed(rate)[2]
+    step = server.decode_seconds(sequences) if sequences else 0.0
+    return server.prefill.times(sequences).at(rate, step).extra
 
 
 def _products(ratios: list[float]) -> list[float]:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from attrs import evolve, frozen
 
-from llmplan.records import Means
+from llmplan.records import Capacity, Means
+from llmplan.serving.capacity import PREFILL_POOL, capacity
 from llmplan.serving.closed_form import FirstToken, busy_shares, first_token, kv_share
 from llmplan.serving.prefill import PrefillTimes, mean_times
 from llmplan.serving.server import Server
@@ -37,12 +38,14 @@ def closed_points(server: Server, users: Sequence[int]) -> list[Means]:
     """
     alone = _one_of(server)
     replicas = server.decode_replicas // alone.decode_replicas
-    loops = _loops(alone, -(-max(users) // replicas))
+    loops, most = _loops(alone, -(-max(users) // replicas)), capacity(alone)
+
+    def means(number: int) -> Means | None:
+        return _means(alone, loops[min(number, len(loops)) - 1], number, most) if number else None
 
     def spread(number: int) -> Means:
         few, more = divmod(number, replicas)
-        fewer = _means(alone, loops, few) if few else None
-        return side_by_side([(replicas - more, fewer), (more, _means(alone, loops, few + 1) if more else None)])
+        return side_by_side([(replicas - more, means(few)), (more, means(few + 1) if more else None)])
 
     return [spread(number) for number in users]
 
@@ -67,25 +70,41 @@ def _loops(server: Server, users: int) -> list[_Loop]:
     return loops[1:]
 
 
-def _means(server: Server, loops: Sequence[_Loop], users: int) -> Means:
-    """Of so many, of whom those wait outside for whom there is no room."""
-    inside = min(users, len(loops))
-    loop = loops[inside - 1]
-    for_room = (users - inside) / loop.rate
-    reading = loop.first_token_seconds - loop.queueing_seconds
-    first = loop.first_token_seconds + (0.0 if server.separate else for_room)
-    total = loop.first_token_seconds + loop.decode_seconds + for_room
+def _means(server: Server, loop: _Loop, users: int, most: Capacity) -> Means:
+    """With so many, of whom as many are inside as have room."""
+    loop = _bounded(server, loop, users, most)
     tokens = server.work.output_tokens - 1.0
+    decode_rate = loop.rate / server.decode_replicas
     return Means(
-        queueing_seconds=first - reading,
-        first_token_seconds=first,
-        next_token_seconds=(total - first) / tokens if tokens else None,
-        total_seconds=total,
+        queueing_seconds=loop.queueing_seconds,
+        first_token_seconds=loop.first_token_seconds,
+        next_token_seconds=loop.decode_seconds / tokens if tokens else None,
+        total_seconds=loop.first_token_seconds + loop.decode_seconds,
         requests_per_second=loop.rate,
         concurrency=float(users),
         decoding=loop.decoding,
         **_busy(server, loop, users),
-        kv_share=kv_share(server, loop.rate / server.decode_replicas, loop.decoding, reading),
+        kv_share=kv_share(server, decode_rate, loop.decoding, loop.first_token_seconds - loop.queueing_seconds),
+    )
+
+
+def _bounded(server: Server, loop: _Loop, users: int, most: Capacity) -> _Loop:
+    """No more than the capacity; who finds no room waits: for the first token, or for the pool that decodes."""
+    rate, decode_seconds, decoding = loop.rate, loop.decode_seconds, loop.decoding
+    if rate > most.requests_per_second:
+        rate, decoding = most.requests_per_second, min(decoding, most.decoding)
+        decode_seconds = decoding * server.decode_replicas / rate + server.transfer_seconds
+    outside = max(0.0, users / rate - loop.first_token_seconds - decode_seconds)
+    if server.separate and most.limit != PREFILL_POOL:
+        return evolve(loop, rate=rate, decode_seconds=decode_seconds + outside, decoding=decoding)
+    return evolve(
+        loop,
+        rate=rate,
+        decoding=decoding,
+        queueing_seconds=loop.queueing_seconds + outside,
+        first_token_seconds=loop.first_token_seconds + outside,
+        decode_seconds=decode_seconds,
+>>>>>>> main
     )
 
 
@@ -155,7 +174,8 @@ def _times(server: Server, decoding: float, others: float) -> PrefillTimes:
 
 def _extra(server: Server, loop: _Loop, decoding: float, others: float) -> float:
     """What a prompt adds to that."""
-    return _times(server, decoding, others).mixed(loop.rate / server.prefill_replicas)[2]
+    step = server.decode_seconds(max(1.0, decoding)) if server.work.steps else 0.0
+    return _times(server, decoding, others).at(loop.rate / server.prefill_replicas, step).extra
 
 
 def _present(mean: float, most: float) -> float:

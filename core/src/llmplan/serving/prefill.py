@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from attrs import evolve, fields_dict, frozen
@@ -23,20 +24,69 @@ class PrefillTimes:
     packed_seconds: float
     """As `seconds`, where prompts fill every pass."""
     packed_extra: float
-    sharing: float
-    """0 to 1: whether a pass that reads a prompt has room for another."""
+    held: float
+    """Prompts that a pass has room for: less than 1 where one takes several."""
     another: float
-    """What another one adds to such a pass."""
+    """What another one adds to a pass; 0 where there is no room for it."""
 
-    def mixed(self, rate: float) -> tuple[float, float, float]:
-        """Busy share of prefill, seconds and extra at a rate of prompts: who finds another there shares passes with it.
+    @property
+    def sharing(self) -> float:
+        """0 to 1: whether a pass that reads a prompt has room for another."""
+        return min(1.0, max(0.0, self.held - 1.0))
 
-        u = rate x ((1 - u) alone + u packed), solved for u.
+    def at(self, rate: float, step: float) -> Reading:
+        """At a rate of prompts, where a step that only decodes takes so long.
+
+        A pass reads those that came during the last one, x = rate x its length on average, x / (1 - e^-x) where any
+        did; once passes follow each other, m = rate (T1 + (m - 1) a), with T1 of one alone and a of another.
         """
-        saved = self.seconds - self.packed_seconds
-        busy = min(1.0, rate * self.seconds / (1.0 + rate * saved))
-        extra = self.extra + busy * (self.packed_extra - self.extra)
-        return busy, self.seconds - busy * saved, extra
+        alone = min(1.0, rate * self.seconds)
+        if self.held <= 1.0:
+            return self._reading(rate, alone)
+        came = rate * ((1.0 - alone) * step + alone * self.seconds)
+        found = came / -math.expm1(-came) if came else 1.0
+        rest = 1.0 - rate * self.another
+        backlog = rate * (self.seconds - self.another) / rest if rest > 0 else self.held
+        return self._reading(rate, self._fullness(max(found, backlog)))
+
+    def with_prompts(self, prompts: float) -> float:
+        """What one adds where so many come in the time of a step."""
+        return self._of(self._fullness(prompts))[1]
+
+    def _fullness(self, prompts: float) -> float:
+        """0 where a pass holds one prompt, or a part of it, alone; 1 where it is full."""
+        full = (prompts - 1.0) / (self.held - 1.0) if self.held > 1.0 else prompts / self.held
+        return min(1.0, max(0.0, full))
+
+    def _of(self, full: float) -> tuple[float, float]:
+        """Seconds and extra of a prompt in passes of this fullness."""
+        if self.held <= 1.0:
+            seconds = self.seconds + full * (self.packed_seconds - self.seconds)
+            return seconds, self.extra + full * (self.packed_extra - self.extra)
+        prompts = 1.0 + full * (self.held - 1.0)
+        others = (prompts - 1.0) * self.another
+        return (self.seconds + others) / prompts, (self.extra + others) / prompts
+
+    def _reading(self, rate: float, full: float) -> Reading:
+        seconds, extra = self._of(full)
+        prompts = max(1.0, 1.0 + full * (self.held - 1.0))
+        return Reading(min(1.0, rate * seconds), seconds, extra, full, prompts)
+
+
+@frozen
+class Reading:
+    """Prompts as they come."""
+
+    busy: float
+    """Share of the time in which some are read."""
+    seconds: float
+    """Of one: the passes that it is in, shared with others."""
+    extra: float
+    """What one adds to the passes that would have been made without it."""
+    full: float
+    """0 where passes hold one prompt each, 1 where they are full."""
+    prompts: float
+    """In a pass."""
 
 
 def mean_times(times: Sequence[PrefillTimes], weights: Sequence[float]) -> PrefillTimes:
@@ -82,7 +132,7 @@ class Prefill:
             extra=sum(extra for _, extra in alone) / count,
             packed_seconds=full / held,
             packed_extra=(full - decode) / held,
-            sharing=min(1.0, max(0.0, held - 1.0)),
+            held=held,
             another=(full - seconds) / (held - 1.0) if held > 1.0 else 0.0,
         )
 

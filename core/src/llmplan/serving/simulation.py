@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _WARM_UP = 0.1
 """Of the requests that count, as many come before them; and twice as many as are in the system at a time."""
 
+_LONGEST_WARM_UP = 10.0
+"""Of the requests that count: near its capacity a server takes for ever to settle."""
 _ROUTES = 2**30
 """Among which one is drawn: many more than replicas."""
 
@@ -142,8 +144,9 @@ class Simulation:
             yield answered
 
     def _warm_up(self) -> int:
+        requests = self.server.plan.workload.requests
         inside = 0.0 if self._expected is None else self._expected.concurrency
-        return ceil(_WARM_UP * self.server.plan.workload.requests + 2.0 * inside)
+        return ceil(_WARM_UP * requests + min(2.0 * inside, _LONGEST_WARM_UP * requests))
 
     def _lengths(self) -> tuple[int, int]:
         return self.server.plan.workload.lengths_at(next(self._ranks), next(self._ranks_of_answers))

@@ -32,7 +32,7 @@ TIME = (
     Residual("mtnlg-004", Kind("ampere", "a100-sxm-80gb", "megatron-deepspeed", 2800.0, True, True, False, False, 529562460160.0), 1.0036),
     Residual("mtnlg-005", Kind("ampere", "a100-sxm-80gb", "megatron-deepspeed", 3360.0, True, True, False, False, 529562460160.0), 1.0388),
     Residual("mtnlg-006", Kind("ampere", "a100-sxm-80gb", "megatron-deepspeed", 3360.0, True, True, False, False, 529562460160.0), 1.0430),
-    Residual("llama1-005", Kind("ampere", "a100-sxm-80gb", "fsdp", 2048.0, True, True, False, False, 65285660672.0), 0.9673),
+    Residual("llama1-005", Kind("ampere", "a100-sxm-80gb", "fsdp", 2048.0, True, True, False, False, 65285660672.0), 1.0391),
     Residual("nara1-001", Kind("ampere", "a100-sxm-80gb", "megatron-lm-2022", 32.0, False, False, False, False, 1651732992.0), 1.1150),
     Residual("nara1-003", Kind("ampere", "a100-sxm-80gb", "megatron-lm-2022", 128.0, True, False, False, False, 7466459136.0), 1.0016),
     Residual("nara1-005", Kind("ampere", "a100-sxm-80gb", "megatron-lm-2022", 512.0, True, True, False, False, 39092502528.0), 1.0204),

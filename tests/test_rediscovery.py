@@ -1,0 +1,72 @@
+"""Published runs, searched for: docs/search.md shows them."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from llmplan.search import TrainingSpace
+from llmplan.search.arrays import kept
+from llmplan.search.training_case import COLUMNS, row_of, training_cases
+
+PAGE = Path(__file__).parents[1] / "docs" / "search.py"
+
+
+def generator():
+    """The module that writes the page."""
+    spec = importlib.util.spec_from_file_location("search_page", PAGE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+SEARCH = generator()
+
+
+@pytest.fixture(scope="module", params=SEARCH.RUNS, ids=lambda run: run.title)
+def run(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def published(run):
+    return run.priced()
+
+
+def test_the_published_plan_is_priced_as_published(run, published):
+    """If it fails, a search compares with a plan whose price is far from what its authors measured."""
+    assert published.feasible
+    assert published.iteration_seconds == pytest.approx(run.published_seconds, rel=0.1)
+
+
+def test_the_published_plan_is_in_the_space(run, published):
+    """If it fails, the search cannot find what people have run."""
+    (case,) = training_cases(TrainingSpace(**run.asked))
+    plan, layout = published.plan, published.plan.layout
+    wanted = {name: getattr(layout, name, None) for name in ("tp", "pp", "dp", "cp", "ep")}
+    roots = next(case.listing.roots(0, Counter()))
+    roots = kept(roots, np.logical_and.reduce([roots[name] == value for name, value in wanted.items()]))
+    held = {name: getattr(layout if hasattr(layout, name) else plan, name) for name in COLUMNS}
+    plans = [
+        row_of(columns, at)
+        for columns in case.listing.plans(roots, 100_000, Counter())
+        for at in np.flatnonzero(np.logical_and.reduce([columns[name] == held[name] for name in ("zero", "vpp")]))
+    ]
+    assert {**held, "zero_group": None} in plans
+
+
+def test_the_winner_is_at_least_as_fast(run, published):
+    """If it fails, a plan that its own cost model prices as faster was overlooked."""
+    found = run.searched()
+    assert found.counts.legal > 500_000
+    assert found.best[0].has_headroom
+    assert found.best[0].iteration_seconds <= published.iteration_seconds
+
+
+def test_the_page_is_what_its_generator_says():
+    """docs/search.md would show plans of an older cost model: run ``python docs/search.py``."""
+    assert SEARCH.PAGE.read_text("utf-8") == SEARCH.page()

@@ -1,0 +1,254 @@
+"""``llmplan search train``: what it prints, writes and exits with."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+
+import pyarrow.parquet as pq
+import pytest
+
+from llmplan.cli.main import main
+from llmplan.search import TrainingSpace, search
+
+SMALL = (
+    "--model", "llama-7b", "--gpu", "a100-sxm-80gb", "--gpus", "16", "--global-batch", "128", "--tp", "1,2",
+    "--zero", "0..2", "--micro-batch", "1..4", "--cp", "1", "--recompute", "none,full", "--offload", "none",
+)  # fmt: skip
+SEARCH = ("search", "train", *SMALL)
+
+
+def on(gpus):
+    """The same on another number of GPUs."""
+    at = SEARCH.index("--gpus") + 1
+    return (*SEARCH[:at], gpus, *SEARCH[at + 1 :])
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs the command in this process: exit code, stdout, stderr."""
+
+    def ran(*arguments):
+        code = main(arguments)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return ran
+
+
+def test_the_report_says_what_was_found_and_why(run, monkeypatch):
+    """If it fails, the best plan comes without its figures, or without the reason."""
+    monkeypatch.setenv("COLUMNS", "120")
+    code, out, err = run(*SEARCH, "--price-per-gpu-hour", "2", "--pareto", "time,memory", "--top", "3")
+    assert (code, err) == (0, "")
+    lines = out.split("\n")
+    assert lines[0] == "llama-7b on 16 x a100-sxm-80gb  search of training plans, w16a16e16"
+    assert [line.split()[0] for line in lines[1:5]] == ["plans", "priced", "pruned", "infeasible"]
+    for heading in ("Best plans by time", "Why the first", "Frontier of time and memory", "Assumed"):
+        assert heading in lines
+    head = lines[lines.index("Best plans by time") + 2]
+    assert head.split()[-5:] == ["batch", "training", "MFU", "free", "cost"]
+    assert "% less time than the runner-up: " in out
+    assert [line.split()[0] for line in lines[lines.index("Best plans by time") + 3 :][:3]] == ["1", "2", "3"]
+
+
+def test_the_json_is_that_of_the_library(run):
+    """If it fails, a script reads another result than the one that is printed."""
+    code, out, _ = run(*SEARCH, "--json", "--pareto", "time,memory", "--top", "2")
+    printed = json.loads(out)
+    options = dict(zip((name.lstrip("-").replace("-", "_") for name in SMALL[::2]), SMALL[1::2], strict=True))
+    result = search(TrainingSpace(**options), pareto="time,memory", top=2)
+    assert code == 0
+    assert printed["schema"] == "llmplan.search/1"
+    assert printed["space"]["zero"] == [0, 1, 2]
+    assert printed["space"]["micro_batch"] == [1, 2, 4]
+    assert printed["space"]["recompute"] == ["none", "full"]
+    assert [one["iteration_seconds"] for one in printed["best"]] == [one.iteration_seconds for one in result.best]
+    assert [one["memory_bytes_per_gpu"] for one in printed["pareto"]] == [
+        one.memory_bytes_per_gpu for one in result.pareto
+    ]
+    assert printed["plans"]["legal"] == result.counts.legal == printed["plans"]["pruned"] + printed["plans"]["priced"]
+    assert printed["why"][0]["terms"] == result.why[0].terms
+
+
+def test_the_best_plan_is_written_and_train_prices_it(run, tmp_path, monkeypatch):
+    """If it fails, the plan file that a search writes asks for another plan."""
+    (tmp_path / "mine.toml").write_text(
+        'name = "mine"\nmemory_gib = 80\nmemory_bandwidth_gb_per_s = 2000\nbf16_tflops = 300\n'
+        "scaleup_bandwidth_gb_per_s = 300\nscaleup_domain_size = 8\nscaleout_nic_gbits_per_gpu = 200\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plans").mkdir()
+    gpu = ("--gpu", "mine.toml", "--failures-per-gpu-day", "0.001", "--restart-seconds", "5m")
+    best = tmp_path / "plans" / "best.toml"
+    code, out, _ = run(*SEARCH, *gpu, "--json", "--output", str(best))
+    assert code == 0
+    winner = json.loads(out)["best"][0]
+    code, out, _ = run("train", "--plan", str(best), "--json")
+    again = json.loads(out)
+    assert code == 0
+    for key in winner.keys() - {"assumptions"}:
+        assert again[key] == winner[key], key
+
+
+def test_all_priced_plans_are_written(run, tmp_path):
+    """If it fails, a table of plans lacks some, or says other figures than the next one."""
+    paths = [str(tmp_path / f"all.{suffix}") for suffix in ("csv", "json", "parquet")]
+    code, out, _ = run(*SEARCH, "--json", "--no-prune", *(word for path in paths for word in ("--output", path)))
+    assert code == 0
+    priced = json.loads(out)["plans"]["priced"]
+    rows = list(csv.DictReader((tmp_path / "all.csv").read_text("utf-8").splitlines()))
+    objects = json.loads((tmp_path / "all.json").read_text("utf-8"))
+    table = pq.read_table(paths[2]).to_pylist()
+    assert len(rows) == len(objects) == len(table) == priced
+    assert objects == table
+    assert [{name: str(value) for name, value in one.items()} for one in objects] == rows
+    fits = [one for one in objects if one["feasible"]]
+    best = min(fits, key=lambda one: one["training_seconds"])
+    assert best["iteration_seconds"] == json.loads(out)["best"][0]["iteration_seconds"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["all.csv", "all.json", "all.parquet"]
+
+
+def test_nothing_is_left_of_a_file_that_was_not_finished(run, tmp_path):
+    """If it fails, a search that goes wrong leaves half a table that looks whole."""
+    code, _, err = run(*SEARCH, "--objective", "cost", "--output", str(tmp_path / "all.csv"))
+    assert code == 2
+    assert err == "llmplan: cost: not known without --price-per-gpu-hour\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_of_no_plans_is_empty(run, tmp_path):
+    """If it fails, a script cannot tell that nothing was priced."""
+    paths = [str(tmp_path / f"none.{suffix}") for suffix in ("csv", "json", "parquet")]
+    code, *_ = run(*on("7919"), *(word for path in paths for word in ("--output", path)))
+    assert code == 3
+    assert (tmp_path / "none.csv").read_text() == ""
+    assert json.loads((tmp_path / "none.json").read_text()) == []
+    assert pq.read_table(paths[2]).num_rows == 0
+
+
+def test_a_plan_file_holds_spaces_and_the_command_line_wins(run, tmp_path):
+    """If it fails, a search that is kept in a file is another one."""
+    plan = tmp_path / "space.toml"
+    plan.write_text(
+        'model = "llama-7b"\ngpu = ["a100-sxm-80gb", "h100-sxm-80gb"]\ngpus = "8..16"\ntp = [1, 2]\npp = 1\ncp = 1\n'
+        'zero = "0..1"\nglobal_batch = 128\nprice_per_gpu_hour = [1, 2.5]\nobjective = "cost"\npareto = "time,cost"\n'
+        'finish_within = "900d"\ntop = 2\n'
+    )
+    code, out, _ = run("search", "train", "--plan", str(plan), "--json", "--top", "1", "--zero", "1")
+    found = json.loads(out)
+    assert code == 0
+    assert (found["objective"], len(found["best"]), found["pareto_of"]) == ("cost", 1, ["time", "cost"])
+    assert found["space"]["gpu"] == ["a100-sxm-80gb", "h100-sxm-80gb"]
+    assert (found["space"]["gpus"], found["space"]["tp"], found["space"]["zero"]) == ([8, 16], [1, 2], [1])
+    assert found["constraints"]["finish-within"] == 900 * 86_400
+    plan.write_text("zero = [0, 7]\n")
+    code, _, err = run("search", "train", "--plan", str(plan))
+    assert (code, err) == (2, f"llmplan: {plan}: line 1: zero: 7 is not a whole number, 0 to 3\n")
+
+
+def test_options_may_be_repeated(run):
+    """If it fails, the first of two GPUs that are to be compared is dropped without a word."""
+    code, out, _ = run(*SEARCH, "--gpu", "h100-sxm-80gb", "--json", "--top", "1")
+    assert code == 0
+    assert json.loads(out)["space"]["gpu"] == ["a100-sxm-80gb", "h100-sxm-80gb"]
+
+
+def test_an_infeasible_request_exits_with_3_and_says_what_would_do(run):
+    """If it fails, somebody is told that nothing fits, and not what to do about it."""
+    options = (*on("1"), "--memory-headroom", "0.5")
+    code, out, err = run(*options)
+    assert code == 3
+    assert err == "llmplan: no plan is feasible: memory\n"
+    assert "No plan is feasible" in out
+    assert "memory kills the last " in out
+    assert "would do" in out
+    code, out, _ = run(*options, "--json")
+    verdict = json.loads(out)["verdict"]
+    assert code == 3
+    assert verdict["constraint"] == "memory"
+    (wanted,) = [change["value"] for change in verdict["changes"] if change["option"] == "gpus"]
+    assert run(*on(str(wanted)), "--memory-headroom", "0.5", "--json")[0] == 0
+    assert verdict["nearest"]["feasible"] is False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("search",), "Missing command; llmplan search --help shows what there is"),
+        (("search", "trian"), "No such command 'trian'"),
+        ((*SEARCH, "--output", "best.xls"), "output: 'best.xls' does not end in .toml, .csv, .json, .parquet"),
+        ((*SEARCH, "--output", "/nowhere/all.csv"), "output: /nowhere/all.csv: No such file or directory"),
+        ((*SEARCH, "--executor", "abacus"), "executor: 'abacus' is not one of threads, processes, dask"),
+        ((*SEARCH, "--scheduler", "tcp://x:1"), "scheduler: tcp://x:1 needs --executor dask"),
+        ((*SEARCH, "--finish-within", "soon"), "finish-within: 'soon' is not a positive number"),
+        ((*SEARCH, "--budget", "-1"), "budget: '-1' is not a positive number"),
+        ((*SEARCH, "--pareto", "time,beauty"), "pareto: 'beauty' is not one of time, cost"),
+        ((*SEARCH, "--top", "0"), "top: '0' is not a whole number, 1 to 10000"),
+        ((*SEARCH, "--tp", "0"), "tp: 0 is not a whole number of at least 1"),
+        ((*SEARCH, "--max-micro-batch", "auto"), "max-micro-batch: auto contradicts micro-batch 1"),
+    ],
+)
+def test_bad_input_costs_one_line_and_exit_code_2(run, arguments, message):
+    """If it fails, a slip ends in a traceback, or is searched for as if it were meant."""
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"llmplan: {message}")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("executor", ["threads", "processes"])
+def test_executors_by_their_names(run, executor):
+    """If it fails, --executor is refused or finds something else."""
+    alone, also = run(*SEARCH, "--json"), run(*SEARCH, "--json", "--executor", executor, "--workers", "2")
+    one, other = (json.loads(out) for _, out, _ in (alone, also))
+    for timed in ("seconds", "plans_per_second"):
+        del one[timed], other[timed]
+    assert one == other
+
+
+LARGE = (
+    *("search", "train", "--model", "llama-65b", "--gpu", "a100-sxm-80gb", "--gpus", "8..8192+8"),
+    *("--global-batch", "2048", "--no-prune", "--top", "2"),
+)
+"""Takes far longer than these tests wait."""
+LLMPLAN = (sys.executable, "-m", "llmplan")
+
+
+def test_an_interrupt_prints_the_best_so_far_and_exits_with_130():
+    """If it fails, a search that takes too long has been for nothing."""
+    environment = os.environ | {"COLUMNS": "120"}
+    process = subprocess.Popen(
+        [*LLMPLAN, *LARGE], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+    time.sleep(4)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "")
+    assert "INTERRUPTED: the best so far" in out
+    assert "Best plans by time" in out
+
+
+def test_a_terminal_shows_progress():
+    """If it fails, nobody who waits knows for how long."""
+    ours, theirs = pty.openpty()
+    environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "120"}
+    process = subprocess.Popen([*LLMPLAN, *LARGE], stdout=subprocess.DEVNULL, stderr=theirs, env=environment)
+    os.close(theirs)
+    shown = b""
+    end = time.monotonic() + 30
+    try:
+        while b" plans, " not in shown or b"best tp" not in shown:
+            assert time.monotonic() < end
+            shown += os.read(ours, 4096)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+    assert b"/s, best tp" in shown
