@@ -104,7 +104,6 @@ def _bounded(server: Server, loop: _Loop, users: int, most: Capacity) -> _Loop:
         queueing_seconds=loop.queueing_seconds + outside,
         first_token_seconds=loop.first_token_seconds + outside,
         decode_seconds=decode_seconds,
->>>>>>> main
     )
 
 
