@@ -15,7 +15,7 @@ from llmplan.planner.inference import checked_plan
 from llmplan.planner.layout import Sizes
 from llmplan.planner.server import check_load, server_plan, steps_of
 from llmplan.records import ServerPlan
-from llmplan.requests import LOADS, InferRequest
+from llmplan.requests import LOADS, InferRequest, option_name
 from llmplan.search.inference.space import InferenceSpace
 from llmplan.serving.server import Server, make_server
 
@@ -48,7 +48,7 @@ class Case:
     def plan(self, request: InferRequest) -> ServerPlan:
         """Of these options; BadInputError where it cannot be priced."""
         sizes = Sizes(request.tp or 1, request.pp or 1, request.dp or 1)
-        return server_plan(request, self.choice, checked_plan(request, self.choice, sizes))
+        return server_plan(request, self.choice, checked_plan(evolve(request, batch=1), self.choice, sizes))
 
     def server(self, tp: int, pp: int, dp: int, ep: int) -> Server:
         """Of so many replicas."""
@@ -154,6 +154,9 @@ def _case(index: int, request: InferRequest, layout: Mapping[str, tuple[int, ...
     loads = [name for name in LOADS if getattr(request, name) is not None]
     if loads and "concurrency" in layout:
         raise BadInputError(f"{loads[0]}: contradicts concurrency; give one")
+    for name in ("batch", "max_batch", "max_context"):
+        if getattr(request, name):
+            raise BadInputError(f"{option_name(name)}: a search is for loaded servers, which make their own batches")
     request = request if loads else evolve(request, concurrency=1)
     check_load(request)
     choice = choose(request, "infer")

@@ -34,30 +34,28 @@ class Confirmed:
 
 @define(eq=False)
 class Confirming:
-    """Takes candidates, the best in closed form first, until as many hold as are wanted."""
+    """Takes candidates, the best in closed form first."""
 
     objective: str
     limits: Limits
     refuted: list[tuple[Point, Latencies]] = field(factory=list)
     """The lightest load of a layout of which no load holds, with what was measured."""
 
-    def best(self, candidates: Sequence[Candidate], top: int) -> list[Confirmed]:
-        """In order; a plan that had to give way is compared by what it came to."""
+    def best(self, candidates: Sequence[Candidate]) -> Iterator[Confirmed]:
+        """One after the other; a plan that had to give way is compared by what it came to."""
         queue: list[tuple[tuple[float, float], int, Any]] = [
             (min(rank(self.objective, point) for point in candidate.points), at, candidate)
             for at, candidate in enumerate(candidates)
         ]
         heapify(queue)
-        found: list[Confirmed] = []
-        while queue and len(found) < top:
+        while queue:
             _, at, first = heappop(queue)
             if isinstance(first, Confirmed):
-                found.append(first)
+                yield first
                 continue
             held = self._held(first)
             if held is not None:
                 heappush(queue, (rank(self.objective, held.estimate), at, held))
-        return found
 
     def _held(self, candidate: Candidate) -> Confirmed | None:
         """The best load of the layout that keeps to the limits."""

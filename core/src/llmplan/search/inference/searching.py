@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 from attrs import frozen
@@ -11,7 +12,7 @@ from attrs import frozen
 from llmplan.errors import BadInputError
 from llmplan.requests import InferSearchRequest
 from llmplan.search.inference.case import Case, cases_of
-from llmplan.search.inference.confirming import Confirming
+from llmplan.search.inference.confirming import Confirmed, Confirming
 from llmplan.search.inference.exploring import Candidate, Explored, explore
 from llmplan.search.inference.frontier import axis_of, columns_of, frontier
 from llmplan.search.inference.limits import Limits
@@ -33,12 +34,23 @@ class _Question:
     prune: bool
 
 
-@frozen(eq=False)
+@frozen
 class Progress:
-    """How many layouts have been priced; nobody knows of how many."""
+    """How far a search is; nobody knows of how much."""
 
-    done: int
-    found: Explored
+    layouts: int
+    plans: int
+    confirmed: int
+
+    @property
+    def done(self) -> int:
+        """For a bar."""
+        return self.layouts + self.confirmed
+
+    @property
+    def roots(self) -> None:
+        """Of how many."""
+        return None
 
 
 def search_inference(
@@ -61,17 +73,23 @@ def search_inference(
     question = _Question(objective, Limits.asked(asked), asked.top or TOP, asked.prune is not False)
     cases = cases_of(space)
     _check(question, cases)
-    found, complete = Explored(), True
+    found, complete, best = Explored(), True, list[Confirmed]()
     confirming = Confirming(objective, question.limits)
+
+    def tell() -> None:
+        if watch is not None:
+            watch(Progress(found.layouts, found.legal, len(best)))
+
     try:
         for _ in explore(cases, question.limits, found, prune=question.prune):
-            if watch is not None:
-                watch(Progress(found.layouts, found))
+            tell()
+        for plan in islice(confirming.best(found.candidates), question.top):
+            best.append(plan)
+            tell()
     except KeyboardInterrupt:
         if not interruptible:
             raise
         complete = False
-    best = confirming.best(found.candidates, question.top)
     columns = columns_of(found.points, question.limits) if keep or sink is not None else {}
     if sink is not None and columns:
         sink(columns)

@@ -131,9 +131,9 @@ def _freed(dead: Dead) -> Iterator[Change]:
             continue
         for candidate in sorted(candidates, key=lambda one: _distance(_value(one.points[0], name), given)):
             confirming = Confirming(dead.confirming.objective, dead.limits)
-            held = confirming.best([candidate], 1)
-            if held:
-                yield Change(name, _value(held[0].point, name))
+            held = next(confirming.best([candidate]), None)
+            if held is not None:
+                yield Change(name, _value(held.point, name))
                 break
 
 
