@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Sheet
 
-_WIDE, _HIGH = 7.5, 5.0
+_WIDE, _HIGH = 7.5, 5.5
 _MOST_NAMED = 8
 """Layouts that have a colour of their own: those with the most points of the frontier."""
 _CHOSEN = (
@@ -46,7 +46,7 @@ def draw(result: SearchResult, suffix: str) -> bytes:
         panel.set_xlim(left=0)
         panel.set_ylim(bottom=0)
         panel.grid(alpha=0.3)
-        panel.legend(fontsize="small")
+        sheet.legend(loc="outside lower center", ncols=2, fontsize="small")
 
     return as_file(suffix, _WIDE, _HIGH, drawn)
 

@@ -39,6 +39,7 @@ _LIMITS_OF_CAPACITY = {
     "prefill-pool": "those that read prompts",
     "decode-pool": "those that decode",
 }
+_NOTHING_LEFT = {"rate": "rate: more comes than any of the layouts can answer"}
 LOOKED_AT = (
     "looked at, where left open: tp in powers of two inside the scale-up domain, pp in powers of two to twice the "
     "shortest that fits, experts over the replicas of a domain, or over their tensor parallel ranks too"
@@ -79,7 +80,7 @@ def _totals(result: SearchResult) -> dict[str, str]:
     interrupted = "" if result.complete else "; INTERRUPTED: the best so far"
     found = {
         "limits": _limits(result),
-        "plans": f"{counts.legal:,} loads of legal layouts in {seconds(result.seconds)}{interrupted}",
+        "plans": f"{counts.legal:,} layouts under their loads, in {seconds(result.seconds)}{interrupted}",
         "pruned": _by(counts.pruned, counts.pruned_by),
         "infeasible": _by(counts.infeasible, counts.infeasible_by),
     }
@@ -209,7 +210,7 @@ def _why_not(verdict: Verdict) -> Iterator[RenderableType]:
 def says_why_not(verdict: Verdict) -> str:
     """What kills the last plans."""
     if verdict.least is None or verdict.limit is None:
-        return f"{verdict.constraint}: not one plan is left of {verdict.plans:,}"
+        return _NOTHING_LEFT.get(verdict.constraint, f"{verdict.constraint}: no layout is left of {verdict.plans:,}")
     words = gib if verdict.constraint == "memory" else seconds
     return f"{verdict.constraint}: the least is {words(verdict.least)}, and {words(verdict.limit)} are allowed"
 

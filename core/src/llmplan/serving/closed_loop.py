@@ -128,7 +128,7 @@ def _with(server: Server, before: _Loop, users: int) -> _Loop:
         extra = _extra(server, before, before.decoding, users - 1.0) * (users - 1.0) / users / server.decode_replicas
     elsewhere = first.queueing_seconds + first.reading_seconds + server.transfer_seconds
     rate = _rate(users, elsewhere, decode, extra)
-    decoding_seconds = users / rate - elsewhere
+    decoding_seconds = max(0.0, users / rate - elsewhere)
     return _Loop(
         rate=rate,
         decoding=rate * decoding_seconds / server.decode_replicas,

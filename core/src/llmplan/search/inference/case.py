@@ -18,6 +18,7 @@ from llmplan.records import ServerPlan
 from llmplan.requests import LOADS, InferRequest, option_name
 from llmplan.search.inference.space import InferenceSpace
 from llmplan.serving.server import Server, make_server
+from llmplan.units import MIB
 
 if TYPE_CHECKING:
     from llmplan.serving.server import Pricer
@@ -113,8 +114,23 @@ class Layout:
     @property
     def missing_bytes(self) -> float:
         """That the longest sequence needs beyond the memory; 0 where it fits."""
-        engine = self.server.decode_engine
-        return max(0.0, self.server.longest_kv_bytes - engine.kv_room_bytes)
+        server = self.server
+        prompt = (
+            server.prefill_engine.kv_bytes(server.plan.workload.longest[0] + 1) - server.prefill_engine.kv_room_bytes
+        )
+        return max(0.0, prompt, server.longest_kv_bytes - server.decode_engine.kv_room_bytes)
+
+    @property
+    def needed_bytes(self) -> float:
+        """Memory with which the longest sequence would fit: engines may keep a share of it free."""
+        case, layout = self.case, self
+        memory = case.choice.hardware.memory_bytes
+        while layout.missing_bytes:
+            memory += max(layout.missing_bytes, MIB)
+            larger = evolve(case.choice, hardware=evolve(case.choice.hardware, memory_bytes=memory))
+            grown = evolve(case, choice=larger)
+            layout = evolve(layout, server=grown.server(self.tp, self.pp, self.dp, self.ep))
+        return memory
 
     def times(self, groups: int) -> Server:
         """So many of these groups of replicas."""

@@ -15,6 +15,7 @@ from llmplan.search.inference.points import Arrivals, Point, Users
 Loads: TypeAlias = Users | Arrivals
 MEMORY, CAPACITY = "memory", "rate"
 """What a plan may fail beside latencies: its memory, and to answer what comes."""
+UNDIVIDED = "gpus and dp in whole replicas"
 
 
 @frozen(eq=False)
@@ -47,6 +48,8 @@ class Explored:
             self.homeless.append(layout)
             self._leave_out(MEMORY, 1)
             return
+        if layout.groups is not None and not layout.groups:
+            self.illegal[UNDIVIDED] += 1
         for loads in _loads(layout):
             self._add(loads, limits, prune=prune)
 
@@ -84,12 +87,10 @@ class Explored:
 
 def _loads(layout: Layout) -> Iterator[Loads]:
     groups = layout.groups
-    if layout.case.at_a_rate:
-        if groups is None or groups:
-            yield Arrivals(layout, groups)
-        return
-    for number in [1] if groups is None else groups:
-        yield Users(layout, number)
+    if not layout.case.at_a_rate:
+        yield from (Users(layout, number) for number in ([1] if groups is None else groups))
+    elif groups is None or groups:
+        yield Arrivals(layout, groups)
 
 
 def explore(cases: Sequence[Case], limits: Limits, found: Explored, *, prune: bool) -> Iterator[Layout]:

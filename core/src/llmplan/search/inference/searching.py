@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from llmplan.errors import BadInputError
 from llmplan.requests import InferSearchRequest
@@ -73,42 +73,66 @@ def search_inference(
     question = _Question(objective, Limits.asked(asked), asked.top or TOP, asked.prune is not False)
     cases = cases_of(space)
     _check(question, cases)
-    found, complete, best = Explored(), True, list[Confirmed]()
-    confirming = Confirming(objective, question.limits)
-
-    def tell() -> None:
-        if watch is not None:
-            watch(Progress(found.layouts, found.legal, len(best)))
-
+    looking = _Looking(question, Explored(), Confirming(objective, question.limits), [])
+    complete = True
     try:
-        for _ in explore(cases, question.limits, found, prune=question.prune):
-            tell()
-        for plan in islice(confirming.best(found.candidates), question.top):
-            best.append(plan)
-            tell()
+        for _ in looking.through(cases):
+            if watch is not None:
+                watch(looking.progress)
     except KeyboardInterrupt:
         if not interruptible:
             raise
         complete = False
-    columns = columns_of(found.points, question.limits) if keep or sink is not None else {}
+    columns = columns_of(looking.found.points, question.limits) if keep or sink is not None else {}
     if sink is not None and columns:
         sink(columns)
+    result = _result(looking, cases, space, columns if keep else {}, complete=complete)
+    return evolve(result, seconds=time.perf_counter() - begin)
+
+
+@frozen(eq=False)
+class _Looking:
+    """What has been found so far."""
+
+    question: _Question
+    found: Explored
+    confirming: Confirming
+    best: list[Confirmed]
+
+    def through(self, cases: Sequence[Case]) -> Iterator[None]:
+        """Layout by layout, then plan by plan that is confirmed."""
+        for _ in explore(cases, self.question.limits, self.found, prune=self.question.prune):
+            yield
+        for plan in islice(self.confirming.best(self.found.candidates), self.question.top):
+            self.best.append(plan)
+            yield
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+        return Progress(self.found.layouts, self.found.legal, len(self.best))
+
+
+def _result(
+    looking: _Looking, cases: Sequence[Case], space: InferenceSpace, columns: dict[str, Any], *, complete: bool
+) -> SearchResult:
+    found, best, limits = looking.found, looking.best, looking.question.limits
     dead = None
     if not best and complete:
-        dead = verdict(Dead(space, found, confirming, lambda other: _candidates(other, question)))
+        dead = verdict(Dead(space, found, looking.confirming, lambda other: _candidates(other, looking.question)))
     return SearchResult(
-        objective=objective,
+        objective=looking.question.objective,
         space=_values(cases, found.points, space),
-        constraints={**question.limits.of, **({"percentile": asked.percentile} if asked.percentile else {})},
+        constraints={**limits.of, **({"percentile": limits.percentile} if limits.percentile else {})},
         best=tuple(one.estimate for one in best),
         requests=tuple(one.request for one in best),
         pareto_of=("throughput", axis_of(found.points)),
-        pareto=frontier(found.points, question.limits),
-        why=reasons(best, question.limits, objective),
+        pareto=frontier(found.points, limits),
+        why=reasons(best, limits, looking.question.objective),
         counts=counts_of(found),
-        seconds=time.perf_counter() - begin,
+        seconds=0.0,
         complete=complete,
-        columns=columns if keep else {},
+        columns=columns,
         verdict=dead,
     )
 

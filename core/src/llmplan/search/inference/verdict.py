@@ -71,7 +71,7 @@ def _without_room(dead: Dead, killer: str) -> Verdict:
         return Verdict(killer, plans, changes)
     nearest = min(dead.found.homeless, key=lambda layout: layout.missing_bytes)
     has = nearest.server.plan.plan.hardware.memory_bytes
-    needed = has + nearest.missing_bytes
+    needed = nearest.needed_bytes
     return Verdict(killer, plans, (Change("memory of the accelerator", needed), *changes), needed, has)
 
 
