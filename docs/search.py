@@ -101,7 +101,8 @@ Any option of a layout is fixed (`--tp 8`), has several values (`--tp 1,2,4`, `-
 | `tp`, `pp`, `cp`, `ep` | all that divide the GPUs and that the cost model takes: `tp` divides the heads, `cp` the sequence, `ep` the experts |
 | `dp` | what is left of the GPUs |
 | `vpp` | all that cut the layers of a stage evenly |
-| `sequence_parallel`, `zero`, `schedule`, `recompute`, `offload` | all |
+| `zero` | to the highest stage of which runs of the framework were measured, which `llmplan show FRAMEWORK` says |
+| `sequence_parallel`, `schedule`, `recompute`, `offload` | all |
 | `micro_batch` | the divisors of a batch that is given in sequences; of one in tokens, powers of two and three times those, with as many accumulated as come within 5 % of it, in rounds of `pp` where stages are interleaved |
 
 Of values that say the same (sequence parallelism of one rank, ZeRO of one, a schedule without a pipeline) the first is

@@ -474,6 +474,7 @@ def test_bad_input_costs_one_line_and_exit_code_2(refused, tmp_path, monkeypatch
         (("train", "--micro_batch", "2"), "No such option: --micro_batch; did you mean --micro-batch or "),
         (("train", "--gpu-count", "8"), "No such option: --gpu-count; did you mean --gpu or --gpus?"),
         (("train", "--kv-bits", "8"), "No such option: --kv-bits; llmplan infer has it"),
+        (("train", "--objective", "cost"), "No such option: --objective; llmplan search train has it"),
         (("train", "--model"), "Option '--model' requires an argument."),
         (("infer", "llama-7b"), "Got unexpected extra argument(s) (llama-7b); llmplan infer --help shows what there"),
         (("list", "gpuz"), "list: 'gpuz' is none of models, gpus, dtypes, cost-models"),

@@ -423,7 +423,7 @@ def failing(monkeypatch):
             return registry().cost_models["roofline"].infer(plan)
 
         def train(self, plan):
-            raise KeyError(plan.layout.gpus)
+            raise KeyError(plan.seq_len)
 
     entries = vars(registry().cost_models)["_entries"]
     monkeypatch.setitem(entries, "failing", {"llmplan-acme": Failing()})
@@ -439,7 +439,7 @@ def test_a_cost_model_that_fails_costs_one_line_that_names_it(run):
     assert re.fullmatch(rf"{wanted}ZeroDivisionError: division by zero \(test_compare\.py, line \d+\)\n", err)
     code, _, err = run("train", "--model", "llama-7b", "--gpu", "l40s", "--gpus", "8", *named)
     assert code == 1
-    assert err.startswith(f"{wanted}KeyError: 8 (test_compare.py, line ")
+    assert err.startswith(f"{wanted}KeyError: 2048 (test_compare.py, line ")
     assert run(*INFER[:5], *named, "--batch", "1,3")[0] == 1
 
 

@@ -6,12 +6,14 @@ import random
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from attrs import evolve
 from search_space import DTYPE, FIXED, GPU, MODEL, SPACE, brute_force, with_gpu
 
-from llmplan import train
+from llmplan import registry, train
 from llmplan.errors import BadInputError
+from llmplan.records import MixtureOfExperts
 from llmplan.requests import given_options
 from llmplan.search import TrainingSpace, search
 
@@ -285,7 +287,8 @@ def changes(result):
 def test_what_kills_the_last_plan_and_what_would_do():
     """If it fails, somebody whose request is impossible is not told what to change, or is told what does not help."""
     alone = {**SPACE, "gpus": 4, "tp": 1, "pp": 1, "zero": 0}
-    tight = with_gpu(memory_bytes=2.6e9)
+    any_stage = evolve(registry().frameworks["megatron-core"], most_zero=3)
+    tight = {**with_gpu(memory_bytes=2.6e9), "framework": any_stage}
     dead = search(TrainingSpace(**tight, **alone))
     assert not dead.feasible
     assert dead.verdict.constraint == "memory"
@@ -299,7 +302,7 @@ def test_what_kills_the_last_plan_and_what_would_do():
             for value in range(alone[option] + 1, found[option] + 1)
         }
         assert [value for value, does in fits_with.items() if does] == [found[option]]
-    roomy = with_gpu(memory_bytes=found["memory of the accelerator"])
+    roomy = {**tight, "gpu": evolve(GPU, memory_bytes=found["memory of the accelerator"])}
     assert search(TrainingSpace(**roomy, **alone), memory_headroom=0).feasible
 
 
@@ -389,8 +392,6 @@ def one_by_one(of):
 
 def test_a_cost_model_without_bounds_is_searched_all_the_same():
     """If it fails, a search works with llmplan's own cost models alone."""
-    from llmplan import registry
-
     options = {**FIXED, "cost_model": one_by_one(registry().cost_models["megatron"])}
     space = {**SPACE, "gpus": [8], "micro_batch": [1]}
     slow, quick = search(TrainingSpace(**options, **space)), search(TrainingSpace(**FIXED, **space), prune=False)
@@ -416,3 +417,91 @@ def test_what_is_open_is_searched():
             continue
         assert not tried.has_headroom or tried.iteration_seconds >= best.iteration_seconds
     assert np.isfinite(best.training_seconds)
+
+
+# Other spaces
+
+
+def test_priced_plans_go_to_pandas_and_parquet(tmp_path):
+    """If it fails, somebody who plots the space has to write the columns out by hand."""
+    found = search(TrainingSpace(**FIXED, **{**SPACE, "gpus": 8}))
+    frame = found.to_pandas()
+    assert list(frame.columns) == list(found.columns)
+    assert len(frame) == found.counts.priced
+    found.to_parquet(str(tmp_path / "plans.parquet"))
+    assert pd.read_parquet(tmp_path / "plans.parquet").equals(frame)
+
+
+def test_replicas_may_be_given_instead_of_gpus():
+    """If it fails, a space of replicas is refused for the GPUs that follow from them."""
+    space = {**{name: values for name, values in SPACE.items() if name != "gpus"}, "dp": [2, 4]}
+    columns = search(TrainingSpace(**FIXED, **space), prune=False).columns
+    assert set(columns["dp"].tolist()) == {2, 4}
+    assert (columns["gpus"] == columns["tp"] * columns["pp"] * columns["cp"] * columns["dp"]).all()
+    both = search(TrainingSpace(**FIXED, **{**space, "gpus": 8}), prune=False).columns
+    assert set(zip(both["gpus"].tolist(), both["dp"].tolist(), strict=True)) == {(8, 2), (8, 4)}
+
+
+def test_an_accumulation_that_is_given_makes_the_batch():
+    """If it fails, a batch that follows from its parts is taken for the common one."""
+    options = {name: value for name, value in FIXED.items() if name != "global_batch"}
+    space = {**SPACE, "gpus": 8, "gradient_accumulation": [2, 6], "micro_batch": [1, 3]}
+    columns = search(TrainingSpace(**options, **space), prune=False).columns
+    assert set(columns["gradient_accumulation"].tolist()) == {2, 6}
+    assert set((columns["micro_batch"] * columns["gradient_accumulation"]).tolist()) == {2, 6, 18}
+    asked = search(TrainingSpace(**FIXED, **space), prune=False).columns
+    made = asked["micro_batch"] * asked["gradient_accumulation"] * asked["dp"]
+    assert set(made.tolist()) == {48}
+
+
+@pytest.mark.parametrize("tokens", ["48K", "1M", None])
+def test_a_batch_in_tokens_is_met_within_five_percent(tokens):
+    """If it fails, plans of other batches than the one that was asked for are compared, or next to none is found."""
+    options = {name: value for name, value in FIXED.items() if name != "global_batch"}
+    found = search(TrainingSpace(**options, **{**SPACE, "micro_batch": None}, global_batch_tokens=tokens), prune=False)
+    asked = {"48K": 48e3, "1M": 1e6, None: 2.0**22}[tokens] / 1024
+    made = found.columns["micro_batch"] * found.columns["gradient_accumulation"] * found.columns["dp"]
+    assert (np.abs(made - asked) <= 0.05 * asked).all()
+    interleaved = found.columns["vpp"] > 1
+    assert interleaved.any()
+    assert (found.columns["gradient_accumulation"] % found.columns["pp"])[interleaved].max() == 0
+
+
+def test_zero_divides_over_groups_where_they_are_given():
+    """If it fails, hybrid sharding is not searched, or over groups that do not divide the ranks."""
+    space = {**SPACE, "gpus": 16, "zero": [0, 1], "zero_group": [2, 4]}
+    found = search(TrainingSpace(**FIXED, **space), prune=False)
+    ranks = found.columns["dp"] * found.columns["cp"]
+    assert set(found.columns["zero"].tolist()) == {1}
+    assert set(found.columns["zero_group"].tolist()) == {2, 4}
+    assert (ranks % found.columns["zero_group"] == 0).all()
+    assert train(**given_options(found.requests[0]) | {"model": MODEL, "gpu": GPU, "dtype": DTYPE}).time_breakdown == (
+        found.best[0].time_breakdown
+    )
+
+
+def test_a_largest_micro_batch_bounds_what_is_tried():
+    """If it fails, --max-micro-batch means nothing in a search."""
+    space = {**SPACE, "gpus": 8, "micro_batch": None}
+    most = {
+        limit: search(TrainingSpace(**FIXED, **space, max_micro_batch=limit), prune=False).columns["micro_batch"].max()
+        for limit in (None, "auto", 4)
+    }
+    assert most == {None: 48, "auto": 48, 4: 4}
+
+
+def test_the_number_of_gpus_is_found_where_it_is_what_is_asked():
+    """If it fails, the fewest GPUs for a deadline are looked for among those that somebody has to guess."""
+    space = {name: values for name, values in SPACE.items() if name != "gpus"}
+    found = search(TrainingSpace(**FIXED, **space), "gpus", finish_within="1h")
+    assert found.best[0].plan.layout.gpus == 8
+    assert not search(TrainingSpace(**FIXED, **space, gpus=4), finish_within="1h").feasible
+    assert found.space["gpus"][:5] == (1, 2, 4, 8, 16)
+
+
+def test_experts_are_shared_in_every_way_that_divides_them():
+    """If it fails, a model with experts is searched as if it had none."""
+    sparse = evolve(MODEL, name="sparse", moe=MixtureOfExperts(n_routed_experts=8, top_k=2, moe_ffn_hidden=512))
+    columns = search(TrainingSpace(**{**FIXED, "model": sparse}, **{**SPACE, "gpus": 8}), prune=False).columns
+    assert set(columns["ep"].tolist()) == {1, 2, 4, 8}
+    assert ((columns["dp"] * columns["cp"]) % columns["ep"] == 0).all()

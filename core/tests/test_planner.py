@@ -611,6 +611,14 @@ def test_time_at_an_mfu_is_model_flops_over_gpus_peak_and_mfu(mfu, recompute):
     assert estimate.training_seconds == pytest.approx(int(1e9 / 524_288) * estimate.iteration_seconds, rel=1e-12)
 
 
+def test_at_an_mfu_the_simplest_layout_that_fits_is_taken():
+    """If it fails, noise in the last digits decides on a layout, which no MFU says anything about."""
+    roomy = {**BASE, "cost_model": "megatron", "gpu": evolve(GPU, memory_bytes=64e9)}
+    chosen = train(**roomy, gpus=16, mfu=0.4)
+    layout = chosen.plan.layout
+    assert (layout.tp, layout.pp, layout.cp, layout.vpp, layout.dp) == (1, 1, 1, 1, 16)
+
+
 def test_an_mfu_makes_no_difference_to_memory():
     """If it fails, memory depends on how efficiency was stated."""
     assert train(**without("flops_efficiency"), mfu=0.4).memory_breakdown == train(**FIXED).memory_breakdown

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from llmplan.requests import InferRequest, TrainRequest, option_name, options_of
+from llmplan.requests import InferRequest, SearchRequest, TrainRequest, option_name, options_of
 
-_REQUESTS: Mapping[str, Any] = {"train": TrainRequest, "infer": InferRequest}
+_REQUESTS: Mapping[str, Any] = {"train": TrainRequest, "infer": InferRequest, "search train": SearchRequest}
 _MOST_NEAR = 3
 _SHORT = 2
 """Letters that stand in too many options to mean one."""

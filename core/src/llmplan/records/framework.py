@@ -49,8 +49,6 @@ class FrameworkProfile:
     """Multiplications add to the gradients; else they write their own, which another kernel adds."""
     keeps_operands: bool = False
     """Inputs of multiplications are kept as they are multiplied: in 8 bits, where these are 8."""
-    most_zero: int = field(default=3, validator=one_of(0, 1, 2, 3))
-    """The highest ZeRO stage of which runs were measured: searches look no further, where nobody asks them to."""
     selective_share: float = field(default=0.0, validator=fraction_or_none)
     """Of a layer's other operators, the part that selective recomputation runs again too."""
     reduction_bits: float = field(default=32.0, validator=positive)

@@ -85,7 +85,9 @@ def _case(space: TrainingSpace, tolerance: float) -> TrainingCase:
 
 
 def _asked(case: TrainingCase, objective: str, limits: tuple[Constraint, ...]) -> Outcome:
-    return run([case], Question(OBJECTIVES[objective], (), limits, top=1))
+    """At a stated MFU all plans take the same time: the simplest is the best."""
+    by = ("gpus",) if case.request.mfu is not None and objective == "time" else OBJECTIVES[objective]
+    return run([case], Question(by, (), limits, top=1))
 
 
 def _refusal(request: TrainRequest, case: TrainingCase) -> BadInputError:

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from llmplan.planner.choice import Choice
 from llmplan.planner.experts import experts_of
-from llmplan.records import Recompute, Schedule, TrainingPlan
+from llmplan.records import Recompute, Schedule
 
 MOST_GPUS = 65_536
 _WIDEST_TENSOR = 1_024
@@ -32,26 +32,26 @@ class Dimensions:
 
 
 def dimensions_of(
-    values: Mapping[str, Sequence[Any]], choice: Choice, template: TrainingPlan, *, judges_arrays: bool
+    values: Mapping[str, Sequence[Any]], choice: Choice, seq_len: int, *, judges_arrays: bool
 ) -> Dimensions:
     """What is given, and all values that could be legal of what is not.
 
     A cost model that cannot judge arrays of plans is asked about one after the other, so only the usual ones.
     """
-    of = _all(choice, template) | ({} if judges_arrays else _usual(choice)) | dict(values)
+    of = _all(choice, seq_len) | ({} if judges_arrays else _usual(choice)) | dict(values)
     return Dimensions(of, frozenset(values))
 
 
-def _all(choice: Choice, template: TrainingPlan) -> dict[str, Sequence[Any]]:
+def _all(choice: Choice, seq_len: int) -> dict[str, Sequence[Any]]:
     domain, layers = choice.hardware.scale_up_domain, choice.model.layers
     return {
         "tp": range(1, max(domain, _WIDEST_TENSOR) + 1),
         "pp": range(1, layers + 1),
-        "cp": divisors(int(template.seq_len)),
+        "cp": divisors(seq_len),
         "ep": divisors(experts_of(choice.model)),
         "vpp": range(1, layers + 1),
         "sequence_parallel": (False, True),
-        "zero": tuple(range(template.framework.most_zero + 1)),
+        "zero": (0, 1, 2, 3),
         "zero_group": (inf,),
         "recompute": tuple(Recompute),
         "schedule": tuple(Schedule),

@@ -27,6 +27,8 @@ def executor_of(
     """An executor by its name, closed in the end; None works right here."""
     if scheduler is not None and name != "dask":
         raise BadInputError(f"scheduler: {scheduler} needs --executor dask")
+    if name is None and workers is not None:
+        raise BadInputError(f"workers: {workers} of which executor? give --executor {', '.join(EXECUTORS)}")
     if name is None:
         yield None
     elif name in ("threads", "processes"):

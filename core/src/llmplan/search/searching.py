@@ -21,7 +21,7 @@ from llmplan.search.inference.space import InferenceSpace
 from llmplan.search.result import SearchResult, counts_of
 from llmplan.search.space import TrainingSpace
 from llmplan.search.training_case import COLUMNS, TrainingCase, row_of, training_cases
-from llmplan.search.why import compare
+from llmplan.search.why import Comparison, compare
 from llmplan.search.work import CHUNK, Question
 
 
@@ -98,12 +98,6 @@ def _result(
     found = outcome.found
     best = _records(cases, found.best.rows)
     dead = not best and outcome.complete
-    why = []
-    if len(best) > 1:
-        why.append(compare(best[0], best[1], "the runner-up"))
-    if best and length(found.simplest.rows):
-        (simplest,) = _records(cases, found.simplest.rows)
-        why.append(compare(best[0], simplest, "the simplest plan that fits"))
     return SearchResult(
         objective=asked.objective or "time",
         space=_values(space, cases, outcome.roots),
@@ -114,13 +108,21 @@ def _result(
         ),
         pareto_of=question.pareto,
         pareto=_records(cases, found.frontier.rows),
-        why=tuple(why),
+        why=_why(best, _records(cases, found.simplest.rows)),
         counts=counts_of(found),
         seconds=outcome.seconds,
         complete=outcome.complete,
         columns=columns,
         verdict=verdict(Dead(space, question, training_cases, found)) if dead else None,
     )
+
+
+def _why(best: Sequence[Any], simplest: Sequence[Any]) -> tuple[Comparison, ...]:
+    """The winner against the runner-up, and against what somebody would begin with."""
+    others = [("the runner-up", other) for other in best[1:2]] + [
+        ("the simplest plan that fits", one) for one in simplest
+    ]
+    return tuple(compare(best[0], other, against) for against, other in others if best)
 
 
 def _records(cases: Sequence[TrainingCase], rows: Columns) -> tuple[Any, ...]:

@@ -189,17 +189,17 @@ def _case(index: int, space: TrainingSpace, request: TrainRequest, tolerance: fl
     choice = choose(request, "train")
     seq_len = sequence_length(request, choice, [])
     judges = hasattr(choice.cost_model, "illegal")
+    dimensions = dimensions_of(space.values, choice, seq_len, judges_arrays=judges)
     plainest = evolve(
         request, recompute=Recompute.NONE, micro_batch=1, gradient_accumulation=1, zero=0, sequence_parallel=False,
         global_batch=None, global_batch_tokens=None,
     )  # fmt: skip
-    template = make_plan(plainest, choice, Sizes(1, 1, 1, 1))
     return TrainingCase(
         index=index,
         request=request,
         choice=choice,
-        template=template,
-        dimensions=dimensions_of(space.values, choice, template, judges_arrays=judges),
+        template=make_plan(plainest, choice, Sizes(1, 1, 1, 1)),
+        dimensions=dimensions,
         batch=batch_of(
             request, seq_len, accumulation_is_given="gradient_accumulation" in space.values, tolerance=tolerance
         ),

@@ -8,6 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from llmplan.records import Recompute, Schedule, TrainingEstimate, TrainingPlan
+from llmplan.search.dimensions import OFFLOADS
 
 _SIZES = ("gpus", "tp", "pp", "vpp", "cp", "dp", "ep")
 _NOTEWORTHY = 0.001
@@ -58,7 +59,7 @@ def _gpu_hours_a_second(estimate: TrainingEstimate) -> float:
 def described(plan: TrainingPlan) -> dict[str, Any]:
     """What a search decides on, in the words of options."""
     layout = plan.layout
-    waits = (("optimizer", plan.offload_optimizer), ("activations", plan.offload_activations))
+    waits = bool(plan.offload_optimizer), bool(plan.offload_activations)
     return {
         "model": plan.model.name,
         "gpu": plan.hardware.name,
@@ -71,5 +72,5 @@ def described(plan: TrainingPlan) -> dict[str, Any]:
         "gradient-accumulation": plan.gradient_accumulation,
         "recompute": Recompute(plan.recompute).label,
         "schedule": Schedule(plan.schedule).label,
-        "offload": " and ".join(what for what, waiting in waits if waiting) or "none",
+        "offload": next(word for word, meant in OFFLOADS.items() if meant == waits),
     }

@@ -106,7 +106,8 @@ def _not_ruled_out(case: Any, columns: Columns, question: Question, found: Found
     lost = ~broken & _lost(rows, question, found)
     if question.usual and lost.any():
         lost &= ~_simpler(case, columns, found.simplest)
-    found.pruned[CANNOT_WIN] += int(np.count_nonzero(lost))
+    if lost.any():
+        found.pruned[CANNOT_WIN] += int(np.count_nonzero(lost))
     return kept(columns, ~(broken | lost))
 
 

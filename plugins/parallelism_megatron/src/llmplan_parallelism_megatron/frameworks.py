@@ -22,7 +22,6 @@ MEGATRON_CORE = FrameworkProfile(
     aliases=("Megatron-Core", "Megatron-Bridge", "NeMo", "Megatron-LM", "Meta internal (4D, FSDP)"),
     description="Megatron-Core with Transformer Engine, tuned: cuDNN attention, tensor and data parallel overlap",
     attention="flash-3",
-    most_zero=1,
     keeps_operands=True,
     elementwise_traffic=1.89,
     logit_bytes_moved=14.0,

@@ -33,7 +33,7 @@ def worded(plan: TrainingPlan) -> Truth:
 
 def remarks(plan: TrainingPlan) -> tuple[str, ...]:
     """What to know of a plan of numbers, whatever its layout."""
-    return (*narrow_training(plan), *_imbalance(plan), *_unmeasured_zero(plan))
+    return (*narrow_training(plan), *_imbalance(plan))
 
 
 def _uneven_heads(plan: TrainingPlan | InferencePlan) -> Truth:
@@ -259,12 +259,6 @@ AVOIDED = (
 def _imbalance(plan: TrainingPlan) -> Iterator[str]:
     if plan.expert_imbalance > 1 and not routed_experts(plan.model):
         yield f"expert-imbalance {plan.expert_imbalance:g} changes nothing: {plan.model.name} has no routed experts"
-
-
-def _unmeasured_zero(plan: TrainingPlan) -> Iterator[str]:
-    zero, framework = int(plan.layout.zero), plan.framework
-    if zero > framework.most_zero:
-        yield f"ZeRO {zero} under {framework.name}: no run of it was measured; its overlap is taken from ZeRO 1"
 
 
 def nearest(value: int, most: int, fits: Callable[[int], bool]) -> str:
