@@ -101,15 +101,15 @@ Any option of a layout is fixed (`--tp 8`), has several values (`--tp 1,2,4`, `-
 | `tp`, `pp`, `cp`, `ep` | all that divide the GPUs and that the cost model takes: `tp` divides the heads, `cp` the sequence, `ep` the experts |
 | `dp` | what is left of the GPUs |
 | `vpp` | all that cut the layers of a stage evenly |
-| `zero` | to the highest stage of which runs of the framework were measured, which `llmplan show FRAMEWORK` says |
-| `sequence_parallel`, `schedule`, `recompute`, `offload` | all |
+| `sequence_parallel`, `zero`, `schedule`, `recompute`, `offload` | all |
 | `micro_batch` | the divisors of a batch that is given in sequences; of one in tokens, powers of two and three times those, with as many accumulated as come within 5 % of it, in rounds of `pp` where stages are interleaved |
 
 Of values that say the same (sequence parallelism of one rank, ZeRO of one, a schedule without a pipeline) the first is
 counted. `gpus` may be left open beside `--objective gpus` or `--pareto time,gpus`: powers of two to 65,536.
 Several `--gpu`, `--model` or `--dtype` are compared in every combination; `--price-per-gpu-hour` has one price, or one
-for each `--gpu`. `llmplan train` without a layout searches the layouts of usual runs (micro-batches of one sequence, at
-most ZeRO 1, 1F1B, nothing offloaded, `tp` inside the scale-up domain), and all plans where none of those fits.
+for each `--gpu`. `llmplan train` without a layout searches the layouts of usual runs, by which its errors are measured
+(micro-batches of one sequence, at most ZeRO 1, 1F1B, nothing offloaded, `tp` inside the scale-up domain), says what it
+leaves aside, and searches all plans where none of those fits.
 
 ## What is asked
 

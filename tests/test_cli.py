@@ -117,7 +117,7 @@ def test_a_bare_inference_question_gets_an_answer(run):
     """If it fails, the second thing that a newcomer types is refused."""
     code, out, err = run("infer", "--model", "llama-65b", "--gpu", "h100-sxm-80gb")
     assert (code, err) == (0, "")
-    for words in ("first token", "each token", "largest batch", "prompt-tokens 512"):
+    for words in ("first token", "each token", "sequences of 640 tokens a replica", "prompt-tokens 512"):
         assert words in out
 
 

@@ -1,4 +1,4 @@
-"""The core names no model, accelerator, dtype, cost model, framework or optimizer: all are plugins' business."""
+"""The core names no model, accelerator, dtype, cost model, framework, optimizer or engine: all are plugins' business."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 
 import llmplan
 from llmplan import registry
-from llmplan.catalogues import COST_MODELS, DTYPES, FRAMEWORKS, GPUS, MODELS, OPTIMIZERS
+from llmplan.catalogues import COST_MODELS, DTYPES, ENGINES, FRAMEWORKS, GPUS, MODELS, OPTIMIZERS
 
 SOURCES = sorted(Path(llmplan.__file__).parent.rglob("*.py"))
-KINDS = (MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, OPTIMIZERS)
+KINDS = (MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, OPTIMIZERS, ENGINES)
 
 
 def plugins_names():

@@ -62,7 +62,7 @@ def test_the_published_plan_is_in_the_space(run, published):
 def test_the_winner_is_at_least_as_fast(run, published):
     """If it fails, a plan that its own cost model prices as faster was overlooked."""
     found = run.searched()
-    assert found.counts.legal > 200_000
+    assert found.counts.legal > 500_000
     assert found.best[0].has_headroom
     assert found.best[0].iteration_seconds <= published.iteration_seconds
 
