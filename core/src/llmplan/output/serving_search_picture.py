@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from llmplan.output.drawing import as_file, suffix_of
@@ -59,8 +58,7 @@ def _lines(panel: Axes, result: SearchResult) -> None:
     differing = [name for name in fixed if len({row[name] for row in rows}) > 1]
     series: dict[str, list[_Row]] = {}
     for row in rows:
-        if isfinite(row[figure]):
-            series.setdefault(" ".join(_word(name, row[name]) for name in differing), []).append(row)
+        series.setdefault(" ".join(_word(name, row[name]) for name in differing), []).append(row)
     leading = [(point.latencies[result.pareto_of[1]], point.tokens_per_second_per_gpu) for point in result.pareto]
     on_it = set(leading)
 

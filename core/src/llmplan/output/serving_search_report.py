@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import ceil, log10
 from typing import Any
 
@@ -58,7 +58,7 @@ def _sections(result: SearchResult) -> Iterator[RenderableType]:
     yield facts(_totals(result))
     if result.best:
         yield heading(f"Best plans by {result.objective}")
-        yield from _table(result.best)
+        yield from _table(result.best, result)
     if result.why:
         yield heading("Why the first")
         yield bullets(_reason(reason, result) for reason in result.why)
@@ -66,7 +66,7 @@ def _sections(result: SearchResult) -> Iterator[RenderableType]:
         yield from _frontier(result)
     if result.verdict is not None:
         yield heading("No plan is feasible", "bold red")
-        yield from _why_not(result.verdict)
+        yield from _why_not(result.verdict, result)
     if result.best:
         yield heading("Assumed")
         yield bullets((*result.best[0].plan.assumptions, LOOKED_AT))
@@ -105,10 +105,10 @@ def _by(whole: int, parts: Mapping[str, int]) -> str:
     return f"{whole:,}" + (f": {listed}" if listed else "")
 
 
-def _table(estimates: Sequence[ServerEstimate]) -> Iterator[RenderableType]:
-    """What differs between plans in columns, then the layout and the figures."""
+def _table(estimates: Sequence[ServerEstimate], result: SearchResult) -> Iterator[RenderableType]:
+    """What was given several values in columns, then the layout and the figures."""
     plans = [described(estimate) for estimate in estimates]
-    differing = [name for name in plans[0] if name not in _SIZES and len({plan[name] for plan in plans}) > 1]
+    differing = _several(result, plans[0])
     figures = [name for name, of in _COLUMNS.items() if any(of(estimate) for estimate in estimates)]
     table = _columns("#", *differing, *figures)
     for number, (plan, estimate) in enumerate(zip(plans, estimates, strict=True), 1):
@@ -117,8 +117,12 @@ def _table(estimates: Sequence[ServerEstimate]) -> Iterator[RenderableType]:
     yield Padding(table, (0, 0, 0, _INDENT))
 
 
+def _several(result: SearchResult, names: Iterable[str]) -> list[str]:
+    return [name for name in names if name not in _SIZES and len(result.space.get(name.replace("-", "_"), ())) > 1]
+
+
 def _columns(*heads: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
+    table = Table(box=None, padding=(0, 1, 0, 0))
     for head in heads:
         table.add_column(head, justify="left" if head in _WORDS else "right", no_wrap=True)
     return table
@@ -156,8 +160,6 @@ def _cost(value: float | None) -> str:
 
 
 def _word(value: Any) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -169,7 +171,8 @@ def _reason(reason: Reason, result: SearchResult) -> str:
         for line, value in list(reason.terms.items())[:_MOST_TERMS]
     )
     terms = f"GPU time of a token: {moved}" if moved else ""
-    back = f"the other is held back by {_LIMITS_OF_CAPACITY.get(reason.held_back, f'its {reason.held_back}')}"
+    by = reason.held_back or "nothing"
+    back = f"the other is held back by {_LIMITS_OF_CAPACITY.get(by, f'its {by}')}"
     better = f"{percent(reason.better)} {_BETTER[result.objective]}" if reason.better else "as good as"
     return f"{better} {reason.against}: {'; '.join(filter(None, (changed, terms, back)))}"
 
@@ -200,11 +203,11 @@ def _frontier(result: SearchResult) -> Iterator[RenderableType]:
     yield Padding(table, (0, 0, 0, _INDENT))
 
 
-def _why_not(verdict: Verdict) -> Iterator[RenderableType]:
+def _why_not(verdict: Verdict, result: SearchResult) -> Iterator[RenderableType]:
     yield bullets([says_why_not(verdict), *(f"{change_words(change)} would do" for change in verdict.changes)])
     if verdict.nearest is not None:
         yield heading("The plan that comes nearest")
-        yield from _table([verdict.nearest])
+        yield from _table([verdict.nearest], result)
 
 
 def says_why_not(verdict: Verdict) -> str:

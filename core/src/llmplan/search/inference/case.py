@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from llmplan.errors import BadInputError
 from llmplan.planner.choice import Choice, choose
@@ -14,7 +14,7 @@ from llmplan.planner.experts import experts_of
 from llmplan.planner.inference import checked_plan
 from llmplan.planner.layout import Sizes
 from llmplan.planner.server import check_load, server_plan, steps_of
-from llmplan.records import ServerPlan
+from llmplan.records import ServerPlan, Step
 from llmplan.requests import LOADS, InferRequest, option_name
 from llmplan.search.inference.space import InferenceSpace
 from llmplan.serving.server import Server, make_server
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from llmplan.serving.server import Pricer
 
 _MOST_STAGES = 64
+_PROBE = Step(prompt_tokens=64.0, prompt_context=32.5, prompts=1.0, sequences=8.0, context=100.0)
+_Probed: TypeAlias = tuple[float, ...]
+"""Seconds of a step by which engines are told apart."""
 
 
 @frozen(eq=False)
@@ -100,6 +103,8 @@ class Layout:
     dp: int
     ep: int
     server: Server
+    _known: dict[_Probed, Server] = field(factory=dict)
+    """With steps of each kind."""
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -133,18 +138,17 @@ class Layout:
         return memory
 
     def times(self, groups: int) -> Server:
-        """So many of these groups of replicas."""
+        """So many of these groups; BadInputError where the cost model refuses them.
+
+        Their steps are priced anew where they take otherwise: stages of a longer row of GPUs lie further apart.
+        """
         if groups == 1:
             return self.server
-        plan = self.server.plan.plan
-        grown = evolve(plan, layout=evolve(plan.layout, dp=groups * self.dp, gpus=groups * plan.layout.gpus))
-        prefill = self.server.prefill_replicas if self.server.separate else groups * self.dp
-        return evolve(
-            self.server,
-            plan=evolve(self.server.plan, plan=grown),
-            decode_replicas=groups * self.dp,
-            prefill_replicas=prefill,
-        )
+        server = self.case.server(self.tp, self.pp, groups * self.dp, self.ep)
+        if not self._known:
+            self._known[_probed(self.server)] = self.server
+        like = self._known.setdefault(_probed(server), server)
+        return evolve(server, prefill_engine=like.prefill_engine, decode_engine=like.decode_engine)
 
     @property
     def groups(self) -> Sequence[int] | None:
@@ -159,6 +163,11 @@ class Layout:
         by_dp = _quotients(dps, self.dp)
         found = by_dp if by_gpus is None else by_gpus if by_dp is None else by_dp & by_gpus
         return sorted(found or ())
+
+
+def _probed(server: Server) -> _Probed:
+    steps = [engine.grid.steps for engine in (server.prefill_engine, server.decode_engine)]
+    return tuple(float(of(_PROBE)) for each in steps for of in (each.step_seconds, each.step_interval_seconds))
 
 
 def cases_of(space: InferenceSpace) -> list[Case]:

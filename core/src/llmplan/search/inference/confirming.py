@@ -8,10 +8,10 @@ from typing import Any
 
 from attrs import define, evolve, field, frozen
 
-from llmplan.records import ServerEstimate, Simulated
+from llmplan.records import Means, ServerEstimate, Simulated
 from llmplan.requests import InferRequest
 from llmplan.search.inference.exploring import Candidate
-from llmplan.search.inference.limits import Latencies, Limits
+from llmplan.search.inference.limits import Limits
 from llmplan.search.inference.points import Point
 from llmplan.search.inference.ranking import rank
 from llmplan.serving.estimate import closed_estimate
@@ -31,6 +31,11 @@ class Confirmed:
     """The options of `llmplan infer` that ask for it alone."""
     estimate: ServerEstimate
 
+    @property
+    def means(self) -> Means:
+        """As its report has them."""
+        return self.estimate.means or self.point.means
+
 
 @define(eq=False)
 class Confirming:
@@ -38,8 +43,8 @@ class Confirming:
 
     objective: str
     limits: Limits
-    refuted: list[tuple[Point, Latencies]] = field(factory=list)
-    """The lightest load of a layout of which no load holds, with what was measured."""
+    refuted: list[Point] = field(factory=list)
+    """The lightest load of each layout of which no load holds."""
 
     def best(self, candidates: Sequence[Candidate]) -> Iterator[Confirmed]:
         """One after the other; a plan that had to give way is compared by what it came to."""
@@ -59,13 +64,11 @@ class Confirming:
 
     def _held(self, candidate: Candidate) -> Confirmed | None:
         """The best load of the layout that keeps to the limits."""
-        last = None
         for point, simulated in self._tries(candidate):
-            last = point, self.limits.measured(point.means, simulated)
-            if self.limits.broken(last[1]) is None:
+            measured = self.limits.measured(point.means, simulated)
+            if self.limits.broken(measured) is None:
                 return confirmed(point, simulated)
-        if last is not None:
-            self.refuted.append(last)
+        self.refuted.append(point)
         return None
 
     def _tries(self, candidate: Candidate) -> Iterator[tuple[Point, Simulated | None]]:

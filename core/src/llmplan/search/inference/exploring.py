@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from attrs import define, field, frozen
 
+from llmplan.errors import BadInputError
 from llmplan.search.inference.case import Case, Layout
 from llmplan.search.inference.limits import Limits
 from llmplan.search.inference.points import Arrivals, Point, Users
@@ -50,8 +51,12 @@ class Explored:
             return
         if layout.groups is not None and not layout.groups:
             self.illegal[UNDIVIDED] += 1
-        for loads in _loads(layout):
-            self._add(loads, limits, prune=prune)
+            return
+        try:
+            for loads in _loads(layout):
+                self._add(loads, limits, prune=prune)
+        except BadInputError as error:
+            self.illegal[str(error).partition(":")[0]] += 1
 
     def _add(self, loads: Loads, limits: Limits, *, prune: bool) -> None:
         lightest = loads.lightest
@@ -87,10 +92,10 @@ class Explored:
 
 def _loads(layout: Layout) -> Iterator[Loads]:
     groups = layout.groups
-    if not layout.case.at_a_rate:
-        yield from (Users(layout, number) for number in ([1] if groups is None else groups))
-    elif groups is None or groups:
+    if layout.case.at_a_rate:
         yield Arrivals(layout, groups)
+    else:
+        yield from (Users(layout, number) for number in groups or [1])
 
 
 def explore(cases: Sequence[Case], limits: Limits, found: Explored, *, prune: bool) -> Iterator[Layout]:

@@ -8,6 +8,7 @@ from math import ceil, floor
 
 from attrs import frozen
 
+from llmplan.errors import BadInputError
 from llmplan.records import Means
 from llmplan.search.inference.case import Layout
 from llmplan.search.inference.limits import Latencies, Limits, latencies_of
@@ -161,7 +162,10 @@ class Arrivals:
         return self._known[groups]
 
     def _priced(self, groups: int) -> Point | None:
-        means = open_means(self.layout.times(groups), self._rate)
+        try:
+            means = open_means(self.layout.times(groups), self._rate)
+        except BadInputError:  # the links that so many would need are not there
+            return None
         return None if means is None else Point(self.layout, groups, None, means)
 
     def within(self, limits: Limits, than: Point | None = None) -> list[Point]:

@@ -41,16 +41,8 @@ class Progress:
     layouts: int
     plans: int
     confirmed: int
-
-    @property
-    def done(self) -> int:
-        """For a bar."""
-        return self.layouts + self.confirmed
-
-    @property
-    def roots(self) -> None:
-        """Of how many."""
-        return None
+    done: None = None
+    roots: None = None
 
 
 def search_inference(
@@ -159,7 +151,7 @@ def _candidates(space: InferenceSpace, question: _Question) -> Sequence[Candidat
 
 
 def _values(cases: Sequence[Case], points: Sequence[Point], space: InferenceSpace) -> dict[str, tuple[Any, ...]]:
-    """What was tried of each dimension; of users and replicas the fewest and the most, where that was left open."""
+    """What was tried of each dimension; of users, and replicas that share experts, the fewest and the most."""
     plans = [point.layout.server.plan.plan for point in points]
     tried: dict[str, Iterable[Any]] = {
         "model": (case.choice.model.name for case in cases),
@@ -169,7 +161,7 @@ def _values(cases: Sequence[Case], points: Sequence[Point], space: InferenceSpac
         "kv_bits": (plan.kv_bits for plan in plans),
         **{name: (getattr(one, "name", one) for one in values) for name, values in space.cases.items()},
         **{name: sorted({point.layout.sizes[name] for point in points}) for name in ("tp", "pp", "ep")},
-        "dp": space.layout.get("dp", _ends(point.dp for point in points)),
+        "dp": space.layout.get("dp", () if cases[0].at_a_rate else _ends(point.dp for point in points)),
         "concurrency": space.layout.get("concurrency", _ends(point.users for point in points if point.users)),
     }
     return {name: found for name, values in tried.items() if (found := tuple(dict.fromkeys(values)))}

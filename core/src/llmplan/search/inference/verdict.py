@@ -8,7 +8,6 @@ from typing import Any
 
 from attrs import frozen
 
-from llmplan.errors import BadInputError
 from llmplan.search.infeasible import Change, Verdict
 from llmplan.search.inference.confirming import Confirming, confirmed, simulation_of
 from llmplan.search.inference.exploring import CAPACITY, MEMORY, Candidate, Explored
@@ -16,6 +15,8 @@ from llmplan.search.inference.limits import LATENCIES, Latencies, Limits
 from llmplan.search.inference.points import Point
 from llmplan.search.inference.space import InferenceSpace
 
+_MOST_TRIED = 3
+"""Plans that are simulated to see whether one limit alone could give way."""
 _ORDER = (MEMORY, CAPACITY, *LATENCIES)
 
 
@@ -37,7 +38,7 @@ class Dead:
     @property
     def nearest(self) -> list[Point]:
         """What answers all that comes; of layouts that did not hold in simulation the load that came nearest."""
-        refuted = [point for point, _ in self.confirming.refuted]
+        refuted = self.confirming.refuted
         layouts = [point.layout for point in refuted]
         others = [point for point in self.found.points if point.layout not in layouts]
         return [*refuted, *others]
@@ -91,15 +92,9 @@ def _relaxed(dead: Dead, points: list[Point]) -> Iterator[Change]:
 def _one_relaxed(dead: Dead, points: list[Point], name: str) -> Change | None:
     others = Limits({other: limit for other, limit in dead.limits.of.items() if other != name})
     kept = [point for point in points if others.broken(point.latencies) is None]
-    for point in sorted(kept, key=lambda one: one.latencies[name] or 0.0)[:_MOST_TRIED]:
-        needed = _needed(dead, point)
-        if all(needed[other] <= limit for other, limit in others.of.items()):
-            return Change(name, needed[name])
-    return None
-
-
-_MOST_TRIED = 3
-"""Plans that are simulated to see whether one limit alone could give way."""
+    nearest = sorted(kept, key=lambda one: one.latencies[name] or 0.0)[:_MOST_TRIED]
+    needs = (_needed(dead, point) for point in nearest)
+    return next((Change(name, needed[name]) for needed in needs if others.broken(needed) is None), None)
 
 
 def _needed(dead: Dead, point: Point) -> dict[str, float]:
@@ -125,10 +120,7 @@ def _worst(dead: Dead, points: list[Point]) -> tuple[str, Any, float]:
 def _freed(dead: Dead) -> Iterator[Change]:
     """The nearest value that would do for one option of the layout that was given."""
     for name, given in dead.space.layout.items():
-        try:
-            candidates = dead.again(dead.space.without(name))
-        except BadInputError:
-            continue
+        candidates = dead.again(dead.space.without(name))
         for candidate in sorted(candidates, key=lambda one: _distance(_value(one.points[0], name), given)):
             confirming = Confirming(dead.confirming.objective, dead.limits)
             held = next(confirming.best([candidate]), None)

@@ -31,7 +31,7 @@ class Reason:
     """What differs: the other's, the winner's."""
     terms: Mapping[str, float]
     """GPU-seconds of an output token that each line changed by; noteworthy ones, the largest first."""
-    held_back: str
+    held_back: str | None
     """What keeps the other from a heavier load: a latency, or the limit of its capacity."""
 
 
@@ -47,7 +47,7 @@ def reasons(best: list[Confirmed], limits: Limits, objective: str) -> tuple[Reas
 
 
 def _reason(winner: Confirmed, other: Confirmed, against: str, limits: Limits, objective: str) -> Reason:
-    mine, theirs = gpu_seconds(winner.estimate), gpu_seconds(other.estimate)
+    mine, theirs = gpu_seconds(winner), gpu_seconds(other)
     moved = {line: mine.get(line, 0.0) - theirs.get(line, 0.0) for line in dict.fromkeys((*mine, *theirs))}
     least = _NOTEWORTHY * max(total(mine.values()), total(theirs.values()))
     noteworthy = sorted((line for line in moved if abs(moved[line]) >= least), key=lambda line: -abs(moved[line]))
@@ -60,16 +60,14 @@ def _reason(winner: Confirmed, other: Confirmed, against: str, limits: Limits, o
         better=abs(own - its) / its,
         changed={name: (before[name], after[name]) for name in after if before[name] != after[name]},
         terms={line: moved[line] for line in noteworthy},
-        held_back=held_back(other.estimate, limits),
+        held_back=held_back(other, limits),
     )
 
 
-def gpu_seconds(estimate: ServerEstimate) -> dict[str, float]:
+def gpu_seconds(plan: Confirmed) -> dict[str, float]:
     """Of all GPUs for one output token: for prompts, by line for decoding steps, and idle."""
-    means, speed = estimate.means, estimate.tokens_per_second
-    if means is None or not speed:
-        return {}
-    whole = estimate.server.gpus / speed
+    estimate, means = plan.estimate, plan.means
+    whole = estimate.server.gpus / (means.requests_per_second * estimate.mean_lengths[1])
     decoding = whole * means.busy_share * (1.0 - means.prefill_share)
     lines = estimate.decode.decode_breakdown
     of_step = total(lines.values())
@@ -80,17 +78,15 @@ def gpu_seconds(estimate: ServerEstimate) -> dict[str, float]:
     }
 
 
-def held_back(estimate: ServerEstimate, limits: Limits) -> str:
+def held_back(plan: Confirmed, limits: Limits) -> str | None:
     """The latency that is nearest to its limit, or else what limits the capacity."""
-    means, capacity = estimate.closed_form, estimate.capacity
-    if means is None or capacity is None:
-        return ""
-    measured = limits.measured(means, estimate.simulated)
+    measured = limits.measured(plan.point.means, plan.estimate.simulated)
     shares = {name: (measured[name] or 0.0) / limit for name, limit in limits.of.items()}
     nearest = max(shares, key=lambda name: shares[name], default="")
     if nearest and shares[nearest] >= _NEAR:
         return nearest
-    return capacity.limit
+    capacity = plan.estimate.capacity
+    return None if capacity is None else capacity.limit
 
 
 def described(estimate: ServerEstimate) -> dict[str, Any]:
