@@ -1,4 +1,4 @@
-"""The core names no model, accelerator, dtype, cost model, framework, optimizer or engine: all are plugins' business."""
+"""The core names no model, GPU, dtype, cost model, framework, optimizer or engine: all are the business of plugins."""
 
 from __future__ import annotations
 

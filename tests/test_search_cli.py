@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -55,6 +56,9 @@ def test_the_report_says_what_was_found_and_why(run, monkeypatch):
     head = lines[lines.index("Best plans by time") + 2]
     assert head.split()[-5:] == ["batch", "training", "MFU", "free", "cost"]
     assert "% less time than the runner-up: " in out
+    assert re.search(
+        r"^  ranges  of the first: time \(-\d+% to \+\d+%\), memory \(.*\); they hold 80% of", out, re.MULTILINE
+    )
     assert [line.split()[0] for line in lines[lines.index("Best plans by time") + 3 :][:3]] == ["1", "2", "3"]
 
 

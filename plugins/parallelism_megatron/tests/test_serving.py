@@ -111,7 +111,7 @@ def test_arrays_give_what_numbers_give(model, engine):
 @given(
     st.sampled_from(MODELS), st.integers(1, 4096), st.integers(1, 4000), st.integers(2, 500), st.sampled_from([1, 2, 4])
 )
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_no_speed_is_beyond_the_bandwidth(model, batch, prompt, output, tp):
     """If it fails, tokens come faster than the weights that every step needs, and the cache, can be read."""
     plan = serving(model, batch=batch, prompt_tokens=prompt, output_tokens=output, tp=tp)
@@ -123,7 +123,7 @@ def test_no_speed_is_beyond_the_bandwidth(model, batch, prompt, output, tp):
 
 
 @given(st.sampled_from(MODELS), st.integers(1, 500), st.sampled_from(ENGINES))
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_more_work_takes_longer_and_is_done_faster_together(model, batch, engine):
     """If it fails, a larger batch answers sooner, or serves fewer tokens a second."""
     small, large = (MEGATRON.infer(serving(model, batch=size, engine=engine)) for size in (batch, 2 * batch))

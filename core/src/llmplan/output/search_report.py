@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llmplan.output.console import rendered
-from llmplan.output.sections import bullets, facts, heading
+from llmplan.output.sections import behind, bullets, facts, heading, plus_minus
 from llmplan.output.words import count, digits, dotted, gib, percent, seconds
 from llmplan.records import Schedule, TrainingEstimate
 from llmplan.search.figures import figure
@@ -33,6 +33,8 @@ _ORDER = (
 )  # fmt: skip
 _WORDS = ("model", "gpu", "dtype", "sp", "recompute", "schedule", "offload")
 _MOST_TERMS = 4
+_MANY_COLUMNS = 10
+"""For a narrow terminal: beyond, they stand closer."""
 _LEAST_SHARE = 1e-4
 """That is shown of a difference."""
 _INDENT = 2
@@ -50,6 +52,7 @@ def _sections(result: SearchResult) -> Iterator[RenderableType]:
     if result.best:
         yield heading(f"Best plans by {result.objective}")
         yield from _table(result.best, result)
+        yield facts(_ranges(result.best[0]))
         yield heading("Why the first")
         yield bullets(_reason(comparison, result) for comparison in result.why)
     if result.pareto:
@@ -102,13 +105,26 @@ def _table(estimates: Sequence[TrainingEstimate], result: SearchResult) -> Itera
     if same:
         yield Padding(Text(dotted(_in_words(name, plans[0][name]) for name in same)), (0, 0, 0, _INDENT))
     figures = _shown(estimates, result)
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for head in ("#", *(_HEADS.get(name, name) for name in differing), *figures):
-        table.add_column(head, justify="left" if head in _WORDS else "right", overflow="fold")
+    heads = ("#", *(_HEADS.get(name, name) for name in differing), *figures)
+    table = Table(box=None, padding=(0, 1 if len(heads) > _MANY_COLUMNS else 2, 0, 0))
+    for head in heads:
+        words = head in _WORDS
+        table.add_column(
+            head, justify="left" if words else "right", overflow="fold", no_wrap=not words, min_width=len(head)
+        )
     for number, (plan, estimate) in enumerate(zip(plans, estimates, strict=True), 1):
         cells = (plan[name] for name in differing)
         table.add_row(str(number), *cells, *(_FIGURES[head](estimate) for head in figures))
     yield Padding(table, (0, 0, 0, _INDENT))
+
+
+def _ranges(best: TrainingEstimate) -> dict[str, str]:
+    """How far off the first may be, and what that rests on."""
+    if best.time_spread is None:
+        return {}
+    said = behind(best.time_spread)["ranges"]
+    memory = f", memory{plus_minus(best.memory_spread)}" if best.memory_spread is not None else ""
+    return {"ranges": f"of the first: time{plus_minus(best.time_spread)}{memory}; they {said}"}
 
 
 def _shown(estimates: Sequence[TrainingEstimate], result: SearchResult) -> list[str]:
