@@ -146,6 +146,7 @@ def test_a_plan_is_what_infer_makes_of_it(load):
     assert found.best[0].simulated.requests == 60
     for request, estimate in zip(found.requests, found.best, strict=True):
         assert document(infer(request)) == document(estimate)
+    assert ("+ 1 for prompts" in serving_search_report(found)) == ("prefill_replicas" in load)
 
 
 def test_what_is_shown_holds_in_simulation():

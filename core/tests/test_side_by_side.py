@@ -7,7 +7,7 @@ from affine_server import affine_server
 from attrs import asdict
 
 from llmplan.serving.closed_form import open_means
-from llmplan.serving.closed_loop import closed_means, closed_points
+from llmplan.serving.closed_loop import ClosedLoop, closed_means
 from llmplan.serving.side_by_side import side_by_side
 from llmplan.serving.simulation import simulate
 
@@ -22,8 +22,9 @@ def server(replicas, **load):
 @pytest.mark.parametrize("users", [1, 5, 40])
 def test_a_point_of_a_curve_is_what_is_asked_for_alone(users):
     """If it fails, a search finds another server than `llmplan infer` prices."""
-    curve = closed_points(server(1, concurrency=1), range(1, 41))
-    assert asdict(curve[users - 1]) == asdict(closed_means(server(1, concurrency=1), users))
+    loop = ClosedLoop(server(1, concurrency=1))
+    curve = {number: loop.means(number) for number in (40, *range(1, 40))}
+    assert asdict(curve[users]) == asdict(closed_means(server(1, concurrency=1), users))
 
 
 def test_users_stay_with_their_replica():

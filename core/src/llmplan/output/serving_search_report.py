@@ -129,7 +129,8 @@ def _columns(*heads: str) -> Table:
 
 
 def _layout(sizes: Mapping[str, Any]) -> str:
-    return " ".join(f"{name} {sizes[name]}" for name in _SIZES if name == "tp" or sizes[name] > 1)
+    pool = f" + {sizes['prefill-replicas']} for prompts" if sizes.get("prefill-replicas") else ""
+    return " ".join(f"{name} {sizes[name]}" for name in _SIZES if name == "tp" or sizes[name] > 1) + pool
 
 
 def _p99(estimate: ServerEstimate, of: str) -> str:

@@ -7,7 +7,7 @@ follow one another from 1 user up. Replicas that read prompts and decode are ser
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from functools import cached_property
 
 from attrs import evolve, frozen
 
@@ -31,43 +31,40 @@ class _Loop:
     decode_seconds: float = 0.0
 
 
-def closed_points(server: Server, users: Sequence[int]) -> list[Means]:
-    """Of each of these numbers of users in all, in one pass; each user asks again when the last answer is complete.
+class ClosedLoop:
+    """Users of a server, each of whom asks again when the last answer is complete; as many as one likes, in any order.
 
     Replicas that do everything have users of their own, who are spread over them as evenly as they go.
     """
-    alone = _one_of(server)
-    replicas = server.decode_replicas // alone.decode_replicas
-    loops, most = _loops(alone, -(-max(users) // replicas)), capacity(alone)
 
-    def means(number: int) -> Means | None:
-        return _means(alone, loops[min(number, len(loops)) - 1], number, most) if number else None
+    def __init__(self, server: Server) -> None:
+        alone = server.separate or server.decode_replicas == 1
+        self._server = server if alone else evolve(server, prefill_replicas=1, decode_replicas=1)
+        self._replicas = 1 if alone else server.decode_replicas
+        self._loops = [_Loop()]
+        """With 0, 1, 2, … of them, as far as was needed so far."""
 
-    def spread(number: int) -> Means:
-        few, more = divmod(number, replicas)
-        return side_by_side([(replicas - more, means(few)), (more, means(few + 1) if more else None)])
+    @cached_property
+    def _capacity(self) -> Capacity:
+        return capacity(self._server)
 
-    return [spread(number) for number in users]
+    def means(self, users: int) -> Means:
+        """With so many in all."""
+        few, more = divmod(users, self._replicas)
+        fuller = self._of_one(few + 1) if more else None
+        return side_by_side([(self._replicas - more, self._of_one(few) if few else None), (more, fuller)])
+
+    def _of_one(self, users: int) -> Means:
+        """Of one replica, or of all that are not alone."""
+        inside = min(users, self._server.most_sequences * self._server.decode_replicas)
+        for number in range(len(self._loops), inside + 1):
+            self._loops.append(_with(self._server, self._loops[-1], number))
+        return _means(self._server, self._loops[inside], users, self._capacity)
 
 
 def closed_means(server: Server, users: int) -> Means:
     """Of so many users in all."""
-    return closed_points(server, [users])[0]
-
-
-def _one_of(server: Server) -> Server:
-    """A replica with users of its own; all of them where prompts are read elsewhere."""
-    if server.separate or server.decode_replicas == 1:
-        return server
-    return evolve(server, prefill_replicas=1, decode_replicas=1)
-
-
-def _loops(server: Server, users: int) -> list[_Loop]:
-    """With 1, 2, … of them, as far as there is room."""
-    loops = [_Loop()]
-    for number in range(1, min(users, server.most_sequences * server.decode_replicas) + 1):
-        loops.append(_with(server, loops[-1], number))
-    return loops[1:]
+    return ClosedLoop(server).means(users)
 
 
 def _means(server: Server, loop: _Loop, users: int, most: Capacity) -> Means:

@@ -24,11 +24,11 @@ def estimate_server(server: Server, batches: BatchPricer) -> ServerEstimate:
     return evolve(estimate, simulated=simulate(server, estimate.closed_form))
 
 
-def closed_estimate(server: Server, batches: BatchPricer) -> ServerEstimate:
-    """The same without a simulation."""
+def closed_estimate(server: Server, batches: BatchPricer, closed: Means | None = None) -> ServerEstimate:
+    """The same without a simulation; `closed` where the closed form is known."""
     plan, fits = server.plan, server.fits
     most = capacity(server) if fits else None
-    closed = _closed_form(server) if fits else None
+    closed = closed or (_closed_form(server) if fits else None)
     decoding = closed.decoding if closed is not None else 1.0 if most is None else most.decoding
     return ServerEstimate(
         server=plan,

@@ -107,5 +107,5 @@ def simulation_of(point: Point) -> Simulated | None:
 
 def confirmed(point: Point, simulated: Simulated | None) -> Confirmed:
     """The estimate of a point, as `llmplan infer` makes it."""
-    estimate = closed_estimate(_server_of(point), point.layout.case.choice.cost_model.infer)
+    estimate = closed_estimate(_server_of(point), point.layout.case.choice.cost_model.infer, point.means)
     return Confirmed(point, request_of(point), evolve(estimate, simulated=simulated))

@@ -14,7 +14,7 @@ from llmplan.search.inference.case import Layout
 from llmplan.search.inference.limits import Latencies, Limits, latencies_of
 from llmplan.serving.capacity import highest_rate
 from llmplan.serving.closed_form import open_means
-from llmplan.serving.closed_loop import closed_points
+from llmplan.serving.closed_loop import ClosedLoop
 
 _SECONDS_PER_HOUR = 3600.0
 _MILLION = 1e6
@@ -77,6 +77,7 @@ class Users:
     def __init__(self, layout: Layout, groups: int) -> None:
         self.layout, self.groups = layout, groups
         self._server = layout.times(groups)
+        self._loop = ClosedLoop(self._server)
 
     @cached_property
     def numbers(self) -> Sequence[int]:
@@ -91,16 +92,15 @@ class Users:
     @cached_property
     def lightest(self) -> Point:
         """With the fewest users."""
-        return self._priced(self.numbers[:1])[0]
+        return self._priced(self.numbers[0])
 
     @cached_property
     def points(self) -> list[Point]:
         """All of them, the lightest first."""
-        return self._priced(self.numbers)
+        return [self._priced(users) for users in self.numbers]
 
-    def _priced(self, numbers: Sequence[int]) -> list[Point]:
-        means = closed_points(self._server, numbers)
-        return [Point(self.layout, self.groups, n, of) for n, of in zip(numbers, means, strict=True)]
+    def _priced(self, users: int) -> Point:
+        return Point(self.layout, self.groups, users, self._loop.means(users))
 
     def within(self, limits: Limits, than: Point | None = None) -> list[Point]:
         """Those that keep to the limits, of lighter loads than that."""
