@@ -140,12 +140,13 @@ def test_the_best_at_a_rate_are_those_of_brute_force(arrivals, objective, shares
 @pytest.mark.parametrize(
     "load", [{}, {"gpus": 8}, {"rate": RATE}, {"prefill_replicas": 1}, {"dp": 2, "concurrency": 3}]
 )
-def test_a_plan_is_what_infer_makes_of_it(load):
+def test_a_plan_is_what_infer_makes_of_it(load, monkeypatch):
     """If it fails, the plan file of a search prices to other figures than the search showed."""
     found = search(InferenceSpace(**{**FIXED, "requests": 60}, **SIZES, **load), ttft=1.0, top=2)
     assert found.best[0].simulated.requests == 60
     for request, estimate in zip(found.requests, found.best, strict=True):
         assert document(infer(request)) == document(estimate)
+    monkeypatch.setenv("COLUMNS", "120")
     assert ("+ 1 for prompts" in serving_search_report(found)) == ("prefill_replicas" in load)
 
 

@@ -124,7 +124,7 @@ def _several(result: SearchResult, names: Iterable[str]) -> list[str]:
 def _columns(*heads: str) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0))
     for head in heads:
-        table.add_column(head, justify="left" if head in _WORDS else "right", no_wrap=True)
+        table.add_column(head, justify="left" if head in _WORDS else "right", no_wrap=head not in _WORDS)
     return table
 
 
