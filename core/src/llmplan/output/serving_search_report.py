@@ -23,6 +23,7 @@ from llmplan.search.result import SearchResult
 from llmplan.units import GIB
 
 _INDENT = 2
+_ANY_WIDTH = 10_000
 _MOST_TERMS = 4
 _MOST_POINTS = 10
 _FIGURES = 3
@@ -48,25 +49,26 @@ LOOKED_AT = (
 
 def serving_search_report(result: SearchResult) -> str:
     """As wide as the terminal."""
-    return rendered(Console(highlight=False), _sections(result))
+    console = Console(highlight=False)
+    return rendered(console, _sections(result, console))
 
 
-def _sections(result: SearchResult) -> Iterator[RenderableType]:
+def _sections(result: SearchResult, console: Console) -> Iterator[RenderableType]:
     of = {name: ", ".join(result.space.get(name, ())) for name in ("model", "gpu", "dtype")}
     title = Text(f"{of['model']} on {of['gpu']}", style="bold")
     yield title.append(f"  search of servers, {of['dtype']}", style="not bold dim")
     yield facts(_totals(result))
     if result.best:
         yield heading(f"Best plans by {result.objective}")
-        yield from _table(result.best, result)
+        yield from _table(result.best, result, console)
     if result.why:
         yield heading("Why the first")
         yield bullets(_reason(reason, result) for reason in result.why)
     if result.best and len(result.pareto) > 1:
-        yield from _frontier(result)
+        yield from _frontier(result, console)
     if result.verdict is not None:
         yield heading("No plan is feasible", "bold red")
-        yield from _why_not(result.verdict, result)
+        yield from _why_not(result.verdict, result, console)
     if result.best:
         yield heading("Assumed")
         yield bullets((*result.best[0].plan.assumptions, LOOKED_AT))
@@ -105,7 +107,7 @@ def _by(whole: int, parts: Mapping[str, int]) -> str:
     return f"{whole:,}" + (f": {listed}" if listed else "")
 
 
-def _table(estimates: Sequence[ServerEstimate], result: SearchResult) -> Iterator[RenderableType]:
+def _table(estimates: Sequence[ServerEstimate], result: SearchResult, console: Console) -> Iterator[RenderableType]:
     """What was given several values in columns, then the layout and the figures."""
     plans = [described(estimate) for estimate in estimates]
     differing = _several(result, plans[0])
@@ -114,7 +116,15 @@ def _table(estimates: Sequence[ServerEstimate], result: SearchResult) -> Iterato
     for number, (plan, estimate) in enumerate(zip(plans, estimates, strict=True), 1):
         chosen = (_word(plan[name]) for name in differing)
         table.add_row(str(number), *chosen, *(_COLUMNS[name](estimate) for name in figures))
-    yield Padding(table, (0, 0, 0, _INDENT))
+    yield from _whole(table, console)
+
+
+def _whole(table: Table, console: Console) -> Iterator[RenderableType]:
+    """Never narrower than its cells; what comes behind it is as wide as before."""
+    width, padded = console.width, Padding(table, (0, 0, 0, _INDENT), expand=False)
+    console.width = max(width, padded.__rich_measure__(console, console.options.update(max_width=_ANY_WIDTH)).maximum)
+    yield padded
+    console.width = width
 
 
 def _several(result: SearchResult, names: Iterable[str]) -> list[str]:
@@ -124,7 +134,7 @@ def _several(result: SearchResult, names: Iterable[str]) -> list[str]:
 def _columns(*heads: str) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0))
     for head in heads:
-        table.add_column(head, justify="left" if head in _WORDS else "right", no_wrap=head not in _WORDS)
+        table.add_column(head, justify="left" if head in _WORDS else "right", no_wrap=True)
     return table
 
 
@@ -178,7 +188,7 @@ def _reason(reason: Reason, result: SearchResult) -> str:
     return f"{better} {reason.against}: {'; '.join(filter(None, (changed, terms, back)))}"
 
 
-def _frontier(result: SearchResult) -> Iterator[RenderableType]:
+def _frontier(result: SearchResult, console: Console) -> Iterator[RenderableType]:
     """Some points of it, evenly by their place, the first and the last among them."""
     axis, points = result.pareto_of[1], result.pareto
     limits = Limits({name: result.constraints[name] for name in LATENCIES if name in result.constraints})
@@ -201,14 +211,14 @@ def _frontier(result: SearchResult) -> Iterator[RenderableType]:
             digits(row["tokens_per_second_per_gpu"]),
             "" if row["feasible"] else f"beyond {axis}",
         )
-    yield Padding(table, (0, 0, 0, _INDENT))
+    yield from _whole(table, console)
 
 
-def _why_not(verdict: Verdict, result: SearchResult) -> Iterator[RenderableType]:
+def _why_not(verdict: Verdict, result: SearchResult, console: Console) -> Iterator[RenderableType]:
     yield bullets([says_why_not(verdict), *(f"{change_words(change)} would do" for change in verdict.changes)])
     if verdict.nearest is not None:
         yield heading("The plan that comes nearest")
-        yield from _table([verdict.nearest], result)
+        yield from _table([verdict.nearest], result, console)
 
 
 def says_why_not(verdict: Verdict) -> str:
