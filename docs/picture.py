@@ -1,4 +1,4 @@
-"""Draws the pictures of the README: ``python docs/picture.py``."""
+"""Draws the pictures of the README and of docs/serving_search.md: ``python docs/picture.py``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ COMPARISON = (
     "llmplan infer --model llama-3.1-70b --gpu h100-sxm-80gb --tp 4 --pp 1 --dtype w16a16e16,fp8-inference,w4a16e16 "
     "--batch 1..256 --prompt-tokens 1024 --output-tokens 256 --price-per-gpu-hour 2.5 --picture compare.svg"
 )
+FRONTIER = (
+    "llmplan search infer --model llama-3.1-70b --gpu h100-sxm-80gb --ttft 500ms --tpot 50ms --prompt-tokens 1024 "
+    "--output-tokens 256 --picture frontier.svg"
+)
 WIDTH = 100
 
 
@@ -30,7 +34,8 @@ def coloured_output() -> str:
 
 def main() -> None:
     """Write the pictures."""
-    subprocess.run(shlex.split(COMPARISON), cwd=PICTURE.parent, check=True, capture_output=True)
+    for command in (COMPARISON, FRONTIER):
+        subprocess.run(shlex.split(command), cwd=PICTURE.parent, check=True, capture_output=True)
     console = Console(record=True, width=WIDTH, highlight=False, file=Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
     console.print(f"[bold]$ {COMMAND}[/]\n")
     for line in AnsiDecoder().decode(coloured_output()):

@@ -12,7 +12,7 @@ import pytest
 
 from llmplan import LlmplanError, compare, infer, registry, train
 from llmplan.cli.main import main
-from llmplan.output import picture
+from llmplan.output import drawing
 from llmplan.output.comparison import comparison_document
 from llmplan.records import Reporter
 
@@ -363,7 +363,7 @@ def test_other_pictures(run, tmp_path, suffix, start):
 
 def test_a_missing_library_is_one_line_before_anything_is_priced(run, tmp_path, monkeypatch):
     """If it fails, a plain installation gets a traceback for --picture."""
-    monkeypatch.setattr(picture, "find_spec", lambda _: None)
+    monkeypatch.setattr(drawing, "find_spec", lambda _: None)
     code, out, err = run(*INFER, "--batch", "1,2", "--picture", str(tmp_path / "a.png"))
     assert (code, out) == (2, "")
     assert err == "llmplan: picture: matplotlib is not installed; pip install 'llmplan-core[picture]' brings it\n"

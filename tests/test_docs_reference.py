@@ -13,13 +13,17 @@ from llmplan.files.model_file import ModelFile
 from llmplan.output.comparison import comparison_document
 from llmplan.output.document import document
 from llmplan.output.search_document import search_document
+from llmplan.output.serving_search_document import serving_search_document
 from llmplan.records import LatentAttention, MixtureOfExperts
-from llmplan.requests import LOADS, SERVER_OPTIONS, SearchRequest
-from llmplan.search import TrainingSpace, search
+from llmplan.requests import LOADS, SERVER_OPTIONS, InferSearchRequest, SearchRequest
+from llmplan.search import InferenceSpace, TrainingSpace, search
 from llmplan.validation import validate
 
 PAGE = (Path(__file__).parents[1] / "docs" / "reference.md").read_text(encoding="utf-8")
 TRAINING = document(train(model="llama-7b", gpu="a100-sxm-80gb", gpus=8))
+SERVERS = serving_search_document(
+    search(InferenceSpace(model="llama-7b", gpu="a100-sxm-80gb", tp=1, pp=1, max_sequences=4, requests=0))
+)
 SEARCH = search_document(search(TrainingSpace(model="llama-7b", gpu="a100-sxm-80gb", gpus=8, tp=[1, 2], pp=1, cp=1)))
 INFERENCE = document(infer(model="llama-7b", gpu="a100-sxm-80gb"))
 SERVER = document(infer(model="llama-7b", gpu="a100-sxm-80gb", rate="1/s", requests=50))
@@ -48,6 +52,8 @@ def documented_inside(heading, key):
         ("JSON of a comparison", comparison_document(compare(infer, model="llama-7b", gpu="l40s", batch=[1, 2]))),
         ("JSON of `llmplan validate`", validate(registry().validation_sets["llama"]).document()),
         ("JSON of `llmplan search train`", SEARCH),
+        ("JSON of `llmplan search infer`", SERVERS),
+        ("Options of `llmplan search infer`", fields_dict(InferSearchRequest)),
         ("Options of `llmplan search train`", fields_dict(SearchRequest)),
         ("A model in TOML", fields_dict(ModelFile)),
         ("Experts: `[moe]` of a model", fields_dict(MixtureOfExperts)),
@@ -73,6 +79,13 @@ def test_a_server_has_the_keys_of_inference():
     assert SERVER.keys() == INFERENCE.keys()
 
 
+def test_the_frontier_of_servers_is_documented():
+    """A script would look for a figure of a point under another name."""
+    section = PAGE.split("\n## JSON of `llmplan search infer`\n")[1].split("\n## ")[0]
+    said = re.findall(r"`(\w+)`", section)
+    assert SERVERS["pareto"][0].keys() <= set(said)
+
+
 def test_the_options_of_a_server_are_documented():
     """A user would find an option in the help alone."""
     assert sorted(documented("A server under load")) == sorted((*LOADS, *SERVER_OPTIONS))
@@ -87,4 +100,4 @@ def test_what_is_inside_a_server_is_documented(key):
 
 def test_what_is_printed_is_plain_json():
     """A figure would be NaN or infinite, which JSON has no word for."""
-    json.dumps([TRAINING, INFERENCE, SERVER, SEARCH], allow_nan=False)
+    json.dumps([TRAINING, INFERENCE, SERVER, SEARCH, SERVERS], allow_nan=False)

@@ -151,7 +151,7 @@ def test_what_is_no_time_is_refused(name, value):
     """If it fails, a typing error gets into the wall clock, or is refused in words about another value."""
     with pytest.raises(BadInputError) as caught:
         TrainRequest(**{name: value})
-    wanted = "a time in seconds, or like 90s, 30m, 1.5h or 1d"
+    wanted = "a time in seconds, or like 500ms, 90s, 30m, 1.5h or 1d"
     assert str(caught.value) == f"{name.replace('_', '-')}: {value!r} is not {wanted}"
 
 

@@ -17,7 +17,7 @@ from llmplan.units import parse_number
 _LARGEST = 1e27
 """Beyond any plan; products of such numbers stay finite."""
 _WIDEST_BITS = 64
-_SECONDS_OF = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_SECONDS_OF = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _SECONDS_OF_RATE = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _FAMILY_WORDS = ", ".join(f"{family.name}:CV" if family.most_cv else family.name for family in FAMILIES.values())
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
@@ -129,6 +129,17 @@ def _share(value: Any, name: str) -> float:
 _OBJECTIVES = {word: word for word in ("time", "cost", "gpu-hours", "energy", "gpus", "memory")}
 
 
+_SERVING_OBJECTIVES = {word: word for word in ("throughput", "cost", "gpus")}
+_PERCENTILES = (50, 90, 95, 99)
+
+
+def _percentile(value: Any, name: str) -> int:
+    number = _to_float(value, name, wanted := f"one of {', '.join(map(str, _PERCENTILES))}")
+    if number not in _PERCENTILES:
+        raise _refuse(name, value, wanted)
+    return int(number)
+
+
 def _figures(value: Any, name: str) -> tuple[str, ...]:
     """Two or more objectives, as a list or with commas between them."""
     words = [word.strip() for word in value.split(",")] if isinstance(value, str) else list(value)
@@ -160,13 +171,14 @@ def _seconds(convert: Callable[[Any, str], float]) -> Callable[[Any, str], float
     """The same of a time: ``1800``, ``30m`` or ``0.5h``; m are minutes, where M stays a million."""
 
     def in_seconds(value: Any, name: str) -> float:
-        unit = _SECONDS_OF.get(value.strip()[-1:]) if isinstance(value, str) else None
+        text = value.strip() if isinstance(value, str) else ""
+        unit = next((unit for unit in _SECONDS_OF if text.endswith(unit)), None)
         if unit is None:
             return convert(value, name)
         try:
-            return convert(float(value.strip()[:-1]) * unit, name)
+            return convert(float(text.removesuffix(unit)) * _SECONDS_OF[unit], name)
         except ValueError:  # and BadInputError, which is one
-            raise _refuse(name, value, "a time in seconds, or like 90s, 30m, 1.5h or 1d") from None
+            raise _refuse(name, value, "a time in seconds, or like 500ms, 90s, 30m, 1.5h or 1d") from None
 
     return in_seconds
 
@@ -409,9 +421,33 @@ class SearchRequest(_Options):
     prune: bool | None = _option("Leave out what bounds show cannot fit or win; by default.", _flag)
 
 
+@frozen(kw_only=True, eq=False, repr=False)
+class InferSearchRequest(_Options):
+    """What a search for a server looks for; None is what was not given."""
+
+    objective: str | None = _option(
+        f"{', '.join(_SERVING_OBJECTIVES)}: most tokens/s a GPU, least price of a token, fewest GPUs for --rate.",
+        _word(_SERVING_OBJECTIVES),
+        metavar="NAME",
+        names=lambda: list(_SERVING_OBJECTIVES),
+    )
+    ttft: float | None = _option(
+        "Longest time to the first token, waiting included: 500ms or 0.5s.", _seconds(_positive), metavar="TIME"
+    )
+    tpot: float | None = _option("Longest time per output token after it: 50ms.", _seconds(_positive), metavar="TIME")
+    latency: float | None = _option("Longest time of a whole answer: 10s.", _seconds(_positive), metavar="TIME")
+    percentile: int | None = _option(
+        "Of requests that have to be as fast as that, 50, 90, 95 or 99; without, they are on average.",
+        _percentile,
+        metavar="PERCENT",
+    )
+    top: int | None = _option("How many of the best plans are shown; 5 by default.", _whole(1, 100))
+    prune: bool | None = _option("Leave out what one user alone shows to be too slow; by default.", _flag)
+
+
 _CONVERTERS: Mapping[type, list[tuple[str, Callable[[Any, str], Any]]]] = {
     request: [(attribute.name, attribute.metadata["convert"]) for attribute in fields(request)]
-    for request in (TrainRequest, InferRequest, SearchRequest)
+    for request in (TrainRequest, InferRequest, SearchRequest, InferSearchRequest)
 }
 
 

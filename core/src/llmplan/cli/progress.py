@@ -10,12 +10,12 @@ _PATIENCE_SECONDS = 0.5
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[Any], None] | None]:
-    """What a search tells how far it is; None where nobody watches."""
+def progress(said: Callable[[Any, float], str] | None = None) -> Iterator[Callable[[Any], None] | None]:
+    """What a search tells how far it is, in `said`'s words; None where nobody watches."""
     if not sys.stderr.isatty():
         yield None
         return
-    begin, bar = time.perf_counter(), None
+    begin, bar, words = time.perf_counter(), None, said or _said
 
     def watch(state: Any) -> None:
         nonlocal bar
@@ -24,7 +24,7 @@ def progress() -> Iterator[Callable[[Any], None] | None]:
             bar = _bar()
             bar.start()
         if bar is not None:
-            bar.update(bar.task_ids[0], completed=state.done, total=state.roots, said=_said(state, elapsed))
+            bar.update(bar.task_ids[0], completed=state.done, total=state.roots, said=words(state, elapsed))
 
     try:
         yield watch

@@ -1,4 +1,4 @@
-"""``llmplan search train``: the best plan out of all legal ones."""
+"""``llmplan search``, and of it ``train``: the best plan out of all legal ones."""
 
 import json
 import sys
@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from llmplan.cli.options import annotations_of, with_annotations
+from llmplan.cli.search_infer import add_search_infer
 from llmplan.requests import SearchRequest, TrainRequest, options_of
 
 DOES_NOT_FIT = 3
@@ -53,6 +54,7 @@ def add_search(app: typer.Typer, summary: str) -> None:
     annotations = {**annotations_of(TrainRequest, _RANGED), **annotations_of(SearchRequest)}
     help_text = "The best training plan; what is left open of a layout is searched, or given as 1,2,4 or 1..16."
     group.command("train", help=help_text)(with_annotations(annotations, _EXTRA, _train))
+    add_search_infer(group)
     app.add_typer(group, name="search", help=summary)
 
 

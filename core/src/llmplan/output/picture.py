@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmplan.errors import BadInputError
 from llmplan.output.columns import FIGURES, MEMORY, OVERLOADED, Figure, Row, plain, title
 from llmplan.output.comparison import rows
+from llmplan.output.drawing import as_file, suffix_of
 from llmplan.output.words import dotted
 from llmplan.records import Comparison
 from llmplan.requests import option_name
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Sheet
 
-_SUFFIXES = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-"""With the metadata that would make the same picture another file each time."""
 _WIDE, _HIGH, _HIGH_BAR, _HEAD = 4.4, 3.0, 0.32, 1.0
 """Inches of a panel, of one of its bars, and of title and legend."""
 _ACROSS, _MOST_PANELS, _MOST_BARS = 3, 9, 200
@@ -37,19 +33,11 @@ _NO_FIT = "does not fit"
 
 def artist(path: str) -> Callable[[Comparison], bytes]:
     """What draws a file of this ending; BadInputError where there is none, or matplotlib is not installed."""
-    suffix = Path(path).suffix
-    if suffix not in _SUFFIXES:
-        raise BadInputError(f"picture: {path!r} does not end in {', '.join(_SUFFIXES)}")
-    if find_spec("matplotlib") is None:
-        raise BadInputError("picture: matplotlib is not installed; pip install 'llmplan-core[picture]' brings it")
-    return partial(draw, suffix=suffix)
+    return partial(draw, suffix=suffix_of(path))
 
 
 def draw(comparison: Comparison, suffix: str) -> bytes:
     """Lines over the option with the most numbers, one for each combination of the others; bars where none has any."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure as Sheet
-
     plans = rows(comparison)
     panels = [one for one in FIGURES if one.drawn and any(one.value(row) is not None for row in plans)][:_MOST_PANELS]
     over = _axis(comparison, plans)
@@ -58,9 +46,8 @@ def draw(comparison: Comparison, suffix: str) -> bytes:
     high = _HIGH if over else max(_HIGH, _HIGH_BAR * len(plans))
     across = min(_ACROSS, len(panels))
     down = -(-len(panels) // across)
-    contents = io.BytesIO()
-    with rc_context({"svg.hashsalt": "llmplan", "svg.fonttype": "none"}):
-        sheet = Sheet(figsize=(across * _WIDE, down * high + _HEAD), layout="constrained")
+
+    def drawn(sheet: Sheet) -> None:
         sheet.suptitle(title(comparison, plans))
         axes = list(sheet.subplots(down, across, squeeze=False, sharey=False if over else "row").flat)
         for panel, figure in zip(axes, panels, strict=False):
@@ -68,8 +55,8 @@ def draw(comparison: Comparison, suffix: str) -> bytes:
         for spare in axes[len(panels) :]:
             spare.remove()
         _legend(sheet)
-        sheet.savefig(contents, format=suffix[1:], metadata=_SUFFIXES[suffix])
-    return contents.getvalue()
+
+    return as_file(suffix, across * _WIDE, down * high + _HEAD, drawn)
 
 
 def _axis(comparison: Comparison, plans: Sequence[Row]) -> str | None:

@@ -65,7 +65,8 @@ def _all_options(result: SearchResult) -> dict[str, Any]:
     """What was given and what was found, and the names of what was taken by default."""
     plan = result.best[0].plan
     names = {"dtype": plan.dtype.name, "cost_model": plan.cost_model}
-    names |= {name: getattr(plan, name).name for name in ("framework", "optimizer") if getattr(registry(), f"{name}s")}
+    defaults = [name for name in ("framework", "optimizer", "engine") if hasattr(plan, name)]
+    names |= {name: getattr(plan, name).name for name in defaults if getattr(registry(), f"{name}s")}
     return {**names, **given_options(result.requests[0])}
 
 

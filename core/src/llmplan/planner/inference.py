@@ -72,11 +72,18 @@ def _price(request: InferRequest, choice: Choice, sizes: Sizes) -> InferenceEsti
 
 
 def _price_all_given(request: InferRequest, choice: Choice, sizes: Sizes) -> InferenceEstimate:
+    plan = checked_plan(request, choice, sizes)
+    with failing_as(choice.cost_model):
+        return choice.cost_model.infer(plan)
+
+
+def checked_plan(request: InferRequest, choice: Choice, sizes: Sizes) -> InferencePlan:
+    """With what the cost model has to say; BadInputError where it cannot price it."""
     plan = make_inference_plan(request, choice, sizes)
     with failing_as(choice.cost_model):
         against = choice.cost_model.check(plan)
         warnings = (*plan.warnings, *choice.cost_model.remarks(plan))
-        return choice.cost_model.infer(evolve(plan, layout_warnings=against, warnings=warnings))
+        return evolve(plan, layout_warnings=against, warnings=warnings)
 
 
 def _largest_batch(request: InferRequest, choice: Choice, sizes: Sizes) -> InferenceEstimate:

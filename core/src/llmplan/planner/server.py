@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
@@ -17,12 +17,14 @@ from llmplan.records import (
     Request,
     ServerEstimate,
     ServerPlan,
-    ServingSteps,
     Speculation,
     Variation,
     Workload,
 )
 from llmplan.requests import LOADS, SERVER_OPTIONS, InferRequest, option_name
+
+if TYPE_CHECKING:
+    from llmplan.serving.server import Pricer
 
 _DEFAULT_REQUESTS = 2000
 _REQUESTS_OF_A_USER = 4
@@ -44,21 +46,23 @@ def check_load(request: InferRequest) -> None:
 def serve(request: InferRequest, choice: Choice, batch: InferenceEstimate) -> ServerEstimate:
     """Price a load on the replicas of a plan, whose layout is that of `batch`."""
     from llmplan.serving import estimate_server
+    from llmplan.serving.server import make_server
 
-    pricer = getattr(choice.cost_model, "serving", None)
+    pricer = steps_of(choice, next(name for name in LOADS if getattr(request, name) is not None))
+    server = make_server(server_plan(request, choice, batch.plan), pricer)
+    return estimate_server(server, choice.cost_model.infer)
+
+
+def steps_of(choice: Choice, asked: str) -> Pricer:
+    """What prices the steps of a server; BadInputError, which names what was asked, where the cost model does not."""
+    pricer: Pricer | None = getattr(choice.cost_model, "serving", None)
     if pricer is None:
-        load = next(name for name in LOADS if getattr(request, name) is not None)
-        raise BadInputError(f"{load}: the cost model {choice.cost_model.name} prices no server under load")
-    server = _server_plan(request, choice, batch.plan)
-
-    def steps(plan: InferencePlan) -> ServingSteps:
-        made: ServingSteps = pricer(plan)
-        return made
-
-    return estimate_server(server, steps, choice.cost_model.infer)
+        raise BadInputError(f"{asked}: the cost model {choice.cost_model.name} prices no server under load")
+    return pricer
 
 
-def _server_plan(request: InferRequest, choice: Choice, plan: InferencePlan) -> ServerPlan:
+def server_plan(request: InferRequest, choice: Choice, plan: InferencePlan) -> ServerPlan:
+    """The load of a request on the replicas of a plan, each default said."""
     said: list[str] = []
 
     def default(option: str, value: Any, words: str) -> Any:

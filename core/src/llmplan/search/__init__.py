@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from llmplan.search.inference.space import InferenceSpace
     from llmplan.search.result import SearchResult
     from llmplan.search.searching import search
     from llmplan.search.space import TrainingSpace
     from llmplan.search.training import plan_training, train
 
-__all__ = ["SearchResult", "TrainingSpace", "plan_training", "search", "train"]
+__all__ = ["InferenceSpace", "SearchResult", "TrainingSpace", "plan_training", "search", "train"]
 
 _HOMES = {
+    "InferenceSpace": "inference.space",
     "SearchResult": "result",
     "TrainingSpace": "space",
     "plan_training": "training",

@@ -9,10 +9,9 @@ from typing import Any
 from attrs import field, frozen
 
 from llmplan.errors import BadInputError
-from llmplan.requests import TrainRequest
+from llmplan.requests import InferRequest, TrainRequest
 from llmplan.search.arrays import Columns
 from llmplan.search.infeasible import Verdict
-from llmplan.search.why import Comparison
 
 
 @frozen(eq=False, repr=False)
@@ -40,12 +39,13 @@ class SearchResult:
     constraints: Mapping[str, Any]
     best: tuple[Any, ...]
     """Estimates, the best first; none where no plan is feasible."""
-    requests: tuple[TrainRequest, ...]
-    """Of each of them the options of `llmplan train` that ask for it alone."""
+    requests: tuple[TrainRequest | InferRequest, ...]
+    """Of each of them the options of `llmplan train` or `infer` that ask for it alone."""
     pareto_of: tuple[str, ...]
     pareto: tuple[Any, ...]
-    """Estimates of the frontier in the order of its first figure."""
-    why: tuple[Comparison, ...]
+    """Estimates of the frontier in the order of its first figure; of servers points in closed form, by latency."""
+    why: tuple[Any, ...]
+    """The winner against others."""
     counts: Counts
     seconds: float
     complete: bool = True

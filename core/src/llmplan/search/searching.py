@@ -13,9 +13,11 @@ from llmplan.errors import BadInputError
 from llmplan.requests import SearchRequest
 from llmplan.search.arrays import Columns, joined, length
 from llmplan.search.dimensions import MOST_GPUS
-from llmplan.search.engine import Outcome, Watch, run
+from llmplan.search.engine import Outcome, run
 from llmplan.search.figures import HEADROOM, OBJECTIVES, Constraint, constraints
 from llmplan.search.infeasible import Dead, verdict
+from llmplan.search.inference.searching import search_inference
+from llmplan.search.inference.space import InferenceSpace
 from llmplan.search.result import SearchResult, counts_of
 from llmplan.search.space import TrainingSpace
 from llmplan.search.training_case import COLUMNS, TrainingCase, row_of, training_cases
@@ -24,13 +26,13 @@ from llmplan.search.work import CHUNK, Question
 
 
 def search(
-    space: TrainingSpace,
-    objective: str = "time",
+    space: TrainingSpace | InferenceSpace,
+    objective: str | None = None,
     *,
     executor: Executor | None = None,
     keep: bool = True,
     chunk: int = CHUNK,
-    watch: Watch | None = None,
+    watch: Callable[[Any], None] | None = None,
     sink: Callable[[Columns], None] | None = None,
     interruptible: bool = False,
     **options: Any,
@@ -39,8 +41,15 @@ def search(
 
     Options are those of `SearchRequest`: pareto, finish_within, budget, memory_headroom, top, prune. Every priced plan
     is kept as columns unless `keep` is false, or goes to `sink`, part by part. `watch` is told of progress.
+    An `InferenceSpace` goes to `search_inference`, which works alone.
     """
-    asked = SearchRequest(objective=objective, **options)
+    if isinstance(space, InferenceSpace):
+        if executor is not None:
+            raise TypeError("a search for servers takes no executor")
+        return search_inference(
+            space, objective or "throughput", keep=keep, watch=watch, sink=sink, interruptible=interruptible, **options
+        )
+    asked = SearchRequest(objective=objective or "time", **options)
     space = _with_gpus(space, asked)
     cases = training_cases(space)
     question = _question(asked, chunk, keep=keep or sink is not None)

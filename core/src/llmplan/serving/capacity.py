@@ -41,6 +41,11 @@ def capacity(server: Server) -> Capacity:
     )
 
 
+def highest_rate(server: Server) -> float:
+    """Requests a second, of all replicas: that of the capacity."""
+    return _best(server, server.most_sequences).rate
+
+
 def decode_rate(server: Server, sequences: float) -> float:
     """Requests a second that leave a replica which decodes n: n / (S t(n) + n x what a prompt adds).
 

@@ -14,7 +14,7 @@ import math
 from attrs import frozen
 
 from llmplan.records import Means
-from llmplan.serving.capacity import capacity, prefill_rate
+from llmplan.serving.capacity import highest_rate, prefill_rate
 from llmplan.serving.prefill import PrefillTimes, mean_times
 from llmplan.serving.server import Server
 
@@ -40,7 +40,7 @@ class Decoding:
 
 def open_means(server: Server, rate: float) -> Means | None:
     """At a rate of requests in a Poisson process; None where it is more than the capacity."""
-    if rate >= capacity(server).requests_per_second:
+    if rate >= highest_rate(server):
         return None
     decode_rate = rate / server.decode_replicas
     decoding = decoding_at(server, decode_rate)

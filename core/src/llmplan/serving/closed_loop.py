@@ -1,20 +1,22 @@
 """A server with a fixed number of users, in closed form: mean value analysis.
 
 Who comes finds the server as it is with one user less (Reiser and Lavenberg 1980, doi:10.1145/322186.322195): the means
-follow one another from 1 user up.
+follow one another from 1 user up. Replicas that read prompts and decode are servers each with users of its own.
 """
 
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 from attrs import evolve, frozen
 
-from llmplan.records import Means
+from llmplan.records import Capacity, Means
 from llmplan.serving.capacity import PREFILL_POOL, capacity
 from llmplan.serving.closed_form import FirstToken, busy_shares, first_token, kv_share
 from llmplan.serving.prefill import PrefillTimes, mean_times
 from llmplan.serving.server import Server
+from llmplan.serving.side_by_side import side_by_side
 
 
 @frozen(kw_only=True)
@@ -29,13 +31,45 @@ class _Loop:
     decode_seconds: float = 0.0
 
 
+class ClosedLoop:
+    """Users of a server, each of whom asks again when the last answer is complete; as many as one likes, in any order.
+
+    Replicas that do everything have users of their own, who are spread over them as evenly as they go.
+    """
+
+    def __init__(self, server: Server) -> None:
+        alone = server.separate or server.decode_replicas == 1
+        self._server = server if alone else evolve(server, prefill_replicas=1, decode_replicas=1)
+        self._replicas = 1 if alone else server.decode_replicas
+        self._loops = [_Loop()]
+        """With 0, 1, 2, … of them, as far as was needed so far."""
+
+    @cached_property
+    def _capacity(self) -> Capacity:
+        return capacity(self._server)
+
+    def means(self, users: int) -> Means:
+        """With so many in all."""
+        few, more = divmod(users, self._replicas)
+        fuller = self._of_one(few + 1) if more else None
+        return side_by_side([(self._replicas - more, self._of_one(few) if few else None), (more, fuller)])
+
+    def _of_one(self, users: int) -> Means:
+        """Of one replica, or of all that are not alone."""
+        inside = min(users, self._server.most_sequences * self._server.decode_replicas)
+        for number in range(len(self._loops), inside + 1):
+            self._loops.append(_with(self._server, self._loops[-1], number))
+        return _means(self._server, self._loops[inside], users, self._capacity)
+
+
 def closed_means(server: Server, users: int) -> Means:
-    """Of so many users, each of whom sends the next request when the last one is answered."""
-    inside = min(users, server.most_sequences * server.decode_replicas)
-    loop = _Loop()
-    for number in range(1, inside + 1):
-        loop = _with(server, loop, number)
-    loop = _bounded(server, loop, users)
+    """Of so many users in all."""
+    return ClosedLoop(server).means(users)
+
+
+def _means(server: Server, loop: _Loop, users: int, most: Capacity) -> Means:
+    """With so many, of whom as many are inside as have room."""
+    loop = _bounded(server, loop, users, most)
     tokens = server.work.output_tokens - 1.0
     decode_rate = loop.rate / server.decode_replicas
     return Means(
@@ -51,9 +85,8 @@ def closed_means(server: Server, users: int) -> Means:
     )
 
 
-def _bounded(server: Server, loop: _Loop, users: int) -> _Loop:
+def _bounded(server: Server, loop: _Loop, users: int, most: Capacity) -> _Loop:
     """No more than the capacity; who finds no room waits: for the first token, or for the pool that decodes."""
-    most = capacity(server)
     rate, decode_seconds, decoding = loop.rate, loop.decode_seconds, loop.decoding
     if rate > most.requests_per_second:
         rate, decoding = most.requests_per_second, min(decoding, most.decoding)
@@ -92,7 +125,7 @@ def _with(server: Server, before: _Loop, users: int) -> _Loop:
         extra = _extra(server, before, before.decoding, users - 1.0) * (users - 1.0) / users / server.decode_replicas
     elsewhere = first.queueing_seconds + first.reading_seconds + server.transfer_seconds
     rate = _rate(users, elsewhere, decode, extra)
-    decoding_seconds = users / rate - elsewhere
+    decoding_seconds = max(0.0, users / rate - elsewhere)
     return _Loop(
         rate=rate,
         decoding=rate * decoding_seconds / server.decode_replicas,

@@ -40,7 +40,7 @@ class Engine:
 
     def kv_bytes(self, tokens: float) -> float:
         """Of one sequence."""
-        return float(self.grid.steps.kv_bytes(tokens))
+        return self.grid.kv_bytes(tokens)
 
     def round_seconds(self, step: Step) -> float:
         """T of a round; of one batch its step.

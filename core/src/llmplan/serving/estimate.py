@@ -6,24 +6,31 @@ from collections.abc import Callable
 
 from attrs import evolve
 
-from llmplan.records import InferenceEstimate, InferencePlan, Means, ServerEstimate, ServerPlan
+from llmplan.records import InferenceEstimate, InferencePlan, Means, ServerEstimate
 from llmplan.serving.capacity import capacity
 from llmplan.serving.closed_form import open_means
 from llmplan.serving.closed_loop import closed_means
-from llmplan.serving.server import Pricer, Server, make_server
+from llmplan.serving.server import Server
 from llmplan.serving.simulation import simulate
 
 BatchPricer = Callable[[InferencePlan], InferenceEstimate]
 
 
-def estimate_server(plan: ServerPlan, steps: Pricer, batches: BatchPricer) -> ServerEstimate:
-    """`steps` makes the steps of a plan's replica, `batches` prices a batch of it: both of the same cost model."""
-    server = make_server(plan, steps)
-    fits = server.fits
+def estimate_server(server: Server, batches: BatchPricer) -> ServerEstimate:
+    """`batches` prices a batch of its plan, by the same cost model as its steps."""
+    estimate = closed_estimate(server, batches)
+    if not estimate.feasible or not server.plan.workload.requests:
+        return estimate
+    return evolve(estimate, simulated=simulate(server, estimate.closed_form))
+
+
+def closed_estimate(server: Server, batches: BatchPricer, closed: Means | None = None) -> ServerEstimate:
+    """The same without a simulation; `closed` where the closed form is known."""
+    plan, fits = server.plan, server.fits
     most = capacity(server) if fits else None
-    closed = _closed_form(server) if fits else None
+    closed = closed or (_closed_form(server) if fits else None)
     decoding = closed.decoding if closed is not None else 1.0 if most is None else most.decoding
-    estimate = ServerEstimate(
+    return ServerEstimate(
         server=plan,
         prefill=batches(_batch(server, plan.prefill_pool or plan.plan, 1)),
         decode=batches(_batch(server, plan.plan, decoding)),
@@ -34,9 +41,6 @@ def estimate_server(plan: ServerPlan, steps: Pricer, batches: BatchPricer) -> Se
         closed_form=closed,
         simulated=None,
     )
-    if not fits or estimate.overloaded or not plan.workload.requests:
-        return estimate
-    return evolve(estimate, simulated=simulate(server, closed))
 
 
 def _closed_form(server: Server) -> Means | None:

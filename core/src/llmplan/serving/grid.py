@@ -27,6 +27,7 @@ class StepGrid:
         self._exact = frozenset(exact)
         self._whole: dict[tuple[float, ...], float] = {}
         self._interval: dict[tuple[float, ...], float] = {}
+        self._kv_bytes: dict[float, float] = {}
 
     def step_seconds(self, step: Step) -> float:
         """As the cost model has it."""
@@ -35,6 +36,12 @@ class StepGrid:
     def step_interval_seconds(self, step: Step) -> float:
         """As the cost model has it."""
         return self._between(step, self.steps.step_interval_seconds, self._interval)
+
+    def kv_bytes(self, tokens: float) -> float:
+        """As the cost model has it."""
+        if tokens not in self._kv_bytes:
+            self._kv_bytes[tokens] = float(self.steps.kv_bytes(tokens))
+        return self._kv_bytes[tokens]
 
     def _between(self, step: Step, price: Callable[[Step], float], known: dict[tuple[float, ...], float]) -> float:
         prompts = step.prompts

@@ -7,11 +7,14 @@ from collections.abc import Generator, Iterator
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
 from llmplan.records import Means, Simulated
 from llmplan.serving.closed_form import busy_shares
 from llmplan.serving.meter import Meter, mean, percentiles
 from llmplan.serving.replica import DECODE, PREFILL, Replica, Sequence
 from llmplan.serving.server import Server
+from llmplan.serving.side_by_side import side_by_side
 from llmplan.serving.work import cached_tokens
 
 if TYPE_CHECKING:
@@ -27,10 +30,32 @@ _ROUTES = 2**30
 
 
 def simulate(server: Server, expected: Means | None = None) -> Simulated:
-    """Run until every request that counts is answered; `expected` says how much has to come before, to fill it."""
+    """Run until every request that counts is answered; `expected` says how much has to come before, to fill it.
+
+    Of replicas that are alike and share nothing one stands for all.
+    """
     from simpy import Environment
 
-    return Simulation(Environment(), server, expected).run()
+    replicas = _alike(server)
+    if replicas == 1:
+        return Simulation(Environment(), server, expected).run()
+    workload = server.plan.workload
+    share = evolve(
+        workload,
+        rate=None if workload.rate is None else workload.rate / replicas,
+        concurrency=None if workload.concurrency is None else workload.concurrency // replicas,
+    )
+    alone = evolve(server, plan=evolve(server.plan, workload=share), prefill_replicas=1, decode_replicas=1)
+    expected = None if expected is None else evolve(expected, concurrency=expected.concurrency / replicas)
+    found = Simulation(Environment(), alone, expected).run()
+    return evolve(found, means=side_by_side([(replicas, found.means)]))
+
+
+def _alike(server: Server) -> int:
+    """Replicas with equal shares of the load that have nothing to do with each other; 1 where they are not."""
+    workload, replicas = server.plan.workload, server.decode_replicas
+    uneven = (workload.concurrency or 0) % replicas
+    return 1 if server.separate or workload.trace or uneven else replicas
 
 
 class Simulation:

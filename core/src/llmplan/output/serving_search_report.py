@@ -1,0 +1,246 @@
+"""The report of a search for a server: the best plans, why the first is first, the frontier, what the others failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import ceil, log10
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from llmplan.output.console import rendered
+from llmplan.output.sections import bullets, facts, heading
+from llmplan.output.words import digits, gib, percent, seconds
+from llmplan.records import ServerEstimate
+from llmplan.search.infeasible import Change, Verdict
+from llmplan.search.inference.frontier import row_of
+from llmplan.search.inference.limits import LATENCIES, Limits
+from llmplan.search.inference.why import Reason, described
+from llmplan.search.result import SearchResult
+from llmplan.units import GIB
+
+_INDENT = 2
+_ANY_WIDTH = 10_000
+_MOST_TERMS = 4
+_MOST_POINTS = 10
+_FIGURES = 3
+"""Digits of a limit that would do."""
+_SIZES = ("tp", "pp", "ep", "dp")
+_NAMES = ("model", "gpu", "dtype", "engine", "kv_bits")
+_WORDS = ("model", "gpu", "dtype", "engine", "layout", "chunked-prefill", "")
+_HEADS = {"ttft": "first\ntoken, ms", "tpot": "each\ntoken, ms"}
+_BETTER = {"throughput": "more tokens/s a GPU than", "cost": "less for a token than", "gpus": "fewer GPUs than"}
+_LIMITS_OF_CAPACITY = {
+    "kv": "room for caches",
+    "max-sequences": "--max-sequences",
+    "steps": "its steps",
+    "prefill-pool": "those that read prompts",
+    "decode-pool": "those that decode",
+}
+_NOTHING_LEFT = {"rate": "rate: more comes than any of the layouts can answer"}
+LOOKED_AT = (
+    "looked at, where left open: tp in powers of two inside the scale-up domain, pp in powers of two to twice the "
+    "shortest that fits, experts over the replicas of a domain, or over their tensor parallel ranks too"
+)
+
+
+def serving_search_report(result: SearchResult) -> str:
+    """As wide as the terminal."""
+    console = Console(highlight=False)
+    return rendered(console, _sections(result, console))
+
+
+def _sections(result: SearchResult, console: Console) -> Iterator[RenderableType]:
+    of = {name: ", ".join(result.space.get(name, ())) for name in ("model", "gpu", "dtype")}
+    title = Text(f"{of['model']} on {of['gpu']}", style="bold")
+    yield title.append(f"  search of servers, {of['dtype']}", style="not bold dim")
+    yield facts(_totals(result))
+    if result.best:
+        yield heading(f"Best plans by {result.objective}")
+        yield from _table(result.best, result, console)
+    if result.why:
+        yield heading("Why the first")
+        yield bullets(_reason(reason, result) for reason in result.why)
+    if result.best and len(result.pareto) > 1:
+        yield from _frontier(result, console)
+    if result.verdict is not None:
+        yield heading("No plan is feasible", "bold red")
+        yield from _why_not(result.verdict, result, console)
+    if result.best:
+        yield heading("Assumed")
+        yield bullets((*result.best[0].plan.assumptions, LOOKED_AT))
+        if result.best[0].warnings:
+            yield heading("Warnings", "bold yellow")
+            yield bullets(result.best[0].warnings)
+
+
+def _totals(result: SearchResult) -> dict[str, str]:
+    counts = result.counts
+    interrupted = "" if result.complete else "; INTERRUPTED: the best so far"
+    found = {
+        "limits": _limits(result),
+        "plans": f"{counts.legal:,} layouts under their loads, in {seconds(result.seconds)}{interrupted}",
+        "pruned": _by(counts.pruned, counts.pruned_by),
+        "infeasible": _by(counts.infeasible, counts.infeasible_by),
+    }
+    if result.best:
+        load = result.best[0].server.workload
+        rate = "" if load.rate is None else f"{load.rate:.4g} requests/s, "
+        lengths = f"{load.prompt.label} prompt and {load.output.label} output tokens each"
+        return {"load": load.trace_name or f"{rate}{lengths}", **found}
+    return found
+
+
+def _limits(result: SearchResult) -> str:
+    limits = [f"{name} {seconds(result.constraints[name])}" for name in LATENCIES if name in result.constraints]
+    if not limits:
+        return "none but memory"
+    part = result.constraints.get("percentile")
+    return f"{', '.join(limits)}, {'on average' if part is None else f'for {part} % of requests'}"
+
+
+def _by(whole: int, parts: Mapping[str, int]) -> str:
+    listed = ", ".join(f"{name} {many:,}" for name, many in parts.items() if many)
+    return f"{whole:,}" + (f": {listed}" if listed else "")
+
+
+def _table(estimates: Sequence[ServerEstimate], result: SearchResult, console: Console) -> Iterator[RenderableType]:
+    """What was given several values in columns, then the layout and the figures."""
+    plans = [described(estimate) for estimate in estimates]
+    differing = _several(result, plans[0])
+    figures = [name for name, of in _COLUMNS.items() if any(of(estimate) for estimate in estimates)]
+    table = _columns("#", *differing, *figures)
+    for number, (plan, estimate) in enumerate(zip(plans, estimates, strict=True), 1):
+        chosen = (_word(plan[name]) for name in differing)
+        table.add_row(str(number), *chosen, *(_COLUMNS[name](estimate) for name in figures))
+    yield from _whole(table, console)
+
+
+def _whole(table: Table, console: Console) -> Iterator[RenderableType]:
+    """Never narrower than its cells; what comes behind it is as wide as before."""
+    width, padded = console.width, Padding(table, (0, 0, 0, _INDENT), expand=False)
+    console.width = max(width, padded.__rich_measure__(console, console.options.update(max_width=_ANY_WIDTH)).maximum)
+    yield padded
+    console.width = width
+
+
+def _several(result: SearchResult, names: Iterable[str]) -> list[str]:
+    return [name for name in names if name not in _SIZES and len(result.space.get(name.replace("-", "_"), ())) > 1]
+
+
+def _columns(*heads: str) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for head in heads:
+        table.add_column(head, justify="left" if head in _WORDS else "right", no_wrap=True)
+    return table
+
+
+def _layout(sizes: Mapping[str, Any]) -> str:
+    pool = f" + {sizes['prefill-replicas']} for prompts" if sizes.get("prefill-replicas") else ""
+    return " ".join(f"{name} {sizes[name]}" for name in _SIZES if name == "tp" or sizes[name] > 1) + pool
+
+
+def _p99(estimate: ServerEstimate, of: str) -> str:
+    found = None if estimate.simulated is None else getattr(estimate.simulated, of)
+    return "" if found is None else _ms(found["p99"])
+
+
+def _ms(value: float | None) -> str:
+    return "" if value is None else digits(1e3 * value)
+
+
+_COLUMNS: Mapping[str, Callable[[ServerEstimate], str]] = {
+    "layout": lambda estimate: _layout(described(estimate)),
+    "GPUs": lambda estimate: f"{estimate.server.gpus:,}",
+    "at\nonce": lambda estimate: "" if estimate.closed_form is None else f"{estimate.closed_form.concurrency:,.0f}",
+    "first\ntoken, ms": lambda estimate: _ms(estimate.first_token_seconds),
+    "p99": lambda estimate: _p99(estimate, "first_token"),
+    "each\ntoken, ms": lambda estimate: _ms(estimate.next_token_seconds),
+    "p99 ": lambda estimate: _p99(estimate, "next_token"),
+    "tokens/s\na GPU": lambda estimate: digits(estimate.tokens_per_second_per_gpu or 0.0),
+    "cost\nof 1M": lambda estimate: _cost(estimate.cost_per_million_tokens),
+    "memory,\nGiB": lambda estimate: digits(estimate.memory_bytes_per_gpu / GIB),
+}
+
+
+def _cost(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _word(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _reason(reason: Reason, result: SearchResult) -> str:
+    """By how much, what it does otherwise, where GPU time was saved, what keeps the other from more."""
+    changed = ", ".join(f"{name} {_word(mine)} for {_word(its)}" for name, (its, mine) in reason.changed.items())
+    moved = ", ".join(
+        f"{line} {'-' if value < 0 else '+'}{seconds(abs(value))}"
+        for line, value in list(reason.terms.items())[:_MOST_TERMS]
+    )
+    terms = f"GPU time of a token: {moved}" if moved else ""
+    by = reason.held_back or "nothing"
+    back = f"the other is held back by {_LIMITS_OF_CAPACITY.get(by, f'its {by}')}"
+    better = f"{percent(reason.better)} {_BETTER[result.objective]}" if reason.better else "as good as"
+    return f"{better} {reason.against}: {'; '.join(filter(None, (changed, terms, back)))}"
+
+
+def _frontier(result: SearchResult, console: Console) -> Iterator[RenderableType]:
+    """Some points of it, evenly by their place, the first and the last among them."""
+    axis, points = result.pareto_of[1], result.pareto
+    limits = Limits({name: result.constraints[name] for name in LATENCIES if name in result.constraints})
+    step = max(1.0, (len(points) - 1) / (_MOST_POINTS - 1))
+    shown = [points[round(place * step)] for place in range(min(len(points), _MOST_POINTS))]
+    rows = [row_of(point, limits) for point in shown]
+    differing = [
+        name for name in ("model", "gpu", "dtype", "engine", "kv_bits") if len({row[name] for row in rows}) > 1
+    ]
+    some = f", {len(shown)} of its {len(points)} points" if len(points) > len(shown) else ""
+    yield heading(f"Frontier of throughput and {axis} in closed form{some}")
+    table = _columns(*differing, "layout", "GPUs", "at\nonce", _HEADS[axis], "tokens/s\na GPU", "")
+    for point, row in zip(shown, rows, strict=True):
+        table.add_row(
+            *(_word(row[name]) for name in differing),
+            _layout(row),
+            f"{row['gpus']:,}",
+            f"{row['concurrency']:,.0f}",
+            _ms(point.latencies[axis]),
+            digits(row["tokens_per_second_per_gpu"]),
+            "" if row["feasible"] else f"beyond {axis}",
+        )
+    yield from _whole(table, console)
+
+
+def _why_not(verdict: Verdict, result: SearchResult, console: Console) -> Iterator[RenderableType]:
+    yield bullets([says_why_not(verdict), *(f"{change_words(change)} would do" for change in verdict.changes)])
+    if verdict.nearest is not None:
+        yield heading("The plan that comes nearest")
+        yield from _table([verdict.nearest], result, console)
+
+
+def says_why_not(verdict: Verdict) -> str:
+    """What kills the last plans."""
+    if verdict.least is None or verdict.limit is None:
+        return _NOTHING_LEFT.get(verdict.constraint, f"{verdict.constraint}: no layout is left of {verdict.plans:,}")
+    words = gib if verdict.constraint == "memory" else seconds
+    return f"{verdict.constraint}: the least is {words(verdict.least)}, and {words(verdict.limit)} are allowed"
+
+
+def change_words(change: Change) -> str:
+    """As options, limits rounded up."""
+    if change.option == "memory of the accelerator":
+        return f"an accelerator with {gib(change.value)}"
+    if isinstance(change.value, list):
+        parts = zip(change.option.split("+"), change.value, strict=True)
+        return " ".join(change_words(Change(name, value)) for name, value in parts)
+    if change.option in LATENCIES:
+        return f"--{change.option} {_rounded_up(change.value * 1e3):g}ms"
+    return f"--{change.option} {change.value}"
+
+
+def _rounded_up(value: float) -> float:
+    unit = 10.0 ** (ceil(log10(value)) - _FIGURES)
+    return float(f"{ceil(value / unit) * unit:.{_FIGURES}g}")

@@ -1,0 +1,111 @@
+"""Why a plan wins: what it does otherwise, what held the other back, and where a token's GPU time went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import frozen
+
+from llmplan.quantities import total
+from llmplan.records import ServerEstimate
+from llmplan.search.inference.confirming import Confirmed
+from llmplan.search.inference.limits import Limits
+from llmplan.search.inference.ranking import OBJECTIVES
+
+_NOTEWORTHY = 0.01
+"""Of the GPU time of a token: what a term has to change by to be named."""
+_NEAR = 0.9
+"""Of a limit, from where on it is what holds a plan back."""
+
+
+@frozen(eq=False)
+class Reason:
+    """The winner against another plan."""
+
+    against: str
+    estimate: ServerEstimate
+    better: float
+    """By what share of the other's figure, the objective's."""
+    changed: Mapping[str, tuple[Any, Any]]
+    """What differs: the other's, the winner's."""
+    terms: Mapping[str, float]
+    """GPU-seconds of an output token that each line changed by; noteworthy ones, the largest first."""
+    held_back: str | None
+    """What keeps the other from a heavier load: a latency, or the limit of its capacity."""
+
+
+def reasons(best: list[Confirmed], limits: Limits, objective: str) -> tuple[Reason, ...]:
+    """Against the runner-up, and against the plan on the fewest GPUs."""
+    if len(best) <= 1:
+        return ()
+    fewest = min(best, key=lambda one: one.estimate.server.gpus)
+    others = {"the runner-up": best[1]}
+    if fewest not in best[:2]:
+        others["the plan on the fewest GPUs"] = fewest
+    return tuple(_reason(best[0], other, against, limits, objective) for against, other in others.items())
+
+
+def _reason(winner: Confirmed, other: Confirmed, against: str, limits: Limits, objective: str) -> Reason:
+    mine, theirs = gpu_seconds(winner), gpu_seconds(other)
+    moved = {line: mine.get(line, 0.0) - theirs.get(line, 0.0) for line in dict.fromkeys((*mine, *theirs))}
+    least = _NOTEWORTHY * max(total(mine.values()), total(theirs.values()))
+    noteworthy = sorted((line for line in moved if abs(moved[line]) >= least), key=lambda line: -abs(moved[line]))
+    value = OBJECTIVES[objective]
+    own, its = abs(value(winner.estimate)), abs(value(other.estimate))
+    before, after = described(other.estimate), described(winner.estimate)
+    return Reason(
+        against=against,
+        estimate=other.estimate,
+        better=abs(own - its) / its,
+        changed={name: (before[name], after[name]) for name in after if before[name] != after[name]},
+        terms={line: moved[line] for line in noteworthy},
+        held_back=held_back(other, limits),
+    )
+
+
+def gpu_seconds(plan: Confirmed) -> dict[str, float]:
+    """Of all GPUs for one output token: for prompts, by line for decoding steps, and idle."""
+    estimate, means = plan.estimate, plan.means
+    whole = estimate.server.gpus / (means.requests_per_second * estimate.mean_lengths[1])
+    decoding = whole * means.busy_share * (1.0 - means.prefill_share)
+    lines = estimate.decode.decode_breakdown
+    of_step = total(lines.values())
+    return {
+        "prompts": whole * means.busy_share * means.prefill_share,
+        **{line: decoding * seconds / of_step for line, seconds in lines.items()},
+        "idle": whole * (1.0 - means.busy_share),
+    }
+
+
+def held_back(plan: Confirmed, limits: Limits) -> str | None:
+    """The latency that is nearest to its limit, or else what limits the capacity."""
+    measured = limits.measured(plan.point.means, plan.estimate.simulated)
+    shares = {name: (measured[name] or 0.0) / limit for name, limit in limits.of.items()}
+    nearest = max(shares, key=lambda name: shares[name], default="")
+    if nearest and shares[nearest] >= _NEAR:
+        return nearest
+    capacity = plan.estimate.capacity
+    return None if capacity is None else capacity.limit
+
+
+def described(estimate: ServerEstimate) -> dict[str, Any]:
+    """What a search decides on, in the words of options."""
+    server, plan = estimate.server, estimate.plan
+    pool = server.prefill_pool
+    speculation = server.speculation
+    return {
+        "model": plan.model.name,
+        "gpu": plan.hardware.name,
+        "dtype": plan.dtype.name,
+        "engine": plan.engine.name,
+        "kv-bits": plan.kv_bits,
+        **{name: int(getattr(plan.layout, name)) for name in ("tp", "pp", "ep", "dp")},
+        "prefill-replicas": 0 if pool is None else int(pool.layout.dp),
+        "prefill-tp": 0 if pool is None else int(pool.layout.tp),
+        "prefill-pp": 0 if pool is None else int(pool.layout.pp),
+        "step-tokens": server.step_tokens,
+        "max-sequences": server.max_sequences,
+        "chunked-prefill": server.chunked,
+        "speculative-tokens": 0 if speculation is None else speculation.draft_tokens,
+    }

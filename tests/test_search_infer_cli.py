@@ -1,0 +1,154 @@
+"""``llmplan search infer``: what it prints, writes and exits with."""
+
+from __future__ import annotations
+
+import csv
+import json
+from contextlib import contextmanager
+
+import pytest
+
+from llmplan.cli.main import main
+from llmplan.cli.search_infer import _said
+from llmplan.search.inference.searching import Progress
+
+SEARCH = (
+    "search", "infer", "--model", "llama-3.1-8b", "--gpu", "h100-sxm-80gb", "--tp", "1,2", "--pp", "1",
+    "--max-sequences", "12", "--price-per-gpu-hour", "2.5", "--requests", "60",
+)  # fmt: skip
+LIMITS = ("--ttft", "500ms", "--tpot", "12ms")
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs the command in this process: exit code, stdout, stderr."""
+
+    def ran(*arguments):
+        code = main(arguments)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return ran
+
+
+def test_the_report_says_what_was_found_and_why(run, monkeypatch):
+    """If it fails, the best server comes without its figures, or without the reason."""
+    monkeypatch.setenv("COLUMNS", "100")
+    code, out, err = run(*SEARCH, *LIMITS)
+    assert (code, err) == (0, "")
+    lines = out.split("\n")
+    assert lines[0] == "llama-3.1-8b on h100-sxm-80gb  search of servers, w16a16e16"
+    assert [line.split()[0] for line in lines[1:6]] == ["load", "limits", "plans", "pruned", "infeasible"]
+    assert "  limits      ttft 500 ms, tpot 12 ms, on average" in lines
+    for heading in ("Best plans by throughput", "Why the first", "Assumed"):
+        assert heading in lines
+    first = lines[lines.index("Best plans by throughput") + 3].split()
+    assert first[:4] == ["1", "tp", "1", "1"]
+    assert "tokens/s a GPU than the runner-up: tp 1 for 2; GPU time of a token: " in " ".join(out.split())
+    assert "Frontier of throughput and tpot in closed form, 10 of its " in out
+
+
+def test_the_best_plan_is_written_and_infer_prices_it(run, tmp_path):
+    """If it fails, the plan of a search means something else to `llmplan infer`."""
+    plan, table = tmp_path / "best.toml", tmp_path / "all.csv"
+    code, out, _ = run(*SEARCH, *LIMITS, "--json", "--output", str(plan), "--output", str(table))
+    best = json.loads(out)["best"]
+    assert code == 0
+    code, out, _ = run("infer", "--plan", str(plan), "--json")
+    priced = json.loads(out)
+    assert {**priced, "assumptions": None} == {**best[0], "assumptions": None}
+    with table.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["tp"], row["concurrency"]) for row in rows} == {(tp, f"{n}.0") for tp in "12" for n in range(1, 13)}
+
+
+def test_a_plan_file_asks_too(run, tmp_path):
+    """If it fails, a search cannot be kept in a file."""
+    file = tmp_path / "search.toml"
+    file.write_text(
+        'model = "llama-3.1-8b"\ngpu = "l40s"\ntp = [1]\npp = 1\nttft = "2s"\nrequests = 0\n', encoding="utf-8"
+    )
+    code, out, _ = run("search", "infer", "--plan", str(file), "--max-sequences", "4", "--ttft", "1s", "--json")
+    printed = json.loads(out)
+    assert code == 0
+    assert printed["constraints"] == {"ttft": 1.0}
+    assert printed["space"]["tp"] == [1]
+
+
+def test_the_picture(run, tmp_path):
+    """If it fails, there is nothing to show of the frontier, or another file each time."""
+    picture = tmp_path / "frontier.svg"
+    arguments = (*SEARCH, *LIMITS, "--kv-bits", "8,16", "--picture", str(picture))
+    assert run(*arguments)[0] == 0
+    first = picture.read_bytes()
+    for words in (b"frontier", b"best: tp 1", b"tpot asked for", b"kv-bits 8 tp 2"):
+        assert words in first
+    assert run(*arguments)[0] == 0
+    assert picture.read_bytes() == first
+
+
+def test_pictures_of_what_has_no_best_plan(run, tmp_path):
+    """If it fails, a search that comes to nothing ends in a traceback."""
+    picture = tmp_path / "frontier.svg"
+    assert run(*SEARCH, "--tpot", "1ms", "--picture", str(picture))[0] == 3
+    assert picture.exists()
+    nothing = ("search", "infer", "--model", "llama-3.1-70b", "--gpu", "l40s", "--tp", "1", "--pp", "1")
+    code, _, err = run(*nothing, "--picture", str(picture))
+    assert code == 3
+    assert "would do" in err
+
+
+def test_what_is_infeasible_says_what_would_do(run):
+    """If it fails, a user is refused without a way out."""
+    code, out, err = run(*SEARCH, "--tpot", "1ms")
+    assert code == 3
+    assert err.startswith("llmplan: no plan is feasible: tpot: the least is ")
+    assert " and 1 ms are allowed; --tpot " in err
+    assert "No plan is feasible" in out
+    assert "The plan that comes nearest" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--batch", "4"), "llmplan: No such option: --batch; llmplan infer has it\n"),
+        (("--picture", "frontier.gif"), "llmplan: picture: 'frontier.gif' does not end in .png, .svg, .pdf\n"),
+        (("--output", "best.yaml"), "llmplan: output: 'best.yaml' does not end in .toml, .csv, .json, .parquet\n"),
+        (("--objective", "speed"), "llmplan: objective: 'speed' is not one of throughput, cost, gpus\n"),
+    ],
+)
+def test_bad_input_is_one_line(run, arguments, said):
+    """If it fails, a slip of the pen costs a traceback."""
+    code, out, err = run(*SEARCH, *arguments)
+    assert (code, out, err) == (2, "", said)
+
+
+def test_what_to_know_of_the_best_plan_is_said(run):
+    """If it fails, a warning about the plan that is recommended is lost."""
+    options = ("--tp", "1", "--pp", "1", "--ep", "2", "--max-sequences", "4", "--requests", "0")
+    _, out, _ = run("search", "infer", "--model", "mixtral-8x7b", "--gpu", "h100-sxm-80gb", *options)
+    assert "experts are priced as if tokens chose them evenly" in out.partition("Warnings")[2]
+
+
+def test_progress_in_words():
+    """If it fails, who waits does not see that something happens."""
+    assert _said(Progress(layouts=9, plans=1567, confirmed=2), 1.0) == "9 layouts, 1,567 loads, 2 plans confirmed"
+
+
+def test_an_interrupted_search_shows_the_best_so_far(run, monkeypatch):
+    """If it fails, Ctrl-C throws away what was found."""
+    monkeypatch.setenv("COLUMNS", "100")
+
+    @contextmanager
+    def interrupting(_said):
+        def watch(state):
+            if state.confirmed:
+                raise KeyboardInterrupt
+
+        yield watch
+
+    monkeypatch.setattr("llmplan.cli.progress.progress", interrupting)
+    code, out, _ = run(*SEARCH)
+    assert code == 130
+    assert "INTERRUPTED: the best so far" in out
+    assert "Best plans by throughput" in out
