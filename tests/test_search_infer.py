@@ -232,6 +232,18 @@ def test_a_change_that_is_said_to_do_does(options, limits):
     assert "would do" in serving_search_report(found)
 
 
+def test_layouts_of_more_gpus_than_there_are_do_not_count():
+    """If it fails, two GPUs are said to need the memory that each of eight would, and nobody hears of the other six."""
+    tiny = evolve(GPU, memory_bytes=2.6e9)
+    found = search(InferenceSpace(**{**FIXED, "gpu": tiny}, gpus=1))
+    assert found.verdict.constraint == "memory"
+    alone = infer(**{**FIXED, "gpu": tiny}, tp=1, pp=1, dp=1, concurrency=1)
+    assert found.verdict.least >= alone.memory_bytes_per_gpu
+    assert found.verdict.plans == 1
+    options = {change.option: change.value for change in found.verdict.changes}
+    assert search(InferenceSpace(**{**FIXED, "gpu": tiny}, gpus=options["gpus"])).feasible
+
+
 def test_experts_are_shared_by_replicas_and_by_tensor_parallel_ranks():
     """If it fails, layouts of models with experts are not looked at, or not as they are priced."""
     found = search(InferenceSpace(**{**FIXED, "model": EXPERTS}, tp=[1, 2]), top=20)

@@ -45,12 +45,12 @@ class Explored:
 
     def add(self, layout: Layout, limits: Limits, *, prune: bool) -> None:
         """A layout with its loads."""
+        if layout.groups is not None and not layout.groups:
+            self.illegal[UNDIVIDED] += 1
+            return
         if not layout.server.fits:
             self.homeless.append(layout)
             self._leave_out(MEMORY, 1)
-            return
-        if layout.groups is not None and not layout.groups:
-            self.illegal[UNDIVIDED] += 1
             return
         try:
             for loads in _loads(layout):
