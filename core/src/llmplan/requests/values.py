@@ -1,0 +1,188 @@
+"""What is given, made the value of an option: a number, a word, a time; else one line that says what would do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from llmplan.errors import BadInputError
+from llmplan.records import FAMILIES, Variation
+from llmplan.units import parse_number
+
+_LARGEST = 1e27
+"""Beyond any plan; products of such numbers stay finite."""
+_WIDEST_BITS = 64
+_SECONDS_OF = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_SECONDS_OF_RATE = {"s": 1.0, "min": 60.0, "h": 3600.0}
+FAMILY_WORDS = ", ".join(f"{family.name}:CV" if family.most_cv else family.name for family in FAMILIES.values())
+_WORDS = {"true": True, "yes": True, "false": False, "no": False}
+
+
+def option_name(field_name: str) -> str:
+    """The field as people write it: ``micro_batch`` -> ``micro-batch``."""
+    return field_name.replace("_", "-")
+
+
+def refuse(name: str, value: Any, wanted: str) -> BadInputError:
+    """The line that names the option, the value and what would be right."""
+    return BadInputError(f"{option_name(name)}: {value!r} is not {wanted}")
+
+
+def as_float(value: Any, name: str, wanted: str) -> float:
+    """A number, like 3, 1e9 or 4M."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise refuse(name, value, wanted)
+    try:
+        number = parse_number(value) if isinstance(value, str) else float(value)
+    except (ValueError, OverflowError):
+        raise refuse(name, value, wanted) from None
+    if not abs(number) <= _LARGEST:
+        raise refuse(name, value, wanted)
+    return number
+
+
+def as_whole(smallest: int, largest: int | None = None, or_else: str = "") -> Callable[[Any, str], int]:
+    """Of that size at least, and at most."""
+    wanted = f"a whole number of at least {smallest}" if largest is None else f"a whole number, {smallest} to {largest}"
+    wanted += or_else and f", or {or_else}"
+
+    def convert(value: Any, name: str) -> int:
+        if type(value) is int and largest is None and value >= smallest:
+            return value
+        number = as_float(value, name, wanted)
+        if number != int(number) or number < smallest or (largest is not None and number > largest):
+            raise refuse(name, value, wanted)
+        return int(number)
+
+    return convert
+
+
+def as_positive(value: Any, name: str) -> float:
+    """A number above 0."""
+    number = as_float(value, name, wanted := "a positive number, like 1.4e12 or 1.4T")
+    if number <= 0:
+        raise refuse(name, value, wanted)
+    return number
+
+
+def as_bits(value: Any, name: str) -> float:
+    """A width of numbers."""
+    number = as_float(value, name, wanted := "a number of bits, above 0 and at most 64")
+    if not 0 < number <= _WIDEST_BITS:
+        raise refuse(name, value, wanted)
+    return number
+
+
+def as_not_negative(value: Any, name: str) -> float:
+    """A number, or 0."""
+    number = as_float(value, name, wanted := "a number of at least 0")
+    if number < 0:
+        raise refuse(name, value, wanted)
+    return number
+
+
+def as_fraction(value: Any, name: str) -> float:
+    """Above 0, to 1."""
+    number = as_float(value, name, wanted := "a fraction above 0 and at most 1")
+    if not 0 < number <= 1:
+        raise refuse(name, value, wanted)
+    return number
+
+
+def as_flag(value: Any, name: str) -> bool:
+    """True or false, in words too."""
+    if isinstance(value, str):
+        value = _WORDS.get(value.lower(), value)
+    if not isinstance(value, bool):
+        raise refuse(name, value, "true or false")
+    return value
+
+
+def as_text(value: Any, name: str) -> str:
+    """Words that are not empty."""
+    if not isinstance(value, str) or not value.strip():
+        raise refuse(name, value, "a name")
+    return value.strip()
+
+
+def as_record_or_name(value: Any, name: str) -> Any:
+    """A record stays what it is."""
+    return as_text(value, name) if isinstance(value, str) else value
+
+
+def as_word(words: Mapping[str, Any]) -> Callable[[Any, str], Any]:
+    """One of the words, or what it stands for."""
+
+    def convert(value: Any, name: str) -> Any:
+        if isinstance(value, str) and value in words:
+            return words[value]
+        for meaning in words.values():
+            if value is meaning:
+                return meaning
+        raise refuse(name, value, f"one of {', '.join(words)}")
+
+    return convert
+
+
+def as_share(value: Any, name: str) -> float:
+    """From 0, below 1."""
+    number = as_float(value, name, wanted := "a fraction of at least 0 and below 1")
+    if not 0 <= number < 1:
+        raise refuse(name, value, wanted)
+    return number
+
+
+def as_auto_or_whole(value: Any, name: str) -> int | str:
+    """``auto``, or a number."""
+    return "auto" if value == "auto" else as_whole(1, or_else="auto")(value, name)
+
+
+def as_at_least_one(value: Any, name: str) -> float:
+    """A factor that only makes more."""
+    number = as_float(value, name, wanted := "a number of at least 1")
+    if number < 1:
+        raise refuse(name, value, wanted)
+    return number
+
+
+def as_seconds(convert: Callable[[Any, str], float]) -> Callable[[Any, str], float]:
+    """The same of a time: ``1800``, ``30m`` or ``0.5h``; m are minutes, where M stays a million."""
+
+    def in_seconds(value: Any, name: str) -> float:
+        text = value.strip() if isinstance(value, str) else ""
+        unit = next((unit for unit in _SECONDS_OF if text.endswith(unit)), None)
+        if unit is None:
+            return convert(value, name)
+        try:
+            return convert(float(text.removesuffix(unit)) * _SECONDS_OF[unit], name)
+        except ValueError:  # and BadInputError, which is one
+            raise refuse(name, value, "a time in seconds, or like 500ms, 90s, 30m, 1.5h or 1d") from None
+
+    return in_seconds
+
+
+def as_rate(value: Any, name: str) -> float:
+    """Requests a second."""
+    wanted = "a rate like 2/s, 90/min or 5000/h"
+    number, slash, unit = value.partition("/") if isinstance(value, str) else (value, "", "s")
+    seconds = _SECONDS_OF_RATE.get(unit.strip() if slash or not isinstance(value, str) else "s")
+    if seconds is None:
+        raise refuse(name, value, wanted)
+    try:
+        return as_positive(number, name) / seconds
+    except BadInputError:
+        raise refuse(name, value, wanted) from None
+
+
+def as_variation(value: Any, name: str) -> Variation:
+    """``uniform:0.3``: a family of distributions and its coefficient of variation."""
+    if isinstance(value, Variation):
+        return value
+    word, colon, cv = value.partition(":") if isinstance(value, str) else ("", "", "")
+    family = FAMILIES.get(word.strip())
+    if family is None or bool(colon) != (family.most_cv > 0):
+        raise refuse(name, value, f"one of {FAMILY_WORDS}")
+    number = as_positive(cv, name) if colon else 0.0
+    if number > family.most_cv:
+        raise refuse(name, value, f"a {family.name} distribution: its cv is at most {family.most_cv:.3g}")
+    return Variation(family, number)
