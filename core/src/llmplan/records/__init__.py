@@ -5,10 +5,10 @@ from llmplan.records.cost_model import CostModel, Phase, SearchableCostModel
 from llmplan.records.dtype import DTypeFamily, DTypeRule, NumberFormat
 from llmplan.records.efficiency import CalibratedEfficiency, Efficiency, WholeRunEfficiency
 from llmplan.records.engine import EngineProfile
-from llmplan.records.estimate import InferenceEstimate, TrainingEstimate
 from llmplan.records.explained import Explained
 from llmplan.records.framework import FrameworkProfile
 from llmplan.records.hardware import HardwareProfile
+from llmplan.records.inference_estimate import InferenceEstimate
 from llmplan.records.kernels import (
     AttentionCurve,
     AttentionKernel,
@@ -39,6 +39,7 @@ from llmplan.records.plan import InferencePlan, Layout, Schedule, TrainingPlan, 
 from llmplan.records.server import Capacity, Estimate, Means, ServerEstimate, ServerPlan, Simulated, Speculation
 from llmplan.records.serving import ServingSteps, Step
 from llmplan.records.spread import Spread
+from llmplan.records.training_estimate import TrainingEstimate
 from llmplan.records.transformer import Transformer
 from llmplan.records.validation import ValidationRow, ValidationSet
 from llmplan.records.workload import FAMILIES, Family, Lengths, Request, Variation, Workload

@@ -8,9 +8,10 @@ from typing import Literal, Protocol, TypeAlias
 from llmplan.quantities import Number
 from llmplan.records.dtype import NumberFormat
 from llmplan.records.efficiency import Efficiency
-from llmplan.records.estimate import InferenceEstimate, TrainingEstimate
 from llmplan.records.hardware import HardwareProfile
+from llmplan.records.inference_estimate import InferenceEstimate
 from llmplan.records.plan import InferencePlan, TrainingPlan
+from llmplan.records.training_estimate import TrainingEstimate
 
 Phase: TypeAlias = Literal["train", "infer"]
 

@@ -10,8 +10,9 @@ from attrs import frozen
 
 from llmplan.quantities import total
 from llmplan.records.energy import average_power
-from llmplan.records.estimate import InferenceEstimate, TrainingEstimate
+from llmplan.records.inference_estimate import InferenceEstimate
 from llmplan.records.plan import InferencePlan
+from llmplan.records.training_estimate import TrainingEstimate
 from llmplan.records.workload import Workload
 
 _SECONDS_PER_HOUR = 3600.0

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 from attrs import field, fields, frozen
 
 from llmplan.records import Recompute, Schedule, Tuning
 from llmplan.requests.values import as_flag, as_text, as_variation
+
+_Converters: TypeAlias = Sequence[tuple[str, Callable[[Any, str], Any]]]
+_CONVERTERS: dict[type[Options], _Converters] = {}
+"""Of each kind of request, once it has been asked for."""
 
 
 def option(
@@ -43,9 +46,10 @@ class Options:
                 object.__setattr__(self, name, convert(value, name))
 
 
-@cache
-def _converters(request: Any) -> Sequence[tuple[str, Callable[[Any, str], Any]]]:
-    return [(attribute.name, attribute.metadata["convert"]) for attribute in fields(request)]
+def _converters(request: type[Options]) -> _Converters:
+    if request not in _CONVERTERS:
+        _CONVERTERS[request] = [(attribute.name, attribute.metadata["convert"]) for attribute in fields(request)]
+    return _CONVERTERS[request]
 
 
 def options_of(request: type[Options]) -> Mapping[str, Mapping[str, Any]]:
