@@ -2,7 +2,7 @@
 
 from llmplan.output.words import digits
 from llmplan.records import ServerEstimate
-from llmplan.records.server import SAFE_LOAD
+from llmplan.records.server_estimate import SAFE_LOAD
 
 
 def overloaded(estimate: ServerEstimate) -> str:

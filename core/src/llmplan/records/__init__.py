@@ -20,6 +20,7 @@ from llmplan.records.kernels import (
     ServingCurves,
 )
 from llmplan.records.latent_attention import LatentAttention
+from llmplan.records.load import Capacity, Means, Simulated
 from llmplan.records.mixture_of_experts import MixtureOfExperts
 from llmplan.records.model import (
     Block,
@@ -36,7 +37,8 @@ from llmplan.records.model import (
 from llmplan.records.optimizer import Optimizer
 from llmplan.records.output import Exporter, Reporter
 from llmplan.records.plan import InferencePlan, Layout, Schedule, TrainingPlan, Tuning
-from llmplan.records.server import Capacity, Estimate, Means, ServerEstimate, ServerPlan, Simulated, Speculation
+from llmplan.records.server import ServerPlan, Speculation
+from llmplan.records.server_estimate import Estimate, ServerEstimate
 from llmplan.records.serving import ServingSteps, Step
 from llmplan.records.spread import Spread
 from llmplan.records.training_estimate import TrainingEstimate

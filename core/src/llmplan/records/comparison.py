@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
-from llmplan.records.server import Estimate
+from llmplan.records.server_estimate import Estimate
 
 
 @frozen(kw_only=True, eq=False, repr=False)

@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from llmplan.records.checks import lookup_name
 from llmplan.records.comparison import Comparison
-from llmplan.records.server import Estimate
+from llmplan.records.server_estimate import Estimate
 
 
 @frozen(kw_only=True, eq=False, repr=False)
