@@ -306,6 +306,27 @@ def test_what_kills_the_last_plan_and_what_would_do():
 
 
 @pytest.mark.parametrize(
+    ("option", "value", "constraint"),
+    [("ep", 2, "ep divides the experts"), ("dp", 3, "dp x tp x cp x pp makes the gpus")],
+)
+def test_the_rule_that_leaves_nothing_is_named(option, value, constraint):
+    """If it fails, another rule is blamed, of which the most divisions of the GPUs fall foul in every search."""
+    dead = search(TrainingSpace(**FIXED, **{**SPACE, option: value}))
+    assert dead.verdict.constraint == constraint
+    assert option in changes(dead)
+
+
+def test_bounds_do_not_hide_what_no_plan_keeps_to():
+    """If it fails, headroom is blamed for plans that do not fit at all, and nobody hears by how much."""
+    space = TrainingSpace(**FIXED, **SPACE)
+    nearest = search(space, "memory", memory_headroom=0).best[0].memory_bytes_per_gpu
+    tight = TrainingSpace(**{**FIXED, "gpu": evolve(GPU, memory_bytes=nearest * 0.999)}, **SPACE)
+    dead = search(tight)
+    assert dead.verdict.constraint == "memory"
+    assert dead.verdict.least == pytest.approx(nearest)
+
+
+@pytest.mark.parametrize(
     ("objective", "limits", "constraint"),
     [
         ("time", {"memory_headroom": 0.9}, "memory-headroom"),

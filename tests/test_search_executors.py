@@ -44,6 +44,15 @@ def test_an_executor_changes_nothing(here, name):
         assert seen(search(TrainingSpace(**FIXED, **SPACE), executor=executor, **OPTIONS)) == here
 
 
+def test_an_executor_counts_what_is_illegal_as_one_core_does():
+    """If it fails, micro-batches that are left open are counted by how the space happens to be cut."""
+    wide = {**SPACE, "gpus": [8, 16, 32], "micro_batch": None}
+    with executor_of("threads", 2) as executor:
+        cut = search(TrainingSpace(**FIXED, **wide), executor=executor)
+    whole = search(TrainingSpace(**FIXED, **wide))
+    assert (cut.counts.illegal_by, cut.counts.legal) == (whole.counts.illegal_by, whole.counts.legal)
+
+
 def slowly(number, folder):
     """Work that leaves a mark for each time that it is done."""
     (folder / f"{number}.{os.getpid()}.{time.monotonic_ns()}").touch()

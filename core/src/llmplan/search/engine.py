@@ -68,8 +68,7 @@ def run(
     try:
         for case in cases:
             roots.extend((case, rows) for rows in case.listing.roots(case.index, found.illegal))
-        if question.prune:
-            question = _aimed(roots, question, executor, found)
+        question = _aimed(roots, question, executor, found)
         _merge_all(roots, question, executor, found, watch, sink)
     except KeyboardInterrupt:
         if not interruptible:
@@ -81,9 +80,11 @@ def run(
 def _aimed(
     roots: Sequence[tuple[Any, Columns]], question: Question, executor: Executor | None, found: Found
 ) -> Question:
-    """The question with what the usual plans reach, which are what is found so far."""
+    """The question with what the usual plans reach, which are what is found so far; the simplest is one of them."""
     usual = evolve(Found.nothing(question), best=found.best, frontier=found.frontier, simplest=found.simplest)
     _merge_all(roots, evolve(question, usual=True, keep=False), executor, usual)
+    if not question.prune:
+        return question
     return evolve(question, threshold=found.best.threshold(), frontier=found.frontier.rows)
 
 

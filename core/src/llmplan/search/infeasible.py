@@ -35,11 +35,19 @@ class Dead:
     cases: Cases
     found: Found
 
-    @property
-    def killer(self) -> Constraint | None:
-        """The constraint that the last plans break; None where not one plan is legal."""
-        broken = [constraint for constraint in self.question.constraints if self.found.infeasible[constraint.name]]
-        return broken[-1] if broken else None
+    def killer(self) -> tuple[Constraint, Any, float] | None:
+        """The constraint that the last plans break, and the plan that takes the least of what it limits, of those that
+        keep to all before it; None where not one plan is legal.
+
+        A bound may keep to a constraint that the price breaks, so what bounds counted is asked for once more.
+        """
+        names = [constraint.name for constraint in self.question.constraints]
+        for at, constraint in reversed([*enumerate(self.question.constraints)]):
+            if self.found.infeasible[constraint.name]:
+                nearest = self.best(self.space, constraint.figure, without=names[at:])
+                if nearest is not None:
+                    return (constraint, *nearest)
+        return None
 
     def best(self, space: TrainingSpace, by: str, without: Sequence[str] = ()) -> tuple[Any, float] | None:
         """The estimate of the best plan by a figure, with some constraints lifted."""
@@ -81,19 +89,14 @@ class Verdict:
 
 def verdict(dead: Dead) -> Verdict:
     """Which constraint it is, the plan that comes nearest, and what to change."""
-    killer = dead.killer
-    others = (*_freed(dead), *_more_gpus(dead))
-    if killer is None:
-        constraint, plans = next(iter(dead.found.illegal.most_common(1)), ("no value is left of a dimension", 0))
-        return Verdict(constraint, plans, others)
-    names = [constraint.name for constraint in dead.question.constraints]
-    nearest = dead.best(dead.space, killer.figure, without=names[names.index(killer.name) :])
-    plans = dead.found.infeasible[killer.name]
-    if nearest is None:
-        return Verdict(killer.name, plans, others)
-    estimate, value = nearest
+    last = dead.killer()
+    others = (*_freed(dead), *(() if last is None else _more_gpus(dead, last[0])))
+    if last is None:
+        *_, (constraint, plans) = [("no value is left of a dimension", 0), *dead.found.illegal.items()]
+        return Verdict(constraint, plans, others)  # the last: rules are counted in the order of the listing
+    killer, estimate, value = last
     changes = (_relaxed(killer, estimate, value), *others)
-    return Verdict(killer.name, plans, changes, value, killer.limit_of(estimate), estimate)
+    return Verdict(killer.name, dead.found.infeasible[killer.name], changes, value, killer.limit_of(estimate), estimate)
 
 
 def _relaxed(killer: Constraint, estimate: Any, value: float) -> Change:
@@ -126,10 +129,9 @@ def _between(given: Sequence[Any], value: Any) -> Sequence[Any]:
     return [size for step in steps for size in (asked - step, asked + step) if size > 0][:_MOST_TRIES]
 
 
-def _more_gpus(dead: Dead) -> Iterator[Change]:
+def _more_gpus(dead: Dead, killer: Constraint) -> Iterator[Change]:
     """The fewest GPUs beyond those asked for, in whole scale-up domains: doubled until they do, then looked for."""
-    killer = dead.killer
-    if "gpus" not in dead.space.values or killer is None or killer.figure == "cost":
+    if "gpus" not in dead.space.values or killer.figure == "cost":
         return
     most, domain = max(dead.space.values["gpus"]), dead.cases(dead.space)[0].choice.hardware.scale_up_domain
     doubled = (most << doublings for doublings in range(1, _MOST_DOUBLINGS + 1))

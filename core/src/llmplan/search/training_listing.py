@@ -69,7 +69,7 @@ class Listing:
         steps = [
             Step(self._open(_SHARED, usual=usual), outside=partial(self._aside, usual=usual), broken=_unusable_groups),
             Step(self._table("vpp"), outside=self._odd_chunks),
-            Step(self._batches(roots), derive=self._accumulated, broken=self._missed),
+            Step(self._batches(roots), outside=self._too_large, derive=self._accumulated, broken=self._missed),
             Step({}, broken=self.refused),
             Step(self._open(_RUN, usual=usual), broken=self.refused),
         ]
@@ -87,7 +87,7 @@ class Listing:
             ranks = columns["tp"] * columns.get("pp", 1.0) * columns.get("cp", 1.0)
             broken["tp x cp x pp divides the gpus"] = columns["gpus"] % ranks != 0
         if "dp" in columns and "dp" in self.dimensions.of:
-            broken["dp is what was asked"] = ~np.isin(columns["dp"], column(self.dimensions["dp"]))
+            broken["dp x tp x cp x pp makes the gpus"] = ~np.isin(columns["dp"], column(self.dimensions["dp"]))
         return broken
 
     def _odd_chunks(self, columns: Columns) -> Sequence[Any]:
@@ -111,6 +111,12 @@ class Listing:
         if "gradient_accumulation" in of:
             values["gradient_accumulation"] = of["gradient_accumulation"]
         return product_of({name: column(given) for name, given in values.items()})
+
+    def _too_large(self, columns: Columns) -> Sequence[Any]:
+        """Micro-batches that nobody gave, of which a replica's share of the batch has not even one."""
+        if "micro_batch" in self.dimensions.of:
+            return []
+        return [(columns["micro_batch"] > 1) & (columns["micro_batch"] * columns["dp"] > self.batch.most_sequences)]
 
     def _accumulated(self, columns: Columns) -> Columns:
         if "gradient_accumulation" in columns:
