@@ -38,6 +38,8 @@ def plan_inference(request: InferRequest | None = None, **options: Any) -> Infer
 
 
 def _infer_batch(request: InferRequest, choice: Choice) -> InferenceEstimate:
+    if request.max_batch and request.max_context:
+        raise BadInputError("max-batch: contradicts max-context; give one of them")
     sizes = fixed_sizes(request, choice)
     if sizes is not None:
         return _price(request, choice, sizes)
@@ -53,8 +55,6 @@ def _infer_batch(request: InferRequest, choice: Choice) -> InferenceEstimate:
 
 def _least(request: InferRequest) -> InferRequest:
     """What has to fit before memory is filled: one sequence, or prompts of one token."""
-    if request.max_batch and request.max_context:
-        return request
     if request.max_batch:
         return evolve(request, max_batch=None, batch=1)
     return evolve(request, max_context=None, prompt_tokens=1) if request.max_context else request
@@ -62,8 +62,6 @@ def _least(request: InferRequest) -> InferRequest:
 
 def _price(request: InferRequest, choice: Choice, sizes: Sizes) -> InferenceEstimate:
     """Of the batch, or of the prompts, that fill the memory, where the request asks for that."""
-    if request.max_batch and request.max_context:
-        raise BadInputError("max-batch: contradicts max-context; give one of them")
     if request.max_batch:
         return _largest_batch(request, choice, sizes)
     if request.max_context:

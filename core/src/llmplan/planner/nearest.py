@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,39 +11,54 @@ from attrs import evolve
 from llmplan.errors import BadInputError
 from llmplan.planner.inference import infer
 from llmplan.records import InferenceEstimate, Layout, ServerEstimate
-from llmplan.requests import LOADS, SERVER_OPTIONS, InferRequest
+from llmplan.requests import InferRequest
 
 _MOST_STAGES = 64
+_WIDEST = 8
+"""Ranks that share a tensor where the scale-up domain is smaller, as the last resort."""
 
 
 def nearest_that_fit(request: InferRequest, estimate: InferenceEstimate | ServerEstimate) -> tuple[str, ...]:
     """A smaller batch, and the least tensor or pipeline parallelism beyond that of the plan; none if nothing does."""
-    found = []
-    batch = 0 if isinstance(estimate, ServerEstimate) else int(estimate.max_batch_size)
-    if batch:
-        found.append(f"--batch {batch}")
-    alone = evolve(request, **dict.fromkeys((*LOADS, *SERVER_OPTIONS, "gpus", "max_batch", "max_context")))
     if isinstance(estimate, ServerEstimate):
-        alone = evolve(alone, batch=1)
+        return tuple(_larger(evolve(request, requests=0), estimate))
+    asked = evolve(request, max_batch=None, max_context=None)
+    batch = int(estimate.max_batch_size)
+    found = [*([f"--batch {batch}"] if batch else []), *_larger(asked, estimate)]
+    return tuple(found or _larger(evolve(asked, batch=1), estimate))
+
+
+def _larger(request: InferRequest, estimate: InferenceEstimate | ServerEstimate) -> Iterator[str]:
+    """The first sizes that fit, in options; with as many sequences as fit where one is asked for instead of more."""
     for sizes in _more(estimate.plan.layout, estimate.plan.hardware.scale_up_domain):
-        if _fits(alone, sizes):
-            return (*found, " ".join(f"--{name} {size}" for name, size in sizes.items()))
-    return tuple(found)
+        fitting = _fitting(evolve(request, gpus=None, **sizes))
+        if fitting is None:
+            continue
+        gpus = {} if request.gpus is None else {"gpus": math.prod(sizes.values())}
+        fewer = {"batch": int(fitting.max_batch_size)} if request.batch == 1 < estimate.plan.batch else {}
+        yield " ".join(f"--{name} {size}" for name, size in {**gpus, **sizes, **fewer}.items())
+        return
 
 
-def _more(layout: Layout, domain: int) -> Iterator[dict[str, int]]:
-    """More tensor parallelism inside the domain, then as much of it as there is in a longer pipeline."""
+def _more(layout: Layout, domain: int) -> Iterator[dict[str, Any]]:
+    """More tensor parallelism inside the domain, then as much of it as there is in longer pipelines; at last beyond."""
     tp, pp, dp = int(layout.tp), int(layout.pp), int(layout.dp)
-    while 2 * tp <= domain:
-        tp *= 2
-        yield {"tp": tp, "pp": pp, "dp": dp}
-    while 2 * pp <= _MOST_STAGES:
-        pp *= 2
-        yield {"tp": tp, "pp": pp, "dp": dp}
+    yield from ({"tp": more, "pp": pp, "dp": dp} for more in _doubled(tp, domain))
+    inside = max([tp, *_doubled(tp, domain)])
+    for wide in (inside, *_doubled(inside, _WIDEST)):
+        longer = _doubled(pp, _MOST_STAGES)
+        yield from ({"tp": wide, "pp": long, "dp": dp} for long in ([pp, *longer] if wide > inside else longer))
 
 
-def _fits(request: InferRequest, sizes: dict[str, Any]) -> bool:
+def _doubled(size: int, most: int) -> list[int]:
+    """From twice the size on."""
+    return [size << power for power in range(1, most.bit_length()) if size << power <= most]
+
+
+def _fitting(request: InferRequest) -> InferenceEstimate | ServerEstimate | None:
     try:
-        return bool(infer(evolve(request, **sizes)).feasible)
+        estimate = infer(request)
     except BadInputError:
-        return False
+        return None
+    fits = estimate.fits if isinstance(estimate, ServerEstimate) else estimate.feasible
+    return estimate if fits else None

@@ -12,7 +12,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "kv_cache": ("reading the KV cache", "fewer --kv-bits, shorter sequences, a smaller --batch or more --tp"),
     "activations": ("moving activations", "fewer bits of activations (--dtype), more --tp or more bandwidth"),
     "communication": ("communication", "less --tp and more --dp, or GPUs with a faster link"),
-    "launch": ("launching kernels", "--cuda-graphs, a larger --batch or less --tp; another --engine"),
+    "launch": ("launching kernels", "a larger --batch or less --tp; another --engine"),
     "host": ("the host between steps", "a larger --batch or another --engine"),
 }
 
@@ -25,6 +25,8 @@ class Bottleneck:
     """As the cost model calls it."""
     share: float
     """Of the seconds of the phase."""
+    one_by_one: bool = False
+    """Kernels are launched so, and could be launched whole."""
 
     @property
     def words(self) -> str:
@@ -34,12 +36,13 @@ class Bottleneck:
     @property
     def relief(self) -> str:
         """Options that would shorten it; empty where none is known."""
-        return _WORDS.get(self.resource, ("", ""))[1]
+        graphs = "--cuda-graphs, " if self.one_by_one and self.resource == "launch" else ""
+        return graphs + _WORDS.get(self.resource, ("", ""))[1]
 
 
-def bottleneck(bounds: Mapping[str, float] | None) -> Bottleneck | None:
+def bottleneck(bounds: Mapping[str, float] | None, *, one_by_one: bool = False) -> Bottleneck | None:
     """Of seconds by what was waited for; None where the cost model does not say."""
     if not bounds or sum(bounds.values()) <= 0:
         return None
     resource = max(bounds, key=lambda name: bounds[name])
-    return Bottleneck(resource, float(bounds[resource] / sum(bounds.values())))
+    return Bottleneck(resource, float(bounds[resource] / sum(bounds.values())), one_by_one)

@@ -72,7 +72,7 @@ class InferenceEstimate(Fit):
     @property
     def decode_bottleneck(self) -> Bottleneck | None:
         """What decoding waits for most."""
-        return bottleneck(self.decode_bounds)
+        return bottleneck(self.decode_bounds, one_by_one=not self.plan.cuda_graphs)
 
     @property
     def compute_bound_batch(self) -> int | None:

@@ -24,7 +24,7 @@ def check(plan: InferencePlan) -> tuple[str, ...]:
 
 def remarks(plan: InferencePlan) -> tuple[str, ...]:
     """What to know of a plan of numbers, whatever its layout."""
-    return (*_in_flight(plan), *_graphs(plan), *_group_of_experts(plan))
+    return (*_in_flight(plan), *_graphs(plan), *_narrow_experts(plan), *_group_of_experts(plan))
 
 
 def _uneven_ranks(plan: InferencePlan) -> Truth:
@@ -130,8 +130,14 @@ def _in_flight(plan: InferencePlan) -> Iterator[str]:
 
 def _graphs(plan: InferencePlan) -> Iterator[str]:
     engine = plan.engine
-    if not plan.cuda_graphs and engine.cuda_graphs and not engine.launch_seconds_per_layer:
-        yield f"no-cuda-graphs changes nothing: what launches cost in {engine.name} is not known"
+    if plan.cuda_graphs != engine.cuda_graphs and not engine.launch_seconds_per_layer:
+        option = "cuda-graphs" if plan.cuda_graphs else "no-cuda-graphs"
+        yield f"{option} changes nothing: what launches cost in {engine.name} is not known"
+
+
+def _narrow_experts(plan: InferencePlan) -> Iterator[str]:
+    if plan.dtype.expert_bits is not None and not routed_experts(plan.model):
+        yield f"{plan.dtype.name} narrows routed experts alone, and {plan.model.name} has none"
 
 
 def _group_of_experts(plan: InferencePlan) -> Iterator[str]:
