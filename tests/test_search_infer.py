@@ -163,6 +163,22 @@ def test_what_is_shown_holds_in_simulation():
     ]
 
 
+@pytest.mark.parametrize(
+    ("load", "by"),
+    [
+        ({"rate": RATE}, None),
+        ({"concurrency": [1, 2, 3]}, "concurrency"),
+        ({}, "kv"),
+        ({"dp": 2}, "kv"),
+    ],
+)
+def test_only_what_is_reached_holds_a_plan_back(load, by):
+    """If it fails, a user raises a limit that has nothing to do with the figures."""
+    found = search(InferenceSpace(**FIXED, **SIZES, **load))
+    assert found.why[0].held_back == by
+    assert ("held back by" in serving_search_report(found)) == (by is not None)
+
+
 def test_pruning_changes_nothing_but_counts():
     """If it fails, what one user alone shows to be too slow was not."""
     space, limits = InferenceSpace(**FIXED, **SIZES), {"tpot": 3e-3}
