@@ -73,9 +73,10 @@ def _sections(result: SearchResult, console: Console) -> Iterator[RenderableType
     if result.best:
         yield heading("Assumed")
         yield bullets((*result.best[0].plan.assumptions, LOOKED_AT))
-        if result.best[0].warnings:
+        warned = (*result.warnings, *result.best[0].warnings)
+        if warned:
             yield heading("Warnings", "bold yellow")
-            yield bullets(result.best[0].warnings)
+            yield bullets(warned)
 
 
 def _totals(result: SearchResult) -> dict[str, str]:

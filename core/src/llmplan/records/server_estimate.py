@@ -18,7 +18,7 @@ from llmplan.records.training_estimate import TrainingEstimate
 
 _SECONDS_PER_HOUR = 3600.0
 _MILLION = 1e6
-_NEARLY_FULL = 0.9
+NEARLY_FULL = 0.9
 """Of the capacity: beyond it waiting grows steeply, and a simulation of some thousand requests has not settled."""
 SAFE_LOAD = 0.8
 """Of the capacity, at which replicas are counted that would serve a rate."""
@@ -228,7 +228,7 @@ class ServerEstimate:
                 f"the trace asks for {self.offered_rate:.3g} requests/s, more than the {most:.3g}/s that can be "
                 "answered for long: the queue grows until it ends"
             )
-        elif load > _NEARLY_FULL:
+        elif load > NEARLY_FULL:
             yield f"load {load:.0%} of the capacity: waiting depends on every burst, and grows the longer it lasts"
 
 
