@@ -168,3 +168,15 @@ def test_no_simulation_library_is_loaded_where_nothing_is_simulated():
     run = f"from llmplan.cli.main import main\nmain({[*INFER, '--json']!r})"
     code = f"{run}\nimport sys\nassert 'simpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env=os.environ)
+
+
+@pytest.mark.parametrize("requests", ["0", "10"])
+def test_a_prefill_pool_that_does_not_fit_exits_with_3(run, requests):
+    """Both pools have to fit. If it fails, a plan is accepted whose prompts cannot be read, or never ends."""
+    pools = ("--tp", "4", "--pp", "1", "--dp", "1", "--prefill-replicas", "1", "--prefill-tp", "1")
+    model = ("--model", "llama-3-70b", "--gpu", "h100-sxm-80gb", "--rate", "1/s", "--requests", requests)
+    code, out, err = run("infer", *model, *pools)
+    assert code == 3
+    assert "does not fit: the prefill pool needs" in err
+    assert "more --prefill-tp" in err
+    assert "Memory of the fullest GPU, in the prefill pool" in out

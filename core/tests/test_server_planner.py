@@ -19,6 +19,14 @@ from llmplan.testing import SAMPLE_HARDWARE, SAMPLE_MODEL
 SERVER = {**SAMPLE, "prompt_tokens": 512, "output_tokens": 64, "requests": 200}
 
 
+class TensorParallelCostModel(AffineCostModel):
+    """Each GPU of a replica holds its part of the weights."""
+
+    def serving(self, plan):
+        """Steps of such a replica."""
+        return evolve(super().serving(plan), weight_bytes=self.steps.weight_bytes / plan.layout.tp)
+
+
 def serving(**options):
     """The server with a rate, unless another load is given."""
     loads = {"rate": "2/s"} if not {"rate", "concurrency", "trace"} & options.keys() else {}
@@ -249,3 +257,14 @@ def test_pools_of_a_prefix():
     served = serving(rate=400, requests=0, dp=estimate.replicas_needed,
                      prefill_replicas=estimate.prefill_replicas_needed)  # fmt: skip
     assert served.feasible
+
+
+def test_a_prefill_pool_that_does_not_fit_is_named():
+    """Its GPUs hold more each than those that decode. If it fails, prompts wait for ever in the simulation."""
+    heavy = TensorParallelCostModel(steps=AffineSteps(weight_bytes=100e9))
+    estimate = serving(rate=1, cost_model=heavy, tp=2, pp=1, dp=1, prefill_replicas=1, prefill_tp=1)
+    assert (estimate.feasible, estimate.fullest_pool, estimate.simulated) == (False, "prefill", None)
+    assert estimate.memory_breakdown["weights"] == 100e9
+    assert "fullest GPU, in the prefill pool" in report(estimate)
+    fits = serving(rate=1, cost_model=heavy, tp=2, pp=1, dp=1, prefill_replicas=1)
+    assert (fits.feasible, fits.fullest_pool, fits.memory_breakdown["weights"]) == (True, "decode", 50e9)

@@ -69,7 +69,9 @@ def memory(estimate: Estimate, console: Console) -> Iterator[RenderableType]:
     spread = estimate.memory_spread if isinstance(estimate, TrainingEstimate) else None
     verdict = f"{gib(capacity - used)} free" if fits else f"{gib(used - capacity)} TOO MUCH"
     style = "bold" if fits else "bold red"
-    yield heading(f"Memory of the fullest GPU: {gib(used)}{plus_minus(spread)} of {gib(capacity)}, {verdict}", style)
+    pool = estimate.fullest_pool if isinstance(estimate, ServerEstimate) else None
+    which = "Memory of the fullest GPU" + (f", in the {pool} pool" if pool else "")
+    yield heading(f"{which}: {gib(used)}{plus_minus(spread)} of {gib(capacity)}, {verdict}", style)
     free = {_FREE: capacity - used} if fits else {}
     yield bars({**estimate.memory_breakdown, **free}, max(capacity, used), gib, console)
 
