@@ -180,3 +180,13 @@ def test_a_prefill_pool_that_does_not_fit_exits_with_3(run, requests):
     assert "does not fit: the prefill pool needs" in err
     assert "more --prefill-tp" in err
     assert "Memory of the fullest GPU, in the prefill pool" in out
+
+
+def test_engines_that_read_prompts_whole_fit(run):
+    """Their steps are as long as prompts, one sequence at a time where they serve one. If it fails, nothing fits."""
+    model = ("--model", "llama-3-70b", "--gpu", "h100-sxm-80gb", "--tp", "8", "--dp", "1", "--rate", "0.1/s")
+    for engine, sequences in (("tensorrt-llm-0.9", 256), ("gpt-fast", 1)):
+        code, out, _ = run("infer", *model, "--engine", engine, "--requests", "0", "--json")
+        batching = json.loads(out)["server"]["batching"]
+        assert (code, batching["step_tokens"], batching["max_sequences"]) == (0, 512, sequences)
+        assert not batching["chunked_prefill"]

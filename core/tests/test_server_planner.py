@@ -12,7 +12,7 @@ from llmplan import infer
 from llmplan.errors import BadInputError
 from llmplan.output.document import document
 from llmplan.output.report import report
-from llmplan.records import ServerEstimate
+from llmplan.records import EngineProfile, ServerEstimate
 from llmplan.requests import InferRequest
 from llmplan.testing import SAMPLE_HARDWARE, SAMPLE_MODEL
 
@@ -268,3 +268,16 @@ def test_a_prefill_pool_that_does_not_fit_is_named():
     assert "fullest GPU, in the prefill pool" in report(estimate)
     fits = serving(rate=1, cost_model=heavy, tp=2, pp=1, dp=1, prefill_replicas=1)
     assert (fits.feasible, fits.fullest_pool, fits.memory_breakdown["weights"]) == (True, "decode", 50e9)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "tokens", "why"), [(3000, 3000, "the longest prompt"), (8, 256, "all that decodes")]
+)
+def test_engines_that_read_prompts_whole_have_room_for_the_longest(prompt, tokens, why):
+    """One at a time. If it fails, memory is set aside for prompts that never come."""
+    engine = EngineProfile(name="whole", step_tokens=1_000_000, chunked_prefill=False)
+    estimate = serving(rate=1, engine=engine, prompt_tokens=prompt, requests=0)
+    assert (estimate.server.step_tokens, estimate.server.chunked) == (tokens, False)
+    assert estimate.fixed_memory["workspace"] == 1e4 * tokens
+    assert any(f"step-tokens {tokens:,}: {why}" in said for said in estimate.plan.assumptions)
+    assert serving(rate=1, engine=engine, step_tokens=9000, requests=0).server.step_tokens == 9000
