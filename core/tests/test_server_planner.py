@@ -64,6 +64,10 @@ def test_rates_are_read_as_people_write_them(text, rate):
         ({"rate": 1, "prefill_tp": 2}, "prefill-tp: needs prefill-replicas too"),
         ({"rate": 1, "prefill_replicas": 1, "prefill_pp": 9}, "prefill-pp: 9 is more than the 4 layers of sample"),
         (
+            {"rate": 1, "gpus": 8, "prefill_replicas": 1},
+            "gpus: 8 beside prefill-replicas 1 leaves open which pool they are in; give dp",
+        ),
+        (
             {"rate": 1, "step_tokens": 256},
             "step-tokens: 256 leaves no room for prompts beside 256 sequences; give more",
         ),
@@ -281,3 +285,9 @@ def test_engines_that_read_prompts_whole_have_room_for_the_longest(prompt, token
     assert estimate.fixed_memory["workspace"] == 1e4 * tokens
     assert any(f"step-tokens {tokens:,}: {why}" in said for said in estimate.plan.assumptions)
     assert serving(rate=1, engine=engine, step_tokens=9000, requests=0).server.step_tokens == 9000
+
+
+def test_the_title_counts_the_gpus_of_both_pools():
+    """All of them are paid for. If it fails, a server looks cheaper than it is."""
+    estimate = serving(rate=1, tp=4, dp=1, pp=1, prefill_replicas=1, requests=0)
+    assert report(estimate).startswith("sample on 8 x ")

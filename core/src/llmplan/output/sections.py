@@ -25,7 +25,8 @@ _WIDTH_OF_WORDS = 50
 def title(estimate: Estimate, what: str) -> Text:
     """Model, accelerators, dtype and cost model."""
     plan = estimate.plan
-    title = Text(f"{plan.model.name} on {plan.layout.gpus:,} x {plan.hardware.name}", style="bold")
+    number = estimate.server.gpus if isinstance(estimate, ServerEstimate) else plan.layout.gpus
+    title = Text(f"{plan.model.name} on {number:,} x {plan.hardware.name}", style="bold")
     return title.append(f"  {what}, {plan.dtype.name}, cost model {plan.cost_model}", style="not bold dim")
 
 

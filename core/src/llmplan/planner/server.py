@@ -39,6 +39,11 @@ def check_load(request: InferRequest) -> None:
         raise BadInputError(f"{option_name(given)}: means something under a load: give rate, concurrency or trace")
     if len(loads) > 1:
         raise BadInputError(f"{loads[0]}: contradicts {loads[1]}; give one")
+    if request.gpus is not None and request.prefill_replicas is not None:
+        raise BadInputError(
+            f"gpus: {request.gpus} beside prefill-replicas {request.prefill_replicas} leaves open which pool they are "
+            "in; give dp, the replicas that decode, in place of gpus"
+        )
     for name in ("batch", "max_batch", "max_context"):
         if getattr(request, name):
             raise BadInputError(f"{option_name(name)}: contradicts {loads[0]}: a loaded server makes its own batches")
