@@ -168,3 +168,25 @@ def test_no_simulation_library_is_loaded_where_nothing_is_simulated():
     run = f"from llmplan.cli.main import main\nmain({[*INFER, '--json']!r})"
     code = f"{run}\nimport sys\nassert 'simpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env=os.environ)
+
+
+@pytest.mark.parametrize("requests", ["0", "10"])
+def test_a_prefill_pool_that_does_not_fit_exits_with_3(run, requests):
+    """Both pools have to fit. If it fails, a plan is accepted whose prompts cannot be read, or never ends."""
+    pools = ("--tp", "4", "--pp", "1", "--dp", "1", "--prefill-replicas", "1", "--prefill-tp", "1")
+    model = ("--model", "llama-3-70b", "--gpu", "h100-sxm-80gb", "--rate", "1/s", "--requests", requests)
+    code, out, err = run("infer", *model, *pools)
+    assert code == 3
+    assert "does not fit: the prefill pool needs" in err
+    assert "more --prefill-tp" in err
+    assert "Memory of the fullest GPU, in the prefill pool" in out
+
+
+def test_engines_that_read_prompts_whole_fit(run):
+    """Their steps are as long as prompts, one sequence at a time where they serve one. If it fails, nothing fits."""
+    model = ("--model", "llama-3-70b", "--gpu", "h100-sxm-80gb", "--tp", "8", "--dp", "1", "--rate", "0.1/s")
+    for engine, sequences in (("tensorrt-llm-0.9", 256), ("gpt-fast", 1)):
+        code, out, _ = run("infer", *model, "--engine", engine, "--requests", "0", "--json")
+        batching = json.loads(out)["server"]["batching"]
+        assert (code, batching["step_tokens"], batching["max_sequences"]) == (0, 512, sequences)
+        assert not batching["chunked_prefill"]

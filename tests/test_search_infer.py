@@ -163,6 +163,34 @@ def test_what_is_shown_holds_in_simulation():
     ]
 
 
+@pytest.mark.parametrize(
+    ("load", "by"),
+    [
+        ({"rate": RATE}, None),
+        ({"concurrency": [1, 2, 3]}, "concurrency"),
+        ({}, "kv"),
+        ({"dp": 2}, "kv"),
+    ],
+)
+def test_only_what_is_reached_holds_a_plan_back(load, by):
+    """If it fails, a user raises a limit that has nothing to do with the figures."""
+    found = search(InferenceSpace(**FIXED, **SIZES, **load))
+    assert found.why[0].held_back == by
+    assert ("held back by" in serving_search_report(found)) == (by is not None)
+
+
+def test_a_winner_that_is_nearly_full_is_warned_of():
+    """If it fails, simulated waiting of a few requests is taken for what a server at its capacity does."""
+    options = {**FIXED, "tp": 1, "pp": 2}
+    most = infer(**options, dp=1, rate=1).capacity.requests_per_second
+    (said,) = search(InferenceSpace(**options, rate=0.995 * most), "gpus").warnings
+    assert said.startswith("the first runs at 99.5 % of its capacity, with ")
+    assert said.endswith("; --ttft limits it, or --dp 2 leaves room")
+    roomy = search(InferenceSpace(**options, rate=0.995 * most, dp=2), "gpus")
+    assert roomy.best[0].load < 0.8
+    assert not roomy.warnings
+
+
 def test_pruning_changes_nothing_but_counts():
     """If it fails, what one user alone shows to be too slow was not."""
     space, limits = InferenceSpace(**FIXED, **SIZES), {"tpot": 3e-3}

@@ -114,6 +114,12 @@ def test_what_is_infeasible_says_what_would_do(run):
         (("--batch", "4"), "llmplan: No such option: --batch; llmplan infer has it\n"),
         (("--picture", "frontier.gif"), "llmplan: picture: 'frontier.gif' does not end in .png, .svg, .pdf\n"),
         (("--output", "best.yaml"), "llmplan: output: 'best.yaml' does not end in .toml, .csv, .json, .parquet\n"),
+        (("--speculative-tokens", "4"), "llmplan: speculative-tokens: needs acceptance-rate too\n"),
+        (("--ep", "2"), "llmplan: ep: 2 divides routed experts, and llama-3.1-8b has none; 1 would do\n"),
+        (
+            ("--prompt-tokens", "200000"),
+            "llmplan: prompt-tokens: 200000 with output-tokens 1 is beyond the context of llama-3.1-8b, 131072\n",
+        ),
         (("--objective", "speed"), "llmplan: objective: 'speed' is not one of throughput, cost, gpus\n"),
     ],
 )
@@ -121,6 +127,12 @@ def test_bad_input_is_one_line(run, arguments, said):
     """If it fails, a slip of the pen costs a traceback."""
     code, out, err = run(*SEARCH, *arguments)
     assert (code, out, err) == (2, "", said)
+
+
+def test_a_trace_that_is_not_there_is_bad_input(run):
+    """If it fails, a wrong file name is taken for a server that is too small."""
+    code, out, err = run(*SEARCH[:6], "--trace", "none.csv")
+    assert (code, out, err) == (2, "", "llmplan: trace: none.csv: No such file or directory\n")
 
 
 def test_what_to_know_of_the_best_plan_is_said(run):

@@ -12,11 +12,19 @@ from llmplan import infer
 from llmplan.errors import BadInputError
 from llmplan.output.document import document
 from llmplan.output.report import report
-from llmplan.records import ServerEstimate
+from llmplan.records import EngineProfile, ServerEstimate
 from llmplan.requests import InferRequest
 from llmplan.testing import SAMPLE_HARDWARE, SAMPLE_MODEL
 
 SERVER = {**SAMPLE, "prompt_tokens": 512, "output_tokens": 64, "requests": 200}
+
+
+class TensorParallelCostModel(AffineCostModel):
+    """Each GPU of a replica holds its part of the weights."""
+
+    def serving(self, plan):
+        """Steps of such a replica."""
+        return evolve(super().serving(plan), weight_bytes=self.steps.weight_bytes / plan.layout.tp)
 
 
 def serving(**options):
@@ -55,6 +63,10 @@ def test_rates_are_read_as_people_write_them(text, rate):
         ({"rate": 1, "draft_model": SAMPLE_MODEL}, "draft-model: needs speculative-tokens too"),
         ({"rate": 1, "prefill_tp": 2}, "prefill-tp: needs prefill-replicas too"),
         ({"rate": 1, "prefill_replicas": 1, "prefill_pp": 9}, "prefill-pp: 9 is more than the 4 layers of sample"),
+        (
+            {"rate": 1, "gpus": 8, "prefill_replicas": 1},
+            "gpus: 8 beside prefill-replicas 1 leaves open which pool they are in; give dp",
+        ),
         (
             {"rate": 1, "step_tokens": 256},
             "step-tokens: 256 leaves no room for prompts beside 256 sequences; give more",
@@ -249,3 +261,33 @@ def test_pools_of_a_prefix():
     served = serving(rate=400, requests=0, dp=estimate.replicas_needed,
                      prefill_replicas=estimate.prefill_replicas_needed)  # fmt: skip
     assert served.feasible
+
+
+def test_a_prefill_pool_that_does_not_fit_is_named():
+    """Its GPUs hold more each than those that decode. If it fails, prompts wait for ever in the simulation."""
+    heavy = TensorParallelCostModel(steps=AffineSteps(weight_bytes=100e9))
+    estimate = serving(rate=1, cost_model=heavy, tp=2, pp=1, dp=1, prefill_replicas=1, prefill_tp=1)
+    assert (estimate.feasible, estimate.fullest_pool, estimate.simulated) == (False, "prefill", None)
+    assert estimate.memory_breakdown["weights"] == 100e9
+    assert "fullest GPU, in the prefill pool" in report(estimate)
+    fits = serving(rate=1, cost_model=heavy, tp=2, pp=1, dp=1, prefill_replicas=1)
+    assert (fits.feasible, fits.fullest_pool, fits.memory_breakdown["weights"]) == (True, "decode", 50e9)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "tokens", "why"), [(3000, 3000, "the longest prompt"), (8, 256, "all that decodes")]
+)
+def test_engines_that_read_prompts_whole_have_room_for_the_longest(prompt, tokens, why):
+    """One at a time. If it fails, memory is set aside for prompts that never come."""
+    engine = EngineProfile(name="whole", step_tokens=1_000_000, chunked_prefill=False)
+    estimate = serving(rate=1, engine=engine, prompt_tokens=prompt, requests=0)
+    assert (estimate.server.step_tokens, estimate.server.chunked) == (tokens, False)
+    assert estimate.fixed_memory["workspace"] == 1e4 * tokens
+    assert any(f"step-tokens {tokens:,}: {why}" in said for said in estimate.plan.assumptions)
+    assert serving(rate=1, engine=engine, step_tokens=9000, requests=0).server.step_tokens == 9000
+
+
+def test_the_title_counts_the_gpus_of_both_pools():
+    """All of them are paid for. If it fails, a server looks cheaper than it is."""
+    estimate = serving(rate=1, tp=4, dp=1, pp=1, prefill_replicas=1, requests=0)
+    assert report(estimate).startswith("sample on 8 x ")

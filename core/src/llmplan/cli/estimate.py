@@ -159,8 +159,10 @@ def _say_it_does_not_fit(estimate: Estimate, request: Request) -> int:
     used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
     parts = sorted(estimate.memory_breakdown.items(), key=lambda part: -part[1])
     listed = ", ".join(f"{name} {size:,.0f} ({gib(size)})" for name, size in parts)
+    pool = estimate.fullest_pool if isinstance(estimate, ServerEstimate) else None
+    where = f"the {pool} pool needs " if pool else ""
     print(
-        f"llmplan: does not fit: {used - capacity:,.0f} bytes ({gib(used - capacity)}) more than the "
+        f"llmplan: does not fit: {where}{used - capacity:,.0f} bytes ({gib(used - capacity)}) more than the "
         f"{gib(capacity)} of {estimate.plan.hardware.name}; {listed}{_way_out(estimate, request)}",
         file=sys.stderr,
     )
@@ -185,6 +187,8 @@ def _way_out_of_serving(estimate: InferenceEstimate | ServerEstimate, request: I
     """The nearest settings that fit, tried out; and what else holds less."""
     from llmplan.planner.nearest import nearest_that_fit
 
+    if isinstance(estimate, ServerEstimate) and estimate.fullest_pool == "prefill":
+        return "; more --prefill-tp or --prefill-pp, or fewer bits (--dtype, --kv-bits) hold less"
     near = nearest_that_fit(request, estimate)
     longest = "; the cache is that of the longest sequence" if isinstance(estimate, ServerEstimate) else ""
     fits = f"; {' or '.join(near)} would fit" if near else ""

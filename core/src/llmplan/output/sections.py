@@ -25,7 +25,8 @@ _WIDTH_OF_WORDS = 50
 def title(estimate: Estimate, what: str) -> Text:
     """Model, accelerators, dtype and cost model."""
     plan = estimate.plan
-    title = Text(f"{plan.model.name} on {plan.layout.gpus:,} x {plan.hardware.name}", style="bold")
+    number = estimate.server.gpus if isinstance(estimate, ServerEstimate) else plan.layout.gpus
+    title = Text(f"{plan.model.name} on {number:,} x {plan.hardware.name}", style="bold")
     return title.append(f"  {what}, {plan.dtype.name}, cost model {plan.cost_model}", style="not bold dim")
 
 
@@ -69,7 +70,9 @@ def memory(estimate: Estimate, console: Console) -> Iterator[RenderableType]:
     spread = estimate.memory_spread if isinstance(estimate, TrainingEstimate) else None
     verdict = f"{gib(capacity - used)} free" if fits else f"{gib(used - capacity)} TOO MUCH"
     style = "bold" if fits else "bold red"
-    yield heading(f"Memory of the fullest GPU: {gib(used)}{plus_minus(spread)} of {gib(capacity)}, {verdict}", style)
+    pool = estimate.fullest_pool if isinstance(estimate, ServerEstimate) else None
+    which = "Memory of the fullest GPU" + (f", in the {pool} pool" if pool else "")
+    yield heading(f"{which}: {gib(used)}{plus_minus(spread)} of {gib(capacity)}, {verdict}", style)
     free = {_FREE: capacity - used} if fits else {}
     yield bars({**estimate.memory_breakdown, **free}, max(capacity, used), gib, console)
 

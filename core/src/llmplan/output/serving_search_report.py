@@ -33,7 +33,8 @@ _NAMES = ("model", "gpu", "dtype", "engine", "kv_bits")
 _WORDS = ("model", "gpu", "dtype", "engine", "layout", "chunked-prefill", "")
 _HEADS = {"ttft": "first\ntoken, ms", "tpot": "each\ntoken, ms"}
 _BETTER = {"throughput": "more tokens/s a GPU than", "cost": "less for a token than", "gpus": "fewer GPUs than"}
-_LIMITS_OF_CAPACITY = {
+_HOLDING_BACK = {
+    "concurrency": "--concurrency",
     "kv": "room for caches",
     "max-sequences": "--max-sequences",
     "steps": "its steps",
@@ -72,9 +73,10 @@ def _sections(result: SearchResult, console: Console) -> Iterator[RenderableType
     if result.best:
         yield heading("Assumed")
         yield bullets((*result.best[0].plan.assumptions, LOOKED_AT))
-        if result.best[0].warnings:
+        warned = (*result.warnings, *result.best[0].warnings)
+        if warned:
             yield heading("Warnings", "bold yellow")
-            yield bullets(result.best[0].warnings)
+            yield bullets(warned)
 
 
 def _totals(result: SearchResult) -> dict[str, str]:
@@ -182,8 +184,8 @@ def _reason(reason: Reason, result: SearchResult) -> str:
         for line, value in list(reason.terms.items())[:_MOST_TERMS]
     )
     terms = f"GPU time of a token: {moved}" if moved else ""
-    by = reason.held_back or "nothing"
-    back = f"the other is held back by {_LIMITS_OF_CAPACITY.get(by, f'its {by}')}"
+    by = reason.held_back
+    back = f"the other is held back by {_HOLDING_BACK.get(by, f'its {by}')}" if by else ""
     better = f"{percent(reason.better)} {_BETTER[result.objective]}" if reason.better else "as good as"
     return f"{better} {reason.against}: {'; '.join(filter(None, (changed, terms, back)))}"
 

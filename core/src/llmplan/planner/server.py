@@ -11,6 +11,7 @@ from llmplan.errors import BadInputError
 from llmplan.planner.choice import Choice, find_record
 from llmplan.planner.layout import Sizes, make_layout
 from llmplan.records import (
+    EngineProfile,
     InferenceEstimate,
     InferencePlan,
     Lengths,
@@ -38,6 +39,11 @@ def check_load(request: InferRequest) -> None:
         raise BadInputError(f"{option_name(given)}: means something under a load: give rate, concurrency or trace")
     if len(loads) > 1:
         raise BadInputError(f"{loads[0]}: contradicts {loads[1]}; give one")
+    if request.gpus is not None and request.prefill_replicas is not None:
+        raise BadInputError(
+            f"gpus: {request.gpus} beside prefill-replicas {request.prefill_replicas} leaves open which pool they are "
+            "in; give dp, the replicas that decode, in place of gpus"
+        )
     for name in ("batch", "max_batch", "max_context"):
         if getattr(request, name):
             raise BadInputError(f"{option_name(name)}: contradicts {loads[0]}: a loaded server makes its own batches")
@@ -72,17 +78,16 @@ def server_plan(request: InferRequest, choice: Choice, plan: InferencePlan) -> S
         said.append(words)
         return value
 
-    engine = plan.engine
-    step_tokens = default("step_tokens", engine.step_tokens, f"step-tokens {engine.step_tokens:,}, as {engine.name}")
+    engine, speculation = plan.engine, _speculation(request, plan)
+    workload, pool = _workload(request, choice, plan, said), _prefill_pool(request, choice, plan)
     chunked = default(
         "chunked_prefill",
         engine.chunked_prefill,
         "prompts are cut to fill steps beside what decodes" if engine.chunked_prefill else "prompts go first, whole",
     )
     most = default("max_sequences", engine.max_sequences, f"max-sequences {engine.max_sequences:,}, as {engine.name}")
-    speculation = _speculation(request, plan)
+    step_tokens = default("step_tokens", *_step_tokens(engine, workload, most * _positions(speculation)))
     _check_steps(step_tokens, most, speculation, plan, chunked=chunked)
-    workload, pool = _workload(request, choice, plan, said), _prefill_pool(request, choice, plan)
     against = () if pool is None else tuple(f"prefill: {words}" for words in pool.layout_warnings)
     said += _always_assumed(request, plan)
     return ServerPlan(
@@ -95,6 +100,15 @@ def server_plan(request: InferRequest, choice: Choice, plan: InferencePlan) -> S
         prefix_hit_rate=request.prefix_hit_rate or 0.0,
         speculation=speculation,
     )
+
+
+def _step_tokens(engine: EngineProfile, workload: Workload, decoding: int) -> tuple[int, str]:
+    """Of a step at most, and why: no more than comes at once where an engine reads prompts whole."""
+    least = max(workload.longest[0], decoding)
+    of_what = "the longest prompt" if least > decoding else "all that decodes at once"
+    if engine.chunked_prefill or engine.step_tokens <= least:
+        return engine.step_tokens, f"step-tokens {engine.step_tokens:,}, as {engine.name}"
+    return least, f"step-tokens {least:,}: {of_what}, as {engine.name} reads prompts whole"
 
 
 def _always_assumed(request: InferRequest, plan: InferencePlan) -> list[str]:
@@ -181,11 +195,16 @@ def _prefill_pool(request: InferRequest, choice: Choice, plan: InferencePlan) ->
     return evolve(pool, layout_warnings=choice.cost_model.check(pool))
 
 
+def _positions(speculation: Speculation | None) -> int:
+    """That a decoding sequence takes of a step."""
+    return 1 if speculation is None else 1 + speculation.draft_tokens
+
+
 def _check_steps(
     step_tokens: int, most: int, speculation: Speculation | None, plan: InferencePlan, *, chunked: bool
 ) -> None:
     """A step has to hold all that decodes, and part of a prompt."""
-    positions = 1 if speculation is None else 1 + speculation.draft_tokens
+    positions = _positions(speculation)
     needed = -(-most // int(plan.layout.pp)) * positions
     if chunked and needed >= step_tokens:
         of_each = f" of {positions} positions" if positions > 1 else ""

@@ -18,7 +18,7 @@ from llmplan.records.training_estimate import TrainingEstimate
 
 _SECONDS_PER_HOUR = 3600.0
 _MILLION = 1e6
-_NEARLY_FULL = 0.9
+NEARLY_FULL = 0.9
 """Of the capacity: beyond it waiting grows steeply, and a simulation of some thousand requests has not settled."""
 SAFE_LOAD = 0.8
 """Of the capacity, at which replicas are counted that would serve a rate."""
@@ -45,6 +45,8 @@ class ServerEstimate:
     """None where the load is more than the capacity, and of a trace."""
     simulated: Simulated | None
     """None where none was asked for, and where the load is more than the capacity."""
+    prefill_memory: Mapping[str, float] | None = None
+    """Bytes on the fullest GPU of a pool that only prefills, with the longest prompt; None where there is no such."""
 
     @property
     def plan(self) -> InferencePlan:
@@ -83,7 +85,20 @@ class ServerEstimate:
 
     @property
     def memory_breakdown(self) -> dict[str, float]:
-        """Bytes on the fullest device with as much cache as the load needs at once; of one sequence at least."""
+        """Bytes on the fullest device of both pools."""
+        return dict(self.prefill_memory or {}) if self.fullest_pool == "prefill" else self._decode_memory
+
+    @property
+    def fullest_pool(self) -> str | None:
+        """``prefill`` or ``decode``, whichever has the fullest device; None where there is one pool."""
+        if self.prefill_memory is None:
+            return None
+        fuller = total(self.prefill_memory.values()) > total(self._decode_memory.values())
+        return "prefill" if fuller else "decode"
+
+    @property
+    def _decode_memory(self) -> dict[str, float]:
+        """With as much cache as the load needs at once; of one sequence at least."""
         room = self.memory_capacity_bytes - total(self.fixed_memory.values())
         if self.simulated is not None:
             share = self.simulated.kv_peak_share
@@ -100,7 +115,7 @@ class ServerEstimate:
 
     @property
     def fits(self) -> bool:
-        """Whether the memory holds at least one sequence."""
+        """Whether the memory holds at least one sequence, and one prompt where prompts have a pool of their own."""
         return self.memory_bytes_per_gpu <= self.memory_capacity_bytes
 
     @property
@@ -228,7 +243,7 @@ class ServerEstimate:
                 f"the trace asks for {self.offered_rate:.3g} requests/s, more than the {most:.3g}/s that can be "
                 "answered for long: the queue grows until it ends"
             )
-        elif load > _NEARLY_FULL:
+        elif load > NEARLY_FULL:
             yield f"load {load:.0%} of the capacity: waiting depends on every burst, and grows the longer it lasts"
 
 

@@ -164,6 +164,6 @@ def busy_shares(server: Server, *, prefill: float, decode: float, extra: float) 
     pool = server.plan.prefill_pool
     if pool is None:
         busy = decode + (1.0 - decode) * prefill
-        return {"busy_share": busy, "prefill_share": min(1.0, extra / busy)}
+        return {"busy_share": busy, "prefill_share": min(1.0, extra / busy) if busy else 0.0}
     share = float(pool.layout.gpus) / server.plan.gpus
     return {"busy_share": share * prefill + (1.0 - share) * decode, "prefill_share": share}

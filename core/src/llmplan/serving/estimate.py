@@ -19,7 +19,7 @@ BatchPricer = Callable[[InferencePlan], InferenceEstimate]
 def estimate_server(server: Server, batches: BatchPricer) -> ServerEstimate:
     """`batches` prices a batch of its plan, by the same cost model as its steps."""
     estimate = closed_estimate(server, batches)
-    if not estimate.feasible or not server.plan.workload.requests:
+    if not estimate.feasible or estimate.capacity is None or not server.plan.workload.requests:
         return estimate
     return evolve(estimate, simulated=simulate(server, estimate.closed_form))
 
@@ -36,6 +36,7 @@ def closed_estimate(server: Server, batches: BatchPricer, closed: Means | None =
         decode=batches(_batch(server, plan.plan, decoding)),
         fixed_memory=server.fixed_memory,
         kv_bytes=server.longest_kv_bytes,
+        prefill_memory=server.prefill_memory,
         mean_lengths=(server.work.prompt_tokens, server.work.output_tokens),
         capacity=most,
         closed_form=closed,

@@ -64,10 +64,15 @@ class Server:
         return self.decode_engine.fixed_memory
 
     @property
+    def prefill_memory(self) -> dict[str, float] | None:
+        """On the fullest GPU of a replica that only prefills, with the longest prompt; None where there is none."""
+        engine = self.prefill_engine
+        return {**engine.fixed_memory, "kv_cache": self._prompt_kv_bytes} if self.separate else None
+
+    @property
     def fits(self) -> bool:
         """Whether caches have room for the longest sequence, and for the longest prompt where it is read."""
-        longest = self.plan.workload.longest[0]
-        prompt_fits = self.prefill_engine.kv_bytes(longest + 1) <= self.prefill_engine.kv_room_bytes
+        prompt_fits = self._prompt_kv_bytes <= self.prefill_engine.kv_room_bytes
         return prompt_fits and self.longest_kv_bytes <= self.decode_engine.kv_room_bytes
 
     @cached_property
@@ -86,6 +91,11 @@ class Server:
     def decode_seconds(self, sequences: float) -> float:
         """A round of so many sequences of mean context."""
         return self.decode_engine.decode_seconds(sequences, self.work.context)
+
+    @property
+    def _prompt_kv_bytes(self) -> float:
+        """Of the longest prompt, with the token that it gives, where it is read."""
+        return self.prefill_engine.kv_bytes(self.plan.workload.longest[0] + 1)
 
     @cached_property
     def _lengths(self) -> set[int]:

@@ -25,6 +25,10 @@ _WARM_UP = 0.1
 
 _LONGEST_WARM_UP = 10.0
 """Of the requests that count: near its capacity a server takes for ever to settle."""
+_ALONE = 1e-6
+"""Requests in the system on average, so few that they hardly ever meet."""
+_OF_THE_LOAD = ("requests_per_second", "concurrency", "decoding", "busy_share", "kv_share")
+"""Means in proportion to the rate, where requests do not meet."""
 _ROUTES = 2**30
 """Among which one is drawn: many more than replicas."""
 
@@ -36,6 +40,9 @@ def simulate(server: Server, expected: Means | None = None) -> Simulated:
     """
     from simpy import Environment
 
+    rate = server.plan.workload.rate
+    if rate and expected is not None and rate * expected.total_seconds < _ALONE:
+        return _trickle(server, expected, rate)
     replicas = _alike(server)
     if replicas == 1:
         return Simulation(Environment(), server, expected).run()
@@ -49,6 +56,15 @@ def simulate(server: Server, expected: Means | None = None) -> Simulated:
     expected = None if expected is None else evolve(expected, concurrency=expected.concurrency / replicas)
     found = Simulation(Environment(), alone, expected).run()
     return evolve(found, means=side_by_side([(replicas, found.means)]))
+
+
+def _trickle(server: Server, expected: Means, rate: float) -> Simulated:
+    """As at a rate at which requests do not meet either, but after which a clock still tells milliseconds apart."""
+    enough = 2.0 * _ALONE / expected.total_seconds
+    faster = evolve(server, plan=evolve(server.plan, workload=evolve(server.plan.workload, rate=enough)))
+    found = simulate(faster, expected)
+    scaled = {name: getattr(found.means, name) * (rate / enough) for name in _OF_THE_LOAD}
+    return evolve(found, means=evolve(found.means, **scaled))
 
 
 def _alike(server: Server) -> int:

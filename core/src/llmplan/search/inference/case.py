@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import evolve, field, frozen
@@ -27,6 +26,7 @@ _MOST_STAGES = 64
 _PROBE = Step(prompt_tokens=64.0, prompt_context=32.5, prompts=1.0, sequences=8.0, context=100.0)
 _Probed: TypeAlias = tuple[float, ...]
 """Seconds of a step by which engines are told apart."""
+Refuse: TypeAlias = Callable[[BadInputError], None]
 
 
 @frozen(eq=False)
@@ -58,11 +58,11 @@ class Case:
         """Of so many replicas."""
         return make_server(self.plan(self.fixed(tp, pp, dp, ep)), self.pricer)
 
-    def layouts(self, illegal: Counter[str]) -> Iterator[Layout]:
-        """All that can be priced, those that do not fit among them; the others are counted by their reason."""
+    def layouts(self, refuse: Refuse) -> Iterator[Layout]:
+        """All that can be priced, those that do not fit among them; of the others why not goes to `refuse`."""
         for tp in self.layout.get("tp") or _powers_of_two(self.choice.hardware.scale_up_domain):
             for dp, ep in self._groups(tp):
-                yield from self._pipelines(tp, dp, ep, illegal)
+                yield from self._pipelines(tp, dp, ep, refuse)
 
     def _groups(self, tp: int) -> Iterable[tuple[int, int]]:
         """Replicas that share experts, and over how many ranks: those of the replicas, or tensor parallel ranks too."""
@@ -76,7 +76,7 @@ class Case:
         groups = ((dp, ep) for dp in replicas for ep in dict.fromkeys((dp, dp * tp)))
         return [(dp, ep) for dp, ep in groups if experts % ep == 0]
 
-    def _pipelines(self, tp: int, dp: int, ep: int, illegal: Counter[str]) -> Iterator[Layout]:
+    def _pipelines(self, tp: int, dp: int, ep: int, refuse: Refuse) -> Iterator[Layout]:
         """Of the lengths given; else in powers of two, to twice the shortest that fits."""
         given = self.layout.get("pp")
         most = min(self.choice.model.layers, _MOST_STAGES)
@@ -85,7 +85,7 @@ class Case:
             try:
                 layout = Layout(self, tp, pp, dp, ep, self.server(tp, pp, dp, ep))
             except BadInputError as error:
-                illegal[str(error).partition(":")[0]] += 1
+                refuse(error)
                 continue
             yield layout
             if given is None and fitted:

@@ -40,6 +40,8 @@ class Explored:
     legal: int = 0
     priced: int = 0
     illegal: Counter[str] = field(factory=Counter)
+    errors: dict[str, BadInputError] = field(factory=dict)
+    """The first of each reason by which layouts are illegal."""
     pruned: Counter[str] = field(factory=Counter)
     infeasible: Counter[str] = field(factory=Counter)
 
@@ -56,7 +58,13 @@ class Explored:
             for loads in _loads(layout):
                 self._add(loads, limits, prune=prune)
         except BadInputError as error:
-            self.illegal[str(error).partition(":")[0]] += 1
+            self.refuse(error)
+
+    def refuse(self, error: BadInputError) -> None:
+        """Count a layout that is no plan, by the option that is at fault."""
+        reason = str(error).partition(":")[0]
+        self.illegal[reason] += 1
+        self.errors.setdefault(reason, error)
 
     def _add(self, loads: Loads, limits: Limits, *, prune: bool) -> None:
         lightest = loads.lightest
@@ -101,7 +109,7 @@ def _loads(layout: Layout) -> Iterator[Loads]:
 def explore(cases: Sequence[Case], limits: Limits, found: Explored, *, prune: bool) -> Iterator[Layout]:
     """Layout by layout, each yielded when it is done."""
     for case in cases:
-        for layout in case.layouts(found.illegal):
+        for layout in case.layouts(found.refuse):
             found.layouts += 1
             found.add(layout, limits, prune=prune)
             yield layout

@@ -10,6 +10,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from llmplan.errors import BadInputError
+from llmplan.records.server_estimate import NEARLY_FULL
 from llmplan.requests import InferSearchRequest
 from llmplan.search.inference.case import Case, cases_of
 from llmplan.search.inference.confirming import Confirmed, Confirming
@@ -124,8 +125,24 @@ def _result(
         counts=counts_of(found),
         seconds=0.0,
         complete=complete,
+        warnings=tuple(_warnings(best, limits)),
         columns=columns,
         verdict=dead,
+    )
+
+
+def _warnings(best: Sequence[Confirmed], limits: Limits) -> Iterator[str]:
+    """What simulations of some hundred requests do not show of the first."""
+    estimate = best[0].estimate if best else None
+    if estimate is None or estimate.server.workload.rate is None or (estimate.load or 0.0) <= NEARLY_FULL:
+        return
+    group = best[0].point.layout.dp
+    enough = -(-(estimate.replicas_needed or 1) // group) * group
+    ways = [*(["--ttft limits it"] if "ttft" not in limits.of else []), f"--dp {enough} leaves room"]
+    first = f"{best[0].point.means.first_token_seconds:.3g} s to the first token in closed form"
+    yield (
+        f"the first runs at {100.0 * (estimate.load or 0.0):.3g} % of its capacity, with {first}: "
+        f"waiting grows beyond what is simulated; {', or '.join(ways)}"
     )
 
 

@@ -17,6 +17,8 @@ from llmplan.search.inference.space import InferenceSpace
 
 _MOST_TRIED = 3
 """Plans that are simulated to see whether one limit alone could give way."""
+_DIVIDING = ("tp", "pp", "dp", "gpus")
+"""Options of which another value may be found."""
 _ORDER = (MEMORY, CAPACITY, *LATENCIES)
 
 
@@ -49,8 +51,7 @@ def verdict(dead: Dead) -> Verdict:
     found, points = dead.found, dead.nearest
     killer = next((name for name in reversed(_ORDER) if found.infeasible[name]), None)
     if killer is None and not dead.confirming.refuted:
-        words, plans = next(iter(found.illegal.most_common(1)), ("no value is left of an option", 0))
-        return Verdict(words, plans, tuple(_freed(dead)))
+        return _without_layouts(dead)
     if not points:
         return _without_room(dead, killer or MEMORY)
     relaxed = list(_relaxed(dead, points))
@@ -63,6 +64,16 @@ def verdict(dead: Dead) -> Verdict:
         limit=dead.limits.of[killer],
         nearest=estimate,
     )
+
+
+def _without_layouts(dead: Dead) -> Verdict:
+    """Not one is legal; BadInputError where that is no matter of how the model is divided."""
+    illegal, errors = dead.found.illegal, dead.found.errors
+    words, plans = next(iter(illegal.most_common(1)), ("no value is left of an option", 0))
+    changes = tuple(_freed(dead)) if words in _DIVIDING or words not in errors else ()
+    if errors and not changes:
+        raise errors[max(errors, key=lambda reason: (reason not in _DIVIDING, illegal[reason]))]
+    return Verdict(words, plans, changes)
 
 
 def _without_room(dead: Dead, killer: str) -> Verdict:

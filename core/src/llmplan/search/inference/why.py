@@ -17,6 +17,8 @@ _NOTEWORTHY = 0.01
 """Of the GPU time of a token: what a term has to change by to be named."""
 _NEAR = 0.9
 """Of a limit, from where on it is what holds a plan back."""
+_ROOM = ("kv", "max-sequences")
+"""Limits of the number of sequences, which are reached where there is no room for one more."""
 
 
 @frozen(eq=False)
@@ -32,7 +34,7 @@ class Reason:
     terms: Mapping[str, float]
     """GPU-seconds of an output token that each line changed by; noteworthy ones, the largest first."""
     held_back: str | None
-    """What keeps the other from a heavier load: a latency, or the limit of its capacity."""
+    """What keeps the other from a heavier load: a latency, --concurrency, or the limit of its capacity."""
 
 
 def reasons(best: list[Confirmed], limits: Limits, objective: str) -> tuple[Reason, ...]:
@@ -79,14 +81,28 @@ def gpu_seconds(plan: Confirmed) -> dict[str, float]:
 
 
 def held_back(plan: Confirmed, limits: Limits) -> str | None:
-    """The latency that is nearest to its limit, or else what limits the capacity."""
+    """The latency that is near its limit; or else what keeps users from being more; None where the load is given."""
     measured = limits.measured(plan.point.means, plan.estimate.simulated)
     shares = {name: (measured[name] or 0.0) / limit for name, limit in limits.of.items()}
     nearest = max(shares, key=lambda name: shares[name], default="")
     if nearest and shares[nearest] >= _NEAR:
         return nearest
-    capacity = plan.estimate.capacity
-    return None if capacity is None else capacity.limit
+    if plan.point.users is None:
+        return None
+    given = plan.point.layout.case.layout.get("concurrency")
+    if given is not None:
+        return "concurrency" if plan.point.users == given[-1] else None
+    return _full(plan)
+
+
+def _full(plan: Confirmed) -> str | None:
+    """The limit of the capacity, where it is reached: as many users as have room, or nearly as much as it answers."""
+    capacity, users = plan.estimate.capacity, plan.point.users or 0
+    if capacity is None:
+        return None
+    full = users >= capacity.sequences * plan.point.dp
+    near = plan.point.means.requests_per_second >= _NEAR * capacity.requests_per_second
+    return capacity.limit if full or (near and capacity.limit not in _ROOM) else None
 
 
 def described(estimate: ServerEstimate) -> dict[str, Any]:
