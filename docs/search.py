@@ -105,7 +105,8 @@ Any option of a layout is fixed (`--tp 8`), has several values (`--tp 1,2,4`, `-
 | `micro_batch` | the divisors of a batch that is given in sequences; of one in tokens, powers of two and three times those, with as many accumulated as come within 5 % of it, in rounds of `pp` where stages are interleaved |
 
 Of values that say the same (sequence parallelism of one rank, ZeRO of one, a schedule without a pipeline) the first is
-counted. `gpus` may be left open beside `--objective gpus` or `--pareto time,gpus`: powers of two to 65,536.
+counted. `gpus` may be left open beside `--objective gpus` or `--pareto time,gpus`: powers of two to 65,536; for the former
+also 16 numbers, in whole scale-up domains, between the fewest of these that do and their half.
 Several `--gpu`, `--model` or `--dtype` are compared in every combination; `--price-per-gpu-hour` has one price, or one
 for each `--gpu`. `llmplan train` without a layout searches the layouts of usual runs, by which its errors are measured
 (micro-batches of one sequence, at most ZeRO 1, 1F1B, nothing offloaded, `tp` inside the scale-up domain), says what it

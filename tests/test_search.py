@@ -519,6 +519,16 @@ def test_the_number_of_gpus_is_found_where_it_is_what_is_asked():
     assert found.space["gpus"][:5] == (1, 2, 4, 8, 16)
 
 
+def test_fewer_gpus_than_a_power_of_two_are_found():
+    """If it fails, up to twice the GPUs are bought that the deadline takes."""
+    space = {name: values for name, values in SPACE.items() if name not in ("gpus", "micro_batch")}
+    hours = [search(TrainingSpace(**FIXED, **space, gpus=many)).best[0].training_seconds for many in (8, 12)]
+    within = 0.5 * sum(hours)
+    found = search(TrainingSpace(**FIXED, **space), "gpus", finish_within=within)
+    assert found.best[0].plan.layout.gpus == 12
+    assert found.best[0].training_seconds <= within
+
+
 def test_experts_are_shared_in_every_way_that_divides_them():
     """If it fails, a model with experts is searched as if it had none."""
     sparse = evolve(MODEL, name="sparse", moe=MixtureOfExperts(n_routed_experts=8, top_k=2, moe_ffn_hidden=512))

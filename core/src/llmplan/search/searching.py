@@ -8,6 +8,7 @@ from math import inf
 from typing import Any
 
 import numpy as np
+from attrs import evolve
 
 from llmplan.errors import BadInputError
 from llmplan.requests import SearchRequest
@@ -50,9 +51,9 @@ def search(
             space, objective or "throughput", keep=keep, watch=watch, sink=sink, interruptible=interruptible, **options
         )
     asked = SearchRequest(objective=objective or "time", **options)
-    space = _with_gpus(space, asked)
-    cases = training_cases(space)
     question = _question(asked, chunk, keep=keep or sink is not None)
+    space = _with_gpus(space, question)
+    cases = training_cases(space)
     parts: list[Columns] = []
 
     def receive(columns: Columns) -> None:
@@ -75,16 +76,27 @@ def _question(asked: SearchRequest, chunk: int, *, keep: bool) -> Question:
     return Question(OBJECTIVES[objective], pareto, limits, asked.top or TOP, chunk, keep, asked.prune is not False)
 
 
-def _with_gpus(space: TrainingSpace, asked: SearchRequest) -> TrainingSpace:
-    """Powers of two, where their number is what is looked for."""
+def _with_gpus(space: TrainingSpace, question: Question) -> TrainingSpace:
+    """Powers of two, where their number is what is looked for, and numbers below the fewest of them that do."""
     if "gpus" in space.values or "dp" in space.values:
         return space
-    if asked.objective == "gpus" or "gpus" in (asked.pareto or ()):
-        return space.with_values(gpus=f"1..{MOST_GPUS}")
-    raise BadInputError("gpus: not given; give a number, a range like 256..4096, or --objective gpus")
+    if "gpus" not in question.figures:
+        raise BadInputError("gpus: not given; give a number, a range like 256..4096, or --objective gpus")
+    powers = space.with_values(gpus=f"1..{MOST_GPUS}")
+    if question.by[0] != "gpus":
+        return powers
+    cases = training_cases(powers)
+    rows = run(cases, evolve(question, pareto=(), top=1, keep=False)).found.best.rows
+    if not length(rows):
+        return powers
+    fewest, domain = int(rows["gpus"][0]), cases[0].choice.hardware.scale_up_domain
+    step = domain * max(1, fewest // (2 * domain * _BETWEEN))
+    return space.with_values(gpus=[*powers.values["gpus"], *range(fewest - step, fewest // 2, -step)])
 
 
 TOP = 10
+_BETWEEN = 16
+"""Numbers of GPUs, in whole scale-up domains, that are tried below the fewest that are a power of two."""
 
 
 def _result(
