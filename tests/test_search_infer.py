@@ -262,9 +262,9 @@ def test_a_change_that_is_said_to_do_does(options, limits):
 
 def test_the_nearest_number_of_users_is_said_to_do(users):
     """If it fails, a user is told to turn away far more users than is needed."""
-    limit = between(users, "tpot", 0.6)
-    found = search(InferenceSpace(**FIXED, **SIZES, concurrency=60), tpot=limit)
-    kept = [one.server.workload.concurrency for one in users if one.next_token_seconds <= limit]
+    limit = between(users, "latency", 0.6)
+    found = search(InferenceSpace(**FIXED, **SIZES, concurrency=60), latency=limit)
+    kept = [one.server.workload.concurrency for one in users if one.total_seconds <= limit]
     (said,) = (change.value for change in found.verdict.changes if change.option == "concurrency")
     assert said == max(kept) > min(kept)
 
