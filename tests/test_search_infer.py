@@ -260,6 +260,15 @@ def test_a_change_that_is_said_to_do_does(options, limits):
     assert "would do" in serving_search_report(found)
 
 
+def test_the_nearest_number_of_users_is_said_to_do(users):
+    """If it fails, a user is told to turn away far more users than is needed."""
+    limit = between(users, "latency", 0.6)
+    found = search(InferenceSpace(**FIXED, **SIZES, concurrency=60), latency=limit)
+    kept = [one.server.workload.concurrency for one in users if one.total_seconds <= limit]
+    (said,) = (change.value for change in found.verdict.changes if change.option == "concurrency")
+    assert said == max(kept) > min(kept)
+
+
 def test_layouts_of_more_gpus_than_there_are_do_not_count():
     """If it fails, two GPUs are said to need the memory that each of eight would, and nobody hears of the other six."""
     tiny = evolve(GPU, memory_bytes=2.6e9)
@@ -370,6 +379,11 @@ def test_a_trace_is_a_load_too(tmp_path):
         ({}, {"percentile": 98}, "percentile: 98 is not one of 50, 90, 95, 99"),
         ({"output_tokens": 1}, {"tpot": 1}, "tpot: answers of one token have no further ones"),
         ({"batch": 4}, {}, "batch: a search is for loaded servers"),
+        (
+            {"concurrency": "1,50000", "dp": 2, "requests": None},
+            {},
+            "concurrency: 50000 users of 2 replicas take too long to simulate; give at most 40000, more --dp",
+        ),
         ({"rate": 1, "concurrency": 2}, {}, "rate: contradicts concurrency"),
         ({"cost_model": "roofline"}, {}, "search: the cost model roofline prices no server under load"),
         ({"price_per_gpu_hour": [1, 2]}, {}, "price-per-gpu-hour: 2 prices for 1 GPUs"),

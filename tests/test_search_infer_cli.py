@@ -98,6 +98,23 @@ def test_pictures_of_what_has_no_best_plan(run, tmp_path):
     assert "would do" in err
 
 
+@pytest.mark.parametrize(
+    "ranged",
+    [
+        ("--prefill-replicas", "1,2", "--rate", "20/s"),
+        ("--speculative-tokens", "2,4", "--acceptance-rate", "0.7"),
+        ("--gpu", "h100-sxm-80gb,a100-sxm-80gb", "--kv-bits", "4,8,16"),
+    ],
+)
+def test_tables_keep_to_the_terminal(run, monkeypatch, ranged):
+    """If it fails, lines of a table are broken by the terminal, or figures are cut."""
+    monkeypatch.setenv("COLUMNS", "80")
+    _, out, _ = run(*SEARCH, *ranged)
+    assert max(map(len, out.split("\n"))) <= 80
+    assert "no room for p99" in out
+    assert "…" not in out
+
+
 def test_what_is_infeasible_says_what_would_do(run):
     """If it fails, a user is refused without a way out."""
     code, out, err = run(*SEARCH, "--tpot", "1ms")

@@ -31,6 +31,8 @@ _FIGURES = 3
 _SIZES = ("tp", "pp", "ep", "dp")
 _NAMES = ("model", "gpu", "dtype", "engine", "kv_bits")
 _WORDS = ("model", "gpu", "dtype", "engine", "layout", "chunked-prefill", "")
+_SPARE = (("p99", "p99 "), ("memory,\nGiB",), ("at\nonce",))
+"""Columns that a report can do without, those together that mean the same, the first first."""
 _HEADS = {"ttft": "first\ntoken, ms", "tpot": "each\ntoken, ms"}
 _BETTER = {"throughput": "more tokens/s a GPU than", "cost": "less for a token than", "gpus": "fewer GPUs than"}
 _HOLDING_BACK = {
@@ -114,29 +116,46 @@ def _table(estimates: Sequence[ServerEstimate], result: SearchResult, console: C
     plans = [described(estimate) for estimate in estimates]
     differing = _several(result, plans[0])
     figures = [name for name, of in _COLUMNS.items() if any(of(estimate) for estimate in estimates)]
-    table = _columns("#", *differing, *figures)
-    for number, (plan, estimate) in enumerate(zip(plans, estimates, strict=True), 1):
-        chosen = (_word(plan[name]) for name in differing)
-        table.add_row(str(number), *chosen, *(_COLUMNS[name](estimate) for name in figures))
-    yield from _whole(table, console)
+    rows = [
+        (str(number), *(_word(plan[name]) for name in differing), *(_COLUMNS[name](estimate) for name in figures))
+        for number, (plan, estimate) in enumerate(zip(plans, estimates, strict=True), 1)
+    ]
+    yield from _fitted(("#", *differing, *figures), rows, console)
 
 
-def _whole(table: Table, console: Console) -> Iterator[RenderableType]:
-    """Never narrower than its cells; what comes behind it is as wide as before."""
-    width, padded = console.width, Padding(table, (0, 0, 0, _INDENT), expand=False)
-    console.width = max(width, padded.__rich_measure__(console, console.options.update(max_width=_ANY_WIDTH)).maximum)
+def _fitted(heads: Sequence[str], rows: Sequence[Sequence[str]], console: Console) -> Iterator[RenderableType]:
+    """Where the terminal is narrower, spare columns go, and it is said which; then words wrap; figures never do."""
+    left_out: list[str] = []
+    wide = console.options.update(max_width=_ANY_WIDTH)
+    spare = [names for names in _SPARE if set(names) & set(heads)]
+    while True:
+        padded = Padding(_columns(heads, rows, left_out), (0, 0, 0, _INDENT), expand=False)
+        measured = padded.__rich_measure__(console, wide)
+        if measured.maximum <= console.width or not spare:
+            break
+        left_out += spare.pop(0)
+    width, console.width = console.width, max(console.width, measured.minimum)
     yield padded
     console.width = width
+    if left_out:
+        names = "; ".join(dict.fromkeys(name.strip().replace("\n", " ") for name in left_out))
+        said = Text(f"no room for {names}: a wider terminal or --json shows them", style="dim")
+        yield Padding(said, (0, 0, 0, _INDENT))
 
 
 def _several(result: SearchResult, names: Iterable[str]) -> list[str]:
     return [name for name in names if name not in _SIZES and len(result.space.get(name.replace("-", "_"), ())) > 1]
 
 
-def _columns(*heads: str) -> Table:
+def _columns(heads: Sequence[str], rows: Sequence[Sequence[str]], left_out: Sequence[str]) -> Table:
+    shown = [at for at, head in enumerate(heads) if head not in left_out]
     table = Table(box=None, padding=(0, 1, 0, 0))
-    for head in heads:
-        table.add_column(head, justify="left" if head in _WORDS else "right", no_wrap=True)
+    for at in shown:
+        words = heads[at] in _WORDS
+        title = heads[at].replace("-", "-\n")
+        table.add_column(title, justify="left" if words else "right", no_wrap=not words)
+    for row in rows:
+        table.add_row(*(row[at] for at in shown))
     return table
 
 
@@ -202,9 +221,9 @@ def _frontier(result: SearchResult, console: Console) -> Iterator[RenderableType
     ]
     some = f", {len(shown)} of its {len(points)} points" if len(points) > len(shown) else ""
     yield heading(f"Frontier of throughput and {axis} in closed form{some}")
-    table = _columns(*differing, "layout", "GPUs", "at\nonce", _HEADS[axis], "tokens/s\na GPU", "")
-    for point, row in zip(shown, rows, strict=True):
-        table.add_row(
+    heads = (*differing, "layout", "GPUs", "at\nonce", _HEADS[axis], "tokens/s\na GPU", "")
+    cells = [
+        (
             *(_word(row[name]) for name in differing),
             _layout(row),
             f"{row['gpus']:,}",
@@ -213,7 +232,9 @@ def _frontier(result: SearchResult, console: Console) -> Iterator[RenderableType
             digits(row["tokens_per_second_per_gpu"]),
             "" if row["feasible"] else f"beyond {axis}",
         )
-    yield from _whole(table, console)
+        for point, row in zip(shown, rows, strict=True)
+    ]
+    yield from _fitted(heads, cells, console)
 
 
 def _why_not(verdict: Verdict, result: SearchResult, console: Console) -> Iterator[RenderableType]:

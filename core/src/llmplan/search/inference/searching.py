@@ -25,6 +25,8 @@ from llmplan.search.inference.why import reasons
 from llmplan.search.result import SearchResult, counts_of
 
 TOP = 5
+_MOST_USERS = 20_000
+"""Of a replica that are simulated."""
 
 
 @frozen(eq=False)
@@ -157,6 +159,19 @@ def _check(question: _Question, cases: Sequence[Case]) -> None:
         raise BadInputError("percentile: is what a simulation counts, and requests 0 asks for none")
     if "tpot" in limits.of and request.output_tokens == 1:
         raise BadInputError("tpot: answers of one token have no further ones")
+    _check_users(cases[0])
+
+
+def _check_users(case: Case) -> None:
+    """BadInputError where nobody would wait for the simulation of so many."""
+    users = max(case.layout.get("concurrency", (1,)))
+    replicas = min(case.layout.get("dp") or case.layout.get("gpus") or (1,))
+    if case.request.requests != 0 and users > _MOST_USERS * replicas:
+        of = "a replica" if replicas == 1 else f"{replicas} replicas"
+        raise BadInputError(
+            f"concurrency: {users} users of {of} take too long to simulate; give at most "
+            f"{_MOST_USERS * replicas}, more --dp, or --requests 0 for closed forms alone"
+        )
 
 
 def _candidates(space: InferenceSpace, question: _Question) -> Sequence[Candidate]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from math import log2
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from llmplan.search.infeasible import Change, Verdict
 from llmplan.search.inference.confirming import Confirming, confirmed, simulation_of
@@ -131,19 +132,30 @@ def _worst(dead: Dead, points: list[Point]) -> tuple[str, Any, float]:
 def _freed(dead: Dead) -> Iterator[Change]:
     """The nearest value that would do for one option of the layout that was given."""
     for name, given in dead.space.layout.items():
-        candidates = dead.again(dead.space.without(name))
-        for candidate in sorted(candidates, key=lambda one: _distance(_value(one.points[0], name), given)):
-            confirming = Confirming(dead.confirming.objective, dead.limits)
-            held = next(confirming.best([candidate]), None)
-            if held is not None:
-                yield Change(name, _value(held.point, name))
-                break
+        held = _nearest_held(dead, dead.again(dead.space.without(name)), partial(_distance, name, given))
+        if held is not None:
+            yield Change(name, _value(held, name))
+
+
+def _nearest_held(dead: Dead, candidates: Sequence[Candidate], distance: Callable[[Point], float]) -> Point | None:
+    """Of each candidate the nearest points are tried, until all others are further away than what holds."""
+    best: Point | None = None
+    for candidate in sorted(candidates, key=lambda one: min(map(distance, one.points))):
+        nearest = min(map(distance, candidate.points))
+        if best is not None and nearest >= distance(best):
+            break
+        alone = evolve(candidate, points=[point for point in candidate.points if distance(point) == nearest])
+        held = next(Confirming(dead.confirming.objective, dead.limits).best([alone]), None)
+        if held is not None and (best is None or distance(held.point) < distance(best)):
+            best = held.point
+    return best
 
 
 def _value(point: Point, name: str) -> int:
     return {**point.layout.sizes, "dp": point.dp, "gpus": point.gpus, "concurrency": point.users or 0}[name]
 
 
-def _distance(value: int, given: Sequence[int]) -> float:
+def _distance(name: str, given: Sequence[int], point: Point) -> float:
     """In doublings, to the nearest that was given."""
+    value = _value(point, name)
     return min(abs(log2(max(value, 1) / one)) for one in given)
