@@ -52,6 +52,15 @@ def test_they_agree_at_low_load(options):
     assert max(map(abs, differences.values())) < LOW_LOAD, differences
 
 
+@pytest.mark.parametrize("chunked", [True, False])
+def test_no_prompt_is_read_beside_the_only_sequence_that_has_room(chunked):
+    """Long prompts, short answers. If it fails, tokens are charged for prompts that wait until the answer is there."""
+    options = {"prompt": 60_000, "output": 50, "max_sequences": 1, "chunked": chunked}
+    rate = 0.04 * capacity(affine_server(rate=1.0, **options)).requests_per_second
+    differences = apart(*both(affine_server(rate=rate, requests=600, **options), rate))
+    assert max(map(abs, differences.values())) < 0.05, differences
+
+
 @pytest.mark.parametrize("users", [1, 2, 8])
 def test_they_agree_with_few_users(users):
     """Users who wait for their answers are another queue than requests that come at random."""

@@ -39,7 +39,11 @@ class Decoding:
 
 
 def open_means(server: Server, rate: float) -> Means | None:
-    """At a rate of requests in a Poisson process; None where it is more than the capacity."""
+    """At a rate of requests in a Poisson process; None where it is more than the capacity.
+
+    A prompt delays the answer before it only where it has room beside it: never where one sequence has, and hardly
+    less than always where many have, 1 - busy^(n - 1).
+    """
     if rate >= highest_rate(server):
         return None
     decode_rate = rate / server.decode_replicas
@@ -51,7 +55,8 @@ def open_means(server: Server, rate: float) -> Means | None:
     first = first_token(decoding.times, prompts, left, 2.0 * left, delayed)
     queueing, reading = first.queueing_seconds, first.reading_seconds
     for_room = decoding.waiting / decode_rate
-    answering = decoding.decoding / decode_rate + first.behind_seconds + server.transfer_seconds
+    behind = first.behind_seconds * (1.0 - first.busy ** (server.most_sequences - 1))
+    answering = decoding.decoding / decode_rate + behind + server.transfer_seconds
     if server.separate:
         answering += for_room
     else:
