@@ -78,6 +78,22 @@ def test_more_than_can_be_answered_is_exit_code_3(run):
     assert run(*INFER, "--requests", "0", "--rate", slower, "--dp", "2")[0] == 0
 
 
+def test_replicas_are_advised_with_the_gpus_that_they_take(run):
+    """If it fails, who gave the GPUs follows the advice and is told that they do not divide."""
+    given = ("--requests", "0", "--rate", "5000/s")
+    code, _, err = run(*INFER, *given, "--gpus", "1")
+    assert code == 3
+    advice = err.split("; ")[1].split(" would")[0].split()
+    assert advice[::2] == ["--gpus", "--dp"]
+    assert run(*INFER, *given, *advice)[0] == 0
+
+
+def test_a_share_may_be_none_or_all(run):
+    """If it fails, the default of an option cannot be said."""
+    assert run(*INFER, *QUICK, "--rate", "1/s", "--prefix-hit-rate", "0")[0] == 0
+    assert "is not a fraction from 0 to 1" in run(*INFER, *QUICK, "--rate", "1/s", "--prefix-hit-rate", "1.5")[2]
+
+
 def test_more_than_separate_pools_can_answer(run):
     """Both are sized."""
     code, _, err = run(*INFER, "--rate", "500/s", "--dp", "1", "--prefill-replicas", "1")

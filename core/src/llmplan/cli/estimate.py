@@ -150,7 +150,7 @@ def _say_why_not(estimate: Estimate, request: Request) -> int:
     if isinstance(estimate, ServerEstimate) and estimate.overloaded:
         from llmplan.cli.overloaded import overloaded
 
-        print(f"llmplan: {overloaded(estimate)}", file=sys.stderr)
+        print(f"llmplan: {overloaded(estimate, request.gpus)}", file=sys.stderr)
         return DOES_NOT_FIT
     return _say_it_does_not_fit(estimate, request)
 

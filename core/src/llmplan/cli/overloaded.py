@@ -5,12 +5,14 @@ from llmplan.records import ServerEstimate
 from llmplan.records.server_estimate import SAFE_LOAD
 
 
-def overloaded(estimate: ServerEstimate) -> str:
-    """The rate that comes, the most that is answered, and what would serve it."""
+def overloaded(estimate: ServerEstimate, gpus: int | None = None) -> str:
+    """The rate that comes, the most that is answered, and what would serve it; with GPUs, where they are given."""
     capacity, plan, pool = estimate.capacity, estimate.plan, estimate.server.prefill_pool
     most = 0.0 if capacity is None else capacity.requests_per_second
     replicas = f"--dp {estimate.replicas_needed}"
     have = f"dp {plan.layout.dp}"
+    if gpus is not None and estimate.replicas_needed is not None:
+        replicas = f"--gpus {int(plan.layout.tp * plan.layout.pp) * estimate.replicas_needed} {replicas}"
     if pool is not None:
         replicas += f" with --prefill-replicas {estimate.prefill_replicas_needed}"
         have += f" with {pool.layout.dp} prefill replicas"

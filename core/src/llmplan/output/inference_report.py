@@ -6,7 +6,20 @@ from collections.abc import Iterator
 
 from rich.console import Console, RenderableType
 
-from llmplan.output.sections import bars, behind, facts, gpus, heading, layout, memory, plus_minus, said, title, waits
+from llmplan.output.sections import (
+    bars,
+    behind,
+    facts,
+    gpus,
+    heading,
+    layout,
+    memory,
+    plus_minus,
+    said,
+    sequences,
+    title,
+    waits,
+)
 from llmplan.output.words import digits, seconds
 from llmplan.quantities import total
 from llmplan.records import InferenceEstimate
@@ -19,7 +32,7 @@ def inference_report(estimate: InferenceEstimate, console: Console) -> Iterator[
     yield facts(
         {
             "layout": layout(estimate),
-            "batch": f"{_sequences(plan.batch)} a replica, {plan.prompt_tokens:,} prompt and "
+            "batch": f"{sequences(plan.batch)} a replica, {plan.prompt_tokens:,} prompt and "
             f"{plan.output_tokens:,} output tokens each",
             "engine": plan.engine.name + ("" if plan.cuda_graphs else ", without CUDA graphs"),
             "KV cache": f"{plan.kv_bits:g} bits",
@@ -53,10 +66,6 @@ def inference_report(estimate: InferenceEstimate, console: Console) -> Iterator[
     yield from said(estimate)
 
 
-def _sequences(number: float) -> str:
-    return f"{number:,.0f} sequence{'' if number == 1 else 's'}"
-
-
 def _cost(estimate: InferenceEstimate) -> str:
     """Of input and output tokens, and of answers as a whole."""
     price, into, out = (
@@ -80,9 +89,9 @@ def _energy(estimate: InferenceEstimate) -> dict[str, str]:
 def _fits(estimate: InferenceEstimate) -> str:
     """How many sequences of these lengths, and how long ones at this batch."""
     most, plan = estimate.max_batch_size, estimate.plan
-    found = f"{_sequences(most)} of {plan.prompt_tokens + plan.output_tokens:,} tokens a replica"
+    found = f"{sequences(most)} of {plan.prompt_tokens + plan.output_tokens:,} tokens a replica"
     longest = estimate.max_context
-    return found if longest is None else f"{found}, or {_sequences(plan.batch)} of {longest:,} tokens"
+    return found if longest is None else f"{found}, or {sequences(plan.batch)} of {longest:,} tokens"
 
 
 def _crossing(estimate: InferenceEstimate) -> dict[str, str]:

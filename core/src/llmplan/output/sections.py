@@ -53,6 +53,11 @@ def behind(spread: Spread | None) -> dict[str, str]:
     return {"ranges": f"hold {LEVEL:.0%} of published runs, by the {spread.rows} {of_what}"}
 
 
+def sequences(number: float) -> str:
+    """``1 sequence``, ``256 sequences``."""
+    return f"{number:,.0f} sequence{'' if number == 1 else 's'}"
+
+
 def gpus(number: float) -> str:
     """``1 GPU``, ``2,048 GPUs``."""
     return f"{number:,} GPU{'' if number == 1 else 's'}"

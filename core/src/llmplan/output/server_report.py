@@ -8,7 +8,19 @@ from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 
-from llmplan.output.sections import bars, facts, gpus, heading, layout, memory, plus_minus, said, title, waits
+from llmplan.output.sections import (
+    bars,
+    facts,
+    gpus,
+    heading,
+    layout,
+    memory,
+    plus_minus,
+    said,
+    sequences,
+    title,
+    waits,
+)
 from llmplan.output.words import digits, percent, seconds
 from llmplan.quantities import total
 from llmplan.records import Capacity, InferenceEstimate, Means, ServerEstimate
@@ -53,7 +65,7 @@ def _plan(estimate: ServerEstimate) -> dict[str, str]:
     found = {
         "layout": layout(estimate),
         "load": _load(estimate),
-        "batching": f"steps of {server.step_tokens:,} tokens, {cut}; {server.max_sequences:,} sequences a replica",
+        "batching": f"steps of {server.step_tokens:,} tokens, {cut}; {sequences(server.max_sequences)} a replica",
     }
     pool = server.prefill_pool
     if pool is not None:

@@ -16,6 +16,7 @@ from llmplan.requests.values import (
     as_flag,
     as_fraction,
     as_not_negative,
+    as_part,
     as_positive,
     as_rate,
     as_record_or_name,
@@ -167,7 +168,7 @@ class InferRequest(Request):
     chunked_prefill: bool | None = option("Cut prompts to fill steps beside what decodes.", as_flag)
     max_sequences: int | None = option("Sequences that one replica works on at once.", as_whole(1))
     prefix_hit_rate: float | None = option(
-        "Share of prompt tokens that the prefix cache holds.", as_fraction, metavar="FRACTION"
+        "Share of prompt tokens that the prefix cache holds.", as_part, metavar="FRACTION"
     )
     speculative_tokens: int | None = option("Tokens that a draft proposes at a time.", as_whole(1))
     acceptance_rate: float | None = option("Of a proposed token.", as_fraction, metavar="FRACTION")

@@ -132,6 +132,14 @@ def as_share(value: Any, name: str) -> float:
     return number
 
 
+def as_part(value: Any, name: str) -> float:
+    """From 0 to 1."""
+    number = as_float(value, name, wanted := "a fraction from 0 to 1")
+    if not 0 <= number <= 1:
+        raise refuse(name, value, wanted)
+    return number
+
+
 def as_auto_or_whole(value: Any, name: str) -> int | str:
     """``auto``, or a number."""
     return "auto" if value == "auto" else as_whole(1, or_else="auto")(value, name)
