@@ -137,6 +137,7 @@ def test_what_is_infeasible_says_what_would_do(run):
             ("--prompt-tokens", "200000"),
             "llmplan: prompt-tokens: 200000 with output-tokens 1 is beyond the context of llama-3.1-8b, 131072\n",
         ),
+        (("--tpot", "-1"), "llmplan: tpot: '-1' is not a positive time, like 50ms or 0.05\n"),
         (("--objective", "speed"), "llmplan: objective: 'speed' is not one of throughput, cost, gpus\n"),
     ],
 )

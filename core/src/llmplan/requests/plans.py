@@ -18,6 +18,7 @@ from llmplan.requests.values import (
     as_not_negative,
     as_part,
     as_positive,
+    as_positive_seconds,
     as_rate,
     as_record_or_name,
     as_seconds,
@@ -116,14 +117,14 @@ class TrainRequest(Request):
         metavar="RATE",
     )
     checkpoint_seconds: float | None = option(
-        "Time that saving a checkpoint stops the run: 45 or 1.5m.", as_seconds(as_positive), metavar="SECONDS"
+        "Time that saving a checkpoint stops the run: 45 or 1.5m.", as_positive_seconds("45 or 1.5m"), metavar="SECONDS"
     )
     checkpoint_gb_per_s: float | None = option(
         "Storage bandwidth of the whole run, instead of --checkpoint-seconds.", as_positive, metavar="GB/S"
     )
     checkpoint_interval: float | None = option(
         "Training between checkpoints: 1800, 30m or 0.5h; the Young/Daly optimum by default.",
-        as_seconds(as_positive),
+        as_positive_seconds("30m or 1800"),
         metavar="SECONDS",
     )
     restart_seconds: float | None = option(

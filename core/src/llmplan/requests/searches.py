@@ -11,8 +11,8 @@ from llmplan.requests.options import Options, option
 from llmplan.requests.values import (
     as_flag,
     as_float,
-    as_positive,
-    as_seconds,
+    as_positive_like,
+    as_positive_seconds,
     as_share,
     as_whole,
     as_word,
@@ -55,9 +55,9 @@ class SearchRequest(Options):
         "Figures of which the frontier is shown, like time,gpus.", _figures, metavar="NAME,NAME", listed=True
     )
     finish_within: float | None = option(
-        "Longest that the run may take: 30d, 12h or seconds.", as_seconds(as_positive), metavar="TIME"
+        "Longest that the run may take: 30d, 12h or seconds.", as_positive_seconds("30d, 12h or 3600"), metavar="TIME"
     )
-    budget: float | None = option("Most that the run may cost: 2M.", as_positive, metavar="MONEY")
+    budget: float | None = option("Most that the run may cost: 2M.", as_positive_like("2M or 50000"), metavar="MONEY")
     memory_headroom: float | None = option(
         "Share of memory that has to stay free; 0.05 by default.", as_share, metavar="FRACTION"
     )
@@ -76,12 +76,16 @@ class InferSearchRequest(Options):
         names=lambda: list(_SERVING_OBJECTIVES),
     )
     ttft: float | None = option(
-        "Longest time to the first token, waiting included: 500ms or 0.5s.", as_seconds(as_positive), metavar="TIME"
+        "Longest time to the first token, waiting included: 500ms or 0.5s.",
+        as_positive_seconds("500ms or 0.5"),
+        metavar="TIME",
     )
     tpot: float | None = option(
-        "Longest time per output token after it: 50ms.", as_seconds(as_positive), metavar="TIME"
+        "Longest time per output token after it: 50ms.", as_positive_seconds("50ms or 0.05"), metavar="TIME"
     )
-    latency: float | None = option("Longest time of a whole answer: 10s.", as_seconds(as_positive), metavar="TIME")
+    latency: float | None = option(
+        "Longest time of a whole answer: 10s.", as_positive_seconds("10s or 2.5"), metavar="TIME"
+    )
     percentile: int | None = option(
         "Of requests that have to be as fast as that, 50, 90, 95 or 99; without, they are on average.",
         _percentile,

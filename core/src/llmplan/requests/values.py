@@ -57,12 +57,21 @@ def as_whole(smallest: int, largest: int | None = None, or_else: str = "") -> Ca
     return convert
 
 
-def as_positive(value: Any, name: str) -> float:
-    """A number above 0."""
-    number = as_float(value, name, wanted := "a positive number, like 1.4e12 or 1.4T")
-    if number <= 0:
-        raise refuse(name, value, wanted)
-    return number
+def as_positive_like(example: str, what: str = "number") -> Callable[[Any, str], float]:
+    """A number above 0; the example is of what the option takes."""
+    wanted = f"a positive {what}, like {example}"
+
+    def convert(value: Any, name: str) -> float:
+        number = as_float(value, name, wanted)
+        if number <= 0:
+            raise refuse(name, value, wanted)
+        return number
+
+    return convert
+
+
+as_positive = as_positive_like("1.4e12 or 1.4T")
+"""A number above 0, a large one."""
 
 
 def as_bits(value: Any, name: str) -> float:
@@ -167,6 +176,11 @@ def as_seconds(convert: Callable[[Any, str], float]) -> Callable[[Any, str], flo
             raise refuse(name, value, "a time in seconds, or like 500ms, 90s, 30m, 1.5h or 1d") from None
 
     return in_seconds
+
+
+def as_positive_seconds(example: str) -> Callable[[Any, str], float]:
+    """A time above 0; the example is one."""
+    return as_seconds(as_positive_like(example, "time"))
 
 
 def as_rate(value: Any, name: str) -> float:
