@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from contextlib import contextmanager
 
 import pytest
@@ -46,6 +47,7 @@ def test_the_report_says_what_was_found_and_why(run, monkeypatch):
     assert first[:4] == ["1", "tp", "1", "1"]
     assert "tokens/s a GPU than the runner-up: tp 1 for 2; GPU time of a token: " in " ".join(out.split())
     assert "Frontier of throughput and tpot in closed form, 10 of its " in out
+    assert re.search(r"  ranges  of the first: prefill \(-\d+% to \+\d+%\), decode step \(.*\); they hold 80% of", out)
 
 
 def test_the_best_plan_is_written_and_infer_prices_it(run, tmp_path):

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llmplan.output.console import rendered
-from llmplan.output.sections import bullets, facts, heading
+from llmplan.output.sections import behind, bullets, facts, heading, plus_minus
 from llmplan.output.words import digits, gib, percent, seconds
 from llmplan.records import ServerEstimate
 from llmplan.search.infeasible import Change, Verdict
@@ -64,6 +64,7 @@ def _sections(result: SearchResult, console: Console) -> Iterator[RenderableType
     if result.best:
         yield heading(f"Best plans by {result.objective}")
         yield from _table(result.best, result, console)
+        yield facts(_ranges(result.best[0]))
     if result.why:
         yield heading("Why the first")
         yield bullets(_reason(reason, result) for reason in result.why)
@@ -79,6 +80,15 @@ def _sections(result: SearchResult, console: Console) -> Iterator[RenderableType
         if warned:
             yield heading("Warnings", "bold yellow")
             yield bullets(warned)
+
+
+def _ranges(best: ServerEstimate) -> dict[str, str]:
+    """How far off the steps of the first may be, and what that rests on."""
+    first, following = best.prefill.first_token_spread, best.decode.next_token_spread
+    if first is None or following is None:
+        return {}
+    said = behind(following)["ranges"]
+    return {"ranges": f"of the first: prefill{plus_minus(first)}, decode step{plus_minus(following)}; they {said}"}
 
 
 def _totals(result: SearchResult) -> dict[str, str]:
