@@ -499,7 +499,7 @@ NUMERIC = [
     for name, metadata in options_of(request).items()
     if not metadata["word"] and (command == "train" or name not in options_of(TrainRequest))
 ]
-MAY_BE_ZERO = {"zero", "price_per_gpu_hour", "restart_seconds", "requests", "seed"}
+MAY_BE_ZERO = {"zero", "price_per_gpu_hour", "restart_seconds", "requests", "seed", "prefix_hit_rate"}
 
 
 @pytest.mark.parametrize(("command", "name"), NUMERIC)

@@ -18,6 +18,7 @@ WHOLE = {
 }  # fmt: skip
 WHOLE_OR_AUTO = {"max_micro_batch"}
 WHOLE_OR_ZERO = {"requests", "seed"}
+PART = {"prefix_hit_rate"}
 STAGE = {"zero"}
 RATE = {"rate"}
 POSITIVE = {
@@ -27,8 +28,7 @@ POSITIVE = {
 NOT_NEGATIVE = {"price_per_gpu_hour", "restart_seconds"}
 AT_LEAST_ONE = {"expert_imbalance", "pue"}
 FRACTION = {
-    "flops_efficiency", "hbm_efficiency", "scale_up_efficiency", "scale_out_efficiency", "mfu",
-    "prefix_hit_rate", "acceptance_rate",
+    "flops_efficiency", "hbm_efficiency", "scale_up_efficiency", "scale_out_efficiency", "mfu", "acceptance_rate",
 }  # fmt: skip
 FLAG = {"sequence_parallel", "master_weights", "cuda_graphs", "chunked_prefill", "max_batch", "max_context"}
 NAME = {"model", "gpu", "dtype", "cost_model", "framework", "optimizer", "engine", "draft_model"}
@@ -37,7 +37,17 @@ LENGTHS = {"prompt_lengths", "output_lengths"}
 CHOICE = {"recompute", "schedule", "tuning", "offload"}
 BITS = {"kv_bits", "gradient_bits"}
 NUMERIC = (
-    WHOLE | WHOLE_OR_AUTO | WHOLE_OR_ZERO | STAGE | RATE | POSITIVE | NOT_NEGATIVE | AT_LEAST_ONE | FRACTION | BITS
+    WHOLE
+    | WHOLE_OR_AUTO
+    | WHOLE_OR_ZERO
+    | STAGE
+    | RATE
+    | POSITIVE
+    | NOT_NEGATIVE
+    | AT_LEAST_ONE
+    | FRACTION
+    | PART
+    | BITS
 )
 
 ALL = [(request, field.name) for request in (TrainRequest, InferRequest) for field in fields(request)]
@@ -115,6 +125,13 @@ def test_amounts_are_taken_as_people_write_them(request_, name, value, number):
 def test_an_efficiency_above_one_is_refused(request_, name, value):
     """If it fails, 50 for 50 % makes a run a hundred times too fast."""
     assert refusal(request_, name, value) == f"{option_name(name)}: {value!r} is not a fraction above 0 and at most 1"
+
+
+@pytest.mark.parametrize(("request_", "name"), of(PART))
+def test_a_part_may_be_none_or_all_and_no_more(request_, name):
+    """If it fails, the default of an option cannot be said, or more than there is can."""
+    assert [getattr(request_(**{name: value}), name) for value in (0, "0.5", 1)] == [0.0, 0.5, 1.0]
+    assert refusal(request_, name, 1.01) == f"{option_name(name)}: 1.01 is not a fraction from 0 to 1"
 
 
 @pytest.mark.parametrize(("request_", "name"), of(FRACTION))
