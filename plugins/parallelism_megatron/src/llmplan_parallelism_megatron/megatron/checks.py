@@ -8,8 +8,8 @@ from functools import lru_cache
 from llmplan.quantities import Truth, floor, has_remainder
 from llmplan.records import InferencePlan, ModelArchitecture, Schedule, TrainingPlan
 from llmplan_parallelism_megatron import rules
-from llmplan_parallelism_megatron.collectives import beyond_domain_bytes_per_second
 from llmplan_parallelism_megatron.megatron.data_parallel import SHARDS_GRADIENTS, SHARDS_WEIGHTS
+from llmplan_parallelism_megatron.megatron.domain import stays_inside, stays_linked
 from llmplan_parallelism_megatron.megatron.links import Group, groups_of
 from llmplan_parallelism_megatron.roofline_checks import TOO_LONG_A_PIPELINE, limits, narrow_training, offloaded
 from llmplan_parallelism_megatron.rules import Rule
@@ -148,27 +148,6 @@ def _groups(plan: TrainingPlan) -> tuple[tuple[str, Group], ...]:
     return (*sizes, ("dp", groups.data), ("pp", groups.pipeline))
 
 
-def _leaves_domain(plan: TrainingPlan, group: Group) -> Truth:
-    return group.ranks > group.inside(plan.hardware.scale_up_domain)
-
-
-def _without_link(plan: TrainingPlan) -> Truth:
-    leaves: Truth = False
-    if beyond_domain_bytes_per_second(plan.hardware) is None:
-        for _, group in _groups(plan):
-            leaves = leaves | _leaves_domain(plan, group)
-    return leaves
-
-
-def _say_link(plan: TrainingPlan) -> str:
-    hardware = plan.hardware
-    name = next(name for name, group in _groups(plan) if _leaves_domain(plan, group))
-    return (
-        f"{name}: {int(getattr(plan.layout, name))} leaves the scale-up domain of {hardware.name}, "
-        f"{hardware.scale_up_domain}, and its record holds no link beyond"
-    )
-
-
 def _without_host(plan: TrainingPlan) -> Truth:
     unlinked = plan.hardware.host_bytes_per_second is None
     return (plan.offload_optimizer | plan.offload_activations) & unlinked
@@ -199,24 +178,10 @@ REFUSED = (
     ),
     Rule("pp x vpp is at most the layers", _more_than_layers, _say_layers),
     Rule("pp divides the micro-batches with vpp", _uneven_rounds, _say_rounds),
-    Rule("groups stay in the scale-up domain where no link leaves it", _without_link, _say_link),
+    stays_linked(_groups),
     Rule("offload has a link to the host", _without_host, _say_host),
 )
 """What has to hold for a plan to be priced."""
-
-
-def _beyond_domain(name: str) -> Rule:
-    def group(plan: TrainingPlan) -> Group:
-        return dict(_groups(plan))[name]
-
-    def said(plan: TrainingPlan) -> str:
-        hardware, one = plan.hardware, group(plan)
-        link = (beyond_domain_bytes_per_second(hardware) or 0.0) * plan.efficiency.scale_out / 1e9
-        priced = "" if plan.efficiency.mfu is not None else f": its traffic is priced at {link:,.3g} GB/s"
-        ranks = f"{name} {int(one.ranks)}" + (f" with tp {int(one.stride)}" if one.stride > 1 else "")
-        return f"{ranks} leaves the scale-up domain of {hardware.scale_up_domain}{priced}"
-
-    return Rule(f"{name} in the scale-up domain", lambda plan: _leaves_domain(plan, group(plan)), said)
 
 
 def _uneven_stages(plan: TrainingPlan) -> Truth:
@@ -239,8 +204,8 @@ def _say_zero(plan: TrainingPlan) -> str:
 
 
 AVOIDED = (
-    _beyond_domain("tp"),
-    _beyond_domain("cp"),
+    stays_inside(_groups, "tp"),
+    stays_inside(_groups, "cp"),
     Rule("pp x vpp divides the layers", _uneven_stages, _say_stages),
     Rule(
         "schedule zero-bubble has a bubble to fill",

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from llmplan.quantities import Truth, has_remainder, minimum
 from llmplan.records import InferencePlan
 from llmplan_parallelism_megatron import rules
-from llmplan_parallelism_megatron.collectives import beyond_domain_bytes_per_second
 from llmplan_parallelism_megatron.megatron.checks import DIVIDES_EXPERTS, DIVIDES_HEADS, nearest, routed_experts
+from llmplan_parallelism_megatron.megatron.domain import stays_inside, stays_linked
 from llmplan_parallelism_megatron.megatron.links import Group, groups_of
 from llmplan_parallelism_megatron.roofline_checks import TOO_LONG_A_PIPELINE
 from llmplan_parallelism_megatron.rules import Rule
@@ -54,31 +54,7 @@ def _groups(plan: InferencePlan) -> tuple[tuple[str, Group], ...]:
     return (
         ("tp", groups.tensor),
         ("ep", Group(minimum(plan.layout.ep, plan.layout.dp), plan.layout.tp)),
-        (
-            "pp",
-            Group(plan.layout.pp, groups.pipeline.stride),
-        ),
-    )
-
-
-def _leaves_domain(plan: InferencePlan, group: Group) -> Truth:
-    return group.ranks > group.inside(plan.hardware.scale_up_domain)
-
-
-def _without_link(plan: InferencePlan) -> Truth:
-    leaves: Truth = False
-    if beyond_domain_bytes_per_second(plan.hardware) is None:
-        for _, group in _groups(plan):
-            leaves = leaves | _leaves_domain(plan, group)
-    return leaves
-
-
-def _say_link(plan: InferencePlan) -> str:
-    hardware = plan.hardware
-    name = next(name for name, group in _groups(plan) if _leaves_domain(plan, group))
-    return (
-        f"{name}: {int(getattr(plan.layout, name))} leaves the scale-up domain of {hardware.name}, "
-        f"{hardware.scale_up_domain}, and its record holds no link beyond"
+        ("pp", Group(plan.layout.pp, groups.pipeline.stride)),
     )
 
 
@@ -87,23 +63,9 @@ REFUSED = (
     DIVIDES_HEADS,
     DIVIDES_EXPERTS,
     Rule("ep shares experts over dp x tp", _uneven_ranks, _say_ranks),
-    Rule("groups stay in the scale-up domain where no link leaves it", _without_link, _say_link),
+    stays_linked(_groups),
 )
 """What has to hold for a plan to be priced."""
-
-
-def _beyond_domain(name: str) -> Rule:
-    def group(plan: InferencePlan) -> Group:
-        return dict(_groups(plan))[name]
-
-    def said(plan: InferencePlan) -> str:
-        link = (beyond_domain_bytes_per_second(plan.hardware) or 0.0) * plan.efficiency.scale_out / 1e9
-        return (
-            f"{name} {int(group(plan).ranks)} leaves the scale-up domain of {plan.hardware.scale_up_domain}: its "
-            f"traffic is priced at {link:,.3g} GB/s"
-        )
-
-    return Rule(f"{name} in the scale-up domain", lambda plan: _leaves_domain(plan, group(plan)), said)
 
 
 def _say_stages(plan: InferencePlan) -> str:
@@ -115,8 +77,8 @@ def _say_stages(plan: InferencePlan) -> str:
 
 
 AVOIDED = (
-    _beyond_domain("tp"),
-    _beyond_domain("ep"),
+    stays_inside(_groups, "tp"),
+    stays_inside(_groups, "ep"),
     Rule("pp divides the layers", lambda plan: has_remainder(plan.model.layers, plan.layout.pp), _say_stages),
 )
 """What has to hold for nothing to be said against a layout."""
