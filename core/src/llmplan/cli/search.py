@@ -1,36 +1,28 @@
 """``llmplan search``, and of it ``train``: the best plan out of all legal ones."""
 
+from __future__ import annotations
+
 import json
-import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from llmplan.cli.options import annotations_of, with_annotations
 from llmplan.cli.search_infer import add_search_infer
-from llmplan.requests import SearchRequest, TrainRequest, options_of
+from llmplan.cli.searching import exit_code, extra_options, say_why_not, split
+from llmplan.requests import SearchRequest, TrainRequest
 
-DOES_NOT_FIT = 3
-INTERRUPTED = 130
+if TYPE_CHECKING:
+    from llmplan.search.result import SearchResult
+
 _RANGED = (
     "model", "gpu", "dtype", "gpus", "tp", "pp", "dp", "cp", "ep", "vpp", "sequence_parallel", "zero", "zero_group",
     "micro_batch", "gradient_accumulation", "recompute", "schedule", "offload", "price_per_gpu_hour",
 )  # fmt: skip
 _EXTRA: Mapping[str, Any] = {
-    "plan": Annotated[
-        str | None, typer.Option("--plan", metavar="FILE.toml", help="Any of these options from a file.")
-    ],
-    "json": Annotated[bool | None, typer.Option("--json", help="Print one JSON object.")],
-    "output": Annotated[
-        list[str] | None,
-        typer.Option(
-            "--output",
-            metavar="FILE",
-            help="Write the best plan to a .toml file, all priced plans to .csv, .json or .parquet; may be repeated.",
-        ),
-    ],
+    **extra_options("plans"),
     "executor": Annotated[
         str | None, typer.Option("--executor", metavar="NAME", help="Work in threads, processes or dask.")
     ],
@@ -65,7 +57,7 @@ def _train(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     from llmplan.search import TrainingSpace, search
     from llmplan.search.executors import executor_of
 
-    options, looked_for = _options(given, extra["plan"])
+    options, looked_for = split(given, extra["plan"], TrainRequest, SearchRequest)
     with ExitStack() as stack:
         files = stack.enter_context(outputs(extra["output"] or ()))
         space = TrainingSpace(**options)
@@ -75,35 +67,20 @@ def _train(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
             space, executor=executor, keep=False, sink=files.sink, watch=watch, interruptible=True, **looked_for
         )
         files.finish(result)
-    _print(result, as_json=bool(extra["json"]))
-    if not result.complete:
-        return INTERRUPTED
-    return None if result.feasible else DOES_NOT_FIT
+    return _printed(result, as_json=bool(extra["json"]))
 
 
-def _options(given: dict[str, Any], plan: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Those of the space, and those of the search; what is given on the command line wins over the plan file."""
-    joined = {name: ",".join(value) if isinstance(value, list) else value for name, value in given.items()}
-    if plan is not None:
-        from llmplan.cli.estimate import what_is_left
-        from llmplan.files import read_plan
-
-        joined = {**what_is_left(read_plan(plan, TrainRequest, SearchRequest), joined), **joined}
-    of_search = options_of(SearchRequest)
-    return (
-        {name: value for name, value in joined.items() if name not in of_search},
-        {name: value for name, value in joined.items() if name in of_search},
-    )
-
-
-def _print(result: Any, *, as_json: bool) -> None:
+def _printed(result: SearchResult, *, as_json: bool) -> int | None:
     if as_json:
         from llmplan.output.search_document import search_document
 
         print(json.dumps(search_document(result), indent=2))
-        return
-    from llmplan.output.search_report import search_report
+    else:
+        from llmplan.output.search_report import search_report
 
-    print(search_report(result), end="")
+        print(search_report(result), end="")
     if result.verdict is not None:
-        print(f"llmplan: no plan is feasible: {result.verdict.constraint}", file=sys.stderr)
+        from llmplan.output.search_report import change_words, says_why_not
+
+        say_why_not(says_why_not(result.verdict), map(change_words, result.verdict.changes))
+    return exit_code(result)

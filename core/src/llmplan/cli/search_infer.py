@@ -1,36 +1,28 @@
 """``llmplan search infer``: the best server out of all layouts and loads, within latencies."""
 
+from __future__ import annotations
+
 import json
-import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from llmplan.cli.options import annotations_of, with_annotations
-from llmplan.requests import InferRequest, InferSearchRequest, options_of
+from llmplan.cli.searching import exit_code, extra_options, say_why_not, split
+from llmplan.requests import InferRequest, InferSearchRequest
 
-DOES_NOT_FIT = 3
-INTERRUPTED = 130
+if TYPE_CHECKING:
+    from llmplan.search.result import SearchResult
+
 _RANGED = (
     "model", "gpu", "dtype", "engine", "gpus", "tp", "pp", "dp", "ep", "kv_bits", "concurrency", "price_per_gpu_hour",
     "step_tokens", "max_sequences", "speculative_tokens", "draft_model", "prefill_replicas", "prefill_tp", "prefill_pp",
 )  # fmt: skip
 _NOT_OF_SERVERS = ("batch", "max_batch", "max_context")
 _EXTRA: Mapping[str, Any] = {
-    "plan": Annotated[
-        str | None, typer.Option("--plan", metavar="FILE.toml", help="Any of these options from a file.")
-    ],
-    "json": Annotated[bool | None, typer.Option("--json", help="Print one JSON object.")],
-    "output": Annotated[
-        list[str] | None,
-        typer.Option(
-            "--output",
-            metavar="FILE",
-            help="Write the best plan to a .toml file, all priced loads to .csv, .json or .parquet; may be repeated.",
-        ),
-    ],
+    **extra_options("loads"),
     "picture": Annotated[
         str | None,
         typer.Option("--picture", metavar="FILE", help="Draw throughput against latency: .png, .svg or .pdf."),
@@ -55,7 +47,7 @@ def _infer(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     from llmplan.search.inference.searching import search_inference
     from llmplan.search.inference.space import InferenceSpace
 
-    options, looked_for = _options(given, extra["plan"])
+    options, looked_for = split(given, extra["plan"], InferRequest, InferSearchRequest)
     picture = extra["picture"]
     artist = _artist(picture) if picture else None
     with ExitStack() as stack:
@@ -70,10 +62,7 @@ def _infer(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
         from llmplan.output.whole import write_whole
 
         write_whole(picture, artist(result), "picture")
-    _print(result, as_json=bool(extra["json"]))
-    if not result.complete:
-        return INTERRUPTED
-    return None if result.feasible else DOES_NOT_FIT
+    return _printed(result, as_json=bool(extra["json"]))
 
 
 def _artist(picture: str) -> Any:
@@ -82,26 +71,11 @@ def _artist(picture: str) -> Any:
     return serving_artist(picture)
 
 
-def _options(given: dict[str, Any], plan: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Those of the space, and those of the search; what is given on the command line wins over the plan file."""
-    joined = {name: ",".join(value) if isinstance(value, list) else value for name, value in given.items()}
-    if plan is not None:
-        from llmplan.cli.estimate import what_is_left
-        from llmplan.files import read_plan
-
-        joined = {**what_is_left(read_plan(plan, InferRequest, InferSearchRequest), joined), **joined}
-    of_search = options_of(InferSearchRequest)
-    return (
-        {name: value for name, value in joined.items() if name not in of_search},
-        {name: value for name, value in joined.items() if name in of_search},
-    )
-
-
 def _said(state: Any, _elapsed: float) -> str:
     return f"{state.layouts:,} layouts, {state.plans:,} loads, {state.confirmed:,} plans confirmed"
 
 
-def _print(result: Any, *, as_json: bool) -> None:
+def _printed(result: SearchResult, *, as_json: bool) -> int | None:
     if as_json:
         from llmplan.output.serving_search_document import serving_search_document
 
@@ -113,6 +87,5 @@ def _print(result: Any, *, as_json: bool) -> None:
     if result.verdict is not None:
         from llmplan.output.serving_search_report import change_words, says_why_not
 
-        changes = " or ".join(change_words(change) for change in result.verdict.changes)
-        would = f"; {changes} would do" if changes else ""
-        print(f"llmplan: no plan is feasible: {says_why_not(result.verdict)}{would}", file=sys.stderr)
+        say_why_not(says_why_not(result.verdict), map(change_words, result.verdict.changes))
+    return exit_code(result)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -70,7 +71,7 @@ def _all_options(result: SearchResult) -> dict[str, Any]:
     return {**names, **given_options(result.requests[0])}
 
 
-class _Table:
+class _Table(ABC):
     """A file beside the one that is wanted, renamed in the end."""
 
     def __init__(self, path: str) -> None:
@@ -102,10 +103,10 @@ class _Table:
         with suppress(OSError):
             self.beside.unlink()
 
-    def _write(self, columns: Mapping[str, Any]) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _write(self, columns: Mapping[str, Any]) -> None: ...
 
-    def _close(self) -> None:
+    def _close(self) -> None:  # noqa: B027 - not every format leaves something open
         pass
 
 

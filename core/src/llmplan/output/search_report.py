@@ -183,17 +183,20 @@ def _word(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else "all" if value is None else str(value)
 
 
-def _why_not(verdict: Verdict, result: SearchResult) -> Iterator[RenderableType]:
-    words = _amount(verdict.constraint)
+def says_why_not(verdict: Verdict) -> str:
+    """What kills the last plans."""
     if verdict.least is None or verdict.limit is None:
-        said = f"{verdict.constraint}: not one legal plan is left; {verdict.plans:,} combinations break this"
-    else:
-        said = (
-            f"{verdict.constraint} kills the last {verdict.plans:,} plans: the least that one takes is "
-            f"{words(verdict.least)}, and {words(verdict.limit)} are allowed"
-        )
-    changes = [f"{_change(change)} would do" for change in verdict.changes]
-    yield bullets([said, *(changes or ["no single option that changes would do"])])
+        return f"{verdict.constraint}: not one legal plan is left; {verdict.plans:,} combinations break this"
+    words = _amount(verdict.constraint)
+    return (
+        f"{verdict.constraint} kills the last {verdict.plans:,} plans: the least that one takes is "
+        f"{words(verdict.least)}, and {words(verdict.limit)} are allowed"
+    )
+
+
+def _why_not(verdict: Verdict, result: SearchResult) -> Iterator[RenderableType]:
+    changes = [f"{change_words(change)} would do" for change in verdict.changes]
+    yield bullets([says_why_not(verdict), *(changes or ["no single option that changes would do"])])
     if verdict.nearest is not None:
         yield heading("The plan that comes nearest")
         yield from _table([verdict.nearest], result)
@@ -205,7 +208,8 @@ def _amount(name: str) -> Callable[[float], str]:
     return seconds if name == "finish-within" else digits
 
 
-def _change(change: Change) -> str:
+def change_words(change: Change) -> str:
+    """As an option, limits rounded up."""
     if change.option == "memory of the accelerator":
         return f"an accelerator with {gib(change.value)}"
     if change.option == "finish-within":
