@@ -9,8 +9,9 @@ from typing import Any
 from attrs import frozen
 
 from llmplan import train
+from llmplan.estimate import TrainingEstimate
 from llmplan.output.words import dotted, seconds
-from llmplan.records import Recompute, Schedule, TrainingEstimate
+from llmplan.records import Recompute, Schedule
 from llmplan.search import SearchResult, TrainingSpace, search
 
 PAGE = Path(__file__).with_name("search.md")

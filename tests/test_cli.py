@@ -18,7 +18,7 @@ from llmplan.catalogues import KINDS
 from llmplan.cli.main import main
 from llmplan.output.export import to_markdown
 from llmplan.output.report import report
-from llmplan.requests import InferRequest, TrainRequest, option_name, options_of
+from llmplan.request import InferRequest, TrainRequest, option_name, options_of
 
 ROOFLINE = ("--cost-model", "roofline")
 NAMES = ("--model", "llama-65b", "--gpu", "h100-sxm-80gb", *ROOFLINE)

@@ -12,9 +12,9 @@ import pytest
 
 from llmplan import LlmplanError, compare, infer, registry, train
 from llmplan.cli.main import main
+from llmplan.estimate import Reporter
 from llmplan.output import drawing
 from llmplan.output.comparison import comparison_document
-from llmplan.records import Reporter
 
 NAMES = {"model": "llama-3.1-8b", "gpu": "l40s", "cost_model": "roofline"}
 INFER = ("infer", "--model", "llama-3.1-8b", "--gpu", "l40s", "--cost-model", "roofline")

@@ -15,7 +15,7 @@ from llmplan.output.document import document
 from llmplan.output.search_document import search_document
 from llmplan.output.serving_search_document import serving_search_document
 from llmplan.records import LatentAttention, MixtureOfExperts
-from llmplan.requests import LOADS, SERVER_OPTIONS, InferSearchRequest, SearchRequest
+from llmplan.request import LOADS, SERVER_OPTIONS, InferSearchRequest, SearchRequest
 from llmplan.search import InferenceSpace, TrainingSpace, search
 from llmplan.validation import validate
 

@@ -14,7 +14,7 @@ from search_space import DTYPE, FIXED, GPU, MODEL, SPACE, brute_force, with_gpu
 from llmplan import registry, train
 from llmplan.errors import BadInputError
 from llmplan.records import MixtureOfExperts
-from llmplan.requests import given_options
+from llmplan.request import given_options
 from llmplan.search import TrainingSpace, search
 
 DAY = 86_400.0

@@ -14,7 +14,7 @@ from llmplan.output.document import document
 from llmplan.output.serving_search_document import serving_search_document
 from llmplan.output.serving_search_report import serving_search_report
 from llmplan.records import DTypeRule, HardwareProfile, MixtureOfExperts, Transformer
-from llmplan.requests import given_options
+from llmplan.request import given_options
 from llmplan.search import InferenceSpace, search
 
 MODEL = Transformer(

@@ -6,18 +6,9 @@ from math import ceil
 
 from attrs import evolve, frozen
 
-from llmplan.records import (
-    Efficiency,
-    InferenceEstimate,
-    InferencePlan,
-    Layout,
-    Lengths,
-    NumberFormat,
-    ServerPlan,
-    Step,
-    Workload,
-)
-from llmplan.serving.server import make_server
+from llmplan.estimate import InferenceEstimate
+from llmplan.queueing.server import make_server
+from llmplan.records import Efficiency, InferencePlan, Layout, Lengths, NumberFormat, ServerPlan, Step, Workload
 from llmplan.testing import SAMPLE_DTYPE, SAMPLE_HARDWARE, SAMPLE_MODEL
 
 BLOCK = 16

@@ -27,16 +27,15 @@ from llmplan.catalogues import (
 )
 from llmplan.cli.estimate import _exporter
 from llmplan.errors import BadInputError, NameConflictError, UnknownNameError
+from llmplan.estimate import Exporter, Reporter
 from llmplan.plugins import PluginError, Plugins
 from llmplan.records import (
     DTypeFamily,
     DTypeRule,
     EngineProfile,
-    Exporter,
     FrameworkProfile,
     HardwareProfile,
     Optimizer,
-    Reporter,
     Transformer,
     ValidationSet,
 )

@@ -1,7 +1,7 @@
 import pytest
 
-from llmplan.changes import several
-from llmplan.requests import InferRequest, TrainRequest, options_of
+from llmplan.request import InferRequest, TrainRequest, options_of
+from llmplan.request.changes import several
 
 
 @pytest.mark.parametrize(

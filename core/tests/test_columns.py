@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmplan.columns import Column, columns, in_full
-from llmplan.quantities import ceil, ceil_log2, floor, has_remainder, maximum, minimum, sqrt, total, where
+from llmplan.arrays.columns import Column, columns, in_full
+from llmplan.arrays.quantities import ceil, ceil_log2, floor, has_remainder, maximum, minimum, sqrt, total, where
 
 NAMES = ("tp", "pp", "dp", "zero", "share", "flag")
 VALUES = {

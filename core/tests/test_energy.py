@@ -7,9 +7,9 @@ from attrs import evolve
 
 from llmplan import train
 from llmplan.errors import BadInputError
+from llmplan.estimate.energy import IDLE_SHARE, WAITING, average_power, busy_share, energy_kwh
 from llmplan.output.document import document
 from llmplan.output.report import report
-from llmplan.records.energy import IDLE_SHARE, WAITING, average_power, busy_share, energy_kwh
 
 RUN = {"model": "llama-65b", "gpu": "a100-sxm-80gb", "gpus": 2048, "tp": 8, "pp": 8}
 AT_MFU = train(**RUN, mfu=0.5, pue=1.1)

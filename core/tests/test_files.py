@@ -17,7 +17,7 @@ from llmplan.errors import BadInputError
 from llmplan.files import TomlSource, read_plan, read_record
 from llmplan.output.whole import write_whole
 from llmplan.records import HardwareProfile, Recompute, Transformer
-from llmplan.requests import InferRequest, TrainRequest
+from llmplan.request import InferRequest, TrainRequest
 
 MODEL = {
     "name": "mini", "layers": 4, "hidden": 64, "heads": 4, "ffn_hidden": 256, "gated_mlp": True, "vocab": 1000,

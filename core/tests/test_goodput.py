@@ -14,7 +14,7 @@ from llmplan.errors import BadInputError
 from llmplan.output.document import document
 from llmplan.output.report import report
 from llmplan.records.goodput import Failures, daly_stretch, young_interval
-from llmplan.requests import TrainRequest
+from llmplan.request import TrainRequest
 
 HOUR, DAY = 3600.0, 86_400.0
 LLAMA_3 = 4.7e-4

@@ -8,7 +8,7 @@ from llmplan.catalogues import MODELS
 from llmplan.errors import BadInputError
 from llmplan.files import read_plan, read_record
 from llmplan.records import LatentAttention, MixtureOfExperts
-from llmplan.requests import TrainRequest
+from llmplan.request import TrainRequest
 
 SHAPE = """\
 name = "mini"

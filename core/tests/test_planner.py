@@ -16,11 +16,11 @@ from llmplan import hookspecs, infer, plan_inference, plan_training, registry, t
 from llmplan.catalogues import Registry
 from llmplan.errors import BadInputError, UnknownNameError, UnsupportedFormatError
 from llmplan.hookspecs import hookimpl
-from llmplan.planner import choice
-from llmplan.planner.batch import choose_batch
 from llmplan.plugins import Plugins
 from llmplan.records import DTypeRule, HardwareProfile, Recompute, Schedule, Transformer, Tuning
-from llmplan.requests import InferRequest, TrainRequest
+from llmplan.request import InferRequest, TrainRequest
+from llmplan.space import choice
+from llmplan.space.batch import choose_batch
 
 MODEL = Transformer(
     name="mini", layers=12, hidden=1024, heads=16, kv_heads=16, head_dim=64, ffn_hidden=4096, gated_mlp=False,

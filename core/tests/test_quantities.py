@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmplan.quantities import ceil, floor, maximum, minimum, where
+from llmplan.arrays.quantities import ceil, floor, maximum, minimum, where
 
 np = pytest.importorskip("numpy")
 
@@ -72,7 +72,7 @@ def test_numbers_of_numpy_work_like_any_other():
 def test_plain_numbers_import_no_numpy():
     """If it fails, every start of the command line waits for numpy."""
     code = (
-        "import sys; from llmplan.quantities import *; from llmplan.quantities import ceil, floor, maximum, minimum\n"
+        "import sys; from llmplan.arrays.quantities import ceil, floor, maximum, minimum\n"
         "ceil(1.5), floor(1.5), maximum(1.0, 2.0), minimum(1.0, 2.0)\n"
         "sys.exit('numpy' in sys.modules)"
     )

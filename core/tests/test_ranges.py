@@ -1,7 +1,7 @@
 import pytest
 
 from llmplan.errors import BadInputError
-from llmplan.ranges import MOST_VALUES, is_several, values, words
+from llmplan.request.ranges import MOST_VALUES, is_several, values, words
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmplan.errors import BadInputError, UnsupportedFormatError
+from llmplan.estimate import Exporter, Reporter
 from llmplan.records import (
     CalibratedEfficiency,
     DTypeFamily,
     DTypeRule,
     Efficiency,
-    Exporter,
     HardwareProfile,
     Recompute,
-    Reporter,
     Transformer,
     ValidationSet,
     WholeRunEfficiency,

@@ -10,11 +10,12 @@ import pytest
 from attrs import evolve
 
 from llmplan import infer, train
+from llmplan.estimate import InferenceEstimate, TrainingEstimate
 from llmplan.output.document import document
 from llmplan.output.render import as_table
 from llmplan.output.report import report
 from llmplan.output.words import count, dotted, gib, percent, seconds
-from llmplan.records import InferenceEstimate, Schedule, TrainingEstimate, Tuning
+from llmplan.records import Schedule, Tuning
 from llmplan.units import GIB
 
 TRAINING = train(

@@ -9,7 +9,7 @@ from attrs import asdict, fields
 
 from llmplan.errors import BadInputError
 from llmplan.records import Recompute, Schedule, Tuning
-from llmplan.requests import InferRequest, TrainRequest, option_name, options_of
+from llmplan.request import InferRequest, TrainRequest, option_name, options_of
 
 WHOLE = {
     "gpus", "tp", "pp", "dp", "micro_batch", "gradient_accumulation", "global_batch", "seq_len",

@@ -8,11 +8,12 @@ import pytest
 from affine_server import AffineSteps, affine_server, inference_plan
 from attrs import fields_dict
 
-from llmplan.records import FAMILIES, Lengths, Means, Speculation
-from llmplan.serving.capacity import capacity
-from llmplan.serving.closed_form import decoding_at, open_means
-from llmplan.serving.closed_loop import closed_means
-from llmplan.serving.simulation import simulate
+from llmplan.estimate import Means
+from llmplan.queueing.capacity import capacity
+from llmplan.queueing.closed_form import decoding_at, open_means
+from llmplan.queueing.closed_loop import closed_means
+from llmplan.queueing.simulation import simulate
+from llmplan.records import FAMILIES, Lengths, Speculation
 
 LOW_LOAD = 0.02
 """How far the two may be apart at low load, as promised to users."""

@@ -7,9 +7,9 @@ from affine_server import AffineSteps
 from attrs import frozen
 
 from llmplan import registry
-from llmplan.contracts import ContractError
-from llmplan.serving_contract import check_serving_steps
 from llmplan.testing import check_cost_model
+from llmplan.testing.contracts import ContractError
+from llmplan.testing.serving_contract import check_serving_steps
 
 
 @frozen

@@ -7,11 +7,11 @@ import random
 import pytest
 from affine_server import AffineSteps, affine_server, server_plan
 
+from llmplan.queueing.engine import prompt_step
+from llmplan.queueing.grid import StepGrid
+from llmplan.queueing.speculation import SpeculatingSteps, expected_steps, tokens_per_step, yield_probabilities
+from llmplan.queueing.work import make_work
 from llmplan.records import FAMILIES, Lengths, Request, Speculation, Step, Workload
-from llmplan.serving.engine import prompt_step
-from llmplan.serving.grid import StepGrid
-from llmplan.serving.speculation import SpeculatingSteps, expected_steps, tokens_per_step, yield_probabilities
-from llmplan.serving.work import make_work
 
 SHAPES = [("fixed", 0.0), ("uniform", 0.4), ("lognormal", 0.8), ("geometric", 0.0)]
 

@@ -10,10 +10,11 @@ from attrs import evolve
 
 from llmplan import infer
 from llmplan.errors import BadInputError
+from llmplan.estimate import ServerEstimate
 from llmplan.output.document import document
 from llmplan.output.report import report
-from llmplan.records import EngineProfile, ServerEstimate
-from llmplan.requests import InferRequest
+from llmplan.records import EngineProfile
+from llmplan.request import InferRequest
 from llmplan.testing import SAMPLE_HARDWARE, SAMPLE_MODEL
 
 SERVER = {**SAMPLE, "prompt_tokens": 512, "output_tokens": 64, "requests": 200}

@@ -9,11 +9,11 @@ import pytest
 from affine_server import AffineSteps, affine_server
 from simpy import Environment
 
+from llmplan.queueing import replica as replica_module
+from llmplan.queueing.engine import prompt_step
+from llmplan.queueing.meter import Meter, percentiles
+from llmplan.queueing.simulation import Simulation, even_ranks, simulate
 from llmplan.records import FAMILIES, Lengths, Request, Speculation, Step
-from llmplan.serving import replica as replica_module
-from llmplan.serving.engine import prompt_step
-from llmplan.serving.meter import Meter, percentiles
-from llmplan.serving.simulation import Simulation, even_ranks, simulate
 
 VARYING = {"prompt": Lengths(600, FAMILIES["lognormal"], 1.0), "output": Lengths(80, FAMILIES["geometric"])}
 TIGHT = AffineSteps(weight_bytes=63e9)

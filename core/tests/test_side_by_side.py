@@ -6,10 +6,10 @@ import pytest
 from affine_server import affine_server
 from attrs import asdict
 
-from llmplan.serving.closed_form import open_means
-from llmplan.serving.closed_loop import ClosedLoop, closed_means
-from llmplan.serving.side_by_side import side_by_side
-from llmplan.serving.simulation import simulate
+from llmplan.queueing.closed_form import open_means
+from llmplan.queueing.closed_loop import ClosedLoop, closed_means
+from llmplan.queueing.side_by_side import side_by_side
+from llmplan.queueing.simulation import simulate
 
 OF_A_REQUEST = ("queueing_seconds", "first_token_seconds", "next_token_seconds", "total_seconds")
 

@@ -10,6 +10,7 @@ from attrs import Factory, evolve, frozen
 
 from llmplan import hookimpl, testing
 from llmplan.errors import BadInputError, LlmplanError
+from llmplan.estimate import InferenceEstimate, TrainingEstimate
 from llmplan.records import (
     AttentionCurve,
     AttentionKernel,
@@ -22,14 +23,12 @@ from llmplan.records import (
     FrameworkProfile,
     GemmCurve,
     HardwareProfile,
-    InferenceEstimate,
     KernelCurves,
     LoweredModel,
     NetworkCurve,
     Operator,
     Optimizer,
     Tensor,
-    TrainingEstimate,
 )
 from llmplan.testing import (
     SAMPLE_DTYPE,

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from llmplan.comparing import compare
     from llmplan.errors import LlmplanError
     from llmplan.hookspecs import hookimpl
-    from llmplan.planner import infer, plan_inference
     from llmplan.search.training import plan_training, train
+    from llmplan.space import infer, plan_inference
 
 __all__ = ["LlmplanError", "compare", "hookimpl", "infer", "plan_inference", "plan_training", "registry", "train"]
 
@@ -18,8 +18,8 @@ _HOMES = {
     "LlmplanError": "errors",
     "compare": "comparing",
     "hookimpl": "hookspecs",
-    "infer": "planner",
-    "plan_inference": "planner",
+    "infer": "space",
+    "plan_inference": "space",
     "plan_training": "search.training",
     "registry": "catalogues",
     "train": "search.training",

@@ -9,18 +9,16 @@ from typing import Any, Generic, TypeVar
 from attrs import frozen
 
 from llmplan.errors import BadInputError, NameConflictError, UnknownNameError
+from llmplan.estimate import CostModel, Exporter, Reporter
 from llmplan.plugins import PluginError, Plugins, load_plugins
 from llmplan.records import (
-    CostModel,
     DTypeFamily,
     DTypeRule,
     EngineProfile,
-    Exporter,
     FrameworkProfile,
     HardwareProfile,
     ModelArchitecture,
     Optimizer,
-    Reporter,
     ValidationSet,
 )
 from llmplan.records.checks import check_name

@@ -7,13 +7,13 @@ from enum import Enum
 from typing import Any
 
 from llmplan.catalogues import KINDS, Kind
-from llmplan.changes import Change, combinations, read_changes
 from llmplan.errors import BadInputError, LlmplanError
-from llmplan.planner.choice import find_record
-from llmplan.planner.inference import infer
-from llmplan.records import Comparison, Estimate, Variant
-from llmplan.requests import InferRequest, TrainRequest, option_name, options_of
+from llmplan.estimate import Comparison, Estimate, Variant
+from llmplan.request import InferRequest, TrainRequest, option_name, options_of
+from llmplan.request.changes import Change, combinations, read_changes
 from llmplan.search.training import train
+from llmplan.space.choice import find_record
+from llmplan.space.inference import infer
 
 _REQUESTS: Mapping[Any, type[TrainRequest | InferRequest]] = {train: TrainRequest, infer: InferRequest}
 _KINDS: Mapping[Any, Kind] = {kind.plural: kind for kind in KINDS}

@@ -13,17 +13,15 @@ import pluggy
 if TYPE_CHECKING:
     import typer
 
+    from llmplan.estimate import CostModel, Exporter, Reporter
     from llmplan.records import (
-        CostModel,
         DTypeFamily,
         DTypeRule,
         EngineProfile,
-        Exporter,
         FrameworkProfile,
         HardwareProfile,
         ModelArchitecture,
         Optimizer,
-        Reporter,
         ValidationSet,
     )
 

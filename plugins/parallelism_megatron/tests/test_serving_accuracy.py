@@ -5,7 +5,7 @@ from statistics import fmean
 import pytest
 
 from llmplan import infer
-from llmplan.records.spread import LEVEL
+from llmplan.estimate.spread import LEVEL
 from llmplan.validation.score import by_source, score
 from llmplan_parallelism_megatron.engines import ENGINES
 from llmplan_parallelism_megatron.megatron.spread import spread

@@ -3,7 +3,7 @@
 import pytest
 
 from llmplan import train
-from llmplan.records.spread import LEVEL
+from llmplan.estimate.spread import LEVEL
 from llmplan_parallelism_megatron.megatron.residuals import MEMORY, TIME
 from llmplan_parallelism_megatron.megatron.spread import kind_of, quantile, spread
 

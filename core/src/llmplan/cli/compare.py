@@ -7,12 +7,12 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from llmplan.catalogues import registry
-from llmplan.changes import options_in, several
 from llmplan.cli.options import Request, completer
 from llmplan.errors import BadInputError
+from llmplan.estimate import Comparison, Exporter
 from llmplan.output.words import gib
-from llmplan.records import Comparison, Exporter
-from llmplan.requests import InferRequest, TrainRequest, option_name, options_of
+from llmplan.request import InferRequest, TrainRequest, option_name, options_of
+from llmplan.request.changes import options_in, several
 
 T = TypeVar("T")
 

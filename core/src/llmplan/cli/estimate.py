@@ -11,11 +11,12 @@ from llmplan.catalogues import registry
 from llmplan.cli.compare import COMPARING, changes_of, is_comparison, print_comparison
 from llmplan.cli.options import Request, completer, with_options
 from llmplan.errors import BadInputError
+from llmplan.estimate import Estimate, Exporter, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.output.words import gib
-from llmplan.planner import infer
-from llmplan.records import Estimate, Exporter, InferenceEstimate, Recompute, ServerEstimate, TrainingEstimate
-from llmplan.requests import InferRequest, TrainRequest
+from llmplan.records import Recompute
+from llmplan.request import InferRequest, TrainRequest
 from llmplan.search.training import train
+from llmplan.space import infer
 
 DOES_NOT_FIT = 3
 _MOST_ZERO = 3
@@ -185,7 +186,7 @@ def _way_out(estimate: Estimate, request: Request) -> str:
 
 def _way_out_of_serving(estimate: InferenceEstimate | ServerEstimate, request: InferRequest) -> str:
     """The nearest settings that fit, tried out; and what else holds less."""
-    from llmplan.planner.nearest import nearest_that_fit
+    from llmplan.space.nearest import nearest_that_fit
 
     if isinstance(estimate, ServerEstimate) and estimate.fullest_pool == "prefill":
         return "; more --prefill-tp or --prefill-pp, or fewer bits (--dtype, --kv-bits) hold less"

@@ -4,9 +4,9 @@ import json
 
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
+from llmplan.estimate import Explained, TrainingEstimate
 from llmplan.output.document import document
-from llmplan.planner.choice import failing_as
-from llmplan.records import Explained, TrainingEstimate
+from llmplan.space.choice import failing_as
 
 _DIGITS = 5
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from llmplan.catalogues import registry
-from llmplan.requests import InferRequest, TrainRequest, option_name, options_of
+from llmplan.request import InferRequest, TrainRequest, option_name, options_of
 
 Request = TrainRequest | InferRequest
 

@@ -1,8 +1,8 @@
 """What to say of a server that is asked for more than it can answer."""
 
+from llmplan.estimate import ServerEstimate
+from llmplan.estimate.server import SAFE_LOAD
 from llmplan.output.words import digits
-from llmplan.records import ServerEstimate
-from llmplan.records.server_estimate import SAFE_LOAD
 
 
 def overloaded(estimate: ServerEstimate, gpus: int | None = None) -> str:

@@ -12,7 +12,7 @@ import typer
 from llmplan.cli.options import annotations_of, with_annotations
 from llmplan.cli.search_infer import add_search_infer
 from llmplan.cli.searching import exit_code, extra_options, say_why_not, split
-from llmplan.requests import SearchRequest, TrainRequest
+from llmplan.request import SearchRequest, TrainRequest
 
 if TYPE_CHECKING:
     from llmplan.search.result import SearchResult

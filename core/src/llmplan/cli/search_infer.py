@@ -11,7 +11,7 @@ import typer
 
 from llmplan.cli.options import annotations_of, with_annotations
 from llmplan.cli.searching import exit_code, extra_options, say_why_not, split
-from llmplan.requests import InferRequest, InferSearchRequest
+from llmplan.request import InferRequest, InferSearchRequest
 
 if TYPE_CHECKING:
     from llmplan.search.result import SearchResult
@@ -44,8 +44,8 @@ def _infer(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     """Search, print and write what was found."""
     from llmplan.cli.progress import progress
     from llmplan.output.search_files import outputs
-    from llmplan.search.inference.searching import search_inference
-    from llmplan.search.inference.space import InferenceSpace
+    from llmplan.search.serving.searching import search_inference
+    from llmplan.search.serving.space import InferenceSpace
 
     options, looked_for = split(given, extra["plan"], InferRequest, InferSearchRequest)
     picture = extra["picture"]

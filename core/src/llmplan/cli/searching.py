@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmplan.cli.estimate import DOES_NOT_FIT
-from llmplan.requests import options_of
+from llmplan.request import options_of
 
 if TYPE_CHECKING:
     from llmplan.search.result import SearchResult

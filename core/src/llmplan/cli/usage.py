@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from llmplan.requests import InferRequest, SearchRequest, TrainRequest, option_name, options_of
+from llmplan.request import InferRequest, SearchRequest, TrainRequest, option_name, options_of
 
 _REQUESTS: Mapping[str, Any] = {"train": TrainRequest, "infer": InferRequest, "search train": SearchRequest}
 _MOST_NEAR = 3

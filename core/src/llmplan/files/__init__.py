@@ -9,13 +9,13 @@ from typing import Any
 from attrs import fields
 
 from llmplan.catalogues import GPUS, MODELS, Kind
-from llmplan.changes import several
 from llmplan.errors import BadInputError
 from llmplan.files.hardware_file import HardwareFile
 from llmplan.files.model_file import ModelFile
 from llmplan.files.structure import near_miss, structure
 from llmplan.files.toml_source import TomlSource
-from llmplan.requests import options_of
+from llmplan.request import options_of
+from llmplan.request.changes import several
 
 _FILES: Mapping[str, type[ModelFile | HardwareFile]] = {
     MODELS.singular: ModelFile,

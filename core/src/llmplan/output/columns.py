@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 
 from attrs import frozen
 
+from llmplan.estimate import Comparison
 from llmplan.output.words import count, digits, gib
-from llmplan.records import Comparison
-from llmplan.requests import option_name
+from llmplan.request import option_name
 from llmplan.units import GIB
 
 _MANY = 1e9

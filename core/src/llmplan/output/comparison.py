@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from llmplan.estimate import Comparison
 from llmplan.output.document import SCHEMA, document
-from llmplan.records import Comparison
 
 
 def comparison_document(comparison: Comparison) -> dict[str, Any]:

@@ -12,12 +12,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from llmplan.estimate import Comparison, Variant
 from llmplan.output.columns import Column, Row, columns, common, title
 from llmplan.output.comparison import rows
 from llmplan.output.console import rendered, wide_console
 from llmplan.output.sections import heading
 from llmplan.output.words import dotted
-from llmplan.records import Comparison, Variant
 
 _NAMED = 3
 """Plans that a warning names, before it counts them."""

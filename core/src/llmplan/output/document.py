@@ -6,20 +6,9 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any
 
-from llmplan.records import (
-    Efficiency,
-    Estimate,
-    InferenceEstimate,
-    InferencePlan,
-    Recompute,
-    Schedule,
-    ServerEstimate,
-    Spread,
-    TrainingEstimate,
-    TrainingPlan,
-    Tuning,
-)
-from llmplan.records.spread import LEVEL
+from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, Spread, TrainingEstimate
+from llmplan.estimate.spread import LEVEL
+from llmplan.records import Efficiency, InferencePlan, Recompute, Schedule, TrainingPlan, Tuning
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes away; new keys may join."""

@@ -7,9 +7,9 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
+from llmplan.estimate import Comparison, Estimate
 from llmplan.output.document import document
 from llmplan.output.render import as_json, comparison_as_json
-from llmplan.records import Comparison, Estimate
 
 _WIDE = 250
 """Of a file with a line for each plan, which nobody reads on a terminal."""

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from rich.console import Console, RenderableType
 
+from llmplan.arrays.quantities import total
+from llmplan.estimate import InferenceEstimate
 from llmplan.output.sections import (
     bars,
     behind,
@@ -21,8 +23,6 @@ from llmplan.output.sections import (
     waits,
 )
 from llmplan.output.words import digits, seconds
-from llmplan.quantities import total
-from llmplan.records import InferenceEstimate
 
 
 def inference_report(estimate: InferenceEstimate, console: Console) -> Iterator[RenderableType]:

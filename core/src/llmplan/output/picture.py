@@ -7,12 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llmplan.errors import BadInputError
+from llmplan.estimate import Comparison
 from llmplan.output.columns import FIGURES, MEMORY, OVERLOADED, Figure, Row, plain, title
 from llmplan.output.comparison import rows
 from llmplan.output.drawing import as_file, suffix_of
 from llmplan.output.words import dotted
-from llmplan.records import Comparison
-from llmplan.requests import option_name
+from llmplan.request import option_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from llmplan.estimate import Exporter, Reporter
 from llmplan.hookspecs import hookimpl
-from llmplan.records import Exporter, Reporter
 
 LLMPLAN_API = 1
 

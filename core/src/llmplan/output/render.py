@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
+from llmplan.estimate import Comparison, Estimate
 from llmplan.output.document import document
-from llmplan.records import Comparison, Estimate
 
 
 def as_json(estimate: Estimate) -> str:

@@ -6,11 +6,11 @@ import io
 
 from rich.console import Console
 
+from llmplan.estimate import Estimate, ServerEstimate, TrainingEstimate
 from llmplan.output.console import rendered
 from llmplan.output.inference_report import inference_report
 from llmplan.output.server_report import server_report
 from llmplan.output.training_report import training_report
-from llmplan.records import Estimate, ServerEstimate, TrainingEstimate
 
 
 def report(estimate: Estimate, width: int | None = None) -> str:

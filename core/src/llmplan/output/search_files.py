@@ -15,7 +15,7 @@ from attrs import frozen
 
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
-from llmplan.requests import given_options
+from llmplan.request import given_options
 from llmplan.search.result import SearchResult
 
 _SUFFIXES = (".toml", ".csv", ".json", ".parquet")

@@ -11,10 +11,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from llmplan.estimate import TrainingEstimate
 from llmplan.output.console import rendered
 from llmplan.output.sections import behind, bullets, facts, heading, plus_minus
 from llmplan.output.words import count, digits, dotted, gib, percent, seconds
-from llmplan.records import Schedule, TrainingEstimate
+from llmplan.records import Schedule
 from llmplan.search.figures import figure
 from llmplan.search.infeasible import Change, Verdict
 from llmplan.search.result import SearchResult

@@ -10,10 +10,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from llmplan.estimate import Estimate, ServerEstimate, Spread, TrainingEstimate
+from llmplan.estimate.bottleneck import Bottleneck
+from llmplan.estimate.spread import LEVEL
 from llmplan.output.words import dotted, gib, percent
-from llmplan.records import Estimate, ServerEstimate, Spread, TrainingEstimate
-from llmplan.records.bottleneck import Bottleneck
-from llmplan.records.spread import LEVEL
 
 _INDENT = 2
 _FREE = "free"

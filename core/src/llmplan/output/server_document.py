@@ -7,8 +7,9 @@ from typing import Any
 
 import attrs
 
-from llmplan.records import Lengths, ServerEstimate, Simulated
-from llmplan.serving.speculation import tokens_per_step
+from llmplan.estimate import ServerEstimate, Simulated
+from llmplan.queueing.speculation import tokens_per_step
+from llmplan.records import Lengths
 
 
 def server_document(estimate: ServerEstimate) -> dict[str, Any]:

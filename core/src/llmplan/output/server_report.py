@@ -8,6 +8,8 @@ from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 
+from llmplan.arrays.quantities import total
+from llmplan.estimate import Capacity, InferenceEstimate, Means, ServerEstimate
 from llmplan.output.sections import (
     bars,
     facts,
@@ -22,9 +24,7 @@ from llmplan.output.sections import (
     waits,
 )
 from llmplan.output.words import digits, percent, seconds
-from llmplan.quantities import total
-from llmplan.records import Capacity, InferenceEstimate, Means, ServerEstimate
-from llmplan.serving.speculation import tokens_per_step
+from llmplan.queueing.speculation import tokens_per_step
 
 _INDENT = 2
 _MOSTLY = 0.5

@@ -8,10 +8,10 @@ from typing import Any
 from attrs import evolve
 
 from llmplan.output.search_document import search_document
-from llmplan.search.inference.frontier import row_of
-from llmplan.search.inference.limits import Limits
-from llmplan.search.inference.why import Reason
 from llmplan.search.result import SearchResult
+from llmplan.search.serving.frontier import row_of
+from llmplan.search.serving.limits import Limits
+from llmplan.search.serving.why import Reason
 
 
 def serving_search_document(result: SearchResult) -> dict[str, Any]:

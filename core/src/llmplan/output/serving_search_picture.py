@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llmplan.output.drawing import as_file, suffix_of
-from llmplan.search.inference.limits import LATENCIES
-from llmplan.search.inference.why import described
 from llmplan.search.result import SearchResult
+from llmplan.search.serving.limits import LATENCIES
+from llmplan.search.serving.why import described
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,15 +11,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from llmplan.estimate import ServerEstimate
 from llmplan.output.console import rendered
 from llmplan.output.sections import behind, bullets, facts, heading, plus_minus
 from llmplan.output.words import digits, gib, percent, seconds
-from llmplan.records import ServerEstimate
 from llmplan.search.infeasible import Change, Verdict
-from llmplan.search.inference.frontier import row_of
-from llmplan.search.inference.limits import LATENCIES, Limits
-from llmplan.search.inference.why import Reason, described
 from llmplan.search.result import SearchResult
+from llmplan.search.serving.frontier import row_of
+from llmplan.search.serving.limits import LATENCIES, Limits
+from llmplan.search.serving.why import Reason, described
 from llmplan.units import GIB
 
 _INDENT = 2

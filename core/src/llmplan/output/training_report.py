@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from rich.console import Console, RenderableType
 
+from llmplan.arrays.quantities import total
+from llmplan.estimate import Spread, TrainingEstimate
 from llmplan.output.sections import bars, behind, cost, facts, gpus, heading, layout, memory, plus_minus, said, title
 from llmplan.output.words import count, digits, dotted, percent, seconds
-from llmplan.quantities import total
-from llmplan.records import Recompute, Schedule, Spread, TrainingEstimate, TrainingPlan, Tuning
+from llmplan.records import Recompute, Schedule, TrainingPlan, Tuning
 
 _ABOUT = ((86_400.0, "days", 172_800.0), (3_600.0, "hours", 7_200.0), (60.0, "min", 120.0))
 """Seconds of a unit, its name, and the seconds from which on it is used."""

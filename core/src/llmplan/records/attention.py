@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from attrs import frozen
 
-from llmplan.quantities import Number, minimum, total
+from llmplan.arrays.quantities import Number, minimum, total
 from llmplan.records.mlp import residual
 from llmplan.records.model import NEVER_KEPT, Cache, Gemm, Operator, Recompute, Scores, Split, Tensor
 

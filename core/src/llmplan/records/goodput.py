@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
-from llmplan.quantities import Number, minimum, sqrt, where
+from llmplan.arrays.quantities import Number, minimum, sqrt, where
 
 _SECONDS_PER_DAY = 86_400.0
 _NO_PROGRESS = 1e6

@@ -8,7 +8,7 @@ from __future__ import annotations
 from attrs import field, frozen
 from attrs.validators import optional
 
-from llmplan.quantities import Number
+from llmplan.arrays.quantities import Number
 from llmplan.records.attention import Seen, core, norm_of, output_projection, projection
 from llmplan.records.checks import whole
 from llmplan.records.model import Cache, Operator, Recompute, Tensor

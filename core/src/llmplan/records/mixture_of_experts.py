@@ -11,8 +11,8 @@ from typing import Any
 from attrs import evolve, field, frozen
 from attrs.validators import optional
 
+from llmplan.arrays.quantities import Number
 from llmplan.errors import BadInputError
-from llmplan.quantities import Number
 from llmplan.records.checks import count, whole
 from llmplan.records.mlp import DenseMlp
 from llmplan.records.model import NEVER_KEPT, Gemm, Operator, Split, Tensor

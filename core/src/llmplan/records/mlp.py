@@ -7,7 +7,7 @@ from typing import Protocol
 
 from attrs import frozen
 
-from llmplan.quantities import Number
+from llmplan.arrays.quantities import Number
 from llmplan.records.model import Gemm, Operator, Split, Tensor
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from attrs import define
 
-from llmplan.quantities import Number, total
+from llmplan.arrays.quantities import Number, total
 
 
 class Recompute(IntEnum):

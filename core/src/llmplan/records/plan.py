@@ -10,7 +10,7 @@ from enum import Enum, IntEnum
 
 from attrs import field, frozen
 
-from llmplan.quantities import Number
+from llmplan.arrays.quantities import Number
 from llmplan.records.dtype import DTypeRule, NumberFormat
 from llmplan.records.efficiency import Efficiency
 from llmplan.records.engine import EngineProfile

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from attrs import frozen
 
-from llmplan.quantities import Number
+from llmplan.arrays.quantities import Number
 
 
 @frozen(kw_only=True)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from attrs import field, frozen
 from attrs.validators import optional
 
-from llmplan.quantities import Number, minimum, total
+from llmplan.arrays.quantities import Number, minimum, total
 from llmplan.records import transformer_checks as check
 from llmplan.records.attention import AttentionLayer, GroupedAttention, Seen, seen
 from llmplan.records.checks import lookup_name, one_of, positive, whole

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from llmplan.search.inference.space import InferenceSpace
     from llmplan.search.result import SearchResult
     from llmplan.search.searching import search
+    from llmplan.search.serving.space import InferenceSpace
     from llmplan.search.space import TrainingSpace
     from llmplan.search.training import plan_training, train
 
 __all__ = ["InferenceSpace", "SearchResult", "TrainingSpace", "plan_training", "search", "train"]
 
 _HOMES = {
-    "InferenceSpace": "inference.space",
+    "InferenceSpace": "serving.space",
     "SearchResult": "result",
     "TrainingSpace": "space",
     "plan_training": "training",

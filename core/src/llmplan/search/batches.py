@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
-from llmplan.planner.batch import DEFAULT_BATCH_TOKENS, choose_batch
-from llmplan.requests import TrainRequest
+from llmplan.request import TrainRequest
 from llmplan.search.arrays import Columns
+from llmplan.space.batch import DEFAULT_BATCH_TOKENS, choose_batch
 
 ABOUT = 0.05
 """How far a batch that is given in tokens, or not at all, may be from what micro-batches make of it."""

@@ -9,11 +9,9 @@ from attrs import evolve
 
 from llmplan.catalogues import GPUS
 from llmplan.errors import BadInputError
-from llmplan.planner.choice import Choice, find_record
-from llmplan.planner.layout import Sizes, candidates
-from llmplan.planner.training import assume, price
-from llmplan.records import Schedule, TrainingEstimate
-from llmplan.requests import TrainRequest
+from llmplan.estimate import TrainingEstimate
+from llmplan.records import Schedule
+from llmplan.request import TrainRequest
 from llmplan.search.arrays import length
 from llmplan.search.batches import ABOUT
 from llmplan.search.dimensions import MOST_GPUS, divisors
@@ -23,6 +21,9 @@ from llmplan.search.space import TrainingSpace
 from llmplan.search.training_case import TrainingCase, training_cases
 from llmplan.search.why import described
 from llmplan.search.work import Question
+from llmplan.space.choice import Choice, find_record
+from llmplan.space.layout import Sizes, candidates
+from llmplan.space.training import assume, price
 
 DAYS_WHERE_GPUS_ARE_OPEN = 30
 """Where the number of GPUs is left open: the smallest power of two that trains in so many days."""

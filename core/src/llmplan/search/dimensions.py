@@ -8,9 +8,9 @@ from typing import Any
 
 from attrs import frozen
 
-from llmplan.planner.choice import Choice
-from llmplan.planner.experts import experts_of
 from llmplan.records import Recompute, Schedule
+from llmplan.space.choice import Choice
+from llmplan.space.experts import experts_of
 
 MOST_GPUS = 65_536
 _WIDEST_TENSOR = 1_024

@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 
 from attrs import field, frozen
 
+from llmplan.arrays.quantities import Number
 from llmplan.errors import BadInputError
-from llmplan.quantities import Number
 
 Estimate: TypeAlias = Any
 """Of a plan, or of an array of them: `TrainingEstimate` or `InferenceEstimate`."""

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from llmplan.errors import BadInputError
-from llmplan.requests import option_name
+from llmplan.request import option_name
 from llmplan.search.arrays import length
 from llmplan.search.dimensions import MOST_GPUS
 from llmplan.search.engine import run

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import field, frozen
 
 from llmplan.errors import BadInputError
-from llmplan.requests import InferRequest, TrainRequest
+from llmplan.request import InferRequest, TrainRequest
 from llmplan.search.arrays import Columns
 from llmplan.search.infeasible import Verdict
 

@@ -11,15 +11,15 @@ import numpy as np
 from attrs import evolve
 
 from llmplan.errors import BadInputError
-from llmplan.requests import SearchRequest
+from llmplan.request import SearchRequest
 from llmplan.search.arrays import Columns, joined, length
 from llmplan.search.dimensions import MOST_GPUS
 from llmplan.search.engine import Outcome, run
 from llmplan.search.figures import HEADROOM, OBJECTIVES, Constraint, constraints
 from llmplan.search.infeasible import Dead, verdict
-from llmplan.search.inference.searching import search_inference
-from llmplan.search.inference.space import InferenceSpace
 from llmplan.search.result import SearchResult, counts_of
+from llmplan.search.serving.searching import search_inference
+from llmplan.search.serving.space import InferenceSpace
 from llmplan.search.space import TrainingSpace
 from llmplan.search.training_case import COLUMNS, TrainingCase, row_of, training_cases
 from llmplan.search.why import Comparison, compare

@@ -8,9 +8,9 @@ from typing import Any
 
 from attrs import evolve, fields_dict, frozen
 
-from llmplan.changes import several
 from llmplan.errors import BadInputError
-from llmplan.requests import OFFLOADS, TrainRequest, option_name, options_of
+from llmplan.request import OFFLOADS, TrainRequest, option_name, options_of
+from llmplan.request.changes import several
 
 RECORDS = ("model", "gpu", "dtype")
 """What several records may be given for: each combination is a case of its own."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmplan.planner.choice import choose
-from llmplan.planner.layout import fixed_sizes
-from llmplan.planner.training import price_sized
-from llmplan.records import TrainingEstimate, TrainingPlan
-from llmplan.requests import TrainRequest
+from llmplan.estimate import TrainingEstimate
+from llmplan.records import TrainingPlan
+from llmplan.request import TrainRequest
+from llmplan.space.choice import choose
+from llmplan.space.layout import fixed_sizes
+from llmplan.space.training import price_sized
 
 
 def train(request: TrainRequest | None = None, **options: Any) -> TrainingEstimate:

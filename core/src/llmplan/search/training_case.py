@@ -10,18 +10,19 @@ import numpy as np
 from attrs import evolve, frozen
 
 from llmplan.errors import BadInputError
-from llmplan.planner.choice import Choice, choose, failing_as
-from llmplan.planner.layout import Sizes
-from llmplan.planner.training import at_mfu, price_all_given, refuse_two_micro_batches
-from llmplan.planner.training_plan import make_plan, sequence_length
-from llmplan.records import Recompute, Schedule, TrainingEstimate, TrainingPlan
-from llmplan.requests import TrainRequest
+from llmplan.estimate import TrainingEstimate
+from llmplan.records import Recompute, Schedule, TrainingPlan
+from llmplan.request import TrainRequest
 from llmplan.search.arrays import Columns, length
 from llmplan.search.batches import ABOUT, Batch, batch_of
 from llmplan.search.dimensions import OFFLOADS, Dimensions, dimensions_of
 from llmplan.search.enumeration import Masks
 from llmplan.search.space import TrainingSpace
 from llmplan.search.training_listing import Listing
+from llmplan.space.choice import Choice, choose, failing_as
+from llmplan.space.layout import Sizes
+from llmplan.space.training import at_mfu, price_all_given, refuse_two_micro_batches
+from llmplan.space.training_plan import make_plan, sequence_length
 
 _OF_LAYOUT = ("gpus", "tp", "pp", "dp", "cp", "ep", "vpp", "sequence_parallel", "zero", "zero_group")
 _FLAGS = ("sequence_parallel", "offload_optimizer", "offload_activations")

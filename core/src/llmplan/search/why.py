@@ -7,7 +7,8 @@ from typing import Any
 
 from attrs import frozen
 
-from llmplan.records import Recompute, Schedule, TrainingEstimate, TrainingPlan
+from llmplan.estimate import TrainingEstimate
+from llmplan.records import Recompute, Schedule, TrainingPlan
 from llmplan.search.dimensions import OFFLOADS
 
 _SIZES = ("gpus", "tp", "pp", "vpp", "cp", "dp", "ep")

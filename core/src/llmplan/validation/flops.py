@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llmplan.quantities import total
-from llmplan.records import Recompute, TrainingEstimate
+from llmplan.arrays.quantities import total
+from llmplan.estimate import TrainingEstimate
+from llmplan.records import Recompute
 
 Count = Callable[[TrainingEstimate], float]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from llmplan.errors import BadInputError
-from llmplan.records import TrainingEstimate
+from llmplan.estimate import TrainingEstimate
 from llmplan.units import GIB, GIGA, TERA
 from llmplan.validation.cells import Cells, text
 from llmplan.validation.flops import flops_of

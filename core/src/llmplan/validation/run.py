@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from llmplan.errors import BadInputError
-from llmplan.planner import infer
 from llmplan.records import ValidationRow, ValidationSet
 from llmplan.search.training import train
+from llmplan.space import infer
 from llmplan.validation.cells import Cells
 from llmplan.validation.result import Checked, Validation
 from llmplan.validation.row import READERS

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from math import floor, log2
 
 from llmplan.errors import BadInputError
-from llmplan.records import InferenceEstimate
+from llmplan.estimate import InferenceEstimate
 from llmplan.units import GIB, GIGA, KILO
 from llmplan.validation.cells import Cells, text
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import tomli
 
-from llmplan.quantities import total
-from llmplan.records import InferenceEstimate, TrainingEstimate, ValidationRow, ValidationSet
+from llmplan.arrays.quantities import total
+from llmplan.estimate import InferenceEstimate, TrainingEstimate
+from llmplan.records import ValidationRow, ValidationSet
 
 SOURCE = "LLaMA example analysis of llm-analysis (Li 2023); LLaMA paper, arXiv:2302.13971"
 _H100 = "h100-sxm-80gb"

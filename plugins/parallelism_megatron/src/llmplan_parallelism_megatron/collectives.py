@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmplan.quantities import Number, maximum, where
+from llmplan.arrays.quantities import Number, maximum, where
 from llmplan.records import HardwareProfile, InferencePlan, TrainingPlan
 
 ALL_REDUCE_LATENCY_SECONDS = 8e-6

@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 
 from attrs import evolve
 
-from llmplan.quantities import Number
-from llmplan.records import TrainingEstimate, TrainingPlan
+from llmplan.arrays.quantities import Number
+from llmplan.estimate import TrainingEstimate
+from llmplan.records import TrainingPlan
 
 _FIELDS = (
     *("layout.tp", "layout.cp", "layout.ep", "layout.pp", "layout.dp", "layout.gpus", "layout.zero"),
@@ -31,7 +32,7 @@ def combined(plan: TrainingPlan) -> Iterator[tuple[TrainingPlan, Filled]]:
     if not arrays:
         yield plan, lambda value: value
         return
-    from llmplan.columns import columns, in_full
+    from llmplan.arrays.columns import columns, in_full
 
     plans = len(next(iter(arrays.values())))
     with columns(arrays) as fields:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from llmplan.quantities import Number, maximum, minimum, total, where
+from llmplan.arrays.quantities import Number, maximum, minimum, total, where
 from llmplan.records import InferencePlan, LoweredModel, Operator, Tensor, TrainingPlan
 from llmplan_parallelism_megatron.roofline_time import Plan, kv_cache_bytes
 from llmplan_parallelism_megatron.sharding import fullest_stage_share

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
+from llmplan.estimate import CostModel
 from llmplan.hookspecs import hookimpl
-from llmplan.records import CostModel, EngineProfile, FrameworkProfile, Optimizer, ValidationSet
+from llmplan.records import EngineProfile, FrameworkProfile, Optimizer, ValidationSet
 
 LLMPLAN_API = 1
 

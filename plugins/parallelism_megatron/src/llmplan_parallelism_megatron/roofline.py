@@ -6,18 +6,9 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from llmplan.quantities import Number, total
-from llmplan.records import (
-    Efficiency,
-    HardwareProfile,
-    InferenceEstimate,
-    InferencePlan,
-    LoweredModel,
-    NumberFormat,
-    Phase,
-    TrainingEstimate,
-    TrainingPlan,
-)
+from llmplan.arrays.quantities import Number, total
+from llmplan.estimate import InferenceEstimate, Phase, TrainingEstimate
+from llmplan.records import Efficiency, HardwareProfile, InferencePlan, LoweredModel, NumberFormat, TrainingPlan
 from llmplan_parallelism_megatron import roofline_time as time
 from llmplan_parallelism_megatron.combined import by_combination, combined
 from llmplan_parallelism_megatron.memory import inference_memory, training_memory

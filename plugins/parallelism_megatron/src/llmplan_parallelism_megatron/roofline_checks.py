@@ -7,7 +7,7 @@ from functools import lru_cache
 from math import inf
 from typing import Any
 
-from llmplan.quantities import Number, Truth, has_remainder
+from llmplan.arrays.quantities import Number, Truth, has_remainder
 from llmplan.records import Efficiency, InferencePlan, ModelArchitecture, Schedule, TrainingPlan, Tuning
 from llmplan_parallelism_megatron import rules
 from llmplan_parallelism_megatron.collectives import beyond_domain_bytes_per_second

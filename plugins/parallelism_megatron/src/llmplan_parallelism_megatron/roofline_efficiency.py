@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from llmplan.records import Efficiency, HardwareProfile, NumberFormat, Phase
+from llmplan.estimate import Phase
+from llmplan.records import Efficiency, HardwareProfile, NumberFormat
 
 UNCALIBRATED = {
     "train": Efficiency(

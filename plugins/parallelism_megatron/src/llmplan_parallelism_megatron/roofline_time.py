@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from llmplan.quantities import Number, maximum, total, where
+from llmplan.arrays.quantities import Number, maximum, total, where
 from llmplan.records import Block, InferencePlan, LoweredModel, Operator, Recompute, TrainingPlan
 from llmplan_parallelism_megatron.collectives import all_reduce_seconds, tp_link_bytes_per_second
 from llmplan_parallelism_megatron.sharding import stage_share, ways

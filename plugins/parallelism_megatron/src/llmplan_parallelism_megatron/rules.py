@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from llmplan.arrays.quantities import Truth
 from llmplan.errors import BadInputError
-from llmplan.quantities import Truth
 
 
 class Rule(NamedTuple):

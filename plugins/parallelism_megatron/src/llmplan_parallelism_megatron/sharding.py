@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import NamedTuple
 
-from llmplan.quantities import Number, ceil, floor, maximum, minimum, total, where
+from llmplan.arrays.quantities import Number, ceil, floor, maximum, minimum, total, where
 from llmplan.records import Block, Gemm, Layout, LoweredModel, Operator, Split, Tensor
 
 

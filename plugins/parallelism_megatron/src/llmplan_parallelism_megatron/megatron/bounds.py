@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from attrs import evolve, frozen
 
-from llmplan.quantities import Number, ceil, maximum, minimum, total, where
+from llmplan.arrays.quantities import Number, ceil, maximum, minimum, total, where
 from llmplan.records import (
     AttentionCurve,
     AttentionKernel,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
-from llmplan.quantities import Truth, floor, has_remainder
+from llmplan.arrays.quantities import Truth, floor, has_remainder
 from llmplan.records import InferencePlan, ModelArchitecture, Schedule, TrainingPlan
 from llmplan_parallelism_megatron import rules
 from llmplan_parallelism_megatron.megatron.data_parallel import SHARDS_GRADIENTS, SHARDS_WEIGHTS

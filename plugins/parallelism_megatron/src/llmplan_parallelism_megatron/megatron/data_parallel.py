@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from attrs import define
 
-from llmplan.quantities import Number, maximum, where
+from llmplan.arrays.quantities import Number, maximum, where
 from llmplan.records import TrainingPlan
 from llmplan_parallelism_megatron.megatron import links
 from llmplan_parallelism_megatron.megatron.kernels import Kernels

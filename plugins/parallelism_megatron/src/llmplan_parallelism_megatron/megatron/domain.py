@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
-from llmplan.quantities import Truth
+from llmplan.arrays.quantities import Truth
 from llmplan_parallelism_megatron.collectives import beyond_domain_bytes_per_second
 from llmplan_parallelism_megatron.megatron.links import Group
 from llmplan_parallelism_megatron.rules import Rule

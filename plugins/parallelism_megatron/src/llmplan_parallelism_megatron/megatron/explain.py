@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from llmplan.records import Explained, Gemm, TrainingPlan
+from llmplan.estimate import Explained
+from llmplan.records import Gemm, TrainingPlan
 from llmplan_parallelism_megatron.megatron import kernels as kernel
 from llmplan_parallelism_megatron.megatron import optimizer_step
 from llmplan_parallelism_megatron.megatron.data_parallel import shards, traffic

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from attrs import frozen
 
-from llmplan.quantities import Number, maximum, sqrt
+from llmplan.arrays.quantities import Number, maximum, sqrt
 from llmplan.records import (
     AttentionCurve,
     AttentionKernel,

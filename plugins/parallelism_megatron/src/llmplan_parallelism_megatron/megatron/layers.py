@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import define
 
-from llmplan.quantities import Number, maximum, total, where
+from llmplan.arrays.quantities import Number, maximum, total, where
 from llmplan.records import Block, Gemm, Operator, Recompute, TrainingPlan, Tuning
 from llmplan_parallelism_megatron.megatron import kernels as kernel
 from llmplan_parallelism_megatron.megatron import links

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from llmplan.quantities import Number, ceil_log2, floor, maximum, minimum, sqrt, where
+from llmplan.arrays.quantities import Number, ceil_log2, floor, maximum, minimum, sqrt, where
 from llmplan.records import CollectiveCurve, Layout
 from llmplan_parallelism_megatron.megatron.kernels import Kernels
 

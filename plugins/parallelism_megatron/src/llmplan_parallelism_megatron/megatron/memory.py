@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from attrs import define
 
-from llmplan.quantities import Number, ceil, maximum, minimum, total, where
+from llmplan.arrays.quantities import Number, ceil, maximum, minimum, total, where
 from llmplan.records import Block, LoweredModel, Recompute, Tensor, TrainingPlan, Tuning
 from llmplan_parallelism_megatron.megatron.data_parallel import SHARDS_GRADIENTS, SHARDS_WEIGHTS, shards
 from llmplan_parallelism_megatron.megatron.layers import QLORA_BYTES

@@ -6,19 +6,15 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from llmplan.quantities import Number
+from llmplan.arrays.quantities import Number
+from llmplan.estimate import Explained, InferenceEstimate, Phase, Spread, TrainingEstimate
 from llmplan.records import (
     Efficiency,
-    Explained,
     HardwareProfile,
-    InferenceEstimate,
     InferencePlan,
     KernelCurves,
     NumberFormat,
-    Phase,
     ServingSteps,
-    Spread,
-    TrainingEstimate,
     TrainingPlan,
     Tuning,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmplan.quantities import Number, where
+from llmplan.arrays.quantities import Number, where
 from llmplan.records import TrainingPlan
 from llmplan_parallelism_megatron.megatron.data_parallel import SHARDS_OPTIMIZER, shards
 from llmplan_parallelism_megatron.megatron.kernels import Kernels

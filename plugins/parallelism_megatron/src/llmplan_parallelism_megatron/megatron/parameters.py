@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from attrs import define
 
-from llmplan.quantities import Number, total, where
+from llmplan.arrays.quantities import Number, total, where
 from llmplan.records import LoweredModel, TrainingPlan, Tuning
 from llmplan_parallelism_megatron.megatron.layers import QLORA_BYTES, adapter_parameters
 from llmplan_parallelism_megatron.sharding import stage_counts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import define
 
-from llmplan.quantities import Number, maximum, minimum, total, where
+from llmplan.arrays.quantities import Number, maximum, minimum, total, where
 from llmplan.records import Block, LoweredModel, Recompute, Schedule, TrainingPlan
 from llmplan_parallelism_megatron.megatron import links
 from llmplan_parallelism_megatron.megatron.kernels import BACKWARD_MOVED, Kernels

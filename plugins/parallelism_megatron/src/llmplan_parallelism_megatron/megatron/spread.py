@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from math import log2, log10
 from typing import Any, NamedTuple, Protocol
 
-from llmplan.records import Spread, TrainingPlan
+from llmplan.estimate import Spread
+from llmplan.records import TrainingPlan
 
 NEAREST = 24
 TAIL = 0.05

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import define
 
-from llmplan.quantities import Number, maximum, where
+from llmplan.arrays.quantities import Number, maximum, where
 from llmplan.records import LoweredModel, TrainingPlan
 from llmplan_parallelism_megatron.megatron.data_parallel import traffic
 from llmplan_parallelism_megatron.megatron.kernels import Kernels, kernels

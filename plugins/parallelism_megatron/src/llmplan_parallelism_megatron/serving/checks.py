@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmplan.quantities import Truth, has_remainder, minimum
+from llmplan.arrays.quantities import Truth, has_remainder, minimum
 from llmplan.records import InferencePlan
 from llmplan_parallelism_megatron import rules
 from llmplan_parallelism_megatron.megatron.checks import DIVIDES_EXPERTS, DIVIDES_HEADS, nearest, routed_experts

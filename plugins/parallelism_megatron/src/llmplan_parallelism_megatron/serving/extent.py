@@ -6,7 +6,7 @@ from math import inf
 
 from attrs import frozen
 
-from llmplan.quantities import Number, maximum, minimum
+from llmplan.arrays.quantities import Number, maximum, minimum
 from llmplan.records import Step
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from llmplan.quantities import Number, ceil, maximum
-from llmplan.records import InferenceEstimate, InferencePlan, Spread
+from llmplan.arrays.quantities import Number, ceil, maximum
+from llmplan.estimate import InferenceEstimate, Spread
+from llmplan.records import InferencePlan
 from llmplan_parallelism_megatron.serving.crossing import compute_bound_batch
 from llmplan_parallelism_megatron.serving.extent import of_decoding, of_prompts
 from llmplan_parallelism_megatron.serving.memory import largest_batch, longest_context, memory, step_tokens

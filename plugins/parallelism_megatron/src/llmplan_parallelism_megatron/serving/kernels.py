@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from attrs import evolve, frozen
 
-from llmplan.quantities import Number, maximum, sqrt, where
+from llmplan.arrays.quantities import Number, maximum, sqrt, where
 from llmplan.records import (
     AttentionCurve,
     CollectiveCurve,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llmplan.quantities import Number, maximum, minimum, total, where
+from llmplan.arrays.quantities import Number, maximum, minimum, total, where
 from llmplan.records import Block, Cache, Gemm, Operator, Scores
 from llmplan_parallelism_megatron.megatron.layers import kernels_of
 from llmplan_parallelism_megatron.serving import kernels as kernel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from llmplan.quantities import Number, minimum
+from llmplan.arrays.quantities import Number, minimum
 from llmplan.records import Block, Gemm, InferencePlan, Layout, LoweredModel
 from llmplan_parallelism_megatron.serving.extent import Flow
 from llmplan_parallelism_megatron.sharding import rank_of

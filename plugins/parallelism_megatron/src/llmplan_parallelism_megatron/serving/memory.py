@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from llmplan.quantities import Number, ceil, floor, maximum, minimum, total, where
+from llmplan.arrays.quantities import Number, ceil, floor, maximum, minimum, total, where
 from llmplan.records import InferencePlan, LoweredModel, Operator
 from llmplan_parallelism_megatron.memory import end_parameters, layer_parameters
 from llmplan_parallelism_megatron.serving.kernels import serving_kernels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import define
 
-from llmplan.quantities import Number, maximum, total, where
+from llmplan.arrays.quantities import Number, maximum, total, where
 from llmplan.records import Block, InferencePlan, LoweredModel
 from llmplan_parallelism_megatron.serving import kernels as kernel
 from llmplan_parallelism_megatron.serving.extent import Flow

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from llmplan.quantities import Number
+from llmplan.arrays.quantities import Number
 from llmplan.records import InferencePlan, Step
 from llmplan_parallelism_megatron.serving import memory
 from llmplan_parallelism_megatron.serving.extent import of_step

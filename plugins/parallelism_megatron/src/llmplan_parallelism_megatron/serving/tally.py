@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from attrs import define, field
 
-from llmplan.quantities import Number, total
+from llmplan.arrays.quantities import Number, total
 
 
 @define(eq=False)

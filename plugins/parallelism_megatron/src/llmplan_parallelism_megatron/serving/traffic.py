@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from llmplan.quantities import Number, minimum, sqrt, where
+from llmplan.arrays.quantities import Number, minimum, sqrt, where
 from llmplan.records import CollectiveCurve, Layout
 from llmplan_parallelism_megatron.megatron import links
 from llmplan_parallelism_megatron.megatron.links import Group, Groups, groups_of

@@ -1,0 +1,51 @@
+"""Comparisons: the same question for several plans, one beside the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import frozen
+
+from llmplan.estimate.server import Estimate
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Variant:
+    """One plan of a comparison: priced, or refused with the reason."""
+
+    varied: Mapping[str, Any]
+    """Options that differ between the plans, with what they are here: numbers, or names as they were given."""
+    estimate: Estimate | None
+    refused: str | None = None
+
+    @property
+    def label(self) -> str:
+        """``batch 8, dtype w8a8e16``."""
+        return ", ".join(f"{name.replace('_', '-')} {value}" for name, value in self.varied.items())
+
+    @property
+    def feasible(self) -> bool:
+        """Whether it is priced and fits into memory."""
+        return self.estimate is not None and self.estimate.feasible
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Comparison:
+    """Plans that differ in a few options, in the order in which these were given."""
+
+    command: str
+    """``train`` or ``infer``."""
+    varied: Mapping[str, tuple[Any, ...]]
+    """The values of each option that differs."""
+    variants: tuple[Variant, ...]
+
+    @property
+    def priced(self) -> tuple[Variant, ...]:
+        """The plans that have an estimate, whether they fit or not; one at least."""
+        return tuple(variant for variant in self.variants if variant.estimate is not None)
+
+    @property
+    def feasible(self) -> bool:
+        """Whether a plan fits."""
+        return any(variant.feasible for variant in self.variants)

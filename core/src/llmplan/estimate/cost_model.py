@@ -1,0 +1,67 @@
+"""Cost models: what turns a plan into an estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Protocol, TypeAlias
+
+from llmplan.arrays.quantities import Number
+from llmplan.estimate.inference import InferenceEstimate
+from llmplan.estimate.training import TrainingEstimate
+from llmplan.records.dtype import NumberFormat
+from llmplan.records.efficiency import Efficiency
+from llmplan.records.hardware import HardwareProfile
+from llmplan.records.plan import InferencePlan, TrainingPlan
+
+Phase: TypeAlias = Literal["train", "infer"]
+
+
+class CostModel(Protocol):
+    """What a parallelism plugin provides. `train` and `infer` take plans of numbers and plans of arrays alike."""
+
+    @property
+    def name(self) -> str:
+        """The name to look it up by."""
+
+    @property
+    def description(self) -> str:
+        """One line: what it prices and what it leaves out."""
+
+    @property
+    def default(self) -> bool:
+        """Whether it is meant where the user names none."""
+
+    def efficiency(self, hardware: HardwareProfile, gemm: NumberFormat, phase: Phase) -> Efficiency:
+        """The efficiencies that apply where the user gives none, with their source."""
+
+    def check(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
+        """Words against the layout of a plan of numbers; BadInputError where it cannot be priced."""
+
+    def remarks(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
+        """What the reader has to know of a plan of numbers, whatever its layout."""
+
+    def train(self, plan: TrainingPlan) -> TrainingEstimate:
+        """Price a training run."""
+
+    def infer(self, plan: InferencePlan) -> InferenceEstimate:
+        """Price a batch of prompts."""
+
+
+class SearchableCostModel(CostModel, Protocol):
+    """A cost model that judges arrays of plans, too. A search asks for these three and does without what is missing.
+
+    Plans hold numbers or arrays of equal length in the fields of the layout and the batch: sizes and modes as floats,
+    flags as booleans, no ZeRO group as infinity. The answers are arrays, or numbers where all plans have the same.
+    """
+
+    def illegal(self, plan: TrainingPlan) -> Mapping[str, Number]:
+        """By constraint, in words and in a fixed order: True where the plan breaks it.
+
+        `check` raises BadInputError for exactly those plans that break one.
+        """
+
+    def worded(self, plan: TrainingPlan) -> Number:
+        """True where `check` has words against the layout of a plan that it does not refuse."""
+
+    def bounds(self, plan: TrainingPlan) -> tuple[Number, Number]:
+        """Seconds of an iteration and bytes on a device that `train` never falls below, at a tenth of its price."""

@@ -1,0 +1,60 @@
+"""Whether a plan fits into memory: what every estimate says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from llmplan.arrays.quantities import Number, total
+from llmplan.records.plan import InferencePlan, TrainingPlan
+
+_LITTLE_HEADROOM = 0.95
+"""Share of the capacity above which the CUDA context and the allocator's slack may no longer fit.
+
+NVIDIA aiconfigurator counts 0.55 to 3.5 GB of memory that is not the model's.
+"""
+_CONTEXT = "cuda_context"
+"""The line of a cost model that counts what is not the model's."""
+_LEFT_ALONE = "kept_free"
+"""The line of a cost model that counts what a program leaves alone, which is headroom."""
+_NOT_COUNTED = "the CUDA context and the allocator's slack, 0.5 to 3.5 GB, may not fit"
+
+
+class Fit:
+    """What memory_breakdown says about the device; shared by both estimates."""
+
+    __slots__ = ()
+    plan: TrainingPlan | InferencePlan
+    memory_breakdown: Mapping[str, Number]
+
+    @property
+    def memory_bytes_per_gpu(self) -> Number:
+        """On the fullest device."""
+        return total(self.memory_breakdown.values())
+
+    @property
+    def memory_capacity_bytes(self) -> float:
+        """Of one device."""
+        return self.plan.hardware.memory_bytes
+
+    @property
+    def feasible(self) -> bool:
+        """Whether the plan fits into memory."""
+        return self.memory_bytes_per_gpu <= self.memory_capacity_bytes
+
+    @property
+    def has_headroom(self) -> bool:
+        """Whether it fits with room for what the cost model does not count, or may be off by."""
+        used = self.memory_bytes_per_gpu - self.memory_breakdown.get(_LEFT_ALONE, 0.0)
+        return self.feasible & (used <= _LITTLE_HEADROOM * self.memory_capacity_bytes)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the reader has to know before trusting the figures."""
+        return (*self.plan.warnings, *self.plan.layout_warnings, *self._concerns())
+
+    def _concerns(self) -> Iterator[str]:
+        if self.feasible and not self.has_headroom:
+            share = self.memory_bytes_per_gpu / self.memory_capacity_bytes
+            counted = _CONTEXT in self.memory_breakdown
+            why = "predictions may be off by more than that" if counted else _NOT_COUNTED
+            yield f"memory is {share:.1%} full: {why}"

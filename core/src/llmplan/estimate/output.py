@@ -1,0 +1,35 @@
+"""Ways out: reporters write for the terminal, exporters for files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import field, frozen
+
+from llmplan.estimate.comparison import Comparison
+from llmplan.estimate.server import Estimate
+from llmplan.records.checks import lookup_name
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Reporter:
+    """Turns an estimate into the text that a command prints, chosen by ``--reporter NAME``."""
+
+    name: str = field(validator=lookup_name)
+    render: Callable[[Estimate], str]
+    render_comparison: Callable[[Comparison], str] | None = None
+    """The same for several plans; None where it has no words for these."""
+    description: str = ""
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Exporter:
+    """Turns an estimate into the contents of a file, chosen by the ending of ``--output FILE``."""
+
+    name: str = field(validator=lookup_name)
+    suffix: str
+    """With its dot: ``.csv``."""
+    export: Callable[[Estimate], bytes]
+    export_comparison: Callable[[Comparison], bytes] | None = None
+    """The same for several plans; None where the format has no place for these."""
+    description: str = ""

@@ -1,0 +1,251 @@
+"""What a server is expected to do, in figures that follow from its load."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+from attrs import frozen
+
+from llmplan.arrays.quantities import total
+from llmplan.estimate.energy import average_power
+from llmplan.estimate.inference import InferenceEstimate
+from llmplan.estimate.load import Capacity, Means, Simulated
+from llmplan.estimate.training import TrainingEstimate
+from llmplan.records.plan import InferencePlan
+from llmplan.records.server import ServerPlan
+
+_SECONDS_PER_HOUR = 3600.0
+_MILLION = 1e6
+NEARLY_FULL = 0.9
+"""Of the capacity: beyond it waiting grows steeply, and a simulation of some thousand requests has not settled."""
+SAFE_LOAD = 0.8
+"""Of the capacity, at which replicas are counted that would serve a rate."""
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class ServerEstimate:
+    """What a server does under a load."""
+
+    server: ServerPlan
+    prefill: InferenceEstimate
+    """Of one prompt alone."""
+    decode: InferenceEstimate
+    """Of as many sequences as decode at once."""
+    fixed_memory: Mapping[str, float]
+    """Bytes on the fullest GPU beside caches."""
+    kv_bytes: float
+    """Of the longest sequence on the fullest GPU."""
+    mean_lengths: tuple[float, float]
+    """Prompt and answer, in tokens."""
+    capacity: Capacity | None
+    """None where not one sequence fits."""
+    closed_form: Means | None
+    """None where the load is more than the capacity, and of a trace."""
+    simulated: Simulated | None
+    """None where none was asked for, and where the load is more than the capacity."""
+    prefill_memory: Mapping[str, float] | None = None
+    """Bytes on the fullest GPU of a pool that only prefills, with the longest prompt; None where there is no such."""
+
+    @property
+    def plan(self) -> InferencePlan:
+        """That of the replicas that decode."""
+        return self.server.plan
+
+    @property
+    def means(self) -> Means | None:
+        """Those of the simulation where there is one, else those in closed form."""
+        return self.closed_form if self.simulated is None else self.simulated.means
+
+    @property
+    def first_token_seconds(self) -> float | None:
+        """From a request to its first token, waiting included; None, as the next two are, where it grows for ever."""
+        return None if self.means is None else self.means.first_token_seconds
+
+    @property
+    def next_token_seconds(self) -> float | None:
+        """For each further token."""
+        return None if self.means is None else self.means.next_token_seconds
+
+    @property
+    def total_seconds(self) -> float | None:
+        """From a request to its last token."""
+        return None if self.means is None else self.means.total_seconds
+
+    @property
+    def max_batch_size(self) -> int:
+        """Sequences of mean length that a replica has room for; 0 where not even the longest one fits."""
+        return 0 if self.capacity is None else self.capacity.sequences
+
+    @property
+    def memory_capacity_bytes(self) -> float:
+        """Of one device."""
+        return self.plan.hardware.memory_bytes
+
+    @property
+    def memory_breakdown(self) -> dict[str, float]:
+        """Bytes on the fullest device of both pools."""
+        return dict(self.prefill_memory or {}) if self.fullest_pool == "prefill" else self._decode_memory
+
+    @property
+    def fullest_pool(self) -> str | None:
+        """``prefill`` or ``decode``, whichever has the fullest device; None where there is one pool."""
+        if self.prefill_memory is None:
+            return None
+        fuller = total(self.prefill_memory.values()) > total(self._decode_memory.values())
+        return "prefill" if fuller else "decode"
+
+    @property
+    def _decode_memory(self) -> dict[str, float]:
+        """With as much cache as the load needs at once; of one sequence at least."""
+        room = self.memory_capacity_bytes - total(self.fixed_memory.values())
+        if self.simulated is not None:
+            share = self.simulated.kv_peak_share
+        elif self.means is not None:
+            share = self.means.kv_share
+        else:
+            share = 0.0 if self.capacity is None else self.capacity.kv_share
+        return {**self.fixed_memory, "kv_cache": max(self.kv_bytes, share * room)}
+
+    @property
+    def memory_bytes_per_gpu(self) -> float:
+        """On the fullest device."""
+        return total(self.memory_breakdown.values())
+
+    @property
+    def fits(self) -> bool:
+        """Whether the memory holds at least one sequence, and one prompt where prompts have a pool of their own."""
+        return self.memory_bytes_per_gpu <= self.memory_capacity_bytes
+
+    @property
+    def offered_rate(self) -> float | None:
+        """Requests a second that come; None of a number of users."""
+        return self.server.workload.offered_rate
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether more requests come for ever than the server can answer; a trace ends."""
+        rate = self.server.workload.rate
+        return rate is not None and self.capacity is not None and rate >= self.capacity.requests_per_second
+
+    @property
+    def feasible(self) -> bool:
+        """Whether it fits into memory and answers what comes."""
+        return self.fits and not self.overloaded
+
+    @property
+    def load(self) -> float | None:
+        """Requests that come / the most that can be answered."""
+        rate = self.offered_rate
+        return None if rate is None or self.capacity is None else rate / self.capacity.requests_per_second
+
+    @property
+    def replicas_needed(self) -> int | None:
+        """Like these, that would decode what comes at `SAFE_LOAD` of their capacity."""
+        return None if self.load is None else math.ceil(self.load / SAFE_LOAD * int(self.plan.layout.dp))
+
+    @property
+    def prefill_replicas_needed(self) -> int | None:
+        """The same of those that prefill; None where they are the same ones."""
+        pool = self.server.prefill_pool
+        return None if pool is None or self.load is None else math.ceil(self.load / SAFE_LOAD * int(pool.layout.dp))
+
+    @property
+    def requests_per_second(self) -> float | None:
+        """That are answered: all that come, or what the capacity is."""
+        if self.overloaded and self.capacity is not None:
+            return self.capacity.requests_per_second
+        if self.means is None:
+            return None
+        return self.server.workload.rate or self.means.requests_per_second
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Generated, over all replicas."""
+        return None if self.requests_per_second is None else self.requests_per_second * self.mean_lengths[1]
+
+    @property
+    def tokens_per_second_per_gpu(self) -> float | None:
+        """The same over all GPUs of both pools."""
+        return None if self.tokens_per_second is None else self.tokens_per_second / self.server.gpus
+
+    @property
+    def cost_per_million_tokens(self) -> float | None:
+        """All GPUs over generated tokens; None where no price is known."""
+        price, speed = self.plan.price_per_gpu_hour, self.tokens_per_second
+        return None if price is None or not speed else self._price_per_second(price) / speed * _MILLION
+
+    @property
+    def least_cost_per_million_tokens(self) -> float | None:
+        """The same at capacity."""
+        price, capacity = self.plan.price_per_gpu_hour, self.capacity
+        if price is None or capacity is None:
+            return None
+        return self._price_per_second(price) / (capacity.requests_per_second * self.mean_lengths[1]) * _MILLION
+
+    @property
+    def cost_per_million_input_tokens(self) -> float | None:
+        """What prefill takes of the GPU time, over prompt tokens."""
+        return self._priced(self.prefill_share, self.mean_lengths[0])
+
+    @property
+    def cost_per_million_output_tokens(self) -> float | None:
+        """What decoding takes of the GPU time, over generated tokens."""
+        share = self.prefill_share
+        return self._priced(None if share is None else 1.0 - share, self.mean_lengths[1])
+
+    @property
+    def prefill_share(self) -> float | None:
+        """Of the price: of both pools' GPUs where they are separate, else of the time in which GPUs work."""
+        pool = self.server.prefill_pool
+        if pool is not None:
+            return float(pool.layout.gpus) / self.server.gpus
+        if self.overloaded and self.capacity is not None:
+            return self.capacity.prefill_share
+        return None if self.means is None else self.means.prefill_share
+
+    def _priced(self, share: float | None, tokens: float) -> float | None:
+        price, rate = self.plan.price_per_gpu_hour, self.requests_per_second
+        if price is None or not rate or share is None:
+            return None
+        return self._price_per_second(price) * share / (rate * tokens) * _MILLION
+
+    def _price_per_second(self, price: float) -> float:
+        return price * self.server.gpus / _SECONDS_PER_HOUR
+
+    @property
+    def average_power_watts(self) -> float | None:
+        """Of one GPU, None where its TDP is not known: it draws the TDP while it works, less while it waits."""
+        tdp = self.plan.hardware.tdp_watts
+        if tdp is None or (self.means is None and not self.overloaded):
+            return None
+        return average_power(tdp, 1.0 if self.means is None else self.means.busy_share)
+
+    @property
+    def joules_per_token(self) -> float | None:
+        """Energy of all GPUs over generated tokens."""
+        watts, speed = self.average_power_watts, self.tokens_per_second
+        return None if watts is None or not speed else watts * self.server.gpus / speed
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the reader has to know before trusting the figures."""
+        return (*self.plan.warnings, *self.plan.layout_warnings, *self._concerns())
+
+    def _concerns(self) -> Iterator[str]:
+        load = self.load
+        if load is None or self.capacity is None or self.overloaded:
+            return
+        if load >= 1:
+            most = self.capacity.requests_per_second
+            yield (
+                f"the trace asks for {self.offered_rate:.3g} requests/s, more than the {most:.3g}/s that can be "
+                "answered for long: the queue grows until it ends"
+            )
+        elif load > NEARLY_FULL:
+            yield f"load {load:.0%} of the capacity: waiting depends on every burst, and grows the longer it lasts"
+
+
+Estimate: TypeAlias = TrainingEstimate | InferenceEstimate | ServerEstimate
+"""What a command prints."""

@@ -1,0 +1,167 @@
+"""What a training run takes, each total with its breakdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from math import inf
+
+from attrs import frozen
+
+from llmplan.arrays.quantities import Number, floor, total, where
+from llmplan.estimate.energy import average_power, busy_share, energy_kwh
+from llmplan.estimate.fit import Fit
+from llmplan.estimate.spread import Spread
+from llmplan.records.plan import TrainingPlan
+
+_SECONDS_PER_HOUR = 3600.0
+_NOTEWORTHY = 0.2
+"""Share of an iteration above which waiting is worth a word."""
+_WAITING = {
+    "launch": "the host launches kernels more slowly than they run; a larger --micro-batch helps",
+    "pipeline_bubble": "a larger --global-batch, a smaller --micro-batch or less --pp shorten it",
+    "dp_comm": "a larger --global-batch, or fewer replicas, hides more of it",
+}
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class TrainingEstimate(Fit):
+    """What a training run takes."""
+
+    plan: TrainingPlan
+    time_breakdown: Mapping[str, Number]
+    """Seconds of one iteration."""
+    forward_breakdown: Mapping[str, Number] | None
+    """Seconds of one micro-batch on one pipeline stage; None where the plan states an MFU, which has no parts."""
+    memory_breakdown: Mapping[str, Number]
+    """Bytes on the fullest device."""
+    model_flops: Number
+    """Of one iteration on all devices: forward and backward, without recompute."""
+    hardware_flops: Number
+    """Of one iteration on all devices, recompute included."""
+    spreads: Callable[[TrainingPlan], tuple[Spread, Spread]] | None = None
+    """How far time and memory of a plan of numbers may be off; None where nothing was measured."""
+
+    def _concerns(self) -> Iterator[str]:
+        yield from super()._concerns()
+        for line, way_out in _WAITING.items():
+            share = self.time_breakdown.get(line, 0.0) / self.iteration_seconds
+            if share > _NOTEWORTHY:
+                yield f"{line} takes {share:.0%} of the time: {way_out}"
+        if self.hfu > 1:
+            yield f"HFU {self.hfu:.0%}: no hardware does that, the MFU is too high for this recompute mode"
+        if self.goodput == 0:
+            yield (
+                f"goodput 0: the run makes no progress with a failure every {self.mtbf_seconds:,.3g} s "
+                f"and a checkpoint every {self.checkpoint_interval_seconds:,.3g} s"
+            )
+
+    @property
+    def time_spread(self) -> Spread | None:
+        """What was measured of predicted times of this kind; None for a stated MFU, which is the user's."""
+        stated = self.plan.efficiency.mfu is not None
+        return None if self.spreads is None or stated else self.spreads(self.plan)[0]
+
+    @property
+    def memory_spread(self) -> Spread | None:
+        """What was measured of predicted memory of this kind."""
+        return None if self.spreads is None else self.spreads(self.plan)[1]
+
+    @property
+    def iteration_seconds(self) -> Number:
+        """One optimizer step."""
+        return total(self.time_breakdown.values())
+
+    @property
+    def _peak_flops(self) -> Number:
+        return self.iteration_seconds * self.plan.layout.gpus * self.plan.gemm.peak_flops
+
+    @property
+    def mfu(self) -> Number:
+        """Model FLOPs utilisation: model FLOPs / (time x GPUs x peak) (PaLM, arXiv:2204.02311, appendix B)."""
+        return self.model_flops / self._peak_flops
+
+    @property
+    def hfu(self) -> Number:
+        """Hardware FLOPs utilisation: as `mfu`, with the FLOPs of recomputation."""
+        return self.hardware_flops / self._peak_flops
+
+    @property
+    def tokens_per_iteration(self) -> Number:
+        """Global batch x sequence length."""
+        return self.plan.global_batch * self.plan.seq_len
+
+    @property
+    def tokens_per_second(self) -> Number:
+        """Over all devices."""
+        return self.tokens_per_iteration / self.iteration_seconds
+
+    @property
+    def tokens_per_second_per_gpu(self) -> Number:
+        """The same over one device."""
+        return self.tokens_per_second / self.plan.layout.gpus
+
+    @property
+    def iterations(self) -> Number:
+        """Whole iterations that the tokens last for."""
+        return floor(self.plan.tokens / self.tokens_per_iteration)
+
+    @property
+    def training_seconds(self) -> Number:
+        """All iterations, without failures, checkpoints or evaluation."""
+        return self.iterations * self.iteration_seconds
+
+    @property
+    def gpu_hours(self) -> Number:
+        """Devices x hours."""
+        return self.training_seconds * self.plan.layout.gpus / _SECONDS_PER_HOUR
+
+    @property
+    def cost(self) -> Number | None:
+        """GPU-hours x price, None where no price is known."""
+        price = self.plan.price_per_gpu_hour
+        return None if price is None else self.gpu_hours * price
+
+    @property
+    def mtbf_seconds(self) -> Number | None:
+        """Mean time between failures of the whole run; None, as the next four are, where the plan has no failures."""
+        failures = self.plan.failures
+        return None if failures is None else failures.mtbf_seconds(self.plan.layout.gpus)
+
+    @property
+    def checkpoint_interval_seconds(self) -> Number | None:
+        """Training between checkpoints."""
+        failures = self.plan.failures
+        return None if failures is None else failures.interval_seconds(self.plan.layout.gpus)
+
+    @property
+    def goodput(self) -> Number | None:
+        """Training time / wall clock; 0 where failures come too fast for any progress."""
+        failures = self.plan.failures
+        return None if failures is None else failures.goodput(self.plan.layout.gpus)
+
+    @property
+    def wall_clock_seconds(self) -> Number | None:
+        """All iterations with failures, restarts and checkpoints; infinite where there is no progress."""
+        goodput = self.goodput
+        if goodput is None:
+            return None
+        progress = goodput > 0
+        return where(progress, self.training_seconds / where(progress, goodput, goodput + 1.0), goodput + inf)
+
+    @property
+    def wall_clock_gpu_hours(self) -> Number | None:
+        """Devices x hours of the wall clock."""
+        wall_clock = self.wall_clock_seconds
+        return None if wall_clock is None else wall_clock * self.plan.layout.gpus / _SECONDS_PER_HOUR
+
+    @property
+    def average_power_watts(self) -> Number | None:
+        """Of one accelerator over an iteration, None where its TDP is not known."""
+        tdp = self.plan.hardware.tdp_watts
+        return None if tdp is None else average_power(tdp, busy_share(self.time_breakdown))
+
+    @property
+    def energy_kwh(self) -> Number | None:
+        """Of `training_seconds` on all accelerators, times PUE; None where their TDP is not known."""
+        watts = self.average_power_watts
+        return None if watts is None else energy_kwh(watts, self.gpu_hours, self.plan.pue)

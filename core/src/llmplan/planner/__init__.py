@@ -1,5 +1,0 @@
-"""From a request to a plan, and from a plan to an estimate."""
-
-from llmplan.planner.inference import infer, plan_inference
-
-__all__ = ["infer", "plan_inference"]

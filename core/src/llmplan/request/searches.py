@@ -1,0 +1,95 @@
+"""Requests for the best plan: what a search looks for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import frozen
+
+from llmplan.errors import BadInputError
+from llmplan.request.options import Options, option
+from llmplan.request.values import (
+    as_flag,
+    as_float,
+    as_positive_like,
+    as_positive_seconds,
+    as_share,
+    as_whole,
+    as_word,
+    option_name,
+    refuse,
+)
+
+_OBJECTIVES = {word: word for word in ("time", "cost", "gpu-hours", "energy", "gpus", "memory")}
+_SERVING_OBJECTIVES = {word: word for word in ("throughput", "cost", "gpus")}
+_PERCENTILES = (50, 90, 95, 99)
+
+
+def _percentile(value: Any, name: str) -> int:
+    number = as_float(value, name, wanted := f"one of {', '.join(map(str, _PERCENTILES))}")
+    if number not in _PERCENTILES:
+        raise refuse(name, value, wanted)
+    return int(number)
+
+
+def _figures(value: Any, name: str) -> tuple[str, ...]:
+    """Two or more objectives, as a list or with commas between them."""
+    words = [word.strip() for word in value.split(",")] if isinstance(value, str) else list(value)
+    chosen = tuple(dict.fromkeys(as_word(_OBJECTIVES)(word, name) for word in words))
+    if len(chosen) == 1:
+        raise BadInputError(f"{option_name(name)}: {chosen[0]} alone has no frontier; give two, like time,gpus")
+    return chosen
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class SearchRequest(Options):
+    """What a search looks for; None is what was not given."""
+
+    objective: str | None = option(
+        f"What is to be least: {', '.join(_OBJECTIVES)}.",
+        as_word(_OBJECTIVES),
+        metavar="NAME",
+        names=lambda: list(_OBJECTIVES),
+    )
+    pareto: Any = option(
+        "Figures of which the frontier is shown, like time,gpus.", _figures, metavar="NAME,NAME", listed=True
+    )
+    finish_within: float | None = option(
+        "Longest that the run may take: 30d, 12h or seconds.", as_positive_seconds("30d, 12h or 3600"), metavar="TIME"
+    )
+    budget: float | None = option("Most that the run may cost: 2M.", as_positive_like("2M or 50000"), metavar="MONEY")
+    memory_headroom: float | None = option(
+        "Share of memory that has to stay free; 0.05 by default.", as_share, metavar="FRACTION"
+    )
+    top: int | None = option("How many of the best plans are shown; 10 by default.", as_whole(1, 10_000))
+    prune: bool | None = option("Leave out what bounds show cannot fit or win; by default.", as_flag)
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class InferSearchRequest(Options):
+    """What a search for a server looks for; None is what was not given."""
+
+    objective: str | None = option(
+        f"{', '.join(_SERVING_OBJECTIVES)}: most tokens/s a GPU, least price of a token, fewest GPUs for --rate.",
+        as_word(_SERVING_OBJECTIVES),
+        metavar="NAME",
+        names=lambda: list(_SERVING_OBJECTIVES),
+    )
+    ttft: float | None = option(
+        "Longest time to the first token, waiting included: 500ms or 0.5s.",
+        as_positive_seconds("500ms or 0.5"),
+        metavar="TIME",
+    )
+    tpot: float | None = option(
+        "Longest time per output token after it: 50ms.", as_positive_seconds("50ms or 0.05"), metavar="TIME"
+    )
+    latency: float | None = option(
+        "Longest time of a whole answer: 10s.", as_positive_seconds("10s or 2.5"), metavar="TIME"
+    )
+    percentile: int | None = option(
+        "Of requests that have to be as fast as that, 50, 90, 95 or 99; without, they are on average.",
+        _percentile,
+        metavar="PERCENT",
+    )
+    top: int | None = option("How many of the best plans are shown; 5 by default.", as_whole(1, 100))
+    prune: bool | None = option("Leave out what one user alone shows to be too slow; by default.", as_flag)

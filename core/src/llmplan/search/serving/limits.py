@@ -1,0 +1,59 @@
+"""What a server is compared by, and the latencies that it has to keep to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from attrs import frozen
+
+from llmplan.estimate import Means, Simulated
+from llmplan.request import InferSearchRequest
+
+Latencies: TypeAlias = Mapping[str, float | None]
+"""Seconds by option; None of a further token where there is none."""
+LATENCIES = {"ttft": "first_token_seconds", "tpot": "next_token_seconds", "latency": "total_seconds"}
+"""Options, and where means have the figures that they limit."""
+_PERCENTILES = {"ttft": "first_token", "tpot": "next_token", "latency": "total"}
+
+
+@frozen(eq=False)
+class Limits:
+    """Latencies that must not be exceeded, by option, in seconds: on average, or by a percentile of requests."""
+
+    of: Mapping[str, float]
+    percentile: int | None = None
+
+    @classmethod
+    def asked(cls, asked: InferSearchRequest) -> Limits:
+        """Those that are given."""
+        given = {name: getattr(asked, name) for name in LATENCIES}
+        return cls({name: limit for name, limit in given.items() if limit is not None}, asked.percentile)
+
+    def broken(self, latencies: Latencies) -> str | None:
+        """The first that is."""
+        for name, limit in self.of.items():
+            found = latencies[name]
+            if found is not None and found > limit:
+                return name
+        return None
+
+    def tightened(self, means: Means, measured: Latencies) -> Limits:
+        """Of means in closed form, so that what is measured holds: where that is so many times as long as the means."""
+        expected = latencies_of(means)
+        ratios = {name: (measured[name] or 0.0) / (expected[name] or 1.0) for name in self.of}
+        return Limits({name: limit / max(1.0, ratios[name]) for name, limit in self.of.items()})
+
+    def measured(self, means: Means, simulated: Simulated | None) -> Latencies:
+        """As a report has them: in closed form where nothing is simulated; or the percentile that is asked for."""
+        if simulated is None:
+            return latencies_of(means)
+        if self.percentile is None:
+            return latencies_of(simulated.means)
+        of: dict[str, Any] = {name: getattr(simulated, figure) for name, figure in _PERCENTILES.items()}
+        return {name: values and values[f"p{self.percentile}"] for name, values in of.items()}
+
+
+def latencies_of(means: Means) -> Latencies:
+    """By option."""
+    return {name: getattr(means, figure) for name, figure in LATENCIES.items()}

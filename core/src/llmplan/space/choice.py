@@ -1,0 +1,150 @@
+"""The records that a request names, looked up or read from files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from attrs import frozen
+
+from llmplan.catalogues import COST_MODELS, DTYPES, GPUS, MODELS, Catalogue, Kind, conforms, registry
+from llmplan.errors import BadInputError, CostModelError, LlmplanError
+from llmplan.estimate import CostModel, Phase
+from llmplan.records import DTypeRule, Efficiency, HardwareProfile, ModelArchitecture, NumberFormat
+from llmplan.request import InferRequest, TrainRequest
+
+
+@frozen(eq=False, repr=False)
+class Choice:
+    """The records behind a plan, and what was assumed in choosing them."""
+
+    model: ModelArchitecture
+    hardware: HardwareProfile
+    dtype: DTypeRule
+    gemm: NumberFormat
+    cost_model: CostModel
+    efficiency: Efficiency
+    assumptions: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def choose(request: TrainRequest | InferRequest, phase: Phase) -> Choice:
+    """Look up what the request names; take the defaults for the rest."""
+    model = find_record(request.model, "model", MODELS)
+    hardware = find_record(request.gpu, "gpu", GPUS)
+    assumptions: list[str] = []
+    dtype = request.dtype
+    if dtype is None:
+        dtype = default_record(registry().dtypes, "dtype")
+        assumptions.append(f"dtype {dtype.name}")
+    else:
+        dtype = find_record(dtype, "dtype", DTYPES)
+    cost_model = request.cost_model
+    if cost_model is None:
+        cost_model = default_record(registry().cost_models, "cost-model")
+        assumptions.append(f"cost model {cost_model.name}: {cost_model.description}")
+    else:
+        cost_model = find_record(cost_model, "cost-model", COST_MODELS)
+    gemm = dtype.gemm_format(hardware)
+    efficiency, said = _efficiency(request, cost_model, hardware, gemm, phase)
+    warnings = _format_warnings(dtype, gemm, hardware)
+    return Choice(model, hardware, dtype, gemm, cost_model, efficiency, (*assumptions, said), warnings)
+
+
+def find_record(wanted: Any, option: str, kind: Kind) -> Any:
+    """A record given as such, by the name of a file, or by its own name."""
+    if isinstance(wanted, str) and wanted.endswith(".toml"):
+        from llmplan.files import read_record
+
+        return read_record(wanted, kind)
+    if wanted is None or isinstance(wanted, str):
+        catalogue = registry().catalogue(kind)
+        return catalogue[wanted] if wanted is not None else _missing(catalogue, option)
+    if not conforms(wanted, kind.classes[0]):
+        raise BadInputError(f"{option}: {wanted!r} is not a {kind.classes[0].__name__}")
+    return wanted
+
+
+def _missing(catalogue: Catalogue[Any], option: str) -> NoReturn:
+    kind = catalogue.kind
+    if not catalogue:
+        raise BadInputError(f"{option}: no plugin that offers {kind.plural} is installed")
+    example = catalogue.names()[0]
+    raise BadInputError(f"{option}: not given; llmplan list {kind.plural} shows {len(catalogue)}, {example} for one")
+
+
+def default_record(catalogue: Catalogue[Any], option: str) -> Any:
+    """The one record that claims to be the default, so that the order of installation never changes a number."""
+    claims = [record for _, _, record in catalogue.entries() if record.default]
+    if len(claims) != 1:
+        state = "none is the default" if catalogue else f"no plugin that offers {catalogue.kind.plural} is installed"
+        state = f"{_names(claims)} all claim to be the default" if claims else state
+        raise BadInputError(f"{option}: not given, and {state}")
+    return claims[0]
+
+
+def _names(records: Iterable[Any]) -> str:
+    return " and ".join(record.name for record in records)
+
+
+@contextmanager
+def failing_as(cost_model: CostModel) -> Iterator[None]:
+    """What a cost model raises without meaning to becomes one line that names it, its plugin and the place."""
+    try:
+        yield
+    except LlmplanError:
+        raise
+    except Exception as error:
+        from traceback import extract_tb
+
+        providers = registry().cost_models.providers(cost_model.name)
+        place = extract_tb(error.__traceback__)[-1]
+        raise CostModelError(
+            f"cost-model: {cost_model.name}{' of ' if providers else ''}{' and '.join(providers)} failed: "
+            f"{type(error).__name__}: {' '.join(str(error).split())} ({Path(place.filename).name}, line {place.lineno})"
+        ) from error
+
+
+_EFFICIENCIES = ("flops", "hbm", "scale_up", "scale_out")
+
+
+def _efficiency(
+    request: TrainRequest | InferRequest,
+    cost_model: CostModel,
+    hardware: HardwareProfile,
+    gemm: NumberFormat,
+    phase: Phase,
+) -> tuple[Efficiency, str]:
+    stated = {name: getattr(request, f"{name}_efficiency") for name in _EFFICIENCIES}
+    stated = {name: value for name, value in stated.items() if value is not None}
+    mfu = getattr(request, "mfu", None)
+    if mfu is not None and stated:
+        name, value = next(iter(stated.items()))
+        other = f"{name.replace('_', '-')}-efficiency {value:g}"
+        raise BadInputError(f"mfu: {mfu:g} contradicts {other}; give one: an MFU already holds what kernels lose")
+    if mfu is not None:
+        return Efficiency(mfu=mfu), f"MFU {mfu:.3g} of the whole run, given: nothing is added on top"
+    if not stated:
+        with failing_as(cost_model):
+            calibrated = cost_model.efficiency(hardware, gemm, phase)
+        return calibrated, f"efficiencies: {calibrated.source}"
+    given = Efficiency(**stated)
+    ideal = [name.replace("_", "-") for name in _EFFICIENCIES if name not in stated]
+    said = ", ".join(f"{name.replace('_', '-')} {value:.3g}" for name, value in stated.items())
+    return given, f"efficiencies: {said} given" + (f"; {', '.join(ideal)} ideal (1)" if ideal else "")
+
+
+def _format_warnings(dtype: DTypeRule, gemm: NumberFormat, hardware: HardwareProfile) -> tuple[str, ...]:
+    """Where the hardware computes in another format than the dtype asks for, or better should."""
+    if gemm.fallback_from is not None:
+        said = f"{hardware.name} has no {gemm.fallback_from} units: {dtype.name} multiplies in {gemm.name}"
+        return (f"{said} at {gemm.peak_flops / 1e12:,.4g} T(FL)OP/s",)
+    wider = (name for formats in dtype.gemm_formats[1:] for name in formats if name in hardware.peak_flops)
+    faster = [name for name in wider if hardware.peak_flops[name] > gemm.peak_flops]
+    if not faster:
+        return ()
+    peaks = f"{gemm.peak_flops / 1e12:,.4g} against {hardware.peak_flops[faster[0]] / 1e12:,.4g} T(FL)OP/s"
+    said = f"{gemm.name} is slower than {faster[0]} on {hardware.name}, {peaks}"
+    return (f"{said}: {dtype.name} saves memory, not time",)

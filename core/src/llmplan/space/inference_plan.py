@@ -1,0 +1,80 @@
+"""The plan of a batch of prompts: what the request says, and what it leaves open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmplan.catalogues import ENGINES, registry
+from llmplan.errors import BadInputError
+from llmplan.records import EngineProfile, InferencePlan
+from llmplan.request import InferRequest, option_name
+from llmplan.space.choice import Choice, default_record, find_record
+from llmplan.space.layout import Sizes, make_layout
+
+_DEFAULT_PROMPT_TOKENS = 512
+_DEFAULT_OUTPUT_TOKENS = 128
+
+
+def make_inference_plan(request: InferRequest, choice: Choice, sizes: Sizes) -> InferencePlan:
+    """Everything filled in, each default said; BadInputError where sequences are beyond the model's context."""
+    said = list(choice.assumptions)
+
+    def default(option: str, value: float) -> Any:
+        given = getattr(request, option)
+        if given is not None:
+            return given
+        said.append(f"{option_name(option)} {value:g}")
+        return value
+
+    prompt, output = _lengths(request, choice, said)
+    engine = engine_of(request, said)
+    graphs = engine.cuda_graphs if request.cuda_graphs is None else request.cuda_graphs
+    return InferencePlan(
+        model=choice.model,
+        hardware=choice.hardware,
+        dtype=choice.dtype,
+        gemm=choice.gemm,
+        layout=make_layout(sizes, sequence_parallel=bool(request.sequence_parallel), ep=request.ep or 1),
+        efficiency=choice.efficiency,
+        cost_model=choice.cost_model.name,
+        batch=default("batch", 1),
+        prompt_tokens=prompt,
+        output_tokens=output,
+        kv_bits=default("kv_bits", choice.dtype.kv_bits or choice.dtype.activation_bits),
+        engine=engine,
+        cuda_graphs=graphs,
+        price_per_gpu_hour=request.price_per_gpu_hour,
+        assumptions=tuple(said),
+        warnings=choice.warnings,
+    )
+
+
+def _lengths(request: InferRequest, choice: Choice, said: list[str]) -> tuple[int, int]:
+    """Prompt and answer of each sequence, which have to fit into the context together."""
+    context = choice.model.max_seq_len
+    room = context or _DEFAULT_PROMPT_TOKENS + _DEFAULT_OUTPUT_TOKENS
+    prompt, output = request.prompt_tokens, request.output_tokens
+    if prompt is None:
+        prompt = min(_DEFAULT_PROMPT_TOKENS, max(1, room - (output or room // 2)))
+        said.append(f"prompt-tokens {prompt:g}")
+    if output is None:
+        output = min(_DEFAULT_OUTPUT_TOKENS, max(1, room - prompt))
+        said.append(f"output-tokens {output:g}")
+    if context is not None and prompt + output > context:
+        lengths = f"output-tokens: {output} with prompt-tokens {prompt}"
+        if request.prompt_tokens is not None:
+            lengths = f"prompt-tokens: {prompt} with output-tokens {output}"
+        raise BadInputError(f"{lengths} is beyond the context of {choice.model.name}, {context}")
+    return prompt, output
+
+
+def engine_of(request: InferRequest, said: list[str]) -> EngineProfile:
+    """As named, else the default; one without costs of its own where no plugin offers any."""
+    if request.engine is not None:
+        named: EngineProfile = find_record(request.engine, "engine", ENGINES)
+        return named
+    if not registry().engines:
+        return EngineProfile(name="ideal")
+    engine: EngineProfile = default_record(registry().engines, "engine")
+    said.append(f"engine {engine.name}: {engine.description}")
+    return engine

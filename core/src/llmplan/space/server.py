@@ -1,0 +1,204 @@
+"""Servers under load: fill in what the request leaves open, check it, price it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve
+
+from llmplan.catalogues import MODELS
+from llmplan.errors import BadInputError
+from llmplan.estimate import InferenceEstimate, ServerEstimate
+from llmplan.records import EngineProfile, InferencePlan, Lengths, Request, ServerPlan, Speculation, Variation, Workload
+from llmplan.request import LOADS, SERVER_OPTIONS, InferRequest, option_name
+from llmplan.space.choice import Choice, find_record
+from llmplan.space.layout import Sizes, make_layout
+
+if TYPE_CHECKING:
+    from llmplan.queueing.server import Pricer
+
+_DEFAULT_REQUESTS = 2000
+_REQUESTS_OF_A_USER = 4
+
+
+def check_load(request: InferRequest) -> None:
+    """BadInputError unless the request has one load, and nothing that contradicts it."""
+    loads = [name for name in LOADS if getattr(request, name) is not None]
+    if not loads:
+        given = next(name for name in SERVER_OPTIONS if getattr(request, name) is not None)
+        raise BadInputError(f"{option_name(given)}: means something under a load: give rate, concurrency or trace")
+    if len(loads) > 1:
+        raise BadInputError(f"{loads[0]}: contradicts {loads[1]}; give one")
+    if request.gpus is not None and request.prefill_replicas is not None:
+        raise BadInputError(
+            f"gpus: {request.gpus} beside prefill-replicas {request.prefill_replicas} leaves open which pool they are "
+            "in; give dp, the replicas that decode, in place of gpus"
+        )
+    for name in ("batch", "max_batch", "max_context"):
+        if getattr(request, name):
+            raise BadInputError(f"{option_name(name)}: contradicts {loads[0]}: a loaded server makes its own batches")
+
+
+def serve(request: InferRequest, choice: Choice, batch: InferenceEstimate) -> ServerEstimate:
+    """Price a load on the replicas of a plan, whose layout is that of `batch`."""
+    from llmplan.queueing import estimate_server
+    from llmplan.queueing.server import make_server
+
+    pricer = steps_of(choice, next(name for name in LOADS if getattr(request, name) is not None))
+    server = make_server(server_plan(request, choice, batch.plan), pricer)
+    return estimate_server(server, choice.cost_model.infer)
+
+
+def steps_of(choice: Choice, asked: str) -> Pricer:
+    """What prices the steps of a server; BadInputError, which names what was asked, where the cost model does not."""
+    pricer: Pricer | None = getattr(choice.cost_model, "serving", None)
+    if pricer is None:
+        raise BadInputError(f"{asked}: the cost model {choice.cost_model.name} prices no server under load")
+    return pricer
+
+
+def server_plan(request: InferRequest, choice: Choice, plan: InferencePlan) -> ServerPlan:
+    """The load of a request on the replicas of a plan, each default said."""
+    said: list[str] = []
+
+    def default(option: str, value: Any, words: str) -> Any:
+        given = getattr(request, option)
+        if given is not None:
+            return given
+        said.append(words)
+        return value
+
+    engine, speculation = plan.engine, _speculation(request, plan)
+    workload, pool = _workload(request, choice, plan, said), _prefill_pool(request, choice, plan)
+    chunked = default(
+        "chunked_prefill",
+        engine.chunked_prefill,
+        "prompts are cut to fill steps beside what decodes" if engine.chunked_prefill else "prompts go first, whole",
+    )
+    most = default("max_sequences", engine.max_sequences, f"max-sequences {engine.max_sequences:,}, as {engine.name}")
+    step_tokens = default("step_tokens", *_step_tokens(engine, workload, most * _positions(speculation)))
+    _check_steps(step_tokens, most, speculation, plan, chunked=chunked)
+    against = () if pool is None else tuple(f"prefill: {words}" for words in pool.layout_warnings)
+    said += _always_assumed(request, plan)
+    return ServerPlan(
+        plan=evolve(plan, assumptions=(*plan.assumptions, *said), warnings=(*plan.warnings, *against)),
+        prefill_pool=pool,
+        workload=workload,
+        step_tokens=step_tokens,
+        chunked=chunked,
+        max_sequences=most,
+        prefix_hit_rate=request.prefix_hit_rate or 0.0,
+        speculation=speculation,
+    )
+
+
+def _step_tokens(engine: EngineProfile, workload: Workload, decoding: int) -> tuple[int, str]:
+    """Of a step at most, and why: no more than comes at once where an engine reads prompts whole."""
+    least = max(workload.longest[0], decoding)
+    of_what = "the longest prompt" if least > decoding else "all that decodes at once"
+    if engine.chunked_prefill or engine.step_tokens <= least:
+        return engine.step_tokens, f"step-tokens {engine.step_tokens:,}, as {engine.name}"
+    return least, f"step-tokens {least:,}: {of_what}, as {engine.name} reads prompts whole"
+
+
+def _always_assumed(request: InferRequest, plan: InferencePlan) -> list[str]:
+    """What is modelled in one way only."""
+    said = ["first come, first served; a request starts when there is room in the cache for its whole answer"]
+    if plan.layout.dp > 1 or (request.prefill_replicas or 1) > 1:
+        said.append("requests go to replicas at random" if request.concurrency is None else "users stay with a replica")
+    if plan.layout.pp > 1:
+        said.append(f"the {plan.layout.pp} batches in flight advance in rounds")
+    if request.prefix_hit_rate:
+        said.append("cached prompt tokens take no time to read, and as much cache as others")
+    if request.speculative_tokens and request.draft_model is None:
+        said.append("proposing tokens costs nothing: no draft-model given")
+    return said
+
+
+def _workload(request: InferRequest, choice: Choice, plan: InferencePlan, said: list[str]) -> Workload:
+    trace: tuple[Request, ...] = ()
+    context = choice.model.max_seq_len
+    if request.trace is not None:
+        for name in ("prompt_tokens", "output_tokens", "prompt_lengths", "output_lengths", "requests"):
+            if getattr(request, name) is not None:
+                raise BadInputError(f"{option_name(name)}: contradicts trace, which has lengths of its own")
+        from llmplan.files.trace_file import read_trace
+
+        trace = read_trace(request.trace, context)
+    requests = request.requests
+    if requests is None:
+        requests = max(_DEFAULT_REQUESTS, _REQUESTS_OF_A_USER * (request.concurrency or 0))
+        if not trace:
+            said.append(f"{requests:,} requests simulated, seed {request.seed or 0}")
+    if request.rate is not None:
+        said.append("requests come at random (a Poisson process)")
+    return Workload(
+        rate=request.rate,
+        concurrency=request.concurrency,
+        trace=trace,
+        trace_name=request.trace or "",
+        prompt=_lengths(plan.prompt_tokens, request.prompt_lengths),
+        output=_lengths(plan.output_tokens, request.output_lengths),
+        context=context,
+        requests=len(trace) or requests,
+        seed=request.seed or 0,
+    )
+
+
+def _lengths(mean: float, variation: Variation | None) -> Lengths:
+    return Lengths(int(mean)) if variation is None else Lengths(int(mean), variation.family, variation.cv)
+
+
+def _speculation(request: InferRequest, plan: InferencePlan) -> Speculation | None:
+    names = ("speculative_tokens", "acceptance_rate")
+    given = [name for name in (*names, "draft_model") if getattr(request, name) is not None]
+    if not given:
+        return None
+    for name in names:
+        if name not in given:
+            raise BadInputError(f"{option_name(given[0])}: needs {option_name(name)} too")
+    draft = None
+    if request.draft_model is not None:
+        model = find_record(request.draft_model, "draft-model", MODELS)
+        if plan.layout.pp > model.layers:
+            raise BadInputError(f"draft-model: {model.name} has {model.layers} layers, fewer than pp {plan.layout.pp}")
+        draft = evolve(plan, model=model)
+    return Speculation(
+        draft_tokens=request.speculative_tokens or 0, acceptance_rate=request.acceptance_rate or 0.0, draft=draft
+    )
+
+
+def _prefill_pool(request: InferRequest, choice: Choice, plan: InferencePlan) -> InferencePlan | None:
+    """Replicas like the others, unless told otherwise."""
+    if request.prefill_replicas is None:
+        for name in ("prefill_tp", "prefill_pp"):
+            if getattr(request, name) is not None:
+                raise BadInputError(f"{option_name(name)}: needs prefill-replicas too")
+        return None
+    layout = plan.layout
+    pp = request.prefill_pp or int(layout.pp)
+    if pp > choice.model.layers:
+        raise BadInputError(f"prefill-pp: {pp} is more than the {choice.model.layers} layers of {choice.model.name}")
+    sizes = Sizes(request.prefill_tp or int(layout.tp), pp, request.prefill_replicas)
+    made = make_layout(sizes, sequence_parallel=layout.sequence_parallel, ep=layout.ep)
+    pool = evolve(plan, layout=made)
+    return evolve(pool, layout_warnings=choice.cost_model.check(pool))
+
+
+def _positions(speculation: Speculation | None) -> int:
+    """That a decoding sequence takes of a step."""
+    return 1 if speculation is None else 1 + speculation.draft_tokens
+
+
+def _check_steps(
+    step_tokens: int, most: int, speculation: Speculation | None, plan: InferencePlan, *, chunked: bool
+) -> None:
+    """A step has to hold all that decodes, and part of a prompt."""
+    positions = _positions(speculation)
+    needed = -(-most // int(plan.layout.pp)) * positions
+    if chunked and needed >= step_tokens:
+        of_each = f" of {positions} positions" if positions > 1 else ""
+        raise BadInputError(
+            f"step-tokens: {step_tokens} leaves no room for prompts beside {most} sequences{of_each}; "
+            f"give more than {needed}, or a smaller max-sequences"
+        )
