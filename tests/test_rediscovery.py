@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from llmplan.search import TrainingSpace
-from llmplan.search.arrays import kept
-from llmplan.search.training_case import COLUMNS, row_of, training_cases
+from llmplan.arrays.rows import kept
+from llmplan.space.case import dimensions_at, training_cases
+from llmplan.space.dimensions import DIMENSIONS
+from llmplan.space.enumerate import Listing
 
 PAGE = Path(__file__).parents[1] / "docs" / "search.py"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -26,15 +27,22 @@ def every():
     return brute_force()
 
 
-def figures(estimate, objective):
-    """What an objective compares plans by."""
+@cache
+def ranges(estimate):
+    """The upper ends of time and memory, over what they are estimated to be."""
+    return estimate.time_spread.high, estimate.memory_spread.high
+
+
+def figures(estimate, objective, sure=True):
+    """What an objective compares plans by: the upper end of their ranges, where it is to be counted on."""
+    time, memory = ranges(estimate) if sure else (1.0, 1.0)
     of = {
-        "time": estimate.training_seconds,
-        "cost": estimate.cost,
-        "gpu-hours": estimate.gpu_hours,
-        "energy": estimate.energy_kwh,
+        "time": time * estimate.training_seconds,
+        "cost": time * estimate.cost,
+        "gpu-hours": time * estimate.gpu_hours,
+        "energy": time * estimate.energy_kwh,
         "gpus": estimate.plan.layout.gpus,
-        "memory": estimate.memory_bytes_per_gpu,
+        "memory": memory * estimate.memory_bytes_per_gpu,
     }
     return (of[objective], of["gpu-hours" if objective == "time" else "time"])
 
@@ -59,8 +67,9 @@ def identity(estimate):
     )  # fmt: skip
 
 
-def fits(estimate, headroom=0.05):
-    return estimate.memory_bytes_per_gpu <= (1 - headroom) * estimate.memory_capacity_bytes
+def fits(estimate, headroom=0.05, sure=True):
+    memory, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
+    return memory <= (1 - headroom) * capacity and (ranges(estimate)[1] if sure else 1.0) * memory <= capacity
 
 
 def best_of(every, objective, met, many):
@@ -87,14 +96,14 @@ CASES = {
     "gpu-hours": ("gpu-hours", {}, None),
     "energy": ("energy", {}, None),
     "memory": ("memory", {}, None),
-    "gpus in time": ("gpus", {"finish_within": "1h"}, lambda one: one.training_seconds <= 3600),
-    "gpus for money": ("gpus", {"budget": 20}, lambda one: one.cost <= 20),
-    "time for money": ("time", {"budget": 18}, lambda one: one.cost <= 18),
-    "cost in time": ("cost", {"finish_within": 2400}, lambda one: one.training_seconds <= 2400),
+    "gpus in time": ("gpus", {"finish_within": "1h"}, lambda one: figures(one, "time")[0] <= 3600),
+    "gpus for money": ("gpus", {"budget": 20}, lambda one: figures(one, "cost")[0] <= 20),
+    "time for money": ("time", {"budget": 18}, lambda one: figures(one, "cost")[0] <= 18),
+    "cost in time": ("cost", {"finish_within": 2400}, lambda one: figures(one, "time")[0] <= 2400),
     "energy in time for money": (
         "energy",
         {"finish_within": "40m", "budget": 22.5},
-        lambda one: one.training_seconds <= 2400 and one.cost <= 22.5,
+        lambda one: figures(one, "time")[0] <= 2400 and figures(one, "cost")[0] <= 22.5,
     ),
     "much headroom": ("time", {"memory_headroom": 0.3}, None),
     "no headroom": ("time", {"memory_headroom": 0}, None),
@@ -113,6 +122,21 @@ def test_the_winners_are_those_of_brute_force(every, case, prune):
     assert len(wanted) == 5
     assert [identity(one) for one in found.best] == [identity(one) for one in wanted]
     assert [figures(one, objective) for one in found.best] == [figures(one, objective) for one in wanted]
+
+
+@pytest.mark.parametrize("objective", ["time", "cost", "memory"])
+def test_at_even_odds_the_estimates_alone_decide(every, objective):
+    """If it fails, --confidence 0.5 is not the point estimate, or a search hides what that would have chosen."""
+    wanted = sorted(
+        (one for one in every if fits(one, sure=False) and canonical(one)),
+        key=lambda one: (*figures(one, objective, sure=False), order(one)),
+    )
+    even = search(TrainingSpace(**FIXED, **SPACE, confidence=0.5), objective, top=5)
+    assert [identity(one) for one in even.best] == [identity(one) for one in wanted[:5]]
+    assert even.by_estimate is None
+    sure = search(TrainingSpace(**FIXED, **SPACE), objective)
+    fitting = next(one for one in wanted if fits(one))
+    assert identity(sure.by_estimate or sure.best[0]) == identity(fitting)
 
 
 @pytest.mark.parametrize("layout", [{"tp": 2}, {"pp": [2, 3]}, {"gpus": 16, "zero": 1}, {"micro_batch": 2, "vpp": 2}])

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from llmplan.api import infer, train
 from llmplan.catalogues import registry
 from llmplan.cli.compare import COMPARING, changes_of, is_comparison, print_comparison
 from llmplan.cli.options import Request, completer, with_options
@@ -15,8 +16,6 @@ from llmplan.estimate import Estimate, Exporter, InferenceEstimate, ServerEstima
 from llmplan.output.words import gib
 from llmplan.records import Recompute
 from llmplan.request import InferRequest, TrainRequest
-from llmplan.search.training import train
-from llmplan.space import infer
 
 DOES_NOT_FIT = 3
 _MOST_ZERO = 3

@@ -4,23 +4,54 @@ from __future__ import annotations
 
 from attrs import evolve, frozen
 
+from llmplan.arrays.quantities import Number, Truth
+
 LEVEL = 0.8
 """Of the rows of a validation set that lie inside their range, each with itself left out."""
 
 
+CONFIDENCE = 0.9
+"""With which plans are ranked, and limits hold, where nobody says otherwise: the upper end of a range."""
+_EVEN = 0.5
+"""As likely above as below: the point estimate."""
+
+
 @frozen(kw_only=True)
 class Spread:
-    """What measured figures were of the predicted ones, over the rows nearest in kind."""
+    """What measured figures were of the predicted ones, over the rows nearest in kind.
 
-    low: float
+    Of one plan, or of an array of plans: each field is a number or an array.
+    """
+
+    low: Number
     """Measured over predicted, so that one row in ten lies below."""
-    high: float
+    high: Number
     """One row in ten lies above."""
-    rows: int
+    rows: Number
     """Rows behind it."""
-    extrapolated: bool
+    extrapolated: Truth
     """Whether none of them is of this kind of accelerator."""
+
+    def upper(self, confidence: float) -> Number:
+        """What the figure stays below with this confidence, over the predicted one.
+
+        Errors of a factor are taken as log-normal, their median at the prediction: 1 at 0.5 and `high` at 0.9.
+        """
+        if confidence == CONFIDENCE:
+            return self.high
+        beyond: Number = self.high ** _normal_quantiles_of(confidence)
+        return beyond
 
     def inverted(self) -> Spread:
         """Of figures that fall as these rise: tokens a second."""
         return evolve(self, low=1.0 / self.high, high=1.0 / self.low)
+
+
+def _normal_quantiles_of(confidence: float) -> float:
+    """Of the normal distribution, in units of the one that `Spread.high` is."""
+    if confidence == _EVEN:
+        return 0.0
+    from statistics import NormalDist
+
+    normal = NormalDist()
+    return normal.inv_cdf(confidence) / normal.inv_cdf(CONFIDENCE)

@@ -39,7 +39,7 @@ class TrainingEstimate(Fit):
     hardware_flops: Number
     """Of one iteration on all devices, recompute included."""
     spreads: Callable[[TrainingPlan], tuple[Spread, Spread]] | None = None
-    """How far time and memory of a plan of numbers may be off; None where nothing was measured."""
+    """How far time and memory of a plan, or of an array of them, may be off; None where nothing was measured."""
 
     def _concerns(self) -> Iterator[str]:
         yield from super()._concerns()

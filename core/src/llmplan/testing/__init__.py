@@ -18,13 +18,12 @@ import pluggy
 from attrs import evolve
 
 from llmplan import hookspecs, records
+from llmplan.api import infer, plan_inference, train
 from llmplan.catalogues import COST_MODELS, DTYPES, ENGINES, FRAMEWORKS, GPUS, KINDS, MODELS, OPTIMIZERS, Kind
 from llmplan.errors import BadInputError, UnsupportedFormatError
 from llmplan.estimate import CostModel, InferenceEstimate, TrainingEstimate
 from llmplan.plugins import Plugins
 from llmplan.records.model import ALWAYS_KEPT
-from llmplan.search.training import train
-from llmplan.space import infer, plan_inference
 from llmplan.testing.contracts import (
     ContractError,
     check_engine,

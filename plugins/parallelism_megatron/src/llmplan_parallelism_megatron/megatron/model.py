@@ -75,6 +75,10 @@ class Megatron:
 
         return bounds(plan)
 
+    def spreads(self, plan: TrainingPlan) -> tuple[Spread, Spread]:
+        """By the published runs nearest in kind."""
+        return spreads(plan)
+
     def remarks(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
         """What the reader has to know, whatever the layout."""
         if isinstance(plan, TrainingPlan):
@@ -144,7 +148,8 @@ def _forward(step: Step) -> dict[str, Number]:
 def spreads(plan: TrainingPlan) -> tuple[Spread, Spread]:
     """How far time and memory may be off, by the published runs nearest in kind."""
     from llmplan_parallelism_megatron.megatron.residuals import MEMORY, TIME
-    from llmplan_parallelism_megatron.megatron.spread import kind_of, spread
+    from llmplan_parallelism_megatron.megatron.spread import kinds_of, spread, together
 
-    kind = kind_of(plan)
-    return spread(kind, TIME), spread(kind, MEMORY)
+    kinds, at = kinds_of(plan)
+    time, memory = ([spread(kind, residuals) for kind in kinds] for residuals in (TIME, MEMORY))
+    return together(time, at), together(memory, at)

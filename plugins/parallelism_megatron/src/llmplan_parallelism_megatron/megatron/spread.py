@@ -12,7 +12,9 @@ from math import log2, log10
 from typing import Any, NamedTuple, Protocol
 
 from llmplan.estimate import Spread
-from llmplan.records import TrainingPlan
+from attrs import evolve
+
+from llmplan.records import Layout, TrainingPlan
 
 NEAREST = 24
 TAIL = 0.05
@@ -52,6 +54,31 @@ class Residual(NamedTuple):
     row: str
     kind: Any
     ratio: float
+
+
+def kinds_of(plan: TrainingPlan) -> tuple[list[Kind], Any]:
+    """The kinds of plans that there are, and which each plan of an array is of; None for a plan of numbers."""
+    layout = plan.layout
+    code = 8.0 * layout.gpus + 4.0 * (layout.tp > 1) + 2.0 * (layout.pp > 1) + (layout.cp > 1)
+    if isinstance(code, float):
+        return [kind_of(plan)], None
+    codes, at = code.__array_namespace__().unique_inverse(code)
+    return [kind_of(evolve(plan, layout=_layout_of(int(one)))) for one in codes.tolist()], at
+
+
+def _layout_of(code: int) -> Layout:
+    """One that has the code of `kinds_of`."""
+    gpus, tensor, pipeline, context = code >> 3, code >> 2 & 1, code >> 1 & 1, code & 1
+    return Layout(gpus=gpus, tp=1 + tensor, pp=1 + pipeline, cp=1 + context)
+
+
+def together(spreads: Sequence[Spread], at: Any) -> Spread:
+    """Of each plan that of its kind."""
+    if at is None:
+        return spreads[0]
+    namespace = at.__array_namespace__()
+    fields = ("low", "high", "rows", "extrapolated")
+    return Spread(**{name: namespace.asarray([getattr(one, name) for one in spreads])[at] for name in fields})
 
 
 def kind_of(plan: TrainingPlan) -> Kind:

@@ -25,7 +25,7 @@ from llmplan.records import (
     KernelCurves,
     NumberFormat,
 )
-from llmplan_parallelism_megatron.megatron.kernels import SCORE_BYTES, Kernels, flat, kernels_of
+from llmplan_parallelism_megatron.megatron.kernels import SCORE_BYTES, Kernels, curves_of, kernels_of
 
 SIXTEEN_BITS = 16.0
 """What flows between kernels: no engine keeps the residual stream in fewer, and attention multiplies in as many."""
@@ -90,7 +90,7 @@ def _serving_kernels(
     dtype: DTypeRule,
     kv_bits: float,
 ) -> ServingKernels:
-    curves = efficiency.curves or flat(efficiency, gemm.name)
+    curves = curves_of(efficiency, gemm.name)
     links = kernels_of(hardware, _IDEAL, gemm, evolve(efficiency, curves=evolve(curves, sustained={})))
     stream = max(dtype.activation_bits, SIXTEEN_BITS) / 8
     shared = engine.launch_share
