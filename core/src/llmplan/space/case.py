@@ -12,7 +12,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from llmplan.errors import BadInputError
-from llmplan.estimate import TrainingEstimate
+from llmplan.estimate import Kind, Line, TrainingEstimate
 from llmplan.records import TrainingPlan
 from llmplan.request import TrainRequest, option_name
 from llmplan.space.batch import Wanted, choose_batch, said_of_batch, wanted_batch, warned_of_batch
@@ -23,6 +23,8 @@ from llmplan.space.fill import priced, template
 from llmplan.space.sizes import check_sizes, missing_size
 from llmplan.space.training_space import TrainingSpace
 
+_BOUND, _HELD = Line("bound", Kind.WAITING), Line("bound", Kind.TENSORS)
+"""The only lines of a bound: time in which as little power as possible is drawn, and memory."""
 Masks = Mapping[str, Any]
 """By constraint, in words: where plans break it."""
 
@@ -126,9 +128,9 @@ class TrainingCase:
             seconds, memory = bounds(plan)
         return TrainingEstimate(
             plan=plan,
-            time_breakdown={"host": seconds},
+            time_breakdown={_BOUND: seconds},
             forward_breakdown=None,
-            memory_breakdown={"all": memory},
+            memory_breakdown={_HELD: memory},
             model_flops=0.0,
             hardware_flops=0.0,
             spreads=getattr(self.choice.cost_model, "spreads", None),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from llmplan.errors import BadInputError
-from llmplan.estimate import TrainingEstimate
+from llmplan.estimate import Kind, Line, TrainingEstimate
 from llmplan.estimate.spread import CONFIDENCE
 from llmplan.records import Layout, TrainingPlan
 from llmplan.request import TrainRequest
@@ -14,6 +14,7 @@ from llmplan.space.run_settings import how_it_trains
 
 _TOKENS_PER_PARAMETER = 20
 """Compute-optimal training (Hoffmann et al. 2022, arXiv:2203.15556), where a model's own tokens are not published."""
+_FORWARD, _BACKWARD = (Line(name, Kind.COMPUTE, f"{name} pass at the stated MFU") for name in ("forward", "backward"))
 
 
 def template(request: TrainRequest, choice: Choice) -> TrainingPlan:
@@ -63,9 +64,7 @@ def at_mfu(estimate: TrainingEstimate, mfu: float) -> TrainingEstimate:
     """Time = model FLOPs / (GPUs x peak x MFU): backward takes two thirds, recompute and losses are inside."""
     plan = estimate.plan
     seconds = estimate.model_flops / (plan.layout.gpus * plan.gemm.peak_flops * mfu)
-    return evolve(
-        estimate, time_breakdown={"forward": seconds / 3, "backward": seconds * 2 / 3}, forward_breakdown=None
-    )
+    return evolve(estimate, time_breakdown={_FORWARD: seconds / 3, _BACKWARD: seconds * 2 / 3}, forward_breakdown=None)
 
 
 def assume(estimate: TrainingEstimate, *said: str) -> TrainingEstimate:
