@@ -15,6 +15,7 @@ from llmplan.request.changes import Change, combinations, read_changes
 from llmplan.space.case import training_case
 from llmplan.space.choice import find_record
 from llmplan.space.inference import infer, plan_inference
+from llmplan.space.sizes import check_sizes
 from llmplan.space.training_space import TrainingSpace
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def train(
         raise TypeError(f"options {', '.join(options)} beside a request that has its own")
     request = request or TrainRequest(**options)
     case = training_case(TrainingSpace.of(request), request)
+    check_sizes(case.values.of, case.choice.model)
     only = case.only()
     if only is not None:
         return case.price(only)

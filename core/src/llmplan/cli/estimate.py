@@ -77,7 +77,7 @@ def _add(
         if extra["picture"]:
             raise BadInputError("picture: draws a comparison; give --compare, or several values like --batch 1..64")
         asked = request(**options)
-        estimate = price(asked)
+        estimate = _priced(price, asked)
         if exporter is not None:
             from llmplan.output.whole import write_whole
 
@@ -89,6 +89,16 @@ def _add(
         return None if estimate.feasible else _say_why_not(estimate, asked)
 
     app.command(name, help=summary)(with_options(request, extras, run))
+
+
+def _priced(price: Callable[..., Any], asked: Request) -> Any:
+    """With progress, where all plans are looked at."""
+    if not isinstance(asked, TrainRequest) or not sys.stderr.isatty():
+        return price(asked)
+    from llmplan.cli.progress import progress
+
+    with progress() as watch:
+        return price(asked, watch=watch)
 
 
 def _explain(estimate: TrainingEstimate, reporter: str) -> None:

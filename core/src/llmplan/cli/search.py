@@ -51,8 +51,9 @@ def _train(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     """Search, print and write what was found."""
     from llmplan.cli.progress import progress
     from llmplan.output.search_files import outputs
-    from llmplan.search import TrainingSpace, search
+    from llmplan.api import search
     from llmplan.search.executors import executor_of
+    from llmplan.space.training_space import TrainingSpace
 
     options, looked_for = split(given, extra["plan"], TrainRequest, SearchRequest)
     with ExitStack() as stack:

@@ -107,6 +107,12 @@ class TrainingEstimate(Fit):
         return self.iterations * self.iteration_seconds
 
     @property
+    def training_seconds_at_confidence(self) -> Number | None:
+        """What `training_seconds` stays below with the confidence of the plan; None where its range is not known."""
+        spread = self.time_spread
+        return None if spread is None else self.training_seconds * spread.upper(self.plan.confidence)
+
+    @property
     def gpu_hours(self) -> Number:
         """Devices x hours."""
         return self.training_seconds * self.plan.layout.gpus / _SECONDS_PER_HOUR

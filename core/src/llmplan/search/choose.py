@@ -67,6 +67,8 @@ def _said(cases: list[TrainingCase], outcome: Outcome, question: Question) -> Tr
         why = f"the fastest of {many} that fits by the cost model, {sure}"
     else:
         why = f"the fastest of {many} that fits, {sure}" if question.point else f"the fastest of {many} that fits"
+    if found.legal == 1:
+        return estimate
     words = [f"{_words(cases[0], estimate)}: {why}"]
     if question.constraints and length(found.point.rows):
         other, its_request = record(cases, found.point.rows, 0)
@@ -81,13 +83,16 @@ def given_values(request: TrainRequest) -> tuple[Any, ...]:
 
 
 def _words(case: TrainingCase, estimate: TrainingEstimate) -> str:
-    """The value of each dimension that was open and changes anything."""
+    """The value of each dimension that was open and changes anything, but what follows from the others."""
     values, row, plan = case.values, row_of(estimate.plan), described(estimate.plan)
-    return " ".join(
-        f"{option_name(one.name)} {_word(plan[option_name(one.name)])}"
+    chosen = [
+        one.name
         for one in DIMENSIONS
         if one.name not in values.given and len(values.of.get(one.name, (0, 0))) > 1 and not is_idle(one, row)
-    )
+    ]
+    follows = {"gradient_accumulation", *(() if {"tp", "cp", "pp"}.intersection(chosen) else ("dp",))}
+    names = [option_name(name) for name in chosen if name not in follows]
+    return " ".join(f"{name} {_word(plan[name])}" for name in names)
 
 
 def _against(other: TrainingEstimate, estimate: TrainingEstimate) -> str:

@@ -47,4 +47,3 @@ def record(cases: Sequence[TrainingCase], rows: Columns, at: int) -> tuple[Train
     case = cases[int(rows["case"][at])]
     row = dimensions_at({name: rows[name] for name in COLUMNS}, at)
     return case.price(row), case.fixed(row)
-

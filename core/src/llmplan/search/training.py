@@ -51,9 +51,7 @@ def search_training(
     def receive(columns: Columns) -> None:
         (sink or parts.append)(_published(first, columns))
 
-    cases, outcome = decided(
-        space, question, executor=executor, watch=watch, sink=receive, interruptible=interruptible
-    )
+    cases, outcome = decided(space, question, executor=executor, watch=watch, sink=receive, interruptible=interruptible)
     return _result(asked, space, cases, question, outcome, joined(parts))
 
 

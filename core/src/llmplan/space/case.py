@@ -20,7 +20,7 @@ from llmplan.space.choice import Choice, choose, failing_as
 from llmplan.space.dimensions import DIMENSIONS, NAMES, Scope, Values, columns_of, laid_out, values_of
 from llmplan.space.experts import experts_of
 from llmplan.space.fill import priced, template
-from llmplan.space.sizes import check_sizes, missing_size
+from llmplan.space.sizes import missing_size
 from llmplan.space.training_space import TrainingSpace
 
 _BOUND, _HELD = Line("bound", Kind.WAITING), Line("bound", Kind.TENSORS)
@@ -201,7 +201,6 @@ def training_case(
     _refuse_two_micro_batches(request, space)
     choice = choose(request, "train")
     plan = template(request, choice)
-    check_sizes(space.values, choice.model)
     scope = Scope(
         model=choice.model,
         domain=choice.hardware.scale_up_domain,
@@ -224,4 +223,3 @@ def _refuse_two_micro_batches(request: TrainRequest, space: TrainingSpace) -> No
                 f"max-micro-batch: {request.max_micro_batch} contradicts {option_name(option)} {given[0]}; "
                 "give one of them"
             )
-

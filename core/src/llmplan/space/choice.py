@@ -127,7 +127,9 @@ def _efficiency(
     if request.ideal or len(stated) == len(_EFFICIENCIES):
         rest = [name.replace("_", "-") for name in _EFFICIENCIES if name not in stated]
         given = [f"{_in_words(stated)} given"] if stated else []
-        return Efficiency(**stated), f"efficiencies: {'; '.join([*given, *([f'{_listed(rest)} ideal (1)'] if rest else [])])}"
+        return Efficiency(
+            **stated
+        ), f"efficiencies: {'; '.join([*given, *([f'{_listed(rest)} ideal (1)'] if rest else [])])}"
     with failing_as(cost_model):
         calibrated = cost_model.efficiency(hardware, gemm, phase)
     if mfu is not None:

@@ -25,6 +25,7 @@ from llmplan.estimate import CostModel, InferenceEstimate, TrainingEstimate
 from llmplan.estimate.line import BYTES, SECONDS
 from llmplan.plugins import Plugins
 from llmplan.records.model import ALWAYS_KEPT
+from llmplan.space.dimensions import DIMENSIONS
 from llmplan.testing.contracts import (
     ContractError,
     check_engine,
@@ -77,10 +78,12 @@ _TOTALS: Mapping[str, str] = {
     "decode_breakdown": "decode_seconds_per_token",
     "memory_breakdown": "memory_bytes_per_gpu",
 }
+_PLAINEST = {one.name: one.word(one.plainest) for one in DIMENSIONS if one.plainest is not None and one.name != "gpus"}
+"""Of every dimension of training: nothing is left open."""
 _PLANS = tuple(
     (price, {"tp": 1, "pp": 1, "dp": 1, **workload, **layout})
     for price, workload in (
-        (train, {"seq_len": 64, "micro_batch": 2, "gradient_accumulation": 4, "tokens": 1e9}),
+        (train, {**_PLAINEST, "seq_len": 64, "micro_batch": 2, "gradient_accumulation": 4, "tokens": 1e9}),
         (infer, {"batch": 2, "prompt_tokens": 32, "output_tokens": 32}),
     )
     for layout in ({}, {"tp": 2}, {"pp": 2}, {"dp": 2})

