@@ -4,9 +4,9 @@ import pytest
 from attrs import evolve
 from megatron_plans import ADAM, BUSY, FP8, GROUPED, IDEAL, LATENT, PLAIN, SPARSE, flat, plan, price
 
+from llmplan.estimate.sharding import rank_of
 from llmplan.records import FrameworkProfile, Recompute, Transformer, Tuning
-from llmplan_parallelism_megatron.megatron.memory import in_flight, kept_bytes
-from llmplan_parallelism_megatron.sharding import rank_of
+from llmplan_parallelism_megatron.training.memory import in_flight, kept_bytes
 
 PAPER = FrameworkProfile(name="paper", attention="unfused", dropout=True)
 """Megatron-LM as Korthikanti et al. 2022 (arXiv:2205.05198) describe it."""

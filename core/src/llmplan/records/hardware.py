@@ -50,3 +50,9 @@ class HardwareProfile:
     """Where each number comes from, by field name; formats as ``peak_flops.int8``."""
     confidence: str = ""
     note: str = ""
+
+    @property
+    def beyond_domain_bytes_per_second(self) -> float | None:
+        """The slowest link that a group crosses when it leaves the scale-up domain; None where none is published."""
+        links = [link for link in (self.host_bytes_per_second, self.scale_out_bytes_per_second) if link is not None]
+        return min(links, default=None)

@@ -48,9 +48,9 @@ def _latency(plan: InferencePlan, decode: Pass) -> Number:
 
 def spreads(plan: InferencePlan) -> tuple[Spread, Spread]:
     """How far the first token, and all further ones, may be off, by the published figures nearest in kind."""
-    from llmplan_parallelism_megatron.megatron.spread import spread
-    from llmplan_parallelism_megatron.serving.residuals import DECODE, PREFILL
-    from llmplan_parallelism_megatron.serving.spread import kind_of
+    from llmplan_parallelism_megatron.validation.serving_residuals import DECODE, PREFILL
+    from llmplan_parallelism_megatron.validation.serving_spread import kind_of
+    from llmplan_parallelism_megatron.validation.spread import spread
 
     kind = kind_of(plan)
     return spread(kind, PREFILL), spread(kind, DECODE)
