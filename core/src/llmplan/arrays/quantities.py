@@ -64,6 +64,22 @@ def sqrt(value: Any) -> Number:
     return root
 
 
+def exp(value: Any) -> Number:
+    """e to the power of it."""
+    if isinstance(value, (int, float)):
+        return math.exp(value)
+    power: Number = value.__array_namespace__().exp(value)
+    return power
+
+
+def log2(value: Any) -> Number:
+    """Doublings from 1 to the value."""
+    if isinstance(value, (int, float)):
+        return math.log2(value)
+    doublings: Number = value.__array_namespace__().log2(value)
+    return doublings
+
+
 def ceil_log2(value: Any) -> Number:
     """Doublings until at least this many: 0 for 1, 2 for 3 and 4."""
     if isinstance(value, (int, float)):

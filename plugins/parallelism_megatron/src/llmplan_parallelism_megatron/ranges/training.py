@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Mapping
 from pathlib import Path
 
-from llmplan.arrays.quantities import Truth
+from llmplan.arrays.quantities import Number, Truth
 from llmplan.estimate import Spread
-from llmplan.records import Layout, Schedule, TrainingPlan, Tuning
-from llmplan_parallelism_megatron.megatron.checks import routed_experts
-from llmplan_parallelism_megatron.megatron.data_parallel import SHARDS_GRADIENTS, SHARDS_WEIGHTS
-from llmplan_parallelism_megatron.megatron.links import Group, groups_of
+from llmplan.records import Schedule, TrainingPlan, Tuning
+from llmplan_parallelism_megatron.network.groups import Group, groups_of
 from llmplan_parallelism_megatron.ranges.kind import DATASHEET, Kind
 from llmplan_parallelism_megatron.ranges.table import Ranges, read_ranges
+from llmplan_parallelism_megatron.rules.common import routed_experts
+from llmplan_parallelism_megatron.training.data_parallel import shards
 
 VALIDATION = Path(__file__).resolve().parents[1] / "validation"
 KINDS, LEAPS = VALIDATION / "training_kinds.csv", VALIDATION / "training_leaps.csv"
 TIME, MEMORY = "time", "memory"
-FAMILIES = ("megatron-core",)
-"""Programs that are one with those whose names begin with theirs: the same code, other switches."""
-EIGHT_BITS = 8.0
+FAMILY = "megatron-core"
+"""The program that is one with those whose names begin with its name: the same code, other switches."""
+_ZERO_2, _ZERO_3 = 2, 3
+_EIGHT_BITS = 8.0
 
 
 def spreads(plan: TrainingPlan) -> tuple[Spread, Spread]:
@@ -28,9 +29,9 @@ def spreads(plan: TrainingPlan) -> tuple[Spread, Spread]:
     return ranges[TIME].spread(kind), ranges[MEMORY].spread(kind)
 
 
-def training_ranges() -> dict[str, Ranges]:
+def training_ranges() -> Mapping[str, Ranges]:
     """By figure."""
-    return dict(read_ranges(KINDS, LEAPS))
+    return read_ranges(KINDS, LEAPS)
 
 
 def kind_of(plan: TrainingPlan) -> Kind:
@@ -38,47 +39,58 @@ def kind_of(plan: TrainingPlan) -> Kind:
     return Kind(
         program=family(plan.framework.name),
         architecture=plan.hardware.architecture,
-        traits={**_traits(plan), **_sharding(plan), **_experts(plan)},
+        traits={**_arithmetic(plan), **_splits(plan), **_sharding(plan), **_experts(plan)},
         scale=plan.layout.gpus,
-        sharded=plan.layout.zero >= SHARDS_GRADIENTS,
+        sharded=plan.layout.zero >= _ZERO_2,
     )
 
 
 def family(program: str) -> str:
     """The program that it is a variant of, or itself."""
-    return next((name for name in FAMILIES if program == name or program.startswith(f"{name}-")), program)
+    return FAMILY if program.startswith(f"{FAMILY}-") else program
 
 
-def _traits(plan: TrainingPlan) -> dict[str, Truth]:
-    layout = plan.layout
-    schedules = {f"schedule-{one.label}": plan.schedule == one for one in Schedule if one is not Schedule.ONE_F_ONE_B}
+def _arithmetic(plan: TrainingPlan) -> dict[str, Truth]:
+    """What is trained, in how many bits, on what is known of the accelerator."""
     return {
         DATASHEET: plan.hardware.kernels is None,
-        "fp8": plan.dtype.weight_bits == EIGHT_BITS,
-        "fp4": plan.dtype.weight_bits < EIGHT_BITS,
+        "fp8": plan.dtype.weight_bits == _EIGHT_BITS,
+        "fp4": plan.dtype.weight_bits < _EIGHT_BITS,
         "lora": plan.tuning is Tuning.LORA,
         "qlora": plan.tuning is Tuning.QLORA,
+    }
+
+
+def _splits(plan: TrainingPlan) -> dict[str, Truth]:
+    """How the work is divided, in which order it is done, and what waits in host memory."""
+    layout = plan.layout
+    usual = Schedule.ONE_F_ONE_B
+    return {
         "tensor": layout.tp > 1,
         "pipeline": layout.pp > 1,
         "context": layout.cp > 1,
         "offload": plan.offload_optimizer | plan.offload_activations,
-        **schedules,
+        **{f"schedule-{one.label}": plan.schedule == one for one in Schedule if one is not usual},
     }
 
 
 def _sharding(plan: TrainingPlan) -> dict[str, Truth]:
-    """ZeRO 2; ZeRO 3 in the scale-up domain; ZeRO 3 that gathers weights over the network."""
-    beyond, weights = _leaves(_sharding_group(plan.layout), plan), plan.layout.zero >= SHARDS_WEIGHTS
+    """ZeRO 3 that gathers weights inside the scale-up domain is another thing than over the network."""
+    layout = plan.layout
+    group = Group(shards(plan, groups_of(layout).data), layout.tp)
+    inside = group.inside(plan.hardware.scale_up_domain)
+    weights = layout.zero >= _ZERO_3
     return {
-        "zero-2": plan.layout.zero == SHARDS_GRADIENTS,
-        "zero-3": weights & ~beyond if beyond is not True and beyond is not False else weights & (not beyond),
-        "zero-3-beyond-domain": weights & beyond,
+        "zero-2": layout.zero == _ZERO_2,
+        "zero-3": weights & (group.ranks <= inside),
+        "zero-3-beyond-domain": weights & (group.ranks > inside),
     }
 
 
 def _experts(plan: TrainingPlan) -> dict[str, Truth]:
-    """Tokens that are routed inside the scale-up domain, or beyond it."""
-    if not _has_experts(plan):
+    """Tokens are routed to experts inside the scale-up domain, or beyond it."""
+    if not routed_experts(plan.model):
         return {}
-    beyond = _leaves(groups_of(plan.layout).expert, plan)
-    return {"experts": 1 - beyond, "experts-beyond-domain": beyond}
+    group = groups_of(plan.layout).expert
+    inside: Number = group.inside(plan.hardware.scale_up_domain)
+    return {"experts": group.ranks <= inside, "experts-beyond-domain": group.ranks > inside}
