@@ -216,7 +216,7 @@ def test_what_a_framework_holds_beside_the_plan():
     """Context, communication buffers or allocator slack would not count, or the latter of states that never move."""
     held = price(PLAIN, framework=BUSY, dp=2).memory_breakdown
     working = ("activations", "recompute_buffer", "logits_and_loss", "gather_buffers")
-    assert (held["cuda_context"], held["communication_buffers"]) == (1e9, 5e8)
+    assert (held["driver_context"], held["communication_buffers"]) == (1e9, 5e8)
     assert held["allocator_slack"] == pytest.approx(0.1 * sum(held[line] for line in working))
 
 

@@ -37,6 +37,8 @@ class HardwareProfile:
     """The network between nodes."""
     host_bytes_per_second: float | None = field(default=None, validator=optional(positive))
     """The link to the host, PCIe as a rule."""
+    context_line: str = "driver_context"
+    """What breakdowns call the memory that its driver and libraries hold: ``cuda_context``."""
     tdp_watts: float | None = field(default=None, validator=optional(positive))
     l2_bytes: float | None = field(default=None, validator=optional(positive))
     sm_count: int | None = field(default=None, validator=optional(whole))

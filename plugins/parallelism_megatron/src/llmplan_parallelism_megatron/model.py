@@ -20,6 +20,7 @@ from llmplan.records import (
     TrainingPlan,
     Tuning,
 )
+from llmplan_parallelism_megatron import lines
 from llmplan_parallelism_megatron.rules.training import check, illegal, remarks, worded
 from llmplan_parallelism_megatron.training.iteration import Step, step_of, time_breakdown
 from llmplan_parallelism_megatron.training.memory import training_memory
@@ -118,9 +119,9 @@ def _train(plan: TrainingPlan) -> TrainingEstimate:
     backward = 2.0 if plan.tuning is Tuning.FULL else 1.0
     return TrainingEstimate(
         plan=plan,
-        time_breakdown=time_breakdown(plan, step),
-        forward_breakdown=_forward(step),
-        memory_breakdown=training_memory(plan, step.rank, step.groups),
+        time_breakdown=lines.seconds(time_breakdown(plan, step)),
+        forward_breakdown=lines.seconds(_forward(step)),
+        memory_breakdown=lines.held(training_memory(plan, step.rank, step.groups), plan.hardware),
         model_flops=(1.0 + backward) * forward,
         hardware_flops=(1.0 + backward) * forward + recompute,
         spreads=spreads,

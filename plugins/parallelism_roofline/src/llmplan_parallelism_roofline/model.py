@@ -11,6 +11,7 @@ from llmplan.estimate import InferenceEstimate, Phase, TrainingEstimate
 from llmplan.estimate.by_column import by_column, priced_by_column
 from llmplan.estimate.sharding import rank_of
 from llmplan.records import Efficiency, HardwareProfile, InferencePlan, LoweredModel, NumberFormat, TrainingPlan
+from llmplan_parallelism_roofline import lines
 from llmplan_parallelism_roofline import seconds as time
 from llmplan_parallelism_roofline.efficiency import default_efficiency
 from llmplan_parallelism_roofline.memory import inference_memory, training_memory
@@ -73,12 +74,11 @@ class Roofline:
         memory = inference_memory(plan, prefill)
         return InferenceEstimate(
             plan=plan,
-            prefill_breakdown=time.forward_breakdown(prefill, plan),
-            decode_breakdown={
-                **time.forward_breakdown(decode, plan),
-                "kv_cache": time.kv_cache_seconds(decode, plan),
-            },
-            memory_breakdown=memory,
+            prefill_breakdown=lines.seconds(time.forward_breakdown(prefill, plan)),
+            decode_breakdown=lines.seconds(
+                {**time.forward_breakdown(decode, plan), "kv_cache": time.kv_cache_seconds(decode, plan)}
+            ),
+            memory_breakdown=lines.held(memory),
             memory_bytes_per_sequence=(memory["kv_cache"] + memory["activations"]) / plan.batch,
             batches_in_flight=plan.layout.pp,
         )
@@ -90,9 +90,9 @@ def _train(plan: TrainingPlan) -> TrainingEstimate:
     rank = rank_of(model, plan.layout)
     return TrainingEstimate(
         plan=plan,
-        time_breakdown=_seconds(plan, forward, recompute),
-        forward_breakdown=time.forward_breakdown(rank, plan, time.training_score_traffic(plan)),
-        memory_breakdown=training_memory(plan, rank),
+        time_breakdown=lines.seconds(_seconds(plan, forward, recompute)),
+        forward_breakdown=lines.seconds(time.forward_breakdown(rank, plan, time.training_score_traffic(plan))),
+        memory_breakdown=lines.held(training_memory(plan, rank)),
         model_flops=3 * forward,
         hardware_flops=3 * forward + recompute,
     )

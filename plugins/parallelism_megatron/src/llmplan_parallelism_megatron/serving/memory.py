@@ -76,7 +76,7 @@ def engine_bytes(plan: InferencePlan) -> dict[str, Number]:
     engine = plan.engine
     return {
         "workspace": engine.workspace_bytes + 0.0 * plan.batch,
-        "cuda_context": engine.context_bytes + 0.0 * plan.batch,
+        "driver": engine.context_bytes + 0.0 * plan.batch,
         "kept_free": (1.0 - engine.memory_share) * plan.hardware.memory_bytes + 0.0 * plan.batch,
     }
 

@@ -168,10 +168,11 @@ def _memory(plan: TrainingPlan, step: Step) -> Iterator[Explained]:
         "gather_buffers": ("whole weights of two layers under ZeRO 3", "arXiv:2304.11277, section 4.1"),
         "communication_buffers": ("buffers of collectives", framework),
         "allocator_slack": (f"{plan.framework.slack:.0%} of activations and buffers", framework),
-        "cuda_context": ("driver, libraries, communication handles", framework),
+        "driver": ("driver, libraries, communication handles", framework),
     }
     for name, (formula, source) in said.items():
-        yield _line(name, formula, _digits(lines[name]), lines[name], source, "bytes")
+        line = plan.hardware.context_line if name == "driver" else name
+        yield _line(line, formula, _digits(lines[name]), lines[name], source, "bytes")
 
 
 def _states(plan: TrainingPlan, step: Step, lines: Mapping[str, float]) -> Iterator[Explained]:

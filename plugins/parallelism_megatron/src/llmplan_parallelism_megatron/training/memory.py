@@ -84,7 +84,7 @@ def _stage(
         **working,
         "communication_buffers": where(plan.layout.gpus > 1, 1.0, 0.0) * framework.communication_bytes,
         "allocator_slack": framework.slack * total(working.values()),
-        "cuda_context": framework.context_bytes + 0.0 * of.layers,
+        "driver": framework.context_bytes + 0.0 * of.layers,
     }
 
 

@@ -9,7 +9,7 @@ from math import log2, log10
 from typing import NamedTuple
 
 from llmplan.records import InferencePlan
-from llmplan_parallelism_megatron.rules.training import routed_experts
+from llmplan_parallelism_megatron.rules.common import routed_experts
 
 _WIDE = 16
 
