@@ -20,8 +20,8 @@ from llmplan.validation import validate
 from llmplan.validation.score import group_of
 from llmplan_parallelism_megatron.ranges import serving, training
 from llmplan_parallelism_megatron.ranges.csv_files import in_csv
-from llmplan_parallelism_megatron.ranges.fit import fitted
-from llmplan_parallelism_megatron.ranges.kind import DATASHEET, OTHER, Kind
+from llmplan_parallelism_megatron.ranges.fit import fitted_by_figure
+from llmplan_parallelism_megatron.ranges.kind import OTHER, Kind
 from llmplan_parallelism_megatron.ranges.residuals import Residual, text_of
 from llmplan_parallelism_megatron.ranges.table import TYPICAL, Halves, Ranges
 
@@ -83,10 +83,7 @@ def files() -> dict[Path, str]:
 
 def _files_of(command: Command) -> dict[Path, str]:
     residuals = list(residuals_of(command))
-    ranges = {
-        figure: fitted([one for one in residuals if one.figure == figure])
-        for figure in dict.fromkeys(one.figure for one in residuals)
-    }
+    ranges = fitted_by_figure(residuals)
     beside = training.VALIDATION / command.name
     return {
         beside.with_name(f"{command.name}_residuals.csv"): text_of(residuals),

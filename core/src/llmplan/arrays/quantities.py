@@ -65,7 +65,7 @@ def sqrt(value: Any) -> Number:
 
 
 def exp(value: Any) -> Number:
-    """e to the power of it."""
+    """Euler's number to the power of it."""
     if isinstance(value, (int, float)):
         return math.exp(value)
     power: Number = value.__array_namespace__().exp(value)

@@ -21,12 +21,10 @@ from attrs import frozen
 
 from llmplan_parallelism_megatron.ranges.kind import ARCHITECTURE, DATASHEET, OTHER
 from llmplan_parallelism_megatron.ranges.residuals import Residual
-from llmplan_parallelism_megatron.ranges.table import ANY, SCALE, TYPICAL, Halves, Program, Published, Ranges
+from llmplan_parallelism_megatron.ranges.table import ANY, FEWEST, SCALE, Halves, Program, Published, Ranges
 
 TAIL = 0.1
 """Of the runs of a kind lie below its range, and as many above."""
-FEWEST = 5
-"""Rows that make a kind, or a trait of a program; with fewer, it is not narrower than the kind above."""
 FEWEST_SOURCES = 2
 """Sources that a leap is measured by."""
 _ALWAYS = 0.9
@@ -51,12 +49,23 @@ class Measured:
         return self.rows >= FEWEST and self.sources >= FEWEST_SOURCES
 
 
-def fitted(residuals: Sequence[Residual]) -> Ranges:
-    """The ranges of one figure."""
+def fitted_by_figure(residuals: Sequence[Residual]) -> dict[str, Ranges]:
+    """The ranges of each figure. A program that only another figure is published of is known, if not in this one."""
+    programs = {one.program for one in residuals}
+    figures = dict.fromkeys(one.figure for one in residuals)
+    return {figure: fitted([one for one in residuals if one.figure == figure], programs) for figure in figures}
+
+
+def fitted(residuals: Sequence[Residual], programs: Iterable[str] = ()) -> Ranges:
+    """The ranges of one figure; `programs` are known, whether or not it is published of them."""
     known = [one for one in residuals if one.program != OTHER]
     everything = _halves(known)
     leaps, typical = _leaps(residuals, known, everything)
-    return Ranges(_kinds(residuals, known, everything), _programs(residuals), leaps, typical)
+    kinds, shown = _kinds(residuals, known, everything), _programs(residuals)
+    for program in programs:
+        kinds.setdefault((program, ANY), Published(everything, 0, 0))
+        shown.setdefault(program, _program(known))
+    return Ranges(kinds, shown, leaps, typical)
 
 
 def _kinds(
@@ -124,7 +133,7 @@ def _of_trait(trait: str, residuals: Sequence[Residual]) -> Measured:
     stem = trait.removesuffix(BEYOND)
     always = _programs_with(stem, residuals)
     fitted_with_it = [one for one in residuals if one.program in always]
-    priced_alike: list[tuple[list[Residual], list[Residual], Ratio]] = []
+    priced_alike: list[tuple[list[Residual], Sequence[Residual], Ratio]] = []
     for unknown in (False, True):
         alike = [one for one in residuals if (one.program == OTHER) is unknown and one.program not in always]
         priced_alike.append((alike, alike, _as_priced))
@@ -201,9 +210,7 @@ def _published(rows: Sequence[Residual], halves: Halves) -> Published:
 def _drawn(rows: Sequence[Residual], above: Halves) -> Halves:
     """Quantiles of a kind, drawn towards the kind above."""
     sources, own = len({one.source for one in rows}), _halves(rows)
-    drawn = Halves(
-        *(sqrt((sources * side(own) ** 2 + side(above) ** 2) / (sources + 1.0)) for side in (_low, _high))
-    )
+    drawn = Halves(*(sqrt((sources * side(own) ** 2 + side(above) ** 2) / (sources + 1.0)) for side in (_low, _high)))
     return drawn if len(rows) >= FEWEST else drawn.or_wider(above)
 
 

@@ -10,7 +10,7 @@ over the traits that no runs of its program have, and the doublings of scale bey
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from math import log
 from pathlib import Path
@@ -24,8 +24,12 @@ from llmplan_parallelism_megatron.ranges.kind import ARCHITECTURE, OTHER, Kind
 
 ANY = ""
 """In the place of a program or an architecture: all of them together."""
+FEWEST = 5
+"""Rows that make a kind, or a trait of a program; with fewer, it is not narrower than the kind above."""
 SCALE = "doubling"
 """The leap of each doubling of scale."""
+TYPICAL = "typical"
+"""The leap of any trait that no published run has."""
 _FREE_DOUBLINGS = 1.0
 """Runs of twice the largest published scale are of its kind still."""
 
@@ -79,11 +83,12 @@ class Ranges:
         published = self._published(program, kind.architecture)
         leaps = list(self._leaps(program, kind))
         low, high = (self._half(side, published, leaps) for side in (_low, _high))
-        extrapolated: Truth = program == OTHER or published.rows == 0
-        for new, _ in leaps:
-            extrapolated = extrapolated | (new > 0)
-        rows = where(extrapolated, 0, published.rows)
-        return Spread(low=exp(-low), high=exp(high), rows=rows, extrapolated=extrapolated)
+        leapt: Truth = program == OTHER
+        for times, _ in leaps:
+            leapt = leapt | (times > 0)
+        few = published.rows < FEWEST
+        rows = where(leapt, 0, published.rows)
+        return Spread(low=exp(-low), high=exp(high), rows=rows, extrapolated=leapt | few)
 
     def _published(self, program: str, architecture: str) -> Published:
         """Runs of both together; else the widest that either has shown, and no rows."""
@@ -100,7 +105,7 @@ class Ranges:
             halves = halves.or_wider(one.halves)
         return Published(halves, 0, 0)
 
-    def _leaps(self, program: str, kind: Kind) -> Iterable[tuple[Number, Halves]]:
+    def _leaps(self, program: str, kind: Kind) -> Iterator[tuple[Number, Halves]]:
         """How often each leap is taken: 0 or 1, or the doublings of scale."""
         of = self.programs[program]
         for trait, has in kind.traits.items():
@@ -148,10 +153,6 @@ def read_ranges(kinds: Path, leaps: Path) -> Mapping[str, Ranges]:
     return {
         figure: Ranges(of, programs[figure], costs[figure], costs[figure][TYPICAL]) for figure, of in published.items()
     }
-
-
-TYPICAL = "typical"
-"""The leap of any trait that no published run has."""
 
 
 def _halves(row: Mapping[str, str]) -> Halves:
