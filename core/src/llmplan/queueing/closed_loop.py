@@ -42,8 +42,7 @@ class ClosedLoop:
     """
 
     def __init__(self, server: Server) -> None:
-        alone = {} if server.separate else {"prefill_replicas": 1.0, "decode_replicas": 1.0}
-        self._server = evolve(server, **alone)
+        self._server = server if server.separate else evolve(server, prefill_replicas=1.0, decode_replicas=1.0)
         self._replicas: Number = 1.0 if server.separate else server.decode_replicas
         self._peak = peak(self._server)
         self._loops = [_Loop()]

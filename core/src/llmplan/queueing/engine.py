@@ -6,6 +6,7 @@ Fields are numbers, or arrays with one element a replica where many replicas are
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from attrs import frozen
 
@@ -44,8 +45,8 @@ class Engine:
         """Seconds of steps, by the cost model itself."""
         if self.many is None:
             return [self._priced(step) for step in steps]
-        whole, stage = self._priced(_together(steps))
-        return list(zip(whole, stage, strict=True))
+        together: Any = self._priced(_together(steps))
+        return list(zip(*together, strict=True))
 
     def _priced(self, step: Step) -> StepSeconds:
         whole = self.steps.step_seconds(step)
@@ -77,9 +78,7 @@ class Engine:
         beside = sequences * self.tokens_per_sequence / self.batches if self.chunked else 0.0
         return maximum(1.0, self.step_tokens - beside)
 
-    def prompt_steps(
-        self, new: float, cached: float, sequences: float, context: float
-    ) -> list[tuple[Step, Number]]:
+    def prompt_steps(self, new: float, cached: float, sequences: float, context: float) -> list[tuple[Step, Number]]:
         """The steps that read one prompt alone, `cached` tokens of which need no reading, beside what decodes.
 
         With each goes whether it is made: 1, or 0 in those of many replicas that need fewer.
@@ -140,7 +139,7 @@ def _together(steps: Sequence[Step]) -> Step:
     """Many steps of many replicas as one of arrays, steps x replicas."""
     import numpy as np
 
-    def column(name: str) -> Number:
+    def column(name: str) -> Any:
         values = [getattr(step, name) for step in steps]
         if all(isinstance(value, (int, float)) for value in values):
             return values[0] if len(set(values)) == 1 else np.array(values)[:, None]

@@ -181,7 +181,7 @@ class Replica:
         if not self.engine.chunked:
             return [(sequence, sequence.new) for sequence in self.admitted]
         room = int(self.engine.room_tokens(self._decoding))
-        left = self.engine.batches * room
+        left = int(self.engine.batches) * room
         chunks = []
         for sequence in self.admitted:
             tokens = min(sequence.new - sequence.read, room, left)

@@ -9,6 +9,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from llmplan.arrays.quantities import Number, Truth, floor, maximum, minimum, total, where
+from llmplan.estimate.server import CACHES
 from llmplan.queueing.engine import Engine, make_engine
 from llmplan.queueing.grid import points
 from llmplan.queueing.prefill import Prefill
@@ -89,7 +90,7 @@ class Server:
     def prefill_memory(self) -> dict[str, Number] | None:
         """On the fullest GPU of a replica that only prefills, with the longest prompt; None where there is none."""
         engine = self.prefill_engine
-        return {**engine.fixed_memory, "kv_cache": self._prompt_kv_bytes} if self.separate else None
+        return {**engine.fixed_memory, CACHES: self._prompt_kv_bytes} if self.separate else None
 
     @property
     def fits(self) -> Truth:

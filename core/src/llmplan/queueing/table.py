@@ -58,7 +58,7 @@ class SequenceTable:
         low = np.minimum(np.searchsorted(points, sequences, side="right"), len(points) - 1) - 1
         below = points.take(low)
         part = np.minimum(1.0, (sequences - below) / (points.take(low + 1) - below))[..., None]
-        servers = np.arange(self._servers)
+        servers = np.arange(self._arrays.shape[1])
         return (1.0 - part) * self._arrays[low, servers] + part * self._arrays[low + 1, servers]
 
     def taken(self, servers: Any) -> SequenceTable:
@@ -70,7 +70,7 @@ class SequenceTable:
         return some
 
 
-def _stacked(values: Iterable[Values], servers: int | None) -> Any:
+def _stacked(values: Iterable[Values], servers: Any) -> Any:
     """An array of points x servers x quantities."""
     import numpy as np
 
