@@ -12,7 +12,7 @@ from attrs import evolve
 
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
-from llmplan.records import DTypeRule, FrameworkProfile, HardwareProfile, Recompute, Tuning
+from llmplan.records import DTypeRule, FrameworkProfile, HardwareProfile, Recompute
 from llmplan.validation.cells import Cells, flag, number, text, whole
 from llmplan.validation.models import lookup_name_of, model_of
 
@@ -26,6 +26,7 @@ _COLUMNS = {
     "micro_batch": "micro_batch",
     "global_batch": "global_batch",
     "seq_len": "seq_len",
+    "lora_rank": "lora_rank",
 }
 """Columns that hold an option as it is."""
 _SELECTIVE = "selective"
@@ -44,8 +45,7 @@ def options_of_row(cells: Cells) -> dict[str, Any]:
         "recompute": recompute_of(text(cells, "recompute").lower()),
         "sequence_parallel": flag(cells, "sp"),
         "zero": whole(cells, "zero_stage", 0),
-        "tuning": _tuning(text(cells, "tuning").lower()),
-        "lora_rank": whole(cells, "lora_rank"),
+        "tuning": text(cells, "tuning").lower() or None,
         "tokens": number(cells, "total_tokens"),
         "dp": None if text(cells, "n_gpus") else whole(cells, "dp"),
         **{option: whole(cells, column) for column, option in _COLUMNS.items()},
@@ -104,12 +104,6 @@ def _framework(cell: str, hardware: HardwareProfile) -> FrameworkProfile | None:
         return found
     described = f"{cell}: not known, priced as {default.name}"
     return evolve(default, name=lookup_name_of(cell), default=False, aliases=(), description=described)
-
-
-def _tuning(word: str) -> Tuning | None:
-    if word and word not in (kinds := [kind.value for kind in Tuning]):
-        raise BadInputError(f"tuning: {word!r} is none of {', '.join(kinds)}")
-    return Tuning(word) if word else None
 
 
 def _dtype(cell: str) -> DTypeRule | None:
