@@ -56,7 +56,7 @@ def choose(request: TrainRequest | InferRequest, phase: Phase) -> Choice:
 def find_record(wanted: Any, option: str, kind: Kind) -> Any:
     """A record given as such, by the name of a file, or by its own name."""
     if isinstance(wanted, str) and wanted.endswith(".toml"):
-        from llmplan.files import read_record
+        from llmplan.catalogues.record_file import read_record
 
         return read_record(wanted, kind)
     if wanted is None or isinstance(wanted, str):
@@ -77,7 +77,7 @@ def _missing(catalogue: Catalogue[Any], option: str) -> NoReturn:
 
 def default_record(catalogue: Catalogue[Any], option: str) -> Any:
     """The one record that claims to be the default, so that the order of installation never changes a number."""
-    claims = [record for _, _, record in catalogue.entries() if record.default]
+    claims = [record for _, _, record in catalogue.entries("default") if record.default]
     if len(claims) != 1:
         state = "none is the default" if catalogue else f"no plugin that offers {catalogue.kind.plural} is installed"
         state = f"{_names(claims)} all claim to be the default" if claims else state
