@@ -22,6 +22,7 @@ def read_record(path: str, kind: Kind, find: Callable[[str], Any] | None = None,
     `find` looks up the records that it is like, those of the registry by default. BadInputError names file, line, field
     and what would be right.
     """
+    form_of(kind, path)
     source = TomlSource.read(path)
     if in_folder and (name := source.values.get("name", Path(path).stem)) != Path(path).stem:
         raise source.error(("name",), f"name: {name!r} is not the name of the file; leave it out")
@@ -36,16 +37,21 @@ def record_of(
     find: Callable[[str], Any] | None = None,
 ) -> Any:
     """The record that these values describe; they stand in that table of the file."""
-    form = FORMS.get(kind.singular)
-    if form is None:
-        *kinds, last = (f"{singular}s" for singular in FORMS)
-        raise BadInputError(f"{kind.singular}: {source.path}: only {', '.join(kinds)} and {last} can be given as files")
+    form = form_of(kind, source.path)
 
     def values_of(name: str) -> dict[str, Any]:
         return form.values(installed(kind, name) if find is None else find(name))
 
     given = _with_sources(source, values, form, table)
     return structure(source, resolve(source, given, values_of, form.own_sources, table), form, table)
+
+
+def form_of(kind: Kind, path: str) -> Form:
+    """How a kind is written; BadInputError where it is not."""
+    if kind.singular not in FORMS:
+        *kinds, last = (f"{singular}s" for singular in FORMS)
+        raise BadInputError(f"{kind.singular}: {path}: only {', '.join(kinds)} and {last} can be given as files")
+    return FORMS[kind.singular]
 
 
 def installed(kind: Kind, name: str) -> Any:

@@ -34,13 +34,14 @@ def choose(request: TrainRequest | InferRequest, phase: Phase) -> Choice:
     """Look up what the request names; take the defaults for the rest."""
     model = find_record(request.model, "model", MODELS)
     hardware = find_record(request.gpu, "gpu", GPUS)
-    assumptions: list[str] = []
+    assumptions = [*_meant("model", request.model, model), *_meant("gpu", request.gpu, hardware)]
     dtype = request.dtype
     if dtype is None:
         dtype = default_record(registry().dtypes, "dtype")
         assumptions.append(f"dtype {dtype.name}")
     else:
         dtype = find_record(dtype, "dtype", DTYPES)
+        assumptions += _meant("dtype", request.dtype, dtype)
     cost_model = request.cost_model
     if cost_model is None:
         cost_model = default_record(registry().cost_models, "cost-model")
@@ -51,6 +52,13 @@ def choose(request: TrainRequest | InferRequest, phase: Phase) -> Choice:
     efficiency, said = _efficiency(request, cost_model, hardware, gemm, phase)
     warnings = _format_warnings(dtype, gemm, hardware)
     return Choice(model, hardware, dtype, gemm, cost_model, efficiency, (*assumptions, said), warnings)
+
+
+def _meant(option: str, wanted: Any, record: Any) -> tuple[str, ...]:
+    """What is assumed of an alias: ``gpu H100: h100-sxm-80gb``; nothing of a name, a file or a record."""
+    if not isinstance(wanted, str) or wanted.endswith(".toml") or wanted.rpartition(":")[2].lower() == record.name:
+        return ()
+    return (f"{option} {wanted}: {record.name}",)
 
 
 def find_record(wanted: Any, option: str, kind: Kind) -> Any:
