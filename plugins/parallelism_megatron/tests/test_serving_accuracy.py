@@ -8,8 +8,8 @@ from llmplan import infer
 from llmplan.estimate.spread import LEVEL
 from llmplan.validation.score import by_source, score
 from llmplan_parallelism_megatron.engines import ENGINES
-from llmplan_parallelism_megatron.megatron.spread import spread
-from llmplan_parallelism_megatron.serving.residuals import DECODE, PREFILL
+from llmplan_parallelism_megatron.validation.serving_residuals import DECODE, PREFILL
+from llmplan_parallelism_megatron.validation.spread import spread
 
 LATENCY = ("prefill_ms", "ttft_ms", "decode_ms_per_token", "e2e_ms")
 THROUGHPUT = ("tokens_per_s_total_output", "tokens_per_s_per_user")

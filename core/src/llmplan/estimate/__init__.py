@@ -4,6 +4,7 @@ from llmplan.estimate.comparison import Comparison, Variant
 from llmplan.estimate.cost_model import CostModel, Phase, SearchableCostModel
 from llmplan.estimate.explained import Explained
 from llmplan.estimate.inference import InferenceEstimate
+from llmplan.estimate.line import Kind, Line
 from llmplan.estimate.load import Capacity, Means, Simulated
 from llmplan.estimate.output import Exporter, Reporter
 from llmplan.estimate.server import Estimate, ServerEstimate
@@ -18,6 +19,8 @@ __all__ = [
     "Explained",
     "Exporter",
     "InferenceEstimate",
+    "Kind",
+    "Line",
     "Means",
     "Phase",
     "Reporter",

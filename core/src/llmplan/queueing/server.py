@@ -7,6 +7,7 @@ from functools import cached_property
 
 from attrs import evolve, frozen
 
+from llmplan.estimate.server import CACHES
 from llmplan.queueing.engine import Engine, make_engine
 from llmplan.queueing.prefill import Prefill
 from llmplan.queueing.speculation import SpeculatingSteps
@@ -67,7 +68,7 @@ class Server:
     def prefill_memory(self) -> dict[str, float] | None:
         """On the fullest GPU of a replica that only prefills, with the longest prompt; None where there is none."""
         engine = self.prefill_engine
-        return {**engine.fixed_memory, "kv_cache": self._prompt_kv_bytes} if self.separate else None
+        return {**engine.fixed_memory, CACHES: self._prompt_kv_bytes} if self.separate else None
 
     @property
     def fits(self) -> bool:

@@ -104,7 +104,8 @@ def _plain(wanted: type, words: str) -> Callable[[Any, Any], Any]:
 
 
 def _is_table(kind: Any) -> bool:
-    return get_origin(kind) in (Mapping,)
+    origin: Any = get_origin(kind)
+    return bool(origin is Mapping)
 
 
 def _table(value: Any, _type: Any) -> Any:

@@ -43,7 +43,6 @@ ALIASES: Mapping[str, str] = {
 """What files call a field, and its name here."""
 
 
-
 @frozen(kw_only=True)
 class Shape:
     """What a config.json says of shape; None is what it leaves out, or says None of."""

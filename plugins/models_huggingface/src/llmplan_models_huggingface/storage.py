@@ -15,6 +15,8 @@ from llmplan_models_huggingface.weight_files import tensor_bytes
 
 _DTYPES = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
 _EXPERTS_ALONE = "mxfp4-experts"
+_LEAST_WIDE_BITS = 12.0
+_LEAST_EIGHT_BITS = 7.0
 
 
 def stored_weights(lowered: LoweredModel, config: Config, folder: Path) -> StoredWeights | None:
@@ -25,6 +27,9 @@ def stored_weights(lowered: LoweredModel, config: Config, folder: Path) -> Store
     )
     plain = _DTYPES.get(str(word).removeprefix("torch."))
     table = _quantisation_of(config, text, folder)
+    exact = _exact_bits(lowered, tensor_bytes(folder))
+    if table is None and exact and exact[0] < _LEAST_WIDE_BITS:
+        return _of_llama_cpp(*exact, plain)
     if table is None:
         if plain is None:
             return None
@@ -32,7 +37,6 @@ def stored_weights(lowered: LoweredModel, config: Config, folder: Path) -> Store
     found = quantisation(config, table)
     dense, experts = _mean_bits(lowered, found)
     said = found.said
-    exact = _exact_bits(lowered, tensor_bytes(folder))
     if exact:
         dense, experts = exact
         said = f"{said}; bytes as in its files"
@@ -47,6 +51,13 @@ def stored_weights(lowered: LoweredModel, config: Config, folder: Path) -> Store
         kv_bits=found.kv_bits,
         said=said,
     )
+
+
+def _of_llama_cpp(dense: float, experts: float | None, plain: str | None) -> StoredWeights:
+    """Files of so few bits without a word of a method are llama.cpp's, which widens weights to multiply."""
+    dtype = "gguf-q4-k-m" if dense < _LEAST_EIGHT_BITS else "w8a16e16"
+    said = f"{dense:.3g} bits a weight by its files"
+    return StoredWeights(dtype=dtype, training_dtype=plain or "bf16", layer_bits=dense, expert_bits=experts, said=said)
 
 
 def _quantisation_of(config: Config, text: Config, folder: Path) -> Mapping[str, Any] | None:
