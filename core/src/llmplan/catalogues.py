@@ -77,7 +77,7 @@ VALIDATION_SETS = Kind("validation-sets", "validation set", "llmplan_validation_
 EXPORTERS = Kind("exporters", "exporter", "llmplan_exporters", (Exporter,))
 REPORTERS = Kind("reporters", "reporter", "llmplan_reporters", (Reporter,))
 KINDS = (
-    *(MODELS, MODEL_READERS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, VALIDATION_SETS),
+    *(MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, MODEL_READERS, VALIDATION_SETS),
     *(EXPORTERS, REPORTERS),
 )
 

@@ -87,7 +87,8 @@ def test_the_cache_that_the_environment_names(cache, tmp_path):
     assert in_cache("acme/Tiny-1B", {"HF_HUB_CACHE": str(tmp_path / "none")}) is None
 
 
-def test_without_the_hub_one_line_says_so(cache, monkeypatch):
+@pytest.mark.usefixtures("cache")
+def test_without_the_hub_one_line_says_so(monkeypatch):
     """If it fails, the user does not learn of the extra."""
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
@@ -95,7 +96,8 @@ def test_without_the_hub_one_line_says_so(cache, monkeypatch):
         find("acme/other")
 
 
-def test_offline_nothing_is_downloaded(cache, monkeypatch):
+@pytest.mark.usefixtures("cache")
+def test_offline_nothing_is_downloaded(monkeypatch):
     """If it fails, llmplan asks the network though it was told not to."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(BadInputError, match="HF_HUB_OFFLINE is set"):
@@ -126,10 +128,11 @@ def test_what_is_not_cached_comes_from_the_hub(cache, hub):
     assert find("acme/other") == (cache, "other")
 
 
-def test_a_hub_that_fails_costs_one_line(cache, hub):
+@pytest.mark.usefixtures("cache")
+def test_a_hub_that_fails_costs_one_line(hub):
     """If it fails, a missing network ends in a traceback."""
     hub["acme/other", "config.json"] = OSError("no route to host\nand more")
-    with pytest.raises(BadInputError, match="and the hub does not give its config.json: no route to host$"):
+    with pytest.raises(BadInputError, match=r"and the hub does not give its config\.json: no route to host$"):
         find("acme/other")
 
 
