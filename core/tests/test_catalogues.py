@@ -18,6 +18,7 @@ from llmplan.catalogues import (
     FRAMEWORKS,
     GPUS,
     KINDS,
+    MODEL_READERS,
     MODELS,
     OPTIMIZERS,
     REPORTERS,
@@ -36,6 +37,7 @@ from llmplan.records import (
     EngineProfile,
     FrameworkProfile,
     HardwareProfile,
+    ModelReader,
     Optimizer,
     Transformer,
     ValidationSet,
@@ -78,6 +80,7 @@ def family(pattern, listed, bits=8):
 
 RECORDS = {
     MODELS: model,
+    MODEL_READERS: lambda name: ModelReader(name=name, claims=bool, read=print),
     GPUS: gpu,
     DTYPES: dtype,
     COST_MODELS: cost_model,

@@ -17,6 +17,7 @@ from llmplan.records import (
     FrameworkProfile,
     HardwareProfile,
     ModelArchitecture,
+    ModelReader,
     Optimizer,
     ValidationSet,
 )
@@ -73,6 +74,7 @@ def conforms(record: Any, cls: type) -> bool:
 
 
 MODELS = Kind("models", "model", "llmplan_model_architectures", (ModelArchitecture,), in_files=True)
+MODEL_READERS = Kind("model-readers", "model-reader", "llmplan_model_readers", (ModelReader,))
 GPUS = Kind("gpus", "gpu", "llmplan_hardware_profiles", (HardwareProfile,), in_files=True)
 DTYPES = Kind("dtypes", "dtype", "llmplan_dtype_rules", (DTypeRule, DTypeFamily))
 COST_MODELS = Kind("cost-models", "cost-model", "llmplan_parallelism_models", (CostModel,))
@@ -82,4 +84,7 @@ OPTIMIZERS = Kind("optimizers", "optimizer", "llmplan_optimizers", (Optimizer,),
 VALIDATION_SETS = Kind("validation-sets", "validation set", "llmplan_validation_sets", (ValidationSet,))
 EXPORTERS = Kind("exporters", "exporter", "llmplan_exporters", (Exporter,))
 REPORTERS = Kind("reporters", "reporter", "llmplan_reporters", (Reporter,))
-KINDS = (MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, VALIDATION_SETS, EXPORTERS, REPORTERS)
+KINDS = (
+    *(MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, MODEL_READERS, VALIDATION_SETS),
+    *(EXPORTERS, REPORTERS),
+)

@@ -3,7 +3,7 @@
 - ``like = NAME`` in a table: what the table does not say is as in the same table of NAME; ``hbm.like = NAME`` is the
   same of one number.
 - ``KEY = "none"``: not even NAME's.
-- A word where a number or a table belongs names a neighbour: ``fp16 = "bf16"`` takes the value of bf16.
+- In a table of numbers and curves, a word in their place names a neighbour: ``fp16 = "bf16"`` has the value of bf16.
 
 Sources say whose a number is: what is taken from NAME has the source ``as NAME: ...``.
 """
@@ -69,7 +69,7 @@ class _Resolver:
         merged = {**rest, **inner}
         if keys or "source" in base:
             self._say(merged, own, keys, base.get("source"), name)
-        if keys and keys != ("sources",):
+        if keys and keys[0] in self._sourced:
             merged = {key: self._neighbour(merged, key, keys) for key in merged}
         return {key: value for key, value in merged.items() if value != _NONE}
 

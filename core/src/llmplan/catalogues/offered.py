@@ -15,6 +15,7 @@ from llmplan.records import (
     FrameworkProfile,
     HardwareProfile,
     ModelArchitecture,
+    ModelReader,
     Optimizer,
     ValidationSet,
 )
@@ -30,6 +31,11 @@ class Registry:
     def models(self) -> Catalogue[ModelArchitecture]:
         """Model architectures."""
         return Catalogue(kinds.MODELS, self.plugins)
+
+    @cached_property
+    def model_readers(self) -> Catalogue[ModelReader]:
+        """Readers of models that are not registered."""
+        return Catalogue(kinds.MODEL_READERS, self.plugins)
 
     @cached_property
     def gpus(self) -> Catalogue[HardwareProfile]:
