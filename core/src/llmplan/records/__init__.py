@@ -14,6 +14,7 @@ from llmplan.records.kernels import (
     KernelCurves,
     NetworkCurve,
     ServingCurves,
+    gemm_bytes,
 )
 from llmplan.records.latent_attention import LatentAttention
 from llmplan.records.mixture_of_experts import MixtureOfExperts
@@ -86,4 +87,5 @@ __all__ = [
     "Variation",
     "WholeRunEfficiency",
     "Workload",
+    "gemm_bytes",
 ]
