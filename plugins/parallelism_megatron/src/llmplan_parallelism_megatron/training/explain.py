@@ -48,9 +48,7 @@ def _gemm(name: str, gemm: Gemm, plan: TrainingPlan, of: Kernels) -> Explained:
     m, n, k, groups = gemm.m, gemm.n, gemm.k, gemm.groups
     output = dtype.activation_bits / 8
     operand = min(dtype.weight_bits, dtype.activation_bits) / 8
-    tile = (m * n) ** 0.5
-    reached = curve.plateau * tile / (tile + curve.half_tile)
-    reached = reached * m / (m + curve.half_m) * n / (n + curve.half_n) * k / (k + curve.half_k)
+    reached = curve.flops_per_second(m, n, k, 1.0)
     flops = f"2 * {_digits(groups)} * {_digits(m)} * {_digits(n)} * {_digits(k)}"
     moved = groups * ((m + n) * k * operand + m * n * output)
     return Explained(
