@@ -7,6 +7,7 @@ import re
 import sys
 import types
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from typer import Typer
@@ -47,6 +48,19 @@ def use_model(model):
     """24 layers of 2048 x (4 + 2048) and two tables of 1000 x 2048, each twice in a multiply-add."""
     estimate = train(**TRAIN | {"model": model})
     assert estimate.model_flops == 3 * 2 * (24 * 2048 * 2052 + 1000 * 2048) * estimate.tokens_per_iteration
+
+
+def use_model_reader(reader):
+    """Made of three words: 2 x (12 x 64^2) weights of layers and two tables of 10 x 64, norms beside them."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "tiny.shape"
+        path.write_text("2 64 10")
+        assert reader.claims(str(path))
+        assert not reader.claims("llama-7b")
+        estimate = train(**TRAIN | {"model": reader.read(str(path), False), "dtype": None})
+    assert estimate.model_flops == 3 * 2 * (2 * (12 * 64**2 + 2 * 64 * 2048) + 10 * 64) * estimate.tokens_per_iteration
+    assert estimate.plan.dtype.name == "fp16"
+    assert "heads of 64, an MLP of 4 x hidden" in estimate.plan.assumptions
 
 
 def use_cost_model(cost_model):
@@ -114,6 +128,7 @@ USES = {
     "llmplan_hardware_profiles": use_hardware,
     "llmplan_dtype_rules": use_dtype,
     "llmplan_model_architectures": use_model,
+    "llmplan_model_readers": use_model_reader,
     "llmplan_parallelism_models": use_cost_model,
     "llmplan_framework_profiles": use_framework,
     "llmplan_engine_profiles": use_engine,

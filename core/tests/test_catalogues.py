@@ -17,6 +17,7 @@ from llmplan.catalogues import (
     FRAMEWORKS,
     GPUS,
     KINDS,
+    MODEL_READERS,
     MODELS,
     OPTIMIZERS,
     REPORTERS,
@@ -35,6 +36,7 @@ from llmplan.records import (
     EngineProfile,
     FrameworkProfile,
     HardwareProfile,
+    ModelReader,
     Optimizer,
     Transformer,
     ValidationSet,
@@ -77,6 +79,7 @@ def family(pattern, listed, bits=8):
 
 RECORDS = {
     MODELS: model,
+    MODEL_READERS: lambda name: ModelReader(name=name, claims=bool, read=print),
     GPUS: gpu,
     DTYPES: dtype,
     COST_MODELS: cost_model,

@@ -92,6 +92,7 @@ def test_a_model_of_all_keys(write):
     model = asdict(read_record(write(toml(FULL_MODEL)), MODELS))
     assert model.pop("sources") == {"model": "a paper"}
     assert (model.pop("moe"), model.pop("mla")) == (None, None)
+    assert (model.pop("stored"), model.pop("assumed")) == (None, ())
     assert model == {key: value for key, value in FULL_MODEL.items() if key != "source"}
 
 

@@ -18,6 +18,7 @@ from llmplan.records import (
     FrameworkProfile,
     HardwareProfile,
     ModelArchitecture,
+    ModelReader,
     Optimizer,
     ValidationSet,
 )
@@ -65,6 +66,7 @@ def conforms(record: Any, cls: type) -> bool:
 
 
 MODELS = Kind("models", "model", "llmplan_model_architectures", (ModelArchitecture,))
+MODEL_READERS = Kind("model-readers", "model-reader", "llmplan_model_readers", (ModelReader,))
 GPUS = Kind("gpus", "gpu", "llmplan_hardware_profiles", (HardwareProfile,))
 DTYPES = Kind("dtypes", "dtype", "llmplan_dtype_rules", (DTypeRule, DTypeFamily))
 COST_MODELS = Kind("cost-models", "cost-model", "llmplan_parallelism_models", (CostModel,))
@@ -74,7 +76,10 @@ OPTIMIZERS = Kind("optimizers", "optimizer", "llmplan_optimizers", (Optimizer,))
 VALIDATION_SETS = Kind("validation-sets", "validation set", "llmplan_validation_sets", (ValidationSet,))
 EXPORTERS = Kind("exporters", "exporter", "llmplan_exporters", (Exporter,))
 REPORTERS = Kind("reporters", "reporter", "llmplan_reporters", (Reporter,))
-KINDS = (MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, VALIDATION_SETS, EXPORTERS, REPORTERS)
+KINDS = (
+    *(MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, MODEL_READERS, VALIDATION_SETS),
+    *(EXPORTERS, REPORTERS),
+)
 
 
 class Catalogue(Mapping[str, T], Generic[T]):
@@ -180,6 +185,11 @@ class Registry:
     def models(self) -> Catalogue[ModelArchitecture]:
         """Model architectures."""
         return Catalogue(MODELS, self.plugins)
+
+    @cached_property
+    def model_readers(self) -> Catalogue[ModelReader]:
+        """Readers of models that are not registered."""
+        return Catalogue(MODEL_READERS, self.plugins)
 
     @cached_property
     def gpus(self) -> Catalogue[HardwareProfile]:

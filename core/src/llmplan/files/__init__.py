@@ -63,7 +63,7 @@ def _one(source: TomlSource, key: str, value: Any, request: type[Any]) -> Any:
     named = isinstance(options_of(request)[key]["names"], str)
     if named and not isinstance(value, str):
         raise source.error((key,), f"{key}: {value!r} is not a name" + (" or a table" if key in _FILES else ""))
-    if key in _FILES and value.endswith(".toml"):
+    if key in _FILES and value.endswith((".toml", ".json")):
         return str(Path(source.path).parent / value)
     try:
         return getattr(request(**{key: value}), key)

@@ -27,6 +27,7 @@ from llmplan.records.model import (
     Split,
     Tensor,
 )
+from llmplan.records.stored_weights import StoredWeights
 
 
 class LayerKind(NamedTuple):
@@ -93,6 +94,10 @@ class Transformer:
     training_tokens: float | None = field(default=None, validator=optional(positive))
     sources: Mapping[str, str] = field(factory=dict)
     note: str = ""
+    stored: StoredWeights | None = None
+    """How its checkpoint lies in files, where it was read from one."""
+    assumed: tuple[str, ...] = ()
+    """What its reader took for granted, in words."""
 
     @cached_property
     def _attention(self) -> AttentionLayer:
