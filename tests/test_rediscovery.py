@@ -9,11 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from llmplan.search import TrainingSpace
 from llmplan.arrays.rows import kept
-from llmplan.space.case import dimensions_at, training_cases
-from llmplan.space.dimensions import DIMENSIONS
-from llmplan.space.enumerate import Listing
+from llmplan.search import TrainingSpace
+from llmplan.space.case import training_cases
 
 PAGE = Path(__file__).parents[1] / "docs" / "search.py"
 
@@ -67,8 +65,3 @@ def test_the_winner_is_at_least_as_fast(run, published):
     assert found.counts.legal > 500_000
     assert found.best[0].has_headroom
     assert found.best[0].iteration_seconds <= published.iteration_seconds
-
-
-def test_the_page_is_what_its_generator_says():
-    """docs/search.md would show plans of an older cost model: run ``python docs/search.py``."""
-    assert SEARCH.PAGE.read_text("utf-8") == SEARCH.page()

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from llmplan import hookspecs, infer, plan_inference, plan_training, registry, train
 from llmplan.catalogues import Registry
+from llmplan.catalogues.plugins import Plugins
 from llmplan.errors import BadInputError, UnknownNameError, UnsupportedFormatError
 from llmplan.hookspecs import hookimpl
-from llmplan.plugins import Plugins
 from llmplan.records import DTypeRule, HardwareProfile, Recompute, Schedule, Transformer, Tuning
 from llmplan.request import InferRequest, TrainRequest
 from llmplan.space import choice
@@ -193,7 +193,10 @@ def test_the_size_that_is_left_open_follows_from_the_others(open_):
         ({"gpus": 6, "tp": 4}, "gpus: 6 is not divisible by tp 4; 4 or 8 would be"),
         ({"gpus": 3, "tp": 2, "pp": 2}, "gpus: 3 is not divisible by tp 2 x pp 2 = 4; 4 would be"),
         ({"gpus": 64, "tp": 4, "dp": 3}, "gpus: 64 is not divisible by tp 4 x dp 3 = 12; 60 or 72 would be"),
-        ({"gpus": 64, "tp": 4, "pp": 2, "dp": 3}, "gpus: 64 is not divisible by tp 4 x pp 2 x dp 3 = 24; 48 or 72 would be"),
+        (
+            {"gpus": 64, "tp": 4, "pp": 2, "dp": 3},
+            "gpus: 64 is not divisible by tp 4 x pp 2 x dp 3 = 24; 48 or 72 would be",
+        ),
         ({"pp": 13}, "pp: 13 is more than the 12 layers of mini"),
         ({"gpus": 64, "tp": 1, "pp": 64}, "pp: 64 is more than the 12 layers of mini"),
         ({"tp": 32}, "tp: 32 is more than the 16 heads of mini"),

@@ -49,9 +49,9 @@ def add_search(app: typer.Typer, summary: str) -> None:
 
 def _train(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     """Search, print and write what was found."""
+    from llmplan.api import search
     from llmplan.cli.progress import progress
     from llmplan.output.search_files import outputs
-    from llmplan.api import search
     from llmplan.search.executors import executor_of
     from llmplan.space.training_space import TrainingSpace
 

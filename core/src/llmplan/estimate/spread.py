@@ -7,7 +7,7 @@ from attrs import evolve, frozen
 from llmplan.arrays.quantities import Number, Truth
 
 LEVEL = 0.8
-"""Of the rows of a validation set that lie inside their range, each with itself left out."""
+"""Of published figures of a kind that lie inside its range: one in ten lies below, one in ten above."""
 
 
 CONFIDENCE = 0.9
@@ -16,21 +16,18 @@ _EVEN = 0.5
 """As likely above as below: the point estimate."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False)
 class Spread:
-    """What measured figures were of the predicted ones, over the rows nearest in kind.
-
-    Of one plan, or of an array of plans: each field is a number or an array.
-    """
+    """What measured figures were of the predicted ones: of one plan, or of each plan of an array."""
 
     low: Number
     """Measured over predicted, so that one row in ten lies below."""
     high: Number
     """One row in ten lies above."""
     rows: Number
-    """Rows behind it."""
+    """Published figures of this kind; 0 where there is none and the range is that of leaps to such kinds."""
     extrapolated: Truth
-    """Whether none of them is of this kind of accelerator."""
+    """Whether no published run, or hardly one, is of this kind: the range is widened."""
 
     def upper(self, confidence: float) -> Number:
         """What the figure stays below with this confidence, over the predicted one.

@@ -14,6 +14,7 @@ from llmplan.records.kernels import (
     KernelCurves,
     NetworkCurve,
     ServingCurves,
+    gemm_bytes,
 )
 from llmplan.records.latent_attention import LatentAttention
 from llmplan.records.mixture_of_experts import MixtureOfExperts
@@ -29,10 +30,12 @@ from llmplan.records.model import (
     Split,
     Tensor,
 )
+from llmplan.records.model_reader import ModelReader
 from llmplan.records.optimizer import Optimizer
 from llmplan.records.plan import InferencePlan, Layout, Schedule, TrainingPlan, Tuning
 from llmplan.records.server import ServerPlan, Speculation
 from llmplan.records.serving import ServingSteps, Step
+from llmplan.records.stored_weights import StoredWeights
 from llmplan.records.transformer import Transformer
 from llmplan.records.validation import ValidationRow, ValidationSet
 from llmplan.records.workload import FAMILIES, Family, Lengths, Request, Variation, Workload
@@ -63,6 +66,7 @@ __all__ = [
     "LoweredModel",
     "MixtureOfExperts",
     "ModelArchitecture",
+    "ModelReader",
     "NetworkCurve",
     "NumberFormat",
     "Operator",
@@ -77,6 +81,7 @@ __all__ = [
     "Speculation",
     "Split",
     "Step",
+    "StoredWeights",
     "Tensor",
     "TrainingPlan",
     "Transformer",
@@ -86,4 +91,5 @@ __all__ = [
     "Variation",
     "WholeRunEfficiency",
     "Workload",
+    "gemm_bytes",
 ]

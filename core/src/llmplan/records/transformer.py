@@ -27,6 +27,7 @@ from llmplan.records.model import (
     Split,
     Tensor,
 )
+from llmplan.records.stored_weights import StoredWeights
 
 
 class LayerKind(NamedTuple):
@@ -91,8 +92,14 @@ class Transformer:
     mla: LatentAttention | None = field(default=None, validator=check.latents_fit)
     training_seq_len: int | None = field(default=None, validator=optional(whole))
     training_tokens: float | None = field(default=None, validator=optional(positive))
+    aliases: tuple[str, ...] = ()
+    """Other names that people know it by: its repository on a hub."""
     sources: Mapping[str, str] = field(factory=dict)
     note: str = ""
+    stored: StoredWeights | None = None
+    """How its checkpoint lies in files, where it was read from one."""
+    assumed: tuple[str, ...] = ()
+    """What its reader took for granted, in words."""
 
     @cached_property
     def _attention(self) -> AttentionLayer:

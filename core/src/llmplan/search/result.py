@@ -8,10 +8,10 @@ from typing import Any
 
 from attrs import field, frozen
 
+from llmplan.arrays.rows import Columns
 from llmplan.errors import BadInputError
 from llmplan.estimate.spread import CONFIDENCE
 from llmplan.request import InferRequest, TrainRequest
-from llmplan.arrays.rows import Columns
 from llmplan.search.infeasible import Verdict
 
 

@@ -59,7 +59,9 @@ class Question:
     @property
     def point(self) -> tuple[str, ...]:
         """The figures of the objective as they are estimated; none where that makes no difference."""
-        return () if self.confidence == _POINT else tuple(f"{ESTIMATED}{name.removeprefix(ESTIMATED)}" for name in self.by)
+        return (
+            () if self.confidence == _POINT else tuple(f"{ESTIMATED}{name.removeprefix(ESTIMATED)}" for name in self.by)
+        )
 
 
 @define(eq=False)

@@ -8,10 +8,10 @@ from typing import Any
 
 from attrs import evolve
 
+from llmplan.api import infer, train
 from llmplan.errors import BadInputError
 from llmplan.estimate import TrainingEstimate
 from llmplan.records import ValidationRow, ValidationSet
-from llmplan.api import infer, train
 from llmplan.validation.cells import Cells
 from llmplan.validation.result import Checked, Validation
 from llmplan.validation.row import READERS

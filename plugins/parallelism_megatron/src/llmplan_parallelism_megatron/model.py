@@ -76,8 +76,8 @@ class Megatron:
         return bounds(plan)
 
     def spreads(self, plan: TrainingPlan) -> tuple[Spread, Spread]:
-        """By the published runs nearest in kind."""
-        return spreads(plan)
+        """By kind of plan."""
+        return _spreads(plan)
 
     def remarks(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
         """What the reader has to know, whatever the layout."""
@@ -128,7 +128,7 @@ def _train(plan: TrainingPlan) -> TrainingEstimate:
         memory_breakdown=lines.held(training_memory(plan, step.rank, step.groups), plan.hardware),
         model_flops=(1.0 + backward) * forward,
         hardware_flops=(1.0 + backward) * forward + recompute,
-        spreads=spreads,
+        spreads=_spreads,
     )
 
 
@@ -145,11 +145,8 @@ def _forward(step: Step) -> dict[str, Number]:
     }
 
 
-def spreads(plan: TrainingPlan) -> tuple[Spread, Spread]:
-    """How far time and memory may be off, by the published runs nearest in kind."""
-    from llmplan_parallelism_megatron.validation.spread import kinds_of, spread, together
-    from llmplan_parallelism_megatron.validation.training_residuals import MEMORY, TIME
+def _spreads(plan: TrainingPlan) -> tuple[Spread, Spread]:
+    """How far time and memory may be off, by kind of plan."""
+    from llmplan_parallelism_megatron.ranges.training import spreads
 
-    kinds, at = kinds_of(plan)
-    time, memory = ([spread(kind, residuals) for kind in kinds] for residuals in (TIME, MEMORY))
-    return together(time, at), together(memory, at)
+    return spreads(plan)

@@ -196,7 +196,9 @@ def _rate_of_16_bits(plan: TrainingPlan) -> Iterator[str]:
     Measured: 6,667 tokens/s/GPU in BF16, 8,532 with FP8 GEMMs (torchtitan,
     benchmarks/llama3_h100_202412_torchtitan.md, table 1).
     """
-    calibrated = plan.efficiency.mfu is None and plan.efficiency.source != GIVEN and "flops" not in plan.efficiency.stated
+    calibrated = (
+        plan.efficiency.mfu is None and plan.efficiency.source != GIVEN and "flops" not in plan.efficiency.stated
+    )
     if plan.dtype.training == "published" and plan.dtype.is_narrow and calibrated:
         yield (
             f"{plan.dtype.name} at the FLOPs efficiency of 16-bit runs, where FP8 runs reach less of their peak: "
