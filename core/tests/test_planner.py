@@ -654,7 +654,8 @@ def test_all_are_ideal_only_where_that_is_asked_for(price):
 def test_a_stated_link_slows_what_crosses_it_alone():
     """If it fails, --scale-out-efficiency 0.06 changes kernels, or nothing."""
     options = {
-        **FIXED, "model": "llama-7b", "gpu": "h100-sxm-80gb", "dtype": "bf16", "cost_model": "megatron", "tp": 8, "pp": 1
+        **FIXED, "model": "llama-7b", "gpu": "h100-sxm-80gb", "dtype": "bf16", "cost_model": "megatron", "tp": 8,
+        "pp": 1,
     }  # fmt: skip
     del options["flops_efficiency"]
     own, slow = train(**options), train(**options, scale_out_efficiency=0.06)

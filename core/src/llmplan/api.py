@@ -54,8 +54,8 @@ def plan_training(request: TrainRequest | None = None, **options: Any) -> Traini
 def search(space: TrainingSpace | InferenceSpace, objective: str | None = None, **options: Any) -> SearchResult:
     """The best plans of a space: ``search(TrainingSpace(model=..., gpu=..., gpus=2048), "cost")``.
 
-    Options are those of `SearchRequest`, or of `InferSearchRequest`: pareto, finish_within, budget, memory_headroom, top,
-    prune. Every priced plan is kept as columns unless `keep` is false, or goes to `sink`, part by part. `watch` is told
+    Options are those of `SearchRequest`, or of `InferSearchRequest`: pareto, finish_within, budget, memory_headroom,
+    top, prune. Every priced plan is kept as columns unless `keep` is false, or goes to `sink`, part by part. `watch` is told
     of progress. An `InferenceSpace` takes no `executor`.
     """
     if isinstance(space, TrainingSpace):

@@ -44,7 +44,7 @@ def _efficiency(efficiency: Efficiency) -> dict[str, Any]:
     return {
         "mfu": efficiency.mfu,
         **{name: getattr(efficiency, name) if stated else None for name in kernels},
-        "source": efficiency.source,
+        "source": efficiency.source if stated else "given",
     }
 
 

@@ -161,21 +161,21 @@ def _in_words(name: str, cell: str) -> str:
     return f"{_HEADS.get(name, name)} {cell}"
 
 
+def _at_most(estimate: TrainingEstimate) -> str:
+    """The time that plans are ranked by, where that is another."""
+    sure = estimate.training_seconds_at_confidence
+    return "" if sure is None or estimate.plan.confidence == _EVEN else seconds(sure)
+
+
 _FIGURES: Mapping[str, Callable[[TrainingEstimate], str]] = {
     "training": lambda estimate: seconds(estimate.training_seconds),
-    "at most": lambda estimate: _at_most(estimate),
+    "at most": _at_most,
     "MFU": lambda estimate: percent(estimate.mfu),
     "free": lambda estimate: gib(estimate.memory_capacity_bytes - estimate.memory_bytes_per_gpu),
     "GPU-hours": lambda estimate: f"{estimate.gpu_hours:,.0f}",
     "cost": lambda estimate: "" if estimate.cost is None else f"{estimate.cost:,.0f}",
     "energy": lambda estimate: "" if estimate.energy_kwh is None else f"{estimate.energy_kwh:,.0f} kWh",
 }
-
-
-def _at_most(estimate: TrainingEstimate) -> str:
-    """The time that plans are ranked by, where that is another."""
-    sure = estimate.training_seconds_at_confidence
-    return "" if sure is None or estimate.plan.confidence == _EVEN else seconds(sure)
 
 
 def _reason(comparison: Comparison, result: SearchResult) -> str:

@@ -36,7 +36,8 @@ def training_report(estimate: TrainingEstimate, console: Console) -> Iterator[Re
     yield heading("Totals")
     yield facts(
         {
-            "training": f"{seconds(estimate.training_seconds)} on {gpus(of.gpus)}{plus_minus(time)}{_counted_on(estimate)}",
+            "training": f"{seconds(estimate.training_seconds)} on {gpus(of.gpus)}{plus_minus(time)}"
+            f"{_counted_on(estimate)}",
             **_wall_clock(estimate),
             "GPU-hours": f"{estimate.gpu_hours:,.0f}{_from_to(time, estimate.gpu_hours)}",
             "cost": f"{cost(estimate.cost, plan.price_per_gpu_hour)}{_from_to(time, estimate.cost)}",

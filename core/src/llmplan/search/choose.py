@@ -121,10 +121,11 @@ def _refusal(case: TrainingCase) -> BadInputError:
 
 
 def _laid_out(case: TrainingCase) -> Iterator[dict[str, Any]]:
-    """Rows of sizes that make the GPUs, everything else the first of what is given or the plainest."""
+    """Rows of sizes that make the GPUs, everything else the first of what is given, usual, or the plainest."""
     values = case.values
-    plainest = {one.name: values[one.name][0] if one.name in values.given else one.plainest for one in DIMENSIONS}
-    known = {name: values[name][0] for name in ("gpus", "dp") if name in values.given}
+    plainest = {one.name: one.plainest if one.is_flag or not one.usual else one.usual[0] for one in DIMENSIONS}
+    plainest |= {name: values[name][0] for name in values.given}
+    known: dict[str, Any] = {name: values[name][0] for name in ("gpus", "dp") if name in values.given}
     tried = 0
     for tp, pp, cp in product(values["tp"], values["pp"], values["cp"]):
         row = missing_size({**known, "tp": tp, "pp": pp, "cp": cp})

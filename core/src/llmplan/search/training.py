@@ -1,4 +1,4 @@
-"""The search for training plans: from a space and what is asked to the best plans, why they are, and how many there were."""
+"""The search for training plans: from a space to the best plans, why they are, and how many there were."""
 
 from __future__ import annotations
 

@@ -121,10 +121,11 @@ def warned_of_batch(request: TrainRequest, wanted: Wanted, sequences: int, seq_l
     tokens = sequences * seq_len
     if wanted.exact or request.global_batch_tokens or tokens <= _NOTEWORTHY_BATCH * DEFAULT_BATCH_TOKENS:
         return ()
-    return (
+    warning = (
         f"one micro-batch on each of {dp:,} replicas makes a global batch of {tokens / 1e6:,.3g}M tokens, "
-        f"{tokens / DEFAULT_BATCH_TOKENS:.2g} times the common 4M: fewer replicas, or more model parallelism?",
+        f"{tokens / DEFAULT_BATCH_TOKENS:.2g} times the common 4M: fewer replicas, or more model parallelism?"
     )
+    return (warning,)
 
 
 def _refuse_two_batches(request: TrainRequest) -> None:

@@ -10,7 +10,7 @@ from enum import IntEnum
 from math import inf
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, fields_dict, frozen
 
 from llmplan.arrays.quantities import Truth
 from llmplan.records import Layout, ModelArchitecture, Recompute, Schedule, TrainingPlan
@@ -163,7 +163,7 @@ NAMES = tuple(BY_NAME)
 BY_COLUMN: Mapping[str, Dimension] = {column: one for one in DIMENSIONS for column in one.columns}
 COLUMNS = tuple(BY_COLUMN)
 """The fields of a plan that a search decides on."""
-_OF_LAYOUT = tuple(name for name in COLUMNS if name in Layout.__slots__)
+_OF_LAYOUT = tuple(name for name in COLUMNS if name in fields_dict(Layout))
 TIES = (
     "worded", "case",
     *(
@@ -173,7 +173,7 @@ TIES = (
     ),
 )  # fmt: skip
 """Which of equal plans comes first, column by column, the smaller before the larger: without words against its layout,
-in the order of the records given, on fewer GPUs, with less model parallelism (tp x cp x pp), then as `Dimension.tie` says.
+in the order of the records given, on fewer GPUs, with less model parallelism (tp x cp x pp), then by `Dimension.tie`.
 """
 
 
@@ -196,8 +196,6 @@ PLAINEST: Row = columns_of({dimension.name: dimension.plainest for dimension in 
 
 def laid_out(template: TrainingPlan, row: Row) -> TrainingPlan:
     """The template with the fields of a row, of numbers or arrays, and the plainest of what the row leaves out."""
-    from attrs import evolve
-
     chosen = {**PLAINEST, **{name: row[name] for name in COLUMNS if name in row}}
     layout = evolve(template.layout, **{name: chosen[name] for name in _OF_LAYOUT})
     return evolve(template, layout=layout, **{name: chosen[name] for name in COLUMNS if name not in _OF_LAYOUT})

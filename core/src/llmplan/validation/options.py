@@ -1,7 +1,7 @@
 """The options of ``llmplan train`` that a row of a table of measurements stands for.
 
-An empty cell is filled in as most runs are, where it is no size of a layout: what a source does not say is rarely out of
-the ordinary. The rest is left open, and chosen.
+An empty cell is filled in as most runs are, where it is no size of a layout: what a source does not say is rarely out
+of the ordinary. The rest is left open, and chosen.
 """
 
 from __future__ import annotations
