@@ -65,10 +65,11 @@ class _Resolver:
             for key, value in own.items()
         }
         left_out = {*own, "source", *(() if keys else _ITS_OWN)}
-        rest = _named({key: value for key, value in base.items() if key not in left_out}, name, keys == ("sources",))
+        taken_too = {key: value for key, value in base.items() if key not in left_out}
+        rest = _named(taken_too, name, keys == ("sources",))
         merged = {**rest, **inner}
         if keys or "source" in base:
-            self._say(merged, own, keys, base.get("source"), name)
+            self._say(merged, own, keys, base.get("source") if rest else None, name)
         if keys and keys[0] in self._sourced:
             merged = {key: self._neighbour(merged, key, keys) for key in merged}
         return {key: value for key, value in merged.items() if value != _NONE}
