@@ -6,12 +6,13 @@ import json
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 _WIDTH = 120
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-_LARGEST_WHOLE = 1e7
-"""From here on 1.4e12 is easier to read than all its zeros."""
+_MANY_DIGITS, _MANY_ZEROS = 7, 3
+"""Before and behind the point."""
 
 
 def toml_text(values: Mapping[str, Any]) -> str:
@@ -60,16 +61,15 @@ def _value(value: Any, taken: int = 0) -> str:
 
 
 def _number(value: float) -> str:
-    """The shortest of the ways to write this very number."""
+    """As it is, or where that has many zeros with the exponent of micro, giga or tera."""
     if isinstance(value, int):
         return str(value)
-    if value == int(value) and abs(value) < _LARGEST_WHOLE:
-        return str(int(value))
-    mantissa, _, exponent = f"{value:.16e}".partition("e")
-    digits = next(n for n in range(17) if float(f"{value:.{n}e}") == value)
-    mantissa = f"{value:.{digits}e}".partition("e")[0]
-    ways = [repr(value), f"{mantissa}e{int(exponent)}"]
-    return min(ways, key=len)
+    number = Decimal(repr(value))
+    plain = f"{number.normalize():f}"
+    if number == 0 or -_MANY_ZEROS < number.adjusted() < _MANY_DIGITS:
+        return plain
+    exponent = number.adjusted() // 3 * 3
+    return min(plain, f"{number.scaleb(-exponent).normalize():f}e{exponent}", key=len)
 
 
 def _string(text: str) -> str:
