@@ -163,6 +163,12 @@ class Operator:
     """Elements that expert parallelism sends to, or fetches from, the ranks of the experts."""
 
 
+def touched_share(of_one: Number, tokens: Number) -> Number:
+    """Of weights of which each token reads a share p, chosen evenly: 1 - (1 - p)^T that T tokens read together."""
+    untouched: Number = (1.0 - of_one) ** tokens
+    return 1.0 - untouched
+
+
 @define(eq=False)
 class Block:
     """So many equal layers, or the ends of the model."""
@@ -243,6 +249,8 @@ class ModelArchitecture(Hashable, Protocol):
         """The operators of one forward pass over `seq_len` tokens of each of `batch` sequences.
 
         They attend to `context` tokens, where that is more than their own: those of other context parallel ranks.
+        All of an operator is in proportion to `batch`, but for `weights_read`, whose share of the weights follows from
+        that of one token by `touched_share`: cost models lower a model for one sequence and price any number of them.
         """
 
     def kv_cache(self, batch: Number, tokens: Number) -> Tensor:

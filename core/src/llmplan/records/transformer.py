@@ -74,6 +74,8 @@ class Transformer:
     mla: LatentAttention | None = field(default=None, validator=check.latents_fit)
     training_seq_len: int | None = field(default=None, validator=optional(whole))
     training_tokens: float | None = field(default=None, validator=optional(positive))
+    aliases: tuple[str, ...] = ()
+    """Other names that people know it by: its repository on a hub."""
     sources: Mapping[str, str] = field(factory=dict)
     note: str = ""
     stored: StoredWeights | None = None

@@ -16,6 +16,7 @@ import pluggy
 from attrs import Factory, define, frozen
 
 from llmplan import hookspecs
+from llmplan.catalogues.folder import TomlRecords
 from llmplan.errors import LlmplanError
 
 GROUP = "llmplan.plugins"
@@ -45,11 +46,15 @@ class PluginProblem:
     entry_point: str
     reason: str
     traceback: str
+    record: str = ""
+    """The one record that is ignored, where the others of the plugin are fine: ``gpu acme-1``."""
 
     @property
     def line(self) -> str:
         """The one line that it costs the user."""
-        return f"plugin {self.distribution} {self.version} ignored: {self.reason} (llmplan plugins shows the traceback)"
+        ignored = f"{self.record} of plugin" if self.record else "plugin"
+        whose = f"{ignored} {self.distribution} {self.version}"
+        return f"{whose} ignored: {self.reason} (llmplan plugins shows the traceback)"
 
 
 class PluginError(LlmplanError):
@@ -78,16 +83,16 @@ class Plugins:
         else:
             self.loaded.append(plugin)
 
-    def ask(self, hook: str, check: Callable[[Any], None]) -> Iterator[tuple[str, Any]]:
-        """Every record that plugins offer for a hook, with its distribution; all of a plugin's records or none."""
+    def ask(self, hook: str, check: Callable[[Any], None]) -> Iterator[tuple[Plugin, Any]]:
+        """Every record, and folder of records, that plugins offer for a hook; all that one returns or nothing."""
         for plugin, implementation in self.implementations(hook):
             try:
                 with redirect_stdout(sys.stderr):
                     offered = _records(implementation(), check)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
-                self._note(plugin.distribution, plugin.version, plugin.entry_point, error, f"{hook}: ")
+                self.note(plugin, error, f"{hook}: ")
             else:
-                yield from ((plugin.distribution, record) for record in offered)
+                yield from ((plugin, record) for record in offered)
 
     def implementations(self, hook: str) -> Iterator[tuple[Plugin, Callable[..., Any]]]:
         """The functions behind a hook, in the order of loading."""
@@ -100,7 +105,11 @@ class Plugins:
         try:
             action()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
-            self._note(plugin.distribution, plugin.version, plugin.entry_point, error, f"{hook}: ")
+            self.note(plugin, error, f"{hook}: ")
+
+    def note(self, plugin: Plugin, error: BaseException, where: str = "", record: str = "") -> None:
+        """Keep what is wrong with a plugin that is loaded, or with one record of it."""
+        self._note(plugin.distribution, plugin.version, plugin.entry_point, error, where, record)
 
     def _caller(self, hook: str) -> pluggy.HookCaller:
         caller: pluggy.HookCaller = getattr(self.manager.hook, hook)
@@ -122,13 +131,22 @@ class Plugins:
             self.manager.unregister(name=plugin_id)
             raise
 
-    def _note(self, distribution: str, version: str, entry_point: str, error: BaseException, where: str = "") -> None:
+    def _note(
+        self,
+        distribution: str,
+        version: str,
+        entry_point: str,
+        error: BaseException,
+        where: str = "",
+        record: str = "",
+    ) -> None:
         import traceback
 
         text = " ".join(str(error).split()) or "no message"
         kind = "" if isinstance(error, LlmplanError) else f"{type(error).__name__}: "
         details = "".join(traceback.format_exception(error))
-        self.problems.append(PluginProblem(distribution, version, entry_point, f"{where}{kind}{text}", details))
+        reason = f"{where}{kind}{text}"
+        self.problems.append(PluginProblem(distribution, version, entry_point, reason, details, record))
 
 
 def load_plugins() -> Plugins:
@@ -158,16 +176,26 @@ def _check_api(module: Any) -> None:
 
 
 def _records(offered: Any, check: Callable[[Any], None]) -> list[Any]:
+    if isinstance(offered, TomlRecords):
+        offered = [offered]
     if not isinstance(offered, Iterable):
         raise PluginError(f"returned {type(offered).__name__}, not records")
     records = list(offered)
     for record in records:
         check(record)
-    names = [record.name for record in records if hasattr(record, "name")]
-    for name in names:
-        if names.count(name) > 1:
-            raise PluginError(f"offers {name} twice")
+    names: set[str] = set()
+    for record in records:
+        for name in _names_of(record):
+            if name in names:
+                raise PluginError(f"offers {name} twice")
+            names.add(name)
     return records
+
+
+def _names_of(record: Any) -> tuple[str, ...]:
+    if isinstance(record, TomlRecords):
+        return record.names
+    return (record.name,) if hasattr(record, "name") else ()
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Plans, models and accelerators in TOML files of the user's."""
+"""Plans in TOML: options by name, and tables for records that they hold."""
 
 from __future__ import annotations
 
@@ -8,33 +8,21 @@ from typing import Any
 
 from attrs import fields
 
-from llmplan.catalogues import GPUS, MODELS, Kind
+from llmplan.catalogues import KINDS, Kind
+from llmplan.catalogues.record_file import record_of
+from llmplan.catalogues.structure import near_miss
+from llmplan.catalogues.toml_source import TomlSource
 from llmplan.errors import BadInputError
-from llmplan.files.hardware_file import HardwareFile
-from llmplan.files.model_file import ModelFile
-from llmplan.files.structure import near_miss, structure
-from llmplan.files.toml_source import TomlSource
 from llmplan.request import options_of
 from llmplan.request.changes import several
 
-_FILES: Mapping[str, type[ModelFile | HardwareFile]] = {
-    MODELS.singular: ModelFile,
-    GPUS.singular: HardwareFile,
-}
-
-
-def read_record(path: str, kind: Kind) -> Any:
-    """The model or accelerator that a file holds; BadInputError names file, line and field."""
-    if kind.singular not in _FILES:
-        raise BadInputError(f"{kind.singular}: {path}: only models and gpus can be given as files")
-    source = TomlSource.read(path)
-    return structure(source, source.values, _FILES[kind.singular])
+_IN_FILES: Mapping[str, Kind] = {kind.singular: kind for kind in KINDS if kind.in_files}
 
 
 def read_plan(path: str, *requests: type[Any]) -> dict[str, Any]:
     """The options of these requests that a plan file gives, checked.
 
-    [model] and [gpu] tables become records; files that it names are looked for beside it.
+    Tables like [model] and [gpu] become records; files that it names are looked for beside it.
     """
     source = TomlSource.read(path)
     known = {field.name: request for request in requests for field in fields(request)}
@@ -58,12 +46,12 @@ def _several(source: TomlSource, key: str, value: Any, request: type[Any]) -> tu
 
 
 def _one(source: TomlSource, key: str, value: Any, request: type[Any]) -> Any:
-    if isinstance(value, dict) and key in _FILES:
-        return structure(source, value, _FILES[key], (key,))
+    if isinstance(value, dict) and key in _IN_FILES:
+        return record_of(source, value, _IN_FILES[key], (key,))
     named = isinstance(options_of(request)[key]["names"], str)
     if named and not isinstance(value, str):
-        raise source.error((key,), f"{key}: {value!r} is not a name" + (" or a table" if key in _FILES else ""))
-    if key in _FILES and value.endswith((".toml", ".json")):
+        raise source.error((key,), f"{key}: {value!r} is not a name" + (" or a table" if key in _IN_FILES else ""))
+    if key in _IN_FILES and value.endswith((".toml", ".json")):
         return str(Path(source.path).parent / value)
     try:
         return getattr(request(**{key: value}), key)
