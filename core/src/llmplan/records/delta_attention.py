@@ -50,7 +50,7 @@ class DeltaAttention:
 
     @property
     def _narrow(self) -> int:
-        """Columns that make decays, gates and the strength of corrections, first of two matrices where there are two."""
+        """Columns that make decays, gates and strengths of corrections, or the first of two matrices of each."""
         if self.channel_decay:
             return self.key_dim + self.value_dim + self.value_heads
         return self.values_width + 2 * self.value_heads
