@@ -17,6 +17,7 @@ from llmplan.errors import BadInputError
 from llmplan.estimate import InferenceEstimate, TrainingEstimate
 from llmplan.records import HardwareProfile, ValidationRow
 from llmplan.validation import validate
+from llmplan.validation.ranges import FALLS_WITH_TIME, OF_PREFILL
 from llmplan.validation.score import group_of
 from llmplan_parallelism_megatron.ranges import serving, training
 from llmplan_parallelism_megatron.ranges.csv_files import in_csv
@@ -29,11 +30,6 @@ VALIDATION = Path(__file__).resolve().parents[1] / "src" / "llmplan_parallelism_
 WHOLE_RUNS = "gpu_hours"
 """Published with restarts and other stages inside, which no iteration has."""
 SANITY_BOUND, RECALLED = "C", "memory"
-FALLS_WITH_TIME = (
-    *("tokens_per_s_per_gpu", "tflops_per_gpu", "mfu", "hfu"),
-    *("tokens_per_s_total_output", "tokens_per_s_per_user"),
-)
-OF_PREFILL = ("prefill_ms", "ttft_ms")
 ARCHITECTURE_BEFORE = {
     "volta": "a100-sxm-80gb",  # the one after, since none before it was timed
     "ampere": "v100-sxm2-32gb",
