@@ -105,11 +105,13 @@ class _Resolver:
     def _say(self, merged: Table, own: Table, keys: tuple[str, ...], base: str | None, name: str) -> None:
         """The source of a table: of what is its own, and of the tables in it, first."""
         parts = [own["source"]] if "source" in own else []
+        taken: dict[str, list[str]] = {}
         for key in (key for key, value in own.items() if isinstance(value, dict)):
             if set(own[key]) == {"like"}:
-                parts.append(f"{key} {_AS}{own[key]['like']}")
+                taken.setdefault(own[key]["like"], []).append(key)
             elif keys and ".".join((*keys, key)) not in self._sourced and "source" in merged[key]:
                 parts.append(f"{key}: {merged[key].pop('source')}")
+        parts += [f"{', '.join(keys)} {_AS}{other}" for other, keys in taken.items()]
         if base is not None:
             parts.append(_of(base, name, "the rest " if parts else ""))
         if parts:
