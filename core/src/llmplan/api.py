@@ -55,8 +55,8 @@ def search(space: TrainingSpace | InferenceSpace, objective: str | None = None, 
     """The best plans of a space: ``search(TrainingSpace(model=..., gpu=..., gpus=2048), "cost")``.
 
     Options are those of `SearchRequest`, or of `InferSearchRequest`: pareto, finish_within, budget, memory_headroom,
-    top, prune. Every priced plan is kept as columns unless `keep` is false, or goes to `sink`, part by part. `watch` is told
-    of progress. An `InferenceSpace` takes no `executor`.
+    top, prune. Every priced plan is kept as columns unless `keep` is false, or goes to `sink`, part by part. `watch` is
+    told of progress. An `InferenceSpace` takes no `executor`.
     """
     if isinstance(space, TrainingSpace):
         from llmplan.search.training import search_training

@@ -33,6 +33,8 @@ class Choice:
 def choose(request: TrainRequest | InferRequest, phase: Phase) -> Choice:
     """Look up what the request names; take the defaults for the rest."""
     model = find_record(request.model, "model", MODELS, assume_transformer=bool(request.assume_transformer))
+    if phase == "infer" and not getattr(model, "generates", True):
+        raise BadInputError(f"model: {model.name} is an encoder: it predicts no next token; llmplan train prices it")
     hardware = find_record(request.gpu, "gpu", GPUS)
     assumptions = [*_meant("model", request.model, model), *_meant("gpu", request.gpu, hardware)]
     assumptions += getattr(model, "assumed", ())

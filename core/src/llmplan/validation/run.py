@@ -13,6 +13,7 @@ from llmplan.errors import BadInputError
 from llmplan.estimate import TrainingEstimate
 from llmplan.records import ValidationRow, ValidationSet
 from llmplan.validation.cells import Cells
+from llmplan.validation.ranges import spread_of
 from llmplan.validation.result import Checked, Validation
 from llmplan.validation.row import READERS
 from llmplan.validation.table import read_table
@@ -59,7 +60,8 @@ def _checked(row: ValidationRow) -> Checked:
     estimate = _COMMANDS[row.command](**row.options)
     if row.command == "train" and not estimate.feasible:
         estimate = _with_room(row, estimate)
-    return Checked(row, row.predict(estimate))
+    predicted, spread = row.predict(estimate), spread_of(row.metric, estimate)
+    return Checked(row, predicted, None if spread is None else (predicted * spread.low, predicted * spread.high))
 
 
 def _with_room(row: ValidationRow, estimate: TrainingEstimate) -> TrainingEstimate:
