@@ -32,6 +32,7 @@ from llmplan.records.model import (
 )
 from llmplan.records.optimizer import Optimizer
 from llmplan.records.plan import InferencePlan, Layout, Schedule, TrainingPlan, Tuning
+from llmplan.records.schedule import PipelineSchedule, PipelineTimes
 from llmplan.records.server import ServerPlan, Speculation
 from llmplan.records.serving import ServingSteps, Step
 from llmplan.records.transformer import Transformer
@@ -68,6 +69,8 @@ __all__ = [
     "NumberFormat",
     "Operator",
     "Optimizer",
+    "PipelineSchedule",
+    "PipelineTimes",
     "Recompute",
     "Request",
     "Schedule",
