@@ -54,7 +54,7 @@ class GemmCurve:
     @term(
         "launch_seconds + max(computing_seconds(m, n, k, g, peak_flops), moved / bytes_per_second)",
         unit="s",
-        source=f"Williams et al. 2009, doi:10.1145/1498765.1498785 (roofline); {_FITTED}",
+        source=f"Williams et al. 2009, doi:10.1145/1498765.1498785; {_FITTED}",
     )
     def seconds(
         self, m: Number, n: Number, k: Number, g: Number, peak_flops: Number, moved: Number, bytes_per_second: Number

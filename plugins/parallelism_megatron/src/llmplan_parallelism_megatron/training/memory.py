@@ -129,13 +129,13 @@ def activation_bytes(in_flight: Number, kept: Number) -> Number:
     return in_flight * kept
 
 
-@term("dot(l, kept)", unit="bytes", source=f"{_KORTHIKANTI}.1, equations 1 to 6")
-def layers_bytes(l: Sequence[Number], kept: Sequence[Number]) -> Number:  # noqa: E741 - as the literature has it
+@term("dot(l, a)", unit="bytes", source=f"{_KORTHIKANTI}.1, equations 1 to 6")
+def layers_bytes(l: Sequence[Number], a: Sequence[Number]) -> Number:  # noqa: E741 - as the literature has it
     """So many layers of each kind keep what one of it needs for its backward pass: without recomputation
     sbh (34 + 5 a s / h) bytes of a transformer in 16 bits with dropout, less under recomputation, a part of it on each
     tensor parallel rank.
     """
-    return dot(l, kept)
+    return dot(l, a)
 
 
 def last_stage_bytes(rank: Rank) -> Number:
