@@ -408,7 +408,8 @@ CONTRADICTIONS = [
     (("--model", ""), "model: '' is not a name"),
     (("--no-such-option",), "No such option: --no-such-option"),
     (("--gpus",), "Option '--gpus' requires an argument"),
-    (("surplus",), "Got unexpected extra argument"),
+    (("llama-7b",), "model: 'llama-7b' and --model 'llama-65b' are both given"),
+    (("llama-7b", "surplus"), "Got unexpected extra argument"),
 ]
 OF_TRAINING = [
     (("--seq-len", "4096"), "seq-len: 4096 is beyond the context of llama-65b, 2048"),
@@ -483,7 +484,7 @@ def test_bad_input_costs_one_line_and_exit_code_2(refused, tmp_path, monkeypatch
         (("train", "--kv-bits", "8"), "No such option: --kv-bits; llmplan infer has it"),
         (("train", "--objective", "cost"), "No such option: --objective; llmplan search train has it"),
         (("train", "--model"), "Option '--model' requires an argument."),
-        (("infer", "llama-7b"), "Got unexpected extra argument(s) (llama-7b); llmplan infer --help shows what there"),
+        (("infer", "a", "b"), "Got unexpected extra argument(s) (b); llmplan infer --help shows what there"),
         (("list", "gpuz"), "list: 'gpuz' is none of models, gpus, dtypes, cost-models"),
         (("list", "models", "surplus"), "Got unexpected extra argument"),
         (("show",), "Missing argument 'name': Of a model, gpu, dtype, "),
