@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from attrs import frozen
 
 from llmplan.errors import BadInputError, NameConflictError, UnknownNameError
-from llmplan.estimate import CostModel, Exporter, Reporter
+from llmplan.estimate import CostModel, Exporter, Launcher, Reporter
 from llmplan.plugins import PluginError, Plugins, load_plugins
 from llmplan.records import (
     DTypeFamily,
@@ -74,7 +74,10 @@ OPTIMIZERS = Kind("optimizers", "optimizer", "llmplan_optimizers", (Optimizer,))
 VALIDATION_SETS = Kind("validation-sets", "validation set", "llmplan_validation_sets", (ValidationSet,))
 EXPORTERS = Kind("exporters", "exporter", "llmplan_exporters", (Exporter,))
 REPORTERS = Kind("reporters", "reporter", "llmplan_reporters", (Reporter,))
-KINDS = (MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, VALIDATION_SETS, EXPORTERS, REPORTERS)
+LAUNCHERS = Kind("launchers", "launcher", "llmplan_launchers", (Launcher,))
+KINDS = (
+    MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, VALIDATION_SETS, EXPORTERS, REPORTERS, LAUNCHERS,
+)  # fmt: skip
 
 
 class Catalogue(Mapping[str, T], Generic[T]):
@@ -225,6 +228,11 @@ class Registry:
     def reporters(self) -> Catalogue[Reporter]:
         """Renderings for the terminal."""
         return Catalogue(REPORTERS, self.plugins)
+
+    @cached_property
+    def launchers(self) -> Catalogue[Launcher]:
+        """Launch files."""
+        return Catalogue(LAUNCHERS, self.plugins)
 
     def catalogue(self, kind: Kind) -> Catalogue[Any]:
         """The catalogue of a kind."""

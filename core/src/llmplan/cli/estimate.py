@@ -9,6 +9,7 @@ import typer
 
 from llmplan.catalogues import registry
 from llmplan.cli.compare import COMPARING, changes_of, is_comparison, print_comparison
+from llmplan.cli.launching import EXPORT, FROM, exports_of, launch, options_from, say_nothing_is_launched
 from llmplan.cli.options import Request, completer, with_options
 from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, Exporter, InferenceEstimate, ServerEstimate, TrainingEstimate
@@ -33,6 +34,8 @@ _EXTRA: Mapping[str, Any] = {
     "output": Annotated[
         str | None, typer.Option("--output", metavar="FILE", help="Write to a file too: .json, .csv, .md or .txt.")
     ],
+    "export": EXPORT,
+    "from_": FROM,
     **COMPARING,
 }
 
@@ -70,24 +73,33 @@ def _add(
 ) -> None:
     def run(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
         reporter, exporter = _reporter(extra), _exporter(extra["output"])
+        exports = exports_of(extra["export"], name, as_json=reporter == "json")
         changes = changes_of(extra["compare"], request, given)
-        options = _merged(extra["plan"], given, changes, request)
+        options = _merged(name, extra, given, changes, request)
         if is_comparison(request, options, changes):
+            if exports:
+                raise BadInputError(f"export: {exports[0].name} writes one plan, and these are several")
             fits = print_comparison(price, changes, options, extra, reporter, exporter)
             return None if fits else DOES_NOT_FIT
         if extra["picture"]:
             raise BadInputError("picture: draws a comparison; give --compare, or several values like --batch 1..64")
         asked = request(**options)
         estimate = price(asked)
+        launched = launch(exports if estimate.feasible else (), estimate)
         if exporter is not None:
             from llmplan.output.whole import write_whole
 
             write_whole(extra["output"], exporter.export(estimate))
+        if launched():
+            return None
         if extra.get("explain"):
             _explain(estimate, reporter)
         else:
             print(registry().reporters[reporter].render(estimate), end="")
-        return None if estimate.feasible else _say_why_not(estimate, asked)
+        if estimate.feasible:
+            return None
+        say_nothing_is_launched(exports)
+        return _say_why_not(estimate, asked)
 
     app.command(name, help=summary)(with_options(request, extras, run))
 
@@ -105,15 +117,17 @@ def _explain(estimate: TrainingEstimate, reporter: str) -> None:
 
 
 def _merged(
-    plan: str | None, given: dict[str, Any], changes: Mapping[str, str], request: type[Request]
+    name: str, extra: Mapping[str, Any], given: dict[str, Any], changes: Mapping[str, str], request: type[Request]
 ) -> dict[str, Any]:
-    """The command line, with what it compares, wins over the plan file."""
-    if plan is None:
-        return given
-    from llmplan.files import read_plan
+    """The command line, with what it compares, wins over the plan file, and that over a launch file."""
+    options, named = dict(given), given.keys() | {option for joined in changes for option in joined.split("+")}
+    if extra["plan"] is not None:
+        from llmplan.files import read_plan
 
-    named = given.keys() | {option for joined in changes for option in joined.split("+")}
-    return {**what_is_left(read_plan(plan, request), named), **given}
+        options = {**what_is_left(read_plan(extra["plan"], request), named), **options}
+    if extra["from_"] is not None:
+        options = {**what_is_left(options_from(extra["from_"], name, request), named | options.keys()), **options}
+    return options
 
 
 def what_is_left(from_file: Mapping[str, Any], named: Collection[str]) -> dict[str, Any]:

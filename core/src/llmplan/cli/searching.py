@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from llmplan.cli.estimate import DOES_NOT_FIT
+from llmplan.cli.launching import EXPORT, Export, launch, say_nothing_is_launched
 from llmplan.request import options_of
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def extra_options(priced: str) -> dict[str, Any]:
         ],
         "json": Annotated[bool | None, typer.Option("--json", help="Print one JSON object.")],
         "output": Annotated[list[str] | None, typer.Option("--output", metavar="FILE", help=help_text)],
+        "export": EXPORT,
     }
 
 
@@ -48,6 +50,14 @@ def say_why_not(why: str, changes: Iterable[str]) -> None:
     """One line: what kills the last plans, and what would do."""
     would = " or ".join(changes)
     print(f"llmplan: no plan is feasible: {why}{would and f'; {would} would do'}", file=sys.stderr)
+
+
+def launched(exports: Sequence[Export], result: SearchResult) -> bool:
+    """Write the launch files of the best plan; whether one was printed, in place of the report."""
+    if result.best and result.feasible:
+        return launch(exports, result.best[0])()
+    say_nothing_is_launched(exports)
+    return False
 
 
 def exit_code(result: SearchResult) -> int | None:

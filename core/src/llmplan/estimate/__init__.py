@@ -4,6 +4,7 @@ from llmplan.estimate.comparison import Comparison, Variant
 from llmplan.estimate.cost_model import CostModel, Phase, SearchableCostModel
 from llmplan.estimate.explained import Explained
 from llmplan.estimate.inference import InferenceEstimate
+from llmplan.estimate.launch import Launcher, LaunchFile, LaunchOptions
 from llmplan.estimate.load import Capacity, Means, Simulated
 from llmplan.estimate.output import Exporter, Reporter
 from llmplan.estimate.server import Estimate, ServerEstimate
@@ -18,6 +19,9 @@ __all__ = [
     "Explained",
     "Exporter",
     "InferenceEstimate",
+    "LaunchFile",
+    "LaunchOptions",
+    "Launcher",
     "Means",
     "Phase",
     "Reporter",
