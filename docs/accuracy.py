@@ -32,8 +32,8 @@ INFERENCE = f"""\
 `llmplan validate inference` prices published measurements of inference engines as their tables state them. An error is
 (predicted - measured) / measured. Kernels and links are calibrated from operators timed one by one; what launches and
 hosts cost belongs to an engine, a named profile calibrated over all of its rows here, so errors on other set-ups can
-be larger. Rows have grades: A, a fixed batch of fixed lengths, counts; B, a fixed number of users or open conditions,
-and C, saturated servers and latencies with bursts inside, do not, and stand at the end.
+be larger. Rows have grades: A, a fixed batch of fixed lengths, and B, a fixed number of users or one small part that is
+inferred, count; C, saturated servers and latencies with bursts inside, are sanity bounds, do not, and stand at the end.
 
 Held out: Llama 3.1 8B's shape in BF16, compiled by PyTorch 2.11 and replayed as CUDA graphs on an H100 SXM, 6 decode
 steps of 1 to 128 sequences and 4 prompts of 128 to 8,192 tokens (`python -m tests.benchmarks.serving_on_gpu`). The

@@ -31,13 +31,14 @@ def run(capsys):
 
 
 def test_the_report_says_what_a_user_asks(run):
-    """Latency, throughput, memory and price, what each phase waits for, and what would relieve it."""
+    """Latency, throughput, memory and price, what each phase is bound by, and what would shorten it."""
     code, out, err = run(*RATE, "--price-per-gpu-hour", "2")
     assert (code, err) == (0, "")
     for words in (
         "5 requests/s", "% of capacity", "limited by", "per million input", "J per output token", "closed form",
         "simulated", "p99", "first token", "of it waiting", "each token", "whole answer", "Prefill of one prompt",
-        "waits for", "relief", "Decode step of", "Memory of the fullest GPU", "kv_cache", "first come, first served",
+        "bound by", "shorter with", "Decode step of", "Memory of the fullest GPU", "kv_cache",
+        "first come, first served",
     ):  # fmt: skip
         assert words in out, words
     assert "--batch" not in out

@@ -66,7 +66,7 @@ def test_validate_prints_every_row_and_succeeds(capsys):
 
 def test_validate_fails_on_a_miss(monkeypatch, capsys):
     """A formula could change a published figure and ``llmplan validate llama`` would still succeed."""
-    from llmplan_parallelism_megatron import collectives
+    from llmplan_parallelism_roofline import collectives
 
     monkeypatch.setattr(collectives, "ALL_REDUCE_LATENCY_SECONDS", 9e-3)
     assert main(["validate", "llama"]) == 1

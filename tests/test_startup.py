@@ -8,8 +8,8 @@ import pytest
 
 SLOW = {"numpy", "pandas", "matplotlib", "plotly", "scipy", "pydantic", "click"}
 """Not needed by any of these commands."""
-BUDGET = 230
-"""Modules beyond a bare Typer app; 226 when this was written."""
+BUDGET = 240
+"""Modules beyond a bare Typer app; 238 when this was written."""
 
 _MODULES = "import json, sys; print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
 

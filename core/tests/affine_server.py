@@ -6,7 +6,7 @@ from math import ceil
 
 from attrs import evolve, frozen
 
-from llmplan.estimate import InferenceEstimate
+from llmplan.estimate import InferenceEstimate, Kind, Line
 from llmplan.queueing.server import make_server
 from llmplan.records import Efficiency, InferencePlan, Layout, Lengths, NumberFormat, ServerPlan, Step, Workload
 from llmplan.testing import SAMPLE_DTYPE, SAMPLE_HARDWARE, SAMPLE_MODEL
@@ -47,7 +47,7 @@ class AffineSteps:
 
     def fixed_memory(self, step_tokens):
         """Weights, and 10 kB a token of a step."""
-        return {"weights": self.weight_bytes, "workspace": 1e4 * step_tokens}
+        return {Line("weights", Kind.TENSORS): self.weight_bytes, Line("workspace", Kind.TENSORS): 1e4 * step_tokens}
 
     def kv_transfer_seconds(self, tokens):
         """Over one link."""
@@ -130,9 +130,12 @@ class AffineCostModel:
         kv_bytes = self.steps.kv_bytes(plan.prompt_tokens + plan.output_tokens)
         return InferenceEstimate(
             plan=plan,
-            prefill_breakdown={"all": self.steps.step_seconds(prompts)},
-            decode_breakdown={"all": self.steps.step_seconds(decode)},
-            memory_breakdown={"weights": self.steps.weight_bytes, "kv_cache": plan.batch * kv_bytes},
+            prefill_breakdown={Line("all", Kind.COMPUTE): self.steps.step_seconds(prompts)},
+            decode_breakdown={Line("all", Kind.COMPUTE): self.steps.step_seconds(decode)},
+            memory_breakdown={
+                Line("weights", Kind.TENSORS): self.steps.weight_bytes,
+                Line("kv_cache", Kind.TENSORS): plan.batch * kv_bytes,
+            },
             memory_bytes_per_sequence=kv_bytes,
         )
 

@@ -7,7 +7,8 @@ from attrs import evolve
 
 from llmplan import train
 from llmplan.errors import BadInputError
-from llmplan.estimate.energy import IDLE_SHARE, WAITING, average_power, busy_share, energy_kwh
+from llmplan.estimate import Kind, Line
+from llmplan.estimate.energy import IDLE_SHARE, average_power, busy_share, energy_kwh
 from llmplan.output.document import document
 from llmplan.output.report import report
 
@@ -37,16 +38,21 @@ def test_power_lies_between_idle_and_the_tdp(busy, watts):
     assert average_power(700.0, busy) == pytest.approx(watts)
 
 
-def test_only_lines_of_waiting_count_as_such():
-    """If it fails, communication inside layers, which keeps a GPU busy, lowers its power."""
-    lines = {"forward": 4.0, "backward": 3.0, "tp_comm": 1.0, "pipeline_bubble": 1.5, "dp_comm": 0.5}
+def test_only_idle_lines_count_as_such():
+    """If it fails, communication that keeps a GPU busy lowers its power, or a cost model's own names decide on it."""
+    lines = {
+        Line("matmuls", Kind.COMPUTE): 7.0,
+        Line("sums", Kind.COMMUNICATION): 1.0,
+        Line("bubble", Kind.WAITING): 1.5,
+        Line("exposed_sums", Kind.COMMUNICATION, idle=True): 0.5,
+    }
     assert busy_share(lines) == pytest.approx(0.8)
-    assert busy_share({"forward": 1.0, "backward": 2.0}) == 1
+    assert busy_share({"matmuls": 1.0, "pipeline_bubble": 2.0}) == 1
 
 
 def test_a_bubble_lowers_the_power():
-    """If it fails, the lines are called differently in a breakdown from what is looked for."""
-    waiting = sum(PIPELINE.time_breakdown[line] for line in WAITING)
+    """If it fails, lines lose their kind between the cost model and the estimate."""
+    waiting = sum(seconds for line, seconds in PIPELINE.time_breakdown.items() if line.idle)
     busy = 1 - waiting / PIPELINE.iteration_seconds
     assert waiting > 0
     assert PIPELINE.average_power_watts == pytest.approx(400 * (IDLE_SHARE + (1 - IDLE_SHARE) * busy))

@@ -122,6 +122,7 @@ def test_an_accelerator_of_all_keys_in_si_units(write):
         "scale_up_domain": 8,
         "scale_out_bytes_per_second": 25e9,
         "host_bytes_per_second": 32e9,
+        "context_line": "driver_context",
         "tdp_watts": 400,
         "l2_bytes": 40 * 2**20,
         "sm_count": 108,

@@ -826,6 +826,6 @@ def test_little_headroom_is_warned_of():
         return infer(**BASE | {"gpu": evolve(GPU, memory_bytes=used / share)}, tp=1, pp=1).warnings
 
     assert warnings(0.96) == (
-        "memory is 96.0% full: the CUDA context and the allocator's slack, 0.5 to 3.5 GB, may not fit",
+        "memory is 96.0% full: the driver's context and the allocator's slack, 0.5 to 3.5 GB, may not fit",
     )
     assert warnings(0.94) == warnings(1.04) == ()

@@ -7,6 +7,7 @@ from affine_server import AffineSteps
 from attrs import frozen
 
 from llmplan import registry
+from llmplan.estimate import Kind, Line
 from llmplan.testing import check_cost_model
 from llmplan.testing.contracts import ContractError
 from llmplan.testing.serving_contract import check_serving_steps
@@ -36,7 +37,7 @@ class Broken(AffineSteps):
 
     def fixed_memory(self, _step_tokens):
         """Less than nothing."""
-        return {"weights": -1.0 if self.wrong == "memory" else 1.0}
+        return {Line("weights", Kind.TENSORS): -1.0 if self.wrong == "memory" else 1.0}
 
     def kv_bytes(self, tokens):
         """The fewer the more tokens there are."""

@@ -10,7 +10,7 @@ from attrs import Factory, evolve, frozen
 
 from llmplan import hookimpl, testing
 from llmplan.errors import BadInputError, LlmplanError
-from llmplan.estimate import InferenceEstimate, TrainingEstimate
+from llmplan.estimate import InferenceEstimate, Kind, Line, TrainingEstimate
 from llmplan.records import (
     AttentionCurve,
     AttentionKernel,
@@ -323,6 +323,8 @@ class Priced:
     factor: object = lambda _plan: 1.0
     seconds: object = lambda seconds: {"compute": seconds}
     memory: float = 1e9
+    holds: Kind = Kind.TENSORS
+    kinds: bool = True
     refuse: tuple = ()
 
     def efficiency(self, _hardware, _gemm, _phase):
@@ -339,7 +341,8 @@ class Priced:
 
     def _breakdown(self, plan, flops):
         compute = flops / (plan.layout.gpus * plan.gemm.peak_flops)
-        return self.seconds((compute + 1e3 / plan.hardware.memory_bytes_per_second) * self.factor(plan))
+        lines = self.seconds((compute + 1e3 / plan.hardware.memory_bytes_per_second) * self.factor(plan))
+        return {Line(line, Kind.COMPUTE) if self.kinds else line: seconds for line, seconds in lines.items()}
 
     def train(self, plan):
         """Three forward passes."""
@@ -350,7 +353,7 @@ class Priced:
             plan=plan,
             time_breakdown=self._breakdown(plan, flops),
             forward_breakdown=None,
-            memory_breakdown={"weights": self.memory},
+            memory_breakdown={Line("weights", self.holds): self.memory},
             model_flops=flops,
             hardware_flops=flops,
         )
@@ -364,7 +367,7 @@ class Priced:
             plan=plan,
             prefill_breakdown=self._breakdown(plan, prefill),
             decode_breakdown=self._breakdown(plan, decode),
-            memory_breakdown={"weights": self.memory},
+            memory_breakdown={Line("weights", self.holds): self.memory},
             memory_bytes_per_sequence=1.0,
         )
 
@@ -444,6 +447,8 @@ BAD_COST_MODELS = (
     (Searchable(words_from=3), "worded: False for an array of layouts, True alone, of gpus 2 tp 2"),
     (Searchable(bound=1.5), "bounds: iteration_seconds: "),
     (Priced(factor=lambda plan: first(plan.layout.gpus)), "iteration_seconds: "),
+    (Priced(kinds=False), "time_breakdown: 'compute' is a mere string; make it a Line('compute', Kind.COMPUTE)"),
+    (Priced(holds=Kind.MEMORY), "memory_breakdown: weights: Kind.MEMORY is none of Kind.TENSORS, Kind.SLACK"),
     (NoEstimate(), "returned a float, not an estimate"),
     (NoSum(), "time_breakdown does not sum to iteration_seconds"),
     (SAMPLE_MODEL, "returned a Transformer, not a CostModel"),

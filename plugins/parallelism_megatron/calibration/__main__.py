@@ -13,8 +13,8 @@ from typing import Any
 from llmplan import infer, registry, train
 from llmplan.validation import Checked, validate
 from llmplan.validation.score import group_of
-from llmplan_parallelism_megatron.megatron.spread import kind_of
-from llmplan_parallelism_megatron.serving.spread import kind_of as serving_kind_of
+from llmplan_parallelism_megatron.validation.serving_spread import kind_of as serving_kind_of
+from llmplan_parallelism_megatron.validation.spread import kind_of
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "llmplan_parallelism_megatron"
 WHOLE_RUNS = "gpu_hours"
@@ -64,9 +64,9 @@ def group(name: str, said: str, rows: Iterable[Checked], kind: Callable[[Mapping
     return GROUP.replace("@NAME@", name).replace("@ROWS@", entries).replace("@SAID@", said)
 
 
-def write(folder: str, what: str, imports: str, groups: Iterable[str]) -> None:
+def write(side: str, what: str, imports: str, groups: Iterable[str]) -> None:
     """A module, whole or not at all."""
-    module = PACKAGE / folder / "residuals.py"
+    module = PACKAGE / "validation" / f"{side}_residuals.py"
     new = module.with_suffix(".new")
     text = TEXT.replace("@WHAT@", what).replace("@IMPORTS@", imports) + "".join(groups)
     new.write_text(text.replace("\n\n\n", "\n\n"), encoding="utf-8")
@@ -82,9 +82,9 @@ def of_training() -> None:
         return kind_of(train(**options).plan)
 
     write(
-        "megatron",
+        "training",
         "run that ``llmplan validate training`` prices and that was looked up",
-        "from llmplan_parallelism_megatron.megatron.spread import Kind, Residual",
+        "from llmplan_parallelism_megatron.validation.spread import Kind, Residual",
         (
             group(
                 "TIME",
@@ -109,8 +109,8 @@ def of_inference() -> None:
     write(
         "serving",
         "figure of grade A or B that ``llmplan validate inference`` prices",
-        "from llmplan_parallelism_megatron.megatron.spread import Residual\n"
-        "from llmplan_parallelism_megatron.serving.spread import ServingKind",
+        "from llmplan_parallelism_megatron.validation.spread import Residual\n"
+        "from llmplan_parallelism_megatron.validation.serving_spread import ServingKind",
         (
             group(
                 "PREFILL",

@@ -25,7 +25,7 @@ from llmplan.records import (
     Transformer,
     Tuning,
 )
-from llmplan_parallelism_megatron.megatron import Megatron
+from llmplan_parallelism_megatron.model import Megatron
 
 MEGATRON = Megatron()
 OPERATIONS = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all")

@@ -1,4 +1,4 @@
-"""Arrays of plans: what ``megatron`` and ``roofline`` say of each is what they say of it alone, to the last bit."""
+"""Arrays of plans: what ``megatron`` says of each is what it says of it alone, to the last bit."""
 
 import numpy as np
 import pytest
@@ -26,10 +26,8 @@ from megatron_plans import (
 )
 
 from llmplan.errors import BadInputError
-from llmplan.records import Efficiency, Tuning
-from llmplan_parallelism_megatron.roofline import Roofline
+from llmplan.records import Tuning
 
-ROOFLINE = Roofline()
 ISLAND = evolve(GPU, name="island", scale_out_bytes_per_second=None, host_bytes_per_second=None)
 TWELVE = evolve(PLAIN, name="twelve", heads=12, kv_heads=6, layers=10)
 PAIR = evolve(GPU, name="pair", scale_up_domain=2, memory_bytes_per_second=9e11)
@@ -54,10 +52,10 @@ def _figures(estimate):
     return {**lines, **{name: getattr(estimate, name) for name in FIGURES}}
 
 
-def _same_as_alone(cost_model, together, indices):
-    figures = _figures(cost_model.train(together))
+def _same_as_alone(together, indices):
+    figures = _figures(MEGATRON.train(together))
     for index in indices:
-        alone = _figures(cost_model.train(one_of(together, index)))
+        alone = _figures(MEGATRON.train(one_of(together, index)))
         assert {name: values[index] for name, values in figures.items()} == alone
 
 
@@ -74,7 +72,7 @@ def test_an_array_of_plans_is_priced_as_each_of_them(model, framework):
     random = _random(model.name, framework.name)
     for run in RUNS:
         together = legal_plans(model, random, 8 * EACH, framework=framework, **run)
-        _same_as_alone(MEGATRON, together, random.choice(8 * EACH, EACH, replace=False))
+        _same_as_alone(together, random.choice(8 * EACH, EACH, replace=False))
 
 
 def test_the_order_of_plans_changes_no_figure():
@@ -104,25 +102,24 @@ def test_a_single_plan_may_be_an_array():
     together = kept(legal_plans(PLAIN, _random("single"), 1), [0])
     figures = _figures(MEGATRON.train(together))
     assert all(values.shape == (1,) for values in figures.values())
-    _same_as_alone(MEGATRON, together, [0])
+    _same_as_alone(together, [0])
 
 
 def test_no_plans_at_all_are_priced():
     """The last chunk of a search, with nothing left in it, would fail."""
-    for cost_model in (MEGATRON, ROOFLINE):
-        together = kept(random_plans(SPARSE, _random("none"), 5), [])
-        assert all(values.shape == (0,) for values in _figures(cost_model.train(together)).values())
-        assert [values.shape for values in cost_model.bounds(together)] == [(0,), (0,)]
-        assert not broken(cost_model, together).any()
+    together = kept(random_plans(SPARSE, _random("none"), 5), [])
+    assert all(values.shape == (0,) for values in _figures(MEGATRON.train(together)).values())
+    assert [values.shape for values in MEGATRON.bounds(together)] == [(0,), (0,)]
+    assert not broken(MEGATRON, together).any()
 
 
 # Rules
 
 
-def _refused(cost_model, given):
+def _refused(given):
     """Whether the cost model refuses a plan of numbers, and whether it has words against it."""
     try:
-        return False, bool(cost_model.check(given))
+        return False, bool(MEGATRON.check(given))
     except BadInputError:
         return True, None
 
@@ -132,37 +129,23 @@ def _refused(cost_model, given):
 def test_arrays_are_refused_where_each_plan_is(model, hardware):
     """A search would price plans that ``llmplan train`` refuses, pass over some that it takes, or miss its words."""
     random = _random(model.name, hardware.name)
-    for cost_model, framework, seq_len in ((MEGATRON, BUSY, 1024), (MEGATRON, SHARING, 1022), (ROOFLINE, BUSY, 1024)):
+    for framework, seq_len in ((BUSY, 1024), (SHARING, 1022)):
         together = random_plans(model, random, 150, hardware=hardware, framework=framework, seq_len=seq_len)
-        if cost_model is ROOFLINE:
-            together = _half_plain(together)
-        refused, worded = broken(cost_model, together), np.broadcast_to(cost_model.worded(together), 150)
+        refused, worded = broken(MEGATRON, together), np.broadcast_to(MEGATRON.worded(together), 150)
         assert refused.any()
         assert hardware is ISLAND or not refused.all()
         for index in range(150):
             one = one_of(together, index)
-            alone, words = _refused(cost_model, one)
-            assert refused[index] == alone == any(cost_model.illegal(one).values())
-            assert alone or worded[index] == words == cost_model.worded(one)
-
-
-def _half_plain(together):
-    """In the first half of the plans nothing that roofline does not price."""
-    columns = columns_of(together)
-    for name, value in {"cp": 1, "ep": 1, "vpp": 1, "schedule": 0, "zero_group": np.inf}.items():
-        columns[name][:75] = value
-    for name in ("offload_optimizer", "offload_activations"):
-        columns[name][:75] = False
-    columns["gpus"] = columns["tp"] * columns["pp"] * columns["dp"] * columns["cp"]
-    return evolve(together, gradient_bits=BUSY.gradient_bits)
+            alone, words = _refused(one)
+            assert refused[index] == alone == any(MEGATRON.illegal(one).values())
+            assert alone or worded[index] == words == MEGATRON.worded(one)
 
 
 def test_rules_are_the_same_words_in_the_same_order():
     """Counts of plans by constraint would not add up over the chunks of a search."""
-    for cost_model in (MEGATRON, ROOFLINE):
-        rules = list(cost_model.illegal(plan()))
-        assert rules == list(cost_model.illegal(plan(SPARSE, tp=2, hardware=ISLAND)))
-        assert len(set(rules)) == len(rules) > 10
+    rules = list(MEGATRON.illegal(plan()))
+    assert rules == list(MEGATRON.illegal(plan(SPARSE, tp=2, hardware=ISLAND)))
+    assert len(set(rules)) == len(rules) > 10
 
 
 # Bounds
@@ -190,18 +173,3 @@ def test_bounds_are_near_where_nothing_is_left_out():
     estimate, (seconds, size) = MEGATRON.train(one), MEGATRON.bounds(one)
     assert 0.9 * estimate.iteration_seconds < seconds <= estimate.iteration_seconds
     assert 0.9 * estimate.memory_bytes_per_gpu < size <= estimate.memory_bytes_per_gpu
-
-
-# Roofline
-
-
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
-def test_roofline_prices_an_array_as_each_of_its_plans(model):
-    """As for ``megatron``; its bounds are the figures themselves."""
-    together = _half_plain(random_plans(model, _random("roofline", model.name), 150, framework=BUSY))
-    together = kept(together, ~broken(ROOFLINE, together))
-    together = evolve(together, efficiency=Efficiency(flops=0.5, hbm=0.8, scale_up=0.7))
-    _same_as_alone(ROOFLINE, together, range(len(together.recompute)))
-    estimate, (seconds, size) = ROOFLINE.train(together), ROOFLINE.bounds(together)
-    assert (seconds == estimate.iteration_seconds).all()
-    assert (size == estimate.memory_bytes_per_gpu).all()

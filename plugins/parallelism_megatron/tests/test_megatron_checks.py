@@ -1,16 +1,15 @@
-"""What ``megatron`` and ``roofline`` refuse, and what they say against a layout or a run."""
+"""What ``megatron`` refuses, and what it says against a layout or a run."""
 
 import pytest
 from attrs import evolve
-from megatron_plans import ADAM, FP8, FP16, GPU, GROUPED, LATENT, MEGATRON, MUON, PLAIN, SHARING, SPARSE, plan
+from megatron_plans import FP8, FP16, GPU, GROUPED, LATENT, MEGATRON, PLAIN, SHARING, SPARSE, plan
 from serving_plans import serving
 
 from llmplan import train
 from llmplan.errors import BadInputError
-from llmplan.records import DTypeRule, Efficiency, Optimizer, Recompute, Schedule, Tuning
-from llmplan_parallelism_megatron import roofline_checks
-from llmplan_parallelism_megatron.megatron.checks import check, remarks, routed_experts
-from llmplan_parallelism_megatron.roofline import Roofline
+from llmplan.records import Efficiency, Recompute, Schedule, Tuning
+from llmplan_parallelism_megatron.rules.common import routed_experts
+from llmplan_parallelism_megatron.rules.training import check, remarks
 
 ISLAND = evolve(GPU, name="island", scale_out_bytes_per_second=None, host_bytes_per_second=None)
 """No link leaves its scale-up domain of 8."""
@@ -171,8 +170,8 @@ def test_groups_of_data_may_leave_the_domain():
 
 # Remarks
 
-FP4 = evolve(FP8, name="four", weight_bits=4, gemm_formats=(("fp4",), ("fp8",)))
-INT8 = DTypeRule(name="w8a8", weight_bits=8, activation_bits=8, embedding_bits=16, gemm_formats=(("fp8",),))
+FP4 = evolve(FP8, name="four", training="experimental")
+INT8 = evolve(FP8, name="w8a8", training="hypothetical")
 
 
 def test_a_plain_run_needs_no_remark():
@@ -193,14 +192,6 @@ def test_what_the_reader_has_to_know_is_said(said_of, words):
     """If it fails, figures that nobody has measured look like the others, or an option is dropped without a word."""
     (said,) = remarks(said_of)
     assert said.startswith(words)
-
-
-def test_the_rate_of_16_bit_runs_concerns_roofline_alone():
-    """If it fails, a cost model with curves of FP8 warns of what it does not do."""
-    eight = evolve(plan(dtype=FP8), efficiency=Efficiency(source="calibrated"))
-    assert remarks(eight) == ()
-    (said,) = roofline_checks.remarks(evolve(eight, framework=evolve(eight.framework, default=True)))
-    assert said.startswith("eight at the FLOPs efficiency of 16-bit runs")
 
 
 @pytest.mark.parametrize(
@@ -232,40 +223,6 @@ def test_what_speaks_against_a_layout_of_inference_is_said():
     assert any("tp 8 leaves the scale-up domain" in line for line in MEGATRON.check(serving(tp=8, domain=4)))
     assert any("does not divide the" in line for line in MEGATRON.check(serving(pp=3)))
     assert any("3 batches are in flight" in line for line in MEGATRON.remarks(serving(pp=3)))
-
-
-# Roofline
-
-NOT_PRICED = [
-    (plan(cp=2), "cp: 2"),
-    (plan(SPARSE, ep=2, dp=2), "ep: 2"),
-    (plan(vpp=2, pp=2), "vpp: 2"),
-    (plan(zero=3, dp=4, zero_group=2), "zero-group: 2"),
-    (plan(schedule=ZERO_BUBBLE, pp=2), "schedule: zero-bubble"),
-    (plan(tuning=Tuning.LORA, lora_rank=8), "tuning: lora"),
-    (plan(tuning=Tuning.QLORA, lora_rank=8), "tuning: qlora"),
-    (plan(offload_optimizer=True), "offload: optimizer"),
-    (plan(offload_activations=True), "offload: activations"),
-    (plan(optimizer=MUON), "optimizer: muon"),
-    (plan(gradient_bits=8), "gradient-bits: 8"),
-    (plan(master_weights=False), "master-weights: false"),
-    (plan(expert_imbalance=1.5), "expert-imbalance: 1.5"),
-]
-
-
-@pytest.mark.parametrize(("given", "what"), NOT_PRICED, ids=[what for _, what in NOT_PRICED])
-def test_roofline_refuses_what_it_does_not_price(given, what):
-    """If it fails, an option that changes nothing looks as if it were free."""
-    with pytest.raises(BadInputError) as caught:
-        Roofline().check(given)
-    assert str(caught.value) == f"{what} is not priced by the cost model roofline; megatron does"
-
-
-def test_roofline_takes_the_rest():
-    """If it fails, roofline refuses the plans that it is for."""
-    none = Optimizer(name="none", state_bytes=0.0)
-    for given in (plan(), plan(optimizer=evolve(ADAM, name="adamw")), plan(optimizer=none), plan(tp=2, pp=2, dp=2)):
-        Roofline().check(evolve(given, gradient_accumulation=32))
 
 
 # In the planner

@@ -7,11 +7,11 @@ from attrs import evolve
 from megatron_plans import FP8, GPU, GROUPED, IDEAL, LATENT, MUON, PLAIN, SPARSE, flat, plan, price
 
 from llmplan.records import Recompute, Schedule, Transformer, Tuning
-from llmplan_parallelism_megatron.megatron import links
-from llmplan_parallelism_megatron.megatron.kernels import gemm_seconds, kernels
-from llmplan_parallelism_megatron.megatron.layers import Passes
-from llmplan_parallelism_megatron.megatron.links import Group
-from llmplan_parallelism_megatron.megatron.schedule import Work, bubble_seconds
+from llmplan_parallelism_megatron.kernels.reached import gemm_seconds, kernels
+from llmplan_parallelism_megatron.network import collectives
+from llmplan_parallelism_megatron.network.groups import Group, groups_of
+from llmplan_parallelism_megatron.training.layer import Passes
+from llmplan_parallelism_megatron.training.pipeline import Work, bubble_seconds
 
 OF = kernels(plan())
 EVEN = Transformer(
@@ -130,10 +130,10 @@ def inside_seconds(rank_bytes, ranks):
 @pytest.mark.parametrize(
     ("seconds_of", "passes"),
     [
-        (links.all_reduce_seconds, 2),
-        (links.all_gather_seconds, 1),
-        (links.reduce_scatter_seconds, 1),
-        (links.all_to_all_seconds, 1),
+        (collectives.all_reduce_seconds, 2),
+        (collectives.all_gather_seconds, 1),
+        (collectives.reduce_scatter_seconds, 1),
+        (collectives.all_to_all_seconds, 1),
     ],
 )
 def test_a_collective_by_hand(seconds_of, passes):
@@ -157,13 +157,13 @@ def test_a_collective_by_hand(seconds_of, passes):
 
 def test_small_messages_go_up_a_tree():
     """A kilobyte over a thousand domains would take a thousand steps, where a tree takes ten."""
-    seconds = links.all_reduce_seconds(1e3, Group(1024, 8), OF)
+    seconds = collectives.all_reduce_seconds(1e3, Group(1024, 8), OF)
     assert seconds == pytest.approx(2 * 10 * 1.5e-5 + 2e3 / (5e10 * 0.65), rel=1e-12)
 
 
 def test_groups_follow_the_order_of_ranks():
     """A group would be thought to share a domain that it does not: ranks count tp, cp, ep, dp, pp."""
-    groups = links.groups_of(plan(SPARSE, tp=4, cp=2, dp=8, pp=2, ep=4).layout)
+    groups = groups_of(plan(SPARSE, tp=4, cp=2, dp=8, pp=2, ep=4).layout)
     assert (groups.tensor.ranks, groups.tensor.stride) == (4, 1)
     assert (groups.context.ranks, groups.context.stride) == (2, 4)
     assert (groups.data.ranks, groups.data.stride) == (16, 4)

@@ -4,9 +4,9 @@ import pytest
 from attrs import evolve
 from megatron_plans import ADAM, BUSY, FP8, GROUPED, IDEAL, LATENT, PLAIN, SPARSE, flat, plan, price
 
+from llmplan.estimate.sharding import rank_of
 from llmplan.records import FrameworkProfile, Recompute, Transformer, Tuning
-from llmplan_parallelism_megatron.megatron.memory import in_flight, kept_bytes
-from llmplan_parallelism_megatron.sharding import rank_of
+from llmplan_parallelism_megatron.training.memory import in_flight, kept_bytes
 
 PAPER = FrameworkProfile(name="paper", attention="unfused", dropout=True)
 """Megatron-LM as Korthikanti et al. 2022 (arXiv:2205.05198) describe it."""
@@ -216,7 +216,7 @@ def test_what_a_framework_holds_beside_the_plan():
     """Context, communication buffers or allocator slack would not count, or the latter of states that never move."""
     held = price(PLAIN, framework=BUSY, dp=2).memory_breakdown
     working = ("activations", "recompute_buffer", "logits_and_loss", "gather_buffers")
-    assert (held["cuda_context"], held["communication_buffers"]) == (1e9, 5e8)
+    assert (held["driver_context"], held["communication_buffers"]) == (1e9, 5e8)
     assert held["allocator_slack"] == pytest.approx(0.1 * sum(held[line] for line in working))
 
 

@@ -6,8 +6,9 @@ from megatron_plans import ADAM, BUSY, FP16, GPU, GROUPED, IDEAL, MEGATRON, PLAI
 
 from llmplan import registry, train
 from llmplan.records import CollectiveCurve, Efficiency, NetworkCurve, Recompute, Schedule, Tuning
-from llmplan_parallelism_megatron.megatron.kernels import kernels
-from llmplan_parallelism_megatron.megatron.links import Group, all_gather_seconds, all_reduce_seconds
+from llmplan_parallelism_megatron.kernels.reached import kernels
+from llmplan_parallelism_megatron.network.collectives import all_gather_seconds, all_reduce_seconds
+from llmplan_parallelism_megatron.network.groups import Group
 
 WIDE = evolve(GPU, memory_bytes_per_second=1e18)
 """Memory traffic takes no time, multiplications and communication do."""

@@ -28,10 +28,10 @@ from megatron_plans import (
 
 from llmplan import train
 from llmplan.records import Recompute, Schedule
-from llmplan_parallelism_megatron.megatron.layers import layer_times
-from llmplan_parallelism_megatron.megatron.memory import gradient_bytes, optimizer_bytes, weight_bytes
-from llmplan_parallelism_megatron.megatron.parameters import stage_parameters
-from llmplan_parallelism_megatron.megatron.step import step_of
+from llmplan_parallelism_megatron.training.iteration import step_of
+from llmplan_parallelism_megatron.training.layer import layer_times
+from llmplan_parallelism_megatron.training.memory import gradient_bytes, optimizer_bytes, weight_bytes
+from llmplan_parallelism_megatron.training.parameters import stage_parameters
 
 ROUNDING = 1 + 1e-12
 UNSHARED = (IDEAL, BUSY, OLD)

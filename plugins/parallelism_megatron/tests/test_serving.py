@@ -9,7 +9,7 @@ from megatron_plans import FP8, FP16, GROUPED, LATENT, MODELS, PLAIN, SPARSE, fl
 from serving_plans import BUSY, ENGINES, IDEAL, KERNELS, OLD, SERVING, serving
 
 from llmplan.records import GemmCurve, Step
-from llmplan_parallelism_megatron.megatron import Megatron
+from llmplan_parallelism_megatron.model import Megatron
 from llmplan_parallelism_megatron.serving.extent import Extent, of_decoding
 from llmplan_parallelism_megatron.serving.passes import forward
 

@@ -4,8 +4,8 @@ import pytest
 
 from llmplan import train
 from llmplan.estimate.spread import LEVEL
-from llmplan_parallelism_megatron.megatron.residuals import MEMORY, TIME
-from llmplan_parallelism_megatron.megatron.spread import kind_of, quantile, spread
+from llmplan_parallelism_megatron.validation.spread import kind_of, quantile, spread
+from llmplan_parallelism_megatron.validation.training_residuals import MEMORY, TIME
 
 WITHIN = 0.06
 """What a share of 61 rows or more may be off the level."""

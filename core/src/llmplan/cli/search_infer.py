@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llmplan.cli.options import annotations_of, with_annotations
 from llmplan.cli.launching import exports_of
+from llmplan.cli.options import annotations_of, with_annotations
 from llmplan.cli.searching import exit_code, extra_options, launched, say_why_not, split
 from llmplan.request import InferRequest, InferSearchRequest
 

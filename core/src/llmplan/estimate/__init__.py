@@ -5,6 +5,7 @@ from llmplan.estimate.cost_model import CostModel, Phase, SearchableCostModel
 from llmplan.estimate.explained import Explained
 from llmplan.estimate.inference import InferenceEstimate
 from llmplan.estimate.launch import Launcher, LaunchFile, LaunchOptions
+from llmplan.estimate.line import Kind, Line
 from llmplan.estimate.load import Capacity, Means, Simulated
 from llmplan.estimate.output import Exporter, Reporter
 from llmplan.estimate.server import Estimate, ServerEstimate
@@ -22,6 +23,8 @@ __all__ = [
     "LaunchFile",
     "LaunchOptions",
     "Launcher",
+    "Kind",
+    "Line",
     "Means",
     "Phase",
     "Reporter",

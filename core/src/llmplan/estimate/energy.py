@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from llmplan.arrays.quantities import Number, total
+from llmplan.estimate.line import Line
 
 IDLE_SHARE = 0.2
 """Of the TDP, drawn by an accelerator that waits. Assumed: with nothing to do at all data center GPUs draw about 0.1 of
 it, and kernels that wait for other ranks keep their clocks up.
 """
-WAITING = ("pipeline_bubble", "launch", "host", "dp_comm", "pp_comm")
-"""Lines of an iteration's time in which the accelerator computes nothing."""
 _WATTS_PER_KILOWATT = 1e3
 
 
 def busy_share(time_breakdown: Mapping[str, Number]) -> Number:
-    """Of an iteration, not spent in the lines of `WAITING`; 1, an upper bound, where there are none of them."""
-    waiting = total(seconds for line, seconds in time_breakdown.items() if line in WAITING)
+    """Of an iteration, not spent in idle lines; 1, an upper bound, where there are none of them."""
+    waiting = total(seconds for line, seconds in time_breakdown.items() if isinstance(line, Line) and line.idle)
     return 1.0 - waiting / total(time_breakdown.values())
 
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from llmplan.arrays.quantities import Number, total
+from llmplan.estimate.line import Kind, kind_of, of_kinds
 from llmplan.records.plan import InferencePlan, TrainingPlan
 
 _LITTLE_HEADROOM = 0.95
-"""Share of the capacity above which the CUDA context and the allocator's slack may no longer fit.
+"""Share of the capacity above which the driver's context and the allocator's slack may no longer fit.
 
 NVIDIA aiconfigurator counts 0.55 to 3.5 GB of memory that is not the model's.
 """
-_CONTEXT = "cuda_context"
-"""The line of a cost model that counts what is not the model's."""
-_LEFT_ALONE = "kept_free"
-"""The line of a cost model that counts what a program leaves alone, which is headroom."""
-_NOT_COUNTED = "the CUDA context and the allocator's slack, 0.5 to 3.5 GB, may not fit"
+_NOT_COUNTED = "the driver's context and the allocator's slack, 0.5 to 3.5 GB, may not fit"
 
 
 class Fit:
@@ -44,7 +41,7 @@ class Fit:
     @property
     def has_headroom(self) -> bool:
         """Whether it fits with room for what the cost model does not count, or may be off by."""
-        used = self.memory_bytes_per_gpu - self.memory_breakdown.get(_LEFT_ALONE, 0.0)
+        used = self.memory_bytes_per_gpu - of_kinds(self.memory_breakdown, (Kind.RESERVE,))
         return self.feasible & (used <= _LITTLE_HEADROOM * self.memory_capacity_bytes)
 
     @property
@@ -55,6 +52,6 @@ class Fit:
     def _concerns(self) -> Iterator[str]:
         if self.feasible and not self.has_headroom:
             share = self.memory_bytes_per_gpu / self.memory_capacity_bytes
-            counted = _CONTEXT in self.memory_breakdown
+            counted = any(kind_of(line) is Kind.SYSTEM for line in self.memory_breakdown)
             why = "predictions may be off by more than that" if counted else _NOT_COUNTED
             yield f"memory is {share:.1%} full: {why}"

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from attrs import frozen
 
 from llmplan.arrays.quantities import Number, floor, maximum, total
-from llmplan.estimate.bottleneck import Bottleneck, bottleneck
 from llmplan.estimate.fit import Fit
+from llmplan.estimate.line import Bottleneck, bottleneck
 from llmplan.estimate.spread import Spread
 from llmplan.records.plan import InferencePlan
 
@@ -42,8 +42,7 @@ class InferenceEstimate(Fit):
     longest_context: Callable[[InferencePlan], int] | None = None
     """Tokens of a sequence that fit at the batch of a plan of numbers; None where the cost model does not say."""
     prefill_bounds: Mapping[str, Number] | None = None
-    """Seconds of prefill by what was waited for: ``compute``, ``weights``, ``kv_cache``, ``activations``,
-    ``communication``, ``launch``, ``host``; None where the cost model does not say.
+    """Seconds of prefill by what was waited for, lines as those of a breakdown; None where the cost model does not say.
     """
     decode_bounds: Mapping[str, Number] | None = None
     """The same of a decode step."""
@@ -72,7 +71,7 @@ class InferenceEstimate(Fit):
     @property
     def decode_bottleneck(self) -> Bottleneck | None:
         """What decoding waits for most."""
-        return bottleneck(self.decode_bounds, one_by_one=not self.plan.cuda_graphs)
+        return bottleneck(self.decode_bounds)
 
     @property
     def compute_bound_batch(self) -> int | None:

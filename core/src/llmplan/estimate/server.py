@@ -11,6 +11,7 @@ from attrs import frozen
 from llmplan.arrays.quantities import total
 from llmplan.estimate.energy import average_power
 from llmplan.estimate.inference import InferenceEstimate
+from llmplan.estimate.line import Kind, Line
 from llmplan.estimate.load import Capacity, Means, Simulated
 from llmplan.estimate.training import TrainingEstimate
 from llmplan.records.plan import InferencePlan
@@ -20,6 +21,8 @@ _SECONDS_PER_HOUR = 3600.0
 _MILLION = 1e6
 NEARLY_FULL = 0.9
 """Of the capacity: beyond it waiting grows steeply, and a simulation of some thousand requests has not settled."""
+CACHES = Line("kv_cache", Kind.TENSORS, "keys and values of the sequences in work")
+"""What a load decides on: a server's own line."""
 SAFE_LOAD = 0.8
 """Of the capacity, at which replicas are counted that would serve a rate."""
 
@@ -106,7 +109,7 @@ class ServerEstimate:
             share = self.means.kv_share
         else:
             share = 0.0 if self.capacity is None else self.capacity.kv_share
-        return {**self.fixed_memory, "kv_cache": max(self.kv_bytes, share * room)}
+        return {**self.fixed_memory, CACHES: max(self.kv_bytes, share * room)}
 
     @property
     def memory_bytes_per_gpu(self) -> float:

@@ -10,17 +10,13 @@ from attrs import frozen
 from llmplan.arrays.quantities import Number, floor, total, where
 from llmplan.estimate.energy import average_power, busy_share, energy_kwh
 from llmplan.estimate.fit import Fit
+from llmplan.estimate.line import Line
 from llmplan.estimate.spread import Spread
 from llmplan.records.plan import TrainingPlan
 
 _SECONDS_PER_HOUR = 3600.0
 _NOTEWORTHY = 0.2
 """Share of an iteration above which waiting is worth a word."""
-_WAITING = {
-    "launch": "the host launches kernels more slowly than they run; a larger --micro-batch helps",
-    "pipeline_bubble": "a larger --global-batch, a smaller --micro-batch or less --pp shorten it",
-    "dp_comm": "a larger --global-batch, or fewer replicas, hides more of it",
-}
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -43,10 +39,10 @@ class TrainingEstimate(Fit):
 
     def _concerns(self) -> Iterator[str]:
         yield from super()._concerns()
-        for line, way_out in _WAITING.items():
-            share = self.time_breakdown.get(line, 0.0) / self.iteration_seconds
-            if share > _NOTEWORTHY:
-                yield f"{line} takes {share:.0%} of the time: {way_out}"
+        for line, seconds in self.time_breakdown.items():
+            share = seconds / self.iteration_seconds
+            if share > _NOTEWORTHY and isinstance(line, Line) and line.idle and line.advice:
+                yield f"{line} takes {share:.0%} of the time: {line.advice}"
         if self.hfu > 1:
             yield f"HFU {self.hfu:.0%}: no hardware does that, the MFU is too high for this recompute mode"
         if self.goodput == 0:

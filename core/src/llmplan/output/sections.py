@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llmplan.estimate import Estimate, ServerEstimate, Spread, TrainingEstimate
-from llmplan.estimate.bottleneck import Bottleneck
+from llmplan.estimate.line import Bottleneck
 from llmplan.estimate.spread import LEVEL
 from llmplan.output.words import dotted, gib, percent
 
@@ -92,11 +92,11 @@ def said(estimate: Estimate) -> Iterator[RenderableType]:
         yield bullets(estimate.warnings)
 
 
-def waits(of: Bottleneck | None, relief: str | None = None) -> Iterator[RenderableType]:
-    """What a phase waits for most, and what would relieve it, in other words where these are given."""
+def waits(of: Bottleneck | None, advice: str | None = None) -> Iterator[RenderableType]:
+    """What takes most of a phase, and what would shorten it, in other words where these are given."""
     if of is not None:
-        relief = of.relief if relief is None else relief
-        yield facts({"waits for": f"{of.words}, {percent(of.share)}", **({"relief": relief} if relief else {})})
+        advice = of.advice if advice is None else advice
+        yield facts({"bound by": f"{of.words}, {percent(of.share)}", **({"shorter with": advice} if advice else {})})
 
 
 def heading(text: str, style: str = "bold") -> Padding:

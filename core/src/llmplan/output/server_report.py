@@ -193,10 +193,10 @@ def _phase(name: str, estimate: InferenceEstimate, of: str, console: Console) ->
     spread = estimate.first_token_spread if of == "prefill" else estimate.next_token_spread
     whole = total(breakdown.values())
     yield heading(f"{name}: {seconds(whole)}{plus_minus(spread)}")
-    yield from waits(waited, None if waited is None else _under_load(waited.relief))
+    yield from waits(waited, None if waited is None else _under_load(waited.advice))
     yield bars(breakdown, whole, seconds, console)
 
 
-def _under_load(relief: str) -> str:
+def _under_load(advice: str) -> str:
     """A server makes its own batches: the load and its limit decide on them."""
-    return relief.replace("a larger --batch", "more requests at once").replace("--batch", "--max-sequences")
+    return advice.replace("a larger --batch", "more requests at once").replace("--batch", "--max-sequences")

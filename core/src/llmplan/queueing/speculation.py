@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from attrs import evolve, frozen
 
 from llmplan.arrays.quantities import Number
+from llmplan.estimate.line import ONCE_A_DEVICE, Line, kind_of
 from llmplan.records import ServingSteps, Step
 
 
@@ -61,7 +62,10 @@ class SpeculatingSteps:
         """That of the model, and the draft's lines as lines of their own."""
         fixed = dict(self.model.fixed_memory(step_tokens))
         drafted = {} if self.draft is None else self.draft.fixed_memory(step_tokens)
-        return {**fixed, **{f"draft_{line}": size for line, size in drafted.items() if line not in _SHARED}}
+        return {
+            **fixed,
+            **{_of_draft(line): size for line, size in drafted.items() if kind_of(line) not in ONCE_A_DEVICE},
+        }
 
     def kv_transfer_seconds(self, tokens: Number) -> Number:
         """Both caches, one after the other."""
@@ -81,5 +85,5 @@ class SpeculatingSteps:
         return first + (self.draft_tokens - 1) * alone
 
 
-_SHARED = ("cuda_context",)
-"""Lines of memory that two models on one GPU have once."""
+def _of_draft(line: str) -> str:
+    return line.renamed("draft", "the draft's") if isinstance(line, Line) else f"draft_{line}"

@@ -10,8 +10,16 @@ from attrs import field, frozen
 from attrs.validators import optional
 
 from llmplan.errors import UnsupportedFormatError
-from llmplan.records.checks import lookup_name, not_negative, positive
+from llmplan.records.checks import lookup_name, not_negative, one_of, positive
 from llmplan.records.hardware import HardwareProfile
+
+MIXED_PRECISION_BITS = 16
+TRAINING_REMARKS = {
+    "published": "",
+    "experimental": " is experimental: few runs are published, and the figures follow none of them",
+    "hypothetical": ": no published recipe trains so; the figures are hypothetical",
+}
+"""What the reader of a training estimate has to know, by how well training in a dtype is known."""
 
 
 @frozen
@@ -46,6 +54,8 @@ class DTypeRule:
     """Tiers of equally good formats: the first tier is what the dtype asks for, each further one a fallback."""
     expert_bits: float | None = field(default=None, validator=optional(positive))
     """Bits of a weight of routed experts, where they are not `weight_bits`."""
+    training: str = field(default="published", validator=one_of(*TRAINING_REMARKS))
+    """How well training in it is known: ``published``, ``experimental`` or ``hypothetical``."""
     aliases: tuple[str, ...] = ()
     """Words by which tables of measurements know it, weights before activations: ``int8/fp16``."""
     default: bool = False
@@ -63,6 +73,20 @@ class DTypeRule:
             "norm": self.norm_bits,
             "loss": self.loss_bits,
         }
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether weights or activations have fewer bits than those of mixed precision training.
+
+        That is 16 (Micikevicius et al. 2018, arXiv:1710.03740).
+        """
+        return min(self.weight_bits, self.activation_bits) < MIXED_PRECISION_BITS
+
+    @property
+    def training_remarks(self) -> tuple[str, ...]:
+        """What the reader of a training estimate has to know of the dtype."""
+        remark = TRAINING_REMARKS[self.training]
+        return (f"{self.name} in training{remark}",) if remark else ()
 
     def gemm_format(self, hardware: HardwareProfile) -> NumberFormat:
         """The first format that the accelerator has; UnsupportedFormatError where it has none of them."""

@@ -37,6 +37,8 @@ class HardwareProfile:
     """The network between nodes."""
     host_bytes_per_second: float | None = field(default=None, validator=optional(positive))
     """The link to the host, PCIe as a rule."""
+    context_line: str = "driver_context"
+    """What breakdowns call the memory that its driver and libraries hold: ``cuda_context``."""
     tdp_watts: float | None = field(default=None, validator=optional(positive))
     l2_bytes: float | None = field(default=None, validator=optional(positive))
     sm_count: int | None = field(default=None, validator=optional(whole))
@@ -50,3 +52,9 @@ class HardwareProfile:
     """Where each number comes from, by field name; formats as ``peak_flops.int8``."""
     confidence: str = ""
     note: str = ""
+
+    @property
+    def beyond_domain_bytes_per_second(self) -> float | None:
+        """The slowest link that a group crosses when it leaves the scale-up domain; None where none is published."""
+        links = [link for link in (self.host_bytes_per_second, self.scale_out_bytes_per_second) if link is not None]
+        return min(links, default=None)

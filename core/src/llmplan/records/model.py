@@ -9,7 +9,7 @@ from typing import Protocol
 
 from attrs import define
 
-from llmplan.arrays.quantities import Number, total
+from llmplan.arrays.quantities import Number, total, where
 
 
 class Recompute(IntEnum):
@@ -187,6 +187,14 @@ class LoweredModel:
     def flops(self) -> Number:
         """Of the forward pass."""
         return self.embedding.flops + total(block.count * block.flops for block in self.layers) + self.head.flops
+
+    def recomputed_flops(self, recompute: Number) -> Number:
+        """Of the operators that a recompute mode runs a second time: 4bs^2h a layer for attention compute."""
+        return total(
+            block.count * operator.flops * where(recompute >= operator.recomputed_from, 1.0, 0.0)
+            for block in self.layers
+            for operator in block.operators
+        )
 
 
 class ModelArchitecture(Hashable, Protocol):

@@ -10,7 +10,7 @@ from enum import Enum, IntEnum
 
 from attrs import field, frozen
 
-from llmplan.arrays.quantities import Number
+from llmplan.arrays.quantities import Number, Truth
 from llmplan.records.dtype import DTypeRule, NumberFormat
 from llmplan.records.efficiency import Efficiency
 from llmplan.records.engine import EngineProfile
@@ -68,6 +68,21 @@ class Layout:
     zero_group: Number | None = None
     """Ranks over which ZeRO divides, where these are not all: hybrid sharding. Infinity is all, as None is."""
 
+    @property
+    def shards_optimizer(self) -> Truth:
+        """Whether ZeRO divides optimizer states: in all its stages (Rajbhandari et al. 2020, arXiv:1910.02054, 5)."""
+        return self.zero >= 1
+
+    @property
+    def shards_gradients(self) -> Truth:
+        """Whether ZeRO divides gradients: from stage 2."""
+        return self.zero >= 2  # noqa: PLR2004 - stages have numbers for names
+
+    @property
+    def shards_weights(self) -> Truth:
+        """Whether ZeRO divides weights: in stage 3."""
+        return self.zero >= 3  # noqa: PLR2004 - stages have numbers for names
+
 
 @frozen(kw_only=True, eq=False, repr=False)
 class _Plan:
@@ -118,6 +133,13 @@ class TrainingPlan(_Plan):
     """None where the run is taken not to fail."""
     pue: float = 1.0
     """Power usage effectiveness: energy of the data center / energy of the accelerators."""
+
+    @property
+    def offloaded(self) -> str:
+        """What waits in host memory of a plan of numbers, as the option says it; empty where nothing does."""
+        both = self.offload_optimizer and self.offload_activations
+        one = "optimizer" if self.offload_optimizer else "activations" if self.offload_activations else ""
+        return "all" if both else one
 
     @property
     def global_batch(self) -> Number:

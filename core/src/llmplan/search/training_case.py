@@ -10,7 +10,7 @@ import numpy as np
 from attrs import evolve, frozen
 
 from llmplan.errors import BadInputError
-from llmplan.estimate import TrainingEstimate
+from llmplan.estimate import Kind, Line, TrainingEstimate
 from llmplan.records import Recompute, Schedule, TrainingPlan
 from llmplan.request import TrainRequest
 from llmplan.search.arrays import Columns, length
@@ -37,6 +37,8 @@ _PLAINEST: Mapping[str, Any] = {
     "zero_group": None,
 }
 """What no cost model refuses where it takes anything else."""
+_BOUND, _HELD = Line("bound", Kind.WAITING), Line("bound", Kind.TENSORS)
+"""The only lines of a bound: time in which as little power as possible is drawn, and memory."""
 
 
 @frozen(eq=False)
@@ -128,9 +130,9 @@ class TrainingCase:
             seconds, memory = bounds(plan)
         return TrainingEstimate(
             plan=plan,
-            time_breakdown={"host": seconds if plan.efficiency.mfu is None else 0.0 * seconds},
+            time_breakdown={_BOUND: seconds if plan.efficiency.mfu is None else 0.0 * seconds},
             forward_breakdown=None,
-            memory_breakdown={"all": memory},
+            memory_breakdown={_HELD: memory},
             model_flops=0.0,
             hardware_flops=0.0,
         )

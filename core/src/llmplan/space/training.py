@@ -7,7 +7,7 @@ from itertools import product
 from attrs import evolve
 
 from llmplan.errors import BadInputError
-from llmplan.estimate import TrainingEstimate
+from llmplan.estimate import Kind, Line, TrainingEstimate
 from llmplan.records import Recompute
 from llmplan.request import TrainRequest, option_name
 from llmplan.space.batch import choose_batch
@@ -18,6 +18,7 @@ from llmplan.space.training_plan import make_plan, sequence_length
 
 _MOST_VIRTUAL_STAGES = 8
 """Chunks of layers of a stage that are tried."""
+_FORWARD, _BACKWARD = (Line(name, Kind.COMPUTE, f"{name} pass at the stated MFU") for name in ("forward", "backward"))
 
 
 def price_sized(request: TrainRequest, choice: Choice, sizes: Sizes) -> TrainingEstimate:
@@ -147,6 +148,4 @@ def at_mfu(estimate: TrainingEstimate, mfu: float) -> TrainingEstimate:
     """Time = model FLOPs / (GPUs x peak x MFU): backward takes two thirds, recompute and losses are inside."""
     plan = estimate.plan
     seconds = estimate.model_flops / (plan.layout.gpus * plan.gemm.peak_flops * mfu)
-    return evolve(
-        estimate, time_breakdown={"forward": seconds / 3, "backward": seconds * 2 / 3}, forward_breakdown=None
-    )
+    return evolve(estimate, time_breakdown={_FORWARD: seconds / 3, _BACKWARD: seconds * 2 / 3}, forward_breakdown=None)

@@ -21,6 +21,7 @@ from llmplan import hookspecs, records
 from llmplan.catalogues import COST_MODELS, DTYPES, ENGINES, FRAMEWORKS, GPUS, KINDS, MODELS, OPTIMIZERS, Kind
 from llmplan.errors import BadInputError, UnsupportedFormatError
 from llmplan.estimate import CostModel, InferenceEstimate, TrainingEstimate
+from llmplan.estimate.line import BYTES, SECONDS
 from llmplan.plugins import Plugins
 from llmplan.records.model import ALWAYS_KEPT
 from llmplan.search.training import train
@@ -30,6 +31,7 @@ from llmplan.testing.contracts import (
     check_engine,
     check_framework,
     check_hardware,
+    check_lines,
     check_optimizer,
     checked_name,
     require,
@@ -149,7 +151,7 @@ def check_cost_model(
     hardware: records.HardwareProfile = SAMPLE_HARDWARE,
     dtype: records.DTypeRule = SAMPLE_DTYPE,
 ) -> None:
-    """Estimates are finite, add up, use no more than the peak, and are no slower on faster hardware.
+    """Estimates are finite, add up, know the kind of each line, stay below the peak, are no slower on faster hardware.
 
     It may refuse a small plan on one or two devices with BadInputError, but not every one.
     """
@@ -282,10 +284,13 @@ def _check_estimate(name: str, estimate: Any) -> None:
     require(known, f"{name}: returned a {type(estimate).__name__}, not an estimate")
     for field in (field for field in _TOTALS if hasattr(estimate, field)):
         parts, total = getattr(estimate, field), getattr(estimate, _TOTALS[field])
+        check_lines(f"{name}: {field}", parts, BYTES if field == "memory_breakdown" else SECONDS)
         for part, value in parts.items():
             require(0 <= value < math.inf, f"{name}: {field}: {part}: {value} is negative or not finite")
         require(total > 0, f"{name}: {_TOTALS[field]}: {total} is not positive")
         require(math.isclose(sum(parts.values()), total), f"{name}: {field} does not sum to {_TOTALS[field]}, {total}")
+    for field in ("forward_breakdown", "prefill_bounds", "decode_bounds"):
+        check_lines(f"{name}: {field}", getattr(estimate, field, None) or {}, SECONDS)
     hfu = getattr(estimate, "hfu", 0)
     require(hfu <= 1 + _ROUNDING, f"{name}: HFU {hfu:g} is above 1: faster than the peak")
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from attrs import fields, fields_dict
@@ -14,6 +14,8 @@ from attrs import fields, fields_dict
 from llmplan import records
 from llmplan.catalogues import ENGINES, FRAMEWORKS, GPUS, OPTIMIZERS, Kind
 from llmplan.errors import LlmplanError
+from llmplan.estimate.line import Kind as LineKind
+from llmplan.estimate.line import kind_of
 
 _PLAUSIBLE: Mapping[str, tuple[float, float]] = {
     "memory_bytes": (1e8, 1e14),
@@ -58,6 +60,18 @@ def require(condition: object, message: str) -> None:
     """ContractError where the condition does not hold."""
     if not condition:
         raise ContractError(message)
+
+
+def check_lines(where: str, lines: Iterable[str], kinds: Collection[LineKind]) -> None:
+    """Each is a `Line` of one of these kinds: energy, bottlenecks and headroom go by them, not by names."""
+    words = ", ".join(f"Kind.{kind.name}" for kind in kinds)
+    for line in lines:
+        kind = kind_of(line)
+        require(
+            kind is not None,
+            f"{where}: {line!r} is a mere string; make it a Line({str(line)!r}, {words.split(',')[0]})",
+        )
+        require(kind in kinds, f"{where}: {line}: {kind} is none of {words}")
 
 
 def checked_name(kind: Kind, record: Any) -> str:

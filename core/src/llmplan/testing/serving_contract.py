@@ -5,8 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 from math import isfinite
 
+from llmplan.estimate.line import BYTES
 from llmplan.records import ServingSteps, Step
-from llmplan.testing.contracts import require
+from llmplan.testing.contracts import check_lines, require
 
 _ROUNDING = 1e-9
 _GROWING = {
@@ -53,6 +54,7 @@ def check_serving_steps(name: str, steps: ServingSteps) -> None:
             require(fits, f"{name}: serving: step_interval_seconds: {stage} of a step that takes {whole}: {step}")
     for what in ("kv_bytes", "kv_transfer_seconds"):
         _check_growth(f"{name}: serving: {what}: more tokens", [getattr(steps, what)(tokens) for tokens in _TOKENS])
+    check_lines(f"{name}: serving: fixed_memory", steps.fixed_memory(1000), BYTES)
     for line, size in steps.fixed_memory(1000).items():
         require(isfinite(size) and size >= 0, f"{name}: serving: fixed_memory: {line}: {size}")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import TrainingEstimate
+from llmplan.estimate.line import Kind, of_kinds
 from llmplan.units import GIB, GIGA, TERA
 from llmplan.validation.cells import Cells, text
 from llmplan.validation.flops import flops_of
@@ -56,16 +57,14 @@ def _peak_memory(cells: Cells) -> Predict:
     notes = text(cells, "notes").lower()
     left_out = _not_counted(notes)
     unit = GIGA if _DECIMAL in notes else GIB
-    return lambda estimate: (
-        float(estimate.memory_bytes_per_gpu - sum(estimate.memory_breakdown.get(name, 0.0) for name in left_out)) / unit
-    )
+    return lambda estimate: float(estimate.memory_bytes_per_gpu - of_kinds(estimate.memory_breakdown, left_out)) / unit
 
 
-def _not_counted(notes: str) -> tuple[str, ...]:
-    """Lines of the breakdown: nvidia-smi sees all, an allocator's reserved memory no context, its tensors no slack."""
+def _not_counted(notes: str) -> tuple[Kind, ...]:
+    """Kinds of lines: nvidia-smi sees all, an allocator's reserved memory no context, its tensors no slack."""
     if _WHOLE_DEVICE in notes:
         return ()
-    return ("cuda_context", "allocator_slack") if _TENSORS in notes else ("cuda_context",)
+    return (Kind.SYSTEM, Kind.SLACK) if _TENSORS in notes else (Kind.SYSTEM,)
 
 
 def _gpu_seconds(estimate: TrainingEstimate) -> float:

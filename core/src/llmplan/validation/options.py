@@ -26,6 +26,7 @@ _COLUMNS = {
     "micro_batch": "micro_batch",
     "global_batch": "global_batch",
     "seq_len": "seq_len",
+    "lora_rank": "lora_rank",
 }
 """Columns that hold an option as it is."""
 _SELECTIVE = "selective"
@@ -44,6 +45,7 @@ def options_of_row(cells: Cells) -> dict[str, Any]:
         "recompute": recompute_of(text(cells, "recompute").lower()),
         "sequence_parallel": flag(cells, "sp"),
         "zero": whole(cells, "zero_stage", 0),
+        "tuning": text(cells, "tuning").lower() or None,
         "tokens": number(cells, "total_tokens"),
         "dp": None if text(cells, "n_gpus") else whole(cells, "dp"),
         **{option: whole(cells, column) for column, option in _COLUMNS.items()},

@@ -7,6 +7,7 @@ from math import floor, log2
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import InferenceEstimate
+from llmplan.estimate.line import Kind, of_kinds
 from llmplan.units import GIB, GIGA, KILO
 from llmplan.validation.cells import Cells, text
 
@@ -40,10 +41,8 @@ def _memory(cells: Cells) -> Predict:
     """GB of memory are GiB unless the notes say decimal; what an allocator's peak leaves out is left out."""
     notes = text(cells, "notes").lower()
     unit = GIGA if _DECIMAL in notes else GIB
-    left_out = {"kept_free"} | ({"cuda_context"} if any(word in notes for word in _ALLOCATED) else set())
-    return lambda estimate: (
-        float(sum(size for line, size in estimate.memory_breakdown.items() if line not in left_out)) / unit
-    )
+    left_out = {Kind.RESERVE} | ({Kind.SYSTEM} if any(word in notes for word in _ALLOCATED) else set())
+    return lambda estimate: float(estimate.memory_bytes_per_gpu - of_kinds(estimate.memory_breakdown, left_out)) / unit
 
 
 def _largest_batch(cells: Cells) -> Predict:

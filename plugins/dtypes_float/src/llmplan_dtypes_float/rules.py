@@ -16,6 +16,10 @@ copies, by row and by column (Transformer Engine with FP8 parameters, on Hopper)
 parameters may hold both. Measured: Llama 3.1 8B takes 77.0 GiB in BF16 and 76.8 GiB with FP8 GEMMs (torchtitan,
 benchmarks/llama3_h100_202412_torchtitan.md, table 1).
 
+Training in FP8 follows published recipes, which keep 16 bits between GEMMs (Micikevicius et al. 2022,
+arXiv:2209.05433; DeepSeek-V3 2024, arXiv:2412.19437, section 3.3); of FP4 first experiments are published (NVIDIA 2025,
+arXiv:2509.25149), of the others nothing.
+
 FP32 and TF32 train without a master copy; cost models that add one (12 bytes a parameter) overstate their memory.
 """
 
@@ -87,6 +91,7 @@ FP8_INFERENCE = DTypeRule(
     embedding_bits=16,
     training_weight_bits=16,
     aliases=("fp8/fp8",),
+    training="hypothetical",
     gemm_formats=(("fp8",),),
     description="weights, activations and KV cache 8, embeddings 16; GEMM in FP8",
     source="Micikevicius et al. 2022, arXiv:2209.05433: post-training quantisation; FP8 KV cache: vLLM and "
@@ -99,6 +104,7 @@ NVFP4 = DTypeRule(
     embedding_bits=16,
     training_weight_bits=16,
     kv_bits=8,
+    training="experimental",
     gemm_formats=(("fp4",),),
     description="weights and activations 4.5: FP4, an E4M3 scale per 16; embeddings 16; GEMM in FP4",
     source="NVIDIA 2025, arXiv:2509.25149, and Introducing NVFP4, NVIDIA technical blog, 2025: E2M1 elements, an E4M3 "
@@ -111,6 +117,7 @@ MXFP4 = DTypeRule(
     embedding_bits=16,
     training_weight_bits=16,
     kv_bits=8,
+    training="experimental",
     gemm_formats=(("fp4",),),
     description="weights and activations 4.25: FP4, an E8M0 scale per 32; embeddings 16; GEMM in FP4",
     source="OCP Microscaling Formats (MX) Specification v1.0, 2023: E2M1 elements, an E8M0 scale per 32",
@@ -121,6 +128,7 @@ FP8_WEIGHTS = DTypeRule(
     activation_bits=16,
     embedding_bits=16,
     aliases=("fp8/bf16", "fp8/fp16"),
+    training="hypothetical",
     gemm_formats=(("bf16", "fp16"),),
     description="weights 8, all else 16; widened, GEMM in BF16",
     source="vLLM documentation, quantization, FP8 W8A16: FP8 Marlin where there are no FP8 units",
@@ -130,6 +138,7 @@ FP4_WEIGHTS = DTypeRule(
     weight_bits=four_bit_blocks(32),
     activation_bits=16,
     embedding_bits=16,
+    training="hypothetical",
     gemm_formats=(("bf16", "fp16"),),
     description="weights 4.25: FP4, an E8M0 scale per 32; all else 16; widened, GEMM in BF16",
     source="OCP Microscaling Formats (MX) Specification v1.0, 2023; weight-only FP4: vLLM documentation, Marlin",
@@ -151,6 +160,7 @@ GGUF_Q4_K_M = DTypeRule(
     activation_bits=16,
     embedding_bits=5.53,
     aliases=("gguf-q4_k_m/fp16", "q4_k_m/fp16"),
+    training="hypothetical",
     gemm_formats=(("fp16", "bf16"),),
     description="llama.cpp's Q4_K_M: weights 4.8 on average, ends 5.5, all else 16; widened, GEMM in FP16",
     source="llama.cpp, quantize: Q4_K has 4.5 bits, Q6_K 6.5625, which half of the value and down projections and the "

@@ -35,6 +35,7 @@ def integer_rule(weight: int, activation: int, embedding: int) -> DTypeRule:
         weight_bits=weight,
         activation_bits=activation,
         embedding_bits=embedding,
+        training="hypothetical" if min(weight, activation) < WIDEST else "published",
         gemm_formats=tiers,
         scale_bits=SCALE_BITS if weight <= GROUPED_BITS else 0.0,
         aliases=_aliases(weight, activation) if embedding == WIDEST else (),

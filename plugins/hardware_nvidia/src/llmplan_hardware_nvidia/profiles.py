@@ -13,6 +13,7 @@ from llmplan_hardware_nvidia.efficiency import CALIBRATED
 PROFILES: tuple[HardwareProfile, ...] = tuple(
     evolve(
         profile,
+        context_line="cuda_context",
         efficiency=CALIBRATED.get(profile.name),
         kernels=CURVES.get(profile.name),
         aliases=ALIASES.get(profile.name, ()),

@@ -11,11 +11,10 @@ LLMPLAN_API = 1
 
 @hookimpl
 def llmplan_parallelism_models() -> Iterable[CostModel]:
-    """The cost models ``megatron`` and ``roofline``."""
-    from llmplan_parallelism_megatron.megatron import Megatron
-    from llmplan_parallelism_megatron.roofline import Roofline
+    """The cost model ``megatron``."""
+    from llmplan_parallelism_megatron.model import Megatron
 
-    return [Megatron(), Roofline()]
+    return [Megatron()]
 
 
 @hookimpl

@@ -5,6 +5,7 @@ from __future__ import annotations
 from llmplan.arrays.quantities import Number, ceil, maximum
 from llmplan.estimate import InferenceEstimate, Spread
 from llmplan.records import InferencePlan
+from llmplan_parallelism_megatron import lines
 from llmplan_parallelism_megatron.serving.crossing import compute_bound_batch
 from llmplan_parallelism_megatron.serving.extent import of_decoding, of_prompts
 from llmplan_parallelism_megatron.serving.memory import largest_batch, longest_context, memory, step_tokens
@@ -26,14 +27,14 @@ def infer(plan: InferencePlan) -> InferenceEstimate:
     decode = forward(plan, of_decoding(plan.batch, plan.prompt_tokens, plan.output_tokens))
     return InferenceEstimate(
         plan=plan,
-        prefill_breakdown=stage.lines,
-        decode_breakdown=decode.stage.lines,
-        prefill_bounds=stage.bounds,
-        decode_bounds=decode.stage.bounds,
+        prefill_breakdown=lines.seconds(stage.lines),
+        decode_breakdown=lines.seconds(decode.stage.lines),
+        prefill_bounds=lines.resources(stage.bounds, plan, decoding=False),
+        decode_bounds=lines.resources(decode.stage.bounds, plan, decoding=True),
         first_token=prefill.whole.seconds + (passes - 1.0) * prefill.stage.seconds,
         next_token=_latency(plan, decode),
         decode_steps=maximum(plan.output_tokens - 1.0, 0.0),
-        memory_breakdown=memory(plan),
+        memory_breakdown=lines.held(memory(plan), plan.hardware),
         largest_batch=largest_batch(plan),
         longest_context=longest_context,
         crossing=compute_bound_batch,
@@ -48,9 +49,9 @@ def _latency(plan: InferencePlan, decode: Pass) -> Number:
 
 def spreads(plan: InferencePlan) -> tuple[Spread, Spread]:
     """How far the first token, and all further ones, may be off, by the published figures nearest in kind."""
-    from llmplan_parallelism_megatron.megatron.spread import spread
-    from llmplan_parallelism_megatron.serving.residuals import DECODE, PREFILL
-    from llmplan_parallelism_megatron.serving.spread import kind_of
+    from llmplan_parallelism_megatron.validation.serving_residuals import DECODE, PREFILL
+    from llmplan_parallelism_megatron.validation.serving_spread import kind_of
+    from llmplan_parallelism_megatron.validation.spread import spread
 
     kind = kind_of(plan)
     return spread(kind, PREFILL), spread(kind, DECODE)

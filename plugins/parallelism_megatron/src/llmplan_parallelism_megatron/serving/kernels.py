@@ -25,7 +25,7 @@ from llmplan.records import (
     KernelCurves,
     NumberFormat,
 )
-from llmplan_parallelism_megatron.megatron.kernels import SCORE_BYTES, Kernels, flat, kernels_of
+from llmplan_parallelism_megatron.kernels.reached import SCORE_BYTES, Kernels, flat, kernels_of
 
 SIXTEEN_BITS = 16.0
 """What flows between kernels: no engine keeps the residual stream in fewer, and attention multiplies in as many."""

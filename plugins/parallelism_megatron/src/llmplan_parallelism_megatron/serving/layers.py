@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llmplan.arrays.quantities import Number, maximum, minimum, total, where
+from llmplan.estimate.sharding import ways
 from llmplan.records import Block, Cache, Gemm, Operator, Scores
-from llmplan_parallelism_megatron.megatron.layers import kernels_of
 from llmplan_parallelism_megatron.serving import kernels as kernel
 from llmplan_parallelism_megatron.serving.extent import Extent, Flow
 from llmplan_parallelism_megatron.serving.kernels import ServingKernels
 from llmplan_parallelism_megatron.serving.tally import Tally
 from llmplan_parallelism_megatron.serving.traffic import Links
-from llmplan_parallelism_megatron.sharding import ways
+from llmplan_parallelism_megatron.training.layer import kernels_of
 
 FUSED_RESIDUAL = 2.0 / 3.0
 """Of what adding to the residual stream moves, where the norm that follows does it: it reads the sum anyway."""

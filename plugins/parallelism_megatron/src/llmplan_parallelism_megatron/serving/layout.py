@@ -5,9 +5,9 @@ from __future__ import annotations
 from attrs import evolve
 
 from llmplan.arrays.quantities import Number, minimum
+from llmplan.estimate.sharding import rank_of
 from llmplan.records import Block, Gemm, InferencePlan, Layout, LoweredModel
 from llmplan_parallelism_megatron.serving.extent import Flow
-from llmplan_parallelism_megatron.sharding import rank_of
 
 
 def divided(plan: InferencePlan, flow: Flow) -> LoweredModel:

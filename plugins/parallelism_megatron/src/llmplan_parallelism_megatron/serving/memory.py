@@ -5,11 +5,10 @@ from __future__ import annotations
 from attrs import evolve
 
 from llmplan.arrays.quantities import Number, ceil, floor, maximum, minimum, total, where
+from llmplan.estimate.sharding import end_parameters, fullest_stage_share, layer_parameters, rank_of, ways
 from llmplan.records import InferencePlan, LoweredModel, Operator
-from llmplan_parallelism_megatron.memory import end_parameters, layer_parameters
 from llmplan_parallelism_megatron.serving.kernels import serving_kernels
 from llmplan_parallelism_megatron.serving.layout import expert_layout
-from llmplan_parallelism_megatron.sharding import fullest_stage_share, rank_of, ways
 
 LOGIT_BYTES = 4.0
 """Sampling reads them in 32 bits."""
@@ -37,7 +36,7 @@ def weight_bytes(plan: InferencePlan) -> Number:
     ends = maximum(*end_parameters(rank, where(plan.layout.pp == 1, 1.0, 0.0)))
     on_fullest = fullest_stage_share(rank, plan.layout)
     experts = on_fullest * total(block.count * block.expert_parameters for block in rank.layers)
-    dense = layer_parameters(plan, rank) - experts
+    dense = layer_parameters(rank, plan.layout) - experts
     return dense * of.dense.weight_bytes + experts * of.experts.weight_bytes + ends * of.head.weight_bytes
 
 
@@ -77,7 +76,7 @@ def engine_bytes(plan: InferencePlan) -> dict[str, Number]:
     engine = plan.engine
     return {
         "workspace": engine.workspace_bytes + 0.0 * plan.batch,
-        "cuda_context": engine.context_bytes + 0.0 * plan.batch,
+        "driver": engine.context_bytes + 0.0 * plan.batch,
         "kept_free": (1.0 - engine.memory_share) * plan.hardware.memory_bytes + 0.0 * plan.batch,
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import define
 
 from llmplan.arrays.quantities import Number, maximum, total, where
+from llmplan.estimate.sharding import stage_counts, state_elements, ways
 from llmplan.records import Block, InferencePlan, LoweredModel
 from llmplan_parallelism_megatron.serving import kernels as kernel
 from llmplan_parallelism_megatron.serving.extent import Flow
@@ -13,7 +14,6 @@ from llmplan_parallelism_megatron.serving.layers import joined, layer_tally, wit
 from llmplan_parallelism_megatron.serving.layout import divided, divided_head, expert_layout
 from llmplan_parallelism_megatron.serving.tally import Tally
 from llmplan_parallelism_megatron.serving.traffic import Links, links_of
-from llmplan_parallelism_megatron.sharding import stage_counts, state_elements, ways
 
 
 @define(eq=False)

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from llmplan.arrays.quantities import Number
 from llmplan.records import InferencePlan, Step
+from llmplan_parallelism_megatron import lines
 from llmplan_parallelism_megatron.serving import memory
 from llmplan_parallelism_megatron.serving.extent import of_step
 from llmplan_parallelism_megatron.serving.kernels import serving_kernels
@@ -44,11 +45,12 @@ class Steps:
     def fixed_memory(self, step_tokens: Number) -> Mapping[str, Number]:
         """Weights, what a step holds, what the engine keeps."""
         plan = self.plan
-        return {
+        fixed = {
             "weights": memory.weight_bytes(plan),
             **memory.pass_bytes(plan, step_tokens, 1.0),
             **memory.engine_bytes(plan),
         }
+        return lines.held(fixed, plan.hardware)
 
     def kv_transfer_seconds(self, tokens: Number) -> Number:
         """Every rank sends its part of the cache to its counterpart over the network, or the link of the domain."""

@@ -6,8 +6,8 @@ from attrs import frozen
 
 from llmplan.arrays.quantities import Number, minimum, sqrt, where
 from llmplan.records import CollectiveCurve, Layout
-from llmplan_parallelism_megatron.megatron import links
-from llmplan_parallelism_megatron.megatron.links import Group, Groups, groups_of
+from llmplan_parallelism_megatron.network import collectives
+from llmplan_parallelism_megatron.network.groups import Group, Groups, groups_of
 from llmplan_parallelism_megatron.serving.kernels import ServingKernels
 
 
@@ -22,7 +22,7 @@ class Links:
         """By the collective library, or inside the domain by the engine's own kernels, whichever is faster."""
         group, of = self.groups.tensor, self.of
         waiting = of.engine.rank_wait_seconds * (group.ranks - 1.0)
-        library = links.all_reduce_seconds(message_bytes, group, of.links) + waiting
+        library = collectives.all_reduce_seconds(message_bytes, group, of.links) + waiting
         if of.all_reduce is None:
             return library
         own = waiting + own_all_reduce_seconds(message_bytes, group, of.all_reduce, of)
@@ -31,11 +31,11 @@ class Links:
 
     def all_gather_seconds(self, message_bytes: Number) -> Number:
         """Over the tensor parallel group."""
-        return links.all_gather_seconds(message_bytes, self.groups.tensor, self.of.links)
+        return collectives.all_gather_seconds(message_bytes, self.groups.tensor, self.of.links)
 
     def all_to_all_seconds(self, message_bytes: Number) -> Number:
         """Over the expert parallel group."""
-        return links.all_to_all_seconds(message_bytes, self.groups.expert, self.of.links)
+        return collectives.all_to_all_seconds(message_bytes, self.groups.expert, self.of.links)
 
     def transfer_seconds(self, states_bytes: Number, layout: Layout) -> Number:
         """From a pipeline stage to the next: each tensor parallel rank sends 1/t, which the next ones gather.
@@ -43,12 +43,12 @@ class Links:
         Narayanan et al. 2021, arXiv:2104.04473, section 4.1.
         """
         span = self.groups.pipeline.stride * (layout.pp - 1)
-        sent = links.point_to_point_seconds(states_bytes / layout.tp, span, self.of.links)
+        sent = collectives.point_to_point_seconds(states_bytes / layout.tp, span, self.of.links)
         return where(layout.pp > 1, sent + self.all_gather_seconds(states_bytes), 0.0)
 
     def transfer_between_replicas_seconds(self, rank_bytes: Number, layout: Layout) -> Number:
         """From each rank of a replica to its counterpart in another, over the network where they share no domain."""
-        return links.point_to_point_seconds(rank_bytes, layout.tp * layout.pp, self.of.links)
+        return collectives.point_to_point_seconds(rank_bytes, layout.tp * layout.pp, self.of.links)
 
 
 def links_of(layout: Layout, of: ServingKernels) -> Links:

@@ -1,0 +1,1 @@
+"""Seconds of kernels on one rank."""

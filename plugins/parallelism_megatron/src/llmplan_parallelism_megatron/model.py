@@ -1,0 +1,150 @@
+"""The cost model ``megatron``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from llmplan.arrays.quantities import Number
+from llmplan.estimate import Explained, InferenceEstimate, Phase, Spread, TrainingEstimate
+from llmplan.estimate.by_column import priced_by_column
+from llmplan.estimate.kernel_efficiency import kernel_efficiency
+from llmplan.records import (
+    Efficiency,
+    HardwareProfile,
+    InferencePlan,
+    KernelCurves,
+    NumberFormat,
+    ServingSteps,
+    TrainingPlan,
+    Tuning,
+)
+from llmplan_parallelism_megatron import lines
+from llmplan_parallelism_megatron.rules.training import check, illegal, remarks, worded
+from llmplan_parallelism_megatron.training.iteration import Step, step_of, time_breakdown
+from llmplan_parallelism_megatron.training.memory import training_memory
+
+
+@frozen
+class Megatron:
+    """Operators by their shapes, collectives over the links that they cross, the pipeline's schedule, the optimizer."""
+
+    name: str = "megatron"
+    default: bool = True
+    description: str = (
+        "operators by shape, collectives by the links they cross, pipeline schedule, exposed data parallel traffic, "
+        "optimizer step; serving on the kernels of an engine"
+    )
+
+    def efficiency(self, hardware: HardwareProfile, gemm: NumberFormat, phase: Phase) -> Efficiency:
+        """Curves of kernels and links, where the accelerator has them."""
+        curves = hardware.kernels
+        if curves is None:
+            return kernel_efficiency(hardware, gemm)
+        reached = curves.gemm.get(gemm.name) or min(curves.gemm.values(), key=lambda curve: curve.plateau)
+        return Efficiency(
+            flops=reached.plateau,
+            hbm=curves.hbm,
+            scale_up=curves.collectives["all_gather"].plateau,
+            scale_out=curves.network.plateau,
+            curves=curves,
+            source=f"by shape, large GEMMs {reached.plateau:.2f}, HBM {curves.hbm:.2f}: {_source(curves, phase)}",
+        )
+
+    def check(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
+        """Splits that do not go, groups that leave the scale-up domain."""
+        if isinstance(plan, TrainingPlan):
+            return check(plan)
+        from llmplan_parallelism_megatron.rules import serving as checks
+
+        return checks.check(plan)
+
+    def illegal(self, plan: TrainingPlan) -> Mapping[str, Number]:
+        """By rule, where `check` refuses plans."""
+        return illegal(plan)
+
+    def worded(self, plan: TrainingPlan) -> Number:
+        """Where `check` has words against layouts."""
+        where: Number = worded(plan)
+        return where
+
+    def bounds(self, plan: TrainingPlan) -> tuple[Number, Number]:
+        """Computation and all-reduces of layers at plateaus; states, and activations of layers."""
+        from llmplan_parallelism_megatron.training.bounds import bounds
+
+        return bounds(plan)
+
+    def remarks(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
+        """What the reader has to know, whatever the layout."""
+        if isinstance(plan, TrainingPlan):
+            return remarks(plan)
+        from llmplan_parallelism_megatron.rules import serving as checks
+
+        return checks.remarks(plan)
+
+    def train(self, plan: TrainingPlan) -> TrainingEstimate:
+        """T = m t + bubble + exposed data parallel traffic + optimizer + host."""
+        return priced_by_column(_train, plan)
+
+    def explain(self, plan: TrainingPlan) -> tuple[Explained, ...]:
+        """Every line of the breakdowns with its formula, the numbers put in, and its source."""
+        from llmplan_parallelism_megatron.training.explain import explain
+
+        return explain(plan)
+
+    def infer(self, plan: InferencePlan) -> InferenceEstimate:
+        """Prompts in one pass, then a pass for each further token."""
+        from llmplan_parallelism_megatron.serving.infer import infer
+
+        return infer(plan)
+
+    def serving(self, plan: InferencePlan) -> ServingSteps:
+        """What the steps of a server take."""
+        from llmplan_parallelism_megatron.serving.steps import Steps
+
+        return Steps(plan)
+
+
+def _source(curves: KernelCurves, phase: Phase) -> str:
+    serving = curves.serving
+    return curves.source if phase == "train" or serving is None else f"{curves.source}; serving: {serving.source}"
+
+
+def _train(plan: TrainingPlan) -> TrainingEstimate:
+    step = step_of(plan)
+    replicas = plan.gradient_accumulation * plan.layout.dp * plan.layout.cp
+    forward = step.model.flops * replicas
+    recompute = step.model.recomputed_flops(plan.recompute) * replicas
+    backward = 2.0 if plan.tuning is Tuning.FULL else 1.0
+    return TrainingEstimate(
+        plan=plan,
+        time_breakdown=lines.seconds(time_breakdown(plan, step)),
+        forward_breakdown=lines.seconds(_forward(step)),
+        memory_breakdown=lines.held(training_memory(plan, step.rank, step.groups), plan.hardware),
+        model_flops=(1.0 + backward) * forward,
+        hardware_flops=(1.0 + backward) * forward + recompute,
+        spreads=spreads,
+    )
+
+
+def _forward(step: Step) -> dict[str, Number]:
+    """Layers by part, their communication, then the ends."""
+    parts, stage = step.work.forward_parts, step.work.slowest
+    of_layers = {operator.part for block in step.rank.layers for operator in block.operators}
+    return {
+        **{part: seconds for part, seconds in parts.items() if part in of_layers},
+        "tp_comm": stage.tensor.forward,
+        "cp_comm": stage.context.forward,
+        "ep_comm": stage.expert.forward,
+        **{part: seconds for part, seconds in parts.items() if part not in of_layers},
+    }
+
+
+def spreads(plan: TrainingPlan) -> tuple[Spread, Spread]:
+    """How far time and memory may be off, by the published runs nearest in kind."""
+    from llmplan_parallelism_megatron.validation.spread import kind_of, spread
+    from llmplan_parallelism_megatron.validation.training_residuals import MEMORY, TIME
+
+    kind = kind_of(plan)
+    return spread(kind, TIME), spread(kind, MEMORY)

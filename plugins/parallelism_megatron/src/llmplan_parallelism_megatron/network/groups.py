@@ -1,0 +1,51 @@
+"""Groups of ranks that exchange something, and how many of them share a scale-up domain.
+
+Ranks are numbered in the order tp, cp, ep, dp, pp, so a group of ranks `stride` apart has domain / stride of them in
+one scale-up domain (Narayanan et al. 2021, arXiv:2104.04473, section 5.1: tensor parallel groups inside the node).
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from llmplan.arrays.quantities import Number, floor, maximum, minimum
+from llmplan.records import Layout
+
+
+@frozen(eq=False)
+class Group:
+    """Ranks that communicate, each `stride` after the last."""
+
+    ranks: Number
+    stride: Number
+
+    def inside(self, domain: Number) -> Number:
+        """Those of them that share a scale-up domain."""
+        return minimum(self.ranks, maximum(1.0, floor(domain / self.stride)))
+
+
+@frozen(eq=False)
+class Groups:
+    """The groups of a layout."""
+
+    tensor: Group
+    context: Group
+    expert: Group
+    data: Group
+    """All that hold the same weights, outside of experts: dp x cp ranks."""
+    expert_data: Group
+    """All that hold the same experts."""
+    pipeline: Group
+
+
+def groups_of(layout: Layout) -> Groups:
+    """By the rank order tp, cp, ep, dp, pp; expert parallel ranks are context and data parallel ones."""
+    tp, cp, ep, dp = layout.tp, layout.cp, layout.ep, layout.dp
+    return Groups(
+        tensor=Group(tp, 1),
+        context=Group(cp, tp),
+        expert=Group(ep, tp),
+        data=Group(dp * cp, tp),
+        expert_data=Group(dp * cp / ep, tp * ep),
+        pipeline=Group(layout.pp, tp * cp * dp),
+    )

@@ -1,0 +1,185 @@
+"""What ``megatron`` has to say about a plan before pricing it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmplan.arrays.quantities import Truth, floor, has_remainder
+from llmplan.estimate import rules
+from llmplan.estimate.rules import TOO_LONG_A_PIPELINE, Rule
+from llmplan.records import Schedule, TrainingPlan
+from llmplan_parallelism_megatron.network.groups import Group, groups_of
+from llmplan_parallelism_megatron.rules.common import DIVIDES_EXPERTS, DIVIDES_HEADS, nearest, routed_experts
+from llmplan_parallelism_megatron.rules.scale_up import stays_inside, stays_linked
+
+
+def check(plan: TrainingPlan) -> tuple[str, ...]:
+    """Words against the layout of a plan of numbers; BadInputError where it cannot be priced."""
+    rules.refuse(plan, REFUSED)
+    return rules.said(plan, AVOIDED)
+
+
+def illegal(plan: TrainingPlan) -> dict[str, Truth]:
+    """By rule, whether plans break it: `check` refuses those that break any."""
+    return rules.broken(plan, REFUSED)
+
+
+def worded(plan: TrainingPlan) -> Truth:
+    """Whether `check` has words against plans that it does not refuse."""
+    return rules.any_broken(plan, AVOIDED)
+
+
+def remarks(plan: TrainingPlan) -> tuple[str, ...]:
+    """What to know of a plan of numbers, whatever its layout."""
+    return (*plan.dtype.training_remarks, *_imbalance(plan))
+
+
+def _uneven_tokens(plan: TrainingPlan) -> Truth:
+    """Sequence parallel ranks have as many tokens."""
+    layout = plan.layout
+    return layout.sequence_parallel & has_remainder(floor(plan.seq_len / layout.cp), layout.tp)
+
+
+def _say_tokens(plan: TrainingPlan) -> str:
+    tp, tokens = int(plan.layout.tp), int(plan.seq_len) // int(plan.layout.cp)
+    close = nearest(tp, tokens, lambda size: tokens % size == 0)
+    return f"tp: {tp} with sequence parallelism does not divide the {tokens} tokens of a rank's sequence; {close} would"
+
+
+def _uneven_pieces(plan: TrainingPlan) -> Truth:
+    """Tokens are cut into 2 cp pieces, of which a rank has one from each half; into cp, where they are not balanced."""
+    cp = plan.layout.cp
+    return (cp > 1) & has_remainder(plan.seq_len, 2 * cp if plan.framework.balanced_context else cp)
+
+
+def _say_pieces(plan: TrainingPlan) -> str:
+    cp, seq_len = int(plan.layout.cp), int(plan.seq_len)
+    pieces = 2 * cp if plan.framework.balanced_context else cp
+    near = _next_to(seq_len, pieces)
+    return f"cp: {cp} cuts a sequence into {pieces} pieces, and seq-len is {seq_len}; {near} would do"
+
+
+def _uneven_replicas(plan: TrainingPlan) -> Truth:
+    """Expert parallel ranks are data and context parallel ones."""
+    return has_remainder(plan.layout.dp * plan.layout.cp, plan.layout.ep)
+
+
+def _say_replicas(plan: TrainingPlan) -> str:
+    layout, experts = plan.layout, routed_experts(plan.model)
+    ep, ranks = int(layout.ep), int(layout.dp * layout.cp)
+    close = nearest(ep, ranks, lambda size: ranks % size == 0 and experts % size == 0)
+    product = f"dp {int(layout.dp)} x cp {int(layout.cp)} = {ranks}"
+    return f"ep: {ep} does not divide {product}, the ranks that share experts; {close} would"
+
+
+def _more_than_layers(plan: TrainingPlan) -> Truth:
+    return (plan.layout.vpp > 1) & (plan.layout.pp * plan.layout.vpp > plan.model.layers)
+
+
+def _say_layers(plan: TrainingPlan) -> str:
+    pp, vpp, layers = int(plan.layout.pp), int(plan.layout.vpp), plan.model.layers
+    return (
+        f"vpp: {vpp} x pp {pp} = {pp * vpp} is more than the {layers} layers of {plan.model.name}; "
+        f"at most {layers // pp} would do"
+    )
+
+
+def _uneven_rounds(plan: TrainingPlan) -> Truth:
+    """Chunks take turns in rounds of p micro-batches (Narayanan et al. 2021, arXiv:2104.04473, section 2.2)."""
+    return (plan.layout.vpp > 1) & has_remainder(plan.gradient_accumulation, plan.layout.pp)
+
+
+def _say_rounds(plan: TrainingPlan) -> str:
+    pp, vpp, micro_batches = int(plan.layout.pp), int(plan.layout.vpp), int(plan.gradient_accumulation)
+    return (
+        f"vpp: {vpp} takes micro-batches in rounds of pp {pp}, and gradient-accumulation is {micro_batches}; "
+        f"{_next_to(micro_batches, pp)} would do"
+    )
+
+
+def _groups(plan: TrainingPlan) -> tuple[tuple[str, Group], ...]:
+    groups = groups_of(plan.layout)
+    sizes = ("tp", groups.tensor), ("cp", groups.context), ("ep", groups.expert)
+    return (*sizes, ("dp", groups.data), ("pp", groups.pipeline))
+
+
+def _without_host(plan: TrainingPlan) -> Truth:
+    unlinked = plan.hardware.host_bytes_per_second is None
+    return (plan.offload_optimizer | plan.offload_activations) & unlinked
+
+
+def _say_host(plan: TrainingPlan) -> str:
+    return f"offload: {plan.offloaded} needs a link to the host, and the record of {plan.hardware.name} has none"
+
+
+REFUSED = (
+    TOO_LONG_A_PIPELINE,
+    DIVIDES_HEADS,
+    Rule("tp divides a rank's tokens where sequence parallel", _uneven_tokens, _say_tokens),
+    Rule("cp cuts sequences into equal pieces", _uneven_pieces, _say_pieces),
+    DIVIDES_EXPERTS,
+    Rule("ep divides dp x cp", _uneven_replicas, _say_replicas),
+    Rule(
+        "vpp is 1 with schedule zero-bubble",
+        lambda plan: (plan.layout.vpp > 1) & (plan.schedule == Schedule.ZERO_BUBBLE),
+        lambda plan: f"vpp: {int(plan.layout.vpp)} with schedule zero-bubble, which has one chunk a stage; 1 would do",
+    ),
+    Rule(
+        "vpp is 1 without a pipeline",
+        lambda plan: (plan.layout.vpp > 1) & (plan.layout.pp == 1),
+        lambda plan: f"vpp: {int(plan.layout.vpp)} divides the stages of a pipeline, and pp is 1; 1 would do",
+    ),
+    Rule("pp x vpp is at most the layers", _more_than_layers, _say_layers),
+    Rule("pp divides the micro-batches with vpp", _uneven_rounds, _say_rounds),
+    stays_linked(_groups),
+    Rule("offload has a link to the host", _without_host, _say_host),
+)
+"""What has to hold for a plan to be priced."""
+
+
+def _uneven_stages(plan: TrainingPlan) -> Truth:
+    return has_remainder(plan.model.layers, plan.layout.pp * plan.layout.vpp)
+
+
+def _say_stages(plan: TrainingPlan) -> str:
+    pp, vpp, layers = int(plan.layout.pp), int(plan.layout.vpp), plan.model.layers
+    of_model = f"does not divide the {layers} layers of {plan.model.name}"
+    if layers % pp:
+        return f"pp {pp} {of_model}: stages hold {layers // pp} or {-(-layers // pp)} layers, priced at the slower"
+    few, many = layers // (pp * vpp), -(-layers // (pp * vpp))
+    return f"pp {pp} x vpp {vpp} {of_model}: chunks hold {few} or {many} layers, the bubble as if even"
+
+
+def _say_zero(plan: TrainingPlan) -> str:
+    zero, pp = int(plan.layout.zero), int(plan.layout.pp)
+    also = "weights gathered and gradients" if plan.layout.shards_weights else "gradients"
+    return f"ZeRO {zero} with pp {pp}: {also} reduced in every micro-batch, in ZeRO 1 once an iteration"
+
+
+AVOIDED = (
+    stays_inside(_groups, "tp"),
+    stays_inside(_groups, "cp"),
+    Rule("pp x vpp divides the layers", _uneven_stages, _say_stages),
+    Rule(
+        "schedule zero-bubble has a bubble to fill",
+        lambda plan: (plan.schedule == Schedule.ZERO_BUBBLE) & (plan.layout.pp == 1),
+        lambda _plan: "schedule zero-bubble changes nothing with pp 1: there is no bubble to fill",
+    ),
+    Rule(
+        "ZeRO 0 or 1 in a pipeline",
+        lambda plan: (plan.layout.shards_gradients) & (plan.layout.pp > 1),
+        _say_zero,
+    ),
+)
+"""What has to hold for nothing to be said against a layout."""
+
+
+def _imbalance(plan: TrainingPlan) -> Iterator[str]:
+    if plan.expert_imbalance > 1 and not routed_experts(plan.model):
+        yield f"expert-imbalance {plan.expert_imbalance:g} changes nothing: {plan.model.name} has no routed experts"
+
+
+def _next_to(value: int, step: int) -> str:
+    """The multiples next to a value, in words."""
+    below = value // step * step
+    return f"{below} or {below + step}" if below else f"{step}"

@@ -1,0 +1,222 @@
+"""What no plan falls below, at a fraction of its price: a search passes over plans that are bound to lose.
+
+One rank that has it all, with kernels at their plateaus and so many sequences that reading weights takes no time, is
+priced as any other; tp and cp divide its work at best. Transfers, expert and data parallel traffic, the optimizer and
+all latencies are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import pairwise
+
+from attrs import evolve, frozen
+
+from llmplan.arrays.quantities import Number, ceil, maximum, minimum, total, where
+from llmplan.records import (
+    AttentionCurve,
+    AttentionKernel,
+    Block,
+    DTypeRule,
+    Efficiency,
+    FrameworkProfile,
+    GemmCurve,
+    HardwareProfile,
+    Layout,
+    ModelArchitecture,
+    NumberFormat,
+    Recompute,
+    Schedule,
+    TrainingPlan,
+    Tuning,
+)
+from llmplan_parallelism_megatron.kernels.reached import Kernels, kernels
+from llmplan_parallelism_megatron.network.groups import groups_of
+from llmplan_parallelism_megatron.training.layer import layer_times
+from llmplan_parallelism_megatron.training.memory import (
+    activation_bytes,
+    gradient_bytes,
+    in_flight,
+    kept_bytes,
+    optimizer_bytes,
+    weight_bytes,
+)
+from llmplan_parallelism_megatron.training.parameters import Parameters
+from llmplan_parallelism_megatron.training.pipeline import ends
+
+_MANY = 2.0**20
+"""Sequences of a micro-batch beside which a layer's weights are nothing."""
+_ROUNDING = 1.0 - 1e-9
+
+
+@frozen(eq=False)
+class Floor:
+    """Of one layer, or of the mean of several, for one sequence on one rank."""
+
+    seconds: Sequence[float]
+    """By recompute mode."""
+    kept: Sequence[float]
+    """Bytes by recompute mode."""
+    reduced: float
+    """Seconds of all-reduces over ranks without number."""
+    dense: float
+    """Parameters outside of experts."""
+    experts: float
+    count: int
+
+
+@frozen(eq=False)
+class Floors:
+    """Of a model."""
+
+    leading: Floor | None
+    others: Floor
+    head: float
+    """Seconds."""
+    embedding: float
+    """Parameters."""
+
+
+def bounds(plan: TrainingPlan) -> tuple[Number, Number]:
+    """Seconds of an iteration, bytes of the first stage."""
+    fixed = plan.hardware, plan.framework, plan.gemm, plan.efficiency, plan.dtype, plan.tuning, plan.lora_rank
+    floors = floors_of(plan.model, *fixed, plan.seq_len)
+    held = ceil(plan.model.layers / plan.layout.pp)
+    return _ROUNDING * _seconds(plan, floors, held), _ROUNDING * _bytes(plan, floors, held)
+
+
+def _seconds(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
+    """T >= m t + (whole - t)/v: micro-batches on the slowest stage and the bubble, which zero-bubble may fill."""
+    layout, m = plan.layout, plan.gradient_accumulation
+    sequences = plan.micro_batch / layout.cp
+    exchanged = 1.0 - 1.0 / minimum(layout.tp, plan.hardware.scale_up_domain)
+
+    def layer(floor: Floor) -> Number:
+        return by_mode(plan, floor.seconds) / layout.tp + exchanged * floor.reduced
+
+    others, head = layer(floors.others), floors.head / layout.tp
+    slowest, whole = held * others + head, floors.others.count * others + head
+    if floors.leading is not None:
+        more, leading = layer(floors.leading) - others, floors.leading.count
+        first, last = minimum(held, leading), maximum(held - floors.others.count, 0.0)
+        slowest, whole = slowest + minimum(first * more, last * more), whole + leading * (more + others)
+    bubble = where(plan.schedule == Schedule.ZERO_BUBBLE, 0.0, (whole - slowest) / layout.vpp)
+    return sequences * (m * slowest + bubble)
+
+
+def _bytes(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
+    """States, and what layers keep of the micro-batches in flight."""
+    layout, others = plan.layout, floors.others
+    dense, experts = held * others.dense, held * others.experts
+    kept = held * by_mode(plan, others.kept)
+    if (leading := floors.leading) is not None:
+        first = minimum(held, leading.count)
+        dense = dense + first * (leading.dense - others.dense)
+        experts = experts + first * (leading.experts - others.experts)
+        kept = kept + first * (by_mode(plan, leading.kept) - by_mode(plan, others.kept))
+    held_by_rank = Parameters(
+        dense / layout.tp, experts / (layout.tp * layout.ep), floors.embedding / layout.tp, 0.0, 0.0
+    )
+    groups = groups_of(layout)
+    states = (of(plan, held_by_rank, groups) for of in (weight_bytes, gradient_bytes, optimizer_bytes))
+    of_one = plan.micro_batch / (layout.cp * layout.tp) * kept
+    activations = (1.0 + plan.framework.slack) * activation_bytes(plan, of_one, in_flight(plan))
+    return total(states) + activations + plan.framework.context_bytes
+
+
+def by_mode(plan: TrainingPlan, values: Sequence[float]) -> Number:
+    """That of the plan's recompute mode."""
+    chosen: Number = values[0]
+    for mode, (before, value) in enumerate(pairwise(values), start=1):
+        if value != before:
+            chosen = where(plan.recompute >= mode, value, chosen)
+    return chosen
+
+
+@lru_cache(maxsize=64)
+def floors_of(
+    model: ModelArchitecture,
+    hardware: HardwareProfile,
+    framework: FrameworkProfile,
+    gemm: NumberFormat,
+    efficiency: Efficiency,
+    dtype: DTypeRule,
+    tuning: Tuning,
+    lora_rank: int,
+    seq_len: float,
+) -> Floors:
+    """What plans have in common that differ in layout and batch alone."""
+    plan = TrainingPlan(
+        model=model,
+        hardware=hardware,
+        framework=framework,
+        gemm=gemm,
+        efficiency=efficiency,
+        dtype=dtype,
+        tuning=tuning,
+        lora_rank=lora_rank,
+        seq_len=seq_len,
+        layout=Layout(gpus=1),
+        micro_batch=_MANY,
+        gradient_accumulation=1,
+        recompute=Recompute.NONE,
+        tokens=0.0,
+        cost_model="megatron",
+    )
+    lowered, of = model.lower(_MANY, seq_len), _at_plateaus(kernels(plan))
+    leading = [block for block in lowered.layers if block.leading]
+    others = [block for block in lowered.layers if not block.leading]
+    head = ends(plan, lowered, of, groups_of(plan.layout))[1]
+    return Floors(
+        leading=_floor(leading, plan, of) if leading else None,
+        others=_floor(others, plan, of),
+        head=head.compute.all / _MANY,
+        embedding=lowered.embedding.parameters,
+    )
+
+
+def _at_plateaus(of: Kernels) -> Kernels:
+    attention = of.attention
+    return evolve(
+        of,
+        narrow=GemmCurve(plateau=of.narrow.plateau),
+        wide=GemmCurve(plateau=of.wide.plateau),
+        attention=AttentionKernel(
+            forward=AttentionCurve(plateau=attention.forward.plateau),
+            backward=AttentionCurve(plateau=attention.backward.plateau),
+        ),
+        curves=evolve(of.curves, launch_seconds=0.0),
+    )
+
+
+def _floor(blocks: Sequence[Block], plan: TrainingPlan, of: Kernels) -> Floor:
+    """Of the mean of their layers."""
+    layers = sum(block.count for block in blocks)
+
+    def mean(values: Iterable[Number]) -> float:
+        return total(block.count * value for block, value in zip(blocks, values, strict=True)) / layers
+
+    return Floor(
+        seconds=[
+            mean(_layer_seconds(block, evolve(plan, recompute=mode), of) for block in blocks) for mode in Recompute
+        ],
+        kept=[mean(kept_bytes(block, plan, mode) / _MANY for block in blocks) for mode in Recompute],
+        reduced=mean(_reduced_seconds(block, plan, of) for block in blocks),
+        dense=mean(block.parameters - block.expert_parameters for block in blocks),
+        experts=mean(block.expert_parameters for block in blocks),
+        count=layers,
+    )
+
+
+def _layer_seconds(block: Block, plan: TrainingPlan, of: Kernels) -> Number:
+    return layer_times(block, plan, of, groups_of(plan.layout)).compute.all / _MANY
+
+
+def _reduced_seconds(block: Block, plan: TrainingPlan, of: Kernels) -> float:
+    """All-reduces of a sequence, or what amounts to them, forward and backward over ranks without number: 4 M."""
+    elements = total(operator.reduced_elements or 0.0 for operator in block.operators) / _MANY
+    fastest = max(of.curves.collectives[name].plateau for name in ("all_reduce", "all_gather", "reduce_scatter"))
+    exposed = 1.0 - plan.framework.tensor_overlap
+    moved = exposed * 4.0 * elements * plan.dtype.activation_bits / 8
+    return moved / (plan.hardware.scale_up_bytes_per_second * fastest)

@@ -1,0 +1,87 @@
+"""What data parallel ranks exchange in an iteration: gradients, and weights where ZeRO divides them.
+
+Rajbhandari et al. 2020, arXiv:1910.02054, section 7: an all-reduce of gradients without ZeRO; with stages 1 and 2
+a reduce-scatter of gradients and an all-gather of weights; with stage 3 weights are gathered for the forward and again
+for the backward pass. Hybrid sharding divides inside groups and reduces gradients between them (Zhao et al. 2023,
+arXiv:2304.11277, section 3.2.2).
+"""
+
+from __future__ import annotations
+
+from attrs import define
+
+from llmplan.arrays.quantities import Number, maximum, where
+from llmplan.records import TrainingPlan
+from llmplan_parallelism_megatron.kernels.reached import Kernels
+from llmplan_parallelism_megatron.network import collectives
+from llmplan_parallelism_megatron.network.groups import Group, Groups
+from llmplan_parallelism_megatron.training.parameters import Parameters
+from llmplan_parallelism_megatron.training.pipeline import Pipeline
+
+
+def shards(plan: TrainingPlan, group: Group) -> Number:
+    """Ranks over which ZeRO divides what a group holds: all, or those of one hybrid shard."""
+    wanted = plan.layout.zero_group
+    return group.ranks if wanted is None else where(wanted < group.ranks, wanted, group.ranks)
+
+
+@define(eq=False)
+class Traffic:
+    """Seconds of an iteration that ranks spend on gathering and reducing, and what they can hide behind."""
+
+    forward: Number
+    hides_forward: Number
+    backward: Number
+    hides_backward: Number
+
+    @property
+    def exposed(self) -> Number:
+        """What does not hide."""
+        left_forward = maximum(self.forward - self.hides_forward, 0.0)
+        return left_forward + maximum(self.backward - self.hides_backward, 0.0)
+
+
+def traffic(
+    plan: TrainingPlan, parameters: Parameters, work: Pipeline, waiting: Number, of: Kernels, groups: Groups
+) -> Traffic:
+    """Gradients are reduced while the backward pass of the last micro-batch goes on, weights gathered in the forward
+    pass of the first; ZeRO 2 reduces, and ZeRO 3 gathers and reduces, in every micro-batch.
+
+    `waiting` are seconds of a micro-batch in which a stage waits for host memory, half of them in each pass: they hide
+    traffic as well.
+    """
+    layout, stage, m = plan.layout, work.slowest, work.micro_batches
+    sharded = layout.shards_weights
+    dense, experts = parameters.trained(plan)
+    all_dense, all_experts = parameters.held(plan)
+    reduce = _reduce_seconds(plan, dense, groups.data, of) + _reduce_seconds(plan, experts, groups.expert_data, of)
+    gather = _gather_seconds(plan, where(sharded, all_dense, dense), groups.data, of)
+    gather = gather + _gather_seconds(plan, where(sharded, all_experts, experts), groups.expert_data, of)
+    gathered = where(sharded, m, where(layout.shards_optimizer, 1.0, 0.0))
+    reductions = where(layout.shards_gradients, m, 1.0)
+    many = where(layout.dp * layout.cp > 1, 1.0, 0.0)
+    overlap = plan.framework.data_overlap
+    return Traffic(
+        forward=many * gathered * gather,
+        hides_forward=overlap * where(sharded, m, 1.0) * (stage.forward_seconds + 0.5 * waiting),
+        backward=many * (where(sharded, m, 0.0) * gather + reductions * reduce),
+        hides_backward=overlap * reductions * (stage.backward_seconds + 0.5 * waiting),
+    )
+
+
+def _gather_seconds(plan: TrainingPlan, parameters: Number, group: Group, of: Kernels) -> Number:
+    """The weights of a rank, once: all that ZeRO 3 divides, frozen or not; else those that the optimizer updates."""
+    shard = shards(plan, group)
+    weights = parameters * (plan.dtype.training_weight_bits or plan.dtype.weight_bits) / 8
+    return collectives.all_gather_seconds(weights, Group(shard, group.stride), of) / plan.framework.data_bandwidth
+
+
+def _reduce_seconds(plan: TrainingPlan, parameters: Number, group: Group, of: Kernels) -> Number:
+    """The gradients of a rank, once: to all, or to the shards of ZeRO and then between the groups that hold a copy."""
+    shard = shards(plan, group)
+    inner, outer = Group(shard, group.stride), Group(group.ranks / shard, group.stride * shard)
+    gradients = parameters * plan.framework.reduction_bits / 8
+    whole = collectives.all_reduce_seconds(gradients, group, of)
+    scattered = collectives.reduce_scatter_seconds(gradients, inner, of)
+    scattered = scattered + collectives.all_reduce_seconds(gradients / shard, outer, of)
+    return where(plan.layout.shards_optimizer, scattered, whole) / plan.framework.data_bandwidth

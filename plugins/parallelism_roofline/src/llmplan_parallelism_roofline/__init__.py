@@ -1,0 +1,1 @@
+"""The accounting behind the published LLaMA tables, for llmplan."""

@@ -1,0 +1,26 @@
+"""What communication takes."""
+
+from __future__ import annotations
+
+from llmplan.arrays.quantities import Number, maximum, where
+from llmplan.records import InferencePlan, TrainingPlan
+
+ALL_REDUCE_LATENCY_SECONDS = 8e-6
+"""Least time of an all-reduce inside a node (llm-analysis, INTRA_NODE_LATENCY, for NVLink and NVSwitch)."""
+
+
+def tp_link_bytes_per_second(plan: TrainingPlan | InferencePlan) -> Number:
+    """N: bandwidth of one direction that a tensor parallel group reaches, on the slowest link that it crosses."""
+    hardware, efficiency = plan.hardware, plan.efficiency
+    inside = hardware.scale_up_bytes_per_second * efficiency.scale_up
+    beyond = (hardware.beyond_domain_bytes_per_second or hardware.scale_up_bytes_per_second) * efficiency.scale_out
+    return where(plan.layout.tp <= hardware.scale_up_domain, inside, beyond)
+
+
+def all_reduce_seconds(message_bytes: Number, ranks: Number, bytes_per_second: Number) -> Number:
+    """max(2 M (t - 1)/t / N, latency), 0 for t = 1: a ring moves every byte twice, but its own share.
+
+    M bytes summed over t ranks (Patarasuk and Yuan 2009, doi:10.1016/j.jpdc.2008.09.002, section 4).
+    """
+    ring = 2 * message_bytes * (ranks - 1) / ranks / bytes_per_second
+    return where(ranks > 1, maximum(ring, ALL_REDUCE_LATENCY_SECONDS), 0.0)
