@@ -76,7 +76,8 @@ EXPORTERS = Kind("exporters", "exporter", "llmplan_exporters", (Exporter,))
 REPORTERS = Kind("reporters", "reporter", "llmplan_reporters", (Reporter,))
 LAUNCHERS = Kind("launchers", "launcher", "llmplan_launchers", (Launcher,))
 KINDS = (
-    MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, VALIDATION_SETS, EXPORTERS, REPORTERS, LAUNCHERS,
+    MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, VALIDATION_SETS, EXPORTERS, REPORTERS,
+    LAUNCHERS,
 )  # fmt: skip
 
 

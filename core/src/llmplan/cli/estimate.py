@@ -9,7 +9,7 @@ import typer
 
 from llmplan.catalogues import registry
 from llmplan.cli.compare import COMPARING, changes_of, is_comparison, print_comparison
-from llmplan.cli.launching import EXPORT, FROM, exports_of, launch, options_from, say_nothing_is_launched
+from llmplan.cli.launching import EXPORT, FROM, exports_of, launch, options_from, say_nothing_is_launched, without_load
 from llmplan.cli.options import Request, completer, with_options
 from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, Exporter, InferenceEstimate, ServerEstimate, TrainingEstimate
@@ -126,7 +126,8 @@ def _merged(
 
         options = {**what_is_left(read_plan(extra["plan"], request), named), **options}
     if extra["from_"] is not None:
-        options = {**what_is_left(options_from(extra["from_"], name, request), named | options.keys()), **options}
+        read = without_load(options_from(extra["from_"], name, request), options)
+        options = {**what_is_left(read, named | options.keys()), **options}
     return options
 
 

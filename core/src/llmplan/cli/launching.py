@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -12,9 +12,10 @@ from attrs import frozen
 
 from llmplan.catalogues import registry
 from llmplan.cli.options import completer
-from llmplan.errors import BadInputError, LlmplanError, UnknownNameError
+from llmplan.errors import BadInputError, LlmplanError
 from llmplan.estimate import Estimate, Launcher, LaunchFile, LaunchOptions
 from llmplan.plugins import PluginError
+from llmplan.request import LOADS, SERVER_OPTIONS, option_name
 
 T = TypeVar("T")
 
@@ -126,6 +127,16 @@ def options_from(text: str, command: str, *requests: type[Any]) -> dict[str, Any
     return plan_options(TomlSource(path, "", dict(found.options)), *requests)
 
 
+def without_load(read: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a server's launch file what means something without a load, where none is given."""
+    under_load = [name for name in read if name in SERVER_OPTIONS]
+    if not under_load or any(name in options for name in LOADS for options in (read, given)):
+        return dict(read)
+    names = ", ".join(map(option_name, under_load))
+    print(f"llmplan: without --rate, --concurrency or --trace, {names} of the file mean nothing", file=sys.stderr)
+    return {name: value for name, value in read.items() if name not in under_load}
+
+
 def _launch_file(text: str, command: str) -> tuple[str, str, str]:
     """The launcher that reads a file, its path and its contents."""
     name, path = _name_and_path(text)
@@ -175,9 +186,9 @@ def _readers(command: str) -> str:
 
 def _guarded(name: str, call: Callable[..., T] | None, *arguments: Any) -> T:
     """What a launcher answers; what it raises by mistake names it."""
+    if call is None:
+        raise BadInputError(f"launcher: {name} reads no files")
     try:
-        if call is None:
-            raise UnknownNameError(f"launcher: {name} reads no files")
         return call(*arguments)
     except LlmplanError:
         raise

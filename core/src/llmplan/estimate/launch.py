@@ -54,5 +54,5 @@ class Launcher:
         if self.comment is None or not launch.remarks:
             return launch.text
         first, newline, rest = launch.text.partition("\n") if launch.text.startswith("#!") else ("", "", launch.text)
-        remarks = "".join(f"{self.comment} not said here: {remark}\n" for remark in launch.remarks)
+        remarks = "".join(f"{self.comment} note: {remark}\n" for remark in launch.remarks)
         return f"{first}{newline}{remarks}{rest}"

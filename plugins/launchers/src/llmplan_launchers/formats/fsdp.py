@@ -33,7 +33,9 @@ def sharding(launcher: str, program: str, settings: Mapping[str, Any]) -> Shardi
     if zero == 0 and cp == settings["tp"] == settings["pp"] == 1:
         return Sharding(1, dp, reshard=False)
     if group is not None and group % cp:
-        raise BadInputError(f"{launcher}: zero-group {group}: {program} shards over whole context parallel groups of {cp}")
+        raise BadInputError(
+            f"{launcher}: zero-group {group}: {program} shards over whole context parallel groups of {cp}"
+        )
     shard = dp if group is None else group // cp
     remarks = []
     if zero < 2 and dp * cp > 1:  # noqa: PLR2004 - ZeRO stages

@@ -8,8 +8,6 @@ from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.records import InferencePlan, Recompute, TrainingPlan
 
-_NARROW = 16.0
-
 
 def training(launcher: str, estimate: Estimate) -> tuple[TrainingEstimate, dict[str, Any]]:
     """A training estimate, and its plan as options."""
@@ -36,6 +34,7 @@ def training(launcher: str, estimate: Estimate) -> tuple[TrainingEstimate, dict[
         "offload_optimizer": plan.offload_optimizer,
         "offload_activations": plan.offload_activations,
         "precision": precision(plan),
+        "framework": plan.framework.name,
     }
 
 
@@ -58,11 +57,6 @@ def precision(plan: TrainingPlan | InferencePlan) -> str:
     return "bf16" if "bf16" in formats else formats[0]
 
 
-def weight_only(plan: TrainingPlan | InferencePlan) -> bool:
-    """Whether weights are stored in fewer bits than they multiply in."""
-    return plan.dtype.weight_bits < _NARROW <= plan.dtype.activation_bits
-
-
 def serving(launcher: str, estimate: Estimate) -> tuple[InferencePlan, dict[str, Any]]:
     """The plan of the replicas, and what it says as options."""
     if isinstance(estimate, TrainingEstimate):
@@ -76,6 +70,7 @@ def serving(launcher: str, estimate: Estimate) -> tuple[InferencePlan, dict[str,
         "memory_share": plan.engine.memory_share,
         "block_tokens": plan.engine.block_tokens,
         "precision": precision(plan),
+        "engine": plan.engine.name,
         **_load(launcher, estimate),
     }
     return plan, settings

@@ -7,8 +7,6 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from llmplan.errors import BadInputError
-
 _ASSIGNMENT = re.compile(r"^\s*(?:export\s+|local\s+)?([A-Za-z_]\w*)=(?!\()(.*)$")
 _VARIABLE = re.compile(r"\$\{(\w+)(?::?-([^{}]*))?\}|\$(\w+)")
 _ARITHMETIC = re.compile(r"\$\(\(\s*(\d+)\s*([*/+-])\s*(\d+)\s*\)\)")
@@ -69,33 +67,32 @@ def _ends(word: str) -> bool:
 
 
 def _words(text: str) -> Iterator[str]:
-    """Words of all commands, variables replaced where the script itself gives them a value."""
+    """Words of all commands, variables replaced where the script itself gives them a value; lines end in ``;``."""
     lines = re.sub(r"\\\r?\n", " ", text.replace("#SBATCH ", "")).splitlines()
     values: dict[str, str] = {}
     for line in lines:
         assigned = _ASSIGNMENT.match(line)
         if assigned:
             values[assigned[1]] = _plain(_expanded(assigned[2], values))
-    for number, line in enumerate(lines, 1):
-        try:
-            # a quote that spans lines is left open here
-            words = shlex.split(_expanded(line, values), comments=True)
-        except ValueError:
-            words = _expanded(line, values).replace('"', " ").replace("'", " ").split()
-            if line.count('"') > _MOST_QUOTES:
-                raise BadInputError(f"line {number}: quotes do not match") from None
-        for word in words:
-            yield from _parts(word)
+    for line in lines:
+        yield from (part for word in _split(_expanded(line, values)) for part in _parts(word))
+        yield ";"
 
 
-_MOST_QUOTES = 200
+def _split(line: str) -> list[str]:
+    """The words of a line; of one in which a quote stays open, quotes are spaces."""
+    line = re.sub(r"""(?<=[\w"'}])\)\s*$""", " )", line)  # the end of an array is no part of its last word
+    try:
+        return shlex.split(line, comments=True)
+    except ValueError:
+        return line.partition(" #")[0].replace('"', " ").replace("'", " ").split()
 
 
 def _parts(word: str) -> Iterator[str]:
     """Of an assignment the flags of its value, of a quoted list of flags each."""
     assigned = re.match(r"^[A-Za-z_]\w*\+?=\(?(.*)$", word, re.DOTALL)
     value = assigned[1] if assigned else word
-    if " --" in value or (assigned and value.startswith("--")):
+    if " --" in value or (value.startswith("--") and (assigned or " " in value)):
         yield from value.split()
     elif not assigned:
         yield value
@@ -115,7 +112,10 @@ def _expanded(text: str, values: Mapping[str, str]) -> str:
         return values.get(name) or (match[2] if match[2] is not None else match[0])
 
     for _ in range(_DEEPEST):
-        before, text = text, _ARITHMETIC.sub(_computed, _VARIABLE.sub(replace, re.sub(r"\$\(\(\s*(\d+) / (\w*[A-Za-z]\w*)\)\)", r"$((\1 / $\2))", text)))
+        before = text
+        # names need no dollar inside arithmetic
+        text = re.sub(r"(\$\(\([^)]*)", lambda match: re.sub(r"(?<![\w$])([A-Za-z_]\w*)", r"$\1", match[1]), text)
+        text = _ARITHMETIC.sub(_computed, _VARIABLE.sub(replace, text))
         if text == before:
             break
     return text

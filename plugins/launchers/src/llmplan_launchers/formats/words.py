@@ -28,6 +28,14 @@ def _expected(estimate: Estimate) -> str:
     return f"{estimate.memory_bytes_per_gpu / 2**30:.4g} GiB on the fullest GPU"
 
 
+def priced_as(option: str, name: str, own: str) -> list[str]:
+    """What is said where the plan's figures are those of another program; `own` begins the names of this one."""
+    if own and name.startswith(own):
+        return []
+    another = f"; --{option} {own} prices this one" if own else ""
+    return [f"the figures of the plan are those of {option} {name}{another}"]
+
+
 def repository(model: ModelArchitecture) -> str | None:
     """Its name on Hugging Face, where its shape was taken from there."""
     sources: Any = getattr(model, "sources", {})

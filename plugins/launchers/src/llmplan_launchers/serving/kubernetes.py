@@ -28,7 +28,9 @@ def _write(estimate: Estimate) -> LaunchFile:
     plan = estimate.plan
     nodes = over_nodes(plan, server.gpus)
     if nodes > 1:
-        raise BadInputError(f"kubernetes: a server of {server.gpus} GPUs spans {nodes} nodes; a Deployment's pod has one")
+        raise BadInputError(
+            f"kubernetes: a server of {server.gpus} GPUs spans {nodes} nodes; a Deployment's pod has one"
+        )
     name = plan.model.name.replace(".", "-")
     documents = [_deployment(name, plan, server), _service(name, server)]
     if server.config:
@@ -36,7 +38,7 @@ def _write(estimate: Estimate) -> LaunchFile:
     text = comments(headline(f"Kubernetes with {server.program}", estimate)) + "---\n".join(map(yaml, documents))
     own = [remark for remark in server.remarks if not remark.startswith(("dp:", "MODEL has"))]
     weights = [] if repository(plan.model) else [f"the weights of {plan.model.name}: fill in their path"]
-    return LaunchFile(text, tuple([*own, *weights, f"the version of {server.image}: pin it"]))
+    return LaunchFile(text, (*own, *weights, f"the version of {server.image}: pin it"))
 
 
 def _server(estimate: Estimate) -> Server:

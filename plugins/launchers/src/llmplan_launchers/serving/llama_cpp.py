@@ -8,7 +8,7 @@ from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, Launcher, LaunchFile
 from llmplan_launchers.formats.settings import serving
 from llmplan_launchers.formats.table import Entry, said
-from llmplan_launchers.formats.words import repository
+from llmplan_launchers.formats.words import priced_as, repository
 from llmplan_launchers.serving.precision import cache_word, checkpoint
 from llmplan_launchers.serving.server import MODEL, Server, over_nodes, script, several
 
@@ -43,7 +43,10 @@ def server(estimate: Estimate, *, apart: bool = False) -> Server:  # noqa: ARG00
         "--flash-attn": "off" if plan.engine.attention == "unfused" and cache == "f16" else "on",
     }
     if settings["draft"] is not None:
-        keys |= {"--model-draft": f"{settings['draft'].name}.gguf", "--spec-draft-n-max": settings["speculative_tokens"]}
+        keys |= {
+            "--model-draft": f"{settings['draft'].name}.gguf",
+            "--spec-draft-n-max": settings["speculative_tokens"],
+        }
     remarks = [*several(settings["dp"], gpus), *checkpoint(plan, settings)]
     if settings["speculative_tokens"] is not None and settings["draft"] is None:
         remarks.append(f"speculative-tokens {settings['speculative_tokens']}: llama-server takes a draft model alone")
@@ -53,7 +56,7 @@ def server(estimate: Estimate, *, apart: bool = False) -> Server:  # noqa: ARG00
         keys=keys,
         gpus=gpus,
         copies=settings["dp"],
-        remarks=(*remarks, _file(plan.model)),
+        remarks=(*remarks, _file(plan.model), *priced_as("engine", settings["engine"], "llama.cpp")),
         image="ghcr.io/ggml-org/llama.cpp:server-cuda",
         port=8080,
         environment={} if settings["cuda_graphs"] else {"GGML_CUDA_DISABLE_GRAPHS": "1"},
@@ -68,6 +71,4 @@ def _write(estimate: Estimate) -> LaunchFile:
     return script(estimate, server(estimate))
 
 
-LAUNCHER = Launcher(
-    name="llama-cpp", command="infer", write=_write, description="llama.cpp: a script of llama-server"
-)
+LAUNCHER = Launcher(name="llama-cpp", command="infer", write=_write, description="llama.cpp: a script of llama-server")

@@ -7,7 +7,6 @@ from typing import Any
 
 from llmplan.errors import BadInputError
 from llmplan.records import InferencePlan
-from llmplan_launchers.formats.settings import weight_only
 
 _NARROW = 16.0
 _CACHE_BITS = {32.0: "auto", 16.0: "auto", 8.0: "fp8"}
@@ -18,14 +17,14 @@ def quantised(plan: InferencePlan) -> bool:
     return plan.dtype.weight_bits < _NARROW
 
 
-def on_the_fly(plan: InferencePlan, settings: Mapping[str, Any]) -> bool:
-    """FP8 weights and activations, which engines make of wider weights while they load them."""
-    return settings["precision"] == "fp8" and not weight_only(plan)
+def on_the_fly(settings: Mapping[str, Any]) -> bool:
+    """Multiplications in FP8, whose operands engines make of wider weights while they load them."""
+    return bool(settings["precision"] == "fp8")
 
 
 def checkpoint(plan: InferencePlan, settings: Mapping[str, Any]) -> list[str]:
     """What is said where the weights have to be quantised before they are loaded."""
-    if not quantised(plan) or on_the_fly(plan, settings):
+    if not quantised(plan) or on_the_fly(settings):
         return []
     bits, activations = plan.dtype.weight_bits, plan.dtype.activation_bits
     return [f"weights of {bits:g} bits, activations of {activations:g}: MODEL has to be a checkpoint of that kind"]

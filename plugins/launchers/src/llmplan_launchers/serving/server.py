@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, LaunchFile
-from llmplan.records import InferencePlan, ModelArchitecture
+from llmplan.records import InferencePlan, ModelArchitecture, TrainingPlan
 from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.shell import joined
 from llmplan_launchers.formats.words import comments, headline, repository
@@ -79,7 +79,7 @@ def several(copies: int, gpus: int) -> list[str]:
     return [f"dp: the plan runs {copies} servers like this one, each on {gpus} GPUs, with requests spread over them"]
 
 
-def over_nodes(plan: InferencePlan, gpus: int) -> int:
+def over_nodes(plan: InferencePlan | TrainingPlan, gpus: int) -> int:
     """Nodes that one server spans."""
     return -(-gpus // gpus_per_node(plan.hardware, gpus))
 
@@ -91,7 +91,7 @@ def script(estimate: Estimate, server: Server) -> LaunchFile:
     lines = [f'MODEL="${{MODEL{default}}}"\n']
     keys = dict(server.keys)
     if server.config:
-        lines.append(f"CONFIG=\"$(mktemp --suffix .yaml)\"\ncat > \"$CONFIG\" <<'END'\n{yaml(server.config)}END\n")
+        lines.append(f'CONFIG="$(mktemp --suffix .yaml)"\ncat > "$CONFIG" <<\'END\'\n{yaml(server.config)}END\n')
         keys[server.config_flag] = '"$CONFIG"'
     exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in server.environment.items())
     command = joined(f"exec {' '.join(server.words)}", keys)

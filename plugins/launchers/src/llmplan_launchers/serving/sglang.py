@@ -8,7 +8,7 @@ from typing import Any
 from llmplan.estimate import Estimate, Launcher, LaunchFile
 from llmplan_launchers.formats.settings import serving
 from llmplan_launchers.formats.table import Entry, said
-from llmplan_launchers.formats.words import repository
+from llmplan_launchers.formats.words import priced_as, repository
 from llmplan_launchers.serving.precision import cache_word, checkpoint, on_the_fly
 from llmplan_launchers.serving.server import MODEL, Server, has_experts, over_nodes, replicas, script, several
 
@@ -47,7 +47,7 @@ def server(estimate: Estimate, *, apart: bool = False) -> Server:
         "--attn-dp-size": groups.together if shared else None,
         **said("sglang", BATCH, settings),
         "--dtype": _DTYPES.get(settings["precision"], "bfloat16"),
-        "--quantization": "fp8" if on_the_fly(plan, settings) else None,
+        "--quantization": "fp8" if on_the_fly(settings) else None,
         "--kv-cache-dtype": cache_word("sglang", settings["kv_bits"], _CACHES),
         **({} if settings["cuda_graphs"] else dict.fromkeys(_GRAPHS, "disabled")),
         **_speculation(settings),
@@ -61,7 +61,13 @@ def server(estimate: Estimate, *, apart: bool = False) -> Server:
         keys=keys,
         gpus=gpus,
         copies=copies,
-        remarks=(*several(copies, gpus), *checkpoint(plan, settings), *spanning, share),
+        remarks=(
+            *several(copies, gpus),
+            *checkpoint(plan, settings),
+            *spanning,
+            share,
+            *priced_as("engine", settings["engine"], ""),
+        ),
         image="lmsysorg/sglang",
         port=30000,
     )

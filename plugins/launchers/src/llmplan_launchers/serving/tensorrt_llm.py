@@ -9,7 +9,7 @@ from llmplan.estimate import Estimate, Launcher, LaunchFile
 from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.settings import serving
 from llmplan_launchers.formats.table import Entry, said
-from llmplan_launchers.formats.words import repository
+from llmplan_launchers.formats.words import priced_as, repository
 from llmplan_launchers.serving.precision import cache_word, checkpoint, quantised
 from llmplan_launchers.serving.server import MODEL, Server, over_nodes, replicas, script, several
 
@@ -52,9 +52,9 @@ def server(estimate: Estimate, *, apart: bool = False) -> Server:  # noqa: ARG00
     if not settings["cuda_graphs"]:
         config["cuda_graph_config"] = None
     config |= _speculation(settings)
-    nodes = over_nodes(plan, gpus)
+    nodes, figures = over_nodes(plan, gpus), priced_as("engine", settings["engine"], "tensorrt-llm")
     spanning = [f"{nodes} nodes: started under Slurm by srun --mpi pmix, a task a GPU, behind trtllm-llmapi-launch"]
-    remarks = (*several(groups.copies, gpus), *_quantised(plan, settings), *spanning * (nodes > 1))
+    remarks = (*several(groups.copies, gpus), *_quantised(plan, settings), *spanning * (nodes > 1), *figures)
     return Server(
         program="TensorRT-LLM",
         words=("trtllm-serve", MODEL),

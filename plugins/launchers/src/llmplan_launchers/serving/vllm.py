@@ -11,7 +11,7 @@ from llmplan.estimate import Estimate, Launcher, LaunchFile, LaunchOptions
 from llmplan_launchers.formats.settings import serving
 from llmplan_launchers.formats.shell import flags, positional
 from llmplan_launchers.formats.table import Entry, as_number, left_over, said, understood
-from llmplan_launchers.formats.words import repository
+from llmplan_launchers.formats.words import priced_as, repository
 from llmplan_launchers.serving.precision import cache_word, checkpoint, on_the_fly
 from llmplan_launchers.serving.server import MODEL, Server, has_experts, over_nodes, replicas, script, several
 
@@ -44,14 +44,14 @@ def server(estimate: Estimate, *, apart: bool = False) -> Server:
         **said("vllm", BATCH, settings),
         "--gpu-memory-utilization": settings["memory_share"],
         "--dtype": _DTYPES.get(settings["precision"], "bfloat16"),
-        "--quantization": "fp8" if on_the_fly(plan, settings) else None,
+        "--quantization": "fp8" if on_the_fly(settings) else None,
         "--kv-cache-dtype": cache_word("vllm", settings["kv_bits"]),
         "--enforce-eager": not settings["cuda_graphs"],
         "--no-enable-chunked-prefill": not settings["chunked_prefill"],
         "--enable-prefix-caching": settings.get("prefix_caching", False),
         **_speculation(settings),
     }
-    nodes = over_nodes(plan, gpus)
+    nodes, figures = over_nodes(plan, gpus), priced_as("engine", settings["engine"], "vllm")
     if settings["tp"] * settings["pp"] > gpus // nodes:
         keys["--distributed-executor-backend"] = "ray"
     return Server(
@@ -60,7 +60,7 @@ def server(estimate: Estimate, *, apart: bool = False) -> Server:
         keys=keys,
         gpus=gpus,
         copies=copies,
-        remarks=(*several(copies, gpus), *checkpoint(plan, settings), *_spanning(settings, gpus, nodes)),
+        remarks=(*several(copies, gpus), *checkpoint(plan, settings), *_spanning(settings, gpus, nodes), *figures),
         image="vllm/vllm-openai",
         port=8000,
     )
@@ -80,10 +80,10 @@ def _spanning(settings: Mapping[str, Any], gpus: int, nodes: int) -> list[str]:
     if settings["tp"] * settings["pp"] > gpus // nodes:
         return [f"{nodes} nodes: a Ray cluster has to run over them first"]
     local = settings["together"] // nodes
-    return [
-        f"{nodes} nodes: started on each with --data-parallel-size-local {local}, --data-parallel-address of the first "
-        "and, but for the first, --headless and --data-parallel-start-rank"
-    ]
+    start = (
+        f"{nodes} nodes: started on each with --data-parallel-size-local {local}, --data-parallel-address of the first"
+    )
+    return [f"{start} and, but for the first, --headless and --data-parallel-start-rank"]
 
 
 def _write(estimate: Estimate) -> LaunchFile:

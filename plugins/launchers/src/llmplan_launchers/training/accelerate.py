@@ -11,7 +11,7 @@ from llmplan_launchers.formats.fsdp import Sharding, refuse, sharding
 from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.recompute import nearest
 from llmplan_launchers.formats.settings import training
-from llmplan_launchers.formats.words import comments, headline
+from llmplan_launchers.formats.words import comments, headline, priced_as
 from llmplan_launchers.formats.yaml import yaml
 
 _PROGRAM = "Accelerate's FSDP"
@@ -45,7 +45,8 @@ def document(launcher: str, estimate: Estimate) -> tuple[dict[str, Any], list[st
             "parallelism_config_tp_size": settings["tp"],
             "parallelism_config_cp_size": settings["cp"],
         }
-    return config, [*shards.remarks, *remarks, *_remarks(settings)]
+    figures = priced_as("framework", settings["framework"], "fsdp")
+    return config, [*shards.remarks, *remarks, *_remarks(settings), *figures]
 
 
 def _fsdp(settings: Mapping[str, Any], shards: Sharding, *, recomputes: bool) -> dict[str, Any]:

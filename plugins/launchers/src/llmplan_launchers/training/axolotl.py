@@ -11,7 +11,7 @@ from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.recompute import nearest
 from llmplan_launchers.formats.settings import training
 from llmplan_launchers.formats.table import Entry, said
-from llmplan_launchers.formats.words import comments, headline, repository
+from llmplan_launchers.formats.words import comments, headline, priced_as, repository
 from llmplan_launchers.formats.yaml import yaml
 
 BATCH = (
@@ -60,7 +60,10 @@ def _write(estimate: Estimate) -> LaunchFile:
     }
     if shards.shards or settings["tp"] * settings["cp"] > 1:
         config |= {name: size for name, size in sizes.items() if size > 1}
-        config |= {"fsdp_version": 2, "fsdp_config": _fsdp(settings, reshard=shards.reshard, recomputes=bool(recomputes))}
+        config |= {
+            "fsdp_version": 2,
+            "fsdp_config": _fsdp(settings, reshard=shards.reshard, recomputes=bool(recomputes)),
+        }
     node = gpus_per_node(plan.hardware, settings["gpus"])
     nodes = settings["gpus"] // node
     several = f" --launcher torchrun -- --nnodes {nodes} --nproc-per-node {node} --rdzv-endpoint HOST:29500"
@@ -68,7 +71,9 @@ def _write(estimate: Estimate) -> LaunchFile:
     notes = [*headline("Axolotl", estimate), "datasets and learning_rate are not of the plan: fill them in.", start]
     unknown = [f"the weights of {plan.model.name}: fill base_model in"] if repo is None else []
     text = comments(notes) + yaml(config)
-    return LaunchFile(text, tuple([*shards.remarks, *remarks, *unknown]))
+    return LaunchFile(
+        text, (*shards.remarks, *remarks, *unknown, *priced_as("framework", settings["framework"], "fsdp"))
+    )
 
 
 def _adapter(settings: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, Launcher, LaunchFile, LaunchOptions
 from llmplan_launchers.formats.settings import training
 from llmplan_launchers.formats.table import Entry, as_number, left_over, said, understood
+from llmplan_launchers.formats.words import priced_as
 
 BATCH = (
     Entry("train_batch_size", "global_batch"),
@@ -69,7 +70,8 @@ def _remarks(settings: Mapping[str, Any]) -> Iterator[str]:
         "sequence parallelism over tensor parallel ranks: DeepSpeed's tensor parallelism has none": (
             settings["sequence_parallel"] and settings["tp"] > 1
         ),
-        f"recompute {settings['recompute']}: the training script checkpoints its layers": settings["recompute"] != "none",
+        f"recompute {settings['recompute']}: the training script checkpoints its layers": settings["recompute"]
+        != "none",
         f"optimizer {settings['optimizer']}: the training script makes it": settings["optimizer"] not in OPTIMIZERS,
         f"tuning {settings['tuning']}: the training script adds the adapters": settings["tuning"] != "full",
         f"zero-group {settings['zero_group']}: DeepSpeed divides part of the ranks in ZeRO 3 alone": (
@@ -80,6 +82,7 @@ def _remarks(settings: Mapping[str, Any]) -> Iterator[str]:
         "no master weights: DeepSpeed keeps them in 32 bits, 4 bytes a parameter": not settings["master_weights"],
     }
     yield from (words for words, has in odd.items() if has)
+    yield from priced_as("framework", settings["framework"], "deepspeed")
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from llmplan_launchers.formats.nodes import torchrun
 from llmplan_launchers.formats.settings import training
 from llmplan_launchers.formats.shell import flag_lines, flags
 from llmplan_launchers.formats.table import Entry, as_number, left_over, said, understood
-from llmplan_launchers.formats.words import comments, headline
-from llmplan_launchers.training.shape import arguments, model_of
+from llmplan_launchers.formats.words import comments, headline, priced_as
+from llmplan_launchers.training.shape import OF_A_SHAPE, arguments, model_of
 
 _NAME = "Megatron-LM"
 LAYOUT = (
@@ -48,7 +48,8 @@ _NOT_OF_A_PLAN = (
     "--job-name", "--output", "--error", "--time", "--partition", "--account", "--exclusive", "--ntasks", "--cpus",
     "--ckpt-format", "--no-load", "--no-save", "--attention-backend", "--moe-token-dispatcher-type", "--exit", "--mem",
     "--override-opt", "--timing", "--overlap-", "--no-create-attention", "--use-flash-attn", "--manual-gc",
-    "--optimizer-offload-fraction", "--use-precision-aware", "--recompute-method", "--recompute-num-layers", "--standalone",
+    "--optimizer-offload-fraction", "--use-precision-aware", "--recompute-method", "--recompute-num-layers",
+    "--standalone",
 )  # fmt: skip
 """Beginnings of flags that change nothing of what a plan says."""
 
@@ -57,9 +58,10 @@ def _write(estimate: Estimate) -> LaunchFile:
     priced, settings = training("megatron", estimate)
     plan = priced.plan
     if settings["tuning"] != "full":
-        raise BadInputError(f"megatron: tuning {settings['tuning']}: {_NAME} trains all weights; axolotl and trl do not")
+        raise BadInputError(
+            f"megatron: tuning {settings['tuning']}: {_NAME} trains all weights; axolotl and trl do not"
+        )
     shape, remarks = arguments("megatron", plan.model)
-    precision, said_of_precision = _precision(settings["precision"])
     keys = {
         **shape,
         **said("megatron", LAYOUT, settings),
@@ -67,29 +69,33 @@ def _write(estimate: Estimate) -> LaunchFile:
         **_experts(settings),
         **said("megatron", BATCH, settings),
         **said("megatron", (Entry("--optimizer", "optimizer", OPTIMIZERS),), settings),
-        **precision,
+        **_precision(settings["precision"]),
         **_sharding(settings, overlaps=plan.framework.data_overlap > 0),
         **_memory(settings),
     }
     text = (
         "#!/bin/bash\n"
-        + comments([
-            *headline(_NAME, estimate),
-            "Not of the plan, and given behind this file's name: learning rate, data, tokenizer, checkpoints, rotary base;",
-            "to try it: --mock-data --tokenizer-type NullTokenizer --lr 1e-4",
-        ])
+        + comments(
+            [
+                *headline(_NAME, estimate),
+                "Given behind this file's name, as no plan has them: learning rate, rotary base, data, tokenizer;",
+                "to try it: --mock-data --tokenizer-type NullTokenizer --lr 1e-4",
+            ]
+        )
         + "set -euo pipefail\n"
         + ("" if keys.get("--use-megatron-fsdp") else "export CUDA_DEVICE_MAX_CONNECTIONS=1\n")
         + f"ARGUMENTS=(\n{flag_lines(keys)})\n"
         + torchrun(plan.hardware, settings["gpus"], 'pretrain_gpt.py "${ARGUMENTS[@]}" "$@"')
     )
-    return LaunchFile(text, tuple([*remarks, *said_of_precision, *_remarks(settings)]))
+    return LaunchFile(
+        text, (*remarks, *_remarks(settings), *priced_as("framework", settings["framework"], "megatron-core"))
+    )
 
 
-def _precision(precision: str) -> tuple[Mapping[str, Any], list[str]]:
+def _precision(precision: str) -> Mapping[str, Any]:
     if precision not in _PRECISIONS:
         raise BadInputError(f"megatron: dtype: multiplies in {precision}; {_NAME} trains in {', '.join(_PRECISIONS)}")
-    return _PRECISIONS[precision], []
+    return _PRECISIONS[precision]
 
 
 def _stages(model: ModelArchitecture, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,7 +115,8 @@ def _experts(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _sharding(settings: Mapping[str, Any], *, overlaps: bool) -> dict[str, Any]:
     """ZeRO 1 is Megatron's distributed optimizer, 2 and 3 its FSDP; both on part of the ranks where ZeRO is."""
-    zero, keys = settings["zero"], {}
+    zero = settings["zero"]
+    keys: dict[str, Any] = {}
     if zero == 1:
         keys = {"--use-distributed-optimizer": True}
     elif zero > 1:
@@ -151,7 +158,6 @@ def _remarks(settings: Mapping[str, Any]) -> list[str]:
             settings["offload_activations"]
         ),
         "no master weights: the optimizer keeps them in 32 bits, 4 bytes a parameter": not settings["master_weights"],
-        "the interleaved chunks are cut by --pipeline-model-parallel-layout": False,
     }
     return [words for words, has in odd.items() if has]
 
@@ -160,8 +166,12 @@ def _read(text: str) -> LaunchOptions:
     found = flags(text)
     options: dict[str, Any] = {}
     model = model_of(found)
+    remarks: tuple[str, ...] = ()
     if model is not None:
         options["model"] = model
+    elif OF_A_SHAPE & found.keys():
+        remarks = ("its model has no layers, hidden size, heads or vocabulary: give --model",)
+        found = {flag: value for flag, value in found.items() if flag not in OF_A_SHAPE}
     options |= _gpus(found)
     options |= _precision_read(found) | _sharding_read(found) | _memory_read(found)
     layout = understood(LAYOUT, found)
@@ -180,7 +190,7 @@ def _read(text: str) -> LaunchOptions:
     if options["vpp"] == 1 or options["pp"] == 1:
         options.pop("vpp")
     left = [flag for flag in found if not flag.startswith(_NOT_OF_A_PLAN)]
-    return LaunchOptions(options, left_over(left))
+    return LaunchOptions(options, (*remarks, *left_over(left)))
 
 
 def _gpus(found: dict[str, Any]) -> dict[str, Any]:

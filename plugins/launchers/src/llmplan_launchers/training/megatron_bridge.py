@@ -11,7 +11,7 @@ from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.recompute import nearest
 from llmplan_launchers.formats.settings import training
 from llmplan_launchers.formats.table import Entry, said
-from llmplan_launchers.formats.words import comments, headline, repository
+from llmplan_launchers.formats.words import comments, headline, priced_as, repository
 
 _NAME = "Megatron-Bridge"
 FIELDS = (
@@ -58,7 +58,8 @@ def _write(estimate: Estimate) -> LaunchFile:
         "optimizer.optimizer_cpu_offload": settings["offload_optimizer"],
     }
     text = _recipe(estimate, settings, repo, keys)
-    return LaunchFile(text, tuple([*remarks, *_remarks(settings, plan.model.layers)]))
+    said_of_figures = priced_as("framework", settings["framework"], "megatron-core")
+    return LaunchFile(text, (*remarks, *_remarks(settings, plan.model.layers), *said_of_figures))
 
 
 def _recipe(estimate: Estimate, settings: Mapping[str, Any], repo: str, keys: Mapping[str, Any]) -> str:
@@ -121,8 +122,9 @@ def _remarks(settings: Mapping[str, Any], layers: int) -> Iterator[str]:
         yield "no master weights: the optimizer keeps them in 32 bits, 4 bytes a parameter"
     if settings["offload_activations"]:
         yield "offload of activations: set cfg.model.fine_grained_activation_offloading"
-    if layers % (settings["pp"] * settings["vpp"]):
-        yield f"{layers} layers over {settings['pp'] * settings['vpp']} stages: set cfg.model.pipeline_model_parallel_layout"
+    stages = settings["pp"] * settings["vpp"]
+    if layers % stages:
+        yield f"{layers} layers over {stages} stages: set cfg.model.pipeline_model_parallel_layout"
 
 
 LAUNCHER = Launcher(

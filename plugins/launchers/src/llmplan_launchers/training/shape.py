@@ -35,7 +35,22 @@ LATENT = (
     Entry("--qk-pos-emb-head-dim", "qk_rope_head_dim", default=64),
     Entry("--v-head-dim", "v_head_dim", default=128),
 )
-_FLAGS = ("--swiglu", "--untie-embeddings-and-output-weights", "--disable-bias-linear", "--add-qkv-bias", "--qk-layernorm")
+OF_A_SHAPE = {
+    *(entry.key for entry in (*SIZES, *EXPERTS, *LATENT)),
+    *("--swiglu", "--untie-embeddings-and-output-weights", "--disable-bias-linear", "--add-qkv-bias"),
+    *(
+        "--qk-layernorm",
+        "--group-query-attention",
+        "--num-query-groups",
+        "--moe-layer-freq",
+        "--multi-latent-attention",
+    ),
+}
+"""Every flag that says something of it."""
+_NEEDED = ("--num-layers", "--hidden-size", "--num-attention-heads", "--vocab-size")
+_GPT2 = {"--vocab-file", "--merge-file"}
+"""Flags of a tokenizer that is GPT-2's unless another is named."""
+_VOCABULARY_OF_GPT2 = 50257
 
 
 def arguments(launcher: str, model: ModelArchitecture) -> tuple[dict[str, Any], list[str]]:
@@ -45,6 +60,8 @@ def arguments(launcher: str, model: ModelArchitecture) -> tuple[dict[str, Any], 
     shape = {name: getattr(model, name) for name in ("layers", "hidden", "ffn_hidden", "heads", "head_dim", "vocab")}
     shape |= {"max_seq_len": model.max_seq_len, "norm": model.norm}
     shape["position"] = model.position if model.position in _POSITIONS else "none"
+    if model.mla is not None:
+        del shape["head_dim"]  # heads are as wide as latent attention makes them
     keys = said(launcher, SIZES, shape)
     if model.kv_heads != model.heads and model.mla is None:
         keys |= {"--group-query-attention": True, "--num-query-groups": model.kv_heads}
@@ -101,8 +118,12 @@ def _without_words(model: Transformer) -> list[str]:
 
 
 def model_of(found: dict[str, Any]) -> Mapping[str, Any] | None:
-    """The [model] table of a plan file, its arguments taken out of `found`; None where there is no such model."""
-    if as_number(found.get("--num-layers")) is None or as_number(found.get("--hidden-size")) is None:
+    """The [model] table of a plan file, its arguments taken out of `found`; None where these are too few."""
+    if found.pop("--use-rotary-position-embeddings", None):
+        found["--position-embedding-type"] = "rope"
+    if "--vocab-size" not in found and (_GPT2 & found.keys() or found.get("--tokenizer-type") == "GPT2BPETokenizer"):
+        found["--vocab-size"] = _VOCABULARY_OF_GPT2
+    if any(as_number(found.get(flag)) is None for flag in _NEEDED):
         return None
     latent = found.pop("--multi-latent-attention", None)
     groups = as_number(found.pop("--num-query-groups", None))
@@ -110,14 +131,14 @@ def model_of(found: dict[str, Any]) -> Mapping[str, Any] | None:
     shape = understood(SIZES, found)
     hidden, gated = shape["hidden"], bool(found.pop("--swiglu", False))
     shape.setdefault("ffn_hidden", int(hidden * 4 * 2 / 3) // 64 * 64 if gated else 4 * hidden)
-    no_bias, qkv_bias = found.pop("--disable-bias-linear", None) is None, found.pop("--add-qkv-bias", None) is not None
+    bias, qkv_bias = found.pop("--disable-bias-linear", None) is None, found.pop("--add-qkv-bias", None) is not None
     shape |= {
         "name": "from-megatron",
         "gated_mlp": gated,
         "tied_embeddings": found.pop("--untie-embeddings-and-output-weights", None) is None,
-        "mlp_bias": no_bias,
-        "o_bias": no_bias,
-        "qkv_bias": no_bias or qkv_bias,
+        "mlp_bias": bias,
+        "o_bias": bias,
+        "qkv_bias": (bias or qkv_bias) and not latent,
         "qk_norm": "head" if found.pop("--qk-layernorm", None) else "none",
     }
     if grouped and groups is not None:

@@ -14,7 +14,7 @@ from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.recompute import nearest
 from llmplan_launchers.formats.settings import training
 from llmplan_launchers.formats.table import Entry, left_over, said, understood
-from llmplan_launchers.formats.words import comments, headline
+from llmplan_launchers.formats.words import comments, headline, priced_as
 
 FLAVORS: Mapping[str, tuple[str, str]] = {
     "llama-3-8b": ("llama3", "8B"),
@@ -83,8 +83,9 @@ def _write(estimate: Estimate) -> LaunchFile:
         "--rdzv-endpoint HOST:29500 -m torchtitan.train --job.config_file FILE"
     )
     notes = [*headline("torchtitan", estimate), "Learning rate, data and checkpoints are not of the plan.", start]
+    figures = priced_as("framework", settings["framework"], "torchtitan")
     text = comments(notes) + "".join(f"\n[{section}]\n{_toml(keys)}" for section, keys in sections.items())
-    return LaunchFile(text, tuple([*shards.remarks, *remarks, *_remarks(settings)]))
+    return LaunchFile(text, (*shards.remarks, *remarks, *_remarks(settings), *figures))
 
 
 def _training(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,7 +126,9 @@ def _parallelism(settings: Mapping[str, Any], shards: Sharding, layers: int) -> 
     if vpp not in (1, _CHUNKS_OF_SEVERAL):
         each = -(-layers // (settings["pp"] * vpp))
         if -(-layers // each) != settings["pp"] * vpp:
-            raise BadInputError(f"torchtitan: vpp {vpp}: {layers} layers make no {settings['pp'] * vpp} stages of {each}")
+            raise BadInputError(
+                f"torchtitan: vpp {vpp}: {layers} layers make no {settings['pp'] * vpp} stages of {each}"
+            )
         keys["pipeline_parallel_layers_per_stage"] = each
     return keys
 
@@ -245,7 +248,10 @@ def _sharding_read(parallel: dict[str, Any], layout: Mapping[str, Any]) -> dict[
 
 
 def _schedule_read(parallel: dict[str, Any], layout: Mapping[str, Any]) -> dict[str, Any]:
-    schedule, each = parallel.get("pipeline_parallel_schedule", "1F1B"), parallel.get("pipeline_parallel_layers_per_stage")
+    schedule, each = (
+        parallel.get("pipeline_parallel_schedule", "1F1B"),
+        parallel.get("pipeline_parallel_layers_per_stage"),
+    )
     if layout["pp"] == 1:
         return {}
     single = {word: name for name, word in _SINGLE.items()}
@@ -255,7 +261,7 @@ def _schedule_read(parallel: dict[str, Any], layout: Mapping[str, Any]) -> dict[
     del_keys = ("pipeline_parallel_schedule", "pipeline_parallel_layers_per_stage")
     for key in del_keys:
         parallel.pop(key, None)
-    options = {"schedule": single.get(schedule) or several[schedule]}
+    options: dict[str, Any] = {"schedule": single.get(schedule) or several[schedule]}
     if schedule in several:
         options["vpp"] = _CHUNKS_OF_SEVERAL if each is None else each
     return options

@@ -61,7 +61,7 @@ def _write(estimate: Estimate) -> LaunchFile:
     )
     node = gpus_per_node(priced.plan.hardware, settings["gpus"])
     several = [f"{settings['gpus'] // node} nodes: start it on each, with MACHINE_RANK and MAIN_PROCESS_IP set"]
-    return LaunchFile(text, tuple([*remarks, *several[: config["num_machines"] > 1]]))
+    return LaunchFile(text, (*remarks, *several[: config["num_machines"] > 1]))
 
 
 def _nodes(config: dict[str, Any]) -> str:
