@@ -67,23 +67,29 @@ def test_json_stays_one_object(run, tmp_path):
     assert (tmp_path / "run.sh").exists()
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (("--export", "megatron", "--json"), "export: megatron would be printed beside --json; write megatron:FILE"),
-    (
-        ("--export", "megatron", "--export", "deepspeed"),
-        "export: megatron and deepspeed would both be printed; write deepspeed:FILE",
+OTHERS = "megatron, megatron-bridge, torchtitan, deepspeed, accelerate, axolotl, trl"
+MISTAKES = {
+    "export: megatron would be printed beside --json; write megatron:FILE": ("--export", "megatron", "--json"),
+    "export: megatron and deepspeed would both be printed; write deepspeed:FILE": (
+        *("--export", "megatron"),
+        *("--export", "deepspeed"),
     ),
-    (("--export", "megatron:"), "export: 'megatron:' is not NAME or NAME:FILE"),
-    (("--export", "megatrom"), "launcher: 'megatrom' is unknown; did you mean megatron, megatron-bridge?"),
-    (
-        ("--export", "vllm"),
-        "export: vllm takes the plans of llmplan infer; those of train are megatron, megatron-bridge, torchtitan, "
-        "deepspeed, accelerate, axolotl, trl",
+    "export: 'megatron:' is not NAME or NAME:FILE": ("--export", "megatron:"),
+    "launcher: 'megatrom' is unknown; did you mean megatron, megatron-bridge?": ("--export", "megatrom"),
+    f"export: vllm takes the plans of llmplan infer; those of train are {OTHERS}": ("--export", "vllm"),
+    "export: megatron writes one plan, and these are several": (
+        *("--export", "megatron"),
+        *("--compare", "seq-len=2048,4096"),
     ),
-    (("--export", "megatron", "--compare", "seq-len=2048,4096"), "export: megatron writes one plan, and these are several"),
-    (("--export", "axolotl", "--pp", "2"), "axolotl: pp 2: Axolotl has none"),
-    (("--export", "megatron", "--tuning", "lora"), "megatron: tuning lora: Megatron-LM trains all weights; axolotl and trl do not"),
-])  # fmt: skip
+    "axolotl: pp 2: Axolotl has none": ("--export", "axolotl", "--pp", "2"),
+    "megatron: tuning lora: Megatron-LM trains all weights; axolotl and trl do not": (
+        *("--export", "megatron"),
+        *("--tuning", "lora"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("message", "arguments"), MISTAKES.items())
 def test_what_is_refused(refused, arguments, message):
     """A mistake would cost a traceback, or a file that does something else."""
     assert refused(*TRAIN, *arguments) == message
@@ -198,13 +204,19 @@ def test_the_load_of_a_server_is_not_in_its_file(run, tmp_path):
     assert json.loads(out)["server"]["batching"]["max_sequences"] == 64
 
 
-@pytest.mark.parametrize(("name", "text", "message"), [
-    ("a.txt", "hello", "from: {}: no launcher knows this file; files of megatron, torchtitan, deepspeed can be read"),
-    ("accelerate:a.yaml", "a: 1", "from: accelerate reads no plan of llmplan train; files of megatron, torchtitan, deepspeed can be read"),
-    ("torchtitan:a.toml", "a = ", "torchtitan: the file is no TOML"),
-    ("deepspeed:a.json", "[]", "deepspeed: the file is no JSON object"),
-    ("megatron:a.sh", "--micro-batch-size 0", "{}: micro-batch: 0 is not a whole number of at least 1"),
-])  # fmt: skip
+READERS = "files of megatron, torchtitan, deepspeed can be read"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.txt", "hello", f"from: {{}}: no launcher knows this file; {READERS}"),
+        ("accelerate:a.yaml", "a: 1", f"from: accelerate reads no plan of llmplan train; {READERS}"),
+        ("torchtitan:a.toml", "a = ", "torchtitan: the file is no TOML"),
+        ("deepspeed:a.json", "[]", "deepspeed: the file is no JSON object"),
+        ("megatron:a.sh", "--micro-batch-size 0", "{}: micro-batch: 0 is not a whole number of at least 1"),
+    ],
+)
 def test_files_that_cannot_be_read(refused, tmp_path, monkeypatch, name, text, message):
     """A user would have to guess what is wrong with the file."""
     monkeypatch.chdir(tmp_path)

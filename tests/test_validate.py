@@ -1,9 +1,7 @@
 """``llmplan validate`` with a set that is not exact, and with rows that cannot be priced."""
 
 import csv
-import importlib.util
 import json
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -79,7 +77,6 @@ def test_a_row_that_cannot_be_priced_fails_an_exact_set(measured):
 
 
 TABLE = registry().validation_sets["training"].table
-ACCURACY = Path(__file__).parents[1] / "docs" / "accuracy.py"
 
 
 @pytest.fixture(scope="module")
@@ -167,13 +164,3 @@ def test_a_set_without_a_table_takes_no_rows(capsys, table):
     """The user's table would be ignored without a word."""
     assert main(["validate", "llama", "--rows", table({})]) == 2
     assert "rows: the figures of llama are in no table" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("name", ["training", "inference"])
-def test_the_pages_are_what_their_generator_says(name, whole):
-    """The pages of errors would show those of an older cost model: run ``python docs/accuracy.py``."""
-    spec = importlib.util.spec_from_file_location("accuracy", ACCURACY)
-    generator = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generator)
-    page = generator.page(whole) if name == "training" else generator.generated(name)
-    assert generator.PAGES[name][0].read_text(encoding="utf-8") == page

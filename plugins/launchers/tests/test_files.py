@@ -8,7 +8,6 @@ import re
 import subprocess
 from pathlib import Path
 
-import llmplan_launchers.plugin
 import pytest
 import tomli
 import yaml
@@ -16,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from launched_plans import named_models, serving, training
 
+import llmplan_launchers.plugin
 from llmplan import infer, registry, train
 from llmplan.errors import BadInputError
 from llmplan.records import Recompute, Schedule, Tuning
@@ -36,8 +36,9 @@ def written(name, estimate):
     try:
         return LAUNCHERS[name].text(LAUNCHERS[name].write(estimate))
     except BadInputError as error:
-        assert str(error).startswith(f"{name}: ")
-        return None
+        refusal = str(error)
+    assert refusal.startswith(f"{name}: ")
+    return None
 
 
 def paths(values, above=""):
@@ -195,12 +196,18 @@ def test_kubernetes_mounts_what_trtllm_serve_reads():
 
 
 REFUSED = {
-    "megatron": ({"tuning": Tuning.LORA}, "megatron: tuning lora: Megatron-LM trains all weights; axolotl and trl do not"),
+    "megatron": (
+        {"tuning": Tuning.LORA},
+        "megatron: tuning lora: Megatron-LM trains all weights; axolotl and trl do not",
+    ),
     "torchtitan": ({"tuning": Tuning.QLORA}, "torchtitan: tuning qlora: torchtitan has none"),
     "accelerate": ({"pp": 2}, "accelerate: pp 2: Accelerate's FSDP has none"),
     "axolotl": ({"pp": 2}, "axolotl: pp 2: Axolotl has none"),
     "trl": ({"pp": 4}, "trl: pp 4: Accelerate's FSDP has none"),
-    "megatron-bridge": ({"tuning": Tuning.QLORA}, "megatron-bridge: tuning qlora: Megatron-Bridge keeps frozen weights in 16 bits; lora would do"),
+    "megatron-bridge": (
+        {"tuning": Tuning.QLORA},
+        "megatron-bridge: tuning qlora: Megatron-Bridge keeps frozen weights in 16 bits; lora would do",
+    ),
     "deepspeed": ({"dtype": "fp8"}, "deepspeed: dtype: multiplies in fp8; DeepSpeed trains in bf16, fp16, fp32"),
 }  # fmt: skip
 

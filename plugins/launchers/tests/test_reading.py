@@ -141,13 +141,16 @@ def test_deepspeed_leaves_to_others_what_is_auto():
     assert found.remarks == (f"not understood, and left out: {left}",)
 
 
-@pytest.mark.parametrize("line", [
-    "vllm serve Qwen/Qwen3-32B -tp 4 -dp 2 --max-num-seqs=128 --kv-cache-dtype fp8 --enforce-eager --port 8001",
-    "CUDA_VISIBLE_DEVICES=0 vllm serve Qwen/Qwen3-32B --tensor-parallel-size 4 --data-parallel-size 2 \\\n"
-    "  --max-num-seqs 128 --kv-cache-dtype fp8_e4m3 --enforce-eager # and so on",
-    "python -m vllm.entrypoints.openai.api_server --model Qwen/Qwen3-32B --tensor-parallel-size=4 -dp=2 "
-    "--max-num-seqs 128 --kv-cache-dtype fp8 --enforce-eager",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "line",
+    [
+        "vllm serve Qwen/Qwen3-32B -tp 4 -dp 2 --max-num-seqs=128 --kv-cache-dtype fp8 --enforce-eager --port 8001",
+        """CUDA_VISIBLE_DEVICES=0 vllm serve Qwen/Qwen3-32B --tensor-parallel-size 4 --data-parallel-size 2 \\
+             --max-num-seqs 128 --kv-cache-dtype fp8_e4m3 --enforce-eager # and so on""",
+        """python -m vllm.entrypoints.openai.api_server --model Qwen/Qwen3-32B --tensor-parallel-size=4 -dp=2 \\
+             --max-num-seqs 128 --kv-cache-dtype fp8 --enforce-eager""",
+    ],
+)
 def test_lines_of_vllm(line):
     """A line that works would have to be spelt anew."""
     launcher = registry().launchers["vllm"]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from attrs import fields
-from hypothesis import given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from launched_plans import named_models, serving, training
 
 from llmplan import registry
 from llmplan.catalogues import MODELS
+from llmplan.catalogues.toml_source import TomlSource
 from llmplan.errors import BadInputError
-from llmplan.files import plan_options
-from llmplan.files.toml_source import TomlSource
 from llmplan.records import Recompute, Schedule, Transformer
 from llmplan.request import InferRequest, TrainRequest
+from llmplan.request.plan_file import plan_options
 from llmplan_launchers.formats.settings import precision
 from llmplan_launchers.training.torchtitan import FLAVORS
 
@@ -87,16 +87,15 @@ def test_the_shape_of_a_model(estimate):
     assert model.parameters_by_part() == estimate.plan.model.parameters_by_part()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(training(named_models(*dict.fromkeys({flavor: name for name, flavor in FLAVORS.items()}.values()))))
 def test_torchtitan(estimate):
     """A run would come back with another layout, batch, sharding or model."""
     plan, layout = estimate.plan, estimate.plan.layout
     try:
         options, remarks = read_back("torchtitan", estimate)
-    except BadInputError as error:
-        assert str(error).startswith("torchtitan: ")
-        return
+    except BadInputError:
+        assume(False)  # what it cannot run, see test_files.py
     expected = {
         **layout_of(estimate, "gpus", "tp", "pp", "dp", "cp", "ep"),
         "micro_batch": plan.micro_batch,
@@ -122,11 +121,8 @@ def test_torchtitan(estimate):
 def test_deepspeed(estimate):
     """A run would come back with another batch, ZeRO stage, precision or offload."""
     plan, layout = estimate.plan, estimate.plan.layout
-    try:
-        options, remarks = read_back("deepspeed", estimate)
-    except BadInputError as error:
-        assert str(error).startswith("deepspeed: dtype")
-        return
+    assume(precision(plan) != "fp8")
+    options, remarks = read_back("deepspeed", estimate)
     expected = {
         **layout_of(estimate, "dp", "zero"),
         "tp": layout.tp if layout.tp > 1 else None,

@@ -84,6 +84,11 @@ def log1p(value: Any) -> Number:
     return _function(value, math.log1p, "log1p")
 
 
+def log2(value: Any) -> Number:
+    """Return the doublings from 1 to the value."""
+    return _function(value, math.log2, "log2")
+
+
 def ceil_log2(value: Any) -> Number:
     """Doublings until at least this many: 0 for 1, 2 for 3 and 4."""
     if isinstance(value, (int, float)):

@@ -1,7 +1,7 @@
 """``llmplan train`` and ``llmplan infer``."""
 
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,8 +9,7 @@ import typer
 
 from llmplan.catalogues import registry
 from llmplan.cli.compare import COMPARING, changes_of, is_comparison, print_comparison
-from llmplan.cli.launching import EXPORT, FROM, exports_of, launch, options_from, say_nothing_is_launched, without_load
-from llmplan.cli.options import Request, completer, with_options
+from llmplan.cli.options import EXPORT, FROM, Request, completer, with_options
 from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, Exporter, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.output.words import gib
@@ -73,7 +72,7 @@ def _add(
 ) -> None:
     def run(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
         reporter, exporter = _reporter(extra), _exporter(extra["output"])
-        exports = exports_of(extra["export"], name, as_json=reporter == "json")
+        exports = _exports(name, extra, reporter)
         changes = changes_of(extra["compare"], request, given)
         options = _merged(name, extra, given, changes, request)
         if is_comparison(request, options, changes):
@@ -85,7 +84,7 @@ def _add(
             raise BadInputError("picture: draws a comparison; give --compare, or several values like --batch 1..64")
         asked = request(**options)
         estimate = price(asked)
-        launched = launch(exports if estimate.feasible else (), estimate)
+        launched = _launched(exports, estimate)
         if exporter is not None:
             from llmplan.output.whole import write_whole
 
@@ -96,12 +95,27 @@ def _add(
             _explain(estimate, reporter)
         else:
             print(registry().reporters[reporter].render(estimate), end="")
-        if estimate.feasible:
-            return None
-        say_nothing_is_launched(exports)
-        return _say_why_not(estimate, asked)
+        return None if estimate.feasible else _say_why_not(estimate, asked)
 
     app.command(name, help=summary)(with_options(request, extras, run))
+
+
+def _exports(name: str, extra: Mapping[str, Any], reporter: str) -> Sequence[Any]:
+    """The launch files that are asked for."""
+    if not extra["export"]:
+        return ()
+    from llmplan.cli.launching import exports_of
+
+    return exports_of(extra["export"], name, as_json=reporter == "json")
+
+
+def _launched(exports: Sequence[Any], estimate: Estimate) -> Callable[[], bool]:
+    """Made already, written when it is called; says whether one was printed, in place of the report."""
+    if not exports:
+        return lambda: False
+    from llmplan.cli.launching import launch
+
+    return launch(exports, estimate)
 
 
 def _explain(estimate: TrainingEstimate, reporter: str) -> None:
@@ -122,10 +136,12 @@ def _merged(
     """The command line, with what it compares, wins over the plan file, and that over a launch file."""
     options, named = dict(given), given.keys() | {option for joined in changes for option in joined.split("+")}
     if extra["plan"] is not None:
-        from llmplan.files import read_plan
+        from llmplan.request.plan_file import read_plan
 
         options = {**what_is_left(read_plan(extra["plan"], request), named), **options}
     if extra["from_"] is not None:
+        from llmplan.cli.launching import options_from, without_load
+
         read = without_load(options_from(extra["from_"], name, request), options)
         options = {**what_is_left(read, named | options.keys()), **options}
     return options

@@ -5,36 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-import typer
 from attrs import frozen
 
 from llmplan.catalogues import registry
-from llmplan.cli.options import completer
+from llmplan.catalogues.plugins import PluginError
 from llmplan.errors import BadInputError, LlmplanError
 from llmplan.estimate import Estimate, Launcher, LaunchFile, LaunchOptions
-from llmplan.plugins import PluginError
 from llmplan.request import LOADS, SERVER_OPTIONS, option_name
 
 T = TypeVar("T")
-
-EXPORT = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--export",
-        metavar="NAME[:FILE]",
-        help="Write the launch file of a program that runs the plan; without FILE it is printed in place of the "
-        "report. Again for each program; llmplan list launchers shows them.",
-        autocompletion=completer("launchers"),
-    ),
-]
-FROM = Annotated[
-    str | None,
-    typer.Option(
-        "--from", metavar="[NAME:]FILE", help="Options from a launch file; what is given beside it wins over it."
-    ),
-]
 
 
 @frozen
@@ -82,10 +63,12 @@ def _others(command: str) -> str:
 
 
 def launch(exports: Sequence[Export], estimate: Estimate) -> Callable[[], bool]:
-    """Make the launch files of a plan that fits. Called, the result writes them and says whether one was printed.
+    """Make the launch files of a plan. Called, the result writes them and says whether one was printed.
 
     A plan that cannot be launched is refused here, before anything is printed or written.
     """
+    if not estimate.feasible:
+        return lambda: _say_nothing_is_launched(exports)
     made = [(export, _guarded(export.name, export.launcher.write, estimate)) for export in exports]
 
     def write() -> bool:
@@ -108,16 +91,22 @@ def _write(export: Export, file: LaunchFile) -> None:
         print(f"llmplan: {export.name}: {remark}", file=sys.stderr)
 
 
-def say_nothing_is_launched(exports: Sequence[Export]) -> None:
+def _say_nothing_is_launched(exports: Sequence[Export]) -> bool:
     """Of a plan that does not fit, or of a search that found none."""
     for export in exports:
         print(f"llmplan: {export.name}: no launch file for a plan that is not feasible", file=sys.stderr)
+    return False
+
+
+def launched(exports: Sequence[Export], estimates: Sequence[Estimate]) -> bool:
+    """Write the launch files of the best of these plans, the first; whether one was printed."""
+    return launch(exports, estimates[0])() if estimates else _say_nothing_is_launched(exports)
 
 
 def options_from(text: str, command: str, *requests: type[Any]) -> dict[str, Any]:
     """The options that a launch file gives, checked; what of it is not understood is said in one line."""
-    from llmplan.files import plan_options
-    from llmplan.files.toml_source import TomlSource
+    from llmplan.catalogues.toml_source import TomlSource
+    from llmplan.request.plan_file import plan_options
 
     name, path, contents = _launch_file(text, command)
     launcher = registry().launchers[name]

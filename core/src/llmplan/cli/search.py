@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llmplan.cli.launching import exports_of
 from llmplan.cli.options import annotations_of, with_annotations
 from llmplan.cli.search_infer import add_search_infer
-from llmplan.cli.searching import exit_code, extra_options, launched, say_why_not, split
+from llmplan.cli.searching import exit_code, exports_of, extra_options, launched, say_why_not, split
 from llmplan.request import SearchRequest, TrainRequest
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def _train(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     from llmplan.search import TrainingSpace, search
     from llmplan.search.executors import executor_of
 
-    exports = exports_of(extra["export"], "train", as_json=bool(extra["json"]))
+    exports = exports_of(extra, "train")
     options, looked_for = split(given, extra["plan"], TrainRequest, SearchRequest)
     with ExitStack() as stack:
         files = stack.enter_context(outputs(extra["output"] or ()))

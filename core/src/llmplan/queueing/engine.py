@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import frozen
 
-from llmplan.arrays.quantities import Number, ceil, maximum, minimum, total
+from llmplan.arrays.quantities import Number, ceil, maximum, minimum, total, where
 from llmplan.queueing.grid import StepGrid
 from llmplan.queueing.rounds import Round, StepSeconds, price_rounds
 from llmplan.records import ServerPlan, ServingSteps, Step
@@ -92,7 +92,7 @@ class Engine:
             before = minimum(index * room, new)
             tokens = minimum(room, new - before)
             step = Step(
-                prompt_tokens=tokens,
+                prompt_tokens=where(tokens > 0, tokens, 1.0),
                 prompt_context=cached + before + (tokens + 1.0) / 2.0,
                 prompts=1.0,
                 sequences=sequences,

@@ -32,7 +32,7 @@ class Round:
 
 def price_rounds(steps: Sequence[Step], batches: Number, price: StepPricer) -> list[Round]:
     """Rounds that hold these steps; all that has to be priced for them is priced in one call."""
-    if isinstance(batches, int) and batches == 1:
+    if isinstance(batches, (int, float)) and batches == 1:
         return [Round(seconds, seconds) for seconds, _ in price(steps)]
     dealt = [_dealt(step, batches) for step in steps]
     prices = iter(price([batch for each in dealt for batch in each.kinds]))

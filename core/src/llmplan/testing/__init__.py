@@ -28,12 +28,13 @@ from llmplan.catalogues import (
     LAUNCHERS,
     MODELS,
     OPTIMIZERS,
+    Catalogue,
     Kind,
 )
+from llmplan.catalogues.plugins import Plugins
 from llmplan.errors import BadInputError, UnsupportedFormatError
 from llmplan.estimate import CostModel, InferenceEstimate, Launcher, TrainingEstimate
 from llmplan.estimate.line import BYTES, SECONDS
-from llmplan.plugins import Plugins
 from llmplan.records.model import ALWAYS_KEPT
 from llmplan.search.training import train
 from llmplan.space import infer, plan_inference
@@ -116,10 +117,15 @@ def check_plugin(module: ModuleType) -> None:
         require(marked, f"{name} is named like a hook and lacks @hookimpl")
     require(hooks, f"{module.__name__} implements no hook")
     for kind in KINDS:
-        offered = [record for _, record in plugins.ask(kind.hook, kind.check)]
+        if kind.in_files:  # a folder of files is offered record by record
+            catalogue: Catalogue[Any] = Catalogue(kind, plugins)
+            offered = [record for _, _, record in catalogue.entries()]
+        else:
+            offered = [record for _, record in plugins.ask(kind.hook, kind.check)]
         _refuse_problems(plugins)
-        for record in offered if kind in _CHECKS else ():
-            _CHECKS[kind](record)
+        check: Callable[[Any], None] = _CHECKS.get(kind, lambda _record: None)
+        for record in offered:
+            check(record)
 
 
 def check_dtype(offered: records.DTypeRule | records.DTypeFamily) -> None:

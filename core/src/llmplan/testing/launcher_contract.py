@@ -49,8 +49,8 @@ def _check_remarks(where: str, remarks: Any) -> None:
 
 
 def _check_options(name: str, launcher: Launcher, found: Any, estimate: Estimate) -> None:
-    from llmplan.files import plan_options
-    from llmplan.files.toml_source import TomlSource
+    from llmplan.catalogues.toml_source import TomlSource
+    from llmplan.request.plan_file import plan_options
 
     require(isinstance(found, LaunchOptions), f"{name}: read: returned a {type(found).__name__}, not LaunchOptions")
     _check_remarks(f"{name}: read", found.remarks)
