@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -29,9 +30,14 @@ WIDTH = 100
 
 def coloured_output() -> str:
     """What the command prints on a terminal."""
-    terminal = os.environ | {"FORCE_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": str(WIDTH)}
+    terminal = with_scripts() | {"FORCE_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": str(WIDTH)}
     terminal.pop("NO_COLOR", None)
     return subprocess.run(shlex.split(COMMAND), env=terminal, check=True, capture_output=True, text=True).stdout
+
+
+def with_scripts() -> dict[str, str]:
+    """The environment, with the scripts of this Python first."""
+    return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
 def files() -> dict[Path, str]:
@@ -43,7 +49,7 @@ def drawn(command: str) -> tuple[Path, str]:
     """What a command writes with ``--picture``, and where it belongs."""
     name = shlex.split(command)[-1]
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(shlex.split(command), cwd=folder, check=True, capture_output=True)
+        subprocess.run(shlex.split(command), cwd=folder, env=with_scripts(), check=True, capture_output=True)
         return PICTURE.with_name(name), (Path(folder) / name).read_text(encoding="utf-8")
 
 

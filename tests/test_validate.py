@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from llmplan import registry
+from llmplan import registry, train
 from llmplan.cli import validate as command
 from llmplan.cli.main import main
 from llmplan.records import ValidationRow, ValidationSet
@@ -121,6 +121,17 @@ def test_every_published_run_is_priced(whole, published):
     assert set(document["recalled"]) == recalled
     means = [of["time"]["mean_absolute_error"] for of in document["sources"].values() if of["time"]]
     assert document["score"]["time"] == pytest.approx(sum(means) / len(means))
+
+
+def test_every_row_has_its_range_in_its_own_unit(whole):
+    """A reader could not tell whether an error is a surprise, or throughput would have the range of seconds."""
+    for checked in whole.checked:
+        entry, spread = checked.document(exact=False), train(**checked.row.options).time_spread
+        assert entry["low"] <= entry["predicted"] <= entry["high"]
+        if checked.row.metric == "iteration_time_s":
+            assert entry["high"] == pytest.approx(entry["predicted"] * spread.high)
+        if checked.row.metric == "tokens_per_s_per_gpu":
+            assert entry["low"] == pytest.approx(entry["predicted"] / spread.high)
 
 
 def test_the_table_shows_rows_sources_and_the_score(capsys, monkeypatch, whole):

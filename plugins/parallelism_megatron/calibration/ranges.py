@@ -1,11 +1,11 @@
 """Published rows in, their residuals and the tables of ranges out.
 
-After any change to the model or its constants: ``python tools/regenerate.py ranges``, or this file by its path.
+After any change to the model or its constants: ``python tools/regenerate.py ranges``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from math import exp
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from llmplan.errors import BadInputError
 from llmplan.estimate import InferenceEstimate, TrainingEstimate
 from llmplan.records import HardwareProfile, ValidationRow
 from llmplan.validation import validate
+from llmplan.validation.ranges import FALLS_WITH_TIME, OF_PREFILL
 from llmplan.validation.score import group_of
 from llmplan_parallelism_megatron.ranges import serving, training
 from llmplan_parallelism_megatron.ranges.csv_files import in_csv
@@ -25,14 +26,10 @@ from llmplan_parallelism_megatron.ranges.kind import OTHER, Kind
 from llmplan_parallelism_megatron.ranges.residuals import Residual, text_of
 from llmplan_parallelism_megatron.ranges.table import TYPICAL, Halves, Ranges
 
+VALIDATION = Path(__file__).resolve().parents[1] / "src" / "llmplan_parallelism_megatron" / "validation"
 WHOLE_RUNS = "gpu_hours"
 """Published with restarts and other stages inside, which no iteration has."""
 SANITY_BOUND, RECALLED = "C", "memory"
-FALLS_WITH_TIME = (
-    *("tokens_per_s_per_gpu", "tflops_per_gpu", "mfu", "hfu"),
-    *("tokens_per_s_total_output", "tokens_per_s_per_user"),
-)
-OF_PREFILL = ("prefill_ms", "ttft_ms")
 ARCHITECTURE_BEFORE = {
     "volta": "a100-sxm-80gb",  # the one after, since none before it was timed
     "ampere": "v100-sxm2-32gb",
@@ -84,11 +81,10 @@ def files() -> dict[Path, str]:
 def _files_of(command: Command) -> dict[Path, str]:
     residuals = list(residuals_of(command))
     ranges = fitted_by_figure(residuals)
-    beside = training.VALIDATION / command.name
     return {
-        beside.with_name(f"{command.name}_residuals.csv"): text_of(residuals),
-        beside.with_name(f"{command.name}_kinds.csv"): kinds_text(ranges),
-        beside.with_name(f"{command.name}_leaps.csv"): leaps_text(ranges),
+        VALIDATION / f"{command.name}_residuals.csv": text_of(residuals),
+        VALIDATION / f"{command.name}_kinds.csv": kinds_text(ranges),
+        VALIDATION / f"{command.name}_leaps.csv": leaps_text(ranges),
     }
 
 
@@ -182,23 +178,3 @@ def leaps_text(ranges: Mapping[str, Ranges]) -> str:
 
 def _ends(halves: Halves) -> dict[str, str]:
     return {"low": f"{exp(-halves.low):.4f}", "high": f"{exp(halves.high):.4f}"}
-
-
-def stale(wanted: Mapping[Path, str]) -> Sequence[Path]:
-    """Files that hold something else."""
-    return [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
-
-
-def write(wanted: Mapping[Path, str]) -> Iterable[Path]:
-    """Each whole or not at all."""
-    changed = stale(wanted)
-    for path in changed:
-        new = path.with_suffix(".new")
-        new.write_text(wanted[path], encoding="utf-8")
-        new.replace(path)
-    return changed
-
-
-if __name__ == "__main__":
-    for changed in write(files()):
-        print(changed.name)

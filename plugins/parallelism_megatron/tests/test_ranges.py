@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmplan import infer, registry, train
+from llmplan.arrays.columns import columns
 from llmplan.estimate.spread import LEVEL
 from llmplan_parallelism_megatron.ranges import serving, training
 from llmplan_parallelism_megatron.ranges.coverage import left_out, share_inside
@@ -114,6 +115,20 @@ def test_an_array_of_plans_has_the_ranges_of_each():
             assert np.broadcast_to(of_all.low, len(sizes))[place] == pytest.approx(one.low)
             assert np.broadcast_to(of_all.rows, len(sizes))[place] == one.rows
             assert np.broadcast_to(of_all.extrapolated, len(sizes))[place] == one.extrapolated
+
+
+def test_columns_of_plans_have_the_ranges_of_their_arrays():
+    """A search, which holds plans as columns, would rank by no range at all."""
+    plan = train(model="llama-65b", gpu="h100-sxm-80gb", gpus=2048, tp=8, pp=4).plan
+    held = {"tp": np.array([8.0, 1, 1, 2]), "dp": np.array([64.0, 2048, 2048, 1024]), "zero": np.array([1.0, 3, 2, 3])}
+    whole = training.spreads(evolve(plan, layout=evolve(plan.layout, pp=1, **held)))
+    with columns(held) as short:
+        for one, array in zip(
+            training.spreads(evolve(plan, layout=evolve(plan.layout, pp=1, **short))), whole, strict=True
+        ):
+            for figure in ("low", "high", "rows", "extrapolated"):
+                found = getattr(one, figure)
+                assert np.array_equal(getattr(found, "array", found), getattr(array, figure)), figure
 
 
 def upper(**options):

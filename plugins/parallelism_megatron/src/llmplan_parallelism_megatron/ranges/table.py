@@ -88,7 +88,7 @@ class Ranges:
             leapt = leapt | (times > 0)
         few = published.rows < FEWEST
         rows = where(leapt, 0, published.rows)
-        return Spread(low=exp(-low), high=exp(high), rows=rows, extrapolated=leapt | few)
+        return Spread(low=exp(0.0 - low), high=exp(high), rows=rows, extrapolated=leapt | few)
 
     def _published(self, program: str, architecture: str) -> Published:
         """Runs of both together; else the widest that either has shown, and no rows."""
