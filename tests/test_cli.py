@@ -478,7 +478,7 @@ def test_bad_input_costs_one_line_and_exit_code_2(refused, tmp_path, monkeypatch
         (("trian",), "No such command 'trian'. Did you mean 'train'?"),
         (("frob",), "No such command 'frob'; llmplan --help shows what there is"),
         (("--no-such-option",), "No such option: --no-such-option; llmplan --help lists them"),
-        (("train", "--frob"), "No such option: --frob; llmplan train --help lists them"),
+        (("train", "--xyzzy"), "No such option: --xyzzy; llmplan train --help lists them"),
         (("train", "--micro_batch", "2"), "No such option: --micro_batch; did you mean --micro-batch or "),
         (("train", "--gpu-count", "8"), "No such option: --gpu-count; did you mean --gpu or --gpus?"),
         (("train", "--kv-bits", "8"), "No such option: --kv-bits; llmplan infer has it"),
