@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from math import log
 from statistics import fmean
+from types import MappingProxyType
 
 from attrs import frozen
 
@@ -36,8 +37,10 @@ class Covered:
         return self.low <= self.ratio <= self.high
 
 
-def left_out(residuals: Sequence[Residual], what: str) -> list[Covered]:
-    """Every row with its source, program or architecture left out."""
+def left_out(
+    residuals: Sequence[Residual], what: str, refitted: Mapping[str, float] = MappingProxyType({})
+) -> list[Covered]:
+    """Every row with its source, program or architecture left out; `refitted` are ratios by row instead of its own."""
     found: list[Covered] = []
     for name in sorted({getattr(one, what) for one in residuals}):
         if what == "program" and name == OTHER:
@@ -45,14 +48,16 @@ def left_out(residuals: Sequence[Residual], what: str) -> list[Covered]:
         others = [one for one in residuals if getattr(one, what) != name]
         if others:
             ranges = fitted(others)
-            found += _covered(ranges, (one for one in residuals if getattr(one, what) == name), what)
+            rows = [one for one in residuals if getattr(one, what) == name]
+            found += _covered(ranges, rows, what, refitted)
     return found
 
 
-def _covered(ranges: Ranges, rows: Iterable[Residual], what: str) -> Iterable[Covered]:
+def _covered(ranges: Ranges, rows: Iterable[Residual], what: str, refitted: Mapping[str, float]) -> Iterable[Covered]:
     for one in rows:
         known = (one.program, "") in ranges.kinds
-        ratio = one.other_curves if what == "architecture" else one.ratio if known else as_other_program(one)
+        as_known = refitted.get(one.row, one.ratio) if known else as_other_program(one)
+        ratio = one.other_curves if what == "architecture" else as_known
         if ratio is not None:
             spread = ranges.spread(kind_of_row(one))
             yield Covered(one.source, ratio, spread.low, spread.high)
