@@ -1,8 +1,8 @@
 """How many published figures lie inside the range that the others give them.
 
-What is left out is left out of the range and, where its constants would stand for it, of the price: rows of a source
-that is the only one of its program, and rows of a program left out, are priced with the default program's profile;
-those of an architecture left out with the kernels of the one before.
+What is left out is left out of the range and of the price: rows of a source are priced with constants that were fitted
+to the others; those of a source that is the only one of its program, and of a program left out, with the default
+program's profile; those of an architecture left out with the kernels of the one before.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from math import log
 from statistics import fmean
-from types import MappingProxyType
 
 from attrs import frozen
 
@@ -37,10 +36,8 @@ class Covered:
         return self.low <= self.ratio <= self.high
 
 
-def left_out(
-    residuals: Sequence[Residual], what: str, refitted: Mapping[str, float] = MappingProxyType({})
-) -> list[Covered]:
-    """Every row with its source, program or architecture left out; `refitted` are ratios by row instead of its own."""
+def left_out(residuals: Sequence[Residual], what: str) -> list[Covered]:
+    """Every row with its source, program or architecture left out."""
     found: list[Covered] = []
     for name in sorted({getattr(one, what) for one in residuals}):
         if what == "program" and name == OTHER:
@@ -48,16 +45,14 @@ def left_out(
         others = [one for one in residuals if getattr(one, what) != name]
         if others:
             ranges = fitted(others)
-            rows = [one for one in residuals if getattr(one, what) == name]
-            found += _covered(ranges, rows, what, refitted)
+            found += _covered(ranges, (one for one in residuals if getattr(one, what) == name), what)
     return found
 
 
-def _covered(ranges: Ranges, rows: Iterable[Residual], what: str, refitted: Mapping[str, float]) -> Iterable[Covered]:
+def _covered(ranges: Ranges, rows: Iterable[Residual], what: str) -> Iterable[Covered]:
     for one in rows:
         known = (one.program, "") in ranges.kinds
-        as_known = refitted.get(one.row, one.ratio) if known else as_other_program(one)
-        ratio = one.other_curves if what == "architecture" else as_known
+        ratio = one.other_curves if what == "architecture" else one.unseen if known else as_other_program(one)
         if ratio is not None:
             spread = ranges.spread(kind_of_row(one))
             yield Covered(one.source, ratio, spread.low, spread.high)
