@@ -9,7 +9,7 @@ from attrs import frozen
 
 from llmplan.catalogues.folder import TomlRecords
 from llmplan.catalogues.plugins import PluginError
-from llmplan.estimate import CostModel, Exporter, Reporter
+from llmplan.estimate import CostModel, Exporter, Launcher, Reporter
 from llmplan.records import (
     DTypeFamily,
     DTypeRule,
@@ -84,7 +84,8 @@ OPTIMIZERS = Kind("optimizers", "optimizer", "llmplan_optimizers", (Optimizer,),
 VALIDATION_SETS = Kind("validation-sets", "validation set", "llmplan_validation_sets", (ValidationSet,))
 EXPORTERS = Kind("exporters", "exporter", "llmplan_exporters", (Exporter,))
 REPORTERS = Kind("reporters", "reporter", "llmplan_reporters", (Reporter,))
+LAUNCHERS = Kind("launchers", "launcher", "llmplan_launchers", (Launcher,))
 KINDS = (
     *(MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, MODEL_READERS, VALIDATION_SETS),
-    *(EXPORTERS, REPORTERS),
+    *(EXPORTERS, REPORTERS, LAUNCHERS),
 )
