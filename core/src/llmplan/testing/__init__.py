@@ -24,8 +24,8 @@ from llmplan.estimate import CostModel, InferenceEstimate, TrainingEstimate
 from llmplan.estimate.line import BYTES, SECONDS
 from llmplan.plugins import Plugins
 from llmplan.records.model import ALWAYS_KEPT
+from llmplan.search.serving.infer import infer, plan_inference
 from llmplan.search.training import train
-from llmplan.space import infer, plan_inference
 from llmplan.testing.contracts import (
     ContractError,
     check_engine,
