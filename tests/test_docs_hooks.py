@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 import sys
@@ -9,11 +10,15 @@ import types
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pluggy
 import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
 from llmplan import hookspecs, infer, registry, train
+from llmplan.catalogues import Registry
+from llmplan.catalogues.plugins import Plugins
+from llmplan.errors import BadInputError
 from llmplan.testing import check_plugin
 from llmplan.validation import validate
 
@@ -116,6 +121,17 @@ def use_reporter(reporter):
     assert reporter.render(infer(**PLAN | {"model": "llama-65b"})) == "too much\n"
 
 
+def use_launcher(launcher):
+    """Written, read back, and one line for what it cannot say."""
+    estimate = train(**TRAIN | {"tp": 2})
+    launch = launcher.write(estimate)
+    assert launch.text == "acme-train --tensor 2 --replicas 8\n"
+    assert launcher.read(launch.text).options == {"tp": 2, "dp": 8}
+    assert launcher.read("acme-train --tensor 2 --colour red").remarks == ("not understood: --colour",)
+    with pytest.raises(BadInputError, match="pp 2: ACME's trainer has no pipelines"):
+        launcher.write(train(**TRAIN | {"pp": 2}))
+
+
 def use_commands(implementation):
     """Run the command: 65.3 billion weights of 2 bytes need two GPUs of 80 GiB."""
     app = Typer()
@@ -136,6 +152,7 @@ USES = {
     "llmplan_validation_sets": use_validation_set,
     "llmplan_exporters": use_exporter,
     "llmplan_reporters": use_reporter,
+    "llmplan_launchers": use_launcher,
     "llmplan_commands": use_commands,
 }
 
@@ -185,3 +202,25 @@ def test_names_of_the_examples_are_free(documented_plugin):
     plugin = module_of(documented_plugin["llmplan-acme/llmplan_acme.py"], "llmplan_acme")
     assert not {record.name for record in plugin.llmplan_hardware_profiles()} & set(registry().gpus)
     assert not {record.name for record in plugin.llmplan_model_architectures()} & set(registry().models)
+
+
+def test_the_folder_of_files_is_read(tmp_path, monkeypatch):
+    """A plugin author would copy a folder of records that llmplan refuses."""
+    section = DOCUMENT.split("\n## Records in files\n")[1].split("\n## ")[0]
+    block = r"^`(llmplan_acme/.*?)`\n\n```\w+\n(.*?)^```$"
+    files = dict(re.findall(block, section, re.MULTILINE | re.DOTALL))
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("llmplan_acme")
+    check_plugin(module)
+    manager = pluggy.PluginManager("llmplan")
+    manager.add_hookspecs(hookspecs)
+    plugins = Plugins(manager)
+    plugins.add("llmplan-acme", "1.0", "acme", lambda: module)
+    catalogue = Registry(plugins).gpus
+    assert catalogue["acme-x2"] is catalogue["x2"]
+    assert catalogue["x2"].kernels.source.startswith("as a100-sxm-80gb: ")
+    assert train(**TRAIN | {"gpu": catalogue["x2"]}).feasible

@@ -52,12 +52,3 @@ def test_a_search_needs_numpy_alone(arguments):
     loaded = modules(llmplan(*arguments))
     assert "numpy" in loaded
     assert not loaded & (SLOW - {"numpy"} | {"rich", "cattrs", "pyarrow", "distributed", "concurrent.futures.process"})
-
-
-def test_module_budget():
-    """Starting llmplan would slowly become slower: a new import has to be worth its place."""
-    bare = modules(
-        "import typer\napp = typer.Typer()\napp.command()(lambda: None)\napp(args=[], standalone_mode=False)"
-    )
-    loaded = modules(llmplan(*TRAIN, "--json"))
-    assert len(loaded - bare) <= BUDGET

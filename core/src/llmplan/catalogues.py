@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from attrs import frozen
 
 from llmplan.errors import BadInputError, NameConflictError, UnknownNameError
-from llmplan.estimate import CostModel, Exporter, Reporter
+from llmplan.estimate import CostModel, Exporter, Launcher, Reporter
 from llmplan.plugins import PluginError, Plugins, load_plugins
 from llmplan.records import (
     DTypeFamily,
@@ -18,7 +18,6 @@ from llmplan.records import (
     FrameworkProfile,
     HardwareProfile,
     ModelArchitecture,
-    ModelReader,
     Optimizer,
     ValidationSet,
 )
@@ -66,7 +65,6 @@ def conforms(record: Any, cls: type) -> bool:
 
 
 MODELS = Kind("models", "model", "llmplan_model_architectures", (ModelArchitecture,))
-MODEL_READERS = Kind("model-readers", "model-reader", "llmplan_model_readers", (ModelReader,))
 GPUS = Kind("gpus", "gpu", "llmplan_hardware_profiles", (HardwareProfile,))
 DTYPES = Kind("dtypes", "dtype", "llmplan_dtype_rules", (DTypeRule, DTypeFamily))
 COST_MODELS = Kind("cost-models", "cost-model", "llmplan_parallelism_models", (CostModel,))
@@ -76,10 +74,11 @@ OPTIMIZERS = Kind("optimizers", "optimizer", "llmplan_optimizers", (Optimizer,))
 VALIDATION_SETS = Kind("validation-sets", "validation set", "llmplan_validation_sets", (ValidationSet,))
 EXPORTERS = Kind("exporters", "exporter", "llmplan_exporters", (Exporter,))
 REPORTERS = Kind("reporters", "reporter", "llmplan_reporters", (Reporter,))
+LAUNCHERS = Kind("launchers", "launcher", "llmplan_launchers", (Launcher,))
 KINDS = (
-    *(MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, MODEL_READERS, VALIDATION_SETS),
-    *(EXPORTERS, REPORTERS),
-)
+    MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, VALIDATION_SETS, EXPORTERS, REPORTERS,
+    LAUNCHERS,
+)  # fmt: skip
 
 
 class Catalogue(Mapping[str, T], Generic[T]):
@@ -187,11 +186,6 @@ class Registry:
         return Catalogue(MODELS, self.plugins)
 
     @cached_property
-    def model_readers(self) -> Catalogue[ModelReader]:
-        """Readers of models that are not registered."""
-        return Catalogue(MODEL_READERS, self.plugins)
-
-    @cached_property
     def gpus(self) -> Catalogue[HardwareProfile]:
         """Hardware profiles."""
         return Catalogue(GPUS, self.plugins)
@@ -235,6 +229,11 @@ class Registry:
     def reporters(self) -> Catalogue[Reporter]:
         """Renderings for the terminal."""
         return Catalogue(REPORTERS, self.plugins)
+
+    @cached_property
+    def launchers(self) -> Catalogue[Launcher]:
+        """Launch files."""
+        return Catalogue(LAUNCHERS, self.plugins)
 
     def catalogue(self, kind: Kind) -> Catalogue[Any]:
         """The catalogue of a kind."""

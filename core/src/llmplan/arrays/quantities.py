@@ -56,6 +56,14 @@ def total(values: Iterable[Number]) -> Number:
     return result
 
 
+def dot(numbers: Iterable[Number], values: Iterable[Number]) -> Number:
+    """The sum of the products of two equally long lists, from left to right."""
+    result: Number = 0.0
+    for number, value in zip(numbers, values, strict=True):
+        result = result + number * value
+    return result
+
+
 def sqrt(value: Any) -> Number:
     """The square root."""
     if isinstance(value, (int, float)):
@@ -82,6 +90,11 @@ def log(value: Any) -> Number:
 def log1p(value: Any) -> Number:
     """Return the natural logarithm of 1 plus the value, exact where the value is small."""
     return _function(value, math.log1p, "log1p")
+
+
+def log2(value: Any) -> Number:
+    """Return the doublings from 1 to the value."""
+    return _function(value, math.log2, "log2")
 
 
 def ceil_log2(value: Any) -> Number:

@@ -4,6 +4,7 @@ from llmplan.estimate.comparison import Comparison, Variant
 from llmplan.estimate.cost_model import CostModel, Phase, SearchableCostModel
 from llmplan.estimate.explained import Explained
 from llmplan.estimate.inference import InferenceEstimate
+from llmplan.estimate.launch import Launcher, LaunchFile, LaunchOptions
 from llmplan.estimate.line import Kind, Line
 from llmplan.estimate.load import Capacity, Means, Simulated
 from llmplan.estimate.output import Exporter, Reporter
@@ -20,6 +21,9 @@ __all__ = [
     "Exporter",
     "InferenceEstimate",
     "Kind",
+    "LaunchFile",
+    "LaunchOptions",
+    "Launcher",
     "Line",
     "Means",
     "Phase",

@@ -103,6 +103,18 @@ class Cache:
 
 
 @define(eq=False)
+class State:
+    """What a recurrent operator keeps of each sequence, however long it is."""
+
+    elements: Number
+    """Of one sequence."""
+    bits: float | None = None
+    """Its own width; None where it has that of activations."""
+    ways: float = inf
+    """Over how many ranks it can be divided."""
+
+
+@define(eq=False)
 class Scores:
     """What an attention kernel works on, for the operators from QK^T to attention over V."""
 
@@ -141,6 +153,8 @@ class Operator:
     """Its shape, where it multiplies by weights."""
     scores: Scores | None = None
     """On QK^T: the shape of the attention that starts here."""
+    state: State | None = None
+    """What it carries from token to token: read and written by each step of decoding, once by a prompt."""
     moved: Number | None = None
     """Elements that kernels beside multiplication read and write: norms, residuals, activation functions, rotations."""
     moved_split: Split = Split.TENSOR

@@ -33,11 +33,15 @@ class Choice:
 def choose(request: TrainRequest | InferRequest, phase: Phase) -> Choice:
     """Look up what the request names; take the defaults for the rest."""
     model = find_record(request.model, "model", MODELS, assume_transformer=bool(request.assume_transformer))
+    if phase == "infer" and not getattr(model, "generates", True):
+        raise BadInputError(f"model: {model.name} is an encoder: it predicts no next token; llmplan train prices it")
     hardware = find_record(request.gpu, "gpu", GPUS)
-    assumptions: list[str] = list(getattr(model, "assumed", ()))
+    assumptions = [*_meant("model", request.model, model), *_meant("gpu", request.gpu, hardware)]
+    assumptions += getattr(model, "assumed", ())
     stored: StoredWeights | None = getattr(model, "stored", None)
     if request.dtype is not None:
         dtype = find_record(request.dtype, "dtype", DTYPES)
+        assumptions += _meant("dtype", request.dtype, dtype)
     elif stored is not None:
         dtype, said = dtype_of(stored, phase)
         assumptions.append(said)
@@ -54,6 +58,15 @@ def choose(request: TrainRequest | InferRequest, phase: Phase) -> Choice:
     efficiency, said = _efficiency(request, cost_model, hardware, gemm, phase)
     warnings = _format_warnings(dtype, gemm, hardware)
     return Choice(model, hardware, dtype, gemm, cost_model, efficiency, (*assumptions, said), warnings)
+
+
+def _meant(option: str, wanted: Any, record: Any) -> tuple[str, ...]:
+    """What is assumed of an alias: ``gpu H100: h100-sxm-80gb``; nothing of a name, a file or a record."""
+    if not isinstance(wanted, str):
+        return ()
+    word = wanted.rpartition(":")[2].lower()
+    is_alias = word != record.name and word in map(str.lower, getattr(record, "aliases", ()))
+    return (f"{option} {wanted}: {record.name}",) if is_alias else ()
 
 
 def dtype_of(stored: StoredWeights, phase: Phase) -> tuple[DTypeRule, str]:
@@ -74,7 +87,7 @@ def dtype_of(stored: StoredWeights, phase: Phase) -> tuple[DTypeRule, str]:
 def find_record(wanted: Any, option: str, kind: Kind, *, assume_transformer: bool = False) -> Any:
     """A record given as such, by the name of a file, by its own name, or as a reader of models takes it."""
     if isinstance(wanted, str) and wanted.endswith(".toml"):
-        from llmplan.files import read_record
+        from llmplan.catalogues.record_file import read_record
 
         return read_record(wanted, kind)
     if wanted is None or isinstance(wanted, str):
@@ -101,7 +114,7 @@ def _missing(catalogue: Catalogue[Any], option: str) -> NoReturn:
 
 def default_record(catalogue: Catalogue[Any], option: str) -> Any:
     """The one record that claims to be the default, so that the order of installation never changes a number."""
-    claims = [record for _, _, record in catalogue.entries() if record.default]
+    claims = [record for _, _, record in catalogue.entries("default") if record.default]
     if len(claims) != 1:
         state = "none is the default" if catalogue else f"no plugin that offers {catalogue.kind.plural} is installed"
         state = f"{_names(claims)} all claim to be the default" if claims else state

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from llmplan.catalogues import conforms, registry
+from llmplan.catalogues.plugins import PluginError
 from llmplan.errors import LlmplanError
-from llmplan.plugins import PluginError
 from llmplan.records import ModelArchitecture
 
 

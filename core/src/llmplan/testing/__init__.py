@@ -18,11 +18,23 @@ import pluggy
 from attrs import evolve
 
 from llmplan import hookspecs, records
-from llmplan.catalogues import COST_MODELS, DTYPES, ENGINES, FRAMEWORKS, GPUS, KINDS, MODELS, OPTIMIZERS, Kind
+from llmplan.catalogues import (
+    COST_MODELS,
+    DTYPES,
+    ENGINES,
+    FRAMEWORKS,
+    GPUS,
+    KINDS,
+    LAUNCHERS,
+    MODELS,
+    OPTIMIZERS,
+    Catalogue,
+    Kind,
+)
+from llmplan.catalogues.plugins import Plugins
 from llmplan.errors import BadInputError, UnsupportedFormatError
-from llmplan.estimate import CostModel, InferenceEstimate, TrainingEstimate
+from llmplan.estimate import CostModel, InferenceEstimate, Launcher, TrainingEstimate
 from llmplan.estimate.line import BYTES, SECONDS
-from llmplan.plugins import Plugins
 from llmplan.records.model import ALWAYS_KEPT
 from llmplan.search.serving.infer import infer, plan_inference
 from llmplan.search.training import train
@@ -36,6 +48,7 @@ from llmplan.testing.contracts import (
     checked_name,
     require,
 )
+from llmplan.testing.launcher_contract import check_launcher, sample_estimates
 from llmplan.testing.serving_contract import check_serving_steps
 
 __all__ = [
@@ -48,6 +61,7 @@ __all__ = [
     "check_engine",
     "check_framework",
     "check_hardware",
+    "check_launcher",
     "check_model",
     "check_optimizer",
     "check_plugin",
@@ -103,10 +117,15 @@ def check_plugin(module: ModuleType) -> None:
         require(marked, f"{name} is named like a hook and lacks @hookimpl")
     require(hooks, f"{module.__name__} implements no hook")
     for kind in KINDS:
-        offered = [record for _, record in plugins.ask(kind.hook, kind.check)]
+        if kind.in_files:  # a folder of files is offered record by record
+            catalogue: Catalogue[Any] = Catalogue(kind, plugins)
+            offered = [record for _, _, record in catalogue.entries()]
+        else:
+            offered = [record for _, record in plugins.ask(kind.hook, kind.check)]
         _refuse_problems(plugins)
-        for record in offered if kind in _CHECKS else ():
-            _CHECKS[kind](record)
+        check: Callable[[Any], None] = _CHECKS.get(kind, lambda _record: None)
+        for record in offered:
+            check(record)
 
 
 def check_dtype(offered: records.DTypeRule | records.DTypeFamily) -> None:
@@ -173,7 +192,12 @@ _CHECKS: Mapping[Kind, Callable[[Any], None]] = {
     ENGINES: check_engine,
     FRAMEWORKS: check_framework,
     OPTIMIZERS: check_optimizer,
+    LAUNCHERS: lambda launcher: check_launcher(launcher, _samples(launcher)),
 }
+
+
+def _samples(launcher: Launcher) -> list[Any]:
+    return list(sample_estimates(launcher.command, SAMPLE_MODEL, SAMPLE_HARDWARE, SAMPLE_DTYPE))
 
 
 def _refuse_problems(plugins: Plugins) -> None:

@@ -42,7 +42,7 @@ def infer(plan: InferencePlan) -> InferenceEstimate:
         largest_batch=largest_batch(rank, plan),
         longest_context=partial(longest_context, rank),
         crossing=partial(compute_bound_batch, rank),
-        spreads=spreads,
+        spreads=_spreads,
         batches_in_flight=plan.layout.pp,
     )
 
@@ -51,11 +51,8 @@ def _latency(plan: InferencePlan, decode: Pass) -> Number:
     return maximum(decode.whole.seconds, plan.layout.pp * decode.stage.seconds)
 
 
-def spreads(plan: InferencePlan) -> tuple[Spread, Spread]:
-    """How far the first token, and all further ones, may be off, by the published figures nearest in kind."""
-    from llmplan_parallelism_megatron.validation.serving_residuals import DECODE, PREFILL
-    from llmplan_parallelism_megatron.validation.serving_spread import kind_of
-    from llmplan_parallelism_megatron.validation.spread import spread
+def _spreads(plan: InferencePlan) -> tuple[Spread, Spread]:
+    """How far the first token, and all further ones, may be off, by kind of plan."""
+    from llmplan_parallelism_megatron.ranges.serving import spreads
 
-    kind = kind_of(plan)
-    return spread(kind, PREFILL), spread(kind, DECODE)
+    return spreads(plan)

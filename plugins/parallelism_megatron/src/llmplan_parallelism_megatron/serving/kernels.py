@@ -24,6 +24,7 @@ from llmplan.records import (
     InferencePlan,
     KernelCurves,
     NumberFormat,
+    State,
 )
 from llmplan_parallelism_megatron.kernels.attention import SCORE_BYTES, UNFUSED_LAUNCHES
 from llmplan_parallelism_megatron.kernels.reached import Kernels, flat, kernels_of
@@ -213,6 +214,11 @@ def attend_unfused(flops: Number, scores: Number, tokens: Number, head_dim: Numb
         "activations": where(bound, 0.0, moving),
         "launch": where(flops > 0, launches, 0.0),
     }
+
+
+def state_bytes(state: State, of: ServingKernels) -> float:
+    """Of an element of a recurrent state: its own width, or what flows between kernels."""
+    return of.stream_bytes if state.bits is None else state.bits / 8
 
 
 def look_back(cache: Number, keys: Number, flops: Number, of: ServingKernels) -> Resources:

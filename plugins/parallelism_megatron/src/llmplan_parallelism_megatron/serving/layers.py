@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from llmplan.arrays.quantities import Number, maximum, minimum, total, where
 from llmplan.estimate.sharding import ways
-from llmplan.records import Cache, Operator, Scores
+from llmplan.records import Cache, Operator, Scores, State
 from llmplan_parallelism_megatron.serving import kernels as kernel
 from llmplan_parallelism_megatron.serving.extent import Extent, Flow
-from llmplan_parallelism_megatron.serving.kernels import ServingKernels
+from llmplan_parallelism_megatron.serving.kernels import ServingKernels, state_bytes
 from llmplan_parallelism_megatron.serving.rank import Layer, Rank
 from llmplan_parallelism_megatron.serving.tally import Tally
 from llmplan_parallelism_megatron.serving.traffic import Links
@@ -31,6 +31,9 @@ def layer_tally(layer: Layer, flow: Flow, rank: Rank) -> Tally:
         else:
             tally.add(first.part, without_shape(first, tokens, of))
         _beside(tally, operators, tokens, of)
+        for operator in operators:
+            if operator.state is not None:
+                tally.add("kv_cache", _carry(operator.state, flow, of))
         _communicate(tally, operators[-1], tokens, of, rank.links)
     return tally
 
@@ -87,6 +90,13 @@ def _attention(tally: Tally, operators: Sequence[Operator], flow: Flow, rank: Ra
     keys = decoding.cached(cache.window)
     read = decoding.sequences * keys * held * _readings(cache, of)
     tally.add("kv_cache", kernel.look_back(read, keys, absorbed, of))
+
+
+def _carry(state: State, flow: Flow, of: ServingKernels) -> kernel.Resources:
+    """Recurrent states are read and written once by each sequence of a pass, however many of its tokens it holds."""
+    sequences = flow.prompts.sequences + flow.decoding.sequences
+    elements = 2.0 * sequences * state.elements * state_bytes(state, of) / of.cache_bytes
+    return kernel.look_back(elements, 0.0, 0.0, of)
 
 
 def _readings(cache: Cache, of: ServingKernels) -> float:

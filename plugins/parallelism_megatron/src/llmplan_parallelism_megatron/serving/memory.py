@@ -32,11 +32,12 @@ def step_tokens(plan: InferencePlan, batch: Number) -> Number:
 
 
 def sequence_bytes(rank: Rank, tokens: Number) -> Number:
-    """KV cache of one sequence on the fullest stage, in whole pages; KV heads that tp does not divide are copied."""
+    """KV cache of one sequence on the fullest stage, in whole pages, and states; what tp does not divide is copied."""
     plan = rank.plan
     page = plan.engine.block_tokens
     cache = plan.model.kv_cache(1.0, ceil(tokens / page) * page)
-    return cache.elements * rank.cache_share * plan.kv_bits / 8 / ways(plan.layout.tp, cache.max_ways)
+    pages = cache.elements * rank.cache_share * plan.kv_bits / 8 / ways(plan.layout.tp, cache.max_ways)
+    return pages + rank.state_bytes
 
 
 def pass_bytes(rank: Rank, tokens: Number, rows: Number) -> dict[str, Number]:

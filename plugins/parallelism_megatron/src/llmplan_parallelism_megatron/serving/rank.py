@@ -22,7 +22,7 @@ from llmplan.estimate.sharding import (
 )
 from llmplan.records import Block, Gemm, InferencePlan, Layout, LoweredModel, Operator
 from llmplan.records.model import touched_share
-from llmplan_parallelism_megatron.serving.kernels import ServingKernels, serving_kernels
+from llmplan_parallelism_megatron.serving.kernels import ServingKernels, serving_kernels, state_bytes
 from llmplan_parallelism_megatron.serving.traffic import Links, links_of
 from llmplan_parallelism_megatron.training.layer import kernels_of
 
@@ -46,6 +46,8 @@ class Rank:
     """On the fullest device."""
     cache_share: Number
     """Of all layers, those on the fullest stage."""
+    state_bytes: Number
+    """What recurrent layers of the fullest stage keep of a sequence, however long it is."""
     stream_elements: Number
     """Of the residual stream of a token, that this rank holds."""
     widest_elements: Number
@@ -76,6 +78,7 @@ class Rank:
             state_elements(share),
             _weight_bytes(share, layout, kernels),
             fullest_stage_share(share, layout),
+            _state_bytes(share, kernels) * fullest_stage_share(share, layout),
             stream,
             widest,
             _logit_elements(share),
@@ -174,6 +177,15 @@ def _weight_bytes(share: LoweredModel, layout: Layout, kernels: ServingKernels) 
     dense = layer_parameters(share, layout) - experts
     return (
         dense * kernels.dense.weight_bytes + experts * kernels.experts.weight_bytes + ends * kernels.head.weight_bytes
+    )
+
+
+def _state_bytes(share: LoweredModel, kernels: ServingKernels) -> Number:
+    return total(
+        block.count * operator.state.elements * state_bytes(operator.state, kernels)
+        for block in share.layers
+        for operator in block.operators
+        if operator.state is not None
     )
 
 
