@@ -1,4 +1,4 @@
-"""``llmplan show NAME``: a record with its sources."""
+"""``llmplan show NAME``: a record with its sources, for people, as JSON, or as the file that would make it."""
 
 import json
 from collections.abc import Mapping
@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 import attrs
 import typer
+from attrs import frozen
 
-from llmplan.catalogues import COST_MODELS, DTYPES, ENGINES, FRAMEWORKS, GPUS, MODELS, OPTIMIZERS, Catalogue, registry
+from llmplan.catalogues import COST_MODELS, DTYPES, ENGINES, FRAMEWORKS, GPUS, MODELS, OPTIMIZERS, Kind, registry
 from llmplan.cli.options import completer
 from llmplan.cli.tables import print_table
-from llmplan.errors import UnknownNameError
+from llmplan.errors import BadInputError, UnknownNameError
 from llmplan.output.words import gib
 from llmplan.records import ModelArchitecture
 from llmplan.units import GIGA, TERA
@@ -28,43 +29,72 @@ def add_show(app: typer.Typer, summary: str) -> None:
     @app.command("show", help=summary)
     def show(
         name: Annotated[
-            str, typer.Argument(help="Of a model, gpu, dtype, …: llmplan list.", autocompletion=completer(_names))
+            str,
+            typer.Argument(
+                help="Of a model, gpu, dtype, …: llmplan list; or a TOML file of one.", autocompletion=completer(_names)
+            ),
         ],
         json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+        toml: Annotated[bool, typer.Option("--toml", help="Print the file that --gpu, --model, … read.")] = False,
     ) -> None:
-        shown = describe(*_find(name))
-        if json_:
-            print(json.dumps(shown, indent=2))
-            return
-        _print(shown)
+        if toml and json_:
+            raise BadInputError("toml: contradicts --json")
+        found = _of_file(name) if name.endswith(".toml") else _of_name(name)
+        if toml:
+            from llmplan.catalogues.record_file import record_text
+
+            print(record_text(found.kind, found.record), end="")
+        elif json_:
+            print(json.dumps(describe(found), indent=2))
+        else:
+            _print(describe(found))
 
 
-def _find(name: str) -> tuple[Catalogue[Any], str]:
+@frozen
+class Found:
+    """A record, and where it is from."""
+
+    kind: Kind
+    provider: str
+    record: Any
+
+
+def _of_name(name: str) -> Found:
+    """The record of that name, or else of that alias, of the first kind that has one."""
     catalogues = [registry().catalogue(kind) for kind in _SHOWN]
-    for catalogue in catalogues:
+    plain = name.rpartition(":")[2]
+    named = [catalogue for catalogue in catalogues if plain in dict(catalogue.offers())]
+    for catalogue in named or catalogues:
         try:
-            catalogue[name]
+            record = catalogue[name]
         except UnknownNameError:
             continue
-        return catalogue, name
+        provider = name.rpartition(":")[0] or catalogue.providers(record.name)[0]
+        return Found(catalogue.kind, provider, record)
     near = [word for catalogue in catalogues for word in catalogue.near(name)]
     hint = f"did you mean {', '.join(near)}?" if near else "llmplan list models, gpus, dtypes or cost-models shows all"
     raise UnknownNameError(f"show: {name!r} is unknown; {hint}")
 
 
-def describe(catalogue: Catalogue[Any], name: str) -> dict[str, Any]:
+def _of_file(path: str) -> Found:
+    """The record of a file, of the kind that most of its keys are of."""
+    from llmplan.catalogues.record_file import kind_of, read_record
+
+    kind = kind_of(path, [kind for kind in _SHOWN if kind.in_files])
+    return Found(kind, path, read_record(path, kind))
+
+
+def describe(found: Found) -> dict[str, Any]:
     """A record as plain values, with its kind, provider and sources."""
-    record = catalogue[name]
-    plain = name.rpartition(":")[2]
-    providers = [name.rpartition(":")[0]] if ":" in name else catalogue.providers(plain)
+    record = found.record
     fields = attrs.asdict(record, value_serializer=_plain) if attrs.has(type(record)) else {"name": record.name}
     sources = fields.pop("sources", {})
     return {
         "schema": "llmplan.show/1",
-        "kind": catalogue.kind.singular,
-        "provider": providers[0],
+        "kind": found.kind.singular,
+        "provider": found.provider,
         **fields,
-        **(_model_facts(record) if catalogue.kind is MODELS else {}),
+        **(_model_facts(record) if found.kind is MODELS else {}),
         "sources": sources,
     }
 
