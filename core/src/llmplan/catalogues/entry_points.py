@@ -1,7 +1,7 @@
 """Entry points of a group, as importlib.metadata finds them, without its import of the e-mail package.
 
-A start of llmplan takes a tenth less: distributions are folders beside the packages that they hold, and two files in each
-say what is needed. Where a distribution may lie elsewhere (in an archive, or behind a finder of its own),
+A start of llmplan takes a tenth less: distributions are folders beside the packages that they hold, and two files in
+each say what is needed. Where a distribution may lie elsewhere (in an archive, or behind a finder of its own),
 importlib.metadata is asked.
 """
 
@@ -11,7 +11,6 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from functools import cache
 from importlib import import_module
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -52,7 +51,6 @@ def entry_points_of(group: str) -> Iterator[FoundEntryPoint]:
             yield FoundEntryPoint(name or "unknown distribution", version, entry_point.name, entry_point.value)
 
 
-@cache
 def _only_folders() -> bool:
     """Whether distributions can only lie in folders of the path."""
     finders = (finder for finder in sys.meta_path if finder is not PathFinder)
@@ -77,10 +75,9 @@ def _in_folders(group: str) -> Iterator[FoundEntryPoint]:
 
 def _infos(folder: str) -> list[Path]:
     try:
-        names = os.listdir(folder)
+        return [path for path in Path(folder).iterdir() if path.name.endswith((".dist-info", ".egg-info"))]
     except OSError:
         return []
-    return [Path(folder, name) for name in names if name.endswith((".dist-info", ".egg-info"))]
 
 
 def _section(text: str, header: str) -> Iterator[tuple[str, str]]:

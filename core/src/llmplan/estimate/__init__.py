@@ -6,28 +6,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from llmplan.estimate.comparison import Comparison as Comparison
-    from llmplan.estimate.comparison import Variant as Variant
+    from llmplan.estimate.comparison import Comparison as Comparison, Variant as Variant
     from llmplan.estimate.cost_model import (
         CostModel as CostModel,
-    )
-    from llmplan.estimate.cost_model import (
         Phase as Phase,
-    )
-    from llmplan.estimate.cost_model import (
         SearchableCostModel as SearchableCostModel,
     )
     from llmplan.estimate.explained import Explained as Explained
     from llmplan.estimate.inference import InferenceEstimate as InferenceEstimate
-    from llmplan.estimate.line import Kind as Kind
-    from llmplan.estimate.line import Line as Line
-    from llmplan.estimate.load import Capacity as Capacity
-    from llmplan.estimate.load import Means as Means
-    from llmplan.estimate.load import Simulated as Simulated
-    from llmplan.estimate.output import Exporter as Exporter
-    from llmplan.estimate.output import Reporter as Reporter
-    from llmplan.estimate.server import Estimate as Estimate
-    from llmplan.estimate.server import ServerEstimate as ServerEstimate
+    from llmplan.estimate.line import Kind as Kind, Line as Line
+    from llmplan.estimate.load import Capacity as Capacity, Means as Means, Simulated as Simulated
+    from llmplan.estimate.output import Exporter as Exporter, Reporter as Reporter
+    from llmplan.estimate.server import Estimate as Estimate, ServerEstimate as ServerEstimate
     from llmplan.estimate.spread import Spread as Spread
     from llmplan.estimate.training import TrainingEstimate as TrainingEstimate
 
@@ -43,7 +33,7 @@ _HOMES = {
     "spread": "Spread",
     "training": "TrainingEstimate",
 }
-"""The names of each module: a command builds only the classes that it needs."""
+"""The public names of each module, as above: a command builds only the classes that it needs."""
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 __all__ = list(_HOME_OF)
 
