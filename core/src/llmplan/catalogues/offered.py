@@ -10,7 +10,7 @@ from llmplan.catalogues.catalogue import Catalogue
 from llmplan.catalogues.plugins import Plugins, load_plugins
 
 if TYPE_CHECKING:
-    from llmplan.estimate import CostModel, Exporter, Reporter
+    from llmplan.estimate import CostModel, Exporter, Launcher, Reporter
     from llmplan.records import (
         DTypeRule,
         EngineProfile,
@@ -83,6 +83,11 @@ class Registry:
     def reporters(self) -> Catalogue[Reporter]:
         """Renderings for the terminal."""
         return Catalogue(kinds.REPORTERS, self.plugins)
+
+    @cached_property
+    def launchers(self) -> Catalogue[Launcher]:
+        """Programs that run plans, with their launch files."""
+        return Catalogue(kinds.LAUNCHERS, self.plugins)
 
     def catalogue(self, kind: kinds.Kind) -> Catalogue[Any]:
         """The catalogue of a kind."""

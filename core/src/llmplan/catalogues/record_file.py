@@ -43,7 +43,7 @@ def record_of(
         return form.values(installed(kind, name) if find is None else find(name))
 
     given = _with_sources(source, values, form, table)
-    return structure(source, resolve(source, given, values_of, form.own_sources, table), form, table)
+    return structure(source, resolve(source, given, values_of, form.own_sources, table, form.worded), form, table)
 
 
 def kind_of(path: str, kinds: Sequence[Kind]) -> Kind:

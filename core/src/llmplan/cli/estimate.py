@@ -1,7 +1,7 @@
 """``llmplan train`` and ``llmplan infer``."""
 
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +9,7 @@ import typer
 
 from llmplan.catalogues import registry
 from llmplan.cli.compare import COMPARING, changes_of, is_comparison, print_comparison
-from llmplan.cli.options import Request, completer, with_options
+from llmplan.cli.options import EXPORT, FROM, Request, completer, with_options
 from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, Exporter, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.output.words import gib
@@ -33,6 +33,8 @@ _EXTRA: Mapping[str, Any] = {
     "output": Annotated[
         str | None, typer.Option("--output", metavar="FILE", help="Write to a file too: .json, .csv, .md or .txt.")
     ],
+    "export": EXPORT,
+    "from_": FROM,
     **COMPARING,
 }
 
@@ -70,19 +72,25 @@ def _add(
 ) -> None:
     def run(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
         reporter, exporter = _reporter(extra), _exporter(extra["output"])
+        exports = _exports(name, extra, reporter)
         changes = changes_of(extra["compare"], request, given)
-        options = _merged(extra["plan"], given, changes, request)
+        options = _merged(name, extra, given, changes, request)
         if is_comparison(request, options, changes):
+            if exports:
+                raise BadInputError(f"export: {exports[0].name} writes one plan, and these are several")
             fits = print_comparison(price, changes, options, extra, reporter, exporter)
             return None if fits else DOES_NOT_FIT
         if extra["picture"]:
             raise BadInputError("picture: draws a comparison; give --compare, or several values like --batch 1..64")
         asked = request(**options)
         estimate = price(asked)
+        launched = _launched(exports, estimate)
         if exporter is not None:
             from llmplan.output.whole import write_whole
 
             write_whole(extra["output"], exporter.export(estimate))
+        if launched():
+            return None
         if extra.get("explain"):
             _explain(estimate, reporter)
         else:
@@ -90,6 +98,24 @@ def _add(
         return None if estimate.feasible else _say_why_not(estimate, asked)
 
     app.command(name, help=summary)(with_options(request, extras, run))
+
+
+def _exports(name: str, extra: Mapping[str, Any], reporter: str) -> Sequence[Any]:
+    """The launch files that are asked for."""
+    if not extra["export"]:
+        return ()
+    from llmplan.cli.launching import exports_of
+
+    return exports_of(extra["export"], name, as_json=reporter == "json")
+
+
+def _launched(exports: Sequence[Any], estimate: Estimate) -> Callable[[], bool]:
+    """Made already, written when it is called; says whether one was printed, in place of the report."""
+    if not exports:
+        return lambda: False
+    from llmplan.cli.launching import launch
+
+    return launch(exports, estimate)
 
 
 def _explain(estimate: TrainingEstimate, reporter: str) -> None:
@@ -105,15 +131,20 @@ def _explain(estimate: TrainingEstimate, reporter: str) -> None:
 
 
 def _merged(
-    plan: str | None, given: dict[str, Any], changes: Mapping[str, str], request: type[Request]
+    name: str, extra: Mapping[str, Any], given: dict[str, Any], changes: Mapping[str, str], request: type[Request]
 ) -> dict[str, Any]:
-    """The command line, with what it compares, wins over the plan file."""
-    if plan is None:
-        return given
-    from llmplan.request.plan_file import read_plan
+    """The command line, with what it compares, wins over the plan file, and that over a launch file."""
+    options, named = dict(given), given.keys() | {option for joined in changes for option in joined.split("+")}
+    if extra["plan"] is not None:
+        from llmplan.request.plan_file import read_plan
 
-    named = given.keys() | {option for joined in changes for option in joined.split("+")}
-    return {**what_is_left(read_plan(plan, request), named), **given}
+        options = {**what_is_left(read_plan(extra["plan"], request), named), **options}
+    if extra["from_"] is not None:
+        from llmplan.cli.launching import options_from, without_load
+
+        read = without_load(options_from(extra["from_"], name, request), options)
+        options = {**what_is_left(read, named | options.keys()), **options}
+    return options
 
 
 def what_is_left(from_file: Mapping[str, Any], named: Collection[str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import typer
 
 from llmplan.cli.options import annotations_of, with_annotations
 from llmplan.cli.search_infer import add_search_infer
-from llmplan.cli.searching import exit_code, extra_options, say_why_not, split
+from llmplan.cli.searching import exit_code, exports_of, extra_options, launched, say_why_not, split
 from llmplan.request import SearchRequest, TrainRequest
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def _train(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     from llmplan.search import TrainingSpace, search
     from llmplan.search.executors import executor_of
 
+    exports = exports_of(extra, "train")
     options, looked_for = split(given, extra["plan"], TrainRequest, SearchRequest)
     with ExitStack() as stack:
         files = stack.enter_context(outputs(extra["output"] or ()))
@@ -67,6 +68,8 @@ def _train(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
             space, executor=executor, keep=False, sink=files.sink, watch=watch, interruptible=True, **looked_for
         )
         files.finish(result)
+    if launched(exports, result):
+        return exit_code(result)
     return _printed(result, as_json=bool(extra["json"]))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmplan.cli.options import annotations_of, with_annotations
-from llmplan.cli.searching import exit_code, extra_options, say_why_not, split
+from llmplan.cli.searching import exit_code, exports_of, extra_options, launched, say_why_not, split
 from llmplan.request import InferRequest, InferSearchRequest
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def _infer(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     from llmplan.search.serving.searching import search_inference
     from llmplan.search.serving.space import InferenceSpace
 
+    exports = exports_of(extra, "infer")
     options, looked_for = split(given, extra["plan"], InferRequest, InferSearchRequest)
     picture = extra["picture"]
     artist = _artist(picture) if picture else None
@@ -62,6 +63,8 @@ def _infer(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
         from llmplan.output.whole import write_whole
 
         write_whole(picture, artist(result), "picture")
+    if launched(exports, result):
+        return exit_code(result)
     return _printed(result, as_json=bool(extra["json"]))
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from llmplan.cli.estimate import DOES_NOT_FIT
+from llmplan.cli.options import EXPORT
 from llmplan.request import options_of
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def extra_options(priced: str) -> dict[str, Any]:
         ],
         "json": Annotated[bool | None, typer.Option("--json", help="Print one JSON object.")],
         "output": Annotated[list[str] | None, typer.Option("--output", metavar="FILE", help=help_text)],
+        "export": EXPORT,
     }
 
 
@@ -48,6 +50,24 @@ def say_why_not(why: str, changes: Iterable[str]) -> None:
     """One line: what kills the last plans, and what would do."""
     would = " or ".join(changes)
     print(f"llmplan: no plan is feasible: {why}{would and f'; {would} would do'}", file=sys.stderr)
+
+
+def exports_of(extra: Mapping[str, Any], command: str) -> Sequence[Any]:
+    """The launch files that are asked for, of the best plan."""
+    if not extra["export"]:
+        return ()
+    from llmplan.cli import launching
+
+    return launching.exports_of(extra["export"], command, as_json=bool(extra["json"]))
+
+
+def launched(exports: Sequence[Any], result: SearchResult) -> bool:
+    """Write them; whether one was printed, in place of the report."""
+    if not exports:
+        return False
+    from llmplan.cli import launching
+
+    return launching.launched(exports, result.best if result.feasible else ())
 
 
 def exit_code(result: SearchResult) -> int | None:

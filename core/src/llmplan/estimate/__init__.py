@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     )
     from llmplan.estimate.explained import Explained as Explained
     from llmplan.estimate.inference import InferenceEstimate as InferenceEstimate
+    from llmplan.estimate.launch import Launcher as Launcher, LaunchFile as LaunchFile, LaunchOptions as LaunchOptions
     from llmplan.estimate.line import Kind as Kind, Line as Line
     from llmplan.estimate.load import Capacity as Capacity, Means as Means, Simulated as Simulated
     from llmplan.estimate.output import Exporter as Exporter, Reporter as Reporter
@@ -26,6 +27,7 @@ _HOMES = {
     "cost_model": "CostModel Phase SearchableCostModel",
     "explained": "Explained",
     "inference": "InferenceEstimate",
+    "launch": "Launcher LaunchFile LaunchOptions",
     "line": "Kind Line",
     "load": "Capacity Means Simulated",
     "output": "Exporter Reporter",

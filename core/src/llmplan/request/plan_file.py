@@ -24,7 +24,11 @@ def read_plan(path: str, *requests: type[Any]) -> dict[str, Any]:
 
     Tables like [model] and [gpu] become records; files that it names are looked for beside it.
     """
-    source = TomlSource.read(path)
+    return plan_options(TomlSource.read(path), *requests)
+
+
+def plan_options(source: TomlSource, *requests: type[Any]) -> dict[str, Any]:
+    """The same of what a file of another kind says."""
     known = {field.name: request for request in requests for field in fields(request)}
     for key in source.values:
         if key not in known:
