@@ -88,7 +88,7 @@ OPTIMIZERS = Kind("optimizers", "llmplan_optimizers", "records.optimizer.Optimiz
 VALIDATION_SETS = Kind("validation-sets", "llmplan_validation_sets", "records.validation.ValidationSet")
 EXPORTERS = Kind("exporters", "llmplan_exporters", "estimate.output.Exporter")
 REPORTERS = Kind("reporters", "llmplan_reporters", "estimate.output.Reporter")
-LAUNCHERS = Kind("launchers", "llmplan_launchers", "estimate.output.Launcher")
+LAUNCHERS = Kind("launchers", "llmplan_launchers", "estimate.launch.Launcher")
 KINDS = (
     *(MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, MODEL_READERS, VALIDATION_SETS),
     *(EXPORTERS, REPORTERS, LAUNCHERS),
