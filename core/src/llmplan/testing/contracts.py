@@ -14,8 +14,7 @@ from attrs import fields, fields_dict
 from llmplan import records
 from llmplan.catalogues import ENGINES, FRAMEWORKS, GPUS, OPTIMIZERS, Kind
 from llmplan.errors import LlmplanError
-from llmplan.estimate.line import Kind as LineKind
-from llmplan.estimate.line import kind_of
+from llmplan.estimate.line import Kind as LineKind, kind_of
 
 _PLAUSIBLE: Mapping[str, tuple[float, float]] = {
     "memory_bytes": (1e8, 1e14),

@@ -63,9 +63,13 @@ class Megatron:
 
         return checks.check(plan)
 
-    def illegal(self, plan: TrainingPlan) -> Mapping[str, Number]:
+    def illegal(self, plan: TrainingPlan | InferencePlan) -> Mapping[str, Number]:
         """By rule, where `check` refuses plans."""
-        return illegal(plan)
+        if isinstance(plan, TrainingPlan):
+            return illegal(plan)
+        from llmplan_parallelism_megatron.rules import serving
+
+        return serving.illegal(plan)
 
     def worded(self, plan: TrainingPlan) -> Number:
         """Where `check` has words against layouts."""
