@@ -6,8 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from llmplan.arrays.rows import crossed, joined, kept, length, pieces, product_of
 from llmplan.search.best import Best, Frontier, dominated, worse

@@ -12,9 +12,9 @@ from llmplan.estimate import Comparison, Estimate, TrainingEstimate, Variant
 from llmplan.records import TrainingPlan
 from llmplan.request import InferRequest, SearchRequest, TrainRequest, option_name, options_of
 from llmplan.request.changes import Change, combinations, read_changes
+from llmplan.search.serving.infer import infer, plan_inference
 from llmplan.space.case import training_case
 from llmplan.space.choice import find_record
-from llmplan.space.inference import infer, plan_inference
 from llmplan.space.sizes import check_sizes
 from llmplan.space.training_space import TrainingSpace
 
