@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 import tomli
 import yaml
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from launched_plans import named_models, serving, training
 
 import llmplan_launchers.plugin

@@ -15,8 +15,8 @@ from llmplan.estimate import Estimate, Exporter, InferenceEstimate, ServerEstima
 from llmplan.output.words import gib
 from llmplan.records import Recompute
 from llmplan.request import InferRequest, TrainRequest
+from llmplan.search.serving.infer import infer
 from llmplan.search.training import train
-from llmplan.space import infer
 
 DOES_NOT_FIT = 3
 _MOST_ZERO = 3
@@ -59,7 +59,7 @@ def add_train(app: typer.Typer, summary: str) -> None:
 
 def add_infer(app: typer.Typer, summary: str) -> None:
     """Add ``llmplan infer``."""
-    _add(app, "infer", summary, InferRequest, infer, _EXTRA)
+    _add(app, "infer", summary, InferRequest, infer, {**_EXTRA, "explain": _EXPLAIN})
 
 
 def _add(
@@ -118,7 +118,7 @@ def _launched(exports: Sequence[Any], estimate: Estimate) -> Callable[[], bool]:
     return launch(exports, estimate)
 
 
-def _explain(estimate: TrainingEstimate, reporter: str) -> None:
+def _explain(estimate: Estimate, reporter: str) -> None:
     """The report, and how each of its lines comes about."""
     from llmplan.cli.explain import explained, print_json, print_lines
 
@@ -217,7 +217,7 @@ def _way_out(estimate: Estimate, request: Request) -> str:
 
 def _way_out_of_serving(estimate: InferenceEstimate | ServerEstimate, request: InferRequest) -> str:
     """The nearest settings that fit, tried out; and what else holds less."""
-    from llmplan.space.nearest import nearest_that_fit
+    from llmplan.search.serving.nearest import nearest_that_fit
 
     if isinstance(estimate, ServerEstimate) and estimate.fullest_pool == "prefill":
         return "; more --prefill-tp or --prefill-pp, or fewer bits (--dtype, --kv-bits) hold less"
