@@ -1,6 +1,7 @@
 """The nouns: frozen attrs records that plugins contribute and that cost models compute with. SI units inside."""
 
 from llmplan.records.attention import AttentionLayer, Mask, Seen
+from llmplan.records.cross_attention import CrossAttention
 from llmplan.records.delta_attention import DeltaAttention
 from llmplan.records.dtype import DTypeFamily, DTypeRule, NumberFormat
 from llmplan.records.efficiency import CalibratedEfficiency, Efficiency, WholeRunEfficiency
@@ -35,6 +36,7 @@ from llmplan.records.model import (
     Split,
     State,
     Tensor,
+    Works,
 )
 from llmplan.records.model_reader import ModelReader
 from llmplan.records.optimizer import Optimizer
@@ -58,6 +60,7 @@ __all__ = [
     "Cache",
     "CalibratedEfficiency",
     "CollectiveCurve",
+    "CrossAttention",
     "DTypeFamily",
     "DTypeRule",
     "DecodeCurve",
@@ -117,5 +120,6 @@ __all__ = [
     "Variation",
     "WholeRunEfficiency",
     "Workload",
+    "Works",
     "gemm_bytes",
 ]

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from llmplan.arrays.quantities import Number, maximum, minimum, total, where
 from llmplan.estimate.sharding import ways
-from llmplan.records import Cache, Operator, Scores, State
+from llmplan.records import Cache, Operator, Scores, State, Works
 from llmplan_parallelism_megatron.serving import kernels as kernel
 from llmplan_parallelism_megatron.serving.extent import Extent, Flow
 from llmplan_parallelism_megatron.serving.kernels import ServingKernels, state_bytes
-from llmplan_parallelism_megatron.serving.rank import Layer, Rank
+from llmplan_parallelism_megatron.serving.rank import Layer, Multiplication, Rank
 from llmplan_parallelism_megatron.serving.tally import Tally
 from llmplan_parallelism_megatron.serving.traffic import Links
 
@@ -19,23 +19,41 @@ FUSED_RESIDUAL = 2.0 / 3.0
 
 
 def layer_tally(layer: Layer, flow: Flow, rank: Rank) -> Tally:
-    """One layer, or the embedding, over the tokens of a pass."""
-    tally, of, tokens = Tally(), rank.kernels, flow.tokens
+    """One layer, or the embedding, over the tokens of a pass, or those of them that an operator works on."""
+    tally = Tally()
     for operators, multiplication in zip(layer.kernels, layer.multiplications, strict=True):
-        first = operators[0]
-        if multiplication is not None:
-            gemm, read = layer.multiplied(multiplication, tokens)
-            tally.add(first.part, kernel.multiply(gemm, read, of, of.experts if multiplication.routed else of.dense))
-        elif first.scores is not None:
-            _attention(tally, operators, flow, rank)
-        else:
-            tally.add(first.part, without_shape(first, tokens, of))
-        _beside(tally, operators, tokens, of)
-        for operator in operators:
-            if operator.state is not None:
-                tally.add("kv_cache", _carry(operator.state, flow, of))
-        _communicate(tally, operators[-1], tokens, of, rank.links)
+        works = operators[0].works
+        if works is not Works.PROMPT:
+            _kernel(tally, layer, operators, multiplication, flow.over(works), rank)
+            continue
+        of_prompts, one = flow.over(works), Tally()
+        _kernel(one, layer, operators, multiplication, of_prompts.of_one_at_least(), rank)
+        tally.add_times(where(of_prompts.tokens > 0, 1.0, 0.0), one)
     return tally
+
+
+def _kernel(
+    tally: Tally,
+    layer: Layer,
+    operators: Sequence[Operator],
+    multiplication: Multiplication | None,
+    flow: Flow,
+    rank: Rank,
+) -> None:
+    """Operators that run as one, and what they move, carry and send."""
+    of, tokens, first = rank.kernels, flow.tokens, operators[0]
+    if multiplication is not None:
+        gemm, read = layer.multiplied(multiplication, tokens)
+        tally.add(first.part, kernel.multiply(gemm, read, of, of.experts if multiplication.routed else of.dense))
+    elif first.scores is not None:
+        _attention(tally, operators, flow, rank)
+    else:
+        tally.add(first.part, without_shape(first, tokens, of))
+    _beside(tally, operators, tokens, of)
+    for operator in operators:
+        if operator.state is not None:
+            tally.add("kv_cache", _carry(operator.state, flow, of))
+    _communicate(tally, operators[-1], tokens, of, rank.links)
 
 
 def without_shape(operator: Operator, tokens: Number, of: ServingKernels) -> kernel.Resources:
