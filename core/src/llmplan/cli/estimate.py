@@ -59,7 +59,7 @@ def add_train(app: typer.Typer, summary: str) -> None:
 
 def add_infer(app: typer.Typer, summary: str) -> None:
     """Add ``llmplan infer``."""
-    _add(app, "infer", summary, InferRequest, infer, _EXTRA)
+    _add(app, "infer", summary, InferRequest, infer, {**_EXTRA, "explain": _EXPLAIN})
 
 
 def _add(
@@ -118,7 +118,7 @@ def _launched(exports: Sequence[Any], estimate: Estimate) -> Callable[[], bool]:
     return launch(exports, estimate)
 
 
-def _explain(estimate: TrainingEstimate, reporter: str) -> None:
+def _explain(estimate: Estimate, reporter: str) -> None:
     """The report, and how each of its lines comes about."""
     from llmplan.cli.explain import explained, print_json, print_lines
 

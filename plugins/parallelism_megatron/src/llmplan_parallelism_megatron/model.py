@@ -89,11 +89,11 @@ class Megatron:
         """T = m t + bubble + exposed data parallel traffic + optimizer + host."""
         return priced_by_column(_train, plan)
 
-    def explain(self, plan: TrainingPlan) -> tuple[Explained, ...]:
+    def explain(self, plan: TrainingPlan | InferencePlan) -> tuple[Explained, ...]:
         """Every line of the breakdowns with its formula, the numbers put in, and its source."""
-        from llmplan_parallelism_megatron.training.explained import explain
+        from llmplan_parallelism_megatron.explained import explain_inference, explain_training
 
-        return explain(plan)
+        return explain_training(plan) if isinstance(plan, TrainingPlan) else explain_inference(plan)
 
     def infer(self, plan: InferencePlan) -> InferenceEstimate:
         """Prompts in one pass, then a pass for each further token."""
