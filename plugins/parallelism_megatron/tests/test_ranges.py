@@ -5,8 +5,7 @@ from math import exp, log
 import numpy as np
 import pytest
 from attrs import evolve
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from llmplan import infer, registry, train
 from llmplan.arrays.columns import columns

@@ -36,6 +36,10 @@ class Form:
     own_sources: tuple[str, ...] = ()
     """Tables that hold their own source."""
 
+    def keys(self) -> set[str]:
+        """The keys of a file."""
+        return {of.name for of in fields(self.cls)}
+
     @property
     def has_sources(self) -> bool:
         """Whether every value has a source of its own."""

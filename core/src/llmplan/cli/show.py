@@ -1,4 +1,4 @@
-"""``llmplan show NAME``: a record with its sources."""
+"""``llmplan show NAME``: a record with its sources, for people, as JSON, or as the file that would make it."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import typer
 from llmplan.catalogues import COST_MODELS, DTYPES, ENGINES, FRAMEWORKS, GPUS, MODELS, OPTIMIZERS, Kind, registry
 from llmplan.cli.options import completer
 from llmplan.cli.tables import print_table
-from llmplan.errors import UnknownNameError
+from llmplan.errors import BadInputError, UnknownNameError
 from llmplan.output.words import gib
 from llmplan.records import Block, LoweredModel, ModelArchitecture
 from llmplan.space.read_model import read_model
@@ -29,27 +29,43 @@ def add_show(app: typer.Typer, summary: str) -> None:
     @app.command("show", help=summary)
     def show(
         name: Annotated[
-            str, typer.Argument(help="Of a model, gpu, dtype, …: llmplan list.", autocompletion=completer(_names))
+            str,
+            typer.Argument(
+                help="Of a model, gpu, dtype, …: llmplan list; or a TOML file of one.", autocompletion=completer(_names)
+            ),
         ],
         json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+        toml: Annotated[bool, typer.Option("--toml", help="Print the file that --gpu, --model, … read.")] = False,
     ) -> None:
-        shown = describe(*find(name))
-        if json_:
-            print(json.dumps(shown, indent=2))
-            return
-        _print(shown)
+        if toml and json_:
+            raise BadInputError("toml: contradicts --json")
+        record, kind, provider = find(name)
+        if toml:
+            from llmplan.catalogues.record_file import record_text
+
+            print(record_text(kind, record), end="")
+        elif json_:
+            print(json.dumps(describe(record, kind, provider), indent=2))
+        else:
+            _print(describe(record, kind, provider))
 
 
 def find(name: str) -> tuple[Any, Kind, str]:
-    """The record of a name, or of what a reader of models takes, with its kind and who provides it."""
+    """The record of a name, of a file, or of what a reader of models takes, with its kind and who provides it."""
+    if name.endswith(".toml"):
+        from llmplan.catalogues.record_file import kind_of, read_record
+
+        kind = kind_of(name, [kind for kind in _SHOWN if kind.in_files])
+        return read_record(name, kind), kind, name
     catalogues = [registry().catalogue(kind) for kind in _SHOWN]
-    for catalogue in catalogues:
+    named = [catalogue for catalogue in catalogues if name.rpartition(":")[2] in dict(catalogue.offers())]
+    for catalogue in named or catalogues:
         try:
             record = catalogue[name]
         except UnknownNameError:
             continue
-        distribution, _, plain = name.rpartition(":")
-        return record, catalogue.kind, distribution or next(iter(catalogue.providers(plain)), "")
+        distribution = name.rpartition(":")[0]
+        return record, catalogue.kind, distribution or next(iter(catalogue.providers(record.name)), "")
     model = read_model(name)
     if model is not None:
         return model, MODELS, name

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from llmplan import hookimpl
-from llmplan.estimate import Launcher
+from llmplan.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Launcher
 
 LLMPLAN_API = 1
 
