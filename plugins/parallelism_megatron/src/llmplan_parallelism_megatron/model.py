@@ -21,6 +21,7 @@ from llmplan.records import (
     Tuning,
 )
 from llmplan_parallelism_megatron import lines
+from llmplan_parallelism_megatron.kernels.reached import collective_curve
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.rules.training import check, illegal, remarks, worded
 from llmplan_parallelism_megatron.training.iteration import time_breakdown
@@ -51,7 +52,7 @@ class Megatron:
         return Efficiency(
             flops=reached.plateau,
             hbm=curves.hbm,
-            scale_up=curves.collectives["all_gather"].plateau,
+            scale_up=collective_curve(curves, "all_gather").plateau,
             scale_out=curves.network.plateau,
             curves=curves,
             source=f"by shape, large GEMMs {reached.plateau:.2f}, HBM {curves.hbm:.2f}: {_source(curves, phase)}",
