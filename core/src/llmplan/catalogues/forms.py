@@ -20,7 +20,7 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Form:
     """A kind of record in TOML: the class whose fields are its keys, and the ways from it and to it."""
 
