@@ -15,8 +15,8 @@ from llmplan.estimate import Estimate, Exporter, InferenceEstimate, ServerEstima
 from llmplan.output.words import gib
 from llmplan.records import Recompute
 from llmplan.request import InferRequest, TrainRequest
+from llmplan.search.serving.infer import infer
 from llmplan.search.training import train
-from llmplan.space import infer
 
 DOES_NOT_FIT = 3
 _MOST_ZERO = 3
@@ -217,7 +217,7 @@ def _way_out(estimate: Estimate, request: Request) -> str:
 
 def _way_out_of_serving(estimate: InferenceEstimate | ServerEstimate, request: InferRequest) -> str:
     """The nearest settings that fit, tried out; and what else holds less."""
-    from llmplan.space.nearest import nearest_that_fit
+    from llmplan.search.serving.nearest import nearest_that_fit
 
     if isinstance(estimate, ServerEstimate) and estimate.fullest_pool == "prefill":
         return "; more --prefill-tp or --prefill-pp, or fewer bits (--dtype, --kv-bits) hold less"

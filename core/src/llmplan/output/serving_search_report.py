@@ -20,6 +20,7 @@ from llmplan.search.result import SearchResult
 from llmplan.search.serving.frontier import row_of
 from llmplan.search.serving.limits import LATENCIES, Limits
 from llmplan.search.serving.why import Reason, described
+from llmplan.space.server_sizes import SERVER_DIMENSIONS
 from llmplan.units import GIB
 
 _INDENT = 2
@@ -44,9 +45,8 @@ _HOLDING_BACK = {
     "decode-pool": "those that decode",
 }
 _NOTHING_LEFT = {"rate": "rate: more comes than any of the layouts can answer"}
-LOOKED_AT = (
-    "looked at, where left open: tp in powers of two inside the scale-up domain, pp in powers of two to twice the "
-    "shortest that fits, experts over the replicas of a domain, or over their tensor parallel ranks too"
+LOOKED_AT = "looked at, where left open: " + "; ".join(
+    f"{name} {values}" for name, values in SERVER_DIMENSIONS.items() if name != "gpus"
 )
 
 

@@ -36,8 +36,8 @@ from llmplan.errors import BadInputError, UnsupportedFormatError
 from llmplan.estimate import CostModel, InferenceEstimate, Launcher, TrainingEstimate
 from llmplan.estimate.line import BYTES, SECONDS
 from llmplan.records.model import ALWAYS_KEPT
+from llmplan.search.serving.infer import infer, plan_inference
 from llmplan.search.training import train
-from llmplan.space import infer, plan_inference
 from llmplan.testing.contracts import (
     ContractError,
     check_engine,

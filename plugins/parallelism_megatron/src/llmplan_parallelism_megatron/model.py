@@ -21,6 +21,7 @@ from llmplan.records import (
     Tuning,
 )
 from llmplan_parallelism_megatron import lines
+from llmplan_parallelism_megatron.kernels.reached import collective_curve
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.rules.training import check, illegal, remarks, worded
 from llmplan_parallelism_megatron.training.iteration import time_breakdown
@@ -39,6 +40,9 @@ class Megatron:
         "optimizer step; serving on the kernels of an engine"
     )
 
+    serving_in_arrays: bool = True
+    """Layouts of servers may be arrays: a search prices many side by side."""
+
     def efficiency(self, hardware: HardwareProfile, gemm: NumberFormat, phase: Phase) -> Efficiency:
         """Curves of kernels and links, where the accelerator has them."""
         curves = hardware.kernels
@@ -48,7 +52,7 @@ class Megatron:
         return Efficiency(
             flops=reached.plateau,
             hbm=curves.hbm,
-            scale_up=curves.collectives["all_gather"].plateau,
+            scale_up=collective_curve(curves, "all_gather").plateau,
             scale_out=curves.network.plateau,
             curves=curves,
             source=f"by shape, large GEMMs {reached.plateau:.2f}, HBM {curves.hbm:.2f}: {_source(curves, phase)}",
@@ -62,9 +66,13 @@ class Megatron:
 
         return checks.check(plan)
 
-    def illegal(self, plan: TrainingPlan) -> Mapping[str, Number]:
+    def illegal(self, plan: TrainingPlan | InferencePlan) -> Mapping[str, Number]:
         """By rule, where `check` refuses plans."""
-        return illegal(plan)
+        if isinstance(plan, TrainingPlan):
+            return illegal(plan)
+        from llmplan_parallelism_megatron.rules import serving
+
+        return serving.illegal(plan)
 
     def worded(self, plan: TrainingPlan) -> Number:
         """Where `check` has words against layouts."""
