@@ -18,7 +18,6 @@ import pluggy
 from attrs import evolve
 
 from llmplan import hookspecs, records
-from llmplan.api import infer, plan_inference, train
 from llmplan.catalogues import (
     COST_MODELS,
     DTYPES,
@@ -37,6 +36,8 @@ from llmplan.errors import BadInputError, UnsupportedFormatError
 from llmplan.estimate import CostModel, InferenceEstimate, Launcher, TrainingEstimate
 from llmplan.estimate.line import BYTES, SECONDS
 from llmplan.records.model import ALWAYS_KEPT
+from llmplan.search.serving.infer import infer, plan_inference
+from llmplan.search.train import train
 from llmplan.space.dimensions import DIMENSIONS
 from llmplan.testing.contracts import (
     ContractError,
