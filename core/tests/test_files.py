@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from llmplan.catalogues import COST_MODELS, DTYPES, GPUS, MODELS
 from llmplan.errors import BadInputError
 from llmplan.files import TomlSource, read_plan, read_record
-from llmplan.output.whole import write_whole
+from llmplan.output.files import write_whole
 from llmplan.records import HardwareProfile, Recompute, Transformer
 from llmplan.request import InferRequest, TrainRequest
 

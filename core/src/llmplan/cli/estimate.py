@@ -1,8 +1,7 @@
 """``llmplan train`` and ``llmplan infer``."""
 
 import sys
-from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -21,7 +20,8 @@ from llmplan.space import infer
 DOES_NOT_FIT = 3
 _MOST_ZERO = 3
 
-_EXTRA: Mapping[str, Any] = {
+SOURCES = Annotated[bool | None, typer.Option("--sources", help="Print what was assumed in full, with its sources.")]
+EXTRA: Mapping[str, Any] = {
     "plan": Annotated[
         str | None, typer.Option("--plan", metavar="FILE.toml", help="Any of these options from a file.")
     ],
@@ -33,6 +33,7 @@ _EXTRA: Mapping[str, Any] = {
     "output": Annotated[
         str | None, typer.Option("--output", metavar="FILE", help="Write to a file too: .json, .csv, .md or .txt.")
     ],
+    "sources": SOURCES,
     **COMPARING,
 }
 
@@ -52,12 +53,12 @@ _EXPLAIN = Annotated[
 
 def add_train(app: typer.Typer, summary: str) -> None:
     """Add ``llmplan train``."""
-    _add(app, "train", summary, TrainRequest, train, {**_EXTRA, "explain": _EXPLAIN})
+    _add(app, "train", summary, TrainRequest, train, {**EXTRA, "explain": _EXPLAIN})
 
 
 def add_infer(app: typer.Typer, summary: str) -> None:
     """Add ``llmplan infer``."""
-    _add(app, "infer", summary, InferRequest, infer, _EXTRA)
+    _add(app, "infer", summary, InferRequest, infer, EXTRA)
 
 
 def _add(
@@ -69,24 +70,25 @@ def _add(
     extras: Mapping[str, Any],
 ) -> None:
     def run(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
-        reporter, exporter = _reporter(extra), _exporter(extra["output"])
+        reporter, exporter, painter = reporter_of(extra), *_ways_out(extra)
         changes = changes_of(extra["compare"], request, given)
         options = _merged(extra["plan"], given, changes, request)
         if is_comparison(request, options, changes):
             fits = print_comparison(price, changes, options, extra, reporter, exporter)
             return None if fits else DOES_NOT_FIT
-        if extra["picture"]:
-            raise BadInputError("picture: draws a comparison; give --compare, or several values like --batch 1..64")
         asked = request(**options)
         estimate = price(asked)
-        if exporter is not None:
-            from llmplan.output.whole import write_whole
+        for option, way_out in (("output", exporter), ("picture", painter)):
+            if way_out is not None:
+                from llmplan.output.files import write_whole
 
-            write_whole(extra["output"], exporter.export(estimate))
+                write_whole(extra[option], way_out.export(estimate), option)
         if extra.get("explain"):
             _explain(estimate, reporter)
         else:
             print(registry().reporters[reporter].render(estimate), end="")
+            if extra["sources"]:
+                print_sources(estimate.plan.assumptions, reporter)
         return None if estimate.feasible else _say_why_not(estimate, asked)
 
     app.command(name, help=summary)(with_options(request, extras, run))
@@ -126,25 +128,34 @@ def what_is_left(from_file: Mapping[str, Any], named: Collection[str]) -> dict[s
     return left
 
 
-def _reporter(extra: Mapping[str, Any]) -> str:
+def _ways_out(extra: Mapping[str, Any]) -> tuple[Exporter | None, Exporter | None]:
+    """What writes --output and --picture, looked for before anything is priced."""
+    if extra["output"] is None and extra["picture"] is None:
+        return None, None
+    from llmplan.output.files import exporter_of, painter_of
+
+    output, picture = extra["output"], extra["picture"]
+    return None if output is None else exporter_of(output), None if picture is None else painter_of(picture)
+
+
+def reporter_of(extra: Mapping[str, Any]) -> str:
+    """The name of the reporter that was asked for."""
     named: str | None = extra["reporter"]
     if extra["json"] and named not in (None, "json"):
         raise BadInputError(f"reporter: {named!r} contradicts --json")
     return "json" if extra["json"] else named or "table"
 
 
-def _exporter(output: str | None) -> Exporter | None:
-    """Chosen before anything is computed, by the file's ending."""
-    if output is None:
-        return None
-    entries = registry().exporters.entries()
-    fitting = {f"{provider}:{name}": of for name, provider, of in entries if of.suffix == Path(output).suffix}
-    if not fitting:
-        suffixes = ", ".join(dict.fromkeys(exporter.suffix for _, _, exporter in entries))
-        raise BadInputError(f"output: {output!r} does not end in {suffixes}")
-    if len(fitting) > 1:
-        raise BadInputError(f"output: {Path(output).suffix} is written by {' and '.join(fitting)}; uninstall one")
-    return next(iter(fitting.values()))
+def print_sources(assumptions: Iterable[str], reporter: str) -> None:
+    """Below a report: every assumption in full."""
+    from shutil import get_terminal_size
+    from textwrap import fill
+
+    if reporter == "json":
+        raise BadInputError("sources: --json has them all, under assumptions")
+    print("\nAssumed, in full")
+    for line in assumptions:
+        print(fill(line, get_terminal_size().columns, initial_indent="  - ", subsequent_indent="    "))
 
 
 def _say_why_not(estimate: Estimate, request: Request) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llmplan.cli.estimate import DOES_NOT_FIT
+from llmplan.catalogues import registry
+from llmplan.cli.estimate import DOES_NOT_FIT, EXTRA, print_sources, reporter_of
+from llmplan.errors import BadInputError
 from llmplan.request import options_of
 
 if TYPE_CHECKING:
@@ -19,12 +21,15 @@ _INTERRUPTED = 130
 
 def extra_options(priced: str) -> dict[str, Any]:
     """A plan file, and what becomes of the result; `priced` is what there is one of in each row of a table."""
-    help_text = f"Write the best plan to a .toml file, all priced {priced} to .csv, .json or .parquet; may be repeated."
+    help_text = (
+        f"Write the best plan to a .toml file, all priced {priced} to .csv, .json or .parquet, the report to .txt; "
+        "may be repeated."
+    )
     return {
         "plan": Annotated[
             str | None, typer.Option("--plan", metavar="FILE.toml", help="Any of these options from a file.")
         ],
-        "json": Annotated[bool | None, typer.Option("--json", help="Print one JSON object.")],
+        **{name: EXTRA[name] for name in ("json", "reporter", "sources", "picture")},
         "output": Annotated[list[str] | None, typer.Option("--output", metavar="FILE", help=help_text)],
     }
 
@@ -44,14 +49,26 @@ def split(given: Mapping[str, Any], plan: str | None, of_space: Any, of_search: 
     )
 
 
-def say_why_not(why: str, changes: Iterable[str]) -> None:
-    """One line: what kills the last plans, and what would do."""
-    would = " or ".join(changes)
-    print(f"llmplan: no plan is feasible: {why}{would and f'; {would} would do'}", file=sys.stderr)
+def renderer_of(extra: Mapping[str, Any]) -> Callable[[SearchResult], str]:
+    """What prints the result; BadInputError where a reporter has no words for searches."""
+    reporter = reporter_of(extra)
+    render = registry().reporters[reporter].render_search
+    if render is None:
+        raise BadInputError(f"reporter: {reporter} has no form for what a search finds")
+    return render
 
 
-def exit_code(result: SearchResult) -> int | None:
-    """Of a search that was printed."""
+def printed(result: SearchResult, render: Callable[[SearchResult], str], extra: Mapping[str, Any]) -> int | None:
+    """Print it, and in one line why there is none; the exit code."""
+    print(render(result), end="")
+    if extra["sources"] and result.best:
+        print_sources(result.best[0].plan.assumptions, reporter_of(extra))
+    if result.verdict is not None:
+        from llmplan.output.search_words import change_words, says_why_not
+
+        would = " or ".join(map(change_words, result.verdict.changes))
+        why = f"{says_why_not(result.verdict)}{would and f'; {would} would do'}"
+        print(f"llmplan: no plan is feasible: {why}", file=sys.stderr)
     if not result.complete:
         return _INTERRUPTED
     return None if result.feasible else DOES_NOT_FIT

@@ -8,6 +8,7 @@ from attrs import evolve
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import InferenceEstimate, ServerEstimate
+from llmplan.estimate.server import answering
 from llmplan.records import InferencePlan
 from llmplan.request import InferRequest, of_server
 from llmplan.space.choice import Choice, choose, failing_as
@@ -25,12 +26,14 @@ def infer(request: InferRequest | None = None, **options: Any) -> InferenceEstim
         raise TypeError(f"options {', '.join(options)} beside a request that has its own")
     request = request or InferRequest(**options)
     if not of_server(request):
-        return _infer_batch(request, choose(request, "infer"))
+        answer: InferenceEstimate = answering(request, _infer_batch(request, choose(request, "infer")))
+        return answer
     from llmplan.space.server import check_load, serve
 
     check_load(request)
     choice = choose(request, "infer")
-    return serve(request, choice, _infer_batch(evolve(request, batch=1), choice))
+    loaded: ServerEstimate = answering(request, serve(request, choice, _infer_batch(evolve(request, batch=1), choice)))
+    return loaded
 
 
 def plan_inference(request: InferRequest | None = None, **options: Any) -> InferencePlan:
