@@ -1,11 +1,14 @@
-"""Draws the pictures of the README and of docs/serving_search.md: ``python docs/picture.py``."""
+"""Draws the pictures of the README and of docs/serving_search.md: `tools/regenerate.py pictures`."""
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shlex
 import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 from rich.ansi import AnsiDecoder
@@ -27,16 +30,32 @@ WIDTH = 100
 
 def coloured_output() -> str:
     """What the command prints on a terminal."""
-    terminal = os.environ | {"FORCE_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": str(WIDTH)}
+    terminal = with_scripts() | {"FORCE_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": str(WIDTH)}
     terminal.pop("NO_COLOR", None)
     return subprocess.run(shlex.split(COMMAND), env=terminal, check=True, capture_output=True, text=True).stdout
 
 
-def main() -> None:
-    """Write the pictures."""
-    for command in (COMPARISON, FRONTIER):
-        subprocess.run(shlex.split(command), cwd=PICTURE.parent, check=True, capture_output=True)
-    console = Console(record=True, width=WIDTH, highlight=False, file=Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+def with_scripts() -> dict[str, str]:
+    """The environment, with the scripts of this Python first."""
+    return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+def files() -> dict[Path, str]:
+    """The pictures."""
+    return {**dict(map(drawn, (COMPARISON, FRONTIER))), PICTURE: terminal()}
+
+
+def drawn(command: str) -> tuple[Path, str]:
+    """What a command writes with ``--picture``, and where it belongs."""
+    name = shlex.split(command)[-1]
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(shlex.split(command), cwd=folder, env=with_scripts(), check=True, capture_output=True)
+        return PICTURE.with_name(name), (Path(folder) / name).read_text(encoding="utf-8")
+
+
+def terminal() -> str:
+    """The command of the README on a terminal."""
+    console = Console(record=True, width=WIDTH, highlight=False, file=io.StringIO())
     console.print(f"[bold]$ {COMMAND}[/]\n")
     for line in AnsiDecoder().decode(coloured_output()):
         console.print(line)
@@ -44,8 +63,4 @@ def main() -> None:
     # the reader's own monospace font, instead of one that is loaded from elsewhere
     svg = svg.replace("<svg ", '<svg xml:space="preserve" ', 1)
     svg = re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL).replace("Fira Code, monospace", "monospace")
-    PICTURE.write_text("\n".join(line.rstrip() for line in svg.split("\n")) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    return "\n".join(line.rstrip() for line in svg.split("\n")) + "\n"

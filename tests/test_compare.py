@@ -6,11 +6,15 @@ import csv
 import io
 import json
 import re
+from types import ModuleType
 from xml.etree import ElementTree as ET
 
+import pluggy
 import pytest
 
-from llmplan import LlmplanError, compare, infer, registry, train
+from llmplan import LlmplanError, compare, hookimpl, hookspecs, infer, registry, train
+from llmplan.catalogues import COST_MODELS, Catalogue
+from llmplan.catalogues.plugins import Plugins
 from llmplan.cli.main import main
 from llmplan.estimate import Reporter
 from llmplan.output import document as contract
@@ -409,22 +413,28 @@ def test_one_of_one():
 @pytest.fixture
 def failing(monkeypatch):
     """A plugin's cost model that divides by zero where a batch is odd, or more than one GPU trains."""
+    roofline = registry().cost_models["roofline"]
 
     class Failing:
         name, description, default = "failing", "fails", False
 
         def __getattr__(self, name):
-            return getattr(registry().cost_models["roofline"], name)
+            return getattr(roofline, name)
 
         def infer(self, plan):
             assert 1 / (1 - plan.batch % 2)
-            return registry().cost_models["roofline"].infer(plan)
+            return roofline.infer(plan)
 
         def train(self, plan):
             raise KeyError(plan.seq_len)
 
-    entries = vars(registry().cost_models)["_entries"]
-    monkeypatch.setitem(entries, "failing", {"llmplan-acme": Failing()})
+    manager = pluggy.PluginManager("llmplan")
+    manager.add_hookspecs(hookspecs)
+    plugins = Plugins(manager)
+    module = ModuleType("acme")
+    module.llmplan_parallelism_models = hookimpl(lambda: [Failing()])
+    plugins.add("llmplan-acme", "1.0", "acme", lambda: module)
+    monkeypatch.setitem(vars(registry()), "cost_models", Catalogue(COST_MODELS, plugins))
 
 
 @pytest.mark.usefixtures("failing")

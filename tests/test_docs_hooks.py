@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 import sys
 import types
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import pluggy
 import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
 from llmplan import hookspecs, infer, registry, train
+from llmplan.catalogues import Registry
+from llmplan.catalogues.plugins import Plugins
 from llmplan.testing import check_plugin
 from llmplan.validation import validate
 
@@ -47,6 +52,19 @@ def use_model(model):
     """24 layers of 2048 x (4 + 2048) and two tables of 1000 x 2048, each twice in a multiply-add."""
     estimate = train(**TRAIN | {"model": model})
     assert estimate.model_flops == 3 * 2 * (24 * 2048 * 2052 + 1000 * 2048) * estimate.tokens_per_iteration
+
+
+def use_model_reader(reader):
+    """Made of three words: 2 x (12 x 64^2) weights of layers and two tables of 10 x 64, norms beside them."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "tiny.shape"
+        path.write_text("2 64 10")
+        assert reader.claims(str(path))
+        assert not reader.claims("llama-7b")
+        estimate = train(**TRAIN | {"model": reader.read(str(path), False), "dtype": None})
+    assert estimate.model_flops == 3 * 2 * (2 * (12 * 64**2 + 2 * 64 * 2048) + 10 * 64) * estimate.tokens_per_iteration
+    assert estimate.plan.dtype.name == "fp16"
+    assert "heads of 64, an MLP of 4 x hidden" in estimate.plan.assumptions
 
 
 def use_cost_model(cost_model):
@@ -114,6 +132,7 @@ USES = {
     "llmplan_hardware_profiles": use_hardware,
     "llmplan_dtype_rules": use_dtype,
     "llmplan_model_architectures": use_model,
+    "llmplan_model_readers": use_model_reader,
     "llmplan_parallelism_models": use_cost_model,
     "llmplan_framework_profiles": use_framework,
     "llmplan_engine_profiles": use_engine,
@@ -170,3 +189,25 @@ def test_names_of_the_examples_are_free(documented_plugin):
     plugin = module_of(documented_plugin["llmplan-acme/llmplan_acme.py"], "llmplan_acme")
     assert not {record.name for record in plugin.llmplan_hardware_profiles()} & set(registry().gpus)
     assert not {record.name for record in plugin.llmplan_model_architectures()} & set(registry().models)
+
+
+def test_the_folder_of_files_is_read(tmp_path, monkeypatch):
+    """A plugin author would copy a folder of records that llmplan refuses."""
+    section = DOCUMENT.split("\n## Records in files\n")[1].split("\n## ")[0]
+    block = r"^`(llmplan_acme/.*?)`\n\n```\w+\n(.*?)^```$"
+    files = dict(re.findall(block, section, re.MULTILINE | re.DOTALL))
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("llmplan_acme")
+    check_plugin(module)
+    manager = pluggy.PluginManager("llmplan")
+    manager.add_hookspecs(hookspecs)
+    plugins = Plugins(manager)
+    plugins.add("llmplan-acme", "1.0", "acme", lambda: module)
+    catalogue = Registry(plugins).gpus
+    assert catalogue["acme-x2"] is catalogue["x2"]
+    assert catalogue["x2"].kernels.source.startswith("as a100-sxm-80gb: ")
+    assert train(**TRAIN | {"gpu": catalogue["x2"]}).feasible

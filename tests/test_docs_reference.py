@@ -8,10 +8,9 @@ import pytest
 from attrs import fields_dict
 
 from llmplan import compare, infer, registry, train
-from llmplan.files.hardware_file import HardwareFile
-from llmplan.files.model_file import ModelFile
+from llmplan.catalogues.hardware_file import HardwareFile
 from llmplan.output.document import document
-from llmplan.records import LatentAttention, MixtureOfExperts
+from llmplan.records import LatentAttention, MixtureOfExperts, Transformer
 from llmplan.request import LOADS, SERVER_OPTIONS, InferSearchRequest, SearchRequest
 from llmplan.search import InferenceSpace, TrainingSpace, search
 from llmplan.validation import validate
@@ -52,10 +51,10 @@ def documented_inside(heading, key):
         ("JSON of `llmplan search infer`", SERVERS),
         ("Options of `llmplan search infer`", fields_dict(InferSearchRequest)),
         ("Options of `llmplan search train`", fields_dict(SearchRequest)),
-        ("A model in TOML", fields_dict(ModelFile)),
+        ("A model in TOML", {*fields_dict(Transformer), "source", "like"}),
         ("Experts: `[moe]` of a model", fields_dict(MixtureOfExperts)),
         ("Latent attention: `[mla]` of a model", fields_dict(LatentAttention)),
-        ("An accelerator in TOML", fields_dict(HardwareFile)),
+        ("An accelerator in TOML", {*fields_dict(HardwareFile), "source", "like"}),
     ],
 )
 def test_every_key_is_documented(heading, keys):

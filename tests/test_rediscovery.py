@@ -65,8 +65,3 @@ def test_the_winner_is_at_least_as_fast(run, published):
     assert found.counts.legal > 500_000
     assert found.best[0].has_headroom
     assert found.best[0].iteration_seconds <= published.iteration_seconds
-
-
-def test_the_page_is_what_its_generator_says():
-    """docs/search.md would show plans of an older cost model: run ``python docs/search.py``."""
-    assert SEARCH.PAGE.read_text("utf-8") == SEARCH.page()

@@ -1,14 +1,12 @@
 """``llmplan validate`` with a set that is not exact, and with rows that cannot be priced."""
 
 import csv
-import importlib.util
 import json
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from llmplan import registry
+from llmplan import registry, train
 from llmplan.cli import validate as command
 from llmplan.cli.main import main
 from llmplan.records import ValidationRow, ValidationSet
@@ -79,7 +77,6 @@ def test_a_row_that_cannot_be_priced_fails_an_exact_set(measured):
 
 
 TABLE = registry().validation_sets["training"].table
-ACCURACY = Path(__file__).parents[1] / "docs" / "accuracy.py"
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +123,17 @@ def test_every_published_run_is_priced(whole, published):
     assert document["score"]["time"] == pytest.approx(sum(means) / len(means))
 
 
+def test_every_row_has_its_range_in_its_own_unit(whole):
+    """A reader could not tell whether an error is a surprise, or throughput would have the range of seconds."""
+    for checked in whole.checked:
+        entry, spread = checked.document(exact=False), train(**checked.row.options).time_spread
+        assert entry["low"] <= entry["predicted"] <= entry["high"]
+        if checked.row.metric == "iteration_time_s":
+            assert entry["high"] == pytest.approx(entry["predicted"] * spread.high)
+        if checked.row.metric == "tokens_per_s_per_gpu":
+            assert entry["low"] == pytest.approx(entry["predicted"] / spread.high)
+
+
 def test_the_table_shows_rows_sources_and_the_score(capsys, monkeypatch, whole):
     """A reader could not tell which source is off, or how the score comes about."""
     monkeypatch.setattr("llmplan.validation.validate", lambda *_: whole)
@@ -167,13 +175,3 @@ def test_a_set_without_a_table_takes_no_rows(capsys, table):
     """The user's table would be ignored without a word."""
     assert main(["validate", "llama", "--rows", table({})]) == 2
     assert "rows: the figures of llama are in no table" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("name", ["training", "inference"])
-def test_the_pages_are_what_their_generator_says(name, whole):
-    """The pages of errors would show those of an older cost model: run ``python docs/accuracy.py``."""
-    spec = importlib.util.spec_from_file_location("accuracy", ACCURACY)
-    generator = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generator)
-    page = generator.page(whole) if name == "training" else generator.generated(name)
-    assert generator.PAGES[name][0].read_text(encoding="utf-8") == page

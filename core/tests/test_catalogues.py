@@ -7,6 +7,7 @@ from types import ModuleType, SimpleNamespace
 
 import pluggy
 import pytest
+from attrs import evolve
 
 from llmplan import hookimpl, hookspecs
 from llmplan.catalogues import (
@@ -17,6 +18,7 @@ from llmplan.catalogues import (
     FRAMEWORKS,
     GPUS,
     KINDS,
+    MODEL_READERS,
     MODELS,
     OPTIMIZERS,
     REPORTERS,
@@ -25,16 +27,17 @@ from llmplan.catalogues import (
     Registry,
     registry,
 )
+from llmplan.catalogues.plugins import PluginError, Plugins
 from llmplan.errors import BadInputError, NameConflictError, UnknownNameError
 from llmplan.estimate import Exporter, Reporter
 from llmplan.output.files import exporter_of
-from llmplan.plugins import PluginError, Plugins
 from llmplan.records import (
     DTypeFamily,
     DTypeRule,
     EngineProfile,
     FrameworkProfile,
     HardwareProfile,
+    ModelReader,
     Optimizer,
     Transformer,
     ValidationSet,
@@ -77,6 +80,7 @@ def family(pattern, listed, bits=8):
 
 RECORDS = {
     MODELS: model,
+    MODEL_READERS: lambda name: ModelReader(name=name, claims=bool, read=print),
     GPUS: gpu,
     DTYPES: dtype,
     COST_MODELS: cost_model,
@@ -203,7 +207,7 @@ def test_a_catalogue_is_a_mapping_in_the_order_of_the_offers():
     ("name", "said"),
     [
         ("h100-sxm-80", "gpu: 'h100-sxm-80' is unknown; did you mean h100-sxm-80gb?"),
-        ("H100-SXM-80GB", "gpu: 'H100-SXM-80GB' is unknown; did you mean h100-sxm-80gb?"),
+        ("H100-SXM-80", "gpu: 'H100-SXM-80' is unknown; did you mean h100-sxm-80gb?"),
         ("zzz", "gpu: 'zzz' is unknown; llmplan list gpus shows what there is"),
         ("there:h100-sxm-80gb", "gpu: 'there:h100-sxm-80gb' is unknown; did you mean h100-sxm-80gb?"),
         ("", "gpu: '' is unknown; llmplan list gpus shows what there is"),
@@ -242,6 +246,19 @@ def test_a_plugin_that_failed_twice_is_counted_once():
         offered.gpus["zzz"]
 
 
+def test_a_name_is_found_in_any_case_and_by_its_aliases():
+    """If it fails, somebody who writes A100-SXM4-80GB, as tables do, is told that there is no such accelerator."""
+    one, two = evolve(gpu("a100-80gb"), aliases=("A100-SXM4-80GB", "A100")), evolve(gpu("a100-40gb"), aliases=("A100",))
+    catalogue = gpus_of(here=[one], there=[two, gpu("t4")])
+    assert catalogue["A100-SXM4-80gb"] is catalogue["A100-80GB"] is catalogue["here:a100-sxm4-80gb"] is one
+    assert catalogue["T4"].name == "t4"
+    with pytest.raises(UnknownNameError, match=r"^gpu: 'A100' may be a100-40gb or a100-80gb; write one of them$"):
+        catalogue["A100"]
+    assert catalogue["there:a100"] is two
+    with pytest.raises(UnknownNameError, match="'there:a100-sxm4-80gb' is unknown"):
+        catalogue["there:a100-sxm4-80gb"]
+
+
 # Conflicts
 
 
@@ -256,7 +273,18 @@ def test_a_name_that_two_plugins_offer_is_refused_with_the_way_out():
     assert catalogue["a10"].name == "a10"
     assert catalogue.providers("t4") == ["one", "two"]
     assert [(name, by) for name, by, _ in catalogue.entries()] == [("t4", "one"), ("t4", "two"), ("a10", "one")]
-    assert len(catalogue) == 2
+
+
+def test_a_catalogue_with_a_conflict_is_a_mapping_still():
+    """If it fails, one plugin that offers a taken name breaks whatever goes through all records."""
+    catalogue = gpus_of(one=[gpu("t4", 1e9), gpu("a10")], two=[gpu("t4", 2e9)])
+    assert catalogue.names() == ["one:t4", "two:t4", "a10"]
+    assert [(name, record.memory_bytes) for name, record in catalogue.items()] == [
+        ("one:t4", 1e9),
+        ("two:t4", 2e9),
+        ("a10", 1e9),
+    ]
+    assert len(catalogue) == len(list(catalogue)) == 3
 
 
 def test_three_plugins_are_all_named():
@@ -338,8 +366,12 @@ def test_a_family_that_cannot_make_what_it_lists_is_one_problem():
 
     broken = DTypeFamily(pattern=re.compile("y"), build=build, listed=("y",))
     plugins = plugins_of(one={DTYPES.hook: [broken]}, two={DTYPES.hook: [dtype("x1")]})
-    assert list(Catalogue(DTYPES, plugins)) == ["x1"]
-    assert [problem.distribution for problem in plugins.problems] == ["one"]
+    catalogue = Catalogue(DTYPES, plugins)
+    for _ in range(2):
+        assert [name for name, _, _ in catalogue.entries()] == ["x1"]
+    assert [problem.line for problem in plugins.problems] == [
+        "dtype y of plugin one 1.0 ignored: RuntimeError: no rule (llmplan plugins shows the traceback)"
+    ]
 
 
 def test_a_family_that_lists_what_is_off_its_pattern_is_one_problem():

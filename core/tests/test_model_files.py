@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from llmplan.catalogues import MODELS
+from llmplan.catalogues.record_file import read_record
 from llmplan.errors import BadInputError
-from llmplan.files import read_plan, read_record
 from llmplan.records import LatentAttention, MixtureOfExperts
 from llmplan.request import TrainRequest
+from llmplan.request.plan_file import read_plan
 
 SHAPE = """\
 name = "mini"

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from llmplan import hookspecs, infer, plan_inference, plan_training, registry, train
 from llmplan.catalogues import Registry
+from llmplan.catalogues.plugins import Plugins
 from llmplan.errors import BadInputError, UnknownNameError, UnsupportedFormatError
 from llmplan.hookspecs import hookimpl
-from llmplan.plugins import Plugins
 from llmplan.records import DTypeRule, HardwareProfile, Recompute, Schedule, Transformer, Tuning
 from llmplan.request import InferRequest, TrainRequest
 from llmplan.space import choice

@@ -12,8 +12,8 @@ import typer
 
 from llmplan import hookimpl, hookspecs
 from llmplan.catalogues import GPUS, Registry
+from llmplan.catalogues.plugins import PluginError, Plugins, load_plugins
 from llmplan.cli.main import main
-from llmplan.plugins import PluginError, Plugins, load_plugins
 from llmplan.records import HardwareProfile
 
 HOOK = "llmplan_hardware_profiles"
@@ -72,7 +72,7 @@ def add(plugins, distribution, module, entry_point="entry"):
 
 def offered(plugins):
     """Who offers which GPU."""
-    return [(distribution, record.name) for distribution, record in plugins.ask(HOOK, GPUS.check)]
+    return [(plugin.distribution, record.name) for plugin, record in plugins.ask(HOOK, GPUS.check)]
 
 
 def reason(plugins):

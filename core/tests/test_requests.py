@@ -30,7 +30,15 @@ AT_LEAST_ONE = {"expert_imbalance", "pue"}
 FRACTION = {
     "flops_efficiency", "hbm_efficiency", "scale_up_efficiency", "scale_out_efficiency", "mfu", "acceptance_rate",
 }  # fmt: skip
-FLAG = {"sequence_parallel", "master_weights", "cuda_graphs", "chunked_prefill", "max_batch", "max_context"}
+FLAG = {
+    "assume_transformer",
+    "sequence_parallel",
+    "master_weights",
+    "cuda_graphs",
+    "chunked_prefill",
+    "max_batch",
+    "max_context",
+}
 NAME = {"model", "gpu", "dtype", "cost_model", "framework", "optimizer", "engine", "draft_model"}
 TEXT = {"trace"}
 LENGTHS = {"prompt_lengths", "output_lengths"}

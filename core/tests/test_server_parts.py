@@ -117,8 +117,9 @@ def test_the_grid_is_exact_where_steps_are_bilinear(step):
     steps = AffineSteps()
     grid = StepGrid(steps, exact={2048.0})
     for _ in range(2):
-        assert grid.step_seconds(step) == pytest.approx(steps.step_seconds(step), rel=1e-12)
-        assert grid.step_interval_seconds(step) == pytest.approx(steps.step_interval_seconds(step), rel=1e-12)
+        ((whole, stage),) = grid.price([step])
+        assert whole == pytest.approx(steps.step_seconds(step), rel=1e-12)
+        assert stage == pytest.approx(steps.step_interval_seconds(step), rel=1e-12)
 
 
 def test_rounds_of_a_pipeline():
@@ -126,30 +127,35 @@ def test_rounds_of_a_pipeline():
     steps = AffineSteps(base=0.020, per_token=0.0, per_key=0.0, stages=2)
     engine = affine_server(steps=steps, layout={"pp": 2}, rate=1.0).decode_engine
     assert engine.batches == 2
-    assert engine.round_seconds(Step(sequences=1, context=10)) == pytest.approx(0.020)
-    assert engine.round_seconds(Step(sequences=2, context=10)) == pytest.approx(0.020)
+    assert seconds_of(engine, Step(sequences=1, context=10))[0] == pytest.approx(0.020)
+    assert seconds_of(engine, Step(sequences=2, context=10))[0] == pytest.approx(0.020)
     slow = AffineSteps(base=0.0, per_token=1e-3, per_key=0.0, stages=2)
     engine = affine_server(steps=slow, layout={"pp": 2}, rate=1.0).decode_engine
     prompt = Step(prompt_tokens=100, prompt_context=1, prompts=1, sequences=20, context=10)
-    assert engine.latency_seconds(prompt) == pytest.approx(0.110)
-    assert engine.round_seconds(prompt) == pytest.approx((0.110 + (0.110 + 0.010) / 2) / 2)
+    assert seconds_of(engine, prompt) == pytest.approx(((0.110 + (0.110 + 0.010) / 2) / 2, 0.110))
     alone = Step(prompt_tokens=100, prompt_context=1, prompts=1)
-    assert engine.round_seconds(alone) == engine.latency_seconds(alone) == pytest.approx(0.100)
+    assert seconds_of(engine, alone) == pytest.approx((0.100, 0.100))
     beside = Step(prompt_tokens=100, prompt_context=1, prompts=1, sequences=1, context=10)
-    assert engine.latency_seconds(beside) == pytest.approx(0.100)
+    assert seconds_of(engine, beside)[1] == pytest.approx(0.100)
+
+
+def seconds_of(engine, step):
+    """Of the round that holds a step, and of its fullest batch."""
+    (found,) = engine.rounds([step])
+    return found.seconds, found.latency
 
 
 def test_prompts_are_cut_to_what_steps_have_room_for():
     """Each chunk attends to all before it: the keys of the chunks are those of the whole prompt."""
     engine = affine_server(rate=1.0, step_tokens=300).decode_engine
-    chunks = engine.prompt_steps(1000, 24, 50, 500.0)
+    chunks = [chunk for chunk, _ in engine.prompt_steps(1000, 24, 50, 500.0)]
     assert [chunk.prompt_tokens for chunk in chunks] == [250, 250, 250, 250]
     keys = sum(chunk.prompt_tokens * chunk.prompt_context for chunk in chunks)
     assert keys == pytest.approx(sum(range(25, 1025)))
     assert all((chunk.sequences, chunk.context) == (50, 500.0) for chunk in chunks)
     whole = affine_server(rate=1.0, step_tokens=300, chunked=False).decode_engine.prompt_steps(1000, 24, 50, 500.0)
-    assert whole == [prompt_step([(1000, 24)])]
-    assert whole[0].prompt_context == 24 + 500.5
+    assert whole == [(prompt_step([(1000, 24)]), 1.0)]
+    assert whole[0][0].prompt_context == 24 + 500.5
 
 
 def test_work_of_a_load():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from llmplan.errors import BadInputError
-from llmplan.files.trace_file import read_trace
 from llmplan.records import Request
+from llmplan.request.trace_file import read_trace
 
 OURS = "arrival_seconds,prompt_tokens,output_tokens\n0,10,5\n1.5,20,6\n"
 AZURE = (

@@ -134,6 +134,19 @@ def test_columns_become_options():
     assert options["model"].name == "mine-7b"
 
 
+def test_a_row_of_fine_tuning_is_priced_as_fine_tuning():
+    """Rows of LoRA and QLoRA were priced as full training, whose gradients and states they do not have."""
+    options = options_of_row(CELLS | {"tuning": "QLoRA", "lora_rank": "64"})
+    assert (options["tuning"], options["lora_rank"]) == ("qlora", 64)
+    assert "tuning" not in options_of_row(CELLS)
+
+
+@pytest.mark.parametrize(("grade", "counts"), [("", True), ("A", True), ("B", True), ("C", False)])
+def test_a_sanity_bound_is_shown_and_does_not_count(grade, counts):
+    """A figure that its source doubts itself would move the score."""
+    assert training_row(CELLS | {"quality": grade}).counts is counts
+
+
 def test_a_rack_is_no_node():
     """NVLink of 72 devices would shrink to the four of a tray."""
     cells = CELLS | {"accelerator": "GB200", "gpus_per_node": "4"}

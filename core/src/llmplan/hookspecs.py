@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         FrameworkProfile,
         HardwareProfile,
         ModelArchitecture,
+        ModelReader,
         Optimizer,
         ValidationSet,
     )
@@ -45,6 +46,11 @@ def llmplan_dtype_rules() -> Iterable[DTypeRule | DTypeFamily]:  # type: ignore[
 @hookspec
 def llmplan_model_architectures() -> Iterable[ModelArchitecture]:  # type: ignore[empty-body]
     """Models that lower themselves to operators; `Transformer` records serve decoder-only transformers."""
+
+
+@hookspec
+def llmplan_model_readers() -> Iterable[ModelReader]:  # type: ignore[empty-body]
+    """Readers of models that are not registered: of files, folders, names on a hub."""
 
 
 @hookspec

@@ -1,8 +1,8 @@
 """Curves of fused attention, from eff_flash_attention.csv and eff_attention_prefill.csv. Needs numpy and scipy.
 
-t = launch + FLOPs / (16-bit peak x fraction), the fraction as `AttentionCurve` has it, FLOPs of the causal half. Timed
-are, over 16,384 tokens of hidden size 2048: FlashAttention-2 forward, and forward and backward together, on an H100;
-both together on an A100; FlashAttention-3 forward on an H100. An engine's prefill was timed on a B200. From these:
+`AttentionCurve.seconds` is fitted, with FLOPs of the causal half and the peak of 16 bits. Timed are, over 16,384
+tokens of hidden size 2048: FlashAttention-2 forward, and forward and backward together, on an H100; both together on an
+A100; FlashAttention-3 forward on an H100. An engine's prefill was timed on a B200. From these:
 
 - backward on the H100: time of both - time of forward, over 2.5 times the FLOPs.
 - A100: both together, split by the H100's ratio of backward to forward.
@@ -15,7 +15,7 @@ both together on an A100; FlashAttention-3 forward on an H100. An engine's prefi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from attrs import evolve, frozen
@@ -86,13 +86,14 @@ def prefills(rows: Iterable[Row], accelerator: str) -> Attentions:
 
 def fraction(curve: AttentionCurve, tokens: Array, head_dim: Array) -> Array:
     """Of the peak, by the curve."""
-    reached: Array = curve.plateau / ((1.0 + curve.half_tokens / tokens) * (1.0 + curve.half_head_dim / head_dim))
-    return reached
+    reached: Any = curve.flops_per_second(tokens, head_dim, 1.0)
+    return np.asarray(reached)
 
 
 def predicted(calls: Attentions, curve: AttentionCurve, peak_flops: float) -> Array:
     """Seconds of each call."""
-    return curve.launch_seconds + calls.flops / (peak_flops * fraction(curve, calls.tokens, calls.head_dim))
+    seconds: Any = curve.seconds(calls.flops, calls.tokens, calls.head_dim, peak_flops)
+    return np.asarray(seconds)
 
 
 def _curve(values: Iterable[float]) -> AttentionCurve:

@@ -1,8 +1,8 @@
 """Curves of NCCL's collectives inside the domain, from eff_collectives.csv. Needs numpy and scipy.
 
-t as `CollectiveCurve` has it, through groups of 2, 4 and 8 GPUs together; the engines' own kernels are left out. The
-root of V stands for the slow ramp of NCCL, which splits a message among channels and protocols by its size: with it the
-mean error is a third to a half of what launch + V / bandwidth leaves. Limits of the form:
+`CollectiveCurve.seconds` is fitted through groups of 2, 4 and 8 GPUs together; the engines' own kernels are left out.
+With the root of V, for the slow ramp of NCCL, the mean error is a third to a half of what launch + V / bandwidth
+leaves. Limits of the form:
 
 - With NVLS an all-reduce of 8 GPUs goes past the ring's bound (H100, H200), which the plateau of 1 cannot follow.
 - On PCIe without peer-to-peer the bandwidth falls with the group (20, 5 and 1.5 GB/s of 32), where n / (n + half_ranks)
@@ -12,6 +12,7 @@ mean error is a third to a half of what launch + V / bandwidth leaves. Limits of
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from attrs import frozen
@@ -42,11 +43,6 @@ class Collectives:
     passes: float
     """Over the link: 2 in an all-reduce."""
 
-    @property
-    def link_bytes(self) -> Array:
-        """V = passes x (n - 1) / n x message, that NCCL's bus bandwidth counts."""
-        return self.passes * (self.gpus - 1.0) / self.gpus * self.message_bytes
-
 
 def collectives(rows: Iterable[Row], timings: str, operation: str) -> Collectives:
     """Those of NCCL."""
@@ -61,11 +57,8 @@ def collectives(rows: Iterable[Row], timings: str, operation: str) -> Collective
 
 def predicted(timed: Collectives, curve: CollectiveCurve, link_bytes_per_second: float) -> Array:
     """Seconds of each collective."""
-    moved, ranks = timed.link_bytes, timed.gpus
-    bandwidth = link_bytes_per_second * curve.plateau * ranks / (ranks + curve.half_ranks)
-    latency = curve.launch_seconds + (ranks - 1.0) * curve.step_seconds
-    seconds: Array = latency + (moved + np.sqrt(moved * curve.half_bytes)) / bandwidth
-    return seconds
+    seconds: Any = curve.seconds(timed.passes * timed.message_bytes, timed.gpus, link_bytes_per_second)
+    return np.asarray(seconds)
 
 
 def _curve(values: Iterable[float]) -> CollectiveCurve:

@@ -1,7 +1,6 @@
 """GEMM curves and the memory bandwidth, from eff_gemm.csv. Needs numpy and scipy.
 
-t = launch + max(2 m n k / (peak x fraction), bytes / (bandwidth x hbm)), the fraction as `GemmCurve` has it, over rows
-with m >= 64. Fewer rows are decoding, which the memory bounds.
+What is fitted is `GemmCurve.seconds` itself, over rows with m >= 64. Fewer rows are decoding, which the memory bounds.
 
 - Formats as in `kernels`. In 16 bits the tiles of the result count, wherever they lie: half_tile and half_k. What
   quantises the activations first takes time in proportion to m k, 1/n of the FLOPs, which half_m, half_n and half_k
@@ -13,16 +12,18 @@ with m >= 64. Fewer rows are decoding, which the memory bounds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from attrs import frozen
 
 from calibration.fitting import Array, Parameter, errors, fit, rounded, short
 from calibration.kernels import KERNELS, WEIGHT_BOUND_ROWS, Row, Timed
-from llmplan.records import GemmCurve
+from llmplan.records import GemmCurve, gemm_bytes
 
 BYTES = {"bf16": 2.0, "int8": 1.0, "fp8": 1.0, "fp4": 0.5625}
 """Of an element; FP4 with an 8-bit scale for 16 elements."""
+OUTPUT_BYTES = 2.0
 FEWEST_ROWS, TRAINING_SIZE, TRAINING_WEIGHT = 64, 1024, 3.0
 """Of a GEMM that counts; the least m, n and k of the GEMMs of training, and how much more those count."""
 SIXTEEN_BIT = "bf16"
@@ -46,7 +47,8 @@ class Gemms:
     @property
     def bytes_moved(self) -> Array:
         """Elements m k + n k in, 16-bit ones m n out."""
-        return (self.m * self.k + self.n * self.k) * self.width + 2.0 * self.m * self.n
+        moved: Any = gemm_bytes(self.m, self.n, self.k, 1.0, self.width, OUTPUT_BYTES)
+        return np.asarray(moved)
 
     @property
     def of_training(self) -> Array:
@@ -87,12 +89,8 @@ def launch_seconds(device: Timed) -> float:
 
 def predicted(timed: Gemms, curve: GemmCurve, peak_flops: float, hbm_bytes_per_second: float) -> Array:
     """Seconds of each GEMM."""
-    tile = 1.0 + curve.half_tile / np.sqrt(timed.m * timed.n)
-    sides = (1.0 + curve.half_m / timed.m) * (1.0 + curve.half_n / timed.n) * (1.0 + curve.half_k / timed.k)
-    fraction = curve.plateau / (tile * sides)
-    computing = 2.0 * timed.m * timed.n * timed.k / (peak_flops * fraction)
-    seconds: Array = curve.launch_seconds + np.maximum(computing, timed.bytes_moved / hbm_bytes_per_second)
-    return seconds
+    seconds: Any = curve.seconds(timed.m, timed.n, timed.k, 1.0, peak_flops, timed.bytes_moved, hbm_bytes_per_second)
+    return np.asarray(seconds)
 
 
 def _curve(values: Iterable[float]) -> GemmCurve:

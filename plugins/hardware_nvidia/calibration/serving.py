@@ -3,10 +3,10 @@
 From eff_attention_prefill.csv and eff_attention_decode.csv (TensorRT-LLM; vLLM on the A100), eff_collectives.csv
 (the engines' own all-reduce) and eff_gemm.csv (weights of fewer bits than the operand):
 
-- prefill: launch + FLOPs of the causal half / (16-bit peak x fraction), the fraction as `AttentionCurve` has it.
-- decode: launch + (V + sqrt(V x half)) / (bandwidth x plateau), V bytes of the cache. The launch, 10 to 15 us, holds a
-  second kernel that joins the parts into which long sequences are split. A straight line misses by 8 to 17 %.
-- all-reduce: as `CollectiveCurve` has it, through all kernels of engines that were timed; those of more than
+- prefill: `AttentionCurve.seconds`, with FLOPs of the causal half and the peak of 16 bits.
+- decode: `DecodeCurve.seconds`. The launch, 10 to 15 us, holds a second kernel that joins the parts into which long
+  sequences are split. A straight line misses by 8 to 17 %.
+- all-reduce: `CollectiveCurve.seconds`, through all kernels of engines that were timed; those of more than
   `MOST_BYTES` are left out, where the collective library is as fast.
 - widening: launch of a weight-only multiplication less that of a 16-bit one, over few rows. Above them nothing is lost:
   what widens the operands runs beside the multiplication.
@@ -15,9 +15,10 @@ From eff_attention_prefill.csv and eff_attention_decode.csv (TensorRT-LLM; vLLM 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
-from attrs import evolve, frozen
+from attrs import frozen
 
 from calibration import attention, collectives, gemms
 from calibration.fitting import Array, Parameter, errors, fit, rounded, short
@@ -69,9 +70,8 @@ def decodes(rows: Iterable[Row], accelerator: str) -> Decodes:
 
 def decode_seconds(calls: Decodes, curve: DecodeCurve, bytes_per_second: float) -> Array:
     """Of each call."""
-    moved = calls.cache_bytes + np.sqrt(calls.cache_bytes * curve.half_bytes)
-    seconds: Array = curve.launch_seconds + moved / (bytes_per_second * curve.plateau)
-    return seconds
+    seconds: Any = curve.seconds(calls.cache_bytes, bytes_per_second)
+    return np.asarray(seconds)
 
 
 def decode_curve(calls: Decodes, bytes_per_second: float) -> DecodeCurve:
@@ -177,13 +177,12 @@ def widening(rows: Sequence[Row], device: Timed, plain: GemmCurve, bytes_per_sec
 def _extra_seconds(columns: Array, width: float, device: Timed, plain: GemmCurve, bytes_per_second: float) -> float:
     """The seconds beside launch that fit best: both operands in 16 bits, weights read in `width` bytes."""
     m, n, k, microseconds = columns
-    timed = gemms.Gemms(m, n, k, microseconds * 1e-6, 2.0)
     moved = n * k * width + 2.0 * m * (n + k)
     peak = device.tflops[gemms.SIXTEEN_BIT] * 1e12
-    unbound = gemms.predicted(timed, evolve(plain, launch_seconds=0.0), peak, np.inf)
+    unbound = plain.computing_seconds(m, n, k, 1.0, peak)
     (extra,) = fit(
         lambda values: plain.launch_seconds + values[0] * 1e-6 + np.maximum(unbound, moved / bytes_per_second),
-        timed.seconds,
+        microseconds * 1e-6,
         np.ones_like(m),
         [Parameter(8.0, MOST_LAUNCH_US)],
     )

@@ -7,13 +7,13 @@ from attrs import evolve
 from megatron_plans import FP8, GPU, GROUPED, IDEAL, LATENT, MUON, PLAIN, SPARSE, flat, plan, price
 
 from llmplan.records import Recompute, Schedule, Transformer, Tuning
-from llmplan_parallelism_megatron.kernels.reached import gemm_seconds, kernels
+from llmplan_parallelism_megatron.kernels.reached import training_kernels
 from llmplan_parallelism_megatron.network import collectives
 from llmplan_parallelism_megatron.network.groups import Group, groups_of
 from llmplan_parallelism_megatron.training.layer import Passes
 from llmplan_parallelism_megatron.training.pipeline import Work, bubble_seconds
 
-OF = kernels(plan())
+OF = training_kernels(plan())
 EVEN = Transformer(
     name="even",
     layers=8,
@@ -35,32 +35,32 @@ def test_a_large_multiplication_is_bound_by_its_rate():
     """2mnk / (peak x sustained x plateau x shape) and a launch would not hold."""
     m, n, k = 4096, 2048, 8192
     rate = 1e14 * 0.9 * 0.8 * (m / (m + 64)) * (n / (n + 96)) * (k / (k + 160))
-    seconds = gemm_seconds((m, n, k, 1.0), 2.0, 2.0, of=OF, wide=False)
+    seconds = OF.narrow.seconds(m, n, k, 1.0, 2.0, 2.0)
     assert seconds == pytest.approx(3e-6 + 2 * m * n * k / rate, rel=1e-12)
 
 
 def test_a_thin_multiplication_is_bound_by_memory():
     """The matrices of a thin multiplication would be read for nothing."""
     m, n, k = 1, 8192, 8192
-    seconds = gemm_seconds((m, n, k, 1.0), 2.0, 4.0, of=kernels(plan(curves=flat())), wide=False)
+    seconds = training_kernels(plan(curves=flat())).narrow.seconds(m, n, k, 1.0, 2.0, 4.0)
     assert seconds == pytest.approx((2 * (m + n) * k + 4 * m * n) / 2e12, rel=1e-12)
 
 
 def test_grouped_multiplications_are_so_many_of_one_launch():
     """Experts would be multiplied as one matrix of better shape, or launched one by one."""
-    one, eight = (gemm_seconds((512, 256, 1024, groups), 2.0, 2.0, of=OF, wide=False) for groups in (1.0, 8.0))
+    one, eight = (OF.narrow.seconds(512, 256, 1024, groups, 2.0, 2.0) for groups in (1.0, 8.0))
     assert eight - 3e-6 == pytest.approx(8 * (one - 3e-6))
 
 
 def test_layers_multiply_in_their_format_and_the_head_in_16_bits():
     """FP8 would speed up the output head, which no recipe multiplies in 8 bits, or layers not at all."""
-    of = kernels(plan(dtype=FP8))
+    of = training_kernels(plan(dtype=FP8))
     m = n = k = 8192
     shape = m / (m + 96) * n / (n + 128) * k / (k + 256)
-    narrow = gemm_seconds((m, n, k, 1.0), 1.0, 2.0, of=of, wide=False)
+    narrow = of.narrow.seconds(m, n, k, 1.0, 1.0, 2.0)
     assert narrow == pytest.approx(5e-6 + 2 * m * n * k / (2e14 * 0.7 * shape))
-    wide = gemm_seconds((m, n, k, 1.0), 2.0, 2.0, of=of, wide=True)
-    assert wide == pytest.approx(gemm_seconds((m, n, k, 1.0), 2.0, 2.0, of=OF, wide=True))
+    wide = of.wide.seconds(m, n, k, 1.0, 2.0, 2.0)
+    assert wide == pytest.approx(OF.wide.seconds(m, n, k, 1.0, 2.0, 2.0))
     heads = [price(GROUPED, dtype=dtype).forward_breakdown["output_embedding_loss"] for dtype in (plan().dtype, FP8)]
     assert heads[0] == pytest.approx(heads[1])
 
@@ -68,8 +68,8 @@ def test_layers_multiply_in_their_format_and_the_head_in_16_bits():
 def test_an_mlp_by_hand():
     """The forward pass of an MLP would be other than two multiplications, its activation function and residual."""
     m, h, f = 2 * 1024, 512, 2048
-    up = gemm_seconds((m, f, h, 1.0), 2.0, 2.0, of=OF, wide=False)
-    down = gemm_seconds((m, h, f, 1.0), 2.0, 2.0, of=OF, wide=False)
+    up = OF.narrow.seconds(m, f, h, 1.0, 2.0, 2.0)
+    down = OF.narrow.seconds(m, h, f, 1.0, 2.0, 2.0)
     moved = 2 * 4e-6 + 2 * (2 * m * f + 3 * m * h) / HBM
     seconds = price(PLAIN, micro_batch=2).forward_breakdown["mlp"]
     assert seconds == pytest.approx(PLAIN.layers * (up + down + moved), rel=1e-12)
@@ -78,8 +78,8 @@ def test_an_mlp_by_hand():
 def test_tensor_parallelism_divides_columns_then_rows():
     """Both matrices of an MLP would be cut along the same side, which the shape of a multiplication would feel."""
     m, h, f, t = 1024, 512, 2048, 4
-    up = gemm_seconds((m, f / t, h, 1.0), 2.0, 2.0, of=OF, wide=False)
-    down = gemm_seconds((m, h, f / t, 1.0), 2.0, 2.0, of=OF, wide=False)
+    up = OF.narrow.seconds(m, f / t, h, 1.0, 2.0, 2.0)
+    down = OF.narrow.seconds(m, h, f / t, 1.0, 2.0, 2.0)
     moved = 2 * 4e-6 + 2 * (2 * m * f / t + 3 * m * h / t) / HBM
     seconds = price(PLAIN, tp=t, sequence_parallel=True).forward_breakdown["mlp"]
     assert seconds == pytest.approx(PLAIN.layers * (up + down + moved), rel=1e-12)
@@ -90,8 +90,8 @@ def test_fused_attention_works_on_the_half_that_a_causal_mask_leaves():
     s, width, heads, layers = 4096, 512, 8, PLAIN.layers
     flops = 4 * s * s * width / 2
     rate = 1e14 * 0.7 * s / (s + 700) * 64 / (64 + 20)
-    projections = gemm_seconds((s, 3 * width, width, 1.0), 2.0, 2.0, of=OF, wide=False)
-    projections += gemm_seconds((s, width, width, 1.0), 2.0, 2.0, of=OF, wide=False)
+    projections = OF.narrow.seconds(s, 3 * width, width, 1.0, 2.0, 2.0)
+    projections += OF.narrow.seconds(s, width, width, 1.0, 2.0, 2.0)
     moved = 2 * 4e-6 + 2 * (4 * s * width + 3 * s * width) / HBM
     seconds = price(PLAIN, seq_len=s).forward_breakdown["attention"]
     assert seconds == pytest.approx(layers * (7e-6 + flops / rate + projections + moved), rel=1e-12)
@@ -146,7 +146,7 @@ def test_a_collective_by_hand(seconds_of, passes):
     # the two links; a ring takes three steps
     within, latency = inside_seconds(passes * message * 7 / 8, 8), passes * 1.5e-5 * 3
     for card in (5e10, 5e9):
-        of = kernels(plan(hardware=evolve(GPU, scale_out_bytes_per_second=card)))
+        of = training_kernels(plan(hardware=evolve(GPU, scale_out_bytes_per_second=card)))
         beyond = passes * message / 8 * 3 / 4 / (card * 0.65) + latency
         assert seconds_of(message, Group(32, 1), of) == pytest.approx(max(within, beyond), rel=1e-12)
     assert beyond > within

@@ -6,7 +6,7 @@ from megatron_plans import ADAM, BUSY, FP16, GPU, GROUPED, IDEAL, MEGATRON, PLAI
 
 from llmplan import registry, train
 from llmplan.records import CollectiveCurve, Efficiency, NetworkCurve, Recompute, Schedule, Tuning
-from llmplan_parallelism_megatron.kernels.reached import kernels
+from llmplan_parallelism_megatron.kernels.reached import training_kernels
 from llmplan_parallelism_megatron.network.collectives import all_gather_seconds, all_reduce_seconds
 from llmplan_parallelism_megatron.network.groups import Group
 
@@ -163,7 +163,7 @@ def test_a_gather_between_nodes_goes_over_the_network():
     """An all-gather over two nodes would run at the speed of the links inside one."""
     one = plan(GROUPED, flat(), dp=16)
     inside, across, thin = Group(8, 1), Group(16, 1), Group(2, 8)
-    of = kernels(one)
+    of = training_kernels(one)
     assert all_gather_seconds(8e9, inside, of) == pytest.approx(8e9 * 7 / 8 / 3e11)
     # each of eight cards of a node carries an eighth of the half that comes from the other node
     assert all_gather_seconds(8e9, across, of) == pytest.approx(max(8e9 * 7 / 8 / 3e11, 8e9 / 8 / 2 / 5e10))
@@ -222,7 +222,7 @@ def test_flops_do_not_depend_on_the_layout():
 def test_tensor_parallelism_across_nodes_takes_the_network():
     """Mistake: a tensor parallel group of two nodes is as fast as one of a node."""
     wide = evolve(PLAIN, name="wide", heads=16, kv_heads=16, head_dim=32)
-    of = kernels(plan(curves=flat()))
+    of = training_kernels(plan(curves=flat()))
     message = 2.0 * 1024 * 512
     one = all_reduce_seconds(message, Group(16, 1), of)
     assert one >= 2 * message / 8 / 2 / GPU.scale_out_bytes_per_second

@@ -5,13 +5,14 @@ import pytest
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from megatron_plans import FP8, FP16, GROUPED, LATENT, MODELS, PLAIN, SPARSE, flat
+from megatron_plans import FP8, FP16, GPU, GROUPED, LATENT, MODELS, PLAIN, SPARSE, flat
 from serving_plans import BUSY, ENGINES, IDEAL, KERNELS, OLD, SERVING, serving
 
 from llmplan.records import GemmCurve, Step
 from llmplan_parallelism_megatron.model import Megatron
 from llmplan_parallelism_megatron.serving.extent import Extent, of_decoding
 from llmplan_parallelism_megatron.serving.passes import forward
+from llmplan_parallelism_megatron.serving.rank import Rank
 
 MEGATRON = Megatron()
 FLAT = flat()
@@ -83,9 +84,10 @@ def test_the_mean_step_stands_for_the_sum_over_all_steps(model, half_bytes):
     curve = evolve(SERVING.decode, half_bytes=half_bytes)
     plan = serving(model, evolve(KERNELS, serving=evolve(SERVING, decode=curve)), output_tokens=300, batch=4)
     summed = sum(
-        forward(plan, of_decoding(4.0, 64.0 + step, 2.0)).whole.seconds for step in range(plan.output_tokens - 1)
+        forward(Rank.of(plan), of_decoding(4.0, 64.0 + step, 2.0)).whole.seconds
+        for step in range(plan.output_tokens - 1)
     )
-    mean = forward(plan, of_decoding(4.0, 64.0, 300.0)).whole.seconds
+    mean = forward(Rank.of(plan), of_decoding(4.0, 64.0, 300.0)).whole.seconds
     assert (plan.output_tokens - 1) * mean == pytest.approx(summed, rel=1e-9 if half_bytes == 0 else 2e-3)
 
 
@@ -359,3 +361,82 @@ def test_flat_efficiencies_are_the_whole_of_it():
     full, slow = (MEGATRON.infer(serving(PLAIN, curves, engine=OLD)) for curves in (FLAT, half))
     of_kernels = [sum(of.decode_bounds[name] for name in ("compute", "weights", "activations")) for of in (full, slow)]
     assert of_kernels[1] == pytest.approx(2 * of_kernels[0])
+
+
+LAYOUTS = st.tuples(st.sampled_from([1, 2, 4]), st.sampled_from([1, 2, 3]), st.sampled_from([1, 2, 4])).flatmap(
+    lambda sizes: st.tuples(st.just(sizes), st.sampled_from(sorted({1, sizes[2], sizes[2] * sizes[0]})))
+)
+STEPS = st.builds(
+    Step,
+    prompt_tokens=st.sampled_from([0.0, 64.0, 700.5]),
+    prompt_context=st.floats(1.0, 900.0),
+    prompts=st.sampled_from([1.0, 3.0]),
+    sequences=st.floats(1.0, 500.0),
+    context=st.floats(1.0, 3000.0),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    model=st.sampled_from(MODELS),
+    engine=st.sampled_from(ENGINES),
+    layouts=st.lists(LAYOUTS, min_size=2, max_size=4),
+    steps=st.lists(STEPS, min_size=2, max_size=3),
+)
+def test_arrays_of_layouts_and_steps_are_what_each_is_alone(model, engine, layouts, steps):
+    """If it fails, a search for servers chooses by other seconds and bytes than a plan has."""
+    sizes = [{"tp": tp, "pp": pp, "dp": dp, "ep": ep} for (tp, pp, dp), ep in layouts]
+    together = {name: np.array([float(one[name]) for one in sizes]) for name in sizes[0]}
+    many = Megatron().serving(serving(model, engine=engine, **together))
+    fields = ("prompt_tokens", "prompt_context", "prompts", "sequences", "context")
+    step = Step(**{name: np.array([[getattr(one, name)] for one in steps]) for name in fields})
+    whole, stage, memory = many.step_seconds(step), many.step_interval_seconds(step), many.fixed_memory(512.0)
+    for at, one in enumerate(sizes):
+        alone = Megatron().serving(serving(model, engine=engine, **one))
+        for number, wanted in enumerate(steps):
+            assert whole[number, at] == pytest.approx(alone.step_seconds(wanted), rel=POWERS)
+            assert stage[number, at] == pytest.approx(alone.step_interval_seconds(wanted), rel=POWERS)
+        for line, size in alone.fixed_memory(512.0).items():
+            assert np.broadcast_to(memory[line], (len(sizes),))[at] == size
+        assert many.kv_bytes(777.0)[at] == alone.kv_bytes(777.0)
+        assert many.kv_transfer_seconds(777.0)[at] == alone.kv_transfer_seconds(777.0)
+
+
+POWERS = 1e-14
+"""Powers of arrays, by which experts are touched, may differ in the last digit from those of numbers."""
+
+
+@pytest.mark.parametrize("model", [GROUPED, SPARSE], ids=lambda model: model.name)
+def test_a_model_is_lowered_once_a_plan(model, monkeypatch):
+    """If it fails, a server is priced by lowering its model anew for each of a thousand steps."""
+    plan, lowered = serving(model, tp=2), []
+    lower = type(model).lower
+    monkeypatch.setattr(type(model), "lower", lambda *given: lowered.append(given) or lower(*given))
+    estimate = Megatron().infer(plan)
+    assert estimate.max_batch_size
+    assert estimate.max_context
+    assert estimate.compute_bound_batch != 0
+    assert len(lowered) == 1
+    steps = Megatron().serving(plan)
+    for tokens in range(1, 9):
+        steps.step_seconds(Step(sequences=float(tokens), context=9.0))
+        steps.fixed_memory(float(tokens))
+        steps.kv_bytes(tokens)
+    assert len(lowered) == 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    batch=st.integers(1, 40),
+    prompt=st.integers(1, 3000),
+    output=st.integers(1, 64),
+    share=st.floats(0.0, 1.2),
+    engine=st.sampled_from(ENGINES),
+)
+def test_what_fits_is_no_more_than_the_largest_batch(batch, prompt, output, share, engine):
+    """If it fails, a plan that fits is said to have room for no sequence, or for fewer than it has."""
+    options = {"batch": batch, "prompt_tokens": prompt, "output_tokens": output, "engine": engine}
+    used = sum(Megatron().infer(serving(**options)).memory_breakdown.values())
+    tight = evolve(serving(**options), hardware=evolve(GPU, memory_bytes=used * (0.9 + 0.2 * share)))
+    estimate = Megatron().infer(tight)
+    assert estimate.feasible == (batch <= estimate.max_batch_size)

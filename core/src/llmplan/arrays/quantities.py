@@ -64,6 +64,31 @@ def sqrt(value: Any) -> Number:
     return root
 
 
+def exp(value: Any) -> Number:
+    """Return e to the power of the value."""
+    return _function(value, math.exp, "exp")
+
+
+def expm1(value: Any) -> Number:
+    """Return e to the power of the value, less 1, exact where the value is small."""
+    return _function(value, math.expm1, "expm1")
+
+
+def log(value: Any) -> Number:
+    """Return the natural logarithm."""
+    return _function(value, math.log, "log")
+
+
+def log1p(value: Any) -> Number:
+    """Return the natural logarithm of 1 plus the value, exact where the value is small."""
+    return _function(value, math.log1p, "log1p")
+
+
+def log2(value: Any) -> Number:
+    """Return the doublings from 1 to the value."""
+    return _function(value, math.log2, "log2")
+
+
 def ceil_log2(value: Any) -> Number:
     """Doublings until at least this many: 0 for 1, 2 for 3 and 4."""
     if isinstance(value, (int, float)):
@@ -93,3 +118,11 @@ def _rounded(value: Any, plain: Callable[[float], int], name: str) -> Number:
         return float(plain(value))
     rounded: Number = getattr(value.__array_namespace__(), name)(value)
     return rounded
+
+
+def _function(value: Any, plain: Callable[[float], float], name: str) -> Number:
+    """Apply a function of the standard library to a number, and the namespace's of the same name to an array."""
+    if isinstance(value, (int, float)):
+        return plain(value)
+    result: Number = getattr(value.__array_namespace__(), name)(value)
+    return result

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from llmplan.catalogues import Registry
-from llmplan.plugins import PluginError
+from llmplan.catalogues.plugins import PluginError
 
 # Rich help costs 175 ms at every start of --help, and Rich tracebacks hide what a bug report needs
 _PLAIN: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False}

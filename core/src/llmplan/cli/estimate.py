@@ -112,7 +112,7 @@ def _merged(
     """The command line, with what it compares, wins over the plan file."""
     if plan is None:
         return given
-    from llmplan.files import read_plan
+    from llmplan.request.plan_file import read_plan
 
     named = given.keys() | {option for joined in changes for option in joined.split("+")}
     return {**what_is_left(read_plan(plan, request), named), **given}

@@ -48,7 +48,7 @@ def _catalogue(word: str) -> Catalogue[Any]:
 
 
 def _entries(catalogue: Catalogue[Any]) -> list[dict[str, str]]:
-    return [{"name": name, "provider": provider} for name, provider, _ in catalogue.entries()]
+    return [{"name": name, "provider": provider} for name, provider in catalogue.offers()]
 
 
 def _summary(catalogue: Catalogue[Any]) -> tuple[str, str, str]:

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from llmplan.catalogues import KINDS, registry
+from llmplan.catalogues.plugins import PluginProblem
 from llmplan.cli.tables import print_table
-from llmplan.plugins import PluginProblem
 
 
 def add_plugins(app: typer.Typer, summary: str) -> None:
@@ -56,7 +56,7 @@ def _offered() -> dict[str, dict[str, list[str]]]:
     """By distribution and kind, the names; asking for them is what finds failing hooks."""
     offered: dict[str, dict[str, list[str]]] = {}
     for kind in KINDS:
-        for name, distribution, _ in registry().catalogue(kind).entries():
+        for name, distribution in registry().catalogue(kind).offers():
             offered.setdefault(distribution, {}).setdefault(kind.plural, []).append(name)
     return offered
 

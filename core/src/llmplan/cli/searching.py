@@ -39,7 +39,7 @@ def split(given: Mapping[str, Any], plan: str | None, of_space: Any, of_search: 
     joined = {name: ",".join(value) if isinstance(value, list) else value for name, value in given.items()}
     if plan is not None:
         from llmplan.cli.estimate import what_is_left
-        from llmplan.files import read_plan
+        from llmplan.request.plan_file import read_plan
 
         joined = {**what_is_left(read_plan(plan, of_space, of_search), joined), **joined}
     searched = options_of(of_search)

@@ -85,7 +85,8 @@ def _verdict(result: "Validation") -> str:
         return f"{agreed} of {rows} rows agree to every printed digit; {skipped} skipped"
     left_out = sum(not checked.row.counts for checked in result.checked)
     not_counted = f", {left_out} of them {_why_not(result)} and not counted" if left_out else ""
-    return "\n".join([*_metrics(result), *_score(result), f"{rows} rows{not_counted}; {skipped} skipped"])
+    inside = [] if result.inside is None else [f"inside their ranges: {result.inside:.0%} of the rows"]
+    return "\n".join([*_metrics(result), *_score(result), *inside, f"{rows} rows{not_counted}; {skipped} skipped"])
 
 
 def _why_not(result: "Validation") -> str:

@@ -5,7 +5,7 @@ JSON, CSV, Markdown, reports, comparisons, searches, validation and the referenc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import inf
 from typing import Any
 
@@ -59,6 +59,10 @@ class Figure:
     """The word of ``--objective`` that asks for the best of it."""
     limit: str = ""
     """The option that it has to keep to."""
+    breakdown: str = ""
+    """The breakdown that sums to it."""
+    measured: Mapping[str, float] = {}
+    """What published tables call it, each with its unit in SI."""
 
     def value(self, estimate: Any) -> Any:
         """None where the estimate has no such figure; JSON has no word for infinity either."""
@@ -109,7 +113,8 @@ _TIME, _FIRST, _NEXT = "time_spread", "first_token_spread", "next_token_spread"
 
 FIGURES = (
     Figure(
-        "iteration_seconds", "s", "one optimizer step", (TRAIN,), better=LOW, range=_TIME
+        "iteration_seconds", "s", "one optimizer step", (TRAIN,), better=LOW, range=_TIME, breakdown="time_breakdown",
+        measured={"iteration_time_s": 1.0},
     ),
     Figure(
         "training_seconds", "s", "all iterations, without failures", (TRAIN,), better=LOW, range=_TIME,
@@ -141,6 +146,7 @@ FIGURES = (
     Figure(
         "gpu_hours", "GPU-hours", "devices x hours, without failures", (TRAIN,), better=LOW, range=_TIME,
         fact="GPU-hours", say="{value}{range}", heading="GPU-hours", objective="gpu-hours",
+        measured={"gpu_hours": 1.0},
     ),
     Figure(
         "cost", "money", "GPU-hours x `--price-per-gpu-hour`", (TRAIN,), better=LOW, range=_TIME, fact="cost",
@@ -156,14 +162,17 @@ FIGURES = (
         "first_token_seconds", "s", "what a user waits for: prefill on all pipeline stages", (INFER,), better=LOW,
         range=_FIRST, fact="first token", say="{value} (prefill){range}", heading="first token, ms", scale=_MS,
         drawn=True, essential=True,
+        measured={"prefill_ms": _MS, "ttft_ms": _MS},
     ),
     Figure(
         "next_token_seconds", "s", "the same of each further token: a decode step", (INFER,), better=LOW, range=_NEXT,
         fact="each token", say="{value} (decode){range}", heading="each token, ms", scale=_MS, drawn=True,
         essential=True,
+        measured={"decode_ms_per_token": _MS},
     ),
     Figure(
         "total_seconds", "s", "a whole answer", (INFER,), better=LOW, range=_NEXT, fact="whole answer",
+        measured={"e2e_ms": _MS},
     ),
     Figure(
         "first_token_seconds", "s", "from a request to its first token on average, waiting included; `null` where more "
@@ -185,8 +194,14 @@ FIGURES = (
         "server.simulated.next_token.p99", "s", "the same of further tokens", (SERVER,), better=LOW,
         path="simulated.next_token.p99", heading="p99 each token, ms", scale=_MS,
     ),
-    Figure("prefill_seconds", "s", "reading the prompts, on one pipeline stage", _SERVING, better=LOW),
-    Figure("decode_seconds_per_token", "s", "a token of every sequence, on one pipeline stage", _SERVING, better=LOW),
+    Figure(
+        "prefill_seconds", "s", "reading the prompts, on one pipeline stage", _SERVING, better=LOW,
+        breakdown="prefill_breakdown",
+    ),
+    Figure(
+        "decode_seconds_per_token", "s", "a token of every sequence, on one pipeline stage", _SERVING, better=LOW,
+        breakdown="decode_breakdown",
+    ),
     Figure(
         "server.requests_per_second", "requests/s", "that are answered", (SERVER,), better=HIGH,
         path="requests_per_second", heading="requests/s",
@@ -216,10 +231,12 @@ FIGURES = (
     Figure(
         "tokens_per_second", "tokens/s", "generated, over all replicas", _SERVING, better=HIGH, range=_NEXT,
         fact="speed", say="{value} output tokens/s on {gpus}", heading="tokens/s",
+        measured={"tokens_per_s_total_output": 1.0},
     ),
     Figure(
         "tokens_per_second_per_gpu", "tokens/s", "the same of one GPU", (TRAIN,), better=HIGH, range=_TIME,
         fact="speed", say="{value} a GPU", heading="tokens/s a GPU", drawn=True, essential=True,
+        measured={"tokens_per_s_per_gpu": 1.0},
     ),
     Figure(
         "tokens_per_second_per_gpu", "tokens/s", "the same of one GPU", _SERVING, better=HIGH, range=_NEXT,
@@ -284,6 +301,7 @@ FIGURES = (
     ),
     Figure(
         "memory_bytes_per_gpu", "bytes", "on the fullest GPU", _ALL, better=LOW, range="memory_spread",
+        breakdown="memory_breakdown",
         heading="memory, GiB", scale=GIB, drawn=True, objective="memory",
     ),
     Figure("memory_capacity_bytes", "bytes", "of one GPU", _ALL),

@@ -7,7 +7,7 @@ from math import inf
 from typing import NamedTuple
 
 from llmplan.arrays.quantities import Number, ceil, floor, maximum, minimum, total, where
-from llmplan.records import Block, Gemm, Layout, LoweredModel, ModelArchitecture, Operator, Split, Tensor
+from llmplan.records import Block, Gemm, Layout, LoweredModel, ModelArchitecture, Operator, Split, State, Tensor
 
 
 def rank_of(model: LoweredModel, layout: Layout) -> LoweredModel:
@@ -61,9 +61,14 @@ def _operator(operator: Operator, ranks: Ranks) -> Operator:
         weights_read=None if operator.weights_read is None else operator.weights_read / holders,
         gemm=None if gemm is None else _gemm(gemm, divided, ep),
         scores=operator.scores,
+        state=None if operator.state is None else _state(operator.state, tp),
         moved=None if operator.moved is None else operator.moved / (q if in_sequence else divided),
         exchanged=None if operator.exchanged is None else operator.exchanged / q,
     )
+
+
+def _state(state: State, tp: Number) -> State:
+    return State(state.elements / ways(tp, state.ways), state.bits)
 
 
 def _gemm(gemm: Gemm, ranks: Number, ep: Number) -> Gemm:

@@ -150,7 +150,8 @@ def _described(result: SearchResult) -> Callable[[Any], dict[str, Any]]:
 
 def _with_batch(plan: dict[str, Any]) -> dict[str, Any]:
     """Micro-batch and accumulation in one."""
-    return {**plan, "micro-batch": f"{plan['micro-batch']}x{plan.pop('gradient-accumulation')}"}
+    times = plan.pop("gradient-accumulation")
+    return {**plan, "micro-batch": f"{plan['micro-batch']}x{times}"}
 
 
 def _ranges(result: SearchResult) -> dict[str, str]:
@@ -160,10 +161,11 @@ def _ranges(result: SearchResult) -> dict[str, str]:
     spreads = {name: spread for name in names if (spread := getattr(best, name, None)) is not None}
     if not spreads:
         return {}
-    listed = ", ".join(
-        f"{name.removesuffix('_spread').replace('_', ' ')}{plus_minus(spread)}" for name, spread in spreads.items()
-    )
-    return {"ranges": f"of the first: {listed}; they {behind(next(iter(spreads.values())))['ranges']}"}
+    behind_them: dict[str, list[str]] = {}
+    for name, spread in spreads.items():
+        range_ = f"{name.removesuffix('_spread').replace('_', ' ')}{plus_minus(spread)}"
+        behind_them.setdefault(behind(spread)["ranges"], []).append(range_)
+    return {"ranges": "of the first: " + "; ".join(f"{', '.join(of)} {why}" for why, of in behind_them.items())}
 
 
 def _reason(reason: Any, result: SearchResult) -> str:

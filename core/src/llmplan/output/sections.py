@@ -125,8 +125,12 @@ def behind(spread: Spread | None) -> dict[str, str]:
     """What the ranges rest on."""
     if spread is None:
         return {}
-    of_what = "of other architectures: EXTRAPOLATED" if spread.extrapolated else "nearest in kind"
-    return {"ranges": f"hold {LEVEL:.0%} of published runs, by the {spread.rows} {of_what}"}
+    if spread.extrapolated:
+        few = (
+            f"too few published runs of this kind, {spread.rows:,}" if spread.rows else "no published run of this kind"
+        )
+        return {"ranges": f"are EXTRAPOLATED: {few}"}
+    return {"ranges": f"hold {LEVEL:.0%} of published runs of this kind, by {spread.rows:,} figures"}
 
 
 def counted(number: float, what: str) -> str:

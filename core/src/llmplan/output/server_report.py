@@ -9,19 +9,16 @@ from rich.padding import Padding
 from rich.table import Table
 
 from llmplan.estimate import Capacity, Means, ServerEstimate
+from llmplan.estimate.figures import INFER, figures_of
 from llmplan.output.report import phase
 from llmplan.output.sections import INDENT, counted, facts, figure_facts, heading, layout, title
 from llmplan.output.words import digits, percent, seconds
 from llmplan.queueing.speculation import tokens_per_step
 
 _MOSTLY = 0.5
-_ROWS = (
-    ("first token", "first_token_seconds", "first_token"),
-    ("- of it waiting", "queueing_seconds", None),
-    ("each token", "next_token_seconds", "next_token"),
-    ("whole answer", "total_seconds", "total"),
-)
-"""Latencies: what they are called, and where means and percentiles have them."""
+_LATENCIES = [(figure.fact, figure.key) for figure in figures_of(INFER) if figure.unit == "s" and figure.fact]
+_ROWS = (_LATENCIES[0], ("- of it waiting", "queueing_seconds"), *_LATENCIES[1:])
+"""What latencies are called, and where means have them; percentiles go without the unit."""
 
 
 def server_sections(estimate: ServerEstimate, console: Console) -> Iterator[RenderableType]:
@@ -131,11 +128,11 @@ def _latencies(estimate: ServerEstimate) -> Padding:
     heads = ["closed form"] if simulated is None else ["closed form", "simulated", *simulated.first_token]
     for head in heads:
         table.add_column(head, justify="right", no_wrap=True)
-    for name, mean, percentiles in _ROWS:
+    for name, mean in _ROWS:
         cells = [_mean(estimate.closed_form, mean)]
         if simulated is not None:
             cells.append(_mean(simulated.means, mean))
-            of: Mapping[str, float] | None = None if percentiles is None else getattr(simulated, percentiles)
+            of: Mapping[str, float] | None = getattr(simulated, mean.removesuffix("_seconds"), None)
             cells += [] if of is None else [seconds(value) for value in of.values()]
         table.add_row(name, *cells)
     return Padding(table, (0, 0, 0, INDENT))

@@ -113,7 +113,7 @@ def fitted(columns: Sequence[Column], rows: Sequence[Row], console: Console, ind
 
 
 def _of_columns(shown: Sequence[Column], rows: Sequence[Row]) -> Table:
-    table = Table(box=None, padding=(0, 1 if len(shown) > _MANY_COLUMNS else 2, 0, 0))
+    table = Table(box=None, padding=(0, 1 if len(shown) > _MANY_COLUMNS else 2, 0, 0), pad_edge=False)
     for column in shown:
         cells = [column.text(row) for row in rows]
         width = max(map(len, [*cells, *_WORD.findall(column.heading)]))

@@ -1,4 +1,7 @@
-"""The most requests that a server can answer for long, and what stands in the way of more."""
+"""The most requests that a server can answer for long, and what stands in the way of more.
+
+All but `capacity` itself takes one server, or many side by side whose quantities are arrays.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
+from llmplan.arrays.quantities import Number, Truth, minimum, where
 from llmplan.estimate import Capacity
 from llmplan.queueing.server import Server
 
@@ -17,36 +21,49 @@ _STEP = 1.05
 """Between numbers of sequences that are tried."""
 
 
-@frozen
-class _Found:
-    rate: float
-    sequences: float
-    by_prefill: bool
+@frozen(eq=False)
+class Peak:
+    """The number of sequences at which a server answers most."""
+
+    rate: Number
+    """Requests a second, of all replicas."""
+    sequences: Number
+    """That decode on each of them."""
+    by_prefill: Truth
+    """Whether prompts are what limits the rate."""
 
 
 def capacity(server: Server) -> Capacity:
     """The largest rate over all numbers of sequences that fit."""
-    most = server.most_sequences
-    found = _best(server, most)
-    extra = extra_at_capacity(server, found.sequences)
-    pool = server.plan.prefill_pool
-    reading = found.rate / server.decode_replicas * extra
+    found = peak(server)
+    reading = found.rate / server.decode_replicas * extra_at_capacity(server, found.sequences)
     return Capacity(
         requests_per_second=found.rate,
-        sequences=most,
+        sequences=int(server.most_sequences),
         limit=_limit(server, found),
         decoding=found.sequences,
         kv_share=min(1.0, found.sequences * server.mean_kv_bytes / server.decode_engine.kv_room_bytes),
-        prefill_share=min(1.0, reading) if pool is None else float(pool.layout.gpus) / server.plan.gpus,
+        prefill_share=server.prefill_gpu_share if server.separate else min(1.0, reading),
     )
 
 
-def highest_rate(server: Server) -> float:
-    """Requests a second, of all replicas: that of the capacity."""
-    return _best(server, server.most_sequences).rate
+def peak(server: Server, most: Number | None = None) -> Peak:
+    """Where a server answers most, with up to `most` sequences, or as many as fit."""
+    most = server.most_sequences if most is None else most
+    numbers = list(_numbers(server.largest(most)))
+    first, *others = server.each(numbers, lambda n: _at(server, minimum(n, most)))
+    best = Peak(*first)
+    for rate, sequences, by_prefill in others:
+        more = rate > best.rate
+        best = Peak(
+            where(more, rate, best.rate),
+            where(more, sequences, best.sequences),
+            where(more, by_prefill, best.by_prefill),
+        )
+    return best
 
 
-def decode_rate(server: Server, sequences: float) -> float:
+def decode_rate(server: Server, sequences: Number) -> Number:
     """Requests a second that leave a replica which decodes n: n / (S t(n) + n x what a prompt adds).
 
     Of each second rate x extra goes to prompts; in the rest n sequences make a step every t(n), and need S of them.
@@ -59,25 +76,21 @@ def decode_rate(server: Server, sequences: float) -> float:
     return sequences / (steps * server.decode_seconds(sequences) + sequences * extra)
 
 
-def extra_at_capacity(server: Server, sequences: float) -> float:
+def extra_at_capacity(server: Server, sequences: Number) -> Number:
     """What a prompt adds where there is always a next one."""
     steps, times = server.work.steps, server.prefill.times(sequences)
     return times.with_prompts(sequences / steps) if steps else times.packed_extra
 
 
-def prefill_rate(server: Server, sequences: float) -> float:
+def prefill_rate(server: Server, sequences: Number) -> Number:
     """Requests a second whose prompts a replica reads that does so without a pause."""
     return 1.0 / server.prefill.times(sequences).packed_seconds
 
 
-def _best(server: Server, most: float) -> _Found:
-    return max((_at(server, n) for n in _numbers(most)), key=lambda found: found.rate)
-
-
-def _at(server: Server, sequences: float) -> _Found:
+def _at(server: Server, sequences: Number) -> tuple[Number, Number, Truth]:
     prefill = server.prefill_replicas * prefill_rate(server, sequences)
     decode = server.decode_replicas * decode_rate(server, sequences)
-    return _Found(min(prefill, decode), sequences, prefill < decode)
+    return minimum(prefill, decode), sequences, prefill < decode
 
 
 def _numbers(most: float) -> Iterator[float]:
@@ -88,11 +101,10 @@ def _numbers(most: float) -> Iterator[float]:
     yield float(most)
 
 
-def _limit(server: Server, found: _Found) -> str:
+def _limit(server: Server, found: Peak) -> str:
     """Sequences where twice as many would answer more, by cache or as allowed; else the passes themselves."""
     if server.separate and found.by_prefill:
         return PREFILL_POOL
-    most = server.most_sequences
-    if _best(server, 2.0 * most).rate > _WORTHWHILE * found.rate:
+    if peak(server, 2.0 * server.most_sequences).rate > _WORTHWHILE * found.rate:
         return "kv" if server.sequences_that_fit < server.decode_engine.max_sequences else "max-sequences"
     return "decode-pool" if server.separate else "steps"

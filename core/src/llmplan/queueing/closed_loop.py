@@ -6,60 +6,83 @@ follow one another from 1 user up. Replicas that read prompts and decode are ser
 
 from __future__ import annotations
 
-import math
-from functools import cached_property
+from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve, fields_dict, frozen
 
-from llmplan.estimate import Capacity, Means
-from llmplan.queueing.capacity import PREFILL_POOL, capacity
+from llmplan.arrays.quantities import Number, exp, floor, log1p, maximum, minimum, sqrt, where
+from llmplan.estimate import Means
+from llmplan.queueing.capacity import Peak, peak
 from llmplan.queueing.closed_form import FirstToken, busy_shares, first_token, kv_share
-from llmplan.queueing.prefill import PrefillTimes, mean_times
+from llmplan.queueing.prefill import PrefillTimes, mean_times, values_of
 from llmplan.queueing.server import Server
 from llmplan.queueing.side_by_side import side_by_side
+
+_LEAST = 1e-12
+"""Of a share that has to be above 0, or below 1."""
 
 
 @frozen(kw_only=True)
 class _Loop:
     """Means with some number of users, of whom every replica has an even share."""
 
-    rate: float = 0.0
-    decoding: float = 0.0
+    rate: Number = 0.0
+    decoding: Number = 0.0
     """Sequences on a replica that decodes."""
-    queueing_seconds: float = 0.0
-    first_token_seconds: float = 0.0
-    decode_seconds: float = 0.0
+    queueing_seconds: Number = 0.0
+    first_token_seconds: Number = 0.0
+    decode_seconds: Number = 0.0
 
 
 class ClosedLoop:
     """Users of a server, each of whom asks again when the last answer is complete; as many as one likes, in any order.
 
-    Replicas that do everything have users of their own, who are spread over them as evenly as they go.
+    Replicas that do everything have users of their own, who are spread over them as evenly as they go. Of many servers
+    side by side numbers of users are arrays whose last axis is the servers.
     """
 
     def __init__(self, server: Server) -> None:
-        alone = server.separate or server.decode_replicas == 1
-        self._server = server if alone else evolve(server, prefill_replicas=1, decode_replicas=1)
-        self._replicas = 1 if alone else server.decode_replicas
+        self._server = server if server.separate else evolve(server, prefill_replicas=1.0, decode_replicas=1.0)
+        self._replicas: Number = 1.0 if server.separate else server.decode_replicas
+        self._peak = peak(self._server)
         self._loops = [_Loop()]
         """With 0, 1, 2, … of them, as far as was needed so far."""
 
-    @cached_property
-    def _capacity(self) -> Capacity:
-        return capacity(self._server)
+    @property
+    def room(self) -> Number:
+        """Users of a replica, or of all that are not alone, that work goes on for at once."""
+        return self._server.most_sequences * self._server.decode_replicas
 
-    def means(self, users: int) -> Means:
-        """With so many in all."""
-        few, more = divmod(users, self._replicas)
-        fuller = self._of_one(few + 1) if more else None
-        return side_by_side([(self._replicas - more, self._of_one(few) if few else None), (more, fuller)])
+    def means(self, users: Any, replicas: Number | None = None) -> Means:
+        """With so many users in all, of the server's replicas or so many like them."""
+        replicas = self._replicas if replicas is None else replicas
+        few = floor(users / replicas)
+        more = users - few * replicas
+        fuller = None if isinstance(more, (int, float)) and not more else self._of_one(few + 1.0)
+        return side_by_side([(replicas - more, self._of_one(few)), (more, fuller)])
 
-    def _of_one(self, users: int) -> Means:
-        """Of one replica, or of all that are not alone."""
-        inside = min(users, self._server.most_sequences * self._server.decode_replicas)
-        for number in range(len(self._loops), inside + 1):
-            self._loops.append(_with(self._server, self._loops[-1], number))
-        return _means(self._server, self._loops[inside], users, self._capacity)
+    def _of_one(self, users: Any) -> Means | None:
+        """Of one replica, or of all that are not alone; None of a number that is 0."""
+        if isinstance(users, (int, float)) and not users:
+            return None
+        inside = minimum(users, self.room)
+        return _means(self._server, self._loop(inside), users, self._peak)
+
+    def _loop(self, inside: Any) -> _Loop:
+        for number in range(len(self._loops), int(self._server.largest(inside)) + 1):
+            self._loops.append(_with(self._server, self._loops[-1], float(number)))
+        if self._server.many is None:
+            return self._loops[int(inside)]
+        import numpy as np
+
+        shape = (self._server.many,)
+        at = inside.astype(int), np.arange(self._server.many)
+        return _Loop(
+            **{
+                name: np.stack([np.broadcast_to(getattr(loop, name), shape) for loop in self._loops])[at]
+                for name in fields_dict(_Loop)
+            }
+        )
 
 
 def closed_means(server: Server, users: int) -> Means:
@@ -67,7 +90,7 @@ def closed_means(server: Server, users: int) -> Means:
     return ClosedLoop(server).means(users)
 
 
-def _means(server: Server, loop: _Loop, users: int, most: Capacity) -> Means:
+def _means(server: Server, loop: _Loop, users: Number, most: Peak) -> Means:
     """With so many, of whom as many are inside as have room."""
     loop = _bounded(server, loop, users, most)
     tokens = server.work.output_tokens - 1.0
@@ -78,54 +101,56 @@ def _means(server: Server, loop: _Loop, users: int, most: Capacity) -> Means:
         next_token_seconds=loop.decode_seconds / tokens if tokens else None,
         total_seconds=loop.first_token_seconds + loop.decode_seconds,
         requests_per_second=loop.rate,
-        concurrency=float(users),
+        concurrency=1.0 * users,
         decoding=loop.decoding,
         **_busy(server, loop, users),
         kv_share=kv_share(server, decode_rate, loop.decoding, loop.first_token_seconds - loop.queueing_seconds),
     )
 
 
-def _bounded(server: Server, loop: _Loop, users: int, most: Capacity) -> _Loop:
+def _bounded(server: Server, loop: _Loop, users: Number, most: Peak) -> _Loop:
     """No more than the capacity; who finds no room waits: for the first token, or for the pool that decodes."""
-    rate, decode_seconds, decoding = loop.rate, loop.decode_seconds, loop.decoding
-    if rate > most.requests_per_second:
-        rate, decoding = most.requests_per_second, min(decoding, most.decoding)
-        decode_seconds = decoding * server.decode_replicas / rate + server.transfer_seconds
-    outside = max(0.0, users / rate - loop.first_token_seconds - decode_seconds)
-    if server.separate and most.limit != PREFILL_POOL:
-        return evolve(loop, rate=rate, decode_seconds=decode_seconds + outside, decoding=decoding)
+    above = loop.rate > most.rate
+    rate = where(above, most.rate, loop.rate)
+    decoding = where(above, minimum(loop.decoding, most.sequences), loop.decoding)
+    bounded = decoding * server.decode_replicas / where(rate > 0, rate, 1.0) + server.transfer_seconds
+    decode_seconds = where(above, bounded, loop.decode_seconds)
+    outside = maximum(0.0, users / where(rate > 0, rate, 1.0) - loop.first_token_seconds - decode_seconds)
+    behind: Number = where(most.by_prefill, 0.0, outside) if server.separate else 0.0
+    before = outside - behind
     return evolve(
         loop,
         rate=rate,
         decoding=decoding,
-        queueing_seconds=loop.queueing_seconds + outside,
-        first_token_seconds=loop.first_token_seconds + outside,
-        decode_seconds=decode_seconds,
+        queueing_seconds=loop.queueing_seconds + before,
+        first_token_seconds=loop.first_token_seconds + before,
+        decode_seconds=decode_seconds + behind,
     )
 
 
-def _busy(server: Server, loop: _Loop, users: int) -> dict[str, float]:
+def _busy(server: Server, loop: _Loop, users: Number) -> dict[str, Number]:
     """Who has no pause leaves a replica that does everything none, if there is a user for each."""
     if not server.separate:
-        busy = min(1.0, users / server.decode_replicas)
-        found = loop.decoding * (users - 1.0) / users
-        extra = loop.rate / server.decode_replicas * _extra(server, loop, found, users - 1.0)
+        busy = minimum(1.0, users / server.decode_replicas)
+        found = loop.decoding * (users - 1.0) / maximum(users, 1.0)
+        extra = loop.rate / server.decode_replicas * _extra(server, loop, found, _times(server, found, users - 1.0))
         return busy_shares(server, prefill=0.0, decode=busy, extra=extra)
     prefill = loop.rate / server.prefill_replicas * server.prefill.times(0.0).packed_seconds
     decode = _present(loop.decoding, users / server.decode_replicas)
-    return busy_shares(server, prefill=min(1.0, prefill), decode=decode, extra=0.0)
+    return busy_shares(server, prefill=minimum(1.0, prefill), decode=decode, extra=0.0)
 
 
-def _with(server: Server, before: _Loop, users: int) -> _Loop:
+def _with(server: Server, before: _Loop, users: float) -> _Loop:
     """One user more, who finds what is there of the others."""
-    first = _first_token(server, before, users)
+    times = _times(server, before.decoding, users - 1.0)
+    first = _first_token(server, before, users, times)
     decode = server.work.steps * server.decode_seconds(1.0 + before.decoding)
-    extra = 0.0
+    extra: Number = 0.0
     if not server.separate:
-        extra = _extra(server, before, before.decoding, users - 1.0) * (users - 1.0) / users / server.decode_replicas
+        extra = _extra(server, before, before.decoding, times) * (users - 1.0) / users / server.decode_replicas
     elsewhere = first.queueing_seconds + first.reading_seconds + server.transfer_seconds
     rate = _rate(users, elsewhere, decode, extra)
-    decoding_seconds = max(0.0, users / rate - elsewhere)
+    decoding_seconds = maximum(0.0, users / rate - elsewhere)
     return _Loop(
         rate=rate,
         decoding=rate * decoding_seconds / server.decode_replicas,
@@ -135,19 +160,19 @@ def _with(server: Server, before: _Loop, users: int) -> _Loop:
     )
 
 
-def _first_token(server: Server, before: _Loop, users: int) -> FirstToken:
+def _first_token(server: Server, before: _Loop, users: float, times: PrefillTimes) -> FirstToken:
     """A request comes when an answer is complete, so where others decode their next step has just begun.
 
     Users who ask alike keep their distance from one another for ever; where answers vary by more than that distance,
     requests come at random.
     """
     others = (users - 1.0) / server.decode_replicas
-    step = _present(before.decoding, others) * server.decode_seconds(max(1.0, before.decoding))
-    step = 0.0 if server.separate else step
-    times = _times(server, before.decoding, users - 1.0)
+    step: Number = 0.0
+    if not server.separate:
+        step = _present(before.decoding, others) * server.decode_seconds(maximum(1.0, before.decoding))
     random = first_token(times, before.rate / server.prefill_replicas, step, step, 0.0)
-    queueing = min(random.queueing_seconds, others * times.packed_seconds + step)
-    part = min(1.0, math.sqrt(server.work.variation) * others)
+    queueing = minimum(random.queueing_seconds, others * times.packed_seconds + step)
+    part = minimum(1.0, sqrt(server.work.variation) * others)
     return FirstToken(
         queueing_seconds=part * queueing + (1.0 - part) * step,
         reading_seconds=part * random.reading_seconds + (1.0 - part) * times.seconds,
@@ -156,26 +181,26 @@ def _first_token(server: Server, before: _Loop, users: int) -> FirstToken:
     )
 
 
-def _rate(users: float, elsewhere: float, decode: float, extra: float) -> float:
+def _rate(users: float, elsewhere: Number, decode: Number, extra: Number) -> Number:
     """X of users = X (A + D / (1 - X e)): seconds elsewhere, of decoding, and that a prompt adds to it."""
     whole = elsewhere + decode + users * extra
-    return 2.0 * users / (whole + math.sqrt(max(0.0, whole**2 - 4.0 * elsewhere * extra * users)))
+    return 2.0 * users / (whole + sqrt(maximum(0.0, whole**2 - 4.0 * elsewhere * extra * users)))
 
 
-def _times(server: Server, decoding: float, others: float) -> PrefillTimes:
+def _times(server: Server, decoding: Number, others: Number) -> PrefillTimes:
     """Of a prompt: beside what `others` decode, or beside nothing."""
     beside = _present(decoding, others / server.decode_replicas)
-    return mean_times([server.prefill.times(max(1.0, decoding)), server.prefill.times(0.0)], [beside, 1.0 - beside])
+    times = [values_of(server.prefill.times(number)) for number in (maximum(1.0, decoding), 0.0 * decoding)]
+    return mean_times(times, [beside, 1.0 - beside])
 
 
-def _extra(server: Server, loop: _Loop, decoding: float, others: float) -> float:
+def _extra(server: Server, loop: _Loop, decoding: Number, times: PrefillTimes) -> Number:
     """What a prompt adds to that."""
-    step = server.decode_seconds(max(1.0, decoding)) if server.work.steps else 0.0
-    return _times(server, decoding, others).at(loop.rate / server.prefill_replicas, step).extra
+    step = server.decode_seconds(maximum(1.0, decoding)) if server.work.steps else 0.0
+    return times.at(loop.rate / server.prefill_replicas, step).extra
 
 
-def _present(mean: float, most: float) -> float:
+def _present(mean: Number, most: Number) -> Number:
     """The probability that there is one at all, of `most` that each are there as often as the mean says."""
-    if most <= 0:
-        return 0.0
-    return 1.0 - math.exp(most * math.log1p(-min(mean / most, 1.0 - 1e-12)))
+    each = minimum(mean / maximum(most, _LEAST), 1.0 - _LEAST)
+    return 1.0 - exp(most * log1p(-each))

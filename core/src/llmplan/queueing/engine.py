@@ -1,110 +1,105 @@
-"""A replica that batches continuously: what its passes hold, how long they take, how many sequences fit."""
+"""A replica that batches continuously: what its passes hold, how long they take, how many sequences fit.
+
+Fields are numbers, or arrays with one element a replica where many replicas are looked at side by side.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from attrs import frozen
 
-from llmplan.arrays.quantities import total
+from llmplan.arrays.quantities import Number, ceil, maximum, minimum, total, where
 from llmplan.queueing.grid import StepGrid
+from llmplan.queueing.rounds import Round, StepSeconds, price_rounds
 from llmplan.records import ServerPlan, ServingSteps, Step
 
-
-@frozen(eq=False, repr=False)
-class _Dealt:
-    """The batches of a round: so many that hold most, and others."""
-
-    fullest: Step
-    full: float
-    plain: Step
-    others: float
+_STEP_FIELDS = ("prompt_tokens", "prompt_context", "prompts", "sequences", "context", "tokens_per_sequence")
 
 
 @frozen(kw_only=True, eq=False, repr=False)
 class Engine:
-    """One replica. Batches in flight on its pipeline stages advance in rounds, in which each makes one step."""
+    """One replica, whose batches in flight advance in rounds."""
 
+    steps: ServingSteps
     grid: StepGrid
-    batches: int
+    """The steps, interpolated between those that are priced, for a simulation."""
+    batches: Number
     step_tokens: int
     chunked: bool
     max_sequences: int
-    fixed_memory: Mapping[str, float]
+    fixed_memory: Mapping[str, Number]
     """Bytes on the fullest GPU beside caches, by line."""
-    kv_room_bytes: float
+    kv_room_bytes: Number
     """What they leave for caches."""
     tokens_per_sequence: int = 1
     """Positions that a decoding sequence takes of a step."""
 
+    @property
+    def many(self) -> int | None:
+        """How many replicas side by side these arrays are of; None of one replica."""
+        return None if isinstance(self.kv_room_bytes, (int, float)) else len(self.kv_room_bytes)
+
+    def price(self, steps: Sequence[Step]) -> list[StepSeconds]:
+        """Seconds of steps, by the cost model itself."""
+        if self.many is None:
+            return [self._priced(step) for step in steps]
+        together: Any = self._priced(_together(steps))
+        return list(zip(*together, strict=True))
+
+    def _priced(self, step: Step) -> StepSeconds:
+        whole = self.steps.step_seconds(step)
+        return whole, whole if self._alone else self.steps.step_interval_seconds(step)
+
+    @property
+    def _alone(self) -> bool:
+        """Whether there is one batch in flight."""
+        return self.many is None and self.batches == 1
+
+    def rounds(self, steps: Sequence[Step]) -> list[Round]:
+        """Rounds that hold these steps, by the cost model itself."""
+        return price_rounds(steps, self.batches, self.price)
+
     def kv_bytes(self, tokens: float) -> float:
-        """Of one sequence."""
+        """Cache of one sequence of so many tokens."""
         return self.grid.kv_bytes(tokens)
 
-    def round_seconds(self, step: Step) -> float:
-        """T of a round; of one batch its step.
-
-        No batch starts again before its own step is over, nor before each stage has worked on all others:
-        T = max(step of the batch, sum of stage times), on average over the batches.
-        """
-        if self.batches == 1:
-            return self.grid.step_seconds(step)
-        dealt = self._dealt(step)
-        if not dealt.plain.sequences:
-            return self.latency_seconds(step)
-        stages = self._stages_seconds(dealt)
-        full = max(self.grid.step_seconds(dealt.fullest), stages)
-        other = max(self.grid.step_seconds(dealt.plain), stages)
-        return (dealt.full * full + (self.batches - dealt.full) * other) / self.batches
-
-    def latency_seconds(self, step: Step) -> float:
-        """Of the fullest batch: its own step, or the sum of stage times where that is longer."""
-        if self.batches == 1:
-            return self.grid.step_seconds(step)
-        dealt = self._dealt(step)
-        return max(self.grid.step_seconds(dealt.fullest), self._stages_seconds(dealt))
-
-    def _stages_seconds(self, dealt: _Dealt) -> float:
-        others = dealt.others * self.grid.step_interval_seconds(dealt.plain) if dealt.others else 0.0
-        return dealt.full * self.grid.step_interval_seconds(dealt.fullest) + others
-
-    def _dealt(self, step: Step) -> _Dealt:
-        """Sequences evenly to the batches, each prompt to one, to those without sequences first."""
-        batches = float(self.batches)
-        decoding = min(batches, max(1.0, step.sequences)) if step.sequences else 0.0
-        reading = min(batches, step.prompts)
-        plain = Step(sequences=step.sequences / decoding, context=step.context) if decoding else Step()
-        if not reading:
-            return _Dealt(plain, decoding, plain, 0.0)
-        both = max(0.0, decoding + reading - batches)
-        beside = plain if both else Step()
-        fullest = Step(
-            prompt_tokens=step.prompt_tokens / reading,
-            prompt_context=step.prompt_context,
-            prompts=step.prompts / reading,
-            sequences=beside.sequences,
-            context=beside.context,
-        )
-        return _Dealt(fullest, reading, plain, decoding - both)
+    def round_of(self, step: Step) -> Round:
+        """A round that holds this step, between steps that have been priced."""
+        return price_rounds([step], self.batches, self.grid.price)[0]
 
     def decode_seconds(self, sequences: float, context: float) -> float:
-        """A round in which nothing but these decodes."""
-        return self.round_seconds(Step(sequences=sequences, context=context))
+        """A round in which nothing but these decodes, between steps that have been priced."""
+        return self.round_of(Step(sequences=sequences, context=context)).seconds
 
-    def room_tokens(self, sequences: float) -> float:
+    def room_tokens(self, sequences: Number) -> Number:
         """Of one batch's step, for prompts: all of it where they go first, else what decoding leaves."""
         beside = sequences * self.tokens_per_sequence / self.batches if self.chunked else 0.0
-        return max(1.0, self.step_tokens - beside)
+        return maximum(1.0, self.step_tokens - beside)
 
-    def prompt_steps(self, new: float, cached: float, sequences: float, context: float) -> list[Step]:
-        """The rounds that read one prompt alone, `cached` tokens of which need no reading, beside what decodes."""
+    def prompt_steps(self, new: float, cached: float, sequences: float, context: float) -> list[tuple[Step, Number]]:
+        """The steps that read one prompt alone, `cached` tokens of which need no reading, beside what decodes.
+
+        With each goes whether it is made: 1, or 0 in those of many replicas that need fewer.
+        """
         if not self.chunked:
-            return [prompt_step([(new, cached)])]
+            return [(prompt_step([(new, cached)]), 1.0)]
         room = self.room_tokens(sequences)
-        starts = [cached + index * room for index in range(math.ceil(new / room))]
-        chunks = [(min(room, cached + new - start), start) for start in starts]
-        return [prompt_step([chunk], sequences, context) for chunk in chunks]
+        chunks = ceil(new / room)
+        steps = []
+        for index in range(int(chunks if self.many is None else chunks.max())):  # type: ignore[attr-defined]
+            before = minimum(index * room, new)
+            tokens = minimum(room, new - before)
+            step = Step(
+                prompt_tokens=where(tokens > 0, tokens, 1.0),
+                prompt_context=cached + before + (tokens + 1.0) / 2.0,
+                prompts=1.0,
+                sequences=sequences,
+                context=context if sequences else 0.0,
+            )
+            steps.append((step, 1.0 * (tokens > 0)))
+        return steps
 
 
 def prompt_step(chunks: Sequence[tuple[float, float]], sequences: float = 0.0, context: float = 0.0) -> Step:
@@ -126,10 +121,11 @@ def make_engine(steps: ServingSteps, server: ServerPlan, memory_bytes: float, ex
     A step is no longer than allowed where prompts are cut; else as long as the longest prompt.
     """
     largest = server.step_tokens if server.chunked else max(server.step_tokens, server.workload.longest[0])
-    fixed = {line: float(size) for line, size in steps.fixed_memory(float(largest)).items()}
+    fixed = dict(steps.fixed_memory(float(largest)))
     return Engine(
+        steps=steps,
         grid=StepGrid(steps, exact),
-        batches=int(steps.batches_in_flight),
+        batches=steps.batches_in_flight,
         step_tokens=server.step_tokens,
         chunked=server.chunked,
         max_sequences=server.max_sequences,
@@ -137,3 +133,16 @@ def make_engine(steps: ServingSteps, server: ServerPlan, memory_bytes: float, ex
         kv_room_bytes=memory_bytes - total(fixed.values()),
         tokens_per_sequence=1 if server.speculation is None else 1 + server.speculation.draft_tokens,
     )
+
+
+def _together(steps: Sequence[Step]) -> Step:
+    """Many steps of many replicas as one of arrays, steps x replicas."""
+    import numpy as np
+
+    def column(name: str) -> Any:
+        values = [getattr(step, name) for step in steps]
+        if all(isinstance(value, (int, float)) for value in values):
+            return values[0] if len(set(values)) == 1 else np.array(values)[:, None]
+        return np.stack(np.broadcast_arrays(*values))
+
+    return Step(**{name: column(name) for name in _STEP_FIELDS})

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from functools import lru_cache
-from itertools import product
+from collections.abc import Iterable, Sequence
 
 from llmplan.records import ServingSteps, Step
 
-_FINE, _COARSE = 1.1, 1.5
+FINE, COARSE = 1.1, 1.5
 """Of one point to the next: of tokens, by which multiplications change shape; of keys, in which steps are linear."""
 
 _Ends = tuple[tuple[float, float], ...]
 """Points around a value, each with its weight."""
+_Seconds = tuple[float, float]
+"""Of a step through all stages, and on the slowest of them."""
+_Point = tuple[float, float, float, float, float]
 
 
 class StepGrid:
@@ -25,63 +26,69 @@ class StepGrid:
     def __init__(self, steps: ServingSteps, exact: Iterable[float] = ()) -> None:
         self.steps = steps
         self._exact = frozenset(exact)
-        self._whole: dict[tuple[float, ...], float] = {}
-        self._interval: dict[tuple[float, ...], float] = {}
+        self._known: dict[_Point, _Seconds] = {}
         self._kv_bytes: dict[float, float] = {}
+        self._near: dict[tuple[float, float], _Ends] = {}
 
-    def step_seconds(self, step: Step) -> float:
-        """As the cost model has it."""
-        return self._between(step, self.steps.step_seconds, self._whole)
-
-    def step_interval_seconds(self, step: Step) -> float:
-        """As the cost model has it."""
-        return self._between(step, self.steps.step_interval_seconds, self._interval)
+    def price(self, steps: Sequence[Step]) -> list[_Seconds]:
+        """Seconds through all stages, and on the slowest of them, as the cost model has them."""
+        return [self._between(step) for step in steps]
 
     def kv_bytes(self, tokens: float) -> float:
         """As the cost model has it."""
         if tokens not in self._kv_bytes:
-            self._kv_bytes[tokens] = float(self.steps.kv_bytes(tokens))
+            self._kv_bytes[tokens] = self.steps.kv_bytes(tokens)
         return self._kv_bytes[tokens]
 
-    def _between(self, step: Step, price: Callable[[Step], float], known: dict[tuple[float, ...], float]) -> float:
-        prompts = step.prompts
-        axes = (
-            self._ends(step.prompt_tokens, _FINE),
-            self._ends(step.prompt_context, _COARSE),
-            self._ends(step.sequences, _COARSE if prompts else _FINE),
-            self._ends(step.context, _COARSE),
-        )
-        seconds = 0.0
-        for (tokens, a), (reads, b), (sequences, c), (context, d) in product(*axes):
-            point = (tokens, reads, sequences, context, prompts)
-            if point not in known:
-                known[point] = float(
-                    price(
-                        Step(
-                            prompt_tokens=tokens,
-                            prompt_context=reads,
-                            prompts=prompts,
-                            sequences=sequences,
-                            context=context,
-                        )
-                    )
-                )
-            seconds += a * b * c * d * known[point]
-        return seconds
+    def _between(self, step: Step) -> _Seconds:
+        prompts, whole, stage = step.prompts, 0.0, 0.0
+        of_sequences = self._ends(step.sequences, COARSE if prompts else FINE)
+        of_context = self._ends(step.context, COARSE)
+        of_tokens = self._ends(step.prompt_tokens, FINE)
+        of_reads = self._ends(step.prompt_context, COARSE)
+        for tokens, a in of_tokens:
+            for reads, b in of_reads:
+                for sequences, c in of_sequences:
+                    for context, d in of_context:
+                        seconds = self._at((tokens, reads, sequences, context, prompts))
+                        weight = a * b * c * d
+                        whole += weight * seconds[0]
+                        stage += weight * seconds[1]
+        return whole, stage
+
+    def _at(self, point: _Point) -> _Seconds:
+        if point not in self._known:
+            tokens, reads, sequences, context, prompts = point
+            step = Step(
+                prompt_tokens=tokens, prompt_context=reads, prompts=prompts, sequences=sequences, context=context
+            )
+            self._known[point] = self.steps.step_seconds(step), self.steps.step_interval_seconds(step)
+        return self._known[point]
 
     def _ends(self, value: float, ratio: float) -> _Ends:
-        low, high = _around(value, ratio)
-        if value in self._exact or low == high:
-            return ((value, 1.0),)
-        part = (value - low) / (high - low)
-        return ((low, 1.0 - part), (high, part))
+        key = (value, ratio)
+        if key not in self._near:
+            self._near[key] = ((value, 1.0),) if value in self._exact else _around(value, ratio)
+        return self._near[key]
 
 
-@lru_cache(maxsize=65536)
-def _around(value: float, ratio: float) -> tuple[float, float]:
+def _around(value: float, ratio: float) -> _Ends:
     """The points next to a value: whole numbers as long as they lie further apart than the ratio, then powers of it."""
     dense = 1.0 / (ratio - 1.0)
     if value <= dense:
-        return float(math.floor(value)), float(math.ceil(value))
-    index = math.floor(math.log(value / dense) / math.log(ratio))
-    return dense * ratio**index, dense * ratio ** (index + 1)
+        low, high = float(math.floor(value)), float(math.ceil(value))
+    else:
+        index = math.floor(math.log(value / dense) / math.log(ratio))
+        low, high = dense * ratio**index, dense * ratio ** (index + 1)
+    if low == high:
+        return ((value, 1.0),)
+    part = (value - low) / (high - low)
+    return ((low, 1.0 - part), (high, part))
+
+
+def points(most: float, ratio: float = FINE) -> list[float]:
+    """From 1 on, whole numbers as long as they lie further apart than the ratio, then powers of it, beyond `most`."""
+    found = [1.0]
+    while found[-1] < most or len(found) == 1:
+        found.append(max(found[-1] + 1.0, found[-1] * ratio))
+    return found

@@ -163,12 +163,13 @@ class Replica:
         sequences = self._decoding if self.engine.chunked else 0
         context = self._context / sequences if sequences else 0.0
         step = prompt_step([(tokens, each.cached + each.read) for each, tokens in chunks], sequences, context)
-        seconds = self.engine.round_seconds(step)
+        made = self.engine.round_of(step)
+        seconds = made.seconds
         extra = seconds - (self.engine.decode_seconds(sequences, context) if sequences else 0.0)
         yield from self._work(seconds, extra / seconds)
         if sequences:
             self._advance(1)
-        lag = self.engine.latency_seconds(step) - seconds
+        lag = made.latency - seconds
         for sequence, tokens in chunks:
             sequence.read += tokens
             sequence.lag += lag
@@ -180,7 +181,7 @@ class Replica:
         if not self.engine.chunked:
             return [(sequence, sequence.new) for sequence in self.admitted]
         room = int(self.engine.room_tokens(self._decoding))
-        left = self.engine.batches * room
+        left = int(self.engine.batches) * room
         chunks = []
         for sequence in self.admitted:
             tokens = min(sequence.new - sequence.read, room, left)

@@ -2,105 +2,138 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 from attrs import evolve, frozen
 
+from llmplan.arrays.quantities import Number, Truth, floor, maximum, minimum, total, where
 from llmplan.estimate.server import CACHES
 from llmplan.queueing.engine import Engine, make_engine
+from llmplan.queueing.grid import points
 from llmplan.queueing.prefill import Prefill
 from llmplan.queueing.speculation import SpeculatingSteps
+from llmplan.queueing.table import SequenceTable, Values
 from llmplan.queueing.work import Work, make_work
-from llmplan.records import InferencePlan, ServerPlan, ServingSteps
+from llmplan.records import InferencePlan, ServerPlan, ServingSteps, Step
 
 Pricer = Callable[[InferencePlan], ServingSteps]
 
 
 @frozen(kw_only=True, eq=False, repr=False)
 class Server:
-    """Replicas that prefill and replicas that decode: the same ones, unless they are separate."""
+    """Replicas that prefill and replicas that decode: the same ones, unless they are separate.
+
+    Or many servers with the same load side by side: their layouts, and all quantities, are then arrays with one element
+    a server.
+    """
 
     plan: ServerPlan
     work: Work
     prefill_engine: Engine
     decode_engine: Engine
-    prefill_replicas: int
-    decode_replicas: int
+    prefill_replicas: Number
+    decode_replicas: Number
+    mean_kv_bytes: Number
+    """Of a sequence met at random, at its full length."""
+    prefill: Prefill
+    """Times of prompts; where they are read elsewhere than answers are written, nothing decodes beside them."""
+    decoding: SequenceTable
+    """Steps of sequences of mean context, by their number in a batch."""
+
+    @property
+    def many(self) -> int | None:
+        """How many servers side by side these are; None of one."""
+        return self.decode_engine.many
 
     @property
     def separate(self) -> bool:
         """Whether prompts are read elsewhere than answers are written."""
         return self.plan.prefill_pool is not None
 
-    @cached_property
-    def prefill(self) -> Prefill:
-        """Times of prompts; where they are read elsewhere, nothing decodes beside them."""
-        return Prefill(self.prefill_engine, self.work, beside=not self.separate)
-
-    @cached_property
-    def sequences_that_fit(self) -> int:
+    @property
+    def sequences_that_fit(self) -> Number:
         """Of mean length, in the caches of a replica that decodes."""
-        engine, kv = self.decode_engine, self.mean_kv_bytes
-        return int(max(0.0, engine.kv_room_bytes) / kv) if kv else engine.max_sequences
+        return _that_fit(self.decode_engine, self.mean_kv_bytes)
 
     @cached_property
-    def mean_kv_bytes(self) -> float:
-        """Of a sequence met at random, at its full length."""
-        return self.work.mean_kv_bytes({tokens: self.decode_engine.kv_bytes(tokens) for tokens in self._lengths})
-
-    @cached_property
-    def most_sequences(self) -> int:
+    def most_sequences(self) -> Number:
         """That a replica decodes at once: as fit, and as it is allowed to; at least 1, for the longest fits."""
-        return max(1, min(self.sequences_that_fit, self.decode_engine.max_sequences))
+        return _most(self.decode_engine, self.mean_kv_bytes)
+
+    def largest(self, value: Number) -> float:
+        """The value itself, or the largest of many servers."""
+        return _largest(value)
+
+    def each(self, numbers: Sequence[float], quantities: Callable[[Any], tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Quantities at each of these numbers; of many servers all numbers are looked at in one call."""
+        if self.many is None:
+            return [quantities(number) for number in numbers]
+        import numpy as np
+
+        shape = (len(numbers), self.many)
+        found = quantities(np.array(numbers, dtype=float)[:, None])
+        return list(zip(*(np.broadcast_to(quantity, shape) for quantity in found), strict=True))
 
     @cached_property
-    def longest_kv_bytes(self) -> float:
+    def longest_kv_bytes(self) -> Number:
         """Of the longest sequence."""
         return self.decode_engine.kv_bytes(self.plan.workload.longest[1])
 
     @property
-    def fixed_memory(self) -> Mapping[str, float]:
+    def fixed_memory(self) -> Mapping[str, Number]:
         """Beside caches, on the fullest GPU of a replica that decodes."""
         return self.decode_engine.fixed_memory
 
     @property
-    def prefill_memory(self) -> dict[str, float] | None:
+    def prefill_memory(self) -> dict[str, Number] | None:
         """On the fullest GPU of a replica that only prefills, with the longest prompt; None where there is none."""
         engine = self.prefill_engine
         return {**engine.fixed_memory, CACHES: self._prompt_kv_bytes} if self.separate else None
 
     @property
-    def fits(self) -> bool:
+    def fits(self) -> Truth:
         """Whether caches have room for the longest sequence, and for the longest prompt where it is read."""
         prompt_fits = self._prompt_kv_bytes <= self.prefill_engine.kv_room_bytes
-        return prompt_fits and self.longest_kv_bytes <= self.decode_engine.kv_room_bytes
+        return prompt_fits & (self.longest_kv_bytes <= self.decode_engine.kv_room_bytes)
+
+    @property
+    def missing_bytes(self) -> Number:
+        """What the longest sequence needs beyond the memory; 0 where it fits."""
+        prompt = self._prompt_kv_bytes - self.prefill_engine.kv_room_bytes
+        return maximum(0.0, maximum(prompt, self.longest_kv_bytes - self.decode_engine.kv_room_bytes))
 
     @cached_property
-    def transfer_seconds(self) -> float:
+    def prefill_gpu_share(self) -> Number:
+        """Of all GPUs, those that only read prompts."""
+        pool = self.plan.prefill_pool
+        return 0.0 if pool is None else pool.layout.gpus / (pool.layout.gpus + self.plan.plan.layout.gpus)
+
+    @cached_property
+    def transfer_seconds(self) -> Number:
         """Of the cache of a prompt to the replica that decodes, on average."""
         if not self.separate:
             return 0.0
         prompts = self.work.prompts
-        return sum(self.transfer_of(prompt.new + prompt.cached) for prompt in prompts) / len(prompts)
+        return total(self.transfer_of(prompt.new + prompt.cached) for prompt in prompts) / len(prompts)
 
-    def transfer_of(self, prompt: float) -> float:
+    def transfer_of(self, prompt: float) -> Number:
         """One cache: as fast as the slower of the two sides."""
         sides = (self.prefill_engine, self.decode_engine)
-        return max(float(engine.grid.steps.kv_transfer_seconds(prompt)) for engine in sides)
+        return maximum(*(engine.steps.kv_transfer_seconds(prompt) for engine in sides))
 
-    def decode_seconds(self, sequences: float) -> float:
+    def decode_seconds(self, sequences: Number) -> Number:
         """A round of so many sequences of mean context."""
-        return self.decode_engine.decode_seconds(sequences, self.work.context)
+        batches = self.decode_engine.batches
+        decoding = minimum(batches, maximum(1.0, sequences))
+        whole, stage = self.decoding.at(sequences / decoding)
+        return maximum(whole, decoding * stage)
 
     @property
-    def _prompt_kv_bytes(self) -> float:
+    def _prompt_kv_bytes(self) -> Number:
         """Of the longest prompt, with the token that it gives, where it is read."""
         return self.prefill_engine.kv_bytes(self.plan.workload.longest[0] + 1)
-
-    @cached_property
-    def _lengths(self) -> set[int]:
-        return {job.tokens for job in self.work.jobs}
 
 
 def make_server(plan: ServerPlan, pricer: Pricer) -> Server:
@@ -109,14 +142,40 @@ def make_server(plan: ServerPlan, pricer: Pricer) -> Server:
     decode = _engine(plan, plan.plan, pricer, work)
     pool = plan.prefill_pool
     prefill = decode if pool is None else _engine(plan, pool, pricer, work)
+    kv_bytes = work.mean_kv_bytes({job.tokens: decode.kv_bytes(job.tokens) for job in work.jobs})
+    most = _largest(_most(decode, kv_bytes))
+
+    def price(numbers: Sequence[float]) -> Sequence[Values]:
+        return decode.price([Step(sequences=number, context=work.context) for number in numbers])
+
     return Server(
         plan=plan,
         work=work,
         prefill_engine=prefill,
         decode_engine=decode,
-        prefill_replicas=int((pool or plan.plan).layout.dp),
-        decode_replicas=int(plan.plan.layout.dp),
+        prefill_replicas=(pool or plan.plan).layout.dp,
+        decode_replicas=plan.plan.layout.dp,
+        mean_kv_bytes=kv_bytes,
+        prefill=Prefill(prefill, work, most, beside=pool is None),
+        decoding=SequenceTable(price, points(2.0 * most), decode.many),
     )
+
+
+def _that_fit(engine: Engine, mean_kv_bytes: Number) -> Number:
+    """Sequences of mean length; as many as are allowed where a model keeps nothing of them."""
+    some = mean_kv_bytes > 0
+    fit = floor(maximum(0.0, engine.kv_room_bytes) / where(some, mean_kv_bytes, 1.0))
+    return where(some, fit, float(engine.max_sequences))
+
+
+def _most(engine: Engine, mean_kv_bytes: Number) -> Number:
+    """As many as fit and are allowed; at least 1, for the longest fits."""
+    return maximum(1.0, minimum(_that_fit(engine, mean_kv_bytes), float(engine.max_sequences)))
+
+
+def _largest(value: Number) -> float:
+    """The value itself, or the largest of many servers."""
+    return value if isinstance(value, (int, float)) else float(value.max())
 
 
 def _engine(server: ServerPlan, plan: InferencePlan, pricer: Pricer, work: Work) -> Engine:

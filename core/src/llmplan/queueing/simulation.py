@@ -69,7 +69,7 @@ def _trickle(server: Server, expected: Means, rate: float) -> Simulated:
 
 def _alike(server: Server) -> int:
     """Replicas with equal shares of the load that have nothing to do with each other; 1 where they are not."""
-    workload, replicas = server.plan.workload, server.decode_replicas
+    workload, replicas = server.plan.workload, int(server.decode_replicas)
     uneven = (workload.concurrency or 0) % replicas
     return 1 if server.separate or workload.trace or uneven else replicas
 
@@ -89,8 +89,8 @@ class Simulation:
         self._expected = expected
         self._over = env.event()
         self._followed: dict[int, Event] = {}
-        self.decoders = self._replicas(DECODE, server.decode_replicas)
-        self.readers = self._replicas(PREFILL, server.prefill_replicas) if server.separate else self.decoders
+        self.decoders = self._replicas(DECODE, int(server.decode_replicas))
+        self.readers = self._replicas(PREFILL, int(server.prefill_replicas)) if server.separate else self.decoders
 
     def run(self) -> Simulated:
         """What was counted."""

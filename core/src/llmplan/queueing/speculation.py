@@ -42,7 +42,7 @@ class SpeculatingSteps:
     draft_tokens: int
 
     @property
-    def batches_in_flight(self) -> int:
+    def batches_in_flight(self) -> Number:
         """Those of the model."""
         return self.model.batches_in_flight
 

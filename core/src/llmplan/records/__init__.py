@@ -1,9 +1,12 @@
 """The nouns: frozen attrs records that plugins contribute and that cost models compute with. SI units inside."""
 
+from llmplan.records.attention import AttentionLayer, Mask, Seen
+from llmplan.records.delta_attention import DeltaAttention
 from llmplan.records.dtype import DTypeFamily, DTypeRule, NumberFormat
 from llmplan.records.efficiency import CalibratedEfficiency, Efficiency, WholeRunEfficiency
 from llmplan.records.engine import EngineProfile
 from llmplan.records.framework import FrameworkProfile
+from llmplan.records.grouped_attention import GroupedAttention
 from llmplan.records.hardware import HardwareProfile
 from llmplan.records.kernels import (
     AttentionCurve,
@@ -14,9 +17,12 @@ from llmplan.records.kernels import (
     KernelCurves,
     NetworkCurve,
     ServingCurves,
+    gemm_bytes,
 )
-from llmplan.records.latent_attention import LatentAttention
-from llmplan.records.mixture_of_experts import MixtureOfExperts
+from llmplan.records.latent_attention import LatentAttention, LatentAttentionLayer
+from llmplan.records.layered_model import Layer, LayeredModel
+from llmplan.records.mixture_of_experts import MixtureOfExperts, SparseMlp
+from llmplan.records.mlp import DenseMlp, MlpLayer
 from llmplan.records.model import (
     Block,
     Cache,
@@ -27,12 +33,17 @@ from llmplan.records.model import (
     Recompute,
     Scores,
     Split,
+    State,
     Tensor,
 )
+from llmplan.records.model_reader import ModelReader
 from llmplan.records.optimizer import Optimizer
 from llmplan.records.plan import InferencePlan, Layout, Schedule, TrainingPlan, Tuning
 from llmplan.records.server import ServerPlan, Speculation
 from llmplan.records.serving import ServingSteps, Step
+from llmplan.records.sparse_index import SparseIndex
+from llmplan.records.state_space import Mamba1, Mamba2
+from llmplan.records.stored_weights import StoredWeights
 from llmplan.records.transformer import Transformer
 from llmplan.records.validation import ValidationRow, ValidationSet
 from llmplan.records.workload import FAMILIES, Family, Lengths, Request, Variation, Workload
@@ -41,6 +52,7 @@ __all__ = [
     "FAMILIES",
     "AttentionCurve",
     "AttentionKernel",
+    "AttentionLayer",
     "Block",
     "Cache",
     "CalibratedEfficiency",
@@ -48,21 +60,32 @@ __all__ = [
     "DTypeFamily",
     "DTypeRule",
     "DecodeCurve",
+    "DeltaAttention",
+    "DenseMlp",
     "Efficiency",
     "EngineProfile",
     "Family",
     "FrameworkProfile",
     "Gemm",
     "GemmCurve",
+    "GroupedAttention",
     "HardwareProfile",
     "InferencePlan",
     "KernelCurves",
     "LatentAttention",
+    "LatentAttentionLayer",
+    "Layer",
+    "LayeredModel",
     "Layout",
     "Lengths",
     "LoweredModel",
+    "Mamba1",
+    "Mamba2",
+    "Mask",
     "MixtureOfExperts",
+    "MlpLayer",
     "ModelArchitecture",
+    "ModelReader",
     "NetworkCurve",
     "NumberFormat",
     "Operator",
@@ -71,12 +94,17 @@ __all__ = [
     "Request",
     "Schedule",
     "Scores",
+    "Seen",
     "ServerPlan",
     "ServingCurves",
     "ServingSteps",
+    "SparseIndex",
+    "SparseMlp",
     "Speculation",
     "Split",
+    "State",
     "Step",
+    "StoredWeights",
     "Tensor",
     "TrainingPlan",
     "Transformer",
@@ -86,4 +114,5 @@ __all__ = [
     "Variation",
     "WholeRunEfficiency",
     "Workload",
+    "gemm_bytes",
 ]

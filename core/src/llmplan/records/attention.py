@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from enum import Enum
 from math import inf
 from typing import NamedTuple, Protocol
-
-from attrs import frozen
 
 from llmplan.arrays.quantities import Number, minimum, total
 from llmplan.records.mlp import residual
 from llmplan.records.model import NEVER_KEPT, Cache, Gemm, Operator, Recompute, Scores, Split, Tensor
 
 
+class Mask(Enum):
+    """Which tokens of those at hand a token attends to."""
+
+    CAUSAL = "causal"
+    """Those before it, or the last of them where there is a window."""
+    CHUNKED = "chunked"
+    """Those before it in its own chunk of as many tokens as the window (Llama 4)."""
+    FULL = "full"
+    """All, those after it included (encoders)."""
+
+
 class AttentionLayer(Protocol):
-    """One kind of attention: what it holds, what it caches, what it computes."""
+    """One kind of mixer of tokens: what it holds, what it caches, what it computes."""
+
+    @property
+    def part(self) -> str:
+        """The line of the breakdown, and of the parameters, that it belongs to: ``attention``, or its own word."""
 
     @property
     def parameters(self) -> int:
@@ -45,14 +58,16 @@ class Seen(NamedTuple):
     """Tokens that a layer looks back on, infinite where all."""
 
 
-def seen(seq_len: Number, context: Number, window: int | None) -> Seen:
+def seen(seq_len: Number, context: Number, window: int | None, mask: Mask = Mask.CAUSAL) -> Seen:
     """All of the context, or the window's tokens: of a causal square half is left, of a band all but its first corner.
+
+    Of chunks half of each is left, of an encoder's square all.
 
     The rest, 1 - keys / (2 context), is balanced over context parallel ranks (zigzag order; Dubey et al. 2024,
     arXiv:2407.21783, section 3.3.2), whose kernels work on `seq_len` keys at once.
     """
     keys = context if window is None else minimum(context, window)
-    share = 1.0 - 0.5 * keys / context
+    share: Number = 1.0 if mask is Mask.FULL else 0.5 if mask is Mask.CHUNKED else 1.0 - 0.5 * keys / context
     return Seen(keys, share, 2.0 * share * minimum(keys, seq_len), inf if window is None else window)
 
 
@@ -122,76 +137,3 @@ def norm_of(name: str, *inputs: tuple[Number, float]) -> Operator:
     )
     moved = 2.0 * total(elements for elements, _ in inputs)
     return Operator(name, "attention", inputs=read, recomputed_from=Recompute.ATTENTION, moved=moved)
-
-
-@frozen(kw_only=True, eq=False, repr=False, slots=False)
-class GroupedAttention:
-    """n heads of queries, g of keys and values: multi-head where g = n, multi-query where g = 1.
-
-    Ainslie et al. 2023, arXiv:2305.13245.
-    """
-
-    hidden: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    qkv_bias: bool = False
-    o_bias: bool = False
-    qk_norm: str = "none"
-    sinks: bool = False
-    rotary: bool = False
-    """Queries and keys are rotated by their position."""
-
-    @cached_property
-    def width(self) -> int:
-        """N d: the width of the queries, not always h."""
-        return self.heads * self.head_dim
-
-    @cached_property
-    def kv_width(self) -> int:
-        """G d: the width of the keys, and of the values."""
-        return self.kv_heads * self.head_dim
-
-    @property
-    def parameters(self) -> int:
-        """2hnd + 2hgd; biases nd + 2gd and h; query and key norms 2d, or nd + gd; a sink a head."""
-        biases = self.qkv_bias * (self.width + 2 * self.kv_width) + self.o_bias * self.hidden
-        norms = {"none": 0, "head": 2 * self.head_dim, "full": self.width + self.kv_width}[self.qk_norm]
-        return 2 * self.hidden * (self.width + self.kv_width) + biases + norms + self.sinks * self.heads
-
-    @property
-    def cache_width(self) -> int:
-        """K and V: 2gd."""
-        return 2 * self.kv_width
-
-    @property
-    def cache_ways(self) -> float:
-        """KV heads."""
-        return self.kv_heads
-
-    def operators(self, tokens: Number, seen: Seen, states: Tensor) -> tuple[Operator, ...]:
-        """Projections 2bsh(2nd + 2gd), attention 4bs^2nd: 8bsh^2 + 4bs^2h where n = g and nd = h."""
-        n, g, width = self.heads, self.kv_heads, self.width
-        per_head = Tensor(tokens * width, dropped_from=Recompute.ATTENTION, max_ways=n)
-        per_kv_head = Tensor(tokens * self.kv_width, dropped_from=Recompute.ATTENTION, max_ways=g)
-        queries = projection("query projection", tokens, (self.hidden, width), n, (states,))
-        queries.moved = 2.0 * tokens * (width + self.kv_width) if self.rotary else None
-        kv_shape, parts = (self.hidden, 2 * self.kv_width), "heads" if g == n else "KV heads"
-        # no input of its own: the fused projection reads it once
-        keys_and_values = projection(
-            "key and value projection", tokens, kv_shape, g, parts=parts, joins=True, matrices=2
-        )
-        cache = Cache(self.cache_width, self.cache_ways, 4.0 * width, seen.window, n // g)
-        return (
-            queries,
-            keys_and_values,
-            *self._qk_norms(tokens),
-            *core(tokens, seen, n, (width, per_head, per_kv_head), (width, per_kv_head), cache),
-            output_projection(tokens, (width, self.hidden), n, per_head),
-        )
-
-    def _qk_norms(self, tokens: Number) -> tuple[Operator, ...]:
-        if self.qk_norm == "none":
-            return ()
-        kept = ((tokens * self.width, self.heads), (tokens * self.kv_width, self.kv_heads))
-        return (norm_of("query and key norms", *kept),)

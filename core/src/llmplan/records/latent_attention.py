@@ -12,6 +12,7 @@ from llmplan.arrays.quantities import Number
 from llmplan.records.attention import Seen, core, norm_of, output_projection, projection
 from llmplan.records.checks import whole
 from llmplan.records.model import Cache, Operator, Recompute, Tensor
+from llmplan.records.sparse_index import SparseIndex
 
 _COPIED = 1
 """Every tensor parallel rank holds the latents, and the matrices that lead down to them."""
@@ -51,6 +52,9 @@ class LatentAttentionLayer:
     heads: int
     mla: LatentAttention
     o_bias: bool = False
+    index: SparseIndex | None = None
+    """What chooses the keys that it attends to."""
+    part: str = "attention"
 
     @property
     def parameters(self) -> int:
@@ -61,7 +65,9 @@ class LatentAttentionLayer:
         """
         mla, rank = self.mla, self.mla.q_lora_rank
         norms = (rank or 0) + mla.kv_lora_rank
-        return self._query_down + self._query_up + self._kv_down + self._kv_up + self._output + norms + self._bias
+        index = 0 if self.index is None else self.index.parameters(self.hidden, rank or self.hidden)
+        down, up = self._query_down + self._kv_down, self._query_up + self._kv_up
+        return down + up + self._output + norms + self._bias + index
 
     @property
     def _bias(self) -> int:
@@ -89,8 +95,8 @@ class LatentAttentionLayer:
 
     @property
     def cache_width(self) -> int:
-        """One latent and one key with position for all heads."""
-        return self.mla.cache_width
+        """One latent and one key with position for all heads, and the key of an index."""
+        return self.mla.cache_width + (0 if self.index is None else self.index.cache_width)
 
     @property
     def cache_ways(self) -> float:
@@ -99,7 +105,10 @@ class LatentAttentionLayer:
 
     def operators(self, tokens: Number, seen: Seen, states: Tensor) -> tuple[Operator, ...]:
         """Projections down and up, 2 FLOPs a weight and token; attention 2bs^2n(d + r) + 2bs^2nv."""
-        mla, n = self.mla, self.heads
+        mla, n, index = self.mla, self.heads, self.index
+        looked = seen if index is None else index.chosen(seen)
+        rank = mla.q_lora_rank or self.hidden
+        indexing = () if index is None else index.operators(tokens, seen, self.hidden, rank)
         query_width, value_width = n * mla.qk_head_dim, n * mla.v_head_dim
         per_query, per_value = _of_heads(tokens * query_width, n), _of_heads(tokens * value_width, n)
         latent = Tensor(tokens * mla.kv_lora_rank, dropped_from=Recompute.ATTENTION, max_ways=_COPIED)
@@ -110,18 +119,21 @@ class LatentAttentionLayer:
             first,
             # no input of its own: it reads the states together with the queries' projection
             projection("key and value down projection", tokens, down_shape, _COPIED, parts="latents", joins=True),
+            *indexing,
             *others,
             norm_of("key and value latent norm", (tokens * mla.kv_lora_rank, _COPIED)),
             projection("key and value up projection", tokens, up_shape, n, (latent,)),
-            *core(tokens, seen, n, (query_width, per_query, per_query), (value_width, per_value), self._cache(seen)),
+            *core(
+                tokens, looked, n, (query_width, per_query, per_query), (value_width, per_value), self._cache(looked)
+            ),
             output_projection(tokens, (value_width, self.hidden), n, per_value),
         )
 
     def _cache(self, seen: Seen) -> Cache:
         """Latents are attended to as they are, the up projection absorbed into queries and outputs: 2n(c + r) + 2nc."""
         mla = self.mla
-        pair_flops = 2.0 * self.heads * (self.cache_width + mla.kv_lora_rank)
-        return Cache(self.cache_width, self.cache_ways, pair_flops, seen.window)
+        pair_flops = 2.0 * self.heads * (mla.cache_width + mla.kv_lora_rank)
+        return Cache(mla.cache_width, self.cache_ways, pair_flops, seen.window)
 
     def _queries(self, tokens: Number, states: Tensor) -> tuple[Operator, ...]:
         rank, width = self.mla.q_lora_rank, self.heads * self.mla.qk_head_dim

@@ -15,7 +15,7 @@ from llmplan.arrays.quantities import Number
 from llmplan.errors import BadInputError
 from llmplan.records.checks import count, whole
 from llmplan.records.mlp import DenseMlp
-from llmplan.records.model import NEVER_KEPT, Gemm, Operator, Split, Tensor
+from llmplan.records.model import NEVER_KEPT, Gemm, Operator, Split, Tensor, touched_share
 
 
 def _some_of_all(moe: MixtureOfExperts, _field: object, top_k: int) -> None:
@@ -61,8 +61,7 @@ class MixtureOfExperts:
     def experts_touched(self, tokens: Number) -> Number:
         """Distinct experts that T tokens go to: E (1 - (1 - k/E)^T), expected where each token chooses evenly."""
         experts = self.n_routed_experts
-        untouched: Number = (1.0 - self.top_k / experts) ** tokens
-        return experts * (1.0 - untouched)
+        return experts * touched_share(self.top_k / experts, tokens)
 
 
 @frozen(kw_only=True, eq=False, repr=False, slots=False)

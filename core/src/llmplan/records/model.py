@@ -103,6 +103,18 @@ class Cache:
 
 
 @define(eq=False)
+class State:
+    """What a recurrent operator keeps of each sequence, however long it is."""
+
+    elements: Number
+    """Of one sequence."""
+    bits: float | None = None
+    """Its own width; None where it has that of activations."""
+    ways: float = inf
+    """Over how many ranks it can be divided."""
+
+
+@define(eq=False)
 class Scores:
     """What an attention kernel works on, for the operators from QK^T to attention over V."""
 
@@ -141,12 +153,20 @@ class Operator:
     """Its shape, where it multiplies by weights."""
     scores: Scores | None = None
     """On QK^T: the shape of the attention that starts here."""
+    state: State | None = None
+    """What it carries from token to token: read and written by each step of decoding, once by a prompt."""
     moved: Number | None = None
     """Elements that kernels beside multiplication read and write: norms, residuals, activation functions, rotations."""
     moved_split: Split = Split.TENSOR
     """Over which ranks `moved` is divided."""
     exchanged: Number | None = None
     """Elements that expert parallelism sends to, or fetches from, the ranks of the experts."""
+
+
+def touched_share(of_one: Number, tokens: Number) -> Number:
+    """Of weights of which each token reads a share p, chosen evenly: 1 - (1 - p)^T that T tokens read together."""
+    untouched: Number = (1.0 - of_one) ** tokens
+    return 1.0 - untouched
 
 
 @define(eq=False)
@@ -229,6 +249,8 @@ class ModelArchitecture(Hashable, Protocol):
         """The operators of one forward pass over `seq_len` tokens of each of `batch` sequences.
 
         They attend to `context` tokens, where that is more than their own: those of other context parallel ranks.
+        All of an operator is in proportion to `batch`, but for `weights_read`, whose share of the weights follows from
+        that of one token by `touched_share`: cost models lower a model for one sequence and price any number of them.
         """
 
     def kv_cache(self, batch: Number, tokens: Number) -> Tensor:

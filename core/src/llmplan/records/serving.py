@@ -44,7 +44,7 @@ class ServingSteps(Protocol):
     """
 
     @property
-    def batches_in_flight(self) -> int:
+    def batches_in_flight(self) -> Number:
         """Batches that the replica works on at once, each on a pipeline stage of its own."""
 
     def step_seconds(self, step: Step) -> Number:

@@ -4,38 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import NamedTuple
 
 from attrs import field, frozen
 from attrs.validators import optional
 
-from llmplan.arrays.quantities import Number, minimum, total
+from llmplan.arrays.quantities import Number
 from llmplan.records import transformer_checks as check
-from llmplan.records.attention import AttentionLayer, GroupedAttention, Seen, seen
+from llmplan.records.attention import AttentionLayer
 from llmplan.records.checks import lookup_name, one_of, positive, whole
+from llmplan.records.grouped_attention import GroupedAttention
 from llmplan.records.latent_attention import LatentAttention, LatentAttentionLayer
+from llmplan.records.layered_model import Layer, LayeredModel
 from llmplan.records.mixture_of_experts import MixtureOfExperts, SparseMlp
 from llmplan.records.mlp import DenseMlp, MlpLayer
-from llmplan.records.model import (
-    ALWAYS_KEPT,
-    NEVER_KEPT,
-    Block,
-    Gemm,
-    LoweredModel,
-    Operator,
-    Recompute,
-    Split,
-    Tensor,
-)
-
-
-class LayerKind(NamedTuple):
-    """So many layers that are alike."""
-
-    mlp: MlpLayer
-    window: int | None
-    parameters: int
-    layers: int
+from llmplan.records.model import LoweredModel, Tensor
+from llmplan.records.stored_weights import StoredWeights
 
 
 @frozen(kw_only=True, eq=False, slots=False)
@@ -91,8 +74,14 @@ class Transformer:
     mla: LatentAttention | None = field(default=None, validator=check.latents_fit)
     training_seq_len: int | None = field(default=None, validator=optional(whole))
     training_tokens: float | None = field(default=None, validator=optional(positive))
+    aliases: tuple[str, ...] = ()
+    """Other names that people know it by: its repository on a hub."""
     sources: Mapping[str, str] = field(factory=dict)
     note: str = ""
+    stored: StoredWeights | None = None
+    """How its checkpoint lies in files, where it was read from one."""
+    assumed: tuple[str, ...] = ()
+    """What its reader took for granted, in words."""
 
     @cached_property
     def _attention(self) -> AttentionLayer:
@@ -111,151 +100,59 @@ class Transformer:
         )
 
     @cached_property
-    def _kinds(self) -> tuple[LayerKind, ...]:
-        """The layers by MLP and window, in the order in which each kind first appears."""
+    def _layered(self) -> LayeredModel:
+        """The same as layers; those of one MLP and one window are alike."""
         dense = DenseMlp(hidden=self.hidden, ffn_hidden=self.ffn_hidden, gated=self.gated_mlp, bias=self.mlp_bias)
         sparse = dense if self.moe is None else SparseMlp(moe=self.moe, dense=dense)
-        counts: dict[tuple[MlpLayer, int | None], int] = {}
-        for layer in range(self.layers):
-            kind = (sparse if self.moe is not None and self.moe.has_experts(layer) else dense, self._window(layer))
-            counts[kind] = counts.get(kind, 0) + 1
-        rest = self._attention.parameters + self.norms_per_layer * self._norm_parameters
-        return tuple(LayerKind(mlp, window, rest + mlp.parameters, n) for (mlp, window), n in counts.items())
+        kinds: dict[tuple[MlpLayer, int | None], Layer] = {}
+        order = []
+        for number in range(self.layers):
+            kind = (sparse if self.moe is not None and self.moe.has_experts(number) else dense, self._window(number))
+            if kind not in kinds:
+                kinds[kind] = self._layer(*kind)
+            order.append(kinds[kind])
+        return LayeredModel(
+            name=self.name,
+            hidden=self.hidden,
+            vocab=self.vocab,
+            order=tuple(order),
+            tied_embeddings=self.tied_embeddings,
+            norm_bias=self.norm == "layer" if self.norm_bias is None else self.norm_bias,
+            embedding_norm=self.embedding_norm,
+            final_norm=self.final_norm,
+            position_rows=(self.learned_pos_rows or self.max_seq_len or 0) if self.position == "learned" else 0,
+            lm_head_bias=self.lm_head_bias,
+        )
+
+    def _layer(self, mlp: MlpLayer, window: int | None) -> Layer:
+        return Layer(
+            mixer=self._attention,
+            mlp=mlp,
+            window=window,
+            norms=self.norms_per_layer,
+            parallel=self.parallel_attn_mlp,
+        )
 
     def _window(self, layer: int) -> int | None:
         """The last of every `full_attention_step` layers has none."""
         step = self.full_attention_step
         return None if step is not None and (layer + 1) % step == 0 else self.sliding_window
 
-    @property
-    def _norm_parameters(self) -> int:
-        bias = self.norm == "layer" if self.norm_bias is None else self.norm_bias
-        return self.hidden * (1 + bias)
-
-    @cached_property
-    def _embedding_parameters(self) -> int:
-        rows = self.learned_pos_rows or self.max_seq_len or 0
-        positions = rows * self.hidden if self.position == "learned" else 0
-        return self.vocab * self.hidden + positions + self.embedding_norm * self._norm_parameters
-
-    @property
-    def _head_parameters(self) -> int:
-        """Of the head alone: 0 where the table is that of the embedding."""
-        table = 0 if self.tied_embeddings else self.vocab * self.hidden
-        return table + self.lm_head_bias * self.vocab
-
     def parameters_by_part(self) -> Mapping[str, int]:
         """Vh + L (2hnd + 2hgd + 3hf (2hf without gate) + 2h) + h + Vh (0 where tied), and biases, experts, latents.
 
         `GroupedAttention`, `LatentAttentionLayer`, `DenseMlp` and `SparseMlp` say what each adds.
         """
-        return self._parameters(sum(kind.layers * kind.mlp.parameters for kind in self._kinds))
+        return self._layered.parameters_by_part()
 
     def active_parameters(self) -> int:
         """Those that one token passes through: of the routed experts only those that it goes to."""
-        return sum(self._parameters(sum(kind.layers * kind.mlp.active_parameters for kind in self._kinds)).values())
-
-    def _parameters(self, mlp: int) -> dict[str, int]:
-        return {
-            "input_embedding": self._embedding_parameters,
-            "attention": self.layers * self._attention.parameters,
-            "mlp": mlp,
-            "layernorm": self.layers * self.norms_per_layer * self._norm_parameters,
-            "final_norm": self.final_norm * self._norm_parameters,
-            "output_embedding": self._head_parameters,
-        }
+        return self._layered.active_parameters()
 
     def kv_cache(self, batch: Number, tokens: Number) -> Tensor:
         """Of every token in every layer K and V, 2gd elements, or a latent; of windowed layers the window's tokens."""
-        kept = total(kind.layers * _within(kind.window, tokens) for kind in self._kinds)
-        return Tensor(1.0 * batch * kept * self._attention.cache_width, max_ways=self._attention.cache_ways)
+        return self._layered.kv_cache(batch, tokens)
 
     def lower(self, batch: Number, seq_len: Number, context: Number | None = None) -> LoweredModel:
         """The operators of one forward pass; attention is counted over the full s x s square, or s x window."""
-        tokens = 1.0 * batch * seq_len
-        context = seq_len if context is None else context
-        layers = [
-            Block(
-                self._layer(kind.mlp, tokens, seen(seq_len, context, kind.window)),
-                kind.parameters,
-                kind.layers,
-                expert_parameters=kind.mlp.routed_parameters,
-                leading=self.moe is not None and kind.mlp.routed_parameters == 0 and self.moe.moe_layer_step == 1,
-            )
-            for kind in self._kinds
-        ]
-        return LoweredModel(embedding=self._embedding(tokens), layers=tuple(layers), head=self._head(tokens))
-
-    def _layer(self, mlp: MlpLayer, tokens: Number, look: Seen) -> tuple[Operator, ...]:
-        """Norms, attention and MLP; states that two of them read are kept once."""
-        width = tokens * self.hidden
-        one_norm = self.norms_per_layer == 1
-        states = Tensor(width, Split.SEQUENCE, "activation", NEVER_KEPT if one_norm else Recompute.NORM_ATTENTION_NORM)
-        attention = self._attention.operators(tokens, look, states)
-        mlp_operators = mlp.operators(tokens, Tensor(width, Split.SEQUENCE))
-        if one_norm:
-            return (_norm("norm before attention and mlp", width, ALWAYS_KEPT), *attention, *mlp_operators)
-        first = _norm("norm before attention", width, ALWAYS_KEPT)
-        between = NEVER_KEPT if self.parallel_attn_mlp else Recompute.NORM_ATTENTION_NORM
-        second = _norm("norm before mlp", width, between)
-        if self.norms_per_layer == 2:  # noqa: PLR2004 - 1, 2 or 4
-            return (first, *attention, second, *mlp_operators)
-        after_attention = _norm("norm after attention", width, Recompute.NORM_ATTENTION_NORM)
-        return (first, *attention, after_attention, second, *mlp_operators, _norm("norm after mlp", width))
-
-    def _embedding(self, tokens: Number) -> Block:
-        width, part = tokens * self.hidden, "input_embedding"
-        lookup = Operator(
-            "token embedding",
-            part,
-            0.0,
-            float(self.vocab * self.hidden),
-            reduced_elements=width,
-            moved=2.0 * width,
-            moved_split=Split.SEQUENCE,
-        )
-        norm = (_end_norm("embedding norm", part, width),) if self.embedding_norm else ()
-        return Block((lookup, *norm), self._embedding_parameters)
-
-    def _head(self, tokens: Number) -> Block:
-        """Logits 2bsVh, and the loss over them in FP32."""
-        table = self.vocab * self.hidden
-        states = Tensor(tokens * self.hidden, Split.SEQUENCE, dropped_from=ALWAYS_KEPT)
-        logits = Tensor(tokens * self.vocab, width="loss", dropped_from=ALWAYS_KEPT)
-        part = "output_embedding_loss"
-        operators = (
-            *((_end_norm("final norm", part, states.elements),) if self.final_norm else ()),
-            Operator(
-                "output embedding",
-                part,
-                2.0 * tokens * table,
-                float(table),
-                (states,),
-                gemm=Gemm(tokens, self.vocab, self.hidden),
-            ),
-            Operator("loss", part, inputs=(logits,), moved=2.0 * logits.elements),
-        )
-        own = self._head_parameters + self.final_norm * self._norm_parameters
-        return Block(operators, own, shared_parameters=table if self.tied_embeddings else 0)
-
-
-def _within(window: int | None, tokens: Number) -> Number:
-    """Tokens that a layer looks back on."""
-    return tokens if window is None else minimum(tokens, window)
-
-
-def _norm(name: str, elements: Number, dropped_from: int = Recompute.FULL) -> Operator:
-    read = Tensor(elements, Split.SEQUENCE, "norm", dropped_from)
-    return Operator(
-        name,
-        "layernorm",
-        inputs=(read,),
-        recomputed_from=Recompute.NORM_ATTENTION_NORM,
-        moved=2.0 * elements,
-        moved_split=Split.SEQUENCE,
-    )
-
-
-def _end_norm(name: str, part: str, elements: Number) -> Operator:
-    read = Tensor(elements, Split.SEQUENCE, "norm", ALWAYS_KEPT)
-    return Operator(name, part, inputs=(read,), moved=2.0 * elements, moved_split=Split.SEQUENCE)
+        return self._layered.lower(batch, seq_len, context)

@@ -35,12 +35,14 @@ class ValidationRow:
     """How well the figure is known: ``file`` or ``page`` where it was read, ``memory`` where it is recalled."""
 
     grade: str = ""
-    """How closely the plan is known: ``A`` or nothing where it is, ``B`` with open conditions, ``C`` a sanity bound."""
+    """How closely the plan is known: ``A`` or nothing where all of it is, ``B`` where a small part is inferred or the
+    load is not that of a fixed batch, ``C`` where the figure is a sanity bound alone.
+    """
 
     @property
     def counts(self) -> bool:
-        """Whether it goes into the score: neither what is recalled and was not looked up, nor conditions left open."""
-        return self.provenance != "memory" and self.grade in ("", "A")
+        """Whether it goes into the score: neither what is recalled and was not looked up, nor a sanity bound."""
+        return self.provenance != "memory" and self.grade in ("", "A", "B")
 
 
 @frozen(kw_only=True, eq=False, repr=False)

@@ -39,7 +39,12 @@ _OFFLOADS = {word: word for word in OFFLOADS}
 class Request(Options):
     """What training and inference have in common."""
 
-    model: Any = option("Model, by name or as a TOML file.", as_record_or_name, metavar="NAME", names="models")
+    model: Any = option(
+        "Model, by name, as a file or folder, or by an id of a hub.", as_record_or_name, metavar="NAME", names="models"
+    )
+    assume_transformer: bool | None = option(
+        "Take what the reader of a model does not know as a plain transformer's.", as_flag
+    )
     gpu: Any = option("Accelerator, by name or as a TOML file.", as_record_or_name, metavar="NAME", names="gpus")
     dtype: Any = option("Bits of weights, activations, embeddings.", as_record_or_name, metavar="NAME", names="dtypes")
     gpus: int | None = option("Accelerators in all: tp x cp x pp x dp.", as_whole(1))

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from llmplan.catalogues import COST_MODELS, DTYPES, GPUS, MODELS, Catalogue, Kind, conforms, registry
 from llmplan.errors import BadInputError, CostModelError, LlmplanError
 from llmplan.estimate import CostModel, Phase
-from llmplan.records import DTypeRule, Efficiency, HardwareProfile, ModelArchitecture, NumberFormat
+from llmplan.records import DTypeRule, Efficiency, HardwareProfile, ModelArchitecture, NumberFormat, StoredWeights
 from llmplan.request import InferRequest, TrainRequest
 
 
@@ -32,15 +32,22 @@ class Choice:
 
 def choose(request: TrainRequest | InferRequest, phase: Phase) -> Choice:
     """Look up what the request names; take the defaults for the rest."""
-    model = find_record(request.model, "model", MODELS)
+    model = find_record(request.model, "model", MODELS, assume_transformer=bool(request.assume_transformer))
+    if phase == "infer" and not getattr(model, "generates", True):
+        raise BadInputError(f"model: {model.name} is an encoder: it predicts no next token; llmplan train prices it")
     hardware = find_record(request.gpu, "gpu", GPUS)
-    assumptions: list[str] = []
-    dtype = request.dtype
-    if dtype is None:
+    assumptions = [*_meant("model", request.model, model), *_meant("gpu", request.gpu, hardware)]
+    assumptions += getattr(model, "assumed", ())
+    stored: StoredWeights | None = getattr(model, "stored", None)
+    if request.dtype is not None:
+        dtype = find_record(request.dtype, "dtype", DTYPES)
+        assumptions += _meant("dtype", request.dtype, dtype)
+    elif stored is not None:
+        dtype, said = dtype_of(stored, phase)
+        assumptions.append(said)
+    else:
         dtype = default_record(registry().dtypes, "dtype")
         assumptions.append(f"dtype {dtype.name}")
-    else:
-        dtype = find_record(dtype, "dtype", DTYPES)
     cost_model = request.cost_model
     if cost_model is None:
         cost_model = default_record(registry().cost_models, "cost-model")
@@ -53,15 +60,45 @@ def choose(request: TrainRequest | InferRequest, phase: Phase) -> Choice:
     return Choice(model, hardware, dtype, gemm, cost_model, efficiency, (*assumptions, said), warnings)
 
 
-def find_record(wanted: Any, option: str, kind: Kind) -> Any:
-    """A record given as such, by the name of a file, or by its own name."""
+def _meant(option: str, wanted: Any, record: Any) -> tuple[str, ...]:
+    """What is assumed of an alias: ``gpu H100: h100-sxm-80gb``; nothing of a name, a file or a record."""
+    if not isinstance(wanted, str):
+        return ()
+    word = wanted.rpartition(":")[2].lower()
+    is_alias = word != record.name and word in map(str.lower, getattr(record, "aliases", ()))
+    return (f"{option} {wanted}: {record.name}",) if is_alias else ()
+
+
+def dtype_of(stored: StoredWeights, phase: Phase) -> tuple[DTypeRule, str]:
+    """The rule of a checkpoint: to serve as it is stored, to train with weights that are not quantised."""
+    if phase == "train":
+        rule: DTypeRule = find_record(stored.training_dtype, "dtype", DTYPES)
+        return rule, f"dtype {rule.name}" + (f", unquantised: {stored.said}" if stored.said else "")
+    rule = find_record(stored.dtype, "dtype", DTYPES)
+    bits = {name: getattr(stored, name) for name in ("expert_bits", "embedding_bits", "kv_bits")}
+    bits = {name: value for name, value in bits.items() if value is not None}
+    if stored.layer_bits is not None:
+        bits["weight_bits"] = min(rule.weight_bits, stored.layer_bits)
+        bits["scale_bits"] = stored.layer_bits - bits["weight_bits"]
+    rule = evolve(rule, **bits)
+    return rule, f"dtype {rule.name}" + (f": {stored.said}" if stored.said else "")
+
+
+def find_record(wanted: Any, option: str, kind: Kind, *, assume_transformer: bool = False) -> Any:
+    """A record given as such, by the name of a file, by its own name, or as a reader of models takes it."""
     if isinstance(wanted, str) and wanted.endswith(".toml"):
-        from llmplan.files import read_record
+        from llmplan.catalogues.record_file import read_record
 
         return read_record(wanted, kind)
     if wanted is None or isinstance(wanted, str):
         catalogue = registry().catalogue(kind)
-        return catalogue[wanted] if wanted is not None else _missing(catalogue, option)
+        if wanted is None:
+            _missing(catalogue, option)
+        if kind is MODELS and wanted not in catalogue:
+            from llmplan.space.read_model import read_model
+
+            return read_model(wanted, assume_transformer=assume_transformer) or catalogue[wanted]
+        return catalogue[wanted]
     if not conforms(wanted, kind.classes[0]):
         raise BadInputError(f"{option}: {wanted!r} is not a {kind.classes[0].__name__}")
     return wanted
@@ -77,7 +114,7 @@ def _missing(catalogue: Catalogue[Any], option: str) -> NoReturn:
 
 def default_record(catalogue: Catalogue[Any], option: str) -> Any:
     """The one record that claims to be the default, so that the order of installation never changes a number."""
-    claims = [record for _, _, record in catalogue.entries() if record.default]
+    claims = [record for _, _, record in catalogue.entries("default") if record.default]
     if len(claims) != 1:
         state = "none is the default" if catalogue else f"no plugin that offers {catalogue.kind.plural} is installed"
         state = f"{_names(claims)} all claim to be the default" if claims else state

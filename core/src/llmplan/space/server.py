@@ -122,7 +122,7 @@ def _workload(request: InferRequest, choice: Choice, plan: InferencePlan, said: 
         for name in ("prompt_tokens", "output_tokens", "prompt_lengths", "output_lengths", "requests"):
             if getattr(request, name) is not None:
                 raise BadInputError(f"{option_name(name)}: contradicts trace, which has lengths of its own")
-        from llmplan.files.trace_file import read_trace
+        from llmplan.request.trace_file import read_trace
 
         trace = read_trace(request.trace, context)
     requests = request.requests

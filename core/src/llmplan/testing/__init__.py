@@ -18,11 +18,23 @@ import pluggy
 from attrs import evolve
 
 from llmplan import hookspecs, records
-from llmplan.catalogues import COST_MODELS, DTYPES, ENGINES, FRAMEWORKS, GPUS, KINDS, MODELS, OPTIMIZERS, Kind
+from llmplan.catalogues import (
+    COST_MODELS,
+    DTYPES,
+    ENGINES,
+    FRAMEWORKS,
+    GPUS,
+    KINDS,
+    MODELS,
+    OPTIMIZERS,
+    Catalogue,
+    Kind,
+)
+from llmplan.catalogues.plugins import Plugins
 from llmplan.errors import BadInputError, UnsupportedFormatError
 from llmplan.estimate import CostModel, InferenceEstimate, TrainingEstimate
+from llmplan.estimate.figures import FIGURES
 from llmplan.estimate.line import BYTES, SECONDS
-from llmplan.plugins import Plugins
 from llmplan.records.model import ALWAYS_KEPT
 from llmplan.search.training import train
 from llmplan.space import infer, plan_inference
@@ -72,12 +84,7 @@ _WIDTHS = ("weight", "activation", "embedding", "norm", "loss")
 _ROUNDING = 1e-9
 _NUMPY: Any = import_module("numpy") if find_spec("numpy") else None
 _RATES = ("peak_flops", "memory_bytes_per_second", "scale_up_bytes_per_second")
-_TOTALS: Mapping[str, str] = {
-    "time_breakdown": "iteration_seconds",
-    "prefill_breakdown": "prefill_seconds",
-    "decode_breakdown": "decode_seconds_per_token",
-    "memory_breakdown": "memory_bytes_per_gpu",
-}
+_TOTALS: Mapping[str, str] = {figure.breakdown: figure.key for figure in FIGURES if figure.breakdown}
 _PLANS = tuple(
     (price, {"tp": 1, "pp": 1, "dp": 1, **workload, **layout})
     for price, workload in (
@@ -103,10 +110,15 @@ def check_plugin(module: ModuleType) -> None:
         require(marked, f"{name} is named like a hook and lacks @hookimpl")
     require(hooks, f"{module.__name__} implements no hook")
     for kind in KINDS:
-        offered = [record for _, record in plugins.ask(kind.hook, kind.check)]
+        if kind.in_files:  # a folder of files is offered record by record
+            catalogue: Catalogue[Any] = Catalogue(kind, plugins)
+            offered = [record for _, _, record in catalogue.entries()]
+        else:
+            offered = [record for _, record in plugins.ask(kind.hook, kind.check)]
         _refuse_problems(plugins)
-        for record in offered if kind in _CHECKS else ():
-            _CHECKS[kind](record)
+        check: Callable[[Any], None] = _CHECKS.get(kind, lambda _record: None)
+        for record in offered:
+            check(record)
 
 
 def check_dtype(offered: records.DTypeRule | records.DTypeFamily) -> None:

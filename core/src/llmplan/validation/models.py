@@ -33,7 +33,7 @@ def model_of(cells: Cells, named: Transformer | None = None) -> Transformer:
 def named_model(cells: Cells) -> Transformer | None:
     """Of the name, where shape and vocabulary are those of the row, too: tables leave out much of what is known."""
     layers = whole(cells, "layers")
-    name = _name(text(cells, "model_name"), ".")
+    name = lookup_name_of(text(cells, "model_name"), ".")
     model = registry().models.get(name)
     if not isinstance(model, Transformer):
         return None
@@ -83,7 +83,7 @@ def _from_columns(cells: Cells, layers: int) -> Transformer:
     seq_len = needed(cells, "seq_len")
     untied = gated or any(word in text(cells, "notes") for word in _UNTIED)
     return Transformer(
-        name=_name(text(cells, "model_name")),
+        name=lookup_name_of(text(cells, "model_name")),
         layers=layers,
         hidden=hidden,
         heads=heads,
@@ -108,6 +108,6 @@ def _experts(cells: Cells) -> MixtureOfExperts | None:
     return MixtureOfExperts(n_routed_experts=experts, top_k=top_k, moe_ffn_hidden=width)
 
 
-def _name(cell: str, also: str = "") -> str:
+def lookup_name_of(cell: str, also: str = "") -> str:
     """As the registry writes names; `also` are characters that stand in them too."""
-    return "-".join(re.findall(rf"[a-z0-9{also}]+", cell.lower())) or "model"
+    return "-".join(re.findall(rf"[a-z0-9{also}]+", cell.lower())) or "unnamed"

@@ -14,7 +14,7 @@ from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
 from llmplan.records import DTypeRule, FrameworkProfile, HardwareProfile, Recompute
 from llmplan.validation.cells import Cells, flag, number, text, whole
-from llmplan.validation.models import model_of
+from llmplan.validation.models import lookup_name_of, model_of
 
 _COLUMNS = {
     "n_gpus": "gpus",
@@ -26,6 +26,7 @@ _COLUMNS = {
     "micro_batch": "micro_batch",
     "global_batch": "global_batch",
     "seq_len": "seq_len",
+    "lora_rank": "lora_rank",
 }
 """Columns that hold an option as it is."""
 _SELECTIVE = "selective"
@@ -40,10 +41,11 @@ def options_of_row(cells: Cells) -> dict[str, Any]:
         "model": model_of(cells),
         "gpu": hardware,
         "dtype": _dtype(text(cells, "dtype").lower()),
-        "framework": framework_of(text(cells, "framework"), hardware, _frameworks()),
+        "framework": _framework(text(cells, "framework"), hardware),
         "recompute": recompute_of(text(cells, "recompute").lower()),
         "sequence_parallel": flag(cells, "sp"),
         "zero": whole(cells, "zero_stage", 0),
+        "tuning": text(cells, "tuning").lower() or None,
         "tokens": number(cells, "total_tokens"),
         "dp": None if text(cells, "n_gpus") else whole(cells, "dp"),
         **{option: whole(cells, column) for column, option in _COLUMNS.items()},
@@ -93,8 +95,15 @@ def framework_of(cell: str, hardware: HardwareProfile, profiles: Iterable[Framew
     return None if best is None else best[2]
 
 
-def _frameworks() -> list[FrameworkProfile]:
-    return [framework for _, _, framework in registry().frameworks.entries()]
+def _framework(cell: str, hardware: HardwareProfile) -> FrameworkProfile | None:
+    """A program that no profile knows is priced with the default one, under its own name; None where none is named."""
+    profiles = [framework for _, _, framework in registry().frameworks.entries()]
+    found = framework_of(cell, hardware, profiles)
+    default = next((profile for profile in profiles if profile.default), None)
+    if found is not None or not cell or default is None:
+        return found
+    described = f"{cell}: not known, priced as {default.name}"
+    return evolve(default, name=lookup_name_of(cell), default=False, aliases=(), description=described)
 
 
 def _dtype(cell: str) -> DTypeRule | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import Any
 
 from attrs import frozen
@@ -16,6 +17,13 @@ class Checked:
 
     row: ValidationRow
     predicted: float
+    range: tuple[float, float] | None = None
+    """That is to hold 80 % of published figures of this kind, in the metric's unit."""
+
+    @property
+    def inside(self) -> bool:
+        """Whether the published figure lies in the range."""
+        return self.range is not None and self.range[0] <= self.row.measured <= self.range[1]
 
     @property
     def error(self) -> float:
@@ -36,6 +44,7 @@ class Checked:
             "measured": row.measured,
             "predicted": self.predicted,
             "error": self.error,
+            **dict(zip(("low", "high"), self.range or (None, None), strict=True)),
         }
         return said | ({"agrees": self.agrees} if exact else {"source": row.source, "provenance": row.provenance})
 
@@ -55,10 +64,16 @@ class Validation:
         """Whether every row of an exact set agrees; a set that is not exact only reports."""
         return not self.exact or (not self.skipped and all(checked.agrees for checked in self.checked))
 
+    @property
+    def inside(self) -> float | None:
+        """The share of figures that lie in their ranges; None where none has one."""
+        found = [checked.inside for checked in self.checked if checked.range is not None and checked.row.counts]
+        return fmean(found) if found else None
+
     def document(self) -> dict[str, Any]:
         """The JSON contract of ``llmplan validate``."""
         return {
-            "schema": "llmplan.validate/1",
+            "schema": "llmplan.validate/2",
             "set": self.name,
             "passed": self.passed,
             "rows": [checked.document(exact=self.exact) for checked in self.checked],
@@ -67,4 +82,5 @@ class Validation:
             "sources": by_source(checked for checked in self.checked if checked.row.counts),
             "recalled": by_source(checked for checked in self.checked if not checked.row.counts),
             "score": score(self.checked),
+            "inside": self.inside,
         }

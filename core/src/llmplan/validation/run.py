@@ -11,6 +11,7 @@ from llmplan.records import ValidationRow, ValidationSet
 from llmplan.search.training import train
 from llmplan.space import infer
 from llmplan.validation.cells import Cells
+from llmplan.validation.ranges import spread_of
 from llmplan.validation.result import Checked, Validation
 from llmplan.validation.row import READERS
 from llmplan.validation.table import read_table
@@ -52,4 +53,6 @@ def _reader(cells: Cells, command: str) -> Callable[[], ValidationRow]:
 
 
 def _checked(row: ValidationRow) -> Checked:
-    return Checked(row, row.predict(_COMMANDS[row.command](**row.options)))
+    estimate = _COMMANDS[row.command](**row.options)
+    predicted, spread = row.predict(estimate), spread_of(row.metric, estimate)
+    return Checked(row, predicted, None if spread is None else (predicted * spread.low, predicted * spread.high))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from attrs import evolve
+
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
 from llmplan.records import DTypeRule, EngineProfile, HardwareProfile
 from llmplan.validation.cells import Cells, text, whole
-from llmplan.validation.models import model_of, named_model
+from llmplan.validation.models import lookup_name_of, model_of, named_model
 from llmplan.validation.options import called
 
 _COLUMNS = {"n_gpus": "gpus", "tp": "tp", "pp": "pp", "ep": "ep"}
@@ -29,7 +31,7 @@ def serving_options_of_row(cells: Cells) -> dict[str, Any]:
         "model": model_of({**cells, "seq_len": str(prompt + output)}, named_model(cells)),
         "gpu": hardware,
         "dtype": _dtype(cells, hardware),
-        "engine": engine_of(text(cells, "engine"), (engine for _, _, engine in registry().engines.entries())),
+        "engine": _engine(text(cells, "engine")),
         "kv_bits": _kv_bits(cells),
         "prompt_tokens": prompt,
         "output_tokens": output,
@@ -84,6 +86,17 @@ def _kv_bits(cells: Cells) -> float | None:
         raise BadInputError(f"kv_dtype: {word!r} is no dtype that is registered")
     rule = registry().dtypes[word]
     return rule.kv_bits or min(rule.weight_bits, rule.activation_bits)
+
+
+def _engine(cell: str) -> EngineProfile | None:
+    """An engine that no profile knows is priced with the default one, under its own name; None where none is named."""
+    profiles = [engine for _, _, engine in registry().engines.entries()]
+    found = engine_of(cell, profiles)
+    default = next((profile for profile in profiles if profile.default), None)
+    if found is not None or cell.lower() in UNKNOWN or default is None:
+        return found
+    described = f"{cell}: not known, priced as {default.name}"
+    return evolve(default, name=lookup_name_of(cell), default=False, aliases=(), description=described)
 
 
 def engine_of(cell: str, profiles: Iterable[EngineProfile]) -> EngineProfile | None:

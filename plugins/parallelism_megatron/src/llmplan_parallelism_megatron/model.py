@@ -124,7 +124,7 @@ def _train(plan: TrainingPlan) -> TrainingEstimate:
         memory_breakdown=lines.held(training_memory(plan, step.rank, step.groups), plan.hardware),
         model_flops=(1.0 + backward) * forward,
         hardware_flops=(1.0 + backward) * forward + recompute,
-        spreads=spreads,
+        spreads=_spreads,
     )
 
 
@@ -141,10 +141,8 @@ def _forward(step: Step) -> dict[str, Number]:
     }
 
 
-def spreads(plan: TrainingPlan) -> tuple[Spread, Spread]:
-    """How far time and memory may be off, by the published runs nearest in kind."""
-    from llmplan_parallelism_megatron.validation.spread import kind_of, spread
-    from llmplan_parallelism_megatron.validation.training_residuals import MEMORY, TIME
+def _spreads(plan: TrainingPlan) -> tuple[Spread, Spread]:
+    """How far time and memory may be off, by kind of plan."""
+    from llmplan_parallelism_megatron.ranges.training import spreads
 
-    kind = kind_of(plan)
-    return spread(kind, TIME), spread(kind, MEMORY)
+    return spreads(plan)

@@ -44,7 +44,7 @@ def llmplan_optimizers() -> Iterable[Optimizer]:
 @hookimpl
 def llmplan_validation_sets() -> Iterable[ValidationSet]:
     """Published training runs and measurements of inference engines."""
-    from llmplan_parallelism_megatron.validation.inference import INFERENCE
-    from llmplan_parallelism_megatron.validation.training import TRAINING
+    from llmplan_parallelism_megatron.validation.inference import INFERENCE, UNFITTED_INFERENCE
+    from llmplan_parallelism_megatron.validation.training import TRAINING, UNFITTED_TRAINING
 
-    return [TRAINING, INFERENCE]
+    return [TRAINING, INFERENCE, UNFITTED_TRAINING, UNFITTED_INFERENCE]

@@ -148,7 +148,8 @@ class Layout:
         if not self._known:
             self._known[_probed(self.server)] = self.server
         like = self._known.setdefault(_probed(server), server)
-        return evolve(server, prefill_engine=like.prefill_engine, decode_engine=like.decode_engine)
+        same = ("prefill_engine", "decode_engine", "prefill", "decoding")
+        return evolve(server, **{name: getattr(like, name) for name in same})
 
     @property
     def groups(self) -> Sequence[int] | None:
@@ -166,7 +167,7 @@ class Layout:
 
 
 def _probed(server: Server) -> _Probed:
-    steps = [engine.grid.steps for engine in (server.prefill_engine, server.decode_engine)]
+    steps = [engine.steps for engine in (server.prefill_engine, server.decode_engine)]
     return tuple(float(of(_PROBE)) for each in steps for of in (each.step_seconds, each.step_interval_seconds))
 
 

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import Means
-from llmplan.queueing.capacity import highest_rate
+from llmplan.queueing.capacity import peak
 from llmplan.queueing.closed_form import open_means
 from llmplan.queueing.closed_loop import ClosedLoop
 from llmplan.search.serving.case import Layout
@@ -87,7 +87,7 @@ class Users:
             return given
         server = self._server
         step = 1 if server.separate else server.decode_replicas
-        return range(step, server.most_sequences * server.decode_replicas + 1, step)
+        return range(int(step), int(server.most_sequences * server.decode_replicas) + 1, int(step))
 
     @cached_property
     def lightest(self) -> Point:
@@ -132,7 +132,7 @@ class Arrivals:
         """The fewest that answer all that comes, and the most that have something to do."""
         if self._given:
             return self._given[0], self._given[-1]
-        least = floor(self._rate / highest_rate(self.layout.server)) + 1
+        least = floor(self._rate / peak(self.layout.server).rate) + 1
         return least, ceil(least / _IDLE)
 
     @cached_property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from llmplan.arrays.quantities import Number, ceil, maximum
 from llmplan.estimate import InferenceEstimate, Spread
 from llmplan.records import InferencePlan
@@ -10,6 +12,7 @@ from llmplan_parallelism_megatron.serving.crossing import compute_bound_batch
 from llmplan_parallelism_megatron.serving.extent import of_decoding, of_prompts
 from llmplan_parallelism_megatron.serving.memory import largest_batch, longest_context, memory, step_tokens
 from llmplan_parallelism_megatron.serving.passes import Pass, forward
+from llmplan_parallelism_megatron.serving.rank import Rank
 from llmplan_parallelism_megatron.serving.tally import Tally
 
 
@@ -20,11 +23,12 @@ def infer(plan: InferencePlan) -> InferenceEstimate:
     stages of a pipeline.
     With p stages p batches are in flight: a batch waits for the sum of its stages, or for p times the slowest.
     """
+    rank = Rank.of(plan)
     passes = ceil(plan.batch * plan.prompt_tokens / step_tokens(plan, plan.batch))
-    prefill = forward(plan, of_prompts(1.0 * plan.batch, plan.prompt_tokens, passes))
+    prefill = forward(rank, of_prompts(1.0 * plan.batch, plan.prompt_tokens, passes))
     stage = Tally()
     stage.add_times(passes, prefill.stage)
-    decode = forward(plan, of_decoding(plan.batch, plan.prompt_tokens, plan.output_tokens))
+    decode = forward(rank, of_decoding(plan.batch, plan.prompt_tokens, plan.output_tokens))
     return InferenceEstimate(
         plan=plan,
         prefill_breakdown=lines.seconds(stage.lines),
@@ -34,11 +38,11 @@ def infer(plan: InferencePlan) -> InferenceEstimate:
         first_token=prefill.whole.seconds + (passes - 1.0) * prefill.stage.seconds,
         next_token=_latency(plan, decode),
         decode_steps=maximum(plan.output_tokens - 1.0, 0.0),
-        memory_breakdown=lines.held(memory(plan), plan.hardware),
-        largest_batch=largest_batch(plan),
-        longest_context=longest_context,
-        crossing=compute_bound_batch,
-        spreads=spreads,
+        memory_breakdown=lines.held(memory(rank, plan), plan.hardware),
+        largest_batch=largest_batch(rank, plan),
+        longest_context=partial(longest_context, rank),
+        crossing=partial(compute_bound_batch, rank),
+        spreads=_spreads,
         batches_in_flight=plan.layout.pp,
     )
 
@@ -47,11 +51,8 @@ def _latency(plan: InferencePlan, decode: Pass) -> Number:
     return maximum(decode.whole.seconds, plan.layout.pp * decode.stage.seconds)
 
 
-def spreads(plan: InferencePlan) -> tuple[Spread, Spread]:
-    """How far the first token, and all further ones, may be off, by the published figures nearest in kind."""
-    from llmplan_parallelism_megatron.validation.serving_residuals import DECODE, PREFILL
-    from llmplan_parallelism_megatron.validation.serving_spread import kind_of
-    from llmplan_parallelism_megatron.validation.spread import spread
+def _spreads(plan: InferencePlan) -> tuple[Spread, Spread]:
+    """How far the first token, and all further ones, may be off, by kind of plan."""
+    from llmplan_parallelism_megatron.ranges.serving import spreads
 
-    kind = kind_of(plan)
-    return spread(kind, PREFILL), spread(kind, DECODE)
+    return spreads(plan)

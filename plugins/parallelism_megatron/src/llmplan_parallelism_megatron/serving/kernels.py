@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from attrs import evolve, frozen
 
-from llmplan.arrays.quantities import Number, maximum, sqrt, where
+from llmplan.arrays.quantities import Number, maximum, where
 from llmplan.records import (
     AttentionCurve,
     CollectiveCurve,
@@ -24,8 +24,10 @@ from llmplan.records import (
     InferencePlan,
     KernelCurves,
     NumberFormat,
+    State,
 )
-from llmplan_parallelism_megatron.kernels.reached import SCORE_BYTES, Kernels, flat, kernels_of
+from llmplan_parallelism_megatron.kernels.attention import SCORE_BYTES, UNFUSED_LAUNCHES
+from llmplan_parallelism_megatron.kernels.reached import Kernels, flat, kernels_of
 
 SIXTEEN_BITS = 16.0
 """What flows between kernels: no engine keeps the residual stream in fewer, and attention multiplies in as many."""
@@ -65,7 +67,8 @@ class ServingKernels:
     prefill: AttentionCurve
     attention_flops: float
     decode: DecodeCurve
-    decode_bytes_per_second: float
+    memory_bytes_per_second: float
+    """At the engine's rate."""
     all_reduce: CollectiveCurve | None
     bytes_per_second: float
     launch_seconds: float
@@ -106,22 +109,22 @@ def _serving_kernels(
         scales = dtype.scale_bits if bits == dtype.weight_bits else 0.0
         return Multiplier(
             evolve(curve, launch_seconds=launch),
-            links.narrow_flops * engine.gemm_rate,
+            links.narrow.peak_flops * engine.gemm_rate,
             (bits + scales) / 8,
             min(width, dtype.activation_bits) / 8,
         )
 
-    head = evolve(links.wide, launch_seconds=links.wide.launch_seconds * shared)
+    head = evolve(links.wide.curve, launch_seconds=links.wide.curve.launch_seconds * shared)
     return ServingKernels(
         links=links,
         engine=engine,
         dense=layers(dtype.weight_bits),
         experts=layers(dtype.expert_bits or dtype.weight_bits),
-        head=Multiplier(head, links.wide_flops * engine.gemm_rate, dtype.embedding_bits / 8, stream),
+        head=Multiplier(head, links.wide.peak_flops * engine.gemm_rate, dtype.embedding_bits / 8, stream),
         prefill=evolve(prefill, launch_seconds=prefill.launch_seconds * shared),
         attention_flops=links.attention_flops,
         decode=evolve(decode, launch_seconds=decode.launch_seconds * shared),
-        decode_bytes_per_second=bandwidth * decode.plateau,
+        memory_bytes_per_second=bandwidth,
         all_reduce=serving.all_reduce if serving is not None and engine.custom_all_reduce else None,
         bytes_per_second=bandwidth * curves.hbm,
         launch_seconds=curves.launch_seconds * shared,
@@ -139,9 +142,10 @@ def _narrow(links: Kernels, engine: EngineProfile) -> GemmCurve:
 
     Formats of fewer than 16 bits were timed with it.
     """
-    if links.narrow is links.wide or not engine.fuses_quantisation:
-        return links.narrow
-    return evolve(links.narrow, half_n=links.wide.half_n, launch_seconds=links.wide.launch_seconds)
+    narrow, wide = links.narrow.curve, links.wide.curve
+    if narrow is wide or not engine.fuses_quantisation:
+        return narrow
+    return evolve(narrow, half_n=wide.half_n, launch_seconds=wide.launch_seconds)
 
 
 def _decode(curves: KernelCurves) -> DecodeCurve:
@@ -167,9 +171,7 @@ def multiply(gemm: Gemm, weights: Number, of: ServingKernels, by: Multiplier) ->
     """Launch + max(2mnk g / (peak x curve), bytes / bandwidth); `weights` are the elements that are read."""
     curve = by.curve
     m, n, k, groups = gemm.m, gemm.n, gemm.k, gemm.groups
-    tile = sqrt(m * n)
-    shape = tile / (tile + curve.half_tile) * (m / (m + curve.half_m)) * (n / (n + curve.half_n))
-    computing = 2.0 * groups * m * n * k / (by.flops * curve.plateau * shape * (k / (k + curve.half_k)))
+    computing = curve.computing_seconds(m, n, k, groups, by.flops)
     reading = weights * by.weight_bytes / of.bytes_per_second
     moving = groups * m * (k * by.operand_bytes + n * of.stream_bytes) / of.bytes_per_second
     bound = computing >= reading + moving
@@ -190,9 +192,8 @@ def move(elements: Number, of: ServingKernels, width: float, *, launched: bool =
 def attend(flops: Number, tokens: Number, head_dim: Number, cache: Number, of: ServingKernels) -> Resources:
     """Of prompts: FLOPs of the part that the mask leaves at the curve's rate, or reading the cache once."""
     curve = of.prefill
-    shape = (tokens / (tokens + curve.half_tokens)) * (head_dim / (head_dim + curve.half_head_dim))
-    computing = flops / (of.attention_flops * curve.plateau * shape)
-    reading = cache * of.cache_bytes / of.decode_bytes_per_second
+    computing = flops / curve.flops_per_second(tokens, head_dim, of.attention_flops)
+    reading = cache * of.cache_bytes / (of.memory_bytes_per_second * of.decode.plateau)
     bound = computing >= reading
     return {
         "compute": where(bound, computing, 0.0),
@@ -204,16 +205,20 @@ def attend(flops: Number, tokens: Number, head_dim: Number, cache: Number, of: S
 def attend_unfused(flops: Number, scores: Number, tokens: Number, head_dim: Number, of: ServingKernels) -> Resources:
     """Of prompts, by batched multiplications over the whole square, whose scores go to memory and back."""
     curve = of.head.curve
-    square = tokens / (tokens + curve.half_tile + curve.half_m)
-    computing = flops / (of.head.flops * curve.plateau * square * head_dim / (head_dim + curve.half_k))
+    computing = flops / curve.batched_flops_per_second(tokens, head_dim, of.head.flops)
     moving = scores * SCORE_BYTES / of.bytes_per_second
     bound = computing >= moving
-    launches = 3.0 * of.launch_seconds
+    launches = UNFUSED_LAUNCHES * of.launch_seconds
     return {
         "compute": where(bound, computing, 0.0),
         "activations": where(bound, 0.0, moving),
         "launch": where(flops > 0, launches, 0.0),
     }
+
+
+def state_bytes(state: State, of: ServingKernels) -> float:
+    """Of an element of a recurrent state: its own width, or what flows between kernels."""
+    return of.stream_bytes if state.bits is None else state.bits / 8
 
 
 def look_back(cache: Number, keys: Number, flops: Number, of: ServingKernels) -> Resources:
@@ -222,7 +227,7 @@ def look_back(cache: Number, keys: Number, flops: Number, of: ServingKernels) ->
     `cache` are the elements that are read, V their bytes.
     """
     read = cache * of.cache_bytes
-    reading = (read + sqrt(read * of.decode.half_bytes)) / of.decode_bytes_per_second
+    reading = of.decode.reading_seconds(read, of.memory_bytes_per_second)
     reading = maximum(reading, where(cache > 0, keys * of.engine.cache_token_seconds, 0.0))
     computing = flops / (of.attention_flops * of.prefill.plateau)
     bound = computing > reading

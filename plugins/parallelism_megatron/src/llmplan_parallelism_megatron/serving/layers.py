@@ -6,55 +6,44 @@ from collections.abc import Sequence
 
 from llmplan.arrays.quantities import Number, maximum, minimum, total, where
 from llmplan.estimate.sharding import ways
-from llmplan.records import Block, Cache, Gemm, Operator, Scores
+from llmplan.records import Cache, Operator, Scores, State
 from llmplan_parallelism_megatron.serving import kernels as kernel
 from llmplan_parallelism_megatron.serving.extent import Extent, Flow
-from llmplan_parallelism_megatron.serving.kernels import ServingKernels
+from llmplan_parallelism_megatron.serving.kernels import ServingKernels, state_bytes
+from llmplan_parallelism_megatron.serving.rank import Layer, Rank
 from llmplan_parallelism_megatron.serving.tally import Tally
 from llmplan_parallelism_megatron.serving.traffic import Links
-from llmplan_parallelism_megatron.training.layer import kernels_of
 
 FUSED_RESIDUAL = 2.0 / 3.0
 """Of what adding to the residual stream moves, where the norm that follows does it: it reads the sum anyway."""
 
 
-def layer_tally(block: Block, flow: Flow, tp: Number, of: ServingKernels, links: Links) -> Tally:
-    """Of a block that was lowered for single tokens which look at themselves, and divided over the ranks."""
-    tally = Tally()
-    for operators in kernels_of(block.operators):
+def layer_tally(layer: Layer, flow: Flow, rank: Rank) -> Tally:
+    """One layer, or the embedding, over the tokens of a pass."""
+    tally, of, tokens = Tally(), rank.kernels, flow.tokens
+    for operators, multiplication in zip(layer.kernels, layer.multiplications, strict=True):
         first = operators[0]
-        if first.scores is not None:
-            _attention(tally, operators, flow, tp, of)
-        elif first.gemm is not None:
-            routed = first.gemm.routed
-            tally.add(first.part, kernel.multiply(*joined(operators), of, of.experts if routed else of.dense))
+        if multiplication is not None:
+            gemm, read = layer.multiplied(multiplication, tokens)
+            tally.add(first.part, kernel.multiply(gemm, read, of, of.experts if multiplication.routed else of.dense))
+        elif first.scores is not None:
+            _attention(tally, operators, flow, rank)
         else:
-            tally.add(first.part, without_shape(first, of))
-        _beside(tally, operators, of)
-        _communicate(tally, operators[-1], of, links)
+            tally.add(first.part, without_shape(first, tokens, of))
+        _beside(tally, operators, tokens, of)
+        for operator in operators:
+            if operator.state is not None:
+                tally.add("kv_cache", _carry(operator.state, flow, of))
+        _communicate(tally, operators[-1], tokens, of, rank.links)
     return tally
 
 
-def joined(operators: Sequence[Operator]) -> tuple[Gemm, Number]:
-    """The multiplication of operators that share an input, and the elements of weights that it reads.
-
-    Of experts it is one group for each that any token goes to, with its share of the tokens.
-    """
-    gemm = operators[0].gemm
-    assert gemm is not None  # noqa: S101 - the caller has looked
-    n = total(operator.gemm.n for operator in operators if operator.gemm is not None)
-    read = total(operator.weights if operator.weights_read is None else operator.weights_read for operator in operators)
-    held = total(operator.weights for operator in operators)
-    groups = gemm.groups * read / held
-    return Gemm(gemm.m * gemm.groups / groups, n, gemm.k, groups), read
-
-
-def without_shape(operator: Operator, of: ServingKernels) -> kernel.Resources:
+def without_shape(operator: Operator, tokens: Number, of: ServingKernels) -> kernel.Resources:
     """FLOPs at the rate of large multiplications, or its weights read once: of operators that state no shape.
 
     Those without FLOPs look up single rows, or only move data.
     """
-    computing = operator.flops / (of.dense.flops * of.dense.curve.plateau)
+    computing = operator.flops * tokens / (of.dense.flops * of.dense.curve.plateau)
     reading = operator.weights * of.dense.weight_bytes / of.bytes_per_second
     computes, bound = operator.flops > 0, computing >= reading
     return {
@@ -63,35 +52,36 @@ def without_shape(operator: Operator, of: ServingKernels) -> kernel.Resources:
     }
 
 
-def _beside(tally: Tally, operators: Sequence[Operator], of: ServingKernels) -> None:
+def _beside(tally: Tally, operators: Sequence[Operator], tokens: Number, of: ServingKernels) -> None:
     """Norms, rotations, residuals and activation functions: kernels that only move data."""
     for operator in operators:
         if operator.moved is None:
             continue
         residual = operator.gemm is not None and operator.gemm.splits_sum
         fused = residual and of.engine.fuses_residual
-        elements = operator.moved * (FUSED_RESIDUAL if fused else 1.0)
+        elements = operator.moved * tokens * (FUSED_RESIDUAL if fused else 1.0)
         tally.add(operator.part, kernel.move(elements, of, of.stream_bytes, launched=not fused))
 
 
-def _communicate(tally: Tally, operator: Operator, of: ServingKernels, links: Links) -> None:
+def _communicate(tally: Tally, operator: Operator, tokens: Number, of: ServingKernels, links: Links) -> None:
     """Partial sums over tensor parallel ranks, and tokens to and from the ranks of the experts."""
     if operator.reduced_elements is not None:
-        seconds = links.all_reduce_seconds(operator.reduced_elements * of.stream_bytes)
+        seconds = links.all_reduce_seconds(operator.reduced_elements * tokens * of.stream_bytes)
         tally.add("tp_comm", {"communication": seconds})
     if operator.exchanged is not None:
         # tokens go to the experts as they are multiplied, and come back in full
         width = of.stream_bytes if operator.gemm is None else of.experts.operand_bytes
-        tally.add("ep_comm", {"communication": links.all_to_all_seconds(operator.exchanged * width)})
+        seconds = links.all_to_all_seconds(operator.exchanged * tokens * width)
+        tally.add("ep_comm", {"communication": seconds})
 
 
-def _attention(tally: Tally, operators: Sequence[Operator], flow: Flow, tp: Number, of: ServingKernels) -> None:
+def _attention(tally: Tally, operators: Sequence[Operator], flow: Flow, rank: Rank) -> None:
     """Prompts by one kernel, sequences that decode by another."""
+    of, tp = rank.kernels, rank.plan.layout.tp
     scores = operators[0].scores
     assert scores is not None  # noqa: S101 - the caller has looked
-    flops = total(operator.flops for operator in operators)
-    cache = scores.cache or _cache_of(operators, flops, flow.tokens)
-    pair_flops = flops / flow.tokens  # of one token and one key on this rank
+    pair_flops = total(operator.flops for operator in operators)  # of one token and one key on this rank
+    cache = scores.cache or _cache_of(operators, pair_flops)
     held = cache.elements / ways(tp, cache.ways)
     part = operators[0].part
     tally.add(part, _prompts(flow.prompts, pair_flops, held, scores, cache, of))
@@ -100,6 +90,13 @@ def _attention(tally: Tally, operators: Sequence[Operator], flow: Flow, tp: Numb
     keys = decoding.cached(cache.window)
     read = decoding.sequences * keys * held * _readings(cache, of)
     tally.add("kv_cache", kernel.look_back(read, keys, absorbed, of))
+
+
+def _carry(state: State, flow: Flow, of: ServingKernels) -> kernel.Resources:
+    """Recurrent states are read and written once by each sequence of a pass, however many of its tokens it holds."""
+    sequences = flow.prompts.sequences + flow.decoding.sequences
+    elements = 2.0 * sequences * state.elements * state_bytes(state, of) / of.cache_bytes
+    return kernel.look_back(elements, 0.0, 0.0, of)
 
 
 def _readings(cache: Cache, of: ServingKernels) -> float:
@@ -127,7 +124,7 @@ def _prompts(
     return kernel.attend(pair_flops * prompts.tokens * keys, rows, scores.head_dim, read, of)
 
 
-def _cache_of(operators: Sequence[Operator], flops: Number, tokens: Number) -> Cache:
+def _cache_of(operators: Sequence[Operator], pair_flops: Number) -> Cache:
     """Keys and values as they stand in the operators, of models that do not say what they keep."""
     k, v = operators[0].inputs[1], operators[-1].inputs[1]
-    return Cache((k.elements + v.elements) / tokens, k.max_ways, flops / tokens)
+    return Cache(k.elements + v.elements, k.max_ways, pair_flops)

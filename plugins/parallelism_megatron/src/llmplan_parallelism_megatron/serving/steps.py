@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
-from attrs import frozen
+from attrs import field, frozen
 
 from llmplan.arrays.quantities import Number
 from llmplan.records import InferencePlan, Step
 from llmplan_parallelism_megatron import lines
 from llmplan_parallelism_megatron.serving import memory
 from llmplan_parallelism_megatron.serving.extent import of_step
-from llmplan_parallelism_megatron.serving.kernels import serving_kernels
 from llmplan_parallelism_megatron.serving.passes import Pass, forward
-from llmplan_parallelism_megatron.serving.traffic import links_of
+from llmplan_parallelism_megatron.serving.rank import Rank
 
 
-@frozen(eq=False)
+@frozen(eq=False, slots=False)
 class Steps:
-    """Of one replica of a plan."""
+    """Of one replica of a plan; or of many side by side, where the sizes of its layout are arrays."""
 
     plan: InferencePlan
+    _priced: list[tuple[Step, Pass]] = field(factory=list, init=False)
+    """The last step and its pass: it is asked for through all stages, and on the slowest of them."""
+
+    @cached_property
+    def rank(self) -> Rank:
+        """The model, lowered and divided once for all steps."""
+        return Rank.of(self.plan)
 
     @property
-    def batches_in_flight(self) -> int:
+    def batches_in_flight(self) -> Number:
         """One on each pipeline stage."""
-        return int(self.plan.layout.pp)
+        return self.plan.layout.pp
 
     def step_seconds(self, step: Step) -> Number:
         """Through all pipeline stages."""
@@ -36,23 +43,23 @@ class Steps:
         return self._forward(step).stage.seconds
 
     def _forward(self, step: Step) -> Pass:
-        return forward(self.plan, of_step(step))
+        if not self._priced or self._priced[0][0] is not step:
+            self._priced[:] = [(step, forward(self.rank, of_step(step)))]
+        return self._priced[0][1]
 
     def kv_bytes(self, tokens: Number) -> Number:
         """In whole pages."""
-        return memory.sequence_bytes(self.plan, tokens)
+        return memory.sequence_bytes(self.rank, tokens)
 
     def fixed_memory(self, step_tokens: Number) -> Mapping[str, Number]:
         """Weights, what a step holds, what the engine keeps."""
-        plan = self.plan
         fixed = {
-            "weights": memory.weight_bytes(plan),
-            **memory.pass_bytes(plan, step_tokens, 1.0),
-            **memory.engine_bytes(plan),
+            "weights": self.rank.weight_bytes,
+            **memory.pass_bytes(self.rank, step_tokens, 1.0),
+            **memory.engine_bytes(self.plan),
         }
-        return lines.held(fixed, plan.hardware)
+        return lines.held(fixed, self.plan.hardware)
 
     def kv_transfer_seconds(self, tokens: Number) -> Number:
         """Every rank sends its part of the cache to its counterpart over the network, or the link of the domain."""
-        links = links_of(self.plan.layout, serving_kernels(self.plan))
-        return links.transfer_between_replicas_seconds(self.kv_bytes(tokens), self.plan.layout)
+        return self.rank.links.transfer_between_replicas_seconds(self.kv_bytes(tokens), self.plan.layout)

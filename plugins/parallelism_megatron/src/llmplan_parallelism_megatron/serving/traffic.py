@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from llmplan.arrays.quantities import Number, minimum, sqrt, where
+from llmplan.arrays.quantities import Number, minimum, where
 from llmplan.records import CollectiveCurve, Layout
 from llmplan_parallelism_megatron.network import collectives
-from llmplan_parallelism_megatron.network.groups import Group, Groups, groups_of
+from llmplan_parallelism_megatron.network.groups import Groups, groups_of
 from llmplan_parallelism_megatron.serving.kernels import ServingKernels
 
 
@@ -25,9 +25,12 @@ class Links:
         library = collectives.all_reduce_seconds(message_bytes, group, of.links) + waiting
         if of.all_reduce is None:
             return library
-        own = waiting + own_all_reduce_seconds(message_bytes, group, of.all_reduce, of)
+        own = waiting + where(group.ranks > 1, self._own_seconds(of.all_reduce, 2.0 * message_bytes), 0.0)
         alone = group.ranks <= group.inside(of.links.hardware.scale_up_domain)
         return where(alone, minimum(library, own), library)
+
+    def _own_seconds(self, curve: CollectiveCurve, volume: Number) -> Number:
+        return curve.seconds(volume, self.groups.tensor.ranks, self.of.links.hardware.scale_up_bytes_per_second)
 
     def all_gather_seconds(self, message_bytes: Number) -> Number:
         """Over the tensor parallel group."""
@@ -54,13 +57,3 @@ class Links:
 def links_of(layout: Layout, of: ServingKernels) -> Links:
     """Of a layout."""
     return Links(groups_of(layout), of)
-
-
-def own_all_reduce_seconds(message_bytes: Number, group: Group, curve: CollectiveCurve, of: ServingKernels) -> Number:
-    """As `CollectiveCurve` has it, V = 2 M (n - 1)/n; 0 for one rank."""
-    ranks = group.ranks
-    volume = 2.0 * message_bytes * (ranks - 1) / ranks
-    bandwidth = of.links.hardware.scale_up_bytes_per_second * curve.plateau * ranks / (ranks + curve.half_ranks)
-    latency = curve.launch_seconds + (ranks - 1) * curve.step_seconds
-    seconds = latency + (volume + sqrt(volume * curve.half_bytes)) / bandwidth
-    return where(ranks > 1, seconds, 0.0)

@@ -31,7 +31,7 @@ from llmplan.records import (
     TrainingPlan,
     Tuning,
 )
-from llmplan_parallelism_megatron.kernels.reached import Kernels, kernels
+from llmplan_parallelism_megatron.kernels.reached import Kernels, training_kernels
 from llmplan_parallelism_megatron.network.groups import groups_of
 from llmplan_parallelism_megatron.training.layer import layer_times
 from llmplan_parallelism_megatron.training.memory import (
@@ -164,7 +164,7 @@ def floors_of(
         tokens=0.0,
         cost_model="megatron",
     )
-    lowered, of = model.lower(_MANY, seq_len), _at_plateaus(kernels(plan))
+    lowered, of = model.lower(_MANY, seq_len), _at_plateaus(training_kernels(plan))
     leading = [block for block in lowered.layers if block.leading]
     others = [block for block in lowered.layers if not block.leading]
     head = ends(plan, lowered, of, groups_of(plan.layout))[1]
@@ -180,8 +180,8 @@ def _at_plateaus(of: Kernels) -> Kernels:
     attention = of.attention
     return evolve(
         of,
-        narrow=GemmCurve(plateau=of.narrow.plateau),
-        wide=GemmCurve(plateau=of.wide.plateau),
+        narrow=evolve(of.narrow, curve=GemmCurve(plateau=of.narrow.curve.plateau)),
+        wide=evolve(of.wide, curve=GemmCurve(plateau=of.wide.curve.plateau)),
         attention=AttentionKernel(
             forward=AttentionCurve(plateau=attention.forward.plateau),
             backward=AttentionCurve(plateau=attention.backward.plateau),

@@ -10,7 +10,6 @@ from typing import Any
 
 from llmplan.estimate import Explained
 from llmplan.records import Gemm, TrainingPlan
-from llmplan_parallelism_megatron.kernels import reached as kernel
 from llmplan_parallelism_megatron.kernels.reached import Kernels
 from llmplan_parallelism_megatron.training import optimizer_step
 from llmplan_parallelism_megatron.training.data_parallel import shards, traffic
@@ -45,21 +44,19 @@ def _operators(plan: TrainingPlan, step: Step) -> Iterator[Explained]:
 
 
 def _gemm(name: str, gemm: Gemm, plan: TrainingPlan, of: Kernels) -> Explained:
-    dtype, curve = plan.dtype, of.narrow
-    m, n, k, groups = kernel.forward_gemm(gemm)
+    dtype, curve, peak = plan.dtype, of.narrow.curve, of.narrow.peak_flops
+    m, n, k, groups = gemm.m, gemm.n, gemm.k, gemm.groups
     output = dtype.activation_bits / 8
     operand = min(dtype.weight_bits, dtype.activation_bits) / 8
-    tile = (m * n) ** 0.5
-    reached = curve.plateau * tile / (tile + curve.half_tile)
-    reached = reached * m / (m + curve.half_m) * n / (n + curve.half_n) * k / (k + curve.half_k)
+    reached = curve.flops_per_second(m, n, k, 1.0)
     flops = f"2 * {_digits(groups)} * {_digits(m)} * {_digits(n)} * {_digits(k)}"
     moved = groups * ((m + n) * k * operand + m * n * output)
     return Explained(
         line=name,
         formula="launch + max(2 g m n k / (peak x reached), bytes / bandwidth)",
-        numbers=f"{_digits(curve.launch_seconds)} + max({flops} / ({_digits(of.narrow_flops)} * {_digits(reached)}), "
+        numbers=f"{_digits(curve.launch_seconds)} + max({flops} / ({_digits(peak)} * {_digits(reached)}), "
         f"{_digits(moved)} / {_digits(of.bytes_per_second)})",
-        value=kernel.gemm_seconds((m, n, k, groups), operand, output, of=of, wide=False),
+        value=of.narrow.forward_seconds(gemm, operand, output),
         unit="s",
         source=f"forward, m x k times k x n; {of.curves.source}",
     )

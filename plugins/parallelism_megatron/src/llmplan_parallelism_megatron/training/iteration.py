@@ -7,7 +7,7 @@ from attrs import define
 from llmplan.arrays.quantities import Number, maximum, where
 from llmplan.estimate.sharding import rank_of, state_elements
 from llmplan.records import LoweredModel, TrainingPlan
-from llmplan_parallelism_megatron.kernels.reached import Kernels, kernels
+from llmplan_parallelism_megatron.kernels.reached import Kernels, training_kernels
 from llmplan_parallelism_megatron.network.groups import Groups, groups_of
 from llmplan_parallelism_megatron.training.data_parallel import traffic
 from llmplan_parallelism_megatron.training.memory import layer_bytes
@@ -36,7 +36,7 @@ class Step:
 def step_of(plan: TrainingPlan) -> Step:
     """Lower the model for one micro-batch, divide it over the ranks, and time its stages."""
     layout = plan.layout
-    of, groups = kernels(plan), groups_of(layout)
+    of, groups = training_kernels(plan), groups_of(layout)
     local = plan.seq_len / layout.cp
     model = plan.model.lower(plan.micro_batch, local, plan.seq_len)
     rank = rank_of(model, layout)

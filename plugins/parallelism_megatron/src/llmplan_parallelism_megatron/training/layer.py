@@ -9,7 +9,8 @@ from attrs import define
 
 from llmplan.arrays.quantities import Number, maximum, total, where
 from llmplan.records import Block, Gemm, Operator, Recompute, TrainingPlan, Tuning
-from llmplan_parallelism_megatron.kernels import reached as kernel
+from llmplan_parallelism_megatron.kernels.attention import fused_seconds, unfused_seconds
+from llmplan_parallelism_megatron.kernels.elementwise import BACKWARD_MOVED, moved_seconds
 from llmplan_parallelism_megatron.kernels.reached import Kernels
 from llmplan_parallelism_megatron.network import collectives
 from llmplan_parallelism_megatron.network.groups import Groups
@@ -74,8 +75,8 @@ def layer_times(block: Block, plan: TrainingPlan, of: Kernels, groups: Groups, *
         first = operators[0]
         if first.scores is not None:
             seconds = _attention(operators, plan, of)
-            keys_and_values = _ring_seconds(operators, (1.0, seconds[0]), plan, of, groups)
-            with_gradients = _ring_seconds(operators, (2.0, seconds[1]), plan, of, groups)
+            keys_and_values = _ring_seconds(operators, 1.0, seconds[0], plan, of, groups)
+            with_gradients = _ring_seconds(operators, 2.0, seconds[1], plan, of, groups)
             times.context.add(keys_and_values, with_gradients, 0.0, again(first, plan))
         elif first.gemm is not None:
             seconds = _multiplication(operators, plan, of, wide=wide)
@@ -119,9 +120,9 @@ def _add(
     forward, backward, weights = seconds
     for operator in operators:
         if operator.moved is not None:
-            moved = kernel.moved_seconds(operator.moved * plan.dtype.activation_bits / 8, of)
+            moved = moved_seconds(operator.moved * plan.dtype.activation_bits / 8, of)
             forward = forward + moved
-            backward = backward + kernel.BACKWARD_MOVED * moved
+            backward = backward + BACKWARD_MOVED * moved
     part = operators[0].part
     times.parts[part] = times.parts.get(part, 0.0) + forward
     times.compute.add(forward, backward, weights, again(operators[0], plan))
@@ -147,15 +148,16 @@ def _multiplication(
     dtype, gemm = plan.dtype, joined(operators, plan)
     output = dtype.activation_bits / 8
     operand = output if wide else min(dtype.weight_bits, dtype.activation_bits) / 8
-    forward = kernel.gemm_seconds(kernel.forward_gemm(gemm), operand, output, of=of, wide=wide)
-    backward = kernel.gemm_seconds(kernel.input_gradient_gemm(gemm), operand, output, of=of, wide=wide)
+    by = of.wide if wide else of.narrow
+    forward = by.forward_seconds(gemm, operand, output)
+    backward = by.input_gradient_seconds(gemm, operand, output)
     if plan.tuning is not Tuning.FULL:
         adapter = 0.0 if wide else _adapter_seconds(gemm, plan, of)
         return forward + adapter, backward + 2.0 * adapter, 0.0
     gradients = 2.0 * plan.gradient_bits / 8  # read, added to and written
     fused = of.framework.fused_accumulation
     written = gradients if fused else output
-    weights = kernel.gemm_seconds(kernel.weight_gradient_gemm(gemm), operand, written, of=of, wide=wide)
+    weights = by.weight_gradient_seconds(gemm, operand, written)
     if not fused:
         weights = weights + gemm.groups * gemm.n * gemm.k * (output + gradients) / of.bytes_per_second
     return forward, backward, weights
@@ -163,7 +165,7 @@ def _multiplication(
 
 def _without_shape(operator: Operator, plan: TrainingPlan, of: Kernels) -> tuple[Number, Number, Number]:
     """FLOPs at the rate of large multiplications, or its weights read once: of operators that state no shape."""
-    seconds = operator.flops / (of.narrow_flops * of.narrow.plateau)
+    seconds = operator.flops / of.narrow.most_flops_per_second
     read = operator.weights * plan.dtype.weight_bits / 8 / of.bytes_per_second
     once = where(operator.flops > 0, maximum(seconds, read), 0.0)
     return once, once, once if plan.tuning is Tuning.FULL else 0.0 * once
@@ -172,8 +174,8 @@ def _without_shape(operator: Operator, plan: TrainingPlan, of: Kernels) -> tuple
 def _adapter_seconds(gemm: Gemm, plan: TrainingPlan, of: Kernels) -> Number:
     """Y += (X A) B with A of k x r and B of r x n; frozen 4-bit weights are widened first."""
     rank, width = float(plan.lora_rank), SIXTEEN_BIT_BYTES
-    down = kernel.gemm_seconds((gemm.m, gemm.matrices * rank, gemm.k, gemm.groups), width, width, of=of, wide=True)
-    up = kernel.gemm_seconds((gemm.m, gemm.n, rank, gemm.groups), width, width, of=of, wide=True)
+    down = of.wide.seconds(gemm.m, gemm.matrices * rank, gemm.k, gemm.groups, width, width)
+    up = of.wide.seconds(gemm.m, gemm.n, rank, gemm.groups, width, width)
     if plan.tuning is Tuning.LORA:
         return down + up
     widened = gemm.groups * gemm.n * gemm.k * (QLORA_BYTES + SIXTEEN_BIT_BYTES) / of.bytes_per_second
@@ -189,37 +191,16 @@ def _attention(operators: Sequence[Operator], plan: TrainingPlan, of: Kernels) -
     assert scores is not None  # noqa: S101 - the caller has looked
     flops = total(operator.flops for operator in operators)
     if of.framework.attention == "unfused":
-        return _unfused(operators, flops, scores.tokens, scores.head_dim, of)
-    curve = of.attention
-    balanced = of.framework.balanced_context
-    worked = flops * scores.share * (1.0 if balanced else 2.0 - 1.0 / plan.layout.cp)
-    forward = worked / kernel.attention_rate(of, curve.forward, scores.tokens, scores.head_dim)
-    backward = worked / kernel.attention_rate(of, curve.backward, scores.tokens, scores.head_dim)
-    return (
-        curve.forward.launch_seconds + forward,
-        curve.backward.launch_seconds + kernel.BACKWARD_ATTENTION * backward,
-        0.0,
-    )
-
-
-def _unfused(
-    operators: Sequence[Operator], flops: Number, tokens: Number, head_dim: Number, of: Kernels
-) -> tuple[Number, Number, Number]:
-    """Multiplications over the whole square and the traffic of the scores, one after the other."""
-    scores = total(tensor.elements for operator in operators for tensor in operator.inputs if tensor.fusible) / 2.0
-    rate = kernel.batched_rate(of, tokens, head_dim)
-    dropout = of.framework.dropout
-    moved = kernel.SCORE_BYTES + dropout * kernel.SCORE_DROPOUT_BYTES
-    moved_back = kernel.SCORE_BACKWARD_BYTES + dropout * kernel.SCORE_DROPOUT_BACKWARD_BYTES
-    launches = (3.0 + dropout) * of.curves.launch_seconds
-    forward = launches + maximum(flops / rate, scores * moved / of.bytes_per_second)
-    backward = 2.0 * launches + maximum(2.0 * flops / rate, scores * moved_back / of.bytes_per_second)
-    return forward, backward, 0.0
+        elements = total(tensor.elements for operator in operators for tensor in operator.inputs if tensor.fusible)
+        return *unfused_seconds(flops, elements / 2.0, scores, of), 0.0
+    seen = scores.share * (1.0 if of.framework.balanced_context else 2.0 - 1.0 / plan.layout.cp)
+    return *fused_seconds(flops * seen, scores, of), 0.0
 
 
 def _ring_seconds(
     operators: Sequence[Operator],
-    times_and_attention: tuple[float, Number],
+    times: float,
+    attention: Number,
     plan: TrainingPlan,
     of: Kernels,
     groups: Groups,
@@ -229,7 +210,7 @@ def _ring_seconds(
     Exposed: (cp - 1) max(0, transfer - attention / cp); the backward pass sends their gradients on as well (Liu et al.
     2023, arXiv:2310.01889, section 3).
     """
-    cp, (times, attention) = plan.layout.cp, times_and_attention
+    cp = plan.layout.cp
     k, v = operators[0].inputs[1], operators[-1].inputs[1]
     step_bytes = times * (k.elements + v.elements) * plan.dtype.activation_bits / 8
     transfer = collectives.point_to_point_seconds(step_bytes, groups.context.stride * (cp - 1), of)

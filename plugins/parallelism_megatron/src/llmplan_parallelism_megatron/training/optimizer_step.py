@@ -47,7 +47,7 @@ def optimizer_seconds(plan: TrainingPlan, parameters: Parameters, width: Number,
     moved = 2.0 * held_bytes(plan) + 3.0 * gradient_bytes + weight_bytes
     seconds = updated * moved / of.bytes_per_second
     steps = plan.optimizer.newton_schulz_steps
-    seconds = seconds + updated * steps * NEWTON_SCHULZ_FLOPS * width / (of.wide_flops * of.wide.plateau)
+    seconds = seconds + updated * steps * NEWTON_SCHULZ_FLOPS * width / of.wide.most_flops_per_second
     travel = updated * (gradient_bytes + weight_bytes) / host_bytes_per_second(plan)
     on_host = travel + updated * (2.0 * held_bytes(plan) / HOST_MEMORY_BYTES_PER_SECOND)
     return where(plan.offload_optimizer, on_host, seconds)

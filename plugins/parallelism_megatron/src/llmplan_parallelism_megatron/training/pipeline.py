@@ -7,7 +7,8 @@ from attrs import define
 from llmplan.arrays.quantities import Number, maximum, minimum, total, where
 from llmplan.estimate.sharding import stage_counts, state_elements
 from llmplan.records import Block, LoweredModel, Recompute, Schedule, TrainingPlan
-from llmplan_parallelism_megatron.kernels.reached import BACKWARD_MOVED, Kernels
+from llmplan_parallelism_megatron.kernels.elementwise import BACKWARD_MOVED
+from llmplan_parallelism_megatron.kernels.reached import Kernels
 from llmplan_parallelism_megatron.network import collectives
 from llmplan_parallelism_megatron.network.groups import Groups
 from llmplan_parallelism_megatron.training.layer import LayerTimes, Passes, layer_times

@@ -1,4 +1,4 @@
-"""Measured training runs: training.csv, one row a figure, each with its source and what that leaves open."""
+"""Measured training runs, one row a figure, each with its source and what that leaves open."""
 
 from __future__ import annotations
 
@@ -11,4 +11,10 @@ TRAINING = ValidationSet(
     description="measured training runs: time, throughput and memory",
     table=Path(__file__).with_name("training.csv"),
     source="20 publications, cited row by row in training.csv",
+)
+UNFITTED_TRAINING = ValidationSet(
+    name="training-unfitted",
+    description="further measured training runs, to which no constant of a cost model was fitted",
+    table=Path(__file__).with_name("training_unfitted.csv"),
+    source="10 publications, cited row by row in training_unfitted.csv",
 )

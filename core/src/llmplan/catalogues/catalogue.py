@@ -1,0 +1,223 @@
+"""The records of one kind, looked up by name and made when they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from attrs import define
+
+from llmplan.catalogues.folder import TomlRecords
+from llmplan.catalogues.plugins import Plugin, Plugins
+from llmplan.errors import BadInputError, NameConflictError, UnknownNameError
+from llmplan.records import DTypeFamily
+
+if TYPE_CHECKING:
+    from llmplan.catalogues.kinds import Kind
+
+T = TypeVar("T")
+_MOST_NEAR = 5
+
+
+@define(eq=False)
+class Offer:
+    """A record that a plugin offers under a name, made when it is first looked at."""
+
+    plugin: Plugin
+    make: Callable[[], Any]
+    mentions: Callable[[str], bool]
+    """Whether a word stands in what the record is made of: no record need be made that lacks it."""
+    _record: Any = None
+    being_made: bool = False
+
+    @property
+    def record(self) -> Any:
+        """The record; whatever is wrong with it is raised."""
+        if self.being_made:
+            raise BadInputError("takes after itself")
+        if self._record is None:
+            self.being_made = True
+            try:
+                self._record = self.make()
+            finally:
+                self.being_made = False
+        return self._record
+
+
+class Catalogue(Mapping[str, T], Generic[T]):
+    """The records of one kind. ``catalogue[name]`` finds a record, ``catalogue["distribution:name"]`` the one of that
+    distribution where two offer the same name.
+
+    Names are found in any case, and by a record's aliases where nothing has that name.
+    """
+
+    def __init__(self, kind: Kind, plugins: Plugins) -> None:
+        self.kind = kind
+        self._plugins = plugins
+        self._offered: dict[str, dict[str, Offer]] = {}
+        self._families: list[tuple[Plugin, DTypeFamily]] = []
+        self._dropped: set[tuple[str, str]] = set()
+        for plugin, record in plugins.ask(kind.hook, kind.check):
+            self._add(plugin, record)
+
+    def _add(self, plugin: Plugin, record: Any) -> None:
+        if isinstance(record, TomlRecords):
+            for name in record.names:
+                make = partial(self._read, record.path(name), plugin)
+                self._offer(name, Offer(plugin, make, partial(record.mentions, name)))
+        elif isinstance(record, DTypeFamily):
+            self._families.append((plugin, record))
+            for name in record.listed:
+                self._offer(name, Offer(plugin, partial(_listed, record, name), lambda _word: True))
+        else:
+            self._offer(record.name, _made(plugin, record))
+
+    def _offer(self, name: str, offer: Offer) -> None:
+        self._offered.setdefault(name, {})[offer.plugin.distribution] = offer
+
+    def _read(self, path: str, plugin: Plugin) -> Any:
+        """The record of a file; the names that it takes after are its own plugin's first."""
+        from llmplan.catalogues.record_file import installed, read_record
+
+        def find(name: str) -> Any:
+            own = self._offered.get(name, {}).get(plugin.distribution)
+            if own is not None:
+                return own.record
+            return self[name] if name in self else installed(self.kind, name)
+
+        return read_record(path, self.kind, find, in_folder=True)
+
+    def __getitem__(self, name: str) -> T:
+        if not isinstance(name, str):
+            raise UnknownNameError(f"{self.kind.singular}: {name!r} is not a name")
+        distribution, _, plain = name.rpartition(":")
+        offers = self._offers(plain, distribution) or self._offers_of_alias(plain, distribution)
+        if not offers:
+            raise UnknownNameError(self._unknown(name))
+        if len(offers) > 1:
+            ways = " or ".join(f"{provider}:{plain}" for provider in offers)
+            raise NameConflictError(f"{self.kind.singular}: {plain} comes from {len(offers)} plugins; write {ways}")
+        found: T = next(iter(offers.values())).record
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        if name in self._offered:
+            return True
+        try:
+            self[name]  # type: ignore[index]
+        except NameConflictError:
+            return True
+        except BadInputError:
+            return False
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def __len__(self) -> int:
+        return sum(map(len, self._offered.values()))
+
+    def names(self) -> list[str]:
+        """Every name that is listed, in the order in which plugins offer them; where two offer one, with each's
+        distribution, as it has to be written.
+        """
+        return [
+            name if len(offers) == 1 else f"{distribution}:{name}"
+            for name, offers in self._offered.items()
+            for distribution in offers
+        ]
+
+    def near(self, name: str) -> list[str]:
+        """The names most like this one: those that hold it, then those that are spelt alike."""
+        from difflib import get_close_matches
+
+        wanted = name.lower()
+        holding = [known for known in self._offered if wanted and wanted in known]
+        return (holding or get_close_matches(wanted, self._offered, cutoff=0.6))[:_MOST_NEAR]
+
+    def providers(self, name: str) -> list[str]:
+        """The distributions that offer this name: one, unless plugins disagree."""
+        return list(self._offers(name))
+
+    def offers(self) -> list[tuple[str, str]]:
+        """Name and distribution of everything, without making a record."""
+        return [(name, distribution) for name, offers in self._offered.items() for distribution in offers]
+
+    def entries(self, mentioning: str = "") -> list[tuple[str, str, T]]:
+        """Name, distribution and record of everything, both records where two plugins offer the same name.
+
+        With a word, only what may hold it. A record that cannot be made is left out, and becomes a problem.
+        """
+        return [
+            (name, distribution, offer.record)
+            for name, offers in self._offered.items()
+            for distribution, offer in offers.items()
+            if not offer.being_made and offer.mentions(mentioning) and self._sound(name, offer)
+        ]
+
+    def _sound(self, name: str, offer: Offer) -> bool:
+        """Whether the record can be made; the first time that it cannot be is noted."""
+        try:
+            return offer.record is not None
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one record stays with that record
+            key = (name, offer.plugin.distribution)
+            if key not in self._dropped:
+                self._dropped.add(key)
+                self._plugins.note(offer.plugin, error, record=f"{self.kind.singular} {name}")
+            return False
+
+    def _offers(self, name: str, distribution: str = "") -> dict[str, Offer]:
+        """By distribution, those of this very name; of one distribution alone where it is named."""
+        offers = dict(self._offered.get(name, {}))
+        refusals: list[Exception] = []
+        for plugin, family in self._families:
+            try:
+                rule = None if plugin.distribution in offers else family.rule(name)
+            except Exception as error:  # noqa: BLE001 - one family's refusal is no answer for the others
+                refusals.append(error)
+            else:
+                if rule is not None:
+                    offers[plugin.distribution] = _made(plugin, rule)
+        if refusals and not offers:
+            raise refusals[0]
+        return {key: offer for key, offer in offers.items() if distribution in ("", key)}
+
+    def _offers_of_alias(self, word: str, distribution: str) -> dict[str, Offer]:
+        """Of the name in lower case, or else of the one record that has this alias."""
+        wanted = word.lower()
+        offers = {} if wanted == word else self._offers(wanted, distribution)
+        if offers or not wanted:
+            return offers
+        called = {
+            (name, by)
+            for name, by, record in self.entries(wanted)
+            if distribution in ("", by) and wanted in map(str.lower, getattr(record, "aliases", ()))
+        }
+        names = sorted({name for name, _ in called})
+        if len(names) > 1:
+            raise UnknownNameError(f"{self.kind.singular}: {word!r} may be {' or '.join(names)}; write one of them")
+        return {by: self._offered[name][by] for name, by in called}
+
+    def _unknown(self, name: str) -> str:
+        kind = self.kind
+        if not self._offered:
+            message = f"{kind.singular}: no plugin that offers {kind.plural} is installed"
+        elif near := self.near(name):
+            message = f"{kind.singular}: {name!r} is unknown; did you mean {', '.join(near)}?"
+        else:
+            message = f"{kind.singular}: {name!r} is unknown; llmplan list {kind.plural} shows what there is"
+        failed = len({problem.distribution for problem in self._plugins.problems})
+        return f"{message} ({failed} plugin(s) failed and might have offered it)" if failed else message
+
+
+def _made(plugin: Plugin, record: Any) -> Offer:
+    return Offer(plugin, lambda: record, lambda _word: True)
+
+
+def _listed(family: DTypeFamily, name: str) -> Any:
+    """The rule that a family lists; BadInputError where it makes none of that name."""
+    rule = family.rule(name)
+    if rule is None or rule.name != name:
+        raise BadInputError(f"the family lists {name} and makes no such rule")
+    return rule

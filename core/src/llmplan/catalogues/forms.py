@@ -1,0 +1,103 @@
+"""How each kind of record is written in TOML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from attrs import field, fields, frozen, has
+
+from llmplan.catalogues.hardware_file import HardwareFile
+from llmplan.records import EngineProfile, FrameworkProfile, Optimizer, Transformer
+
+_SOURCED = ("efficiency", "efficiency.training_run", "kernels", "kernels.serving")
+"""Tables of an accelerator that have a source each."""
+_IDENTITY = ("name", "vendor", "architecture", "family", "scaleup_link", "confidence", "note", "like")
+"""Words that need no source."""
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+@frozen(eq=False)
+class Form:
+    """A kind of record in TOML: the class whose fields are its keys, and the ways from it and to it."""
+
+    cls: type[Any]
+    record: Callable[[Any], Any] = _as_it_is
+    """From an object of that class."""
+    back: Callable[[Any], Any] = _as_it_is
+    """To an object of that class."""
+    completed: Callable[[dict[str, Any]], dict[str, Any]] = _as_it_is
+    """The values with what follows from them where it is left out."""
+    why_missing: Mapping[str, str] = field(factory=dict)
+    """Of a field that most files leave out."""
+    own_sources: tuple[str, ...] = ()
+    """Tables that hold their own source."""
+
+    @property
+    def has_sources(self) -> bool:
+        """Whether every value has a source of its own."""
+        return any(of.name == "sources" for of in fields(self.cls))
+
+    def sourced(self, values: Mapping[str, Any]) -> Iterator[str]:
+        """The keys that a source stands behind, those of tables with a dot."""
+        for key, value in values.items():
+            if isinstance(value, Mapping):
+                yield from () if key in self.own_sources else (f"{key}.{inner}" for inner in value)
+            elif key not in _IDENTITY and not isinstance(value, list):
+                yield key
+
+    def values(self, record: Any) -> dict[str, Any]:
+        """A record as its file would say it, without what is left at its default."""
+        return _plain(self.back(record))
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    """By field, in order."""
+    plain: dict[str, Any] = {}
+    for of in fields(type(record)):
+        value = getattr(record, of.name)
+        default = getattr(of.default, "factory", lambda of=of: of.default)()
+        if value is not None and value != default:
+            plain[of.name] = _plain_value(value)
+    return plain
+
+
+def _plain_value(value: Any) -> Any:
+    if has(type(value)):
+        return _plain(value)
+    if isinstance(value, Mapping):
+        return {key: _plain_value(inner) for key, inner in value.items()}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _completed_model(values: dict[str, Any]) -> dict[str, Any]:
+    """kv_heads are heads, and head_dim is that of mla, or else hidden / heads, where left out."""
+    heads, hidden, mla = values.get("heads"), values.get("hidden"), values.get("mla")
+    if not isinstance(heads, int) or not isinstance(hidden, int) or heads < 1:
+        heads = hidden = 1  # never used: heads are refused
+    follows: dict[str, Any] = {"kv_heads": heads}
+    if isinstance(mla, Mapping):
+        parts = [mla.get(part) for part in ("qk_nope_head_dim", "qk_rope_head_dim")]
+        follows["head_dim"] = sum(part for part in parts if type(part) is int)
+    elif hidden % heads == 0:
+        follows["head_dim"] = hidden // heads
+    sources = values.get("sources", {})
+    behind = {key: sources["heads"] for key in follows if "heads" in sources and key not in sources}
+    return {**follows, **values, **({"sources": {**sources, **behind}} if behind else {})}
+
+
+FORMS: Mapping[str, Form] = {
+    "model": Form(
+        Transformer,
+        completed=_completed_model,
+        why_missing={"head_dim": "not given, and hidden is no multiple of heads"},
+    ),
+    "gpu": Form(HardwareFile, HardwareFile.record, HardwareFile.of, own_sources=_SOURCED),
+    "framework": Form(FrameworkProfile),
+    "engine": Form(EngineProfile),
+    "optimizer": Form(Optimizer),
+}
+"""By what people call the kind."""

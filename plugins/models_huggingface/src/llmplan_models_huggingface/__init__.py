@@ -1,0 +1,1 @@
+"""Models from the configuration and weight files of Hugging Face checkpoints."""

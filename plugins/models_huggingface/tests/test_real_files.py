@@ -1,0 +1,57 @@
+"""Every config.json that is at hand, real or cut down (configs/SOURCES.csv says which, and where each is from)."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from llmplan import infer, train
+from llmplan.errors import BadInputError
+from llmplan.testing import check_model
+from llmplan_models_huggingface.checkpoint import model_of
+
+
+def rows(table):
+    """Of a CSV beside this module."""
+    return list(csv.DictReader((Path(__file__).parent / table).read_text("utf-8").splitlines()))
+
+
+CONFIGS = Path(__file__).parent / "configs"
+FILES = sorted(path.name for path in CONFIGS.glob("*.json"))
+PARAMETERS = rows("parameters.csv")
+REFUSED = {row["file"]: row["field"] for row in rows("refused.csv")}
+PLAN = {"gpu": "h200-sxm-141gb", "tp": 1, "pp": 1, "dp": 8}
+TRAIN = {"seq_len": 512, "micro_batch": 1, "gradient_accumulation": 1, "tokens": 1e9, "recompute": "full", "zero": 1}
+
+
+def of(file):
+    """The model of a file."""
+    return model_of(CONFIGS / file, Path(file).stem.split("--")[1], assume=False)
+
+
+@pytest.mark.parametrize("row", PARAMETERS, ids=lambda row: row["file"])
+def test_parameters_are_those_of_the_checkpoint(row):
+    """If it fails, a field of this family is misread."""
+    assert sum(of(row["file"]).parameters_by_part().values()) == int(row["parameters"])
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file not in REFUSED])
+def test_a_model_keeps_the_contract(file):
+    """If it fails, the operators of a model and its parameters disagree, or it cannot be priced by arrays."""
+    check_model(of(file))
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file not in REFUSED])
+def test_a_model_is_priced(file):
+    """If it fails, a user's model is read, and then breaks the cost model."""
+    model = of(file)
+    assert train(model=model, **PLAN, **TRAIN).iteration_seconds > 0
+    assert infer(model=model, **PLAN, batch=1).decode_seconds_per_token > 0
+
+
+@pytest.mark.parametrize("file", REFUSED)
+def test_what_is_not_priced_is_refused_with_the_field(file):
+    """If it fails, a model is silently priced as something else, or the user does not learn what is missing."""
+    with pytest.raises(BadInputError) as refusal:
+        of(file)
+    assert str(refusal.value).startswith(f"model: {CONFIGS / file}: {REFUSED[file]}: ")

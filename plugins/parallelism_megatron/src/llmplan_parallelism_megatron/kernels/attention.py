@@ -1,0 +1,42 @@
+"""Attention of one layer on one rank, forward and backward: one fused kernel, or several over the whole square."""
+
+from __future__ import annotations
+
+from llmplan.arrays.quantities import Number, maximum
+from llmplan.records import Scores
+from llmplan_parallelism_megatron.kernels.reached import Kernels
+
+BACKWARD_FLOPS = 2.5
+"""FLOPs of a fused attention kernel's backward pass, against its forward pass: five products against two, since the
+scores are made again (Dao 2023, arXiv:2307.08691, section 3.1).
+"""
+SCORE_BYTES, SCORE_DROPOUT_BYTES = 8.0, 5.0
+"""Of one attention score in the forward pass of unfused kernels, in 16 bits: written by QK^T, read and written by the
+softmax, read by the product with V; dropout reads and writes it again, and writes a mask of one byte (Korthikanti et
+al. 2022, arXiv:2205.05198, section 4.1, lists what is kept of them).
+"""
+SCORE_BACKWARD_BYTES, SCORE_DROPOUT_BACKWARD_BYTES = 14.0, 5.0
+"""The same in the backward pass: dV reads the probabilities, dP is written, the softmax reads both and writes dS, which
+dQ and dK read; dropout reads and writes the gradient, and reads its mask.
+"""
+UNFUSED_LAUNCHES = 3.0
+"""Kernels of an unfused forward pass: QK^T, softmax, the product with V."""
+
+
+def fused_seconds(flops: Number, scores: Scores, kernels: Kernels) -> tuple[Number, Number]:
+    """Of the forward and of the backward pass, `flops` being those of the part that the mask leaves."""
+    forward, backward = kernels.attention.forward, kernels.attention.backward
+    s, d, peak = scores.tokens, scores.head_dim, kernels.attention_flops
+    return forward.seconds(flops, s, d, peak), backward.seconds(BACKWARD_FLOPS * flops, s, d, peak)
+
+
+def unfused_seconds(flops: Number, elements: Number, scores: Scores, kernels: Kernels) -> tuple[Number, Number]:
+    """Multiplications over the whole square or the traffic of its `elements`, forward and backward."""
+    gemm, dropout = kernels.wide, kernels.framework.dropout
+    rate = gemm.curve.batched_flops_per_second(scores.tokens, scores.head_dim, gemm.peak_flops)
+    moved = elements * (SCORE_BYTES + dropout * SCORE_DROPOUT_BYTES)
+    moved_back = elements * (SCORE_BACKWARD_BYTES + dropout * SCORE_DROPOUT_BACKWARD_BYTES)
+    launches = (UNFUSED_LAUNCHES + dropout) * kernels.curves.launch_seconds
+    forward = launches + maximum(flops / rate, moved / kernels.bytes_per_second)
+    backward = 2.0 * launches + maximum(2.0 * flops / rate, moved_back / kernels.bytes_per_second)
+    return forward, backward

@@ -1,0 +1,74 @@
+"""Measured over predicted figures of published runs: as priced, and as they would be without what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from attrs import asdict, fields, frozen
+
+from llmplan_parallelism_megatron.ranges.csv_files import in_csv, read_rows
+
+
+@frozen(kw_only=True)
+class Residual:
+    """One published figure. Ratios are of seconds or bytes, measured over predicted."""
+
+    row: str
+    source: str
+    figure: str
+    program: str
+    architecture: str
+    scale: float
+    """Accelerators of the run, or of one replica of a server."""
+    sharded: bool
+    traits: frozenset[str]
+    ratio: float
+    other_program: float | None
+    """Priced with the default program's profile, as a program of which nothing is known would be."""
+    other_curves: float | None
+    """Priced with the kernels of the architecture before, as one of which no run is published would be."""
+    datasheet: float | None
+    """Priced with the datasheet alone, as an accelerator would be that nobody has timed."""
+
+
+def read_residuals(path: Path) -> list[Residual]:
+    """From the file that `text_of` makes."""
+    return [
+        Residual(
+            row=cells["row"],
+            source=cells["source"],
+            figure=cells["figure"],
+            program=cells["program"],
+            architecture=cells["architecture"],
+            scale=float(cells["scale"]),
+            sharded=cells["sharded"] == "1",
+            traits=frozenset(cells["traits"].split()),
+            ratio=float(cells["ratio"]),
+            other_program=_or_none(cells["other_program"]),
+            other_curves=_or_none(cells["other_curves"]),
+            datasheet=_or_none(cells["datasheet"]),
+        )
+        for cells in read_rows(path)
+    ]
+
+
+def text_of(residuals: Iterable[Residual]) -> str:
+    """As a CSV file."""
+    columns = [field.name for field in fields(Residual)]
+    return in_csv(columns, ({name: _cell(value) for name, value in asdict(one).items()} for one in residuals))
+
+
+def _or_none(cell: str) -> float | None:
+    return float(cell) if cell else None
+
+
+def _cell(value: str | float | bool | frozenset[str] | None) -> str:
+    """Ratios to four digits, which is more than they are worth."""
+    if value is None:
+        return ""
+    if isinstance(value, frozenset):
+        return " ".join(sorted(value))
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    return value if isinstance(value, str) else f"{value:.4g}"

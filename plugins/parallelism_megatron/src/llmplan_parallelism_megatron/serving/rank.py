@@ -1,0 +1,214 @@
+"""A model as one rank of an inference plan sees it: lowered once, for one token, and divided once.
+
+All that operators do is in proportion to the tokens of a pass, but for the experts that these touch. So passes of any
+length are priced from the same record, which no field of a plan but its layout changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from attrs import evolve, frozen
+
+from llmplan.arrays.quantities import Number, maximum, minimum, total, where
+from llmplan.estimate.sharding import (
+    end_parameters,
+    fullest_stage_share,
+    layer_parameters,
+    rank_of,
+    stage_counts,
+    state_elements,
+)
+from llmplan.records import Block, Gemm, InferencePlan, Layout, LoweredModel, Operator
+from llmplan.records.model import touched_share
+from llmplan_parallelism_megatron.serving.kernels import ServingKernels, serving_kernels, state_bytes
+from llmplan_parallelism_megatron.serving.traffic import Links, links_of
+from llmplan_parallelism_megatron.training.layer import kernels_of
+
+
+@frozen(eq=False)
+class Rank:
+    """The share of one rank of a plan, and what its kernels and links reach."""
+
+    plan: InferencePlan
+    kernels: ServingKernels
+    links: Links
+    embedding: Layer
+    layers: Sequence[Layer]
+    head: Layer
+    on_first: Sequence[Number]
+    """Layers of each kind on the first pipeline stage."""
+    on_last: Sequence[Number]
+    state_elements: Number
+    """Of the residual stream of a token, for the whole tensor parallel group."""
+    weight_bytes: Number
+    """On the fullest device."""
+    cache_share: Number
+    """Of all layers, those on the fullest stage."""
+    state_bytes: Number
+    """What recurrent layers of the fullest stage keep of a sequence, however long it is."""
+    stream_elements: Number
+    """Of the residual stream of a token, that this rank holds."""
+    widest_elements: Number
+    """Of a token, that the operator holds which holds most; or all of a layer, where an engine keeps all buffers."""
+    logit_elements: Number
+    """Of a position of which logits are made."""
+
+    @classmethod
+    def of(cls, plan: InferencePlan) -> Rank:
+        """Lower the model of a plan and divide it."""
+        layout, kernels = _expert_layout(plan.layout), serving_kernels(plan)
+        share = rank_of(plan.model.lower(1.0, 1.0, 1.0), layout)
+        on_first, on_last = stage_counts(share, layout)
+        stream, widest = _stream_elements(share), _widest_elements(share, keeps_buffers=plan.engine.keeps_buffers)
+        more = plan.layout.ep / layout.ep
+        for block in share.layers:
+            for operator in block.operators:
+                _hold_whole_experts(operator.gemm, more)
+        return cls(
+            plan,
+            kernels,
+            links_of(layout, kernels),
+            Layer.of(share.embedding, layout.ep),
+            [Layer.of(block, layout.ep) for block in share.layers],
+            Layer.of(share.head, layout.ep),
+            on_first,
+            on_last,
+            state_elements(share),
+            _weight_bytes(share, layout, kernels),
+            fullest_stage_share(share, layout),
+            _state_bytes(share, kernels) * fullest_stage_share(share, layout),
+            stream,
+            widest,
+            _logit_elements(share),
+        )
+
+
+@frozen(eq=False, slots=False)
+class Layer:
+    """Equal layers, or an end of the model, as kernels that run one after the other."""
+
+    count: int
+    kernels: Sequence[Sequence[Operator]]
+    """Operators for one token; those of a kernel stand together."""
+    sharing: Number
+    """Data parallel ranks whose tokens touch the same experts."""
+
+    @classmethod
+    def of(cls, block: Block, sharing: Number) -> Layer:
+        """A block that was lowered for one token."""
+        return cls(block.count, list(kernels_of(block.operators)), sharing)
+
+    @cached_property
+    def attends(self) -> bool:
+        """Whether it has attention."""
+        return any(operators[0].scores is not None for operators in self.kernels)
+
+    @cached_property
+    def multiplications(self) -> Sequence[Multiplication | None]:
+        """Of each kernel, None where it does not multiply by weights."""
+        return [_joined(operators) if operators[0].gemm is not None else None for operators in self.kernels]
+
+    def multiplied(self, one: Multiplication, tokens: Number) -> tuple[Gemm, Number]:
+        """A multiplication of so many tokens, and the elements of weights that it reads.
+
+        Of experts it is one group for each that any token goes to, with its share of the tokens.
+        """
+        if one.touched is None:
+            return Gemm(one.m * tokens, one.n, one.k, one.groups), one.weights
+        share = touched_share(one.touched, tokens * self.sharing)
+        return Gemm(one.m * tokens / share, one.n, one.k, one.groups * share), one.weights * share
+
+
+@frozen(eq=False)
+class Multiplication:
+    """Operators that share an input, for one token."""
+
+    m: Number
+    n: Number
+    k: Number
+    groups: Number
+    weights: Number
+    """Elements that the rank holds."""
+    touched: Number | None
+    """The share of them that one token reads; None where every token reads all."""
+    routed: bool
+
+
+def _joined(operators: Sequence[Operator]) -> Multiplication:
+    gemm = operators[0].gemm
+    assert gemm is not None  # noqa: S101 - the caller has looked
+    held = total(operator.weights for operator in operators)
+    some = [operator for operator in operators if operator.weights_read is not None]
+    read = total(operator.weights if operator.weights_read is None else operator.weights_read for operator in operators)
+    return Multiplication(
+        m=gemm.m,
+        n=total(operator.gemm.n for operator in operators if operator.gemm is not None),
+        k=gemm.k,
+        groups=gemm.groups,
+        weights=held,
+        touched=read / held if some else None,
+        routed=gemm.routed,
+    )
+
+
+def _expert_layout(layout: Layout) -> Layout:
+    """With data parallel ranks alone sharing the experts, each divided over the tensor parallel ranks."""
+    return evolve(layout, ep=minimum(layout.ep, layout.dp))
+
+
+def _hold_whole_experts(gemm: Gemm | None, more: Number) -> None:
+    """Expert parallelism beyond dp: tensor parallel ranks hold `more` times fewer experts, each that much wider."""
+    if gemm is None or not gemm.routed:
+        return
+    gemm.groups = gemm.groups / more
+    if gemm.splits_sum:
+        gemm.k = gemm.k * more
+    else:
+        gemm.n = gemm.n * more
+
+
+def _weight_bytes(share: LoweredModel, layout: Layout, kernels: ServingKernels) -> Number:
+    """Matrices of layers at the bits of the dtype with their scales, the ends at those of embeddings."""
+    ends = maximum(*end_parameters(share, where(layout.pp == 1, 1.0, 0.0)))
+    on_fullest = fullest_stage_share(share, layout)
+    experts = on_fullest * total(block.count * block.expert_parameters for block in share.layers)
+    dense = layer_parameters(share, layout) - experts
+    return (
+        dense * kernels.dense.weight_bytes + experts * kernels.experts.weight_bytes + ends * kernels.head.weight_bytes
+    )
+
+
+def _state_bytes(share: LoweredModel, kernels: ServingKernels) -> Number:
+    return total(
+        block.count * operator.state.elements * state_bytes(operator.state, kernels)
+        for block in share.layers
+        for operator in block.operators
+        if operator.state is not None
+    )
+
+
+def _stream_elements(share: LoweredModel) -> Number:
+    return next((tensor.elements for block in share.layers for tensor in block.operators[0].inputs), 0.0)
+
+
+def _widest_elements(share: LoweredModel, *, keeps_buffers: bool) -> Number:
+    widest: Number = 0.0
+    for block in share.layers:
+        held = [_held_elements(operator) for operator in block.operators]
+        for one in (*held, total(held)) if keeps_buffers else held:
+            widest = maximum(widest, one)
+    return widest
+
+
+def _held_elements(operator: Operator) -> Number:
+    """Inputs, and the output of a multiplication; scores stay on chip."""
+    inputs = total(tensor.elements for tensor in operator.inputs if not tensor.fusible)
+    gemm = operator.gemm
+    return inputs if gemm is None else inputs + gemm.groups * gemm.m * gemm.n
+
+
+def _logit_elements(share: LoweredModel) -> Number:
+    tensors = (tensor for operator in share.head.operators for tensor in operator.inputs)
+    return total(tensor.elements for tensor in tensors if tensor.width == "loss")

@@ -1,0 +1,53 @@
+"""The outputs that the README prints under its commands, as the commands print them now."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ("README.md",)
+CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+TOML = re.compile(r"^`([\w.-]+\.toml)`:\n\n```toml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+WIDTH = "100"
+
+
+def files() -> dict[Path, str]:
+    """The pages."""
+    return {path: page(path.read_text(encoding="utf-8")) for path in (ROOT / name for name in PAGES)}
+
+
+def page(text: str) -> str:
+    """With every console block run, in a folder with the files that the page shows."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in TOML.findall(text):
+            (Path(folder) / name).write_text(content, encoding="utf-8")
+        return CONSOLE.sub(lambda block: f"```console\n{session(block[1], Path(folder))}```", text)
+
+
+def session(block: str, folder: Path) -> str:
+    """Each command, and what it prints."""
+    begins, *parts = re.split(r"^\$ ", block, flags=re.MULTILINE)
+    return begins + "".join(f"$ {command}\n{output(command, folder)}" for command in map(command_of, parts))
+
+
+def command_of(part: str) -> str:
+    """All lines up to the first that does not end with a backslash."""
+    lines = part.split("\n")
+    end = next(index for index, line in enumerate(lines) if not line.endswith("\\"))
+    return "\n".join(lines[: end + 1])
+
+
+def output(command: str, folder: Path) -> str:
+    """Errors first, as the test of the page has them."""
+    scripts = str(Path(sys.executable).parent)
+    environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "COLUMNS": WIDTH}
+    environment.pop("FORCE_COLOR", None)
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    return done.stderr + done.stdout
