@@ -8,7 +8,7 @@ from typing import Any
 from attrs import field, fields, frozen, has
 
 from llmplan.catalogues.hardware_file import HardwareFile
-from llmplan.records import EngineProfile, FrameworkProfile, Optimizer, Transformer
+from llmplan.records import EngineProfile, FrameworkProfile, HardwareProfile, Optimizer, Transformer
 
 _SOURCED = ("efficiency", "efficiency.training_run", "kernels", "kernels.serving")
 """Tables of an accelerator that have a source each."""
@@ -35,6 +35,13 @@ class Form:
     """Of a field that most files leave out."""
     own_sources: tuple[str, ...] = ()
     """Tables that hold their own source."""
+    makes: type[Any] | None = None
+    """The class of the records, where it is not that of the file."""
+
+    @property
+    def made(self) -> type[Any]:
+        """The class of the records."""
+        return self.makes or self.cls
 
     @property
     def has_sources(self) -> bool:
@@ -95,7 +102,7 @@ FORMS: Mapping[str, Form] = {
         completed=_completed_model,
         why_missing={"head_dim": "not given, and hidden is no multiple of heads"},
     ),
-    "gpu": Form(HardwareFile, HardwareFile.record, HardwareFile.of, own_sources=_SOURCED),
+    "gpu": Form(HardwareFile, HardwareFile.record, HardwareFile.of, own_sources=_SOURCED, makes=HardwareProfile),
     "framework": Form(FrameworkProfile),
     "engine": Form(EngineProfile),
     "optimizer": Form(Optimizer),

@@ -23,7 +23,10 @@ _MOST_ZERO = 3
 SOURCES = Annotated[bool | None, typer.Option("--sources", help="Print what was assumed in full, with its sources.")]
 EXTRA: Mapping[str, Any] = {
     "plan": Annotated[
-        str | None, typer.Option("--plan", metavar="FILE.toml", help="Any of these options from a file.")
+        str | None,
+        typer.Option(
+            "--plan", metavar="FILE", help="Any of these options from a .toml file, or what a .json result was asked."
+        ),
     ],
     "json": Annotated[bool | None, typer.Option("--json", help="Print one JSON object.")],
     "reporter": Annotated[
@@ -88,7 +91,7 @@ def _add(
         else:
             print(registry().reporters[reporter].render(estimate), end="")
             if extra["sources"]:
-                print_sources(estimate.plan.assumptions, reporter)
+                print_sources(estimate.plan.assumptions)
         return None if estimate.feasible else _say_why_not(estimate, asked)
 
     app.command(name, help=summary)(with_options(request, extras, run))
@@ -143,16 +146,16 @@ def reporter_of(extra: Mapping[str, Any]) -> str:
     named: str | None = extra["reporter"]
     if extra["json"] and named not in (None, "json"):
         raise BadInputError(f"reporter: {named!r} contradicts --json")
+    if extra["sources"] and (extra["json"] or named == "json"):
+        raise BadInputError("sources: --json has them all, under assumptions")
     return "json" if extra["json"] else named or "table"
 
 
-def print_sources(assumptions: Iterable[str], reporter: str) -> None:
+def print_sources(assumptions: Iterable[str]) -> None:
     """Below a report: every assumption in full."""
     from shutil import get_terminal_size
     from textwrap import fill
 
-    if reporter == "json":
-        raise BadInputError("sources: --json has them all, under assumptions")
     print("\nAssumed, in full")
     for line in assumptions:
         print(fill(line, get_terminal_size().columns, initial_indent="  - ", subsequent_indent="    "))

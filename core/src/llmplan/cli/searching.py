@@ -27,7 +27,12 @@ def extra_options(priced: str) -> dict[str, Any]:
     )
     return {
         "plan": Annotated[
-            str | None, typer.Option("--plan", metavar="FILE.toml", help="Any of these options from a file.")
+            str | None,
+            typer.Option(
+                "--plan",
+                metavar="FILE",
+                help="Any of these options from a .toml file, or what a .json result was asked.",
+            ),
         ],
         **{name: EXTRA[name] for name in ("json", "reporter", "sources", "picture")},
         "output": Annotated[list[str] | None, typer.Option("--output", metavar="FILE", help=help_text)],
@@ -62,7 +67,7 @@ def printed(result: SearchResult, render: Callable[[SearchResult], str], extra: 
     """Print it, and in one line why there is none; the exit code."""
     print(render(result), end="")
     if extra["sources"] and result.best:
-        print_sources(result.best[0].plan.assumptions, reporter_of(extra))
+        print_sources(result.best[0].plan.assumptions)
     if result.verdict is not None:
         from llmplan.output.search_words import change_words, says_why_not
 

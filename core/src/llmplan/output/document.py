@@ -13,7 +13,6 @@ from llmplan.estimate import Comparison, Estimate, InferenceEstimate, ServerEsti
 from llmplan.estimate.figures import SERVER, TRAIN, Figure, figures_of, kind_of_estimate
 from llmplan.estimate.spread import LEVEL
 from llmplan.records import Efficiency, InferencePlan, Recompute, Schedule, TrainingPlan, Tuning
-from llmplan.request import given_options
 
 SCHEMA = 2
 """Raised when a key changes its meaning or goes away; new keys may join."""
@@ -72,7 +71,7 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
     server = {} if kind == TRAIN else {"server": _server(estimate) if isinstance(estimate, ServerEstimate) else None}
     return {
         "schema": f"llmplan.{command}/{SCHEMA}",
-        "request": plain({} if estimate.request is None else given_options(estimate.request)),
+        "request": _asked(estimate),
         **{key: plain(getattr(plan, name)) for key, name in _NAMES.items()},
         "efficiency": _efficiency(plan.efficiency),
         "layout": _layout(plan),
@@ -86,6 +85,19 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
         "assumptions": list(plan.assumptions),
         "warnings": list(estimate.warnings),
     }
+
+
+def _asked(estimate: Estimate) -> dict[str, Any]:
+    """All that was asked, enough to price it again."""
+    if estimate.request is None:
+        return {}
+    from llmplan.request.plan_file import asked_in_full
+
+    plan = estimate.plan
+    records = {"model": plan.model, "gpu": plan.hardware}
+    records |= {name: getattr(plan, name) for name in ("framework", "optimizer", "engine") if hasattr(plan, name)}
+    words: dict[str, Any] = plain(asked_in_full(estimate.request, records))
+    return words
 
 
 def _efficiency(efficiency: Efficiency) -> dict[str, Any]:
