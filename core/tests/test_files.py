@@ -100,7 +100,7 @@ def test_a_model_of_all_keys(write):
     words = {"name", "family", "note", "source"}
     assert model.pop("sources") == dict.fromkeys(set(FULL_MODEL) - words, "a paper")
     assert (model.pop("moe"), model.pop("mla"), model.pop("aliases")) == (None, None, ())
-    assert (model.pop("stored"), model.pop("assumed")) == (None, ())
+    assert (model.pop("stored"), model.pop("assumed"), model.pop("beside")) == (None, (), {})
     assert model == {key: value for key, value in FULL_MODEL.items() if key != "source"}
 
 

@@ -193,3 +193,12 @@ def test_what_stands_beside_is_held_and_not_active():
     assert sum(more.parameters_by_part().values()) - sum(plain.parameters_by_part().values()) == 777
     assert more.active_parameters() == plain.active_parameters()
     assert more.lower(1, 8).flops == plain.lower(1, 8).flops
+
+
+@pytest.mark.parametrize("kind", ["indexed", "indexed latent"])
+def test_scores_of_an_index_are_a_kernel_of_their_own(kind):
+    """If it fails, cost models take the index for a part of the attention that follows it."""
+    operators = model(Layer(mixer=MIXERS[kind])).lower(1, 8).layers[0].operators
+    place = next(number for number, of in enumerate(operators) if of.name == "index scores")
+    assert operators[place + 1].gemm is not None
+    assert not operators[place + 1].gemm.joins

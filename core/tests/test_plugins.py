@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from llmplan import hookimpl, hookspecs
-from llmplan.catalogues import GPUS, Registry
+from llmplan.catalogues import GPUS, Registry, TomlRecords
 from llmplan.catalogues.plugins import PluginError, Plugins, load_plugins
 from llmplan.cli.main import main
 from llmplan.records import HardwareProfile
@@ -72,7 +72,8 @@ def add(plugins, distribution, module, entry_point="entry"):
 
 def offered(plugins):
     """Who offers which GPU."""
-    return [(plugin.distribution, record.name) for plugin, record in plugins.ask(HOOK, GPUS.check)]
+    asked = plugins.ask(HOOK, GPUS.check)
+    return [(plugin.distribution, record.name) for plugin, record in asked if not isinstance(record, TomlRecords)]
 
 
 def reason(plugins):

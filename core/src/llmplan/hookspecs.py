@@ -1,6 +1,7 @@
 """What a plugin can contribute: implement any of these, marked with `hookimpl`, in the module of your entry point.
 
-Each is called once, without pluggy's wrappers, when its kind of record is first asked for. Implementations may yield.
+Each is called once, without pluggy's wrappers, when its kind of record is first asked for. Implementations may yield,
+and where records can be TOML files return a folder of them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import pluggy
 if TYPE_CHECKING:
     import typer
 
+    from llmplan.catalogues import TomlRecords
     from llmplan.estimate import CostModel, Exporter, Reporter
     from llmplan.records import (
         DTypeFamily,
@@ -34,7 +36,7 @@ hookimpl = pluggy.HookimplMarker("llmplan")
 
 
 @hookspec
-def llmplan_hardware_profiles() -> Iterable[HardwareProfile]:  # type: ignore[empty-body]
+def llmplan_hardware_profiles() -> Iterable[HardwareProfile | TomlRecords] | TomlRecords:  # type: ignore[empty-body]
     """Accelerators: peaks, memory, links, each number with its source."""
 
 
@@ -44,7 +46,7 @@ def llmplan_dtype_rules() -> Iterable[DTypeRule | DTypeFamily]:  # type: ignore[
 
 
 @hookspec
-def llmplan_model_architectures() -> Iterable[ModelArchitecture]:  # type: ignore[empty-body]
+def llmplan_model_architectures() -> Iterable[ModelArchitecture | TomlRecords] | TomlRecords:  # type: ignore[empty-body]
     """Models that lower themselves to operators; `Transformer` records serve decoder-only transformers."""
 
 
@@ -59,17 +61,17 @@ def llmplan_parallelism_models() -> Iterable[CostModel]:  # type: ignore[empty-b
 
 
 @hookspec
-def llmplan_framework_profiles() -> Iterable[FrameworkProfile]:  # type: ignore[empty-body]
+def llmplan_framework_profiles() -> Iterable[FrameworkProfile | TomlRecords] | TomlRecords:  # type: ignore[empty-body]
     """Training frameworks: kernels, overlap, host time and memory of a program, for ``--framework NAME``."""
 
 
 @hookspec
-def llmplan_engine_profiles() -> Iterable[EngineProfile]:  # type: ignore[empty-body]
+def llmplan_engine_profiles() -> Iterable[EngineProfile | TomlRecords] | TomlRecords:  # type: ignore[empty-body]
     """Inference engines: kernels, host time, memory and batching of a program, for ``--engine NAME``."""
 
 
 @hookspec
-def llmplan_optimizers() -> Iterable[Optimizer]:  # type: ignore[empty-body]
+def llmplan_optimizers() -> Iterable[Optimizer | TomlRecords] | TomlRecords:  # type: ignore[empty-body]
     """Optimizers: what they keep of a parameter and what their step costs, for ``--optimizer NAME``."""
 
 

@@ -6,32 +6,14 @@ import re
 
 import pytest
 
-from llmplan_hardware_nvidia.efficiency import CALIBRATED
-from llmplan_hardware_nvidia.measured import MEASURED, RUNS, TWO_GPUS
-from llmplan_hardware_nvidia.profiles import PROFILES
+from llmplan import registry
 
+PROFILES = [profile for _, by, profile in registry().gpus.entries() if by == "llmplan-hardware-nvidia"]
+CALIBRATED = {profile.name: profile.efficiency for profile in PROFILES}
 BY_NAME = {profile.name: profile for profile in PROFILES}
 NAMES = sorted(BY_NAME)
-RELATIVES = sorted(set(NAMES) - set(MEASURED))
-UNTIMED = "no timings of its own: those of "
-
-
-def nearest(name):
-    """The accelerator with timings that stands behind this one."""
-    found = re.match(UNTIMED + r"([a-z0-9-]+)", CALIBRATED[name].source)
-    return found.group(1) if found else name
-
-
-def stand_ins(source):
-    """By format without timings, the format that its source names."""
-    said = re.findall(r"(?:^|; )((?:\w+, )*\w+) as (\w+)(?=;|$)", source)
-    return {untimed: timed for formats, timed in said for untimed in formats.split(", ")}
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_accelerator_has_efficiencies(name):
-    """If it fails, inference on this GPU is priced at its printed peaks."""
-    assert BY_NAME[name].efficiency is CALIBRATED[name]
+TIMED = ("a100-sxm-80gb", "h100-sxm-80gb", "h200-sxm-141gb", "b200-sxm", "l40s")
+OWN_RUNS = ("v100-sxm2-32gb", "a100-sxm-80gb", "h100-sxm-80gb", "b200-sxm")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -42,10 +24,10 @@ def test_fractions_are_above_zero_and_at_most_one(name):
         assert 0 < fraction <= 1
 
 
-@pytest.mark.parametrize("family", RUNS)
-def test_whole_runs_are_in_order(family):
+@pytest.mark.parametrize("name", OWN_RUNS)
+def test_whole_runs_are_in_order(name):
     """If it fails, a training report says that one run in ten is better than the best."""
-    run = RUNS[family]
+    run, family = CALIBRATED[name].training_run, name.split("-")[0].upper()
     assert 0 < run.low < run.median < run.high < 1
     assert run.source.startswith(f"{run.runs} published training runs on {family} (")
     assert sum(int(count) for count in re.findall(r" (\d+)[,)]", run.source)) == run.runs
@@ -57,42 +39,16 @@ def test_formats_of_the_profile_are_covered(name):
     assert set(BY_NAME[name].peak_flops) <= set(CALIBRATED[name].flops)
 
 
-@pytest.mark.parametrize("name", MEASURED)
-def test_the_measured_ones_name_their_timings(name):
-    """If it fails, a report does not say which measurements stand behind its times."""
+@pytest.mark.parametrize("name", TIMED)
+def test_the_timed_ones_name_their_timings(name):
+    """If it fails, a report does not say which measurements stand behind its times, or which formats nobody timed."""
     source = CALIBRATED[name].source
-    assert source.startswith(f"{MEASURED[name].source}; ")
-    assert f"{name.split('-')[0].upper()} operator timings (aiconfigurator)" in source
-    for timed in MEASURED[name].flops:
-        assert re.search(rf"\d+ in {timed}\b", source)
-
-
-@pytest.mark.parametrize("name", RELATIVES)
-def test_a_relative_names_whom_it_takes_after(name):
-    """If it fails, a report passes another GPU's timings off as this one's."""
-    relative, after = CALIBRATED[name], CALIBRATED[nearest(name)]
-    assert nearest(name) in MEASURED
-    assert relative.source.endswith(after.source)
-    assert (relative.flops, relative.hbm) == (after.flops, after.hbm)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_links_are_those_that_the_source_names(name):
-    """If it fails, the source names another link than the one whose figure is used."""
-    reached, after = CALIBRATED[name], MEASURED[nearest(name)]
-    link = re.search(r"scale-up as between two ([a-z0-9-]+)", reached.source)
-    assert reached.scale_up == (TWO_GPUS[link.group(1)] if link else after.scale_up)
-    over_pcie = "scale-out as between two l40s over PCIe" in reached.source
-    assert reached.scale_out == (TWO_GPUS["l40s"] if over_pcie else after.scale_out)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_stand_ins_are_said(name):
-    """If it fails, a format is priced with another one's timings, and no report says so."""
-    flops, timed = CALIBRATED[name].flops, MEASURED[nearest(name)].flops
-    said = stand_ins(CALIBRATED[name].source)
-    assert set(said) == set(flops) - set(timed)
-    assert {untimed: flops[untimed] for untimed in said} == {untimed: timed[by] for untimed, by in said.items()}
+    assert source.startswith(f"{name.split('-')[0].upper()} operator timings (aiconfigurator): ")
+    taken = dict(re.findall(r"; ((?:\w+, )*\w+) as (\w+)", source))
+    untimed = {untimed: timed for formats, timed in taken.items() for untimed in formats.split(", ")}
+    for fmt in CALIBRATED[name].flops:
+        assert re.search(rf"\d+ in {untimed.get(fmt, fmt)}\b", source)
+        assert CALIBRATED[name].flops[fmt] == CALIBRATED[name].flops[untimed.get(fmt, fmt)]
 
 
 def test_stand_ins_that_reports_print():
@@ -102,8 +58,21 @@ def test_stand_ins_that_reports_print():
     assert CALIBRATED["a10"].source.endswith("; fp16, tf32, fp32 as bf16; int4 as int8")
 
 
+@pytest.mark.parametrize("name", sorted(set(NAMES) - set(TIMED)))
+def test_a_relative_names_whom_it_takes_after(name):
+    """If it fails, a report passes another GPU's timings off as this one's, or names another link than it uses."""
+    own, source = CALIBRATED[name], CALIBRATED[name].source
+    nearest = next(CALIBRATED[other] for other in TIMED if f"as {other}: {CALIBRATED[other].source}" in source)
+    assert (own.flops, own.hbm) == (nearest.flops, nearest.hbm)
+    pair = "scale-up as between two without a switch" in source
+    whose = CALIBRATED["l40s"] if re.search(r"scale_up(, \w+)* as l40s", source) else nearest
+    assert own.scale_up == (nearest.scale_up_pair if pair else whose.scale_up)
+    whose = CALIBRATED["l40s"] if re.search(r"scale_out(, \w+)* as l40s", source) else nearest
+    assert own.scale_out == whose.scale_out
+
+
 def test_v100s_train_as_v100s():
     """If it fails, training on a V100 is priced with the runs of another generation."""
-    assert {profile.efficiency.training_run for profile in PROFILES if profile.architecture == "volta"} == {
-        RUNS["V100"]
-    }
+    runs = [profile.efficiency.training_run for profile in PROFILES if profile.architecture == "volta"]
+    assert {run.median for run in runs} == {CALIBRATED["v100-sxm2-32gb"].training_run.median}
+    assert all("on V100" in run.source for run in runs)

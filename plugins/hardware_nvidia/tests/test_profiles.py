@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from attrs import fields_dict
 
+from llmplan import registry
 from llmplan.records import HardwareProfile
+from llmplan.testing import check_plugin
 from llmplan.units import GBIT, GIB, GIGA, TERA
 from llmplan_hardware_nvidia import plugin
-from llmplan_hardware_nvidia.efficiency import CALIBRATED
-from llmplan_hardware_nvidia.profiles import PROFILES
 
+PROFILES = [profile for _, by, profile in registry().gpus.entries() if by == "llmplan-hardware-nvidia"]
 BY_NAME = {profile.name: profile for profile in PROFILES}
 NAMES = sorted(BY_NAME)
 
@@ -40,15 +41,9 @@ def numbers_of(profile: HardwareProfile) -> set[str]:
     return plain | {f"peak_flops.{name}" for name in profile.peak_flops}
 
 
-def test_the_hook_offers_every_profile():
-    """If it fails, llmplan lists no NVIDIA GPU or not all of them."""
-    assert list(plugin.llmplan_hardware_profiles()) == list(PROFILES)
-    assert len(PROFILES) == 40
-
-
-def test_names_are_unique():
-    """If it fails, the core refuses the whole plugin."""
-    assert len(BY_NAME) == len(PROFILES)
+def test_every_file_keeps_the_contract():
+    """If it fails, a file cannot be read, or a number of it is implausible or without a source."""
+    check_plugin(plugin)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -72,7 +67,9 @@ def test_every_profile_says_what_it_is(name):
 def test_fp16_peaks_are_dense(name):
     """If it fails, the clock that the peak implies is none that the GPU runs at: the peak is sparse or not tensor."""
     profile = BY_NAME[name]
-    per_clock = 2048 if name in GA100 else FP16_FLOPS_PER_SM_AND_CLOCK[profile.architecture]
+    per_clock = 2048 if name in GA100 else FP16_FLOPS_PER_SM_AND_CLOCK.get(profile.architecture)
+    if per_clock is None:  # of an architecture that came later
+        return
     if name in HALF_RATE_WITH_FP32_ACCUMULATION:
         per_clock /= 2
     clock = profile.peak_flops["fp16"] / (profile.sm_count * per_clock)
@@ -144,7 +141,7 @@ def test_the_network_is_in_bytes():
 def test_bridged_cards_pair_up():
     """If it fails, PCIe cards get NVLink among more cards than a bridge can join."""
     bridged = [profile for profile in PROFILES if profile.scale_up_link.endswith("bridge")]
-    assert len(bridged) == 11
+    assert bridged
     assert {profile.scale_up_domain for profile in bridged if profile.name != "h200-nvl-141gb"} == {2}
     assert BY_NAME["a100-pcie-80gb"].scale_up_bytes_per_second == 300 * GIGA
     assert BY_NAME["a100-pcie-80gb"].host_bytes_per_second == 32 * GIGA
@@ -210,9 +207,3 @@ def test_figures_of_the_datasheets(name, peaks, gigabytes_per_second, gib, watts
     assert profile.memory_bytes_per_second == gigabytes_per_second * GIGA
     assert profile.memory_bytes == gib * GIB
     assert profile.tdp_watts == watts
-
-
-def test_calibrated_efficiencies_reach_their_profiles():
-    """If it fails, a calibration is keyed by a name that no GPU has, and nobody would notice."""
-    assert set(CALIBRATED) <= set(BY_NAME)
-    assert {name: profile.efficiency for name, profile in BY_NAME.items() if profile.efficiency} == dict(CALIBRATED)

@@ -1,6 +1,7 @@
 """``--explain``: arithmetic that a reader can check."""
 
 import json
+import math
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 
 from llmplan import registry, train
 
+FUNCTIONS = {"max": max, "min": min, "sqrt": math.sqrt, "ceil": math.ceil, "log2": math.log2}
 PLANS = {
     "pipeline": {"model": "llama-65b", "gpu": "h100-sxm-80gb", "gpus": 512, "tp": 4, "pp": 4},
     "experts": {
@@ -41,7 +43,7 @@ def test_the_numbers_give_the_line(options):
     estimate = train(**options)
     lines = registry().cost_models["megatron"].explain(estimate.plan)
     for line in lines:
-        computed = eval(line.numbers, {"max": max, "__builtins__": {}})
+        computed = eval(line.numbers, {**FUNCTIONS, "__builtins__": {}})
         assert computed == pytest.approx(line.value, rel=2e-3, abs=1e-9), line
 
 

@@ -6,12 +6,11 @@ import pytest
 from attrs import evolve
 from megatron_plans import FP8, GPU, GROUPED, IDEAL, LATENT, MUON, PLAIN, SPARSE, flat, plan, price
 
-from llmplan.records import Recompute, Schedule, Transformer, Tuning
+from llmplan.records import PipelineTimes, Recompute, Transformer, Tuning
 from llmplan_parallelism_megatron.kernels.reached import training_kernels
 from llmplan_parallelism_megatron.network import collectives
 from llmplan_parallelism_megatron.network.groups import Group, groups_of
-from llmplan_parallelism_megatron.training.layer import Passes
-from llmplan_parallelism_megatron.training.pipeline import Work, bubble_seconds
+from llmplan_parallelism_megatron.training.schedules import ONE_F_ONE_B, ZERO_BUBBLE
 
 OF = training_kernels(plan())
 EVEN = Transformer(
@@ -172,38 +171,31 @@ def test_groups_follow_the_order_of_ranks():
     assert [group.inside(8) for group in (groups.tensor, groups.context, groups.data, groups.pipeline)] == [4, 2, 2, 1]
 
 
-def stages(count, forward, inputs, weights):
-    """The slowest of equal stages, and all of them."""
-    return (
-        Work(Passes(times * forward, times * inputs, times * weights, 0.0), Passes(), Passes(), Passes(), 0.0, 0.0)
-        for times in (1, count)
-    )
+def times_of(p, m, forward, inputs, weights, v=1):
+    """What a schedule knows of equal stages."""
+    whole, others = forward + inputs + weights, p - 1
+    return PipelineTimes(others * whole, others * weights, weights, p=p, v=v, m=m)
 
 
 @pytest.mark.parametrize(("p", "m", "v"), [(2, 2, 1), (4, 16, 1), (8, 8, 1), (4, 8, 2), (8, 16, 4)])
 def test_the_bubble_of_equal_stages(p, m, v):
     """The bubble would not be (p - 1)/m of ideal time, divided by v where stages are interleaved (arXiv:2104.04473)."""
-    slowest, whole = stages(p, 1.0, 1.2, 0.8)
-    chosen = plan(EVEN, pp=p, vpp=v, gradient_accumulation=m)
-    bubble = bubble_seconds(chosen, slowest, whole, 0.0)
-    assert bubble == pytest.approx((p - 1) / m / v * m * slowest.all)
+    bubble = ONE_F_ONE_B.bubble_seconds(times_of(p, m, 1.0, 1.2, 0.8, v))
+    assert bubble == pytest.approx((p - 1) / m / v * m * (1.0 + 1.2 + 0.8))
 
 
 @pytest.mark.parametrize(("p", "m"), [(2, 2), (4, 16), (8, 8)])
 def test_the_bubble_of_zb_h1(p, m):
     """ZB-H1 would leave other than (p - 1)(T_F + T_B - T_W) (Qi et al. 2023, arXiv:2401.10241, table 2)."""
-    slowest, whole = stages(p, 1.0, 1.2, 0.8)
-    chosen = plan(EVEN, pp=p, gradient_accumulation=m, schedule=Schedule.ZERO_BUBBLE)
-    assert bubble_seconds(chosen, slowest, whole, 0.0) == pytest.approx((p - 1) * (1.0 + 1.2 - 0.8))
+    bubble = ZERO_BUBBLE.bubble_seconds(times_of(p, m, 1.0, 1.2, 0.8))
+    assert bubble == pytest.approx((p - 1) * (1.0 + 1.2 - 0.8))
 
 
 @pytest.mark.parametrize("m", [1, 2, 3, 8, 30])
 def test_no_schedule_beats_the_way_of_a_micro_batch_through_all_stages(m):
     """A zero-bubble schedule would end before the last stage has done its forward and backward passes in turn."""
     p, forward, inputs, weights = 8, 1.0, 1.2, 0.8
-    slowest, whole = stages(p, forward, inputs, weights)
-    chosen = plan(EVEN, pp=p, gradient_accumulation=m, schedule=Schedule.ZERO_BUBBLE)
-    seconds = m * slowest.all + bubble_seconds(chosen, slowest, whole, 0.0)
+    seconds = m * (forward + inputs + weights) + ZERO_BUBBLE.bubble_seconds(times_of(p, m, forward, inputs, weights))
     assert seconds >= (p - 1 + m) * (forward + inputs) + weights - 1e-12
 
 

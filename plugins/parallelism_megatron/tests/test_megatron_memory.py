@@ -4,8 +4,8 @@ import pytest
 from attrs import evolve
 from megatron_plans import ADAM, BUSY, FP8, GROUPED, IDEAL, LATENT, PLAIN, SPARSE, flat, plan, price
 
-from llmplan.estimate.sharding import rank_of
 from llmplan.records import FrameworkProfile, Recompute, Transformer, Tuning
+from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.training.memory import in_flight, kept_bytes
 
 PAPER = FrameworkProfile(name="paper", attention="unfused", dropout=True)
@@ -20,8 +20,8 @@ HALF_GRADIENTS = {"framework": IDEAL, "optimizer": ADAM, "gradient_bits": 16.0}
 def _kept(model=PLAIN, recompute=Recompute.NONE, framework=PAPER, **changes):
     """Bytes that one layer keeps of one micro-batch."""
     one = plan(model, framework=framework, recompute=recompute, micro_batch=B, seq_len=S, **changes)
-    rank = rank_of(model.lower(B, S / one.layout.cp, S), one.layout)
-    return kept_bytes(rank.layers[-1], one)
+    rank = Rank.of(one)
+    return kept_bytes(rank.model.layers[-1], rank)
 
 
 @pytest.mark.parametrize("t", [1, 2, 8])

@@ -28,10 +28,12 @@ from megatron_plans import (
 
 from llmplan import train
 from llmplan.records import Recompute, Schedule
-from llmplan_parallelism_megatron.training.iteration import step_of
+from llmplan_parallelism_megatron.rank import Rank
+from llmplan_parallelism_megatron.stages import end_stages
 from llmplan_parallelism_megatron.training.layer import layer_times
 from llmplan_parallelism_megatron.training.memory import gradient_bytes, optimizer_bytes, weight_bytes
 from llmplan_parallelism_megatron.training.parameters import stage_parameters
+from llmplan_parallelism_megatron.training.pipeline import pipeline
 
 ROUNDING = 1 + 1e-12
 UNSHARED = (IDEAL, BUSY, OLD)
@@ -145,7 +147,7 @@ def test_the_host_does_not_make_faster_kernels_slower(change):
     slow = evolve(GPU, scale_up_bytes_per_second=1e8)
     before = plan(GROUPED, framework=HOST_BOUND, hardware=slow, dp=8, seq_len=512)
     after = FASTER[change](before)
-    assert step_of(after).work.slowest.waiting > 0
+    assert pipeline(Rank.of(after)).slowest.waiting > 0
     assert MEGATRON.train(after).iteration_seconds <= MEGATRON.train(before).iteration_seconds * ROUNDING
 
 
@@ -172,22 +174,18 @@ def test_a_slower_host_makes_no_zero_bubble_shorter():
 def test_the_slower_end_of_the_pipeline_sets_the_pace():
     """On a slow link the first stage, with the all-reduce of the embedding, would wait for nobody and cost nothing."""
     one = plan(PLAIN, tp=8, pp=2, gradient_accumulation=8, hardware=evolve(GPU, scale_up_bytes_per_second=1e9))
-    step = step_of(one)
-    layer, embedding = (
-        layer_times(block, one, step.of, step.groups) for block in (step.rank.layers[0], step.rank.embedding)
-    )
-    first = 4 * (layer.compute.all + layer.tensor.all) + embedding.compute.all + embedding.tensor.all
-    assert step.work.slowest.all * ROUNDING >= first
+    rank = Rank.of(one)
+    layer, embedding = (layer_times(block, rank) for block in (rank.model.layers[0], rank.model.embedding))
+    assert pipeline(rank).slowest.all * ROUNDING >= 4 * layer.all + embedding.all
 
 
 def _states(given_plan):
     """Bytes of weights, gradients and optimizer states on both ends of the pipeline."""
-    step = step_of(given_plan)
-    alone = 1.0 * (given_plan.layout.pp == 1)
-    for first, last in ((1.0, alone), (alone, 1.0)):
-        parameters = stage_parameters(given_plan, step.rank, first, last)
+    rank = Rank.of(given_plan)
+    for stage in end_stages(rank.model, given_plan.layout):
+        parameters = stage_parameters(rank, stage)
         for held in (weight_bytes, gradient_bytes, optimizer_bytes):
-            yield held(given_plan, parameters, step.groups)
+            yield held(rank, parameters)
 
 
 @pytest.mark.parametrize("size", ["tp", "pp", "ep"])
@@ -268,7 +266,7 @@ def test_breakdowns_sum_to_their_totals(one):
     assert estimate.iteration_seconds == pytest.approx(sum(estimate.time_breakdown.values()), rel=1e-12)
     assert estimate.memory_bytes_per_gpu == pytest.approx(sum(estimate.memory_breakdown.values()), rel=1e-12)
     forward = sum(estimate.forward_breakdown.values())
-    assert forward == pytest.approx(step_of(one).work.slowest.forward, rel=1e-12)
+    assert forward == pytest.approx(pipeline(Rank.of(one)).slowest.forward, rel=1e-12)
     for breakdown in BREAKDOWNS:
         for line, value in getattr(estimate, breakdown).items():
             assert 0 <= value < float("inf"), line

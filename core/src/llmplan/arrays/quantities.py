@@ -56,6 +56,14 @@ def total(values: Iterable[Number]) -> Number:
     return result
 
 
+def dot(numbers: Iterable[Number], values: Iterable[Number]) -> Number:
+    """The sum of the products of two equally long lists, from left to right."""
+    result: Number = 0.0
+    for number, value in zip(numbers, values, strict=True):
+        result = result + number * value
+    return result
+
+
 def sqrt(value: Any) -> Number:
     """The square root."""
     if isinstance(value, (int, float)):

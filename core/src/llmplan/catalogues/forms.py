@@ -12,7 +12,7 @@ from llmplan.records import EngineProfile, FrameworkProfile, HardwareProfile, Op
 
 _SOURCED = ("efficiency", "efficiency.training_run", "kernels", "kernels.serving")
 """Tables of an accelerator that have a source each."""
-_IDENTITY = ("name", "vendor", "architecture", "family", "scaleup_link", "confidence", "note", "like")
+_IDENTITY = ("name", "vendor", "architecture", "family", "scaleup_link", "context_line", "confidence", "note", "like")
 """Words that need no source."""
 
 
@@ -58,25 +58,25 @@ class Form:
 
     def values(self, record: Any) -> dict[str, Any]:
         """A record as its file would say it, without what is left at its default."""
-        return _plain(self.back(record))
+        return plain(self.back(record))
 
 
-def _plain(record: Any) -> dict[str, Any]:
-    """By field, in order."""
-    plain: dict[str, Any] = {}
+def plain(record: Any) -> dict[str, Any]:
+    """The values of a record by field, nested ones too, without what is left at its default."""
+    values: dict[str, Any] = {}
     for of in fields(type(record)):
         value = getattr(record, of.name)
         default = getattr(of.default, "factory", lambda of=of: of.default)()
         if value is not None and value != default:
-            plain[of.name] = _plain_value(value)
-    return plain
+            values[of.name] = _value(value)
+    return values
 
 
-def _plain_value(value: Any) -> Any:
+def _value(value: Any) -> Any:
     if has(type(value)):
-        return _plain(value)
+        return plain(value)
     if isinstance(value, Mapping):
-        return {key: _plain_value(inner) for key, inner in value.items()}
+        return {key: _value(inner) for key, inner in value.items()}
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -63,6 +63,7 @@ class HardwareFile:
     tdp_w: float | None = field(default=None, validator=optional(positive))
     l2_mb: float | None = field(default=None, validator=optional(positive))
     sm_count: int | None = field(default=None, validator=optional(whole))
+    context_line: str = field(default=fields(HardwareProfile).context_line.default)
     aliases: tuple[str, ...] = ()
     confidence: str = ""
     note: str = ""
@@ -85,9 +86,14 @@ class HardwareFile:
         return HardwareProfile(
             **same,
             peak_flops={name.split("_")[0]: rate * TERA for name, rate in rates.items()},
-            sources={self._field(key): text for key, text in self.sources.items()},
-            kernels=self.kernels if self.kernels is None or self.clock is None else at_clock(self.kernels, self.clock),
+            sources={self._field(key): text for key, text in self.sources.items() if key != "clock"},
+            kernels=self._at_clock(),
         )
+
+    def _at_clock(self) -> KernelCurves | None:
+        if self.kernels is None or self.clock is None:
+            return self.kernels
+        return at_clock(self.kernels, self.clock, self.sources.get("clock", ""))
 
     @staticmethod
     def of(profile: HardwareProfile) -> HardwareFile:
@@ -123,7 +129,7 @@ def _in_units(value: Any, unit: float) -> Any:
     return short if short * unit == value else value / unit
 
 
-def at_clock(curves: KernelCurves, clock: float) -> KernelCurves:
+def at_clock(curves: KernelCurves, clock: float, source: str) -> KernelCurves:
     """Curves of a chip whose clock is a fraction of the timed one's; memory and links have clocks of their own."""
 
     def slowed(curve: Any) -> Any:
@@ -142,5 +148,5 @@ def at_clock(curves: KernelCurves, clock: float) -> KernelCurves:
         gemm=gemm,
         attention={name: kernel(of) for name, of in curves.attention.items()},
         serving=serving,
-        source=f"{curves.source}; multiplications and attention times {clock:.3f}, its clock",
+        source=f"multiplications and attention times {clock:.3f}{source and f': {source}'}; {curves.source}",
     )

@@ -65,10 +65,11 @@ class _Resolver:
             for key, value in own.items()
         }
         left_out = {*own, "source", *(() if keys else _ITS_OWN)}
-        rest = _named({key: value for key, value in base.items() if key not in left_out}, name, keys == ("sources",))
+        taken_too = {key: value for key, value in base.items() if key not in left_out}
+        rest = _named(taken_too, name, keys == ("sources",))
         merged = {**rest, **inner}
         if keys or "source" in base:
-            self._say(merged, own, keys, base.get("source"), name)
+            self._say(merged, own, keys, base.get("source") if rest else None, name)
         if keys and keys[0] in self._sourced:
             merged = {key: self._neighbour(merged, key, keys) for key in merged}
         return {key: value for key, value in merged.items() if value != _NONE}
@@ -104,11 +105,13 @@ class _Resolver:
     def _say(self, merged: Table, own: Table, keys: tuple[str, ...], base: str | None, name: str) -> None:
         """The source of a table: of what is its own, and of the tables in it, first."""
         parts = [own["source"]] if "source" in own else []
+        taken: dict[str, list[str]] = {}
         for key in (key for key, value in own.items() if isinstance(value, dict)):
             if set(own[key]) == {"like"}:
-                parts.append(f"{key} {_AS}{own[key]['like']}")
+                taken.setdefault(own[key]["like"], []).append(key)
             elif keys and ".".join((*keys, key)) not in self._sourced and "source" in merged[key]:
                 parts.append(f"{key}: {merged[key].pop('source')}")
+        parts += [f"{', '.join(keys)} {_AS}{other}" for other, keys in taken.items()]
         if base is not None:
             parts.append(_of(base, name, "the rest " if parts else ""))
         if parts:

@@ -46,6 +46,24 @@ def record_of(
     return structure(source, resolve(source, given, values_of, form.own_sources, table), form, table)
 
 
+def record_text(kind: Kind, record: Any) -> str:
+    """The file of a record, which `read_record` reads as the same."""
+    from llmplan.catalogues.toml_text import toml_text
+
+    form = form_of(kind, record.name)
+    values = form.values(record)
+    sources = values.pop("sources", {})
+    keys = list(form.sourced(values))
+    if keys and all(key in sources for key in keys):  # one source stands for the whole file
+        texts = list(sources.values())
+        values["source"] = max(texts, key=texts.count)
+        sources = {key: text for key, text in sources.items() if key not in keys or text != values["source"]}
+    sources = {key: sources[key] for key in sorted(sources, key=[*keys, *sources].index)}
+    tables = {key: value for key, value in values.items() if isinstance(value, Mapping)}
+    flat = {key: value for key, value in values.items() if key not in tables}
+    return toml_text({**flat, **({"sources": sources} if sources else {}), **tables})
+
+
 def form_of(kind: Kind, path: str) -> Form:
     """How a kind is written; BadInputError where it is not."""
     if kind.singular not in FORMS:

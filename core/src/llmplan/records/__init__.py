@@ -39,6 +39,7 @@ from llmplan.records.model import (
 from llmplan.records.model_reader import ModelReader
 from llmplan.records.optimizer import Optimizer
 from llmplan.records.plan import InferencePlan, Layout, Schedule, TrainingPlan, Tuning
+from llmplan.records.schedule import PipelineSchedule, PipelineTimes
 from llmplan.records.server import ServerPlan, Speculation
 from llmplan.records.serving import ServingSteps, Step
 from llmplan.records.sparse_index import SparseIndex
@@ -90,6 +91,8 @@ __all__ = [
     "NumberFormat",
     "Operator",
     "Optimizer",
+    "PipelineSchedule",
+    "PipelineTimes",
     "Recompute",
     "Request",
     "Schedule",

@@ -75,6 +75,11 @@ class DTypeRule:
         }
 
     @property
+    def held_bits(self) -> float:
+        """Of a weight while it trains."""
+        return self.training_weight_bits or self.weight_bits
+
+    @property
     def is_narrow(self) -> bool:
         """Whether weights or activations have fewer bits than those of mixed precision training.
 

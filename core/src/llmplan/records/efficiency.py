@@ -53,5 +53,7 @@ class CalibratedEfficiency:
     hbm: float = field(validator=fraction)
     scale_up: float = field(validator=fraction)
     scale_out: float = field(validator=fraction)
+    scale_up_pair: float | None = field(default=None, validator=optional(fraction))
+    """`scale_up` of two that no switch joins."""
     training_run: WholeRunEfficiency | None = None
     source: str

@@ -108,8 +108,8 @@ class GroupedAttention:
         cache = Cache(kept, self.cache_ways, pair_flops, looked.window, n // g)
         indexing = () if index is None else index.operators(tokens, seen, self.hidden, self.hidden)
         return (
+            *indexing,  # ahead of multiplications, so that its scores are a kernel of their own
             *self._projections(tokens, states),
-            *indexing,
             *self._qk_norms(tokens),
             *self._gate(tokens),
             *core(tokens, looked, n, (self.width, queries, keys), (self.output_width, values), cache),

@@ -12,7 +12,11 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from llmplan.arrays.quantities import Number, ceil_log2, maximum, minimum, sqrt
+from llmplan.arrays.term import term
 from llmplan.records.checks import fraction, not_negative, positive_values
+
+_FITTED = "a rational saturation in each size, fitted to timings of the accelerator"
+_RING = "Patarasuk and Yuan 2009, doi:10.1016/j.jpdc.2008.09.002, section 4"
 
 
 @frozen(kw_only=True, eq=False)
@@ -30,28 +34,44 @@ class GemmCurve:
     half_k: float = field(default=0.0, validator=not_negative)
     launch_seconds: float = field(default=0.0, validator=not_negative)
 
+    @term(
+        "peak_flops * plateau * (sqrt(m * n) / (sqrt(m * n) + half_tile))"
+        " * (m / (m + half_m)) * (n / (n + half_n)) * (k / (k + half_k))",
+        unit="FLOP/s",
+        source=_FITTED,
+    )
     def flops_per_second(self, m: Number, n: Number, k: Number, peak_flops: Number) -> Number:
-        """Peak x plateau x a/(a + half_tile) x m/(m + half_m) x n/(n + half_n) x k/(k + half_k) with a = sqrt(m n)."""
+        """The rate of a multiplication of m x k by k x n, which small sides hold down."""
         tile = sqrt(m * n)
         shape = tile / (tile + self.half_tile) * (m / (m + self.half_m)) * (n / (n + self.half_n))
         return peak_flops * self.plateau * shape * (k / (k + self.half_k))
 
+    @term("2 * g * m * n * k / flops_per_second(m, n, k, peak_flops)", unit="s", source=_FITTED)
     def computing_seconds(self, m: Number, n: Number, k: Number, g: Number, peak_flops: Number) -> Number:
-        """2 g m n k / FLOP/s, without the launch."""
+        """Two FLOPs for each of the m n k products of g multiplications, without the launch."""
         return 2.0 * g * m * n * k / self.flops_per_second(m, n, k, peak_flops)
 
+    @term(
+        "launch_seconds + max(computing_seconds(m, n, k, g, peak_flops), moved / bytes_per_second)",
+        unit="s",
+        source=f"Williams et al. 2009, doi:10.1145/1498765.1498785; {_FITTED}",
+    )
     def seconds(
         self, m: Number, n: Number, k: Number, g: Number, peak_flops: Number, moved: Number, bytes_per_second: Number
     ) -> Number:
-        """Launch + max(2 g m n k / FLOP/s, bytes moved / bandwidth)."""
+        """A multiplication computes while it moves its operands, so that the slower of the two binds; memory does
+        where one side is short.
+        """
         return self.launch_seconds + maximum(self.computing_seconds(m, n, k, g, peak_flops), moved / bytes_per_second)
 
+    @term("peak_flops * plateau * (s / (s + half_tile + half_m)) * (d / (d + half_k))", unit="FLOP/s", source=_FITTED)
     def batched_flops_per_second(self, s: Number, d: Number, peak_flops: Number) -> Number:
         """The rate of the batched multiplications of unfused attention: m = n = s and k = d, or the other way round."""
         square = s / (s + self.half_tile + self.half_m)
         return peak_flops * self.plateau * square * d / (d + self.half_k)
 
 
+@term("g * ((m + n) * k * operand_bytes + m * n * output_bytes)", unit="bytes", source="the operands, each once")
 def gemm_bytes(m: Number, n: Number, k: Number, g: Number, operand_bytes: Number, output_bytes: Number) -> Number:
     """What g multiplications move: m k + k n elements in, m n out."""
     return g * ((m + n) * k * operand_bytes + m * n * output_bytes)
@@ -69,13 +89,15 @@ class AttentionCurve:
     half_head_dim: float = field(default=0.0, validator=not_negative)
     launch_seconds: float = field(default=0.0, validator=not_negative)
 
+    @term("peak_flops * plateau * (s / (s + half_tokens)) * (d / (d + half_head_dim))", unit="FLOP/s", source=_FITTED)
     def flops_per_second(self, s: Number, d: Number, peak_flops: Number) -> Number:
-        """Peak x plateau x s / (s + half_tokens) x d / (d + half_head_dim)."""
+        """The rate of a fused kernel, which short sequences and thin heads hold down."""
         shape = (s / (s + self.half_tokens)) * (d / (d + self.half_head_dim))
         return peak_flops * self.plateau * shape
 
+    @term("launch_seconds + flops / flops_per_second(s, d, peak_flops)", unit="s", source=_FITTED)
     def seconds(self, flops: Number, s: Number, d: Number, peak_flops: Number) -> Number:
-        """Launch + FLOPs / FLOP/s."""
+        """A fused kernel keeps the scores on chip, so that it is bound by computation."""
         return self.launch_seconds + flops / self.flops_per_second(s, d, peak_flops)
 
 
@@ -86,6 +108,12 @@ class AttentionKernel:
     forward: AttentionCurve
     backward: AttentionCurve
     """Over 2.5 times the FLOPs of the forward pass: five matrix products instead of two."""
+
+
+@term("volume * (n - 1) / n", unit="bytes", source=_RING)
+def rank_bytes(volume: Number, n: Number) -> Number:
+    """What each of n ranks sends in a collective: all but its own share."""
+    return volume * (n - 1) / n
 
 
 @frozen(kw_only=True, eq=False)
@@ -101,13 +129,19 @@ class CollectiveCurve:
     launch_seconds: float = field(default=0.0, validator=not_negative)
     step_seconds: float = field(default=0.0, validator=not_negative)
 
-    def seconds(self, volume: Number, n: Number, link_bytes_per_second: Number) -> Number:
-        """Launch + (n - 1) step + (V + sqrt(V half_bytes)) / (link x plateau x n/(n + half_ranks)).
+    @term(
+        "launch_seconds + (n - 1) * step_seconds + (rank_bytes(volume, n) + sqrt(rank_bytes(volume, n) * half_bytes))"
+        " / (link * plateau * (n / (n + half_ranks)))",
+        unit="s",
+        source=f"{_RING}; {_FITTED}",
+    )
+    def seconds(self, volume: Number, n: Number, link: Number) -> Number:
+        """Every rank sends all but its own share in n - 1 steps; latency binds small messages, the link large ones.
 
-        V = (n - 1)/n x volume; the volume is the message, twice the message for an all-reduce.
+        The volume is the message, and twice the message for an all-reduce.
         """
-        moved = volume * (n - 1) / n
-        bandwidth = link_bytes_per_second * self.plateau * n / (n + self.half_ranks)
+        moved = rank_bytes(volume, n)
+        bandwidth = link * self.plateau * n / (n + self.half_ranks)
         return self.launch_seconds + (n - 1) * self.step_seconds + (moved + sqrt(moved * self.half_bytes)) / bandwidth
 
 
@@ -118,21 +152,28 @@ class NetworkCurve:
     plateau: float = field(validator=fraction)
     step_seconds: float = field(default=0.0, validator=not_negative)
 
-    def seconds(self, volume: Number, n: Number, passes: Number, card_bytes_per_second: Number) -> Number:
+    @term(
+        "min(passes * (n - 1) * step_seconds + rank_bytes(volume, n) / (card * plateau),"
+        " passes * ceil(log2(n)) * step_seconds + rank_bytes(volume, n) * n / max(n - 1, 1) / (card * plateau))",
+        unit="s",
+        source="Sanders et al. 2009, doi:10.1016/j.parco.2009.09.001",
+    )
+    def seconds(self, volume: Number, n: Number, passes: Number, card: Number) -> Number:
         """Over n domains the faster of a ring and a tree, which both take `passes`: 2 of an all-reduce, else 1.
 
-        A ring takes n - 1 steps a pass and sends V = (n - 1)/n x volume; a tree takes log2 n steps, but sends the whole
-        volume (Sanders et al. 2009, doi:10.1016/j.parco.2009.09.001).
+        A ring takes n - 1 steps a pass and sends all but its own share; a tree takes log2 n steps, but sends the whole
+        volume. Steps bind small messages and many domains, the network card large messages.
         """
-        moved, bandwidth = volume * (n - 1) / n, card_bytes_per_second * self.plateau
+        moved, bandwidth = rank_bytes(volume, n), card * self.plateau
         ring = passes * (n - 1) * self.step_seconds + moved / bandwidth
         more = n / maximum(n - 1, 1.0)
         tree = passes * ceil_log2(n) * self.step_seconds + moved * more / bandwidth
         return minimum(ring, tree)
 
-    def hop_seconds(self, message: Number, card_bytes_per_second: Number) -> Number:
-        """From one rank to another: step + message / (card x plateau)."""
-        return self.step_seconds + message / (card_bytes_per_second * self.plateau)
+    @term("step_seconds + message / (card * plateau)", unit="s", source="latency + size / bandwidth")
+    def hop_seconds(self, message: Number, card: Number) -> Number:
+        """A message from one rank to another, over the network."""
+        return self.step_seconds + message / (card * self.plateau)
 
 
 @frozen(kw_only=True, eq=False)
@@ -143,12 +184,14 @@ class DecodeCurve:
     half_bytes: float = field(default=0.0, validator=not_negative)
     launch_seconds: float = field(default=0.0, validator=not_negative)
 
+    @term("(cache + sqrt(cache * half_bytes)) / (bytes_per_second * plateau)", unit="s", source=_FITTED)
     def reading_seconds(self, cache: Number, bytes_per_second: Number) -> Number:
-        """(V + sqrt(V half_bytes)) / (memory bandwidth x plateau), without the launch."""
+        """Decoding reads the whole cache for every token, so that memory binds; small ones use few channels."""
         return (cache + sqrt(cache * self.half_bytes)) / (bytes_per_second * self.plateau)
 
+    @term("launch_seconds + reading_seconds(cache, bytes_per_second)", unit="s", source=_FITTED)
     def seconds(self, cache: Number, bytes_per_second: Number) -> Number:
-        """Launch + reading."""
+        """Attention of one step of decoding."""
         return self.launch_seconds + self.reading_seconds(cache, bytes_per_second)
 
 

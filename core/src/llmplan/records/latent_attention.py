@@ -116,10 +116,10 @@ class LatentAttentionLayer:
         up_shape = (mla.kv_lora_rank, n * (mla.qk_nope_head_dim + mla.v_head_dim))
         first, *others = self._queries(tokens, states)
         return (
+            *indexing,  # ahead of multiplications, so that its scores are a kernel of their own
             first,
             # no input of its own: it reads the states together with the queries' projection
             projection("key and value down projection", tokens, down_shape, _COPIED, parts="latents", joins=True),
-            *indexing,
             *others,
             norm_of("key and value latent norm", (tokens * mla.kv_lora_rank, _COPIED)),
             projection("key and value up projection", tokens, up_shape, n, (latent,)),

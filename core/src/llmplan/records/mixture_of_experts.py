@@ -46,6 +46,8 @@ class MixtureOfExperts:
     """Every so many-th layer has experts, the others a dense MLP."""
     router_bias: bool = False
     """One number an expert, added to its score."""
+    router_scale: bool = False
+    """A vector of width h that scales the states before the router reads them."""
     shared_expert_gate: bool = field(default=False, validator=_needs_shared)
     """A vector of width h that weighs the shared experts' output."""
 
@@ -92,7 +94,8 @@ class SparseMlp:
     def _with_experts(self, experts: int) -> int:
         moe, h = self.moe, self.dense.hidden
         shared = self._shared.parameters + moe.shared_expert_gate * h if moe.n_shared_experts else 0
-        return (h + moe.router_bias) * moe.n_routed_experts + experts * self._expert.parameters + shared
+        router = (h + moe.router_bias) * moe.n_routed_experts + moe.router_scale * h
+        return router + experts * self._expert.parameters + shared
 
     @property
     def routed_parameters(self) -> int:

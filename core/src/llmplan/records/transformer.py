@@ -72,6 +72,8 @@ class Transformer:
     """Every so many-th layer attends to all tokens in spite of the window; None where no layer does."""
     moe: MixtureOfExperts | None = field(default=None, validator=check.some_layer_has_experts)
     mla: LatentAttention | None = field(default=None, validator=check.latents_fit)
+    beside: Mapping[str, int] = field(factory=dict)
+    """Parameters that text does not pass through: encoders of images or sound, by name. They are held, not run."""
     training_seq_len: int | None = field(default=None, validator=optional(whole))
     training_tokens: float | None = field(default=None, validator=optional(positive))
     aliases: tuple[str, ...] = ()
@@ -122,6 +124,7 @@ class Transformer:
             final_norm=self.final_norm,
             position_rows=(self.learned_pos_rows or self.max_seq_len or 0) if self.position == "learned" else 0,
             lm_head_bias=self.lm_head_bias,
+            beside=self.beside,
         )
 
     def _layer(self, mlp: MlpLayer, window: int | None) -> Layer:

@@ -1,19 +1,19 @@
-"""The hook that this package implements; what it returns is imported only when the hook is asked."""
+"""The hook that this package implements: a folder of accelerators, one a file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmplan.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from llmplan.records import HardwareProfile
+    from llmplan.catalogues import TomlRecords
 
 
 @hookimpl
-def llmplan_hardware_profiles() -> Iterable[HardwareProfile]:
+def llmplan_hardware_profiles() -> TomlRecords:
     """NVIDIA accelerators, V100 to B300."""
-    from llmplan_hardware_nvidia.profiles import PROFILES
+    from llmplan.catalogues import TomlRecords
 
-    return PROFILES
+    return TomlRecords(Path(__file__).parent / "accelerators")

@@ -145,6 +145,12 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "stablelm": family(stablelm, "qkv_bias"),
     "starcoder2": family(starcoder2, "bias sliding_window", bias=True, tie_word_embeddings=True),
+    "llava": family(llama, "attention_bias mlp_bias mm_vision_tower"),
+    "phi4mm": family(
+        phi3,
+        "sliding_window attention_bias mlp_bias lm_head_bias audio_processor embd_layer vision_lora speech_lora",
+        tie_word_embeddings=True,
+    ),
     "phi3": family(phi3, "sliding_window attention_bias mlp_bias"),
     "chatglm": family(
         chatglm, "bias qkv_bias multi_query_attention rmsnorm post_layer_norm", rmsnorm=True, vocab_size=65_024

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
 
 from llmplan.errors import BadInputError
+from llmplan.records import DenseMlp, GroupedAttention, Layer
 from llmplan_models_huggingface.config import Config
 from llmplan_models_huggingface.fields import NAMES, Shape
 
@@ -16,7 +17,6 @@ COMMON = (
     "max_position_embeddings hidden_act tie_word_embeddings num_nextn_predict_layers"
 )
 """Fields that every family reads."""
-_GATED = ("silu", "swiglu", "gelu_pytorch_tanh", "swigluoai", "situ")
 
 
 @frozen(eq=False)
@@ -24,7 +24,7 @@ class Family:
     """One model_type, or several that differ in name alone."""
 
     make: Callable[[Shape], Mapping[str, Any]]
-    """The fields of a `Transformer` that are not those of `decoder`."""
+    """The fields of a `Transformer` that are not those of `decoder`; with an `order`, those of a `LayeredModel`."""
     reads: frozenset[str]
     aliases: Mapping[str, str]
     defaults: Mapping[str, Any]
@@ -95,3 +95,47 @@ def window_step(layer_types: list[str] | None, layers: int) -> int | None:
     step = full[0] if full else layers + 1
     regular = all((number % step == 0) == (number in full) for number in range(1, layers + 1))
     return step if regular and len(layer_types) == layers else 0
+
+
+def stack(shape: Shape, order: Sequence[Layer]) -> dict[str, Any]:
+    """A model of these layers."""
+    return {
+        "order": tuple(order),
+        "hidden": required(shape, "hidden_size"),
+        "vocab": required(shape, "vocab_size"),
+        "tied_embeddings": bool(shape.tie_word_embeddings),
+        "max_seq_len": shape.max_position_embeddings,
+    }
+
+
+def grouped(shape: Shape, **more: Any) -> GroupedAttention:
+    """Attention as `decoder` has it."""
+    heads = required(shape, "num_attention_heads")
+    given = {
+        "hidden": required(shape, "hidden_size"),
+        "heads": heads,
+        "kv_heads": shape.num_key_value_heads or heads,
+        "head_dim": more.get("head_dim") or width_of_heads(shape),
+        "qkv_bias": bool(shape.attention_bias),
+        "o_bias": bool(shape.attention_bias),
+        "rotary": True,
+    }
+    return GroupedAttention(**{**given, **more})
+
+
+def gated_mlp(shape: Shape, width: int | None = None) -> DenseMlp:
+    """Of this width, or of `intermediate_size`."""
+    width = required(shape, "intermediate_size") if width is None else width
+    return DenseMlp(hidden=required(shape, "hidden_size"), ffn_hidden=width, gated=True, bias=bool(shape.mlp_bias))
+
+
+def kinds_of_layers(shape: Shape, field: str, kinds: Mapping[Any, Layer]) -> list[Layer]:
+    """One layer for each entry of a list in the configuration."""
+    pattern: Sequence[Any] = required(shape, field)
+    layers = required(shape, "num_hidden_layers")
+    if len(pattern) != layers:
+        raise BadInputError(f"{field}: {len(pattern)} entries, and num_hidden_layers is {layers}")
+    for entry in pattern:
+        if entry not in kinds:
+            raise BadInputError(f"{field}: {entry!r} is none of {', '.join(map(str, kinds))}")
+    return [kinds[entry] for entry in pattern]

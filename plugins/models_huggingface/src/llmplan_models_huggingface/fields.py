@@ -160,6 +160,7 @@ class Shape:
     conv_kernel: int | None = None
     use_conv_bias: bool | None = None
     expand: int | None = None
+    chunk_size: int | None = None
     mamba_d_state: int | None = None
     mamba_d_conv: int | None = None
     mamba_expand: int | None = None
@@ -171,6 +172,11 @@ class Shape:
     expert_layer_offset: int | None = None
     # beside the layers
     num_nextn_predict_layers: int | None = None
+    mm_vision_tower: str | None = None
+    audio_processor: Mapping[str, Any] | None = None
+    embd_layer: Mapping[str, Any] | None = None
+    vision_lora: Mapping[str, Any] | None = None
+    speech_lora: Mapping[str, Any] | None = None
     vision_config: Mapping[str, Any] | None = None
     audio_config: Mapping[str, Any] | None = None
 

@@ -19,11 +19,17 @@ def experts(shape: Shape, **more: Any) -> MixtureOfExperts:
         "top_k": required(shape, "num_experts_per_tok"),
         "moe_ffn_hidden": shape.moe_intermediate_size or required(shape, "intermediate_size"),
         "n_shared_experts": shape.n_shared_experts or 0,
-        "first_dense_layers": shape.first_k_dense_replace or 0,
+        "first_dense_layers": _first_dense(shape),
         "moe_layer_step": _layer_step(shape),
         "router_bias": bool(shape.use_routing_bias) or shape.topk_method == "noaux_tc",
     }
     return MixtureOfExperts(**(given | more))
+
+
+def _first_dense(shape: Shape) -> int:
+    """Layers before the first with experts."""
+    frequency = shape.moe_layer_freq
+    return frequency.index(1) if isinstance(frequency, list) and 1 in frequency else shape.first_k_dense_replace or 0
 
 
 def _layer_step(shape: Shape) -> int:
@@ -31,7 +37,7 @@ def _layer_step(shape: Shape) -> int:
     frequency = shape.moe_layer_freq
     if not isinstance(frequency, list):
         return frequency or 1
-    dense = shape.first_k_dense_replace or 0
+    dense = _first_dense(shape)
     if frequency != [0] * dense + [1] * (len(frequency) - dense):
         raise BadInputError(f"moe_layer_freq: not a 0 for each of the first {dense} layers, then 1")
     return 1
@@ -62,15 +68,7 @@ def _qwen_experts(shape: Shape, **more: Any) -> MixtureOfExperts:
 
 def deepseek(shape: Shape) -> Mapping[str, Any]:
     """Latent attention, shared experts beside routed ones (arXiv:2405.04434, arXiv:2412.19437)."""
-    if shape.kv_lora_rank is None:
-        raise BadInputError("kv_lora_rank: missing")
-    mla = LatentAttention(
-        q_lora_rank=shape.q_lora_rank,
-        kv_lora_rank=shape.kv_lora_rank,
-        qk_nope_head_dim=required(shape, "qk_nope_head_dim"),
-        qk_rope_head_dim=required(shape, "qk_rope_head_dim"),
-        v_head_dim=required(shape, "v_head_dim"),
-    )
+    mla = latent(shape)
     moe = experts(shape) if shape.num_experts else None
     heads = required(shape, "num_attention_heads")
     return {
@@ -80,6 +78,17 @@ def deepseek(shape: Shape) -> Mapping[str, Any]:
         "o_bias": bool(shape.attention_bias),
         "moe": moe,
     }
+
+
+def latent(shape: Shape) -> LatentAttention:
+    """The widths of latents and heads."""
+    return LatentAttention(
+        q_lora_rank=shape.q_lora_rank,
+        kv_lora_rank=required(shape, "kv_lora_rank"),
+        qk_nope_head_dim=required(shape, "qk_nope_head_dim"),
+        qk_rope_head_dim=required(shape, "qk_rope_head_dim"),
+        v_head_dim=required(shape, "v_head_dim"),
+    )
 
 
 def glm4_moe(shape: Shape) -> Mapping[str, Any]:
@@ -109,19 +118,19 @@ def gpt_oss(shape: Shape) -> Mapping[str, Any]:
     }
 
 
-_EXPERTS = "num_experts num_experts_per_tok moe_intermediate_size n_shared_experts first_k_dense_replace moe_layer_freq"
-_QWEN = f"{_EXPERTS} decoder_sparse_step mlp_only_layers shared_expert_intermediate_size"
+EXPERTS = "num_experts num_experts_per_tok moe_intermediate_size n_shared_experts first_k_dense_replace moe_layer_freq"
+_QWEN = f"{EXPERTS} decoder_sparse_step mlp_only_layers shared_expert_intermediate_size"
 _WINDOW = "sliding_window use_sliding_window"
-_LATENT = "q_lora_rank kv_lora_rank qk_nope_head_dim qk_rope_head_dim qk_head_dim v_head_dim topk_method attention_bias"
+LATENT = "q_lora_rank kv_lora_rank qk_nope_head_dim qk_rope_head_dim qk_head_dim v_head_dim topk_method attention_bias"
 
 FAMILIES: Mapping[str, Family] = {
-    "mixtral": family(mixtral, f"{_EXPERTS} sliding_window", num_key_value_heads=8),
+    "mixtral": family(mixtral, f"{EXPERTS} sliding_window", num_key_value_heads=8),
     "qwen2_moe": family(qwen2_moe, f"{_QWEN} {_WINDOW}"),
     "qwen3_moe": family(qwen3_moe, f"{_QWEN} {_WINDOW} attention_bias"),
-    **dict.fromkeys(("deepseek_v2", "deepseek_v3", "kimi_k2"), family(deepseek, f"{_EXPERTS} {_LATENT}")),
-    "glm4_moe": family(glm4_moe, f"{_EXPERTS} attention_bias qk_norm"),
-    "minimax_m2": family(minimax_m2, f"{_EXPERTS} qk_norm qk_norm_type use_routing_bias attention_bias"),
+    **dict.fromkeys(("deepseek_v2", "deepseek_v3", "kimi_k2"), family(deepseek, f"{EXPERTS} {LATENT}")),
+    "glm4_moe": family(glm4_moe, f"{EXPERTS} attention_bias qk_norm"),
+    "minimax_m2": family(minimax_m2, f"{EXPERTS} qk_norm qk_norm_type use_routing_bias attention_bias"),
     "gpt_oss": family(
-        gpt_oss, f"{_EXPERTS} layer_types sliding_window attention_bias", head_dim=64, attention_bias=True
+        gpt_oss, f"{EXPERTS} layer_types sliding_window attention_bias", head_dim=64, attention_bias=True
     ),
 }

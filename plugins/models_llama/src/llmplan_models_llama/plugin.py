@@ -1,20 +1,26 @@
-"""What this package contributes."""
+"""What this package contributes: a folder of models, one a file, and the published tables."""
+
+from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from llmplan.hookspecs import hookimpl
-from llmplan.records import ModelArchitecture, ValidationSet
+
+if TYPE_CHECKING:
+    from llmplan.catalogues import TomlRecords
+    from llmplan.records import ValidationSet
 
 LLMPLAN_API = 1
 
 
 @hookimpl
-def llmplan_model_architectures() -> Iterable[ModelArchitecture]:
+def llmplan_model_architectures() -> TomlRecords:
     """LLaMA 1 to Llama 3.3, Code Llama, and the stand-ins of the published tables."""
-    from llmplan_models_llama.iso import ISO_MODELS
-    from llmplan_models_llama.models import MODELS
+    from llmplan.catalogues import TomlRecords
 
-    return [*MODELS, *ISO_MODELS]
+    return TomlRecords(Path(__file__).parent / "models")
 
 
 @hookimpl

@@ -1,16 +1,21 @@
-"""What this package contributes."""
+"""What this package contributes: a folder of models, one a file."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from llmplan.hookspecs import hookimpl
-from llmplan.records import ModelArchitecture
+
+if TYPE_CHECKING:
+    from llmplan.catalogues import TomlRecords
 
 LLMPLAN_API = 1
 
 
 @hookimpl
-def llmplan_model_architectures() -> Iterable[ModelArchitecture]:
-    """Models from GPT-2 to DeepSeek V3, each family in a module of its own."""
-    from llmplan_models_open.models import MODELS
+def llmplan_model_architectures() -> TomlRecords:
+    """Models from GPT-2 to DeepSeek V3."""
+    from llmplan.catalogues import TomlRecords
 
-    return MODELS
+    return TomlRecords(Path(__file__).parent / "models")

@@ -21,9 +21,11 @@ from llmplan.records import (
     Tuning,
 )
 from llmplan_parallelism_megatron import lines
+from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.rules.training import check, illegal, remarks, worded
-from llmplan_parallelism_megatron.training.iteration import Step, step_of, time_breakdown
+from llmplan_parallelism_megatron.training.iteration import time_breakdown
 from llmplan_parallelism_megatron.training.memory import training_memory
+from llmplan_parallelism_megatron.training.pipeline import pipeline
 
 
 @frozen
@@ -89,7 +91,7 @@ class Megatron:
 
     def explain(self, plan: TrainingPlan) -> tuple[Explained, ...]:
         """Every line of the breakdowns with its formula, the numbers put in, and its source."""
-        from llmplan_parallelism_megatron.training.explain import explain
+        from llmplan_parallelism_megatron.training.explained import explain
 
         return explain(plan)
 
@@ -112,33 +114,21 @@ def _source(curves: KernelCurves, phase: Phase) -> str:
 
 
 def _train(plan: TrainingPlan) -> TrainingEstimate:
-    step = step_of(plan)
+    rank = Rank.of(plan)
+    work = pipeline(rank)
     replicas = plan.gradient_accumulation * plan.layout.dp * plan.layout.cp
-    forward = step.model.flops * replicas
-    recompute = step.model.recomputed_flops(plan.recompute) * replicas
+    forward = rank.whole.flops * replicas
+    recompute = rank.whole.recomputed_flops(plan.recompute) * replicas
     backward = 2.0 if plan.tuning is Tuning.FULL else 1.0
     return TrainingEstimate(
         plan=plan,
-        time_breakdown=lines.seconds(time_breakdown(plan, step)),
-        forward_breakdown=lines.seconds(_forward(step)),
-        memory_breakdown=lines.held(training_memory(plan, step.rank, step.groups), plan.hardware),
+        time_breakdown=lines.seconds(time_breakdown(rank, work)),
+        forward_breakdown=lines.seconds(work.forward_lines),
+        memory_breakdown=lines.held(training_memory(rank), plan.hardware),
         model_flops=(1.0 + backward) * forward,
         hardware_flops=(1.0 + backward) * forward + recompute,
         spreads=_spreads,
     )
-
-
-def _forward(step: Step) -> dict[str, Number]:
-    """Layers by part, their communication, then the ends."""
-    parts, stage = step.work.forward_parts, step.work.slowest
-    of_layers = {operator.part for block in step.rank.layers for operator in block.operators}
-    return {
-        **{part: seconds for part, seconds in parts.items() if part in of_layers},
-        "tp_comm": stage.tensor.forward,
-        "cp_comm": stage.context.forward,
-        "ep_comm": stage.expert.forward,
-        **{part: seconds for part, seconds in parts.items() if part not in of_layers},
-    }
 
 
 def _spreads(plan: TrainingPlan) -> tuple[Spread, Spread]:

@@ -33,7 +33,7 @@ def training_memory(plan: TrainingPlan, rank: LoweredModel) -> dict[str, Number]
     first_is_fuller = first_ends * state + first_kept >= last_ends * state + last_kept
     in_ends = where(first_is_fuller, first_ends, last_ends)
     parameters = in_layers + in_ends
-    weights = (in_layers * (dtype.training_weight_bits or dtype.weight_bits) + in_ends * dtype.embedding_bits) / 8
+    weights = (in_layers * dtype.held_bits + in_ends * dtype.embedding_bits) / 8
     return {
         "weights": weights / where(layout.shards_weights, layout.dp, 1),
         "gradients": parameters * GRADIENT_BITS / 8 / where(layout.shards_gradients, layout.dp, 1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llmplan.arrays.quantities import Number, maximum
+from llmplan.arrays.term import term
 from llmplan.records import Scores
 from llmplan_parallelism_megatron.kernels.reached import Kernels
 
@@ -31,12 +32,23 @@ def fused_seconds(flops: Number, scores: Scores, kernels: Kernels) -> tuple[Numb
 
 
 def unfused_seconds(flops: Number, elements: Number, scores: Scores, kernels: Kernels) -> tuple[Number, Number]:
-    """Multiplications over the whole square or the traffic of its `elements`, forward and backward."""
-    gemm, dropout = kernels.wide, kernels.framework.dropout
+    """Of both passes over the whole square of so many scores."""
+    gemm, dropout, bandwidth = kernels.wide, kernels.framework.dropout, kernels.bytes_per_second
     rate = gemm.curve.batched_flops_per_second(scores.tokens, scores.head_dim, gemm.peak_flops)
     moved = elements * (SCORE_BYTES + dropout * SCORE_DROPOUT_BYTES)
     moved_back = elements * (SCORE_BACKWARD_BYTES + dropout * SCORE_DROPOUT_BACKWARD_BYTES)
     launches = (UNFUSED_LAUNCHES + dropout) * kernels.curves.launch_seconds
-    forward = launches + maximum(flops / rate, moved / kernels.bytes_per_second)
-    backward = 2.0 * launches + maximum(2.0 * flops / rate, moved_back / kernels.bytes_per_second)
-    return forward, backward
+    forward = square_seconds(flops, rate, moved, bandwidth, launches)
+    return forward, square_seconds(2.0 * flops, rate, moved_back, bandwidth, 2.0 * launches)
+
+
+@term(
+    "launches + max(flops / rate, moved / bandwidth)",
+    unit="s",
+    source="Korthikanti et al. 2022, arXiv:2205.05198, section 4.1, for what is moved",
+)
+def square_seconds(flops: Number, rate: Number, moved: Number, bandwidth: float, launches: float) -> Number:
+    """Unfused attention multiplies the whole square of scores and sends it to memory and back, which binds long before
+    computation does.
+    """
+    return launches + maximum(flops / rate, moved / bandwidth)

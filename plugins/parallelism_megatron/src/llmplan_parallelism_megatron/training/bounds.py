@@ -7,7 +7,7 @@ all latencies are left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
@@ -26,17 +26,18 @@ from llmplan.records import (
     Layout,
     ModelArchitecture,
     NumberFormat,
+    PipelineTimes,
     Recompute,
-    Schedule,
     TrainingPlan,
     Tuning,
 )
 from llmplan_parallelism_megatron.kernels.reached import Kernels, training_kernels
 from llmplan_parallelism_megatron.network.groups import groups_of
+from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.training.layer import layer_times
 from llmplan_parallelism_megatron.training.memory import (
-    activation_bytes,
     gradient_bytes,
+    held_activations,
     in_flight,
     kept_bytes,
     optimizer_bytes,
@@ -44,6 +45,7 @@ from llmplan_parallelism_megatron.training.memory import (
 )
 from llmplan_parallelism_megatron.training.parameters import Parameters
 from llmplan_parallelism_megatron.training.pipeline import ends
+from llmplan_parallelism_megatron.training.schedules import by_schedule
 
 _MANY = 2.0**20
 """Sequences of a micro-batch beside which a layer's weights are nothing."""
@@ -76,6 +78,8 @@ class Floors:
     """Seconds."""
     embedding: float
     """Parameters."""
+    rank: Rank
+    """The rank that has it all."""
 
 
 def bounds(plan: TrainingPlan) -> tuple[Number, Number]:
@@ -95,13 +99,16 @@ def _seconds(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
     def layer(floor: Floor) -> Number:
         return by_mode(plan, floor.seconds) / layout.tp + exchanged * floor.reduced
 
-    others, head = layer(floors.others), floors.head / layout.tp
-    slowest, whole = held * others + head, floors.others.count * others + head
+    one, head = layer(floors.others), floors.head / layout.tp
+    slowest, whole = held * one + head, floors.others.count * one + head
     if floors.leading is not None:
-        more, leading = layer(floors.leading) - others, floors.leading.count
+        more, leading = layer(floors.leading) - one, floors.leading.count
         first, last = minimum(held, leading), maximum(held - floors.others.count, 0.0)
-        slowest, whole = slowest + minimum(first * more, last * more), whole + leading * (more + others)
-    bubble = where(plan.schedule == Schedule.ZERO_BUBBLE, 0.0, (whole - slowest) / layout.vpp)
+        slowest, whole = slowest + minimum(first * more, last * more), whole + leading * (more + one)
+    others = whole - slowest
+    # as if all of the time were gradients of weights, which a schedule may fill its bubble with
+    times = PipelineTimes(others, others, slowest, layout.pp, layout.vpp, m)
+    bubble = by_schedule(plan, lambda schedule: schedule.bubble_seconds(times))
     return sequences * (m * slowest + bubble)
 
 
@@ -118,10 +125,10 @@ def _bytes(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
     held_by_rank = Parameters(
         dense / layout.tp, experts / (layout.tp * layout.ep), floors.embedding / layout.tp, 0.0, 0.0
     )
-    groups = groups_of(layout)
-    states = (of(plan, held_by_rank, groups) for of in (weight_bytes, gradient_bytes, optimizer_bytes))
+    rank = evolve(floors.rank, plan=plan, groups=groups_of(layout))
+    states = (of(rank, held_by_rank) for of in (weight_bytes, gradient_bytes, optimizer_bytes))
     of_one = plan.micro_batch / (layout.cp * layout.tp) * kept
-    activations = (1.0 + plan.framework.slack) * activation_bytes(plan, of_one, in_flight(plan))
+    activations = (1.0 + plan.framework.slack) * held_activations(plan, of_one, in_flight(plan))
     return total(states) + activations + plan.framework.context_bytes
 
 
@@ -164,59 +171,62 @@ def floors_of(
         tokens=0.0,
         cost_model="megatron",
     )
-    lowered, of = model.lower(_MANY, seq_len), _at_plateaus(training_kernels(plan))
+    lowered = model.lower(_MANY, seq_len)
+    rank = Rank(plan, lowered, lowered, _at_plateaus(training_kernels(plan)), groups_of(plan.layout))
     leading = [block for block in lowered.layers if block.leading]
     others = [block for block in lowered.layers if not block.leading]
-    head = ends(plan, lowered, of, groups_of(plan.layout))[1]
+    head = ends(rank)[1]
     return Floors(
-        leading=_floor(leading, plan, of) if leading else None,
-        others=_floor(others, plan, of),
+        leading=_floor(leading, rank) if leading else None,
+        others=_floor(others, rank),
         head=head.compute.all / _MANY,
         embedding=lowered.embedding.parameters,
+        rank=rank,
     )
 
 
-def _at_plateaus(of: Kernels) -> Kernels:
-    attention = of.attention
+def _at_plateaus(kernels: Kernels) -> Kernels:
+    attention = kernels.attention
     return evolve(
-        of,
-        narrow=evolve(of.narrow, curve=GemmCurve(plateau=of.narrow.curve.plateau)),
-        wide=evolve(of.wide, curve=GemmCurve(plateau=of.wide.curve.plateau)),
+        kernels,
+        narrow=evolve(kernels.narrow, curve=GemmCurve(plateau=kernels.narrow.curve.plateau)),
+        wide=evolve(kernels.wide, curve=GemmCurve(plateau=kernels.wide.curve.plateau)),
         attention=AttentionKernel(
             forward=AttentionCurve(plateau=attention.forward.plateau),
             backward=AttentionCurve(plateau=attention.backward.plateau),
         ),
-        curves=evolve(of.curves, launch_seconds=0.0),
+        curves=evolve(kernels.curves, launch_seconds=0.0),
     )
 
 
-def _floor(blocks: Sequence[Block], plan: TrainingPlan, of: Kernels) -> Floor:
+def _floor(blocks: Sequence[Block], rank: Rank) -> Floor:
     """Of the mean of their layers."""
     layers = sum(block.count for block in blocks)
+    by_recompute = [evolve(rank, plan=evolve(rank.plan, recompute=mode)) for mode in Recompute]
 
-    def mean(values: Iterable[Number]) -> float:
-        return total(block.count * value for block, value in zip(blocks, values, strict=True)) / layers
+    def mean(value: Callable[[Block], Number]) -> float:
+        return total(block.count * value(block) for block in blocks) / layers
+
+    def seconds(mode: Rank) -> float:
+        return mean(lambda block: layer_times(block, mode).compute.all / _MANY)
+
+    def kept(mode: Rank) -> float:
+        return mean(lambda block: kept_bytes(block, mode) / _MANY)
 
     return Floor(
-        seconds=[
-            mean(_layer_seconds(block, evolve(plan, recompute=mode), of) for block in blocks) for mode in Recompute
-        ],
-        kept=[mean(kept_bytes(block, plan, mode) / _MANY for block in blocks) for mode in Recompute],
-        reduced=mean(_reduced_seconds(block, plan, of) for block in blocks),
-        dense=mean(block.parameters - block.expert_parameters for block in blocks),
-        experts=mean(block.expert_parameters for block in blocks),
+        seconds=[seconds(mode) for mode in by_recompute],
+        kept=[kept(mode) for mode in by_recompute],
+        reduced=mean(lambda block: _reduced_seconds(block, rank)),
+        dense=mean(lambda block: block.parameters - block.expert_parameters),
+        experts=mean(lambda block: block.expert_parameters),
         count=layers,
     )
 
 
-def _layer_seconds(block: Block, plan: TrainingPlan, of: Kernels) -> Number:
-    return layer_times(block, plan, of, groups_of(plan.layout)).compute.all / _MANY
-
-
-def _reduced_seconds(block: Block, plan: TrainingPlan, of: Kernels) -> float:
+def _reduced_seconds(block: Block, rank: Rank) -> float:
     """All-reduces of a sequence, or what amounts to them, forward and backward over ranks without number: 4 M."""
     elements = total(operator.reduced_elements or 0.0 for operator in block.operators) / _MANY
-    fastest = max(of.curves.collectives[name].plateau for name in ("all_reduce", "all_gather", "reduce_scatter"))
-    exposed = 1.0 - plan.framework.tensor_overlap
-    moved = exposed * 4.0 * elements * plan.dtype.activation_bits / 8
-    return moved / (plan.hardware.scale_up_bytes_per_second * fastest)
+    collectives = rank.kernels.curves.collectives
+    fastest = max(collectives[name].plateau for name in ("all_reduce", "all_gather", "reduce_scatter"))
+    moved = (1.0 - rank.plan.framework.tensor_overlap) * 4.0 * elements * rank.activation_bytes
+    return moved / (rank.plan.hardware.scale_up_bytes_per_second * fastest)

@@ -11,12 +11,15 @@ from __future__ import annotations
 from attrs import define
 
 from llmplan.arrays.quantities import Number, maximum, where
+from llmplan.arrays.term import term
 from llmplan.records import TrainingPlan
-from llmplan_parallelism_megatron.kernels.reached import Kernels
 from llmplan_parallelism_megatron.network import collectives
-from llmplan_parallelism_megatron.network.groups import Group, Groups
+from llmplan_parallelism_megatron.network.groups import Group
+from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.training.parameters import Parameters
 from llmplan_parallelism_megatron.training.pipeline import Pipeline
+
+_RAJBHANDARI = "Rajbhandari et al. 2020, arXiv:1910.02054, section 7"
 
 
 def shards(plan: TrainingPlan, group: Group) -> Number:
@@ -37,26 +40,35 @@ class Traffic:
     @property
     def exposed(self) -> Number:
         """What does not hide."""
-        left_forward = maximum(self.forward - self.hides_forward, 0.0)
-        return left_forward + maximum(self.backward - self.hides_backward, 0.0)
+        return exposed_seconds(self.forward, self.hides_forward, self.backward, self.hides_backward)
 
 
-def traffic(
-    plan: TrainingPlan, parameters: Parameters, work: Pipeline, waiting: Number, of: Kernels, groups: Groups
-) -> Traffic:
+@term(
+    "max(forward - hides_forward, 0) + max(backward - hides_backward, 0)",
+    unit="s",
+    source=f"{_RAJBHANDARI}; how much overlaps is the framework's",
+)
+def exposed_seconds(forward: Number, hides_forward: Number, backward: Number, hides_backward: Number) -> Number:
+    """Weights are gathered behind the forward pass, gradients reduced behind the backward pass; what takes longer than
+    these shows. It binds where a rank has few tokens for its parameters.
+    """
+    return maximum(forward - hides_forward, 0.0) + maximum(backward - hides_backward, 0.0)
+
+
+def traffic(rank: Rank, parameters: Parameters, work: Pipeline, waiting: Number) -> Traffic:
     """Gradients are reduced while the backward pass of the last micro-batch goes on, weights gathered in the forward
     pass of the first; ZeRO 2 reduces, and ZeRO 3 gathers and reduces, in every micro-batch.
 
     `waiting` are seconds of a micro-batch in which a stage waits for host memory, half of them in each pass: they hide
     traffic as well.
     """
-    layout, stage, m = plan.layout, work.slowest, work.micro_batches
-    sharded = layout.shards_weights
+    plan, groups, layout = rank.plan, rank.groups, rank.plan.layout
+    stage, m, sharded = work.slowest, work.micro_batches, layout.shards_weights
     dense, experts = parameters.trained(plan)
     all_dense, all_experts = parameters.held(plan)
-    reduce = _reduce_seconds(plan, dense, groups.data, of) + _reduce_seconds(plan, experts, groups.expert_data, of)
-    gather = _gather_seconds(plan, where(sharded, all_dense, dense), groups.data, of)
-    gather = gather + _gather_seconds(plan, where(sharded, all_experts, experts), groups.expert_data, of)
+    reduce = _reduce_seconds(rank, dense, groups.data) + _reduce_seconds(rank, experts, groups.expert_data)
+    gather = _gather_seconds(rank, where(sharded, all_dense, dense), groups.data)
+    gather = gather + _gather_seconds(rank, where(sharded, all_experts, experts), groups.expert_data)
     gathered = where(sharded, m, where(layout.shards_optimizer, 1.0, 0.0))
     reductions = where(layout.shards_gradients, m, 1.0)
     many = where(layout.dp * layout.cp > 1, 1.0, 0.0)
@@ -69,19 +81,19 @@ def traffic(
     )
 
 
-def _gather_seconds(plan: TrainingPlan, parameters: Number, group: Group, of: Kernels) -> Number:
+def _gather_seconds(rank: Rank, parameters: Number, group: Group) -> Number:
     """The weights of a rank, once: all that ZeRO 3 divides, frozen or not; else those that the optimizer updates."""
-    shard = shards(plan, group)
-    weights = parameters * (plan.dtype.training_weight_bits or plan.dtype.weight_bits) / 8
-    return collectives.all_gather_seconds(weights, Group(shard, group.stride), of) / plan.framework.data_bandwidth
+    shard = Group(shards(rank.plan, group), group.stride)
+    gathered = collectives.all_gather_seconds(parameters * rank.held_bytes, shard, rank.kernels)
+    return gathered / rank.plan.framework.data_bandwidth
 
 
-def _reduce_seconds(plan: TrainingPlan, parameters: Number, group: Group, of: Kernels) -> Number:
+def _reduce_seconds(rank: Rank, parameters: Number, group: Group) -> Number:
     """The gradients of a rank, once: to all, or to the shards of ZeRO and then between the groups that hold a copy."""
-    shard = shards(plan, group)
+    plan, kernels, shard = rank.plan, rank.kernels, shards(rank.plan, group)
     inner, outer = Group(shard, group.stride), Group(group.ranks / shard, group.stride * shard)
     gradients = parameters * plan.framework.reduction_bits / 8
-    whole = collectives.all_reduce_seconds(gradients, group, of)
-    scattered = collectives.reduce_scatter_seconds(gradients, inner, of)
-    scattered = scattered + collectives.all_reduce_seconds(gradients / shard, outer, of)
+    whole = collectives.all_reduce_seconds(gradients, group, kernels)
+    scattered = collectives.reduce_scatter_seconds(gradients, inner, kernels)
+    scattered = scattered + collectives.all_reduce_seconds(gradients / shard, outer, kernels)
     return where(plan.layout.shards_optimizer, scattered, whole) / plan.framework.data_bandwidth

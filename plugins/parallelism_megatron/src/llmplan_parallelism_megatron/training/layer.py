@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from attrs import define
+from attrs import define, field
 
 from llmplan.arrays.quantities import Number, maximum, total, where
-from llmplan.records import Block, Gemm, Operator, Recompute, TrainingPlan, Tuning
+from llmplan.arrays.term import term
+from llmplan.records import Block, Gemm, Operator, Recompute, Tuning
 from llmplan_parallelism_megatron.kernels.attention import fused_seconds, unfused_seconds
 from llmplan_parallelism_megatron.kernels.elementwise import BACKWARD_MOVED, moved_seconds
-from llmplan_parallelism_megatron.kernels.reached import Kernels
 from llmplan_parallelism_megatron.network import collectives
-from llmplan_parallelism_megatron.network.groups import Groups
+from llmplan_parallelism_megatron.rank import Rank
 
 QLORA_BYTES = 0.516
 """Of a frozen weight: 4-bit NormalFloat and 0.127 bits of doubly quantised scales (Dettmers et al. 2023,
 arXiv:2305.14314, section 3).
 """
 SIXTEEN_BIT_BYTES = 2.0
+
+
+class Seconds(NamedTuple):
+    """Of one kernel: its forward pass, and its backward pass for the gradients of inputs and of weights."""
+
+    forward: Number
+    input_gradient: Number
+    weight_gradient: Number = 0.0
 
 
 @define(eq=False)
@@ -31,19 +39,12 @@ class Passes:
     weight_gradient: Number = 0.0
     recompute: Number = 0.0
 
-    def add(self, forward: Number, input_gradient: Number, weight_gradient: Number, again: Number) -> None:
-        """Another operator, recomputed where `again` is 1."""
-        self.forward = self.forward + forward
-        self.input_gradient = self.input_gradient + input_gradient
-        self.weight_gradient = self.weight_gradient + weight_gradient
-        self.recompute = self.recompute + forward * again
-
-    def add_times(self, times: Number, other: Passes) -> None:
-        """So many of another."""
-        self.forward = self.forward + times * other.forward
-        self.input_gradient = self.input_gradient + times * other.input_gradient
-        self.weight_gradient = self.weight_gradient + times * other.weight_gradient
-        self.recompute = self.recompute + times * other.recompute
+    def add(self, seconds: Seconds, again: Number) -> None:
+        """Another kernel, recomputed where `again` is 1."""
+        self.forward = self.forward + seconds.forward
+        self.input_gradient = self.input_gradient + seconds.input_gradient
+        self.weight_gradient = self.weight_gradient + seconds.weight_gradient
+        self.recompute = self.recompute + seconds.forward * again
 
     @property
     def backward(self) -> Number:
@@ -58,32 +59,32 @@ class Passes:
 
 @define(eq=False)
 class LayerTimes:
-    """Of one layer."""
+    """What one layer spends its time on."""
 
-    parts: dict[str, Number]
+    parts: dict[str, Number] = field(factory=dict)
     """Forward computation by part."""
-    compute: Passes
-    tensor: Passes
-    expert: Passes
-    context: Passes
+    compute: Passes = field(factory=Passes)
+    tensor: Passes = field(factory=Passes)
+    expert: Passes = field(factory=Passes)
+    context: Passes = field(factory=Passes)
+
+    @property
+    def forward(self) -> Number:
+        """Computation and communication of the forward pass."""
+        return self.compute.forward + self.tensor.forward + self.expert.forward + self.context.forward
+
+    @property
+    def all(self) -> Number:
+        """Forward, backward and recomputation."""
+        return self.compute.all + self.tensor.all + self.expert.all + self.context.all
 
 
-def layer_times(block: Block, plan: TrainingPlan, of: Kernels, groups: Groups, *, wide: bool = False) -> LayerTimes:
+def layer_times(block: Block, rank: Rank, *, wide: bool = False) -> LayerTimes:
     """Of a block on one rank; `wide` where its multiplications keep 16 bits though layers multiply in fewer."""
-    times = LayerTimes({}, Passes(), Passes(), Passes(), Passes())
+    times = LayerTimes()
     for operators in kernels_of(block.operators):
-        first = operators[0]
-        if first.scores is not None:
-            seconds = _attention(operators, plan, of)
-            keys_and_values = _ring_seconds(operators, 1.0, seconds[0], plan, of, groups)
-            with_gradients = _ring_seconds(operators, 2.0, seconds[1], plan, of, groups)
-            times.context.add(keys_and_values, with_gradients, 0.0, again(first, plan))
-        elif first.gemm is not None:
-            seconds = _multiplication(operators, plan, of, wide=wide)
-        else:
-            seconds = _without_shape(first, plan, of)
-        _add(times, operators, seconds, plan, of)
-        _communicate(times, operators[-1], plan, of, groups)
+        add_kernel(times, operators, rank, wide=wide)
+        add_communication(times, operators[-1], rank)
     return times
 
 
@@ -102,158 +103,172 @@ def kernels_of(operators: Sequence[Operator]) -> Iterator[list[Operator]]:
     yield running
 
 
-def again(operator: Operator, plan: TrainingPlan) -> Number:
-    """1 where the recompute mode runs the operator a second time; a part, where selective recomputation has a share."""
-    share = plan.framework.selective_share
-    selective = where(plan.recompute >= Recompute.ATTENTION_COMPUTE, share, 0.0)
-    return where(plan.recompute >= operator.recomputed_from, 1.0, selective)
-
-
-def _add(
-    times: LayerTimes,
-    operators: Sequence[Operator],
-    seconds: tuple[Number, Number, Number],
-    plan: TrainingPlan,
-    of: Kernels,
-) -> None:
-    """A kernel, and what its operators move beside it."""
+def add_kernel(times: LayerTimes, operators: Sequence[Operator], rank: Rank, *, wide: bool = False) -> None:
+    """A kernel, what its operators move beside it, and the ring that feeds attention."""
+    first, kernels = operators[0], rank.kernels
+    repeated = again(first, rank)
+    if first.scores is not None:
+        seconds = _attention(operators, rank)
+        keys_and_values = _ring_seconds(operators, 1.0, seconds.forward, rank)
+        with_gradients = _ring_seconds(operators, 2.0, seconds.input_gradient, rank)
+        times.context.add(Seconds(keys_and_values, with_gradients), repeated)
+    elif first.gemm is not None:
+        seconds = _multiplication(operators, rank, wide=wide)
+    else:
+        seconds = _without_shape(first, rank)
     forward, backward, weights = seconds
     for operator in operators:
         if operator.moved is not None:
-            moved = moved_seconds(operator.moved * plan.dtype.activation_bits / 8, of)
+            moved = moved_seconds(
+                operator.moved * rank.activation_bytes,
+                kernels.framework.elementwise_traffic,
+                kernels.bytes_per_second,
+                kernels.curves.launch_seconds,
+            )
             forward = forward + moved
             backward = backward + BACKWARD_MOVED * moved
-    part = operators[0].part
-    times.parts[part] = times.parts.get(part, 0.0) + forward
-    times.compute.add(forward, backward, weights, again(operators[0], plan))
+    times.parts[first.part] = times.parts.get(first.part, 0.0) + forward
+    times.compute.add(Seconds(forward, backward, weights), repeated)
 
 
-def joined(operators: Sequence[Operator], plan: TrainingPlan) -> Gemm:
+def again(operator: Operator, rank: Rank) -> Number:
+    """1 where the recompute mode runs the operator a second time; a part, where selective recomputation has a share."""
+    recompute = rank.plan.recompute
+    selective = where(recompute >= Recompute.ATTENTION_COMPUTE, rank.plan.framework.selective_share, 0.0)
+    return where(recompute >= operator.recomputed_from, 1.0, selective)
+
+
+def joined(operators: Sequence[Operator], imbalance: float) -> Gemm:
     """The multiplication of operators that share an input: columns side by side.
 
-    The busiest rank has `expert_imbalance` times the mean of the tokens of an expert.
+    The busiest rank has `imbalance` times the mean of the tokens of an expert.
     """
     gemm = operators[0].gemm
     assert gemm is not None  # noqa: S101 - the caller has looked
     n = total(operator.gemm.n for operator in operators if operator.gemm is not None)
     matrices = sum(operator.gemm.matrices for operator in operators if operator.gemm is not None)
-    rows = gemm.m * plan.expert_imbalance if gemm.routed else gemm.m
+    rows = gemm.m * imbalance if gemm.routed else gemm.m
     return Gemm(rows, n, gemm.k, gemm.groups, matrices=matrices)
 
 
-def _multiplication(
-    operators: Sequence[Operator], plan: TrainingPlan, of: Kernels, *, wide: bool
-) -> tuple[Number, Number, Number]:
+def _multiplication(operators: Sequence[Operator], rank: Rank, *, wide: bool) -> Seconds:
     """Y = XW forward, dX = dY W^T and dW = X^T dY backward."""
-    dtype, gemm = plan.dtype, joined(operators, plan)
-    output = dtype.activation_bits / 8
-    operand = output if wide else min(dtype.weight_bits, dtype.activation_bits) / 8
-    by = of.wide if wide else of.narrow
+    plan, kernels = rank.plan, rank.kernels
+    gemm, by = joined(operators, plan.expert_imbalance), kernels.wide if wide else kernels.narrow
+    output = rank.activation_bytes
+    operand = output if wide else min(plan.dtype.weight_bits, plan.dtype.activation_bits) / 8
     forward = by.forward_seconds(gemm, operand, output)
     backward = by.input_gradient_seconds(gemm, operand, output)
     if plan.tuning is not Tuning.FULL:
-        adapter = 0.0 if wide else _adapter_seconds(gemm, plan, of)
-        return forward + adapter, backward + 2.0 * adapter, 0.0
+        adapter = 0.0 if wide else _adapter_seconds(gemm, rank)
+        return Seconds(forward + adapter, backward + 2.0 * adapter)
     gradients = 2.0 * plan.gradient_bits / 8  # read, added to and written
-    fused = of.framework.fused_accumulation
-    written = gradients if fused else output
-    weights = by.weight_gradient_seconds(gemm, operand, written)
+    fused = plan.framework.fused_accumulation
+    weights = by.weight_gradient_seconds(gemm, operand, gradients if fused else output)
     if not fused:
-        weights = weights + gemm.groups * gemm.n * gemm.k * (output + gradients) / of.bytes_per_second
-    return forward, backward, weights
+        weights = weights + gemm.groups * gemm.n * gemm.k * (output + gradients) / kernels.bytes_per_second
+    return Seconds(forward, backward, weights)
 
 
-def _without_shape(operator: Operator, plan: TrainingPlan, of: Kernels) -> tuple[Number, Number, Number]:
+def _without_shape(operator: Operator, rank: Rank) -> Seconds:
     """FLOPs at the rate of large multiplications, or its weights read once: of operators that state no shape."""
-    seconds = operator.flops / of.narrow.most_flops_per_second
-    read = operator.weights * plan.dtype.weight_bits / 8 / of.bytes_per_second
+    kernels = rank.kernels
+    seconds = operator.flops / kernels.narrow.most_flops_per_second
+    read = operator.weights * rank.plan.dtype.weight_bits / 8 / kernels.bytes_per_second
     once = where(operator.flops > 0, maximum(seconds, read), 0.0)
-    return once, once, once if plan.tuning is Tuning.FULL else 0.0 * once
+    return Seconds(once, once, once if rank.plan.tuning is Tuning.FULL else 0.0)
 
 
-def _adapter_seconds(gemm: Gemm, plan: TrainingPlan, of: Kernels) -> Number:
+def _adapter_seconds(gemm: Gemm, rank: Rank) -> Number:
     """Y += (X A) B with A of k x r and B of r x n; frozen 4-bit weights are widened first."""
-    rank, width = float(plan.lora_rank), SIXTEEN_BIT_BYTES
-    down = of.wide.seconds(gemm.m, gemm.matrices * rank, gemm.k, gemm.groups, width, width)
-    up = of.wide.seconds(gemm.m, gemm.n, rank, gemm.groups, width, width)
-    if plan.tuning is Tuning.LORA:
+    r, width, by = float(rank.plan.lora_rank), SIXTEEN_BIT_BYTES, rank.kernels.wide
+    down = by.seconds(gemm.m, gemm.matrices * r, gemm.k, gemm.groups, width, width)
+    up = by.seconds(gemm.m, gemm.n, r, gemm.groups, width, width)
+    if rank.plan.tuning is Tuning.LORA:
         return down + up
-    widened = gemm.groups * gemm.n * gemm.k * (QLORA_BYTES + SIXTEEN_BIT_BYTES) / of.bytes_per_second
+    widened = gemm.groups * gemm.n * gemm.k * (QLORA_BYTES + SIXTEEN_BIT_BYTES) / rank.kernels.bytes_per_second
     return down + up + widened
 
 
-def _attention(operators: Sequence[Operator], plan: TrainingPlan, of: Kernels) -> tuple[Number, Number, Number]:
+def _attention(operators: Sequence[Operator], rank: Rank) -> Seconds:
     """One fused kernel over the part that the mask leaves, or several over the whole square.
 
     Where sequences are dealt out in order, the last of cp ranks sees 1 - 1/(2 cp) of its rectangle, not a half.
     """
-    scores = operators[0].scores
+    scores, framework = operators[0].scores, rank.plan.framework
     assert scores is not None  # noqa: S101 - the caller has looked
     flops = total(operator.flops for operator in operators)
-    if of.framework.attention == "unfused":
+    if framework.attention == "unfused":
         elements = total(tensor.elements for operator in operators for tensor in operator.inputs if tensor.fusible)
-        return *unfused_seconds(flops, elements / 2.0, scores, of), 0.0
-    seen = scores.share * (1.0 if of.framework.balanced_context else 2.0 - 1.0 / plan.layout.cp)
-    return *fused_seconds(flops * seen, scores, of), 0.0
+        return Seconds(*unfused_seconds(flops, elements / 2.0, scores, rank.kernels))
+    seen = scores.share * (1.0 if framework.balanced_context else 2.0 - 1.0 / rank.plan.layout.cp)
+    return Seconds(*fused_seconds(flops * seen, scores, rank.kernels))
 
 
-def _ring_seconds(
-    operators: Sequence[Operator],
-    times: float,
-    attention: Number,
-    plan: TrainingPlan,
-    of: Kernels,
-    groups: Groups,
-) -> Number:
-    """K and V of the other context parallel ranks come in cp - 1 steps, each behind the attention of a step.
-
-    Exposed: (cp - 1) max(0, transfer - attention / cp); the backward pass sends their gradients on as well (Liu et al.
-    2023, arXiv:2310.01889, section 3).
-    """
-    cp = plan.layout.cp
+def _ring_seconds(operators: Sequence[Operator], times: float, attention: Number, rank: Rank) -> Number:
+    """K and V of the other context parallel ranks, `times` of them: the backward pass sends their gradients, too."""
+    cp = rank.plan.layout.cp
     k, v = operators[0].inputs[1], operators[-1].inputs[1]
-    step_bytes = times * (k.elements + v.elements) * plan.dtype.activation_bits / 8
-    transfer = collectives.point_to_point_seconds(step_bytes, groups.context.stride * (cp - 1), of)
-    return (cp - 1) * maximum(transfer - attention / cp, 0.0)
+    step_bytes = times * (k.elements + v.elements) * rank.activation_bytes
+    transfer = collectives.point_to_point_seconds(step_bytes, rank.groups.context.stride * (cp - 1), rank.kernels)
+    return ring_seconds(cp, transfer, attention)
 
 
-def _communicate(times: LayerTimes, operator: Operator, plan: TrainingPlan, of: Kernels, groups: Groups) -> None:
+@term("(c - 1) * max(transfer - attention / c, 0)", unit="s", source="Liu et al. 2023, arXiv:2310.01889, section 3")
+def ring_seconds(c: Number, transfer: Number, attention: Number) -> Number:
+    """Keys and values of the other context parallel ranks come in c - 1 steps, each behind the attention of a step.
+
+    They show where sequences are so short that a step's attention is over before the next keys are there.
+    """
+    return (c - 1) * maximum(transfer - attention / c, 0.0)
+
+
+def add_communication(times: LayerTimes, operator: Operator, rank: Rank) -> None:
     """Partial sums over tensor parallel ranks, and tokens to and from the ranks of the experts."""
-    width = plan.dtype.activation_bits / 8
+    plan, width = rank.plan, rank.activation_bytes
     if operator.reduced_elements is not None:
-        forward, backward = reduction_seconds(operator.reduced_elements * width, plan, of, groups)
-        times.tensor.add(forward, backward, 0.0, again(operator, plan))
+        times.tensor.add(_reduction(operator.reduced_elements * width, rank), again(operator, rank))
     if operator.exchanged is not None:
         exchanged = operator.exchanged * width * plan.expert_imbalance
-        seconds = collectives.all_to_all_seconds(exchanged, groups.expert, of) * (1.0 - of.framework.expert_overlap)
-        times.expert.add(seconds, seconds, 0.0, again(operator, plan))
+        seconds = collectives.all_to_all_seconds(exchanged, rank.groups.expert, rank.kernels)
+        seconds = seconds * (1.0 - plan.framework.expert_overlap)
+        times.expert.add(Seconds(seconds, seconds), again(operator, rank))
 
 
-def reduction_seconds(message_bytes: Number, plan: TrainingPlan, of: Kernels, groups: Groups) -> tuple[Number, Number]:
+def _reduction(message_bytes: Number, rank: Rank) -> Seconds:
     """An all-reduce, or with sequence parallelism an all-gather before the part and a reduce-scatter after it.
 
     The backward pass has as many, and gathers the inputs once more for the gradients of weights (Korthikanti et al.
     2022, arXiv:2205.05198, sections 4.1 and 4.2.2).
     """
-    exposed, again = 1.0 - of.framework.tensor_overlap, 1.0 - of.framework.regather_overlap
-    sequence_parallel: Any = plan.layout.sequence_parallel
+    framework, group, kernels = rank.plan.framework, rank.groups.tensor, rank.kernels
+    exposed, regathered = 1.0 - framework.tensor_overlap, 1.0 - framework.regather_overlap
+    sequence_parallel: Any = rank.plan.layout.sequence_parallel
     if sequence_parallel is False:
-        whole = exposed * collectives.all_reduce_seconds(message_bytes, groups.tensor, of)
-        return whole, whole
-    gathered = collectives.all_gather_seconds(message_bytes, groups.tensor, of)
-    halves = exposed * (gathered + collectives.reduce_scatter_seconds(message_bytes, groups.tensor, of))
+        whole = exposed * collectives.all_reduce_seconds(message_bytes, group, kernels)
+        return Seconds(whole, whole)
+    gathered = collectives.all_gather_seconds(message_bytes, group, kernels)
+    halves = exposed * (gathered + collectives.reduce_scatter_seconds(message_bytes, group, kernels))
     if sequence_parallel is True:
-        return halves, halves + again * gathered
-    whole = exposed * collectives.all_reduce_seconds(message_bytes, groups.tensor, of)
-    return where(sequence_parallel, halves, whole), where(sequence_parallel, halves + again * gathered, whole)
+        return Seconds(halves, halves + regathered * gathered)
+    whole = exposed * collectives.all_reduce_seconds(message_bytes, group, kernels)
+    forward = where(sequence_parallel, halves, whole)
+    return Seconds(forward, where(sequence_parallel, halves + regathered * gathered, whole))
 
 
-def adapter_parameters(block: Block, plan: TrainingPlan, *, routed: bool) -> Number:
-    """R (k + n) of every matrix of a layer on one rank, in routed experts or outside of them; none where all train."""
-    if plan.tuning is Tuning.FULL:
+def adapter_parameters(block: Block, rank: Rank, *, routed: bool) -> Number:
+    """Those of LoRA in one layer, in routed experts or outside of them; none where all weights train."""
+    if rank.plan.tuning is Tuning.FULL:
         return 0.0
     return total(
-        operator.gemm.groups * plan.lora_rank * (operator.gemm.n + operator.gemm.matrices * operator.gemm.k)
+        operator.gemm.groups
+        * lora_parameters(rank.plan.lora_rank, operator.gemm.n, operator.gemm.matrices, operator.gemm.k)
         for operator in block.operators
         if operator.gemm is not None and operator.gemm.routed is routed
     )
+
+
+@term("r * (n + matrices * k)", unit="parameters", source="Hu et al. 2021, arXiv:2106.09685, section 4.1")
+def lora_parameters(r: int, n: Number, matrices: int, k: Number) -> Number:
+    """LoRA puts two thin matrices, k x r and r x n, beside each frozen one."""
+    return r * (n + matrices * k)

@@ -6,171 +6,179 @@ from collections.abc import Sequence
 
 from attrs import define
 
-from llmplan.arrays.quantities import Number, ceil, maximum, minimum, total, where
-from llmplan.estimate.sharding import stage_counts, state_elements
-from llmplan.records import Block, LoweredModel, Recompute, Tensor, TrainingPlan, Tuning
-from llmplan_parallelism_megatron.network.groups import Groups
-from llmplan_parallelism_megatron.training.data_parallel import shards
+from llmplan.arrays.quantities import Number, ceil, dot, maximum, minimum, total, where
+from llmplan.arrays.term import term
+from llmplan.records import Block, Recompute, Tensor, TrainingPlan, Tuning
+from llmplan_parallelism_megatron.rank import Rank
+from llmplan_parallelism_megatron.stages import Stage, end_stages
 from llmplan_parallelism_megatron.training.layer import QLORA_BYTES
-from llmplan_parallelism_megatron.training.optimizer_step import held_bytes, optimizer_parameters
-from llmplan_parallelism_megatron.training.parameters import Parameters, parameters_of
+from llmplan_parallelism_megatron.training.optimizer_step import optimizer_parameters, share, state_bytes
+from llmplan_parallelism_megatron.training.parameters import Parameters, stage_parameters
+from llmplan_parallelism_megatron.training.schedules import by_schedule
 
 GATHERED_LAYERS = 2.0
 """Layers whose weights ZeRO 3 holds whole: the one at work and the next (Zhao et al. 2023, arXiv:2304.11277, 4.1)."""
 OFFLOADED_LAYERS = 2.0
 """Layers whose activations stay while the others' wait in host memory."""
+_KORTHIKANTI = "Korthikanti et al. 2022, arXiv:2205.05198, section 4"
+_FRAMEWORK = "measured of the framework"
 
 
 @define(eq=False)
 class Working:
-    """Bytes that a micro-batch needs while it is worked on, the same on every stage that has the head or not."""
+    """Bytes that a micro-batch needs while it is worked on."""
 
-    layers: Number
-    """What layers keep of one micro-batch."""
+    kept: Sequence[Number]
+    """What one layer of each kind keeps."""
     recompute: Number
     logits: Number
     gather: Number
 
-
-def training_memory(plan: TrainingPlan, rank: LoweredModel, groups: Groups) -> dict[str, Number]:
-    """Of the first or the last stage, whichever holds more."""
-    first, last = stage_memories(plan, rank, groups)
-    first_is_fuller = total(first.values()) >= total(last.values())
-    return {name: where(first_is_fuller, first[name], last[name]) for name in first}
-
-
-def stage_memories(
-    plan: TrainingPlan, rank: LoweredModel, groups: Groups
-) -> tuple[dict[str, Number], dict[str, Number]]:
-    """Of the first stage and of the last, which are one without a pipeline."""
-    alone = where(plan.layout.pp == 1, 1.0, 0.0)
-    kept = [kept_bytes(block, plan) for block in rank.layers]
-    again = _again(plan, rank, kept)
-    logits, gathered = logit_bytes(plan, rank), gather_bytes(plan, rank)
-    flying = in_flight(plan)
-    stages = (1.0, alone, flying), (alone, 1.0, where(alone > 0, flying, 1.0))
-    first, last = (
-        _stage(
-            plan,
-            parameters_of(plan, rank, counts, (first, last)),
-            groups,
-            Working(_times(counts, kept), again, logits, gathered),
-            (flying, last),
-        )
-        for counts, (first, last, flying) in zip(stage_counts(rank, plan.layout), stages, strict=True)
-    )
-    return first, last
+    @classmethod
+    def of(cls, rank: Rank) -> Working:
+        """The same on every stage, but for the logits, which the last one has."""
+        kept = [kept_bytes(block, rank) for block in rank.model.layers]
+        return cls(kept, _rerun(rank, kept), _logits(rank), _gathered(rank))
 
 
-def _times(counts: Sequence[Number], kept: Sequence[Number]) -> Number:
-    """What so many layers of each block keep of one micro-batch."""
-    return total(count * one for count, one in zip(counts, kept, strict=True))
+def training_memory(rank: Rank) -> dict[str, Number]:
+    """Of the first or the last stage, whichever holds more; without a pipeline both are the only one."""
+    working, flying = Working.of(rank), in_flight(rank.plan)
+    alone = rank.plan.layout.pp == 1
+    first, last = end_stages(rank.model, rank.plan.layout)
+    on_first = _stage(rank, first, working, flying)
+    on_last = _stage(rank, last, working, where(alone, flying, 1.0))
+    first_is_fuller = total(on_first.values()) >= total(on_last.values())
+    return {name: where(first_is_fuller, on_first[name], on_last[name]) for name in on_first}
 
 
-def _stage(
-    plan: TrainingPlan, parameters: Parameters, groups: Groups, of: Working, flying_and_head: tuple[Number, Number]
-) -> dict[str, Number]:
-    framework, (flying, is_last) = plan.framework, flying_and_head
-    working = {
-        "activations": activation_bytes(plan, of.layers, flying),
-        "recompute_buffer": of.recompute,
-        "logits_and_loss": is_last * of.logits,
-        "gather_buffers": of.gather,
+def _stage(rank: Rank, stage: Stage, working: Working, flying: Number) -> dict[str, Number]:
+    framework, parameters = rank.plan.framework, stage_parameters(rank, stage)
+    at_work = {
+        "activations": held_activations(rank.plan, layers_bytes(stage.counts, working.kept), flying),
+        "recompute_buffer": working.recompute,
+        "logits_and_loss": where(stage.last > 0, working.logits, 0.0),
+        "gather_buffers": working.gather,
     }
     return {
-        "weights": weight_bytes(plan, parameters, groups),
-        "gradients": gradient_bytes(plan, parameters, groups),
-        "optimizer": optimizer_bytes(plan, parameters, groups),
-        **working,
-        "communication_buffers": where(plan.layout.gpus > 1, 1.0, 0.0) * framework.communication_bytes,
-        "allocator_slack": framework.slack * total(working.values()),
-        "driver": framework.context_bytes + 0.0 * of.layers,
+        "weights": weight_bytes(rank, parameters),
+        "gradients": gradient_bytes(rank, parameters),
+        "optimizer": optimizer_bytes(rank, parameters),
+        **at_work,
+        "communication_buffers": where(rank.plan.layout.gpus > 1, framework.communication_bytes, 0.0),
+        "allocator_slack": slack_bytes(framework.slack, total(at_work.values())),
+        "driver": framework.context_bytes,
     }
 
 
-def weight_bytes(plan: TrainingPlan, parameters: Parameters, groups: Groups) -> Number:
+@term("slack * working", unit="bytes", source=_FRAMEWORK)
+def slack_bytes(slack: float, working: Number) -> Number:
+    """Allocators lose a share of what comes and goes to fragments and rounding."""
+    return slack * working
+
+
+def weight_bytes(rank: Rank, parameters: Parameters) -> Number:
     """16 bits, or what the dtype holds; frozen ones in 4 bits under QLoRA; divided by ZeRO 3."""
-    held = (plan.dtype.training_weight_bits or plan.dtype.weight_bits) / 8
+    plan, held = rank.plan, rank.held_bytes
     frozen = QLORA_BYTES if plan.tuning is Tuning.QLORA else held
-    divided = plan.layout.shards_weights
     dense = parameters.dense * frozen + parameters.ends * plan.dtype.embedding_bits / 8 + parameters.adapters * held
     experts = parameters.experts * frozen + parameters.expert_adapters * held
-    return dense / where(divided, shards(plan, groups.data), 1.0) + experts / where(
-        divided, shards(plan, groups.expert_data), 1.0
-    )
+    return share(rank, dense, experts, plan.layout.shards_weights)
 
 
-def gradient_bytes(plan: TrainingPlan, parameters: Parameters, groups: Groups) -> Number:
+def gradient_bytes(rank: Rank, parameters: Parameters) -> Number:
     """Of all trained parameters, divided by ZeRO 2."""
-    dense, experts = parameters.trained(plan)
-    divided = plan.layout.shards_gradients
-    kept = dense / where(divided, shards(plan, groups.data), 1.0) + experts / where(
-        divided, shards(plan, groups.expert_data), 1.0
-    )
-    return kept * plan.gradient_bits / 8
+    plan = rank.plan
+    kept = share(rank, *parameters.trained(plan), plan.layout.shards_gradients)
+    return stored_bytes(kept, plan.gradient_bits / 8)
 
 
-def optimizer_bytes(plan: TrainingPlan, parameters: Parameters, groups: Groups) -> Number:
+def optimizer_bytes(rank: Rank, parameters: Parameters) -> Number:
     """Master weights and states, divided by ZeRO 1; none here where they live in host memory."""
-    updated = optimizer_parameters(plan, parameters, groups)
-    return updated * where(plan.offload_optimizer, 0.0, held_bytes(plan))
+    plan = rank.plan
+    kept = stored_bytes(optimizer_parameters(rank, parameters), state_bytes(plan))
+    return where(plan.offload_optimizer, 0.0, kept)
+
+
+@term("parameters * each", unit="bytes", source="Rajbhandari et al. 2020, arXiv:1910.02054, section 3.1")
+def stored_bytes(parameters: Number, each: Number) -> Number:
+    """A gradient has 2 or 4 bytes, Adam keeps 12 of a parameter: a master weight, momentum and variance in 32 bits."""
+    return parameters * each
 
 
 def in_flight(plan: TrainingPlan) -> Number:
-    """Micro-batches whose activations the first stage holds: min(p, m), of interleaved chunks p (1 + (p - 1)/(p v)).
-
-    Korthikanti et al. 2022, section 4.2.3.
-    """
-    layout = plan.layout
-    interleaved = layout.pp + (layout.pp - 1) / layout.vpp
-    wanted = where(layout.vpp > 1, interleaved, layout.pp)
-    return minimum(wanted, plan.gradient_accumulation)
+    """Micro-batches whose activations the first stage holds."""
+    layout, m = plan.layout, plan.gradient_accumulation
+    return by_schedule(plan, lambda schedule: schedule.in_flight(layout.pp, layout.vpp, m))
 
 
-def activation_bytes(plan: TrainingPlan, of_one: Number, flying: Number) -> Number:
-    """What layers keep of the micro-batches in flight: the last stage has one, the first `in_flight`.
-
-    Of those that wait in host memory two layers stay: the one at work, and the one on its way.
+def held_activations(plan: TrainingPlan, kept: Number, flying: Number) -> Number:
+    """What layers keep of the micro-batches in flight; of those that wait in host memory two layers stay: the one at
+    work, and the one on its way.
     """
     layers = ceil(plan.model.layers / plan.layout.pp)
     here = where(plan.offload_activations, minimum(flying, OFFLOADED_LAYERS / layers), flying)
-    return here * of_one
+    return activation_bytes(here, kept)
 
 
-def layer_bytes(plan: TrainingPlan, rank: LoweredModel) -> Number:
+@term("in_flight * kept", unit="bytes", source=f"{_KORTHIKANTI}.2.3")
+def activation_bytes(in_flight: Number, kept: Number) -> Number:
+    """A stage keeps the activations of every micro-batch that has gone forward and not yet come back; most on the first
+    stage.
+    """
+    return in_flight * kept
+
+
+@term("dot(l, a)", unit="bytes", source=f"{_KORTHIKANTI}.1, equations 1 to 6")
+def layers_bytes(l: Sequence[Number], a: Sequence[Number]) -> Number:  # noqa: E741 - as the literature has it
+    """So many layers of each kind keep what one of it needs for its backward pass: without recomputation
+    sbh (34 + 5 a s / h) bytes of a transformer in 16 bits with dropout, less under recomputation, a part of it on each
+    tensor parallel rank.
+    """
+    return dot(l, a)
+
+
+def last_stage_bytes(rank: Rank) -> Number:
     """What the layers of the last stage keep of one micro-batch."""
-    return _times(stage_counts(rank, plan.layout)[1], [kept_bytes(block, plan) for block in rank.layers])
+    _, last = end_stages(rank.model, rank.plan.layout)
+    return layers_bytes(last.counts, [kept_bytes(block, rank) for block in rank.model.layers])
 
 
-def _again(plan: TrainingPlan, rank: LoweredModel, kept: Sequence[Number]) -> Number:
-    """What the layer that runs again would have kept."""
+def _rerun(rank: Rank, kept: Sequence[Number]) -> Number:
+    """Of the layer that keeps most when it runs again."""
     most: Number = 0.0
-    for block, one in zip(rank.layers, kept, strict=True):
-        most = maximum(most, kept_bytes(block, plan, Recompute.NONE) - one)
+    for block, one in zip(rank.model.layers, kept, strict=True):
+        most = maximum(most, rerun_bytes(kept_bytes(block, rank, Recompute.NONE), one))
     return most
 
 
-def kept_bytes(block: Block, plan: TrainingPlan, mode: Number | None = None) -> Number:
+@term("whole - kept", unit="bytes", source=f"{_KORTHIKANTI}.1")
+def rerun_bytes(whole: Number, kept: Number) -> Number:
+    """A layer that runs again keeps for a moment what it had dropped."""
+    return whole - kept
+
+
+def kept_bytes(block: Block, rank: Rank, mode: Number | None = None) -> Number:
     """Of one layer, under a recompute mode: eq. 1 to 6 of Korthikanti et al. 2022 for the transformer of that paper.
 
     Scores are kept by unfused attention alone; dropout keeps masks of one byte, and its output of the scores.
     """
+    plan, framework = rank.plan, rank.plan.framework
     recompute = plan.recompute if mode is None else mode
-    unfused, dropout = plan.framework.attention == "unfused", plan.framework.dropout
+    unfused, dropout = framework.attention == "unfused", framework.dropout
     kept: Number = 0.0
     for operator in block.operators:
-        narrow = _operand_width(plan) if operator.gemm is not None and plan.framework.keeps_operands else 1.0
+        narrow = _operand_width(plan) if operator.gemm is not None and framework.keeps_operands else 1.0
         for tensor in operator.inputs:
             if not tensor.fusible:
                 kept = kept + _where_kept(recompute, tensor, narrow * _bytes(tensor, plan))
             elif unfused:
                 kept = kept + _where_kept(recompute, tensor, _bytes(tensor, plan) + dropout * 3.0 * tensor.elements)
         if dropout and operator.reduced_elements is not None:
-            q = where(plan.layout.sequence_parallel, plan.layout.tp, 1.0)
-            kept = kept + where(recompute < Recompute.FULL, operator.reduced_elements / q, 0.0)
-    share = plan.framework.selective_share
-    selective = where(recompute >= Recompute.ATTENTION_COMPUTE, 1.0 - share, 1.0)
-    return kept * where(recompute >= Recompute.FULL, 1.0, selective) if share else kept
+            masks = operator.reduced_elements / rank.sequence_ways
+            kept = kept + where(recompute < Recompute.FULL, masks, 0.0)
+    selective = where(recompute >= Recompute.ATTENTION_COMPUTE, 1.0 - framework.selective_share, 1.0)
+    return kept * where(recompute >= Recompute.FULL, 1.0, selective) if framework.selective_share else kept
 
 
 def _operand_width(plan: TrainingPlan) -> float:
@@ -188,20 +196,30 @@ def _bytes(tensor: Tensor, plan: TrainingPlan) -> Number:
     return tensor.elements * plan.dtype.bits[width] / 8
 
 
-def logit_bytes(plan: TrainingPlan, rank: LoweredModel) -> Number:
-    """Logits and what the loss makes of them, at its peak, and the states that the head keeps."""
-    states, logits = state_elements(rank) * plan.dtype.activation_bits / 8, 0.0
-    q = where(plan.layout.sequence_parallel, plan.layout.tp, 1.0)
-    for operator in rank.head.operators:
-        logits = logits + total(tensor.elements for tensor in operator.inputs if tensor.width == "loss")
-    return 2.0 * states / q + logits * plan.framework.logit_bytes_kept
+def _logits(rank: Rank) -> Number:
+    operators = rank.model.head.operators
+    logits = total(tensor.elements for operator in operators for tensor in operator.inputs if tensor.width == "loss")
+    states = rank.states * rank.activation_bytes
+    return logit_bytes(states, rank.sequence_ways, logits, rank.plan.framework.logit_bytes_kept)
 
 
-def gather_bytes(plan: TrainingPlan, rank: LoweredModel) -> Number:
-    """Whole weights of the layers at work under ZeRO 3."""
+@term("2 * states / q + logits * each", unit="bytes", source=_FRAMEWORK)
+def logit_bytes(states: Number, q: Number, logits: Number, each: float) -> Number:
+    """Logits and what the loss makes of them, at its peak, and the states that the head keeps; large vocabularies bind
+    the last stage.
+    """
+    return 2.0 * states / q + logits * each
+
+
+def _gathered(rank: Rank) -> Number:
     largest: Number = 0.0
-    for block in rank.layers:
+    for block in rank.model.layers:
         largest = maximum(largest, block.parameters)
-    width = (plan.dtype.training_weight_bits or plan.dtype.weight_bits) / 8
-    held = GATHERED_LAYERS * largest * width
-    return where(plan.layout.shards_weights, held, 0.0)
+    gathered = gathered_bytes(GATHERED_LAYERS, largest, rank.held_bytes)
+    return where(rank.plan.layout.shards_weights, gathered, 0.0)
+
+
+@term("layers * parameters * each", unit="bytes", source="Zhao et al. 2023, arXiv:2304.11277, section 4.1")
+def gathered_bytes(layers: float, parameters: Number, each: float) -> Number:
+    """Under ZeRO 3 the layer at work and the next one are whole on every rank."""
+    return layers * parameters * each

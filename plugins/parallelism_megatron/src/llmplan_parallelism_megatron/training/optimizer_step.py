@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from llmplan.arrays.quantities import Number, where
+from llmplan.arrays.term import term
 from llmplan.records import TrainingPlan
-from llmplan_parallelism_megatron.kernels.reached import Kernels
-from llmplan_parallelism_megatron.network.groups import Groups
+from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.training.data_parallel import shards
 from llmplan_parallelism_megatron.training.parameters import Parameters
 
@@ -14,51 +14,75 @@ NEWTON_SCHULZ_FLOPS = 6.0
 """Of a parameter, a step and a unit of the smaller width of its matrix: G G^T, its square and the product with G, two
 FLOPs each (Jordan et al. 2024, Muon, kellerjordan.github.io/posts/muon).
 """
-
-
-def master_bytes(plan: TrainingPlan) -> float:
-    """Of a parameter: a copy in 32 bits, where the weights themselves have fewer."""
-    weight_bits = plan.dtype.training_weight_bits or plan.dtype.weight_bits
-    return MASTER_BYTES if plan.master_weights and weight_bits < 8 * MASTER_BYTES else 0.0
-
-
-def held_bytes(plan: TrainingPlan) -> float:
-    """Of a trained parameter: master weight, the optimizer's states and what the framework adds."""
-    return master_bytes(plan) + plan.optimizer.state_bytes + plan.framework.optimizer_extra_bytes
-
-
-def optimizer_parameters(plan: TrainingPlan, parameters: Parameters, groups: Groups) -> Number:
-    """That one rank updates: its share where ZeRO divides the states."""
-    dense, experts = parameters.trained(plan)
-    divided = plan.layout.shards_optimizer
-    return dense / where(divided, shards(plan, groups.data), 1.0) + experts / where(
-        divided, shards(plan, groups.expert_data), 1.0
-    )
-
-
-def optimizer_seconds(plan: TrainingPlan, parameters: Parameters, width: Number, of: Kernels, groups: Groups) -> Number:
-    """States are read and written, gradients read for their norm and for the step, and cleared; weights are written.
-
-    States that wait in host memory are updated there; gradients go down the host link, weights come up.
-    """
-    updated = optimizer_parameters(plan, parameters, groups)
-    weight_bytes = (plan.dtype.training_weight_bits or plan.dtype.weight_bits) / 8
-    gradient_bytes = plan.gradient_bits / 8
-    moved = 2.0 * held_bytes(plan) + 3.0 * gradient_bytes + weight_bytes
-    seconds = updated * moved / of.bytes_per_second
-    steps = plan.optimizer.newton_schulz_steps
-    seconds = seconds + updated * steps * NEWTON_SCHULZ_FLOPS * width / of.wide.most_flops_per_second
-    travel = updated * (gradient_bytes + weight_bytes) / host_bytes_per_second(plan)
-    on_host = travel + updated * (2.0 * held_bytes(plan) / HOST_MEMORY_BYTES_PER_SECOND)
-    return where(plan.offload_optimizer, on_host, seconds)
-
-
 HOST_MEMORY_BYTES_PER_SECOND = 25e9
 """Of one accelerator's share of the host: two sockets of eight DDR4-3200 channels, 410 GB/s, half of it reached, over
 eight accelerators (Ren et al. 2021, arXiv:2101.06840, section 5.1, on CPU-Adam, which is bound by it).
 """
 
 
-def host_bytes_per_second(plan: TrainingPlan) -> float:
-    """One direction of the host link; `check` refuses a plan that needs it where none is known."""
-    return plan.hardware.host_bytes_per_second or float("inf")
+def state_bytes(plan: TrainingPlan) -> float:
+    """Of a trained parameter: master weight in 32 bits where weights have fewer, the optimizer's states, and what the
+    framework adds.
+    """
+    master = MASTER_BYTES if plan.master_weights and plan.dtype.held_bits < 8 * MASTER_BYTES else 0.0
+    return master + plan.optimizer.state_bytes + plan.framework.optimizer_extra_bytes
+
+
+@term(
+    "dense / z + experts / z_e",
+    unit="parameters or bytes",
+    source="Rajbhandari et al. 2020, arXiv:1910.02054, section 5",
+)
+def sharded(dense: Number, z: Number, experts: Number, z_e: Number) -> Number:
+    """ZeRO divides what it shards over the ranks that hold the same: z outside of experts, z_e of each expert."""
+    return dense / z + experts / z_e
+
+
+def share(rank: Rank, dense: Number, experts: Number, divided: Number) -> Number:
+    """What one rank has of figures outside of experts and in them, where ZeRO divides these."""
+    plan, groups = rank.plan, rank.groups
+    ways, expert_ways = (where(divided, shards(plan, group), 1.0) for group in (groups.data, groups.expert_data))
+    return sharded(dense, ways, experts, expert_ways)
+
+
+def optimizer_parameters(rank: Rank, parameters: Parameters) -> Number:
+    """That one rank updates: its share where ZeRO divides the states."""
+    return share(rank, *parameters.trained(rank.plan), rank.plan.layout.shards_optimizer)
+
+
+def optimizer_seconds(rank: Rank, parameters: Parameters) -> Number:
+    """States that wait in host memory are updated there, others on the device."""
+    plan, kernels = rank.plan, rank.kernels
+    updated = optimizer_parameters(rank, parameters)
+    held, gradient_bytes, weight_bytes = 2.0 * state_bytes(plan), plan.gradient_bits / 8, rank.held_bytes
+    orthogonal = plan.optimizer.newton_schulz_steps * NEWTON_SCHULZ_FLOPS * rank.width
+    on_device = on_device_seconds(
+        updated,
+        held + 3.0 * gradient_bytes + weight_bytes,
+        kernels.bytes_per_second,
+        orthogonal,
+        kernels.wide.most_flops_per_second,
+    )
+    link, memory = rank.host_bytes_per_second, HOST_MEMORY_BYTES_PER_SECOND
+    on_host = on_host_seconds(updated, gradient_bytes + weight_bytes, link, held, memory)
+    return where(plan.offload_optimizer, on_host, on_device)
+
+
+@term(
+    "updated * (moved / bandwidth + orthogonal / rate)",
+    unit="s",
+    source="Kingma and Ba 2014, arXiv:1412.6980, algorithm 1; Jordan et al. 2024, kellerjordan.github.io/posts/muon",
+)
+def on_device_seconds(updated: Number, moved: Number, bandwidth: float, orthogonal: Number, rate: float) -> Number:
+    """States are read and written, gradients read for their norm and for the step, and cleared; weights are written: so
+    many bytes a parameter, which memory binds. Muon multiplies as well, so many FLOPs a parameter.
+    """
+    return updated * (moved / bandwidth + orthogonal / rate)
+
+
+@term(
+    "updated * (travel / link + held / host_memory)", unit="s", source="Ren et al. 2021, arXiv:2101.06840, section 5.1"
+)
+def on_host_seconds(updated: Number, travel: Number, link: float, held: float, host_memory: float) -> Number:
+    """Gradients go down the host link and weights come up; the host reads and writes the states in its own memory."""
+    return updated * (travel / link + held / host_memory)

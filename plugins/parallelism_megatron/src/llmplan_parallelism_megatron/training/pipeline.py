@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from attrs import define
 
-from llmplan.arrays.quantities import Number, maximum, minimum, total, where
-from llmplan.estimate.sharding import stage_counts, state_elements
-from llmplan.records import Block, LoweredModel, Recompute, Schedule, TrainingPlan
+from llmplan.arrays.quantities import Number, dot, maximum, total, where
+from llmplan.arrays.term import term
+from llmplan.records import Block, PipelineTimes, Recompute
 from llmplan_parallelism_megatron.kernels.elementwise import BACKWARD_MOVED
-from llmplan_parallelism_megatron.kernels.reached import Kernels
 from llmplan_parallelism_megatron.network import collectives
-from llmplan_parallelism_megatron.network.groups import Groups
-from llmplan_parallelism_megatron.training.layer import LayerTimes, Passes, layer_times
+from llmplan_parallelism_megatron.rank import Rank
+from llmplan_parallelism_megatron.stages import Stage, either, end_stages
+from llmplan_parallelism_megatron.training.layer import LayerTimes, Seconds, layer_times
+from llmplan_parallelism_megatron.training.schedules import by_schedule
 
 
 @define(eq=False)
 class Work:
     """Seconds of one micro-batch on a rank: of one stage, or of all of them."""
 
-    compute: Passes
-    tensor: Passes
-    expert: Passes
-    context: Passes
+    forward: Number
+    """Computation and communication of the forward pass."""
+    all: Number
+    """The same of forward pass, backward pass and recomputation."""
+    weight_gradient: Number
+    """The part of the backward pass that nobody waits for."""
     host_forward: Number
     """Launching the kernels of the forward pass."""
     host_backward: Number
     """Those of the backward pass, and of recomputation."""
-
-    @property
-    def forward(self) -> Number:
-        """Computation and communication."""
-        return self.compute.forward + self.tensor.forward + self.expert.forward + self.context.forward
-
-    @property
-    def all(self) -> Number:
-        """Forward, backward and recompute."""
-        return self.compute.all + self.tensor.all + self.expert.all + self.context.all
 
     @property
     def forward_seconds(self) -> Number:
@@ -45,12 +40,12 @@ class Work:
     @property
     def weight_gradient_seconds(self) -> Number:
         """The same of gradients of weights, half of what the host launches in a backward pass."""
-        return maximum(self.compute.weight_gradient, 0.5 * self.host_forward)
+        return maximum(self.weight_gradient, 0.5 * self.host_forward)
 
     @property
     def backward_seconds(self) -> Number:
         """The same of the backward pass and recomputation."""
-        others = self.all - self.forward - self.compute.weight_gradient
+        others = self.all - self.forward - self.weight_gradient
         return maximum(others, self.host_backward - 0.5 * self.host_forward) + self.weight_gradient_seconds
 
     @property
@@ -63,15 +58,6 @@ class Work:
         """For the host, where it launches kernels more slowly than they run."""
         return maximum(self.seconds - self.all, 0.0)
 
-    def add(self, times: Number, layer: LayerTimes, host: tuple[Number, Number] = (0.0, 0.0)) -> None:
-        """So many layers."""
-        self.compute.add_times(times, layer.compute)
-        self.tensor.add_times(times, layer.tensor)
-        self.expert.add_times(times, layer.expert)
-        self.context.add_times(times, layer.context)
-        self.host_forward = self.host_forward + times * host[0]
-        self.host_backward = self.host_backward + times * host[1]
-
 
 @define(eq=False)
 class Pipeline:
@@ -79,12 +65,10 @@ class Pipeline:
 
     slowest: Work
     """The stage that sets the pace."""
-    whole: Work
-    """All stages together."""
-    counts: list[Number]
-    """Layers of each block on the slowest stage."""
-    forward_parts: dict[str, Number]
-    """Forward computation of the slowest stage by part."""
+    lines: dict[str, Number]
+    """Of the slowest stage, seconds of a micro-batch by line of the breakdown."""
+    forward_lines: dict[str, Number]
+    """Its forward pass: computation of layers by part, their communication by line, then the ends of the model."""
     micro_batches: Number
     transfer: Number
     """Seconds of point-to-point messages of a micro-batch that no computation hides."""
@@ -96,115 +80,163 @@ class Pipeline:
         return self.micro_batches * (self.slowest.seconds + self.transfer) + self.bubble
 
 
-def pipeline(plan: TrainingPlan, rank: LoweredModel, of: Kernels, groups: Groups) -> Pipeline:
+@term("dot(l, t)", unit="s", source="the layers of a stage run one after the other")
+def stage_seconds(l: Sequence[Number], t: Sequence[Number]) -> Number:  # noqa: E741 - as the literature has it
+    """A micro-batch on the slowest stage: so many layers of each kind, the embedding and the head as far as it has
+    them.
+    """
+    return dot(l, t)
+
+
+def pipeline(rank: Rank) -> Pipeline:
     """T = m t + bubble: m micro-batches on the slowest stage, which holds ceil(L/p) layers and an end of the model."""
-    layout = plan.layout
-    blocks = [(block.count, layer_times(block, plan, of, groups), _routes(block)) for block in rank.layers]
-    embedding, head = ends(plan, rank, of, groups)
-    alone = where(layout.pp == 1, 1.0, 0.0)
-    head_is_slower = where(_all(head) > _all(embedding), 1.0, 0.0)
-    first, last = maximum(alone, 1.0 - head_is_slower), maximum(alone, head_is_slower)
-    on_first, on_last = stage_counts(rank, layout)
-    counts = [where(head_is_slower > 0, late, early) for early, late in zip(on_first, on_last, strict=True)]
-    slowest, whole = _empty(), _empty()
-    for held, (count, layer, routed) in zip(counts, blocks, strict=True):
-        host = _host(plan, routed=routed)
-        slowest.add(held, layer, host)
-        whole.add(count * 1.0, layer, host)
-    for times, all_times, end in ((first, 1.0, embedding), (last, 1.0, head)):
-        slowest.add(times, end)
-        whole.add(all_times, end)
-    of_layers = [(held, layer) for held, (_, layer, _) in zip(counts, blocks, strict=True)]
-    parts = _parts([*of_layers, (first, embedding), (last, head)])
-    transfer = transfer_seconds(plan, rank, of, groups)
+    blocks, plan = rank.model.layers, rank.plan
+    layers = [layer_times(block, rank) for block in blocks]
+    embedding, head = ends(rank)
+    stage = _slowest(rank, [layer.all for layer in layers], embedding.all, head.all)
+    counts = [*stage.counts, stage.first, stage.last]
+    times, hosts = [*layers, embedding, head], [_host(rank, block) for block in blocks]
+
+    def on_stage(seconds: Callable[[LayerTimes], Number]) -> Number:
+        return stage_seconds(counts, [seconds(layer) for layer in times])
+
+    lines = {
+        "forward": on_stage(lambda layer: layer.compute.forward),
+        "backward": on_stage(lambda layer: layer.compute.backward),
+        "recompute": on_stage(lambda layer: layer.compute.recompute),
+        "tp_comm": on_stage(lambda layer: layer.tensor.all),
+        "cp_comm": on_stage(lambda layer: layer.context.all),
+        "ep_comm": on_stage(lambda layer: layer.expert.all),
+    }
+    forward = {
+        "tp_comm": on_stage(lambda layer: layer.tensor.forward),
+        "cp_comm": on_stage(lambda layer: layer.context.forward),
+        "ep_comm": on_stage(lambda layer: layer.expert.forward),
+    }
+    slowest = Work(
+        forward=lines["forward"] + total(forward.values()),
+        all=total(lines.values()),
+        weight_gradient=on_stage(lambda layer: layer.compute.weight_gradient),
+        host_forward=dot(stage.counts, [once for once, _ in hosts]),
+        host_backward=dot(stage.counts, [back for _, back in hosts]),
+    )
+    transfer = _transfer(rank)
     return Pipeline(
         slowest=slowest,
-        whole=whole,
-        counts=counts,
-        forward_parts=parts,
+        lines=lines,
+        forward_lines=_forward_lines(counts, times, forward),
         micro_batches=plan.gradient_accumulation,
         transfer=transfer,
-        bubble=bubble_seconds(plan, slowest, whole, transfer),
+        bubble=_bubble(rank, slowest, _whole(rank, times, hosts), transfer),
     )
 
 
-def ends(plan: TrainingPlan, rank: LoweredModel, of: Kernels, groups: Groups) -> tuple[LayerTimes, LayerTimes]:
+def _slowest(rank: Rank, layers: Sequence[Number], embedding: Number, head: Number) -> Stage:
+    """The first stage or the last, whichever takes longer."""
+    first, last = end_stages(rank.model, rank.plan.layout)
+    return either(last.total(layers, embedding, head) >= first.total(layers, embedding, head), last, first)
+
+
+def _whole(rank: Rank, times: Sequence[LayerTimes], hosts: Sequence[tuple[Number, Number]]) -> Work:
+    """All stages together."""
+    counts = [1.0 * block.count for block in rank.model.layers]
+    with_ends = [*counts, 1.0, 1.0]
+    return Work(
+        forward=dot(with_ends, [layer.forward for layer in times]),
+        all=dot(with_ends, [layer.all for layer in times]),
+        weight_gradient=dot(with_ends, [layer.compute.weight_gradient for layer in times]),
+        host_forward=dot(counts, [once for once, _ in hosts]),
+        host_backward=dot(counts, [back for _, back in hosts]),
+    )
+
+
+def ends(rank: Rank) -> tuple[LayerTimes, LayerTimes]:
     """The embedding, and the head with the loss; recomputation is of layers alone."""
-    embedding = layer_times(rank.embedding, plan, of, groups)
-    head = layer_times(rank.head, plan, of, groups, wide=True)
-    _add_loss(head, rank, plan, of)
+    embedding, head = layer_times(rank.model.embedding, rank), layer_times(rank.model.head, rank, wide=True)
+    _add_loss(head, rank)
     for end in (embedding, head):
-        end.compute.recompute = end.tensor.recompute = 0.0 * plan.micro_batch
+        end.compute.recompute = end.tensor.recompute = 0.0
     return embedding, head
 
 
-def _all(layer: LayerTimes) -> Number:
-    return layer.compute.all + layer.tensor.all
-
-
-def _empty() -> Work:
-    return Work(Passes(), Passes(), Passes(), Passes(), 0.0, 0.0)
-
-
-def _routes(block: Block) -> bool:
-    """Whether tokens go to experts of their own."""
-    return any(operator.gemm is not None and operator.gemm.routed for operator in block.operators)
-
-
-def _host(plan: TrainingPlan, *, routed: bool) -> tuple[Number, Number]:
-    """Forward; backward and, where a layer runs again, forward once more."""
-    framework = plan.framework
-    once = framework.host_seconds_per_routed_layer if routed else framework.host_seconds_per_layer
-    return once, once * (1.0 + where(plan.recompute >= Recompute.FULL, 1.0, 0.0))
-
-
-def _parts(layers: list[tuple[Number, LayerTimes]]) -> dict[str, Number]:
-    parts: dict[str, Number] = {}
-    for times, layer in layers:
-        for part, seconds in layer.parts.items():
-            parts[part] = parts.get(part, 0.0) + times * seconds
-    return parts
-
-
-def _add_loss(head: LayerTimes, rank: LoweredModel, plan: TrainingPlan, of: Kernels) -> None:
+def _add_loss(head: LayerTimes, rank: Rank) -> None:
     """What the loss reads and writes of every logit, forward and backward."""
-    logits = total(
-        tensor.elements for operator in rank.head.operators for tensor in operator.inputs if tensor.width == "loss"
-    )
-    seconds = logits * plan.framework.logit_bytes_moved / of.bytes_per_second / (1.0 + BACKWARD_MOVED)
-    part = rank.head.operators[-1].part
+    operators = rank.model.head.operators
+    logits = total(tensor.elements for operator in operators for tensor in operator.inputs if tensor.width == "loss")
+    moved = logits * rank.plan.framework.logit_bytes_moved
+    seconds = moved / rank.kernels.bytes_per_second / (1.0 + BACKWARD_MOVED)
+    part = operators[-1].part
     head.parts[part] = head.parts.get(part, 0.0) + seconds
-    head.compute.add(seconds, BACKWARD_MOVED * seconds, 0.0, 0.0)
+    head.compute.add(Seconds(seconds, BACKWARD_MOVED * seconds), 0.0)
 
 
-def transfer_seconds(plan: TrainingPlan, rank: LoweredModel, of: Kernels, groups: Groups) -> Number:
-    """Of a micro-batch: its states to the next stage and their gradients back, b s h each, for every chunk.
+def _host(rank: Rank, block: Block) -> tuple[Number, Number]:
+    """Of one layer forward; backward and, where it runs again, forward once more."""
+    framework = rank.plan.framework
+    routed = any(operator.gemm is not None and operator.gemm.routed for operator in block.operators)
+    once = framework.host_seconds_per_routed_layer if routed else framework.host_seconds_per_layer
+    return once, once * (1.0 + where(rank.plan.recompute >= Recompute.FULL, 1.0, 0.0))
 
-    Ranks of a tensor parallel group send 1/t each and gather it inside the group (Narayanan et al. 2021,
-    arXiv:2104.04473, section 4.1), with sequence parallelism they need not gather.
+
+def _forward_lines(
+    counts: Sequence[Number], times: Sequence[LayerTimes], communication: dict[str, Number]
+) -> dict[str, Number]:
+    parts: dict[str, Number] = {}
+    for count, layer in zip(counts, times, strict=True):
+        for part, seconds in layer.parts.items():
+            parts[part] = parts.get(part, 0.0) + count * seconds
+    of_layers = {part for layer in times[:-2] for part in layer.parts}
+    return {
+        **{part: seconds for part, seconds in parts.items() if part in of_layers},
+        **communication,
+        **{part: seconds for part, seconds in parts.items() if part not in of_layers},
+    }
+
+
+def _transfer(rank: Rank) -> Number:
+    """Of a micro-batch: its states to the next stage and their gradients back, for every chunk; 0 without a pipeline.
+
+    Ranks of a tensor parallel group send 1/t each and gather it inside the group; with sequence parallelism they need
+    not gather.
     """
-    layout = plan.layout
-    states = state_elements(rank) * plan.dtype.activation_bits / 8
-    message = states / layout.tp
-    gathered = collectives.all_gather_seconds(states, groups.tensor, of)
-    one = collectives.point_to_point_seconds(message, groups.pipeline.stride * (layout.pp - 1), of)
-    one = one + where(layout.sequence_parallel, 0.0, gathered)
-    exposed = 1.0 - plan.framework.pipeline_overlap
-    return where(layout.pp > 1, 2.0 * layout.vpp * one * exposed, 0.0)
+    layout, kernels, groups = rank.plan.layout, rank.kernels, rank.groups
+    states = rank.states * rank.activation_bytes
+    gathered = collectives.all_gather_seconds(states, groups.tensor, kernels)
+    span = groups.pipeline.stride * (layout.pp - 1)
+    send = collectives.point_to_point_seconds(states / layout.tp, span, kernels)
+    gather = where(layout.sequence_parallel, 0.0, gathered)
+    seconds = transfer_seconds(layout.vpp, send, gather, rank.plan.framework.pipeline_overlap)
+    return where(layout.pp > 1, seconds, 0.0)
 
 
-def bubble_seconds(plan: TrainingPlan, slowest: Work, whole: Work, transfer: Number) -> Number:
-    """Until the last stage has work, and after the first has none: the other stages' time of one micro-batch.
+@term(
+    "2 * v * (send + gather) * (1 - overlap)",
+    unit="s",
+    source="Narayanan et al. 2021, arXiv:2104.04473, sections 2.2 and 4.1",
+)
+def transfer_seconds(v: Number, send: Number, gather: Number, overlap: float) -> Number:
+    """A micro-batch goes from stage to stage and its gradients come back, v times where chunks are interleaved."""
+    return 2.0 * v * (send + gather) * (1.0 - overlap)
 
-    (p - 1)(t_f + t_b)/v where stages are equal (Narayanan et al. 2021, section 2.2). Zero-bubble ZB-H1 fills it with
-    gradients of weights and leaves (p - 1)(t_f + t_b - 2 t_w), t_b of inputs and weights together (Qi et al. 2023,
-    arXiv:2401.10241, table 2, where t_B is of inputs alone: (p - 1)(T_F + T_B - T_W)), where there are as many
-    micro-batches as stages; with fewer, fewer gradients are there to fill with. A stage fills with its own.
-    """
-    layout = plan.layout
-    others = maximum(whole.seconds - slowest.seconds, 0.0)
+
+def _bubble(rank: Rank, slowest: Work, whole: Work, transfer: Number) -> Number:
+    layout = rank.plan.layout
     own = slowest.weight_gradient_seconds
-    filled = maximum(whole.weight_gradient_seconds - own, 0.0)
-    filled = filled + minimum(plan.gradient_accumulation - 1.0, layout.pp - 1.0) * own
-    left = where(plan.schedule == Schedule.ZERO_BUBBLE, maximum(others - filled, 0.0), others)
-    return left / layout.vpp + where(layout.pp > 1, (layout.pp - 1) * transfer / layout.vpp, 0.0)
+    times = PipelineTimes(
+        others=maximum(whole.seconds - slowest.seconds, 0.0),
+        others_weights=maximum(whole.weight_gradient_seconds - own, 0.0),
+        own_weights=own,
+        p=layout.pp,
+        v=layout.vpp,
+        m=rank.plan.gradient_accumulation,
+    )
+    waiting = by_schedule(rank.plan, lambda schedule: schedule.bubble_seconds(times))
+    return where(layout.pp > 1, bubble_seconds(waiting, layout.pp, transfer, layout.vpp), 0.0)
+
+
+@term("waiting + (p - 1) * transfer / v", unit="s", source="Narayanan et al. 2021, arXiv:2104.04473, section 2.2")
+def bubble_seconds(waiting: Number, p: Number, transfer: Number, v: Number) -> Number:
+    """Filling and draining the pipeline takes the other stages' time, as far as the schedule leaves it, and p - 1
+    messages.
+    """
+    return waiting + (p - 1) * transfer / v

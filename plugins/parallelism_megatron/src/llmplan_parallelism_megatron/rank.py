@@ -1,0 +1,60 @@
+"""One rank of a training plan: its share of the model, what its kernels reach, and the groups that it belongs to."""
+
+from __future__ import annotations
+
+from attrs import define
+
+from llmplan.arrays.quantities import Number, where
+from llmplan.estimate.sharding import rank_of, state_elements
+from llmplan.records import LoweredModel, TrainingPlan
+from llmplan_parallelism_megatron.kernels.reached import Kernels, training_kernels
+from llmplan_parallelism_megatron.network.groups import Groups, groups_of
+
+
+@define(eq=False)
+class Rank:
+    """What all formulas of a plan work on. The model is lowered and divided once, here."""
+
+    plan: TrainingPlan
+    whole: LoweredModel
+    """One micro-batch, the share of a context parallel rank."""
+    model: LoweredModel
+    """The same on one tensor and expert parallel rank."""
+    kernels: Kernels
+    groups: Groups
+
+    @classmethod
+    def of(cls, plan: TrainingPlan) -> Rank:
+        """The rank of a plan of numbers or of columns."""
+        whole = plan.model.lower(plan.micro_batch, plan.seq_len / plan.layout.cp, plan.seq_len)
+        return cls(plan, whole, rank_of(whole, plan.layout), training_kernels(plan), groups_of(plan.layout))
+
+    @property
+    def activation_bytes(self) -> float:
+        """Of an element of an activation."""
+        return self.plan.dtype.activation_bits / 8
+
+    @property
+    def held_bytes(self) -> float:
+        """Of an element of a weight."""
+        return self.plan.dtype.held_bits / 8
+
+    @property
+    def states(self) -> Number:
+        """Elements of the residual stream, for the whole tensor parallel group."""
+        return state_elements(self.model)
+
+    @property
+    def width(self) -> Number:
+        """Of the residual stream."""
+        return self.states / (self.plan.micro_batch * (self.plan.seq_len / self.plan.layout.cp))
+
+    @property
+    def sequence_ways(self) -> Number:
+        """q: tensor parallel ranks that the sequence is divided over."""
+        return where(self.plan.layout.sequence_parallel, self.plan.layout.tp, 1.0)
+
+    @property
+    def host_bytes_per_second(self) -> float:
+        """One direction of the host link; `check` refuses a plan that needs it where none is known."""
+        return self.plan.hardware.host_bytes_per_second or float("inf")

@@ -1,0 +1,91 @@
+"""The pipeline schedules that this package knows, in the order of `llmplan.records.Schedule`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llmplan.arrays.quantities import Number, maximum, minimum, where
+from llmplan.arrays.term import term
+from llmplan.records import PipelineSchedule, PipelineTimes, TrainingPlan
+
+_NARAYANAN = "Narayanan et al. 2021, arXiv:2104.04473, section 2.2"
+_KORTHIKANTI = "Korthikanti et al. 2022, arXiv:2205.05198, section 4.2.3"
+_QI = "Qi et al. 2023, arXiv:2401.10241, table 2"
+
+
+@term("others / v", unit="s", source=_NARAYANAN)
+def interleaved_bubble_seconds(others: Number, v: Number) -> Number:
+    """A stage waits until the first micro-batch has come down to it, and until the last has gone up again: the other
+    stages' time of one micro-batch, (p - 1)(t_f + t_b) where stages are equal. With v chunks a stage each wait is a
+    v-th. It binds where micro-batches are few: it is (p - 1) / (m v) of the work.
+    """
+    return others / v
+
+
+@term("max(others - others_weights - min(m - 1, p - 1) * own_weights, 0) / v", unit="s", source=_QI)
+def zero_bubble_seconds(
+    others: Number, others_weights: Number, own_weights: Number, p: Number, v: Number, m: Number
+) -> Number:
+    """ZB-H1 fills the bubble with gradients of weights, which nobody waits for: (p - 1)(t_f + t_b - 2 t_w) is left
+    where there are as many micro-batches as stages; with fewer, fewer gradients are there to fill with. Here t_b is of
+    inputs and weights together, of inputs alone in the paper: (p - 1)(T_F + T_B - T_W).
+    """
+    filled = others_weights + minimum(m - 1.0, p - 1.0) * own_weights
+    return maximum(others - filled, 0.0) / v
+
+
+@term("min(m, p)", unit="micro-batches", source="Narayanan et al. 2021, arXiv:2104.04473, section 2.2.1")
+def in_flight(m: Number, p: Number) -> Number:
+    """Under 1F1B the first stage begins p micro-batches before it has the first back."""
+    return minimum(p, m)
+
+
+@term(
+    "min(m, p + (p - 1) / v)", unit="micro-batches", source="Korthikanti et al. 2022, arXiv:2205.05198, section 4.2.3"
+)
+def interleaved_in_flight(m: Number, p: Number, v: Number) -> Number:
+    """Interleaved chunks hold 1 + (p - 1)/(p v) times as much."""
+    return minimum(p + (p - 1) / v, m)
+
+
+def _one_f_one_b(times: PipelineTimes) -> Number:
+    return interleaved_bubble_seconds(times.others, times.v)
+
+
+def _zero_bubble(times: PipelineTimes) -> Number:
+    return zero_bubble_seconds(*times)
+
+
+def _interleaved_or_not(p: Number, v: Number, m: Number) -> Number:
+    return where(v > 1, interleaved_in_flight(m, p, v), in_flight(m, p))
+
+
+ONE_F_ONE_B = PipelineSchedule(
+    name="1f1b",
+    default=True,
+    description="one forward, one backward; interleaved where stages hold several chunks",
+    bubble_seconds=_one_f_one_b,
+    in_flight=_interleaved_or_not,
+    interleaves=True,
+    source=_NARAYANAN,
+)
+ZERO_BUBBLE = PipelineSchedule(
+    name="zero-bubble",
+    description="gradients of weights fill the bubble (ZB-H1)",
+    bubble_seconds=_zero_bubble,
+    in_flight=lambda p, _v, m: in_flight(m, p),
+    source=_QI,
+)
+SCHEDULES = (ONE_F_ONE_B, ZERO_BUBBLE)
+
+
+def by_schedule(plan: TrainingPlan, formula: Callable[[PipelineSchedule], Number]) -> Number:
+    """A figure that depends on the schedule, of plans that may have different ones."""
+    code: Any = plan.schedule
+    if isinstance(code, int):
+        return formula(SCHEDULES[code])
+    value = formula(SCHEDULES[0])
+    for place, schedule in enumerate(SCHEDULES[1:], start=1):
+        value = where(code == place, formula(schedule), value)
+    return value
