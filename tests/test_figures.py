@@ -111,6 +111,6 @@ def test_the_reference_is_not_stale():
     spec = importlib.util.spec_from_file_location("reference", ROOT / "tools" / "reference.py")
     reference = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(reference)
-    text = reference.PAGE.read_text("utf-8")
-    assert reference.filled(text) == text
-    assert text.count("<!-- figures: ") == 3
+    for path, text in reference.files().items():
+        assert path.read_text("utf-8") == text
+        assert text.count("<!-- figures: ") == 3

@@ -45,5 +45,11 @@ def filled(text: str) -> str:
     return _BLOCK.sub(table, text)
 
 
+def files() -> dict[Path, str]:
+    """The page as it should be now."""
+    return {PAGE: filled(PAGE.read_text(encoding="utf-8"))}
+
+
 if __name__ == "__main__":
-    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for path, text in files().items():
+        path.write_text(text, encoding="utf-8")
