@@ -9,7 +9,7 @@ from statistics import fmean
 from llmplan import registry
 from llmplan.validation import Checked, Validation, validate
 from llmplan.validation.score import GROUPS, Summary, by_source, score
-from llmplan_parallelism_megatron.ranges.coverage import LEFT_OUT, left_out, share_by_source, share_inside
+from llmplan_parallelism_megatron.ranges.coverage import LEFT_OUT, Covered, left_out, share_by_source, share_inside
 from llmplan_parallelism_megatron.ranges.residuals import read_residuals
 from llmplan_parallelism_megatron.ranges.training import VALIDATION
 
@@ -75,7 +75,8 @@ what not knowing the accelerator costs, and rows with a trait beside rows withou
 
 Below, ranges are made without a source (program, architecture), and its figures looked for in them. A source that is
 the only one of its program, and a program left out, is priced as a program that nobody knows; an architecture left out
-with the kernels of the one before. Constants that several sources of a program share stay as fitted to all of them.
+with the kernels of the one before. Constants that several sources speak of are fitted anew to the others, for each
+training source left out (`plugins/parallelism_megatron/calibration/left_out.py`); those of engines stay as fitted.
 """
 PAGES = {
     "training": (Path(__file__).with_name("accuracy.md"), TRAINING),
@@ -110,17 +111,18 @@ def ranges(name: str) -> Iterator[str]:
     yield RANGES
     head = ("figure", "left out", "figures", "inside", "below", "above", "inside, mean of sources")
     residuals = read_residuals(VALIDATION / f"{name}_residuals.csv")
-    lines = []
+    lines: list[Sequence[str]] = []
     for figure in dict.fromkeys(one.figure for one in residuals):
-        for what in LEFT_OUT:
-            covered = left_out([one for one in residuals if one.figure == figure], what)
-            below, above = (
-                fmean(ends) for ends in zip(*((c.ratio < c.low, c.ratio > c.high) for c in covered), strict=True)
-            )
-            by_name = fmean(share_by_source(covered).values())
-            shares = (f"{share:.0%}" for share in (share_inside(covered), below, above, by_name))
-            lines.append((figure, what, f"{len(covered)}", *shares))
+        of_figure = [one for one in residuals if one.figure == figure]
+        lines += [(figure, what, *shares(left_out(of_figure, what))) for what in LEFT_OUT]
     yield table(head, lines)
+
+
+def shares(covered: Sequence[Covered]) -> Sequence[str]:
+    """Figures; inside, below and above their ranges; the mean of the sources' shares inside."""
+    below, above = (fmean(ends) for ends in zip(*((c.ratio < c.low, c.ratio > c.high) for c in covered), strict=True))
+    by_name = fmean(share_by_source(covered).values())
+    return (f"{len(covered)}", *(f"{share:.0%}" for share in (share_inside(covered), below, above, by_name)))
 
 
 def scores(counted: Sequence[Checked]) -> str:

@@ -97,12 +97,13 @@ def test_a_share_may_be_none_or_all(run):
 
 def test_more_than_separate_pools_can_answer(run):
     """Both are sized."""
-    code, _, err = run(*INFER, "--rate", "500/s", "--dp", "1", "--prefill-replicas", "1")
+    one = ("--tp", "1", "--pp", "1")
+    code, _, err = run(*INFER, *one, "--rate", "500/s", "--dp", "1", "--prefill-replicas", "1")
     assert code == 3
     assert "dp 1 with 1 prefill replicas can answer" in err
     decoding, prefill = err.split("--dp ")[1].split()[0], err.split("--prefill-replicas ")[1].split()[0]
     pools = ("--dp", decoding, "--prefill-replicas", prefill)
-    assert run(*INFER, "--requests", "0", "--rate", "500/s", *pools)[0] == 0
+    assert run(*INFER, *one, "--requests", "0", "--rate", "500/s", *pools)[0] == 0
 
 
 def test_a_server_that_does_not_fit_is_exit_code_3(run):
@@ -162,14 +163,15 @@ def test_a_plan_file_holds_the_load_and_the_command_line_wins(run, tmp_path):
 def test_several_rates_in_one_table(run, tmp_path):
     """What is overloaded says so, and the table is still one of plans that fit."""
     path = tmp_path / "rates.csv"
-    code, out, _ = run(*INFER, "--requests", "100", "--rate", "1/s,10/s,9000/s", "--output", str(path))
+    one = ("--tp", "1", "--pp", "1", "--dp", "1")
+    code, out, _ = run(*INFER, *one, "--requests", "100", "--rate", "1/s,10/s,9000/s", "--output", str(path))
     assert code == 0
     assert out.count("yes") >= 2
     assert "overloaded" in out
     with path.open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     assert [row["feasible"] for row in rows] == ["True", "True", "False"]
-    assert run(*INFER, "--rate", "8000/s,9000/s")[0] == 3
+    assert run(*INFER, *one, "--rate", "8000/s,9000/s")[0] == 3
 
 
 @pytest.mark.parametrize("suffix", ["json", "csv", "md", "txt"])

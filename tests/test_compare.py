@@ -170,7 +170,7 @@ SERVER = ("infer", "--model", "llama-3.1-8b", "--gpu", "h100-sxm-80gb", "--tp", 
 
 def test_servers_are_compared_by_rate(run, document):
     """If it fails, nobody sees at which rate requests begin to wait, or which is too much."""
-    asked = (*SERVER, "--rate", "1/s,8/s,1000/s")
+    asked = (*SERVER, "--dp", "1", "--rate", "1/s,8/s,1000/s")
     code, out, err = run(*asked)
     assert (code, err) == (0, "")
     assert out.startswith("llama-3.1-8b on h100-sxm-80gb, server, 3 plans by rate")
@@ -183,7 +183,7 @@ def test_servers_are_compared_by_rate(run, document):
 
 def test_no_server_answers_what_comes(run):
     """If it fails, the message is about memory, of which there is enough."""
-    code, _, err = run(*SERVER, "--rate", "1000/s,2000/s")
+    code, _, err = run(*SERVER, "--dp", "1", "--rate", "1000/s,2000/s")
     assert (code, err) == (3, "llmplan: overloaded: none of 2 plans fits and answers all that comes\n")
 
 
@@ -333,7 +333,7 @@ SVG = "{http://www.w3.org/2000/svg}"
         (("--model", "llama-3.1-70b", "--batch", "1,2", "--tp", "1", "--pp", "1"), {"does not fit"}),
         (("--compare", "tp+pp=1+2,2+1"), {"1 · 2", "2 · 1"}),
         (
-            ("--rate", "1/s,1000/s", "--requests", "20", "--cost-model", "megatron"),
+            ("--dp", "1", "--rate", "1/s,1000/s", "--requests", "20", "--cost-model", "megatron"),
             {"overloaded", "p99 first token, ms", "load, %"},
         ),
         (("--model", "llama-3.1-70b", "--dtype", "bf16,w4a16e16", "--tp", "1", "--pp", "1"), {"does not fit"}),

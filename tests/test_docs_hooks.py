@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from llmplan import hookspecs, infer, registry, train
 from llmplan.catalogues import Registry
 from llmplan.catalogues.plugins import Plugins
+from llmplan.errors import BadInputError
 from llmplan.search import TrainingSpace, search
 from llmplan.testing import check_plugin
 from llmplan.validation import validate
@@ -126,6 +127,17 @@ def use_reporter(reporter):
     assert reporter.render_search(SEARCHED) == f"{len(SEARCHED.best)} plans by time\n"
 
 
+def use_launcher(launcher):
+    """Written, read back, and one line for what it cannot say."""
+    estimate = train(**TRAIN | {"tp": 2})
+    launch = launcher.write(estimate)
+    assert launch.text == "acme-train --tensor 2 --replicas 8\n"
+    assert launcher.read(launch.text).options == {"tp": 2, "dp": 8}
+    assert launcher.read("acme-train --tensor 2 --colour red").remarks == ("not understood: --colour",)
+    with pytest.raises(BadInputError, match="pp 2: ACME's trainer has no pipelines"):
+        launcher.write(train(**TRAIN | {"pp": 2}))
+
+
 def use_commands(implementation):
     """Run the command: 65.3 billion weights of 2 bytes need two GPUs of 80 GiB."""
     app = Typer()
@@ -146,6 +158,7 @@ USES = {
     "llmplan_validation_sets": use_validation_set,
     "llmplan_exporters": use_exporter,
     "llmplan_reporters": use_reporter,
+    "llmplan_launchers": use_launcher,
     "llmplan_commands": use_commands,
 }
 

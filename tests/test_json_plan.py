@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 from attrs import fields
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from llmplan import infer, registry, train
 from llmplan.cli.main import main

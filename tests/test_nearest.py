@@ -15,7 +15,7 @@ UNFIT = (
     (*LLAMA, "--tp", "4", "--pp", "1", "--dp", "1", "--batch", "5000", "--max-context"),
     ("infer", "--model", "llama-3.1-405b", "--gpu", "h100-sxm-80gb", "--gpus", "8", "--batch", "2000"),
     ("infer", "--model", "llama-3.1-8b", "--gpu", "l4", "--gpus", "1", "--prompt-tokens", "130000", "--rate", "3/h"),
-    ("infer", "--model", "deepseek-v3", "--gpu", "t4"),
+    ("infer", "--model", "deepseek-v3", "--gpu", "t4", "--gpus", "8"),
 )
 
 

@@ -6,8 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from llmplan.search.arrays import crossed, joined, kept, length, pieces, product_of
 from llmplan.search.leaders import TIES, Best, Frontier, dominated, worse

@@ -1,4 +1,4 @@
-"""The outputs that the README prints under its commands, as the commands print them now."""
+"""The outputs that the README and the how-to pages print under their commands, as the commands print them now."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md",)
+PAGES = ("README.md", *sorted(f"docs/how-to/{path.name}" for path in (ROOT / "docs" / "how-to").glob("*.md")))
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-TOML = re.compile(r"^`([\w.-]+\.toml)`:\n\n```toml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FILE = re.compile(r"^`([\w./-]+\.(?:toml|json))`:\n\n```(?:toml|json)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 WIDTH = "100"
 
 
@@ -24,8 +24,10 @@ def files() -> dict[Path, str]:
 def page(text: str) -> str:
     """With every console block run, in a folder with the files that the page shows."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, content in TOML.findall(text):
-            (Path(folder) / name).write_text(content, encoding="utf-8")
+        for name, content in FILE.findall(text):
+            path = Path(folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
         return CONSOLE.sub(lambda block: f"```console\n{session(block[1], Path(folder))}```", text)
 
 

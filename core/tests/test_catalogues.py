@@ -18,6 +18,7 @@ from llmplan.catalogues import (
     FRAMEWORKS,
     GPUS,
     KINDS,
+    LAUNCHERS,
     MODEL_READERS,
     MODELS,
     OPTIMIZERS,
@@ -29,7 +30,7 @@ from llmplan.catalogues import (
 )
 from llmplan.catalogues.plugins import PluginError, Plugins
 from llmplan.errors import BadInputError, NameConflictError, UnknownNameError
-from llmplan.estimate import Exporter, Reporter
+from llmplan.estimate import Exporter, Launcher, LaunchFile, Reporter
 from llmplan.output.files import exporter_of
 from llmplan.records import (
     DTypeFamily,
@@ -90,6 +91,7 @@ RECORDS = {
     VALIDATION_SETS: lambda name: ValidationSet(name=name, description="", rows=list),
     EXPORTERS: lambda name: Exporter(name=name, suffix=f".{name}", export=str.encode),
     REPORTERS: lambda name: Reporter(name=name, render=str),
+    LAUNCHERS: lambda name: Launcher(name=name, command="train", write=LaunchFile),
 }
 BY_HOOK = {kind.hook: kind for kind in KINDS}
 

@@ -6,8 +6,7 @@ import weakref
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from llmplan.arrays.columns import Column, columns, in_full
 from llmplan.arrays.quantities import ceil, ceil_log2, floor, has_remainder, maximum, minimum, sqrt, total, where

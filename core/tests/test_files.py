@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 from attrs import asdict
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from llmplan.catalogues import COST_MODELS, DTYPES, GPUS, MODELS
 from llmplan.catalogues.record_file import read_record

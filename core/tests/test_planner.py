@@ -9,8 +9,7 @@ from math import log2
 import pluggy
 import pytest
 from attrs import evolve
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from llmplan import hookspecs, infer, plan_inference, plan_training, registry, train
 from llmplan.catalogues import Registry

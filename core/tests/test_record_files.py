@@ -18,7 +18,7 @@ from llmplan.records import (
     KernelCurves,
     NetworkCurve,
 )
-from llmplan.testing import ContractError, check_plugin
+from llmplan.testing import SAMPLE_MODEL, ContractError, check_plugin
 
 from test_catalogues import plugins_of  # isort: skip
 
@@ -263,3 +263,11 @@ def test_models_are_files_too(tmp_path):
     assert catalogue["mini"].kv_heads == 4
     assert not catalogue["mini-iso"].gated_mlp
     assert catalogue["mini-iso"].sources["hidden"] == "as mini: a paper"
+
+
+def test_none_may_be_a_word_of_the_field(tmp_path):
+    """A model without positions would come out with rotary ones, its own or those of the model that it is like."""
+    path = tmp_path / "still.toml"
+    path.write_text('like = "sample"\nposition = "none"\nqk_norm = "none"\n')
+    model = read_record(str(path), MODELS, lambda _: SAMPLE_MODEL)
+    assert (model.position, model.qk_norm) == ("none", "none")

@@ -8,8 +8,7 @@ from math import inf, nan
 import pytest
 from attrs import evolve
 from attrs.exceptions import FrozenInstanceError
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from llmplan.errors import BadInputError, UnsupportedFormatError
 from llmplan.estimate import Exporter, Reporter

@@ -17,7 +17,7 @@ from llmplan.records import EngineProfile
 from llmplan.request import InferRequest
 from llmplan.testing import SAMPLE_HARDWARE, SAMPLE_MODEL
 
-SERVER = {**SAMPLE, "prompt_tokens": 512, "output_tokens": 64, "requests": 200}
+SERVER = {**SAMPLE, "prompt_tokens": 512, "output_tokens": 64, "requests": 200, "tp": 1, "pp": 1, "dp": 1}
 
 
 class TensorParallelCostModel(AffineCostModel):

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from affine_server import AffineSteps, affine_server, inference_plan
 from attrs import fields_dict
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from llmplan.estimate import Means
 from llmplan.queueing.capacity import peak

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from llmplan.comparing import compare
     from llmplan.errors import LlmplanError
     from llmplan.hookspecs import hookimpl
+    from llmplan.search.serving.infer import infer, plan_inference
     from llmplan.search.training import plan_training, train
-    from llmplan.space import infer, plan_inference
 
 __all__ = ["LlmplanError", "compare", "hookimpl", "infer", "plan_inference", "plan_training", "registry", "train"]
 
@@ -18,8 +18,8 @@ _HOMES = {
     "LlmplanError": "errors",
     "compare": "comparing",
     "hookimpl": "hookspecs",
-    "infer": "space",
-    "plan_inference": "space",
+    "infer": "search.serving.infer",
+    "plan_inference": "search.serving.infer",
     "plan_training": "search.training",
     "registry": "catalogues",
     "train": "search.training",

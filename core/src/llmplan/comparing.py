@@ -11,9 +11,9 @@ from llmplan.errors import BadInputError, LlmplanError
 from llmplan.estimate import Comparison, Estimate, Variant
 from llmplan.request import InferRequest, TrainRequest, option_name, options_of
 from llmplan.request.changes import Change, combinations, read_changes
+from llmplan.search.serving.infer import infer
 from llmplan.search.training import train
 from llmplan.space.choice import find_record
-from llmplan.space.inference import infer
 
 _REQUESTS: Mapping[Any, type[TrainRequest | InferRequest]] = {train: TrainRequest, infer: InferRequest}
 _KINDS: Mapping[Any, Kind] = {kind.plural: kind for kind in KINDS}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import typer
 
     from llmplan.catalogues import TomlRecords
-    from llmplan.estimate import CostModel, Exporter, Reporter
+    from llmplan.estimate import CostModel, Exporter, Launcher, Reporter
     from llmplan.records import (
         DTypeFamily,
         DTypeRule,
@@ -88,6 +88,11 @@ def llmplan_exporters() -> Iterable[Exporter]:  # type: ignore[empty-body]
 @hookspec
 def llmplan_reporters() -> Iterable[Reporter]:  # type: ignore[empty-body]
     """Renderings of an estimate on the terminal, chosen by ``--reporter NAME``."""
+
+
+@hookspec
+def llmplan_launchers() -> Iterable[Launcher]:  # type: ignore[empty-body]
+    """Programs that train or serve: their launch files, for ``--export NAME[:FILE]`` and ``--from FILE``."""
 
 
 @hookspec

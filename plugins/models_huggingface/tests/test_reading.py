@@ -43,7 +43,7 @@ def test_an_unknown_type_is_refused_with_its_name(read):
     [
         ("index_topk", 2048, "index_topk: 2048 is not priced in llama"),
         ("num_local_experts", 8, "num_local_experts: 8 is not priced in llama"),
-        ("frobnication_rank", 7, "frobnication_rank: 7 is not a field that is known of llama"),
+        ("frobnication_rank", 7, "frobnication_rank: 7 is not known to be a field of llama"),
     ],
 )
 def test_a_field_that_nobody_reads_is_refused(read, field, value, words):

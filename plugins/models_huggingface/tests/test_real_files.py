@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from llmplan import infer, train
+from llmplan import infer, registry, train
 from llmplan.errors import BadInputError
 from llmplan.testing import check_model
 from llmplan_models_huggingface.checkpoint import model_of
@@ -59,3 +59,24 @@ def test_what_is_not_priced_is_refused_with_the_field(file):
     with pytest.raises(BadInputError) as refusal:
         of(file)
     assert str(refusal.value).startswith(f"model: {CONFIGS / file}: {REFUSED[file]}: ")
+
+
+REGISTERED = {
+    file: name
+    for file in FILES
+    if (name := Path(file).stem.replace("--", "/")) in registry().models and file not in REFUSED
+}
+
+
+@pytest.mark.parametrize("file", REGISTERED)
+def test_a_model_that_is_registered_is_the_same_in_its_file(file):
+    """If it fails, a shipped model and the configuration of its checkpoint disagree."""
+    mine, theirs = of(file), registry().models[REGISTERED[file]]
+    assert sum(mine.parameters_by_part().values()) == sum(theirs.parameters_by_part().values())
+    assert mine.kv_cache(2, 100_000).elements == theirs.kv_cache(2, 100_000).elements
+    assert mine.lower(2, 4096).flops == pytest.approx(theirs.lower(2, 4096).flops, rel=1e-12)
+
+
+def test_shipped_models_are_found_by_their_ids():
+    """If it fails, the test above compares nothing."""
+    assert len(REGISTERED) >= 15

@@ -17,14 +17,18 @@ NOTHING = 1e-9
 
 
 def descend(
-    start: Mapping[K, float], limits: Callable[[K], tuple[float, float]], error: Callable[[Mapping[K, float]], float]
+    start: Mapping[K, float],
+    limits: Callable[[K], tuple[float, float]],
+    error: Callable[[Mapping[K, float]], float],
+    *,
+    penalty: float = PENALTY,
 ) -> dict[K, float]:
     """Move one constant after the other, in smaller and smaller steps."""
     values, step = dict(start), FIRST_STEP
 
     def cost(tried: Mapping[K, float]) -> float:
         moved = (log(max(tried[constant], NOTHING) / max(start[constant], NOTHING)) / log(1.5) for constant in start)
-        return error(tried) + PENALTY * sum(distance**2 for distance in moved)
+        return error(tried) + penalty * sum(distance**2 for distance in moved)
 
     best = cost(values)
     for _ in range(ROUNDS):

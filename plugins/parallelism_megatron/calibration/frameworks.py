@@ -30,6 +30,7 @@ LIMITS = {
     "kernel_rate": (0.6, 1.0),
     "tensor_overlap": (0.0, 0.9),
     "data_overlap": (0.0, 1.0),
+    "expert_overlap": (0.0, 1.0),
     "data_bandwidth": (0.02, 1.0),
 }
 SUSTAINED_LIMITS = (0.6, 1.0)

@@ -5,6 +5,7 @@ After any change to the model or its constants: ``python tools/regenerate.py ran
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from math import exp
 from pathlib import Path
@@ -12,6 +13,11 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+if not __package__:  # loaded by its path
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from calibration import left_out
+from calibration.frameworks import with_values
 from llmplan import infer, registry, train
 from llmplan.errors import BadInputError
 from llmplan.estimate import InferenceEstimate, TrainingEstimate
@@ -23,7 +29,7 @@ from llmplan_parallelism_megatron.ranges import serving, training
 from llmplan_parallelism_megatron.ranges.csv_files import in_csv
 from llmplan_parallelism_megatron.ranges.fit import fitted_by_figure
 from llmplan_parallelism_megatron.ranges.kind import OTHER, Kind
-from llmplan_parallelism_megatron.ranges.residuals import Residual, text_of
+from llmplan_parallelism_megatron.ranges.residuals import Residual, residuals_of, text_of
 from llmplan_parallelism_megatron.ranges.table import TYPICAL, Halves, Ranges
 
 VALIDATION = Path(__file__).resolve().parents[1] / "src" / "llmplan_parallelism_megatron" / "validation"
@@ -79,16 +85,16 @@ def files() -> dict[Path, str]:
 
 
 def _files_of(command: Command) -> dict[Path, str]:
-    residuals = list(residuals_of(command))
-    ranges = fitted_by_figure(residuals)
+    text = text_of(priced_rows(command))
+    ranges = fitted_by_figure(residuals_of(text))  # as they are written, so that a table follows from its file
     return {
-        VALIDATION / f"{command.name}_residuals.csv": text_of(residuals),
+        VALIDATION / f"{command.name}_residuals.csv": text,
         VALIDATION / f"{command.name}_kinds.csv": kinds_text(ranges),
         VALIDATION / f"{command.name}_leaps.csv": leaps_text(ranges),
     }
 
 
-def residuals_of(command: Command) -> Iterator[Residual]:
+def priced_rows(command: Command) -> Iterator[Residual]:
     """Of rows whose plan is known and that were looked up; of whole runs not their hours, of serving not its memory."""
     for name in command.sets:
         for checked in validate(registry().validation_sets[name]).checked:
@@ -113,6 +119,7 @@ def _residual(command: Command, row: ValidationRow, predicted: float) -> Residua
         return _ratio(row, row.predict(estimate))
 
     known = program is not None and _is_registered(command, program.name)
+    without = left_out.read().get(row.source) if command.name == "training" else None
     return Residual(
         row=row.id,
         source=row.source,
@@ -123,6 +130,7 @@ def _residual(command: Command, row: ValidationRow, predicted: float) -> Residua
         sharded=bool(kind.sharded),
         traits=frozenset(trait for trait, has in kind.traits.items() if has),
         ratio=_ratio(row, predicted),
+        refitted=None if without is None else priced(**with_values(row.options, without)),
         other_program=None if not known or _is_default(command, kind.program) else priced(**{command.program: None}),
         other_curves=priced(gpu=evolve(hardware, kernels=before.kernels)),
         datasheet=priced(gpu=evolve(hardware, kernels=None, efficiency=None)),

@@ -6,7 +6,7 @@ import pytest
 from attrs import evolve
 from megatron_plans import FP8, GPU, GROUPED, IDEAL, LATENT, MUON, PLAIN, SPARSE, flat, plan, price
 
-from llmplan.records import PipelineTimes, Recompute, Transformer, Tuning
+from llmplan.records import CollectiveCurve, PipelineTimes, Recompute, Transformer, Tuning
 from llmplan_parallelism_megatron.kernels.reached import training_kernels
 from llmplan_parallelism_megatron.network import collectives
 from llmplan_parallelism_megatron.network.groups import Group, groups_of
@@ -367,3 +367,11 @@ def test_the_last_context_parallel_rank_sees_most():
     seconds = [price(PLAIN, framework=one, **fast).forward_breakdown["attention"] for one in (IDEAL, uneven)]
     attention = PLAIN.layers * 4 * 65_536**2 / 4 * 512 / 1e14
     assert seconds[1] - seconds[0] == pytest.approx((7 / 8 - 1 / 2) * attention, rel=1e-9)
+
+
+def test_a_collective_that_was_not_timed_is_priced_as_the_slowest():
+    """A new collective would need a curve of every accelerator before any of them could be priced."""
+    fast, slow = CollectiveCurve(plateau=0.9), CollectiveCurve(plateau=0.3)
+    kernels = training_kernels(plan(curves=flat(collectives={"all_gather": fast, "all_reduce": slow})))
+    seconds = collectives.reduce_scatter_seconds(1e9, Group(8, 1), kernels)
+    assert seconds == pytest.approx(1e9 * 7 / 8 / (0.3 * 3e11))

@@ -6,7 +6,7 @@ from megatron_plans import ADAM, BUSY, FP8, GROUPED, IDEAL, LATENT, PLAIN, SPARS
 
 from llmplan.records import FrameworkProfile, Recompute, Transformer, Tuning
 from llmplan_parallelism_megatron.rank import Rank
-from llmplan_parallelism_megatron.training.memory import in_flight, kept_bytes
+from llmplan_parallelism_megatron.training.memory import kept_bytes, micro_batches_in_flight
 
 PAPER = FrameworkProfile(name="paper", attention="unfused", dropout=True)
 """Megatron-LM as Korthikanti et al. 2022 (arXiv:2205.05198) describe it."""
@@ -108,7 +108,7 @@ def test_the_first_stage_holds_micro_batches_in_flight(pp, vpp, m, held):
     """
     small = evolve(PLAIN, vocab=8)
     one = plan(small, framework=PAPER, pp=pp, vpp=vpp, gradient_accumulation=m, micro_batch=B, seq_len=S)
-    assert in_flight(one) == held
+    assert micro_batches_in_flight(one) == held
     estimate = price(small, framework=PAPER, pp=pp, vpp=vpp, gradient_accumulation=m, micro_batch=B, seq_len=S)
     assert estimate.memory_breakdown["activations"] == held * 8 / pp * SBH * (34 + SCORES)
 

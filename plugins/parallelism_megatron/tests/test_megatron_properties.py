@@ -4,8 +4,7 @@ import itertools
 
 import pytest
 from attrs import evolve
-from hypothesis import HealthCheck, assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, assume, given, settings, strategies as st
 from megatron_plans import (
     ADAM,
     BREAKDOWNS,

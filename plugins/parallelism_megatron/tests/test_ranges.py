@@ -5,8 +5,7 @@ from math import exp, log
 import numpy as np
 import pytest
 from attrs import evolve
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from llmplan import infer, registry, train
 from llmplan.arrays.columns import columns
@@ -186,10 +185,11 @@ def test_residuals_are_read_as_they_were_written(tmp_path):
     """A ratio that was not priced would come back as another number."""
     one = Residual(
         row="a", source="S, b", figure="time", program="p", architecture="q", scale=8.0, sharded=True,
-        traits=frozenset({"x", "y"}), ratio=1.25, other_program=None, other_curves=0.5, datasheet=2.0,
+        traits=frozenset({"x", "y"}), ratio=1.25, refitted=1.5, other_program=None, other_curves=0.5, datasheet=2.0,
     )  # fmt: skip
     (tmp_path / "rows.csv").write_text(text_of([one]), encoding="utf-8")
     assert read_residuals(tmp_path / "rows.csv") == [one]
+    assert one.unseen == 1.5
 
 
 def test_quantiles_are_linear_between_the_middles_of_weights():

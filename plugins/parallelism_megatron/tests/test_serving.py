@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 from attrs import evolve
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from megatron_plans import FP8, FP16, GPU, GROUPED, LATENT, MODELS, PLAIN, SPARSE, flat
 from serving_plans import BUSY, ENGINES, IDEAL, KERNELS, OLD, SERVING, serving
 

@@ -5,8 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from attrs import evolve
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from llmplan.estimate.sharding import rank_of
 from llmplan.records import (

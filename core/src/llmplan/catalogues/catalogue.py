@@ -6,30 +6,28 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from attrs import define
-
 from llmplan.catalogues.folder import TomlRecords
+from llmplan.catalogues.kinds import Kind, is_family
 from llmplan.catalogues.plugins import Plugin, Plugins
 from llmplan.errors import BadInputError, NameConflictError, UnknownNameError
-from llmplan.records import DTypeFamily
 
 if TYPE_CHECKING:
-    from llmplan.catalogues.kinds import Kind
+    from llmplan.records import DTypeFamily
 
 T = TypeVar("T")
 _MOST_NEAR = 5
 
 
-@define(eq=False)
 class Offer:
     """A record that a plugin offers under a name, made when it is first looked at."""
 
-    plugin: Plugin
-    make: Callable[[], Any]
-    mentions: Callable[[str], bool]
-    """Whether a word stands in what the record is made of: no record need be made that lacks it."""
-    _record: Any = None
-    being_made: bool = False
+    def __init__(self, plugin: Plugin, make: Callable[[], Any], mentions: Callable[[str], bool]) -> None:
+        self.plugin = plugin
+        self.make = make
+        self.mentions = mentions
+        """Whether a word stands in what the record is made of: no record need be made that lacks it."""
+        self.being_made = False
+        self._record: Any = None
 
     @property
     def record(self) -> Any:
@@ -66,7 +64,7 @@ class Catalogue(Mapping[str, T], Generic[T]):
             for name in record.names:
                 make = partial(self._read, record.path(name), plugin)
                 self._offer(name, Offer(plugin, make, partial(record.mentions, name)))
-        elif isinstance(record, DTypeFamily):
+        elif is_family(record):
             self._families.append((plugin, record))
             for name in record.listed:
                 self._offer(name, Offer(plugin, partial(_listed, record, name), lambda _word: True))

@@ -43,10 +43,20 @@ class Form:
         """The class of the records."""
         return self.makes or self.cls
 
+    def keys(self) -> set[str]:
+        """The keys of a file."""
+        return {of.name for of in fields(self.cls)}
+
     @property
     def has_sources(self) -> bool:
         """Whether every value has a source of its own."""
         return any(of.name == "sources" for of in fields(self.cls))
+
+    @property
+    def worded(self) -> frozenset[str]:
+        """The fields that hold a word of a few, which may be ``none``."""
+        texts = (of for of in fields(self.cls) if of.type in (str, "str"))
+        return frozenset(of.name for of in texts if isinstance(of.default, str) and of.default)
 
     def sourced(self, values: Mapping[str, Any]) -> Iterator[str]:
         """The keys that a source stands behind, those of tables with a dot."""

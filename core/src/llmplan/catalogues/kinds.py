@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, cached_property
+from importlib import import_module
 from typing import Any
-
-from attrs import frozen
 
 from llmplan.catalogues.folder import TomlRecords
 from llmplan.catalogues.plugins import PluginError
-from llmplan.estimate import CostModel, Exporter, Reporter
-from llmplan.records import (
-    DTypeFamily,
-    DTypeRule,
-    EngineProfile,
-    FrameworkProfile,
-    HardwareProfile,
-    ModelArchitecture,
-    ModelReader,
-    Optimizer,
-    ValidationSet,
-)
 from llmplan.records.checks import check_name
 
 
-@frozen(eq=False)
 class Kind:
-    """A kind of record: how people call it, the hook behind it and the classes that the hook may return."""
+    """A kind of record: how people call it, the hook behind it and the classes that the hook may return.
 
-    plural: str
-    singular: str
-    hook: str
-    classes: tuple[type, ...]
-    in_files: bool = False
-    """Whether such a record can be a TOML file: ``--gpu FILE.toml``, a folder of a plugin."""
+    The classes are named, and built when a record is checked: a command pays for those of its own records alone.
+    """
+
+    def __init__(self, plural: str, hook: str, *classes: str, in_files: bool = False) -> None:
+        self.plural = plural
+        self.singular = _SINGULAR.get(plural, plural.removesuffix("s"))
+        self.hook = hook
+        self.in_files = in_files
+        """Whether such a record can be a TOML file: ``--gpu FILE.toml``, a folder of a plugin."""
+        self._classes = classes
+
+    @cached_property
+    def classes(self) -> tuple[type, ...]:
+        """The classes of its records; the first is the one that a user may give."""
+        homes = (name.rpartition(".")[::2] for name in self._classes)
+        return tuple(getattr(import_module(f"llmplan.{home}"), name) for home, name in homes)
 
     def check(self, record: Any) -> None:
         """PluginError where the record is not of this kind, or cannot be looked up by its name."""
@@ -44,13 +40,21 @@ class Kind:
         elif not any(conforms(record, cls) for cls in self.classes):
             wanted = " or ".join(cls.__name__ for cls in self.classes)
             raise PluginError(f"returned a {type(record).__name__}, not a {wanted}")
-        elif not isinstance(record, DTypeFamily):
-            check_name(record.name)
-        else:
+        elif is_family(record):
             _check_family(record)
+        else:
+            check_name(record.name)
 
 
-def _check_family(family: DTypeFamily) -> None:
+_SINGULAR = {"validation-sets": "validation set"}
+
+
+def is_family(record: Any) -> bool:
+    """Whether this is a family of dtypes, which has a rule for each name of a pattern, and no name itself."""
+    return hasattr(record, "pattern") and hasattr(record, "listed")
+
+
+def _check_family(family: Any) -> None:
     """That every listed name follows the pattern; rules are made when they are looked up."""
     for name in family.listed:
         check_name(name)
@@ -73,18 +77,19 @@ def conforms(record: Any, cls: type) -> bool:
     return all(hasattr(record, name) for name in _members(cls))
 
 
-MODELS = Kind("models", "model", "llmplan_model_architectures", (ModelArchitecture,), in_files=True)
-MODEL_READERS = Kind("model-readers", "model-reader", "llmplan_model_readers", (ModelReader,))
-GPUS = Kind("gpus", "gpu", "llmplan_hardware_profiles", (HardwareProfile,), in_files=True)
-DTYPES = Kind("dtypes", "dtype", "llmplan_dtype_rules", (DTypeRule, DTypeFamily))
-COST_MODELS = Kind("cost-models", "cost-model", "llmplan_parallelism_models", (CostModel,))
-FRAMEWORKS = Kind("frameworks", "framework", "llmplan_framework_profiles", (FrameworkProfile,), in_files=True)
-ENGINES = Kind("engines", "engine", "llmplan_engine_profiles", (EngineProfile,), in_files=True)
-OPTIMIZERS = Kind("optimizers", "optimizer", "llmplan_optimizers", (Optimizer,), in_files=True)
-VALIDATION_SETS = Kind("validation-sets", "validation set", "llmplan_validation_sets", (ValidationSet,))
-EXPORTERS = Kind("exporters", "exporter", "llmplan_exporters", (Exporter,))
-REPORTERS = Kind("reporters", "reporter", "llmplan_reporters", (Reporter,))
+MODELS = Kind("models", "llmplan_model_architectures", "records.model.ModelArchitecture", in_files=True)
+MODEL_READERS = Kind("model-readers", "llmplan_model_readers", "records.model_reader.ModelReader")
+GPUS = Kind("gpus", "llmplan_hardware_profiles", "records.hardware.HardwareProfile", in_files=True)
+DTYPES = Kind("dtypes", "llmplan_dtype_rules", "records.dtype.DTypeRule", "records.dtype.DTypeFamily")
+COST_MODELS = Kind("cost-models", "llmplan_parallelism_models", "estimate.cost_model.CostModel")
+FRAMEWORKS = Kind("frameworks", "llmplan_framework_profiles", "records.framework.FrameworkProfile", in_files=True)
+ENGINES = Kind("engines", "llmplan_engine_profiles", "records.engine.EngineProfile", in_files=True)
+OPTIMIZERS = Kind("optimizers", "llmplan_optimizers", "records.optimizer.Optimizer", in_files=True)
+VALIDATION_SETS = Kind("validation-sets", "llmplan_validation_sets", "records.validation.ValidationSet")
+EXPORTERS = Kind("exporters", "llmplan_exporters", "estimate.output.Exporter")
+REPORTERS = Kind("reporters", "llmplan_reporters", "estimate.output.Reporter")
+LAUNCHERS = Kind("launchers", "llmplan_launchers", "estimate.launch.Launcher")
 KINDS = (
     *(MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, MODEL_READERS, VALIDATION_SETS),
-    *(EXPORTERS, REPORTERS),
+    *(EXPORTERS, REPORTERS, LAUNCHERS),
 )

@@ -2,7 +2,7 @@
 
 - ``like = NAME`` in a table: what the table does not say is as in the same table of NAME; ``hbm.like = NAME`` is the
   same of one number.
-- ``KEY = "none"``: not even NAME's.
+- ``KEY = "none"``: not even NAME's, but for keys among whose words ``none`` is one.
 - In a table of numbers and curves, a word in their place names a neighbour: ``fp16 = "bf16"`` has the value of bf16.
 
 Sources say whose a number is: what is taken from NAME has the source ``as NAME: ...``.
@@ -33,21 +33,31 @@ def resolve(
     find: Find,
     sourced: Collection[str] = (),
     table: tuple[str, ...] = (),
+    worded: Collection[str] = (),
 ) -> Table:
     """The values with all that they take from other records and from neighbours; they stand in that table.
 
     `sourced` are the tables inside it that have a source each; that of a table in one of them is joined to theirs.
+    `worded` are the keys that may say ``none`` themselves.
     """
-    resolved: Table = _Resolver(source, find, sourced, table).resolved(dict(values), (), None)
+    resolved: Table = _Resolver(source, find, sourced, table, worded).resolved(dict(values), (), None)
     return resolved
 
 
 class _Resolver:
-    def __init__(self, source: TomlSource, find: Find, sourced: Collection[str], table: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        source: TomlSource,
+        find: Find,
+        sourced: Collection[str],
+        table: tuple[str, ...],
+        worded: Collection[str] = (),
+    ) -> None:
         self._source = source
         self._find = find
         self._sourced = sourced
         self._table = table
+        self._worded = worded
 
     def resolved(self, own: Table, keys: tuple[str, ...], taken: tuple[str, Any] | None) -> Any:
         """A table; `taken` is what stands in its place in the record that a table around it is like, and whose."""
@@ -72,7 +82,8 @@ class _Resolver:
             self._say(merged, own, keys, base.get("source") if rest else None, name)
         if keys and keys[0] in self._sourced:
             merged = {key: self._neighbour(merged, key, keys) for key in merged}
-        return {key: value for key, value in merged.items() if value != _NONE}
+        worded = () if keys else self._worded
+        return {key: value for key, value in merged.items() if value != _NONE or key in worded}
 
     def _at(self, name: Any, keys: tuple[str, ...]) -> Any:
         """What stands there in another record."""

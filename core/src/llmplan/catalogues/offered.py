@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from functools import cache, cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmplan.catalogues import kinds
 from llmplan.catalogues.catalogue import Catalogue
 from llmplan.catalogues.plugins import Plugins, load_plugins
-from llmplan.estimate import CostModel, Exporter, Reporter
-from llmplan.records import (
-    DTypeRule,
-    EngineProfile,
-    FrameworkProfile,
-    HardwareProfile,
-    ModelArchitecture,
-    ModelReader,
-    Optimizer,
-    ValidationSet,
-)
+
+if TYPE_CHECKING:
+    from llmplan.estimate import CostModel, Exporter, Launcher, Reporter
+    from llmplan.records import (
+        DTypeRule,
+        EngineProfile,
+        FrameworkProfile,
+        HardwareProfile,
+        ModelArchitecture,
+        ModelReader,
+        Optimizer,
+        ValidationSet,
+    )
 
 
 class Registry:
@@ -81,6 +83,11 @@ class Registry:
     def reporters(self) -> Catalogue[Reporter]:
         """Renderings for the terminal."""
         return Catalogue(kinds.REPORTERS, self.plugins)
+
+    @cached_property
+    def launchers(self) -> Catalogue[Launcher]:
+        """Programs that run plans, with their launch files."""
+        return Catalogue(kinds.LAUNCHERS, self.plugins)
 
     def catalogue(self, kind: kinds.Kind) -> Catalogue[Any]:
         """The catalogue of a kind."""

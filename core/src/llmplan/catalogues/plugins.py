@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stdout
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import pluggy
 from attrs import Factory, define, frozen
 
 from llmplan import hookspecs
+from llmplan.catalogues.entry_points import entry_points_of
 from llmplan.catalogues.folder import TomlRecords
 from llmplan.errors import LlmplanError
 
@@ -154,19 +154,9 @@ def load_plugins() -> Plugins:
     manager = pluggy.PluginManager("llmplan")
     manager.add_hookspecs(hookspecs)
     plugins = Plugins(manager)
-    for distribution, version, entry_point in sorted(_installed(), key=lambda found: (found[0], found[2].name)):
-        plugins.add(distribution, version, entry_point.name, entry_point.load)
+    for found in sorted(entry_points_of(GROUP)):
+        plugins.add(found.distribution, found.version, found.name, found.load)
     return plugins
-
-
-def _installed() -> Iterator[tuple[str, str, EntryPoint]]:
-    for entry_point in entry_points(group=GROUP):
-        # read once: .name and .version would parse the metadata file anew each
-        if entry_point.dist is not None:
-            metadata = entry_point.dist.metadata
-            name = metadata["Name"] if "Name" in metadata else "unknown distribution"  # noqa: SIM401 - 3.10 has no get
-            version = metadata["Version"] if "Version" in metadata else ""  # noqa: SIM401
-            yield name, version, entry_point
 
 
 def _check_api(module: Any) -> None:

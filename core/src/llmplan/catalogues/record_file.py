@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,13 @@ def record_of(
         return form.values(installed(kind, name) if find is None else find(name))
 
     given = _with_sources(source, values, form, table)
-    return structure(source, resolve(source, given, values_of, form.own_sources, table), form, table)
+    return structure(source, resolve(source, given, values_of, form.own_sources, table, form.worded), form, table)
+
+
+def kind_of(path: str, kinds: Sequence[Kind]) -> Kind:
+    """The kind that has most of the keys of a file."""
+    keys = set(TomlSource.read(path).values)
+    return max(kinds, key=lambda kind: len(keys & form_of(kind, path).keys()))
 
 
 def record_text(kind: Kind, record: Any) -> str:

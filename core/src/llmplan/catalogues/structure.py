@@ -7,13 +7,15 @@ say all that is wrong.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Mapping
+import sys
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from functools import cache
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
-from attrs import fields, has, resolve_types
+from attrs import fields, fields_dict, has, resolve_types
 
+from llmplan import records
 from llmplan.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -46,11 +48,25 @@ def structure(source: TomlSource, values: dict[str, Any], form: Form, table: tup
 
 
 @cache
-def _conversions(cls: Hashable) -> dict[str, Callable[[Any], Any]]:
-    """By field, what makes the value of a file that of the record."""
-    kind: Any = cls
-    resolve_types(kind)
-    return {field.name: _conversion(field.type) for field in fields(kind)}
+def _conversion_of(cls: Hashable, name: str) -> Callable[[Any], Any]:
+    """What makes the value of a file that of this field; KeyError where there is none."""
+    return _conversion(_type_of(getattr(fields_dict(cls)[name], "type", None), cls))  # type: ignore[arg-type]
+
+
+def _type_of(annotation: Any, cls: Any) -> Any:
+    """A type from its words, in its module; of records, which are imported when they are needed."""
+    if not isinstance(annotation, str):
+        return annotation
+    return eval(annotation, vars(sys.modules[cls.__module__]), _Records())  # noqa: S307 - our own annotations
+
+
+class _Records(dict[str, Any]):
+    """The names of all records."""
+
+    def __missing__(self, name: str) -> Any:
+        if name not in records.__all__:
+            raise KeyError(name)
+        return getattr(records, name)
 
 
 def _conversion(kind: Any) -> Callable[[Any], Any]:
@@ -76,9 +92,8 @@ def _checked(value: Any, types: tuple[type, ...]) -> Any:
 
 
 def _built(cls: Any, values: Mapping[str, Any]) -> Any:
-    conversions = _conversions(cls)
     try:
-        given = {key: conversions[key](value) for key, value in values.items()}
+        given = {key: _conversion_of(cls, key)(value) for key, value in values.items()}
         return cls(**given)
     except (KeyError, TypeError) as error:  # not a field, or one is missing
         raise _MisfitError from error
@@ -88,6 +103,8 @@ def _problems(form: Form, values: Mapping[str, Any], error: Exception) -> list[s
     """All that is wrong: of the fields, or else of the record that they make."""
     import cattrs
 
+    for one in _classes(form.cls):
+        resolve_types(one, localns=_Records())
     try:
         form.record(_converter().structure(form.completed(dict(values)), form.cls))
     except BadInputError as refusal:
@@ -98,20 +115,25 @@ def _problems(form: Form, values: Mapping[str, Any], error: Exception) -> list[s
     raise error
 
 
+def _classes(cls: Any) -> Iterator[Any]:
+    """A class and those of the tables in it."""
+    yield cls
+    for field in fields(cls):
+        for inner in get_args(kind := _type_of(field.type, cls)) or (kind,):
+            yield from _classes(inner) if _is_attrs(inner) else ()
+
+
 def _known(cls: Any, path: str) -> list[str]:
     """The fields of the table at a path; none where its keys are free."""
     for word in filter(None, path.split(".")):
-        kinds = {field.name: field.type for field in fields(cls)} if _is_attrs(cls) else {}
+        kinds = {field.name: _type_of(field.type, cls) for field in fields(cls)} if _is_attrs(cls) else {}
         kind = kinds.get(word, cls)
         cls = next((inner for inner in (kind, *get_args(kind)) if _is_attrs(inner)), kind)
     return [field.name for field in fields(cls)] if _is_attrs(cls) else []
 
 
 def _is_attrs(kind: Any) -> bool:
-    if not isinstance(kind, type) or not has(kind):
-        return False
-    resolve_types(kind)
-    return True
+    return isinstance(kind, type) and has(kind)
 
 
 def near_miss(word: str, known: list[str]) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import version as distribution_version
 from typing import Annotated, Any
 
 import typer
@@ -48,6 +47,8 @@ def _not_run() -> None:
 
 def _print_version(asked: bool) -> None:
     if asked:
+        from importlib.metadata import version as distribution_version
+
         print(f"llmplan {distribution_version('llmplan-core')}")
         raise typer.Exit
 

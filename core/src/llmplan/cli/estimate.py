@@ -1,21 +1,21 @@
 """``llmplan train`` and ``llmplan infer``."""
 
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
 from llmplan.catalogues import registry
 from llmplan.cli.compare import COMPARING, changes_of, is_comparison, print_comparison
-from llmplan.cli.options import Request, completer, with_options
+from llmplan.cli.options import EXPORT, FROM, Request, completer, with_options
 from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, Exporter, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.output.words import gib
 from llmplan.records import Recompute
 from llmplan.request import InferRequest, TrainRequest
+from llmplan.search.serving.infer import infer
 from llmplan.search.training import train
-from llmplan.space import infer
 
 DOES_NOT_FIT = 3
 _MOST_ZERO = 3
@@ -36,6 +36,8 @@ EXTRA: Mapping[str, Any] = {
     "output": Annotated[
         str | None, typer.Option("--output", metavar="FILE", help="Write to a file too: .json, .csv, .md or .txt.")
     ],
+    "export": EXPORT,
+    "from_": FROM,
     "sources": SOURCES,
     **COMPARING,
 }
@@ -61,7 +63,7 @@ def add_train(app: typer.Typer, summary: str) -> None:
 
 def add_infer(app: typer.Typer, summary: str) -> None:
     """Add ``llmplan infer``."""
-    _add(app, "infer", summary, InferRequest, infer, EXTRA)
+    _add(app, "infer", summary, InferRequest, infer, {**EXTRA, "explain": _EXPLAIN})
 
 
 def _add(
@@ -74,18 +76,24 @@ def _add(
 ) -> None:
     def run(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
         reporter, exporter, painter = reporter_of(extra), *_ways_out(extra)
+        exports = _exports(name, extra, reporter)
         changes = changes_of(extra["compare"], request, given)
-        options = _merged(extra["plan"], given, changes, request)
+        options = _merged(name, extra, given, changes, request)
         if is_comparison(request, options, changes):
+            if exports:
+                raise BadInputError(f"export: {exports[0].name} writes one plan, and these are several")
             fits = print_comparison(price, changes, options, extra, reporter, exporter)
             return None if fits else DOES_NOT_FIT
         asked = request(**options)
         estimate = price(asked)
+        launched = _launched(exports, estimate)
         for option, way_out in (("output", exporter), ("picture", painter)):
             if way_out is not None:
                 from llmplan.output.files import write_whole
 
                 write_whole(extra[option], way_out.export(estimate), option)
+        if launched():
+            return None
         if extra.get("explain"):
             _explain(estimate, reporter)
         else:
@@ -97,7 +105,25 @@ def _add(
     app.command(name, help=summary)(with_options(request, extras, run))
 
 
-def _explain(estimate: TrainingEstimate, reporter: str) -> None:
+def _exports(name: str, extra: Mapping[str, Any], reporter: str) -> Sequence[Any]:
+    """The launch files that are asked for."""
+    if not extra["export"]:
+        return ()
+    from llmplan.cli.launching import exports_of
+
+    return exports_of(extra["export"], name, as_json=reporter == "json")
+
+
+def _launched(exports: Sequence[Any], estimate: Estimate) -> Callable[[], bool]:
+    """Made already, written when it is called; says whether one was printed, in place of the report."""
+    if not exports:
+        return lambda: False
+    from llmplan.cli.launching import launch
+
+    return launch(exports, estimate)
+
+
+def _explain(estimate: Estimate, reporter: str) -> None:
     """The report, and how each of its lines comes about."""
     from llmplan.cli.explain import explained, print_json, print_lines
 
@@ -110,15 +136,20 @@ def _explain(estimate: TrainingEstimate, reporter: str) -> None:
 
 
 def _merged(
-    plan: str | None, given: dict[str, Any], changes: Mapping[str, str], request: type[Request]
+    name: str, extra: Mapping[str, Any], given: dict[str, Any], changes: Mapping[str, str], request: type[Request]
 ) -> dict[str, Any]:
-    """The command line, with what it compares, wins over the plan file."""
-    if plan is None:
-        return given
-    from llmplan.request.plan_file import read_plan
+    """The command line, with what it compares, wins over the plan file, and that over a launch file."""
+    options, named = dict(given), given.keys() | {option for joined in changes for option in joined.split("+")}
+    if extra["plan"] is not None:
+        from llmplan.request.plan_file import read_plan
 
-    named = given.keys() | {option for joined in changes for option in joined.split("+")}
-    return {**what_is_left(read_plan(plan, request), named), **given}
+        options = {**what_is_left(read_plan(extra["plan"], request), named), **options}
+    if extra["from_"] is not None:
+        from llmplan.cli.launching import options_from, without_load
+
+        read = without_load(options_from(extra["from_"], name, request), options)
+        options = {**what_is_left(read, named | options.keys()), **options}
+    return options
 
 
 def what_is_left(from_file: Mapping[str, Any], named: Collection[str]) -> dict[str, Any]:
@@ -200,7 +231,7 @@ def _way_out(estimate: Estimate, request: Request) -> str:
 
 def _way_out_of_serving(estimate: InferenceEstimate | ServerEstimate, request: InferRequest) -> str:
     """The nearest settings that fit, tried out; and what else holds less."""
-    from llmplan.space.nearest import nearest_that_fit
+    from llmplan.search.serving.nearest import nearest_that_fit
 
     if isinstance(estimate, ServerEstimate) and estimate.fullest_pool == "prefill":
         return "; more --prefill-tp or --prefill-pp, or fewer bits (--dtype, --kv-bits) hold less"

@@ -1,18 +1,20 @@
-"""``llmplan train --explain``: every line of the breakdowns as arithmetic."""
+"""``--explain``: every line of the breakdowns as arithmetic."""
 
 import json
 
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
-from llmplan.estimate import Explained, TrainingEstimate
+from llmplan.estimate import Estimate, Explained, ServerEstimate
 from llmplan.output.document import document
 from llmplan.space.choice import failing_as
 
 _DIGITS = 5
 
 
-def explained(estimate: TrainingEstimate) -> tuple[Explained, ...]:
+def explained(estimate: Estimate) -> tuple[Explained, ...]:
     """What the cost model says; BadInputError where it explains nothing."""
+    if isinstance(estimate, ServerEstimate):
+        raise BadInputError("explain: explains a batch; leave out --rate, --concurrency and --trace")
     plan = estimate.plan
     if plan.efficiency.mfu is not None:
         raise BadInputError("explain: with an MFU given, time = model FLOPs / (GPUs x peak x MFU); there are no parts")
@@ -25,7 +27,7 @@ def explained(estimate: TrainingEstimate) -> tuple[Explained, ...]:
     return lines
 
 
-def print_json(estimate: TrainingEstimate, lines: tuple[Explained, ...]) -> None:
+def print_json(estimate: Estimate, lines: tuple[Explained, ...]) -> None:
     """The document with the explanation as one more key."""
     listed = [
         {name: getattr(line, name) for name in ("line", "formula", "numbers", "value", "unit", "source")}

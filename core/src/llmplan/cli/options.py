@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from llmplan.catalogues import registry
+from llmplan.errors import BadInputError
 from llmplan.request import InferRequest, TrainRequest, option_name, options_of
 
 Request = TrainRequest | InferRequest
@@ -52,19 +53,39 @@ def with_annotations(
     extra: Mapping[str, Any],
     run: Callable[[dict[str, Any], dict[str, Any]], int | None],
 ) -> Callable[..., int | None]:
-    """The same of options that are annotated already."""
+    """The same of options that are annotated already; the model may stand without its option."""
+    arguments = {_ARGUMENT: _MODEL} if "model" in annotations else {}
 
     def command(**values: Any) -> int | None:
+        _take_argument(values)
         rest = {name: values.pop(name) for name in extra}
         return run({name: value for name, value in values.items() if value is not None}, rest)
 
     parameters = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-        for name, annotation in {**annotations, **extra}.items()
+        for name, annotation in {**arguments, **annotations, **extra}.items()
     ]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {**annotations, **extra}
+    command.__annotations__ = {**arguments, **annotations, **extra}
     return command
+
+
+_ARGUMENT = "model_argument"
+_MODEL = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="MODEL", help="The same as --model.", autocompletion=completer("models"), show_default=False
+    ),
+]
+
+
+def _take_argument(values: dict[str, Any]) -> None:
+    argument = values.pop(_ARGUMENT, None)
+    if argument is None:
+        return
+    if values["model"] is not None:
+        raise BadInputError(f"model: {argument!r} and --model {values['model']!r} are both given")
+    values["model"] = argument
 
 
 def _several(name: str, metadata: Mapping[str, Any]) -> Any:
@@ -97,3 +118,21 @@ def _annotation(name: str, metadata: Mapping[str, Any]) -> Any:
             autocompletion=names and completer(names),
         ),
     ]
+
+
+EXPORT = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--export",
+        metavar="NAME[:FILE]",
+        help="Write the launch file of a program that runs the plan; without FILE it is printed in place of the "
+        "report. Again for each program; llmplan list launchers shows them.",
+        autocompletion=completer("launchers"),
+    ),
+]
+FROM = Annotated[
+    str | None,
+    typer.Option(
+        "--from", metavar="[NAME:]FILE", help="Options from a launch file; what is given beside it wins over it."
+    ),
+]

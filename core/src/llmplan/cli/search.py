@@ -10,7 +10,7 @@ import typer
 
 from llmplan.cli.options import annotations_of, with_annotations
 from llmplan.cli.search_infer import add_search_infer
-from llmplan.cli.searching import extra_options, printed, renderer_of, split
+from llmplan.cli.searching import exports_of, extra_options, found, renderer_of, split
 from llmplan.request import SearchRequest, TrainRequest
 
 _RANGED = (
@@ -53,7 +53,7 @@ def _train(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     from llmplan.search import TrainingSpace, search
     from llmplan.search.executors import executor_of
 
-    render = renderer_of(extra)
+    render, exports = renderer_of(extra), exports_of(extra, "train")
     options, looked_for = split(given, extra["plan"], TrainRequest, SearchRequest)
     with ExitStack() as stack:
         files = stack.enter_context(outputs(extra["output"] or (), extra["picture"]))
@@ -64,4 +64,4 @@ def _train(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
             space, executor=executor, keep=False, sink=files.sink, watch=watch, interruptible=True, **looked_for
         )
         files.finish(result)
-    return printed(result, render, extra)
+    return found(result, render, exports, extra)

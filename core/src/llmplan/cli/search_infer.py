@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from llmplan.cli.options import annotations_of, with_annotations
-from llmplan.cli.searching import extra_options, printed, renderer_of, split
+from llmplan.cli.searching import exports_of, extra_options, found, renderer_of, split
 from llmplan.request import InferRequest, InferSearchRequest
 
 _RANGED = (
@@ -36,7 +36,7 @@ def _infer(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     from llmplan.search.serving.searching import search_inference
     from llmplan.search.serving.space import InferenceSpace
 
-    render = renderer_of(extra)
+    render, exports = renderer_of(extra), exports_of(extra, "infer")
     options, looked_for = split(given, extra["plan"], InferRequest, InferSearchRequest)
     with ExitStack() as stack:
         files = stack.enter_context(outputs(extra["output"] or (), extra["picture"]))
@@ -46,7 +46,7 @@ def _infer(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
             **looked_for,
         )  # fmt: skip
         files.finish(result)
-    return printed(result, render, extra)
+    return found(result, render, exports, extra)
 
 
 def _said(state: Any, _elapsed: float) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from llmplan.catalogues import registry
 from llmplan.cli.estimate import DOES_NOT_FIT, EXTRA, print_sources, reporter_of
+from llmplan.cli.options import EXPORT
 from llmplan.errors import BadInputError
 from llmplan.request import options_of
 
@@ -36,6 +37,7 @@ def extra_options(priced: str) -> dict[str, Any]:
         ],
         **{name: EXTRA[name] for name in ("json", "reporter", "sources", "picture")},
         "output": Annotated[list[str] | None, typer.Option("--output", metavar="FILE", help=help_text)],
+        "export": EXPORT,
     }
 
 
@@ -63,8 +65,24 @@ def renderer_of(extra: Mapping[str, Any]) -> Callable[[SearchResult], str]:
     return render
 
 
-def printed(result: SearchResult, render: Callable[[SearchResult], str], extra: Mapping[str, Any]) -> int | None:
-    """Print it, and in one line why there is none; the exit code."""
+def exports_of(extra: Mapping[str, Any], command: str) -> Sequence[Any]:
+    """The launch files that are asked for, of the best plan."""
+    if not extra["export"]:
+        return ()
+    from llmplan.cli import launching
+
+    return launching.exports_of(extra["export"], command, as_json=bool(extra["json"]))
+
+
+def found(
+    result: SearchResult, render: Callable[[SearchResult], str], exports: Sequence[Any], extra: Mapping[str, Any]
+) -> int | None:
+    """Write launch files, one of which may be printed in place of the report; else print that; the exit code."""
+    if exports:
+        from llmplan.cli import launching
+
+        if launching.launched(exports, result.best if result.feasible else ()):
+            return _exit_code(result)
     print(render(result), end="")
     if extra["sources"] and result.best:
         print_sources(result.best[0].plan.assumptions)
@@ -74,6 +92,10 @@ def printed(result: SearchResult, render: Callable[[SearchResult], str], extra: 
         would = " or ".join(map(change_words, result.verdict.changes))
         why = f"{says_why_not(result.verdict)}{would and f'; {would} would do'}"
         print(f"llmplan: no plan is feasible: {why}", file=sys.stderr)
+    return _exit_code(result)
+
+
+def _exit_code(result: SearchResult) -> int | None:
     if not result.complete:
         return _INTERRUPTED
     return None if result.feasible else DOES_NOT_FIT

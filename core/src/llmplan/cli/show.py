@@ -1,4 +1,4 @@
-"""``llmplan show NAME``: a record with its sources."""
+"""``llmplan show NAME``: a record with its sources, for people, as JSON, or as the file that would make it."""
 
 import json
 from collections.abc import Mapping
@@ -7,12 +7,13 @@ from typing import Annotated, Any
 import attrs
 import typer
 
-from llmplan.catalogues import COST_MODELS, DTYPES, ENGINES, FRAMEWORKS, GPUS, MODELS, OPTIMIZERS, Catalogue, registry
+from llmplan.catalogues import COST_MODELS, DTYPES, ENGINES, FRAMEWORKS, GPUS, MODELS, OPTIMIZERS, Kind, registry
 from llmplan.cli.options import completer
 from llmplan.cli.tables import print_table
-from llmplan.errors import UnknownNameError
+from llmplan.errors import BadInputError, UnknownNameError
 from llmplan.output.words import gib
-from llmplan.records import ModelArchitecture
+from llmplan.records import Block, LoweredModel, ModelArchitecture
+from llmplan.space.read_model import read_model
 from llmplan.units import GIGA, TERA
 
 _SHOWN = (MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS)
@@ -28,43 +29,63 @@ def add_show(app: typer.Typer, summary: str) -> None:
     @app.command("show", help=summary)
     def show(
         name: Annotated[
-            str, typer.Argument(help="Of a model, gpu, dtype, …: llmplan list.", autocompletion=completer(_names))
+            str,
+            typer.Argument(
+                help="Of a model, gpu, dtype, …: llmplan list; or a TOML file of one.", autocompletion=completer(_names)
+            ),
         ],
         json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+        toml: Annotated[bool, typer.Option("--toml", help="Print the file that --gpu, --model, … read.")] = False,
     ) -> None:
-        shown = describe(*_find(name))
-        if json_:
-            print(json.dumps(shown, indent=2))
-            return
-        _print(shown)
+        if toml and json_:
+            raise BadInputError("toml: contradicts --json")
+        record, kind, provider = find(name)
+        if toml:
+            from llmplan.catalogues.record_file import record_text
+
+            print(record_text(kind, record), end="")
+        elif json_:
+            print(json.dumps(describe(record, kind, provider), indent=2))
+        else:
+            _print(describe(record, kind, provider))
 
 
-def _find(name: str) -> tuple[Catalogue[Any], str]:
+def find(name: str) -> tuple[Any, Kind, str]:
+    """The record of a name, of a file, or of what a reader of models takes, with its kind and who provides it."""
+    if name.endswith(".toml"):
+        from llmplan.catalogues.record_file import kind_of, read_record
+
+        kind = kind_of(name, [kind for kind in _SHOWN if kind.in_files])
+        return read_record(name, kind), kind, name
     catalogues = [registry().catalogue(kind) for kind in _SHOWN]
-    for catalogue in catalogues:
+    named = [catalogue for catalogue in catalogues if name.rpartition(":")[2] in dict(catalogue.offers())]
+    for catalogue in named or catalogues:
         try:
-            catalogue[name]
+            record = catalogue[name]
         except UnknownNameError:
             continue
-        return catalogue, name
+        distribution = name.rpartition(":")[0]
+        return record, catalogue.kind, distribution or next(iter(catalogue.providers(record.name)), "")
+    model = read_model(name)
+    if model is not None:
+        return model, MODELS, name
     near = [word for catalogue in catalogues for word in catalogue.near(name)]
     hint = f"did you mean {', '.join(near)}?" if near else "llmplan list models, gpus, dtypes or cost-models shows all"
     raise UnknownNameError(f"show: {name!r} is unknown; {hint}")
 
 
-def describe(catalogue: Catalogue[Any], name: str) -> dict[str, Any]:
+def describe(record: Any, kind: Kind, provider: str) -> dict[str, Any]:
     """A record as plain values, with its kind, provider and sources."""
-    record = catalogue[name]
-    plain = name.rpartition(":")[2]
-    providers = [name.rpartition(":")[0]] if ":" in name else catalogue.providers(plain)
-    fields = attrs.asdict(record, value_serializer=_plain) if attrs.has(type(record)) else {"name": record.name}
+    fields = {"name": record.name}
+    if attrs.has(type(record)):
+        fields = attrs.asdict(record, value_serializer=_plain, filter=lambda attribute, _value: bool(attribute.repr))
     sources = fields.pop("sources", {})
     return {
         "schema": "llmplan.show/1",
-        "kind": catalogue.kind.singular,
-        "provider": providers[0],
+        "kind": kind.singular,
+        "provider": provider,
         **fields,
-        **(_model_facts(record) if catalogue.kind is MODELS else {}),
+        **(_model_facts(record) if kind is MODELS else {}),
         "sources": sources,
     }
 
@@ -73,13 +94,34 @@ def _model_facts(model: ModelArchitecture) -> dict[str, Any]:
     """Parameters by part, FLOPs per token at the sequence length of training, KV cache per token."""
     parts = dict(model.parameters_by_part())
     seq_len = model.training_seq_len or model.max_seq_len or 2048
-    forward = model.lower(1, seq_len).flops / seq_len
+    lowered = model.lower(1, seq_len)
+    forward = lowered.flops / seq_len
     return {
+        "layers": model.layers,
+        "kinds_of_layers": [f"{block.count} x {_parts(block)}" for block in lowered.layers],
         "parameters": sum(parts.values()),
         "parameters_by_part": parts,
         "flops_per_token": {"seq_len": seq_len, "forward": forward, "training": 3 * forward},
         "kv_cache_elements_per_token": model.kv_cache(1, 1).elements,
+        **_states(lowered),
     }
+
+
+def _states(lowered: LoweredModel) -> dict[str, float]:
+    """What recurrent layers keep of a sequence, where there are any."""
+    kept = sum(
+        block.count * operator.state.elements
+        for block in lowered.layers
+        for operator in block.operators
+        if operator.state is not None
+    )
+    return {"state_elements_per_sequence": kept} if kept else {}
+
+
+def _parts(block: Block) -> str:
+    """The lines of the breakdown that a layer's operators belong to."""
+    parts = dict.fromkeys(operator.part for operator in block.operators)
+    return ", ".join(part for part in parts if part != "layernorm") or "norms"
 
 
 def _plain(_record: Any, _field: Any, value: Any) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from llmplan.estimate.server import Estimate
+if TYPE_CHECKING:
+    from llmplan.estimate.server import Estimate
 
 
 @frozen(kw_only=True, eq=False, repr=False)

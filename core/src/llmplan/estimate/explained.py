@@ -44,16 +44,16 @@ def explained(line: str, call: Evaluated, record: Record) -> Explained:
     )
 
 
-def explained_lines(breakdown: Mapping[str, float], record: Record, unit: str) -> Iterator[Explained]:
+def explained_lines(breakdown: Mapping[str, float], record: Record, unit: str, phase: str = "") -> Iterator[Explained]:
     """Every line of a breakdown by the formula that returned it; what none returned is a constant, or nothing."""
     for line, value in breakdown.items():
-        call = record.maker(value)
+        call, name = record.maker(value), f"{phase} {line}".lstrip()
         if call is not None:
-            yield evolve(explained(line, call, record), unit=unit)
+            yield evolve(explained(name, call, record), unit=unit)
             continue
         words = line.words if isinstance(line, Line) else line.replace("_", " ")
-        source = "a constant of the framework or the accelerator" if value else "none in this plan"
-        yield Explained(line=line, formula=words, numbers=_digits(value), value=value, unit=unit, source=source)
+        source = "a constant of the program or the accelerator" if value else "none in this plan"
+        yield Explained(line=name, formula=words, numbers=_digits(value), value=value, unit=unit, source=source)
 
 
 def _digits(value: float) -> str:

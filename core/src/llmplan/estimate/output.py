@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from llmplan.estimate.comparison import Comparison
-from llmplan.estimate.server import Estimate
 from llmplan.records.checks import lookup_name
+
+if TYPE_CHECKING:
+    from llmplan.estimate.comparison import Comparison
+    from llmplan.estimate.server import Estimate
 
 
 @frozen(kw_only=True, eq=False, repr=False)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from llmplan.estimate import Exporter, Reporter
 from llmplan.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Exporter, Reporter
 
 LLMPLAN_API = 1
 
@@ -13,6 +16,7 @@ LLMPLAN_API = 1
 @hookimpl
 def llmplan_reporters() -> Iterable[Reporter]:
     """``table`` for people, ``json`` for programs."""
+    from llmplan.estimate import Reporter
     from llmplan.output import formats
 
     yield Reporter(
@@ -34,6 +38,7 @@ def llmplan_reporters() -> Iterable[Reporter]:
 @hookimpl
 def llmplan_exporters() -> Iterable[Exporter]:
     """``.json``, ``.csv``, ``.md`` and ``.txt`` files."""
+    from llmplan.estimate import Exporter
     from llmplan.output import formats
 
     yield Exporter(

@@ -62,8 +62,18 @@ def _sections(result: SearchResult, console: Console, *, sources: bool) -> Itera
         yield heading("No plan is feasible", "bold red")
         yield from _why_not(result.verdict, result, console)
     first = result.best[0] if result.best else None
-    assumptions = first.plan.assumptions if first else ()
+    assumptions = (*first.plan.assumptions, *_looked_at(result)) if first else ()
     yield from said(assumptions, (*result.warnings, *(first.warnings if first else ())), console, sources=sources)
+
+
+def _looked_at(result: SearchResult) -> tuple[str, ...]:
+    """Of a server: which values were looked at where nothing was said."""
+    if result.command == TRAIN:
+        return ()
+    from llmplan.space.server_sizes import SERVER_DIMENSIONS
+
+    values = (f"{name} {values}" for name, values in SERVER_DIMENSIONS.items() if name != "gpus")
+    return (f"looked at, where left open: {'; '.join(values)}",)
 
 
 def _title(result: SearchResult) -> Text:

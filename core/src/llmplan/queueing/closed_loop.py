@@ -48,41 +48,50 @@ class ClosedLoop:
         self._loops = [_Loop()]
         """With 0, 1, 2, … of them, as far as was needed so far."""
 
-    @property
-    def room(self) -> Number:
-        """Users of a replica, or of all that are not alone, that work goes on for at once."""
-        return self._server.most_sequences * self._server.decode_replicas
+    def room_of(self, servers: Any, replicas: Any) -> Any:
+        """Users of each replica, or of all that are not alone, that work goes on for at once."""
+        return self._server.most_sequences[servers] * replicas  # type: ignore[index]
 
-    def means(self, users: Any, replicas: Number | None = None) -> Means:
-        """With so many users in all, of the server's replicas or so many like them."""
+    def means(self, users: Any, replicas: Number | None = None, servers: Any = None, decoding: Any = None) -> Means:
+        """With so many users in all, of the server's replicas or so many like them.
+
+        Of many servers `servers` are the numbers of those that are meant, and `decoding` their replicas that decode.
+        """
         replicas = self._replicas if replicas is None else replicas
+        server = self._server if servers is None else self._server.taken(servers, decoding)
         few = floor(users / replicas)
         more = users - few * replicas
-        fuller = None if isinstance(more, (int, float)) and not more else self._of_one(few + 1.0)
-        return side_by_side([(replicas - more, self._of_one(few)), (more, fuller)])
+        fuller = None if isinstance(more, (int, float)) and not more else self._of_one(server, few + 1.0, servers)
+        return side_by_side([(replicas - more, self._of_one(server, few, servers)), (more, fuller)])
 
-    def _of_one(self, users: Any) -> Means | None:
+    def _of_one(self, server: Server, users: Any, servers: Any) -> Means | None:
         """Of one replica, or of all that are not alone; None of a number that is 0."""
         if isinstance(users, (int, float)) and not users:
             return None
-        inside = minimum(users, self.room)
-        return _means(self._server, self._loop(inside), users, self._peak)
+        inside = minimum(users, server.most_sequences * server.decode_replicas)
+        most = self._peak if servers is None else _taken(self._peak, servers)
+        return _means(server, self._loop(inside, servers), users, most)
 
-    def _loop(self, inside: Any) -> _Loop:
+    def _loop(self, inside: Any, servers: Any) -> _Loop:
         for number in range(len(self._loops), int(self._server.largest(inside)) + 1):
             self._loops.append(_with(self._server, self._loops[-1], float(number)))
-        if self._server.many is None:
+        many = self._server.many
+        if many is None:
             return self._loops[int(inside)]
         import numpy as np
 
-        shape = (self._server.many,)
-        at = inside.astype(int), np.arange(self._server.many)
-        return _Loop(
-            **{
-                name: np.stack([np.broadcast_to(getattr(loop, name), shape) for loop in self._loops])[at]
-                for name in fields_dict(_Loop)
-            }
-        )
+        at = inside.astype(int), np.arange(many) if servers is None else servers
+        found = (np.stack([np.broadcast_to(getattr(loop, name), (many,)) for loop in self._loops]) for name in _FIELDS)
+        return _Loop(**{name: of[at] for name, of in zip(_FIELDS, found, strict=True)})
+
+
+_FIELDS = tuple(fields_dict(_Loop))
+
+
+def _taken(most: Peak, servers: Any) -> Peak:
+    """Of some of many servers."""
+    values: list[Any] = [most.rate, most.sequences, most.by_prefill]
+    return Peak(*(value[servers] for value in values))
 
 
 def closed_means(server: Server, users: int) -> Means:

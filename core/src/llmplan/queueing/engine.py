@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from llmplan.arrays.quantities import Number, ceil, maximum, minimum, total, where
 from llmplan.queueing.grid import StepGrid
@@ -35,6 +35,15 @@ class Engine:
     """What they leave for caches."""
     tokens_per_sequence: int = 1
     """Positions that a decoding sequence takes of a step."""
+
+    def taken(self, replicas: Any) -> Engine:
+        """Some of many replicas, by their numbers."""
+        return evolve(
+            self,
+            batches=self.batches[replicas],  # type: ignore[index]
+            fixed_memory={line: _some(size, replicas) for line, size in self.fixed_memory.items()},
+            kv_room_bytes=self.kv_room_bytes[replicas],  # type: ignore[index]
+        )
 
     @property
     def many(self) -> int | None:
@@ -133,6 +142,11 @@ def make_engine(steps: ServingSteps, server: ServerPlan, memory_bytes: float, ex
         kv_room_bytes=memory_bytes - total(fixed.values()),
         tokens_per_sequence=1 if server.speculation is None else 1 + server.speculation.draft_tokens,
     )
+
+
+def _some(value: Any, replicas: Any) -> Any:
+    """Of an array those of the replicas; a number is that of all."""
+    return value if isinstance(value, (int, float)) else value[replicas]
 
 
 def _together(steps: Sequence[Step]) -> Step:

@@ -29,7 +29,7 @@ def closed_estimate(server: Server, batches: BatchPricer, closed: Means | None =
     """The same without a simulation; `closed` where the closed form is known."""
     plan, fits = server.plan, server.fits
     most = capacity(server) if fits else None
-    closed = closed or (_closed_form(server) if fits else None)
+    closed = closed or (closed_form(server) if fits else None)
     decoding = closed.decoding if closed is not None else 1.0 if most is None else most.decoding
     return ServerEstimate(
         server=plan,
@@ -45,7 +45,7 @@ def closed_estimate(server: Server, batches: BatchPricer, closed: Means | None =
     )
 
 
-def _closed_form(server: Server) -> Means | None:
+def closed_form(server: Server) -> Means | None:
     """At the rate of a trace too, as if its requests came at random."""
     workload = server.plan.workload
     if workload.concurrency is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
 from operator import attrgetter
 from typing import Any
 
@@ -123,22 +122,23 @@ class Prefill:
     They are priced beside 0, 1, 2, 4, … sequences up to twice `most`, and taken to be linear between these.
     """
 
-    def __init__(self, engine: Engine, work: Work, most: float, *, beside: bool) -> None:
+    def __init__(
+        self, engine: Engine, work: Work, most: float, *, beside: bool, table: SequenceTable | None = None
+    ) -> None:
         self._engine, self._work = engine, work
         self._beside = beside and engine.chunked
         points = [0.0, 1.0]
-        while points[-1] < 2.0 * most:
+        while self._beside and points[-1] < 2.0 * most:
             points.append(2.0 * points[-1])
-        self._table = SequenceTable(self._priced, points, engine.many)
+        self._table = table or SequenceTable(self._priced, points, engine.many)
 
     def times(self, sequences: Number) -> PrefillTimes:
         """Beside so many sequences; whatever their number where nothing is read beside them."""
-        return PrefillTimes(*self._table.at(sequences)) if self._beside else self._alone
+        return PrefillTimes(*self._table.at(sequences if self._beside else 0.0 * sequences))
 
-    @cached_property
-    def _alone(self) -> PrefillTimes:
-        (values,) = self._priced([0.0])
-        return PrefillTimes(*values)
+    def taken(self, servers: Any) -> Prefill:
+        """The times of some of many servers, by their numbers."""
+        return Prefill(self._engine, self._work, 0.0, beside=self._beside, table=self._table.taken(servers))
 
     def _priced(self, points: Sequence[float]) -> list[Values]:
         """All rounds of all points are priced together."""

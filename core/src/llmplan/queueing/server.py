@@ -37,6 +37,8 @@ class Server:
     decode_replicas: Number
     mean_kv_bytes: Number
     """Of a sequence met at random, at its full length."""
+    transfer_seconds: Number
+    """Of the cache of a prompt to the replica that decodes, on average; 0 where it was read there."""
     prefill: Prefill
     """Times of prompts; where they are read elsewhere than answers are written, nothing decodes beside them."""
     decoding: SequenceTable
@@ -61,6 +63,29 @@ class Server:
     def most_sequences(self) -> Number:
         """That a replica decodes at once: as fit, and as it is allowed to; at least 1, for the longest fits."""
         return _most(self.decode_engine, self.mean_kv_bytes)
+
+    def taken(self, servers: Any, replicas: Any) -> Server:
+        """Some of many servers, by their numbers; each with so many replicas that decode."""
+        pool, decode = self.plan.prefill_pool, self.decode_engine.taken(servers)
+        layout = self.plan.plan.layout
+        sizes = {name: getattr(layout, name)[servers] for name in ("tp", "pp", "ep")}
+        gpus = sizes["tp"] * sizes["pp"] * replicas
+        plan = evolve(self.plan, plan=evolve(self.plan.plan, layout=evolve(layout, **sizes, dp=replicas, gpus=gpus)))
+        if pool is not None:
+            named = {name: getattr(pool.layout, name)[servers] for name in ("tp", "pp", "ep", "dp", "gpus")}
+            plan = evolve(plan, prefill_pool=evolve(pool, layout=evolve(pool.layout, **named)))
+        return evolve(
+            self,
+            plan=plan,
+            prefill_engine=decode if pool is None else self.prefill_engine.taken(servers),
+            decode_engine=decode,
+            prefill_replicas=replicas if pool is None else self.prefill_replicas[servers],  # type: ignore[index]
+            decode_replicas=replicas,
+            mean_kv_bytes=self.mean_kv_bytes[servers],  # type: ignore[index]
+            transfer_seconds=self.transfer_seconds if pool is None else self.transfer_seconds[servers],  # type: ignore[index]
+            prefill=self.prefill.taken(servers),
+            decoding=self.decoding.taken(servers),
+        )
 
     def largest(self, value: Number) -> float:
         """The value itself, or the largest of many servers."""
@@ -110,18 +135,9 @@ class Server:
         pool = self.plan.prefill_pool
         return 0.0 if pool is None else pool.layout.gpus / (pool.layout.gpus + self.plan.plan.layout.gpus)
 
-    @cached_property
-    def transfer_seconds(self) -> Number:
-        """Of the cache of a prompt to the replica that decodes, on average."""
-        if not self.separate:
-            return 0.0
-        prompts = self.work.prompts
-        return total(self.transfer_of(prompt.new + prompt.cached) for prompt in prompts) / len(prompts)
-
     def transfer_of(self, prompt: float) -> Number:
         """One cache: as fast as the slower of the two sides."""
-        sides = (self.prefill_engine, self.decode_engine)
-        return maximum(*(engine.steps.kv_transfer_seconds(prompt) for engine in sides))
+        return _transfer(self.prefill_engine, self.decode_engine, prompt)
 
     def decode_seconds(self, sequences: Number) -> Number:
         """A round of so many sequences of mean context."""
@@ -156,9 +172,19 @@ def make_server(plan: ServerPlan, pricer: Pricer) -> Server:
         prefill_replicas=(pool or plan.plan).layout.dp,
         decode_replicas=plan.plan.layout.dp,
         mean_kv_bytes=kv_bytes,
+        transfer_seconds=0.0 if pool is None else _mean_transfer(prefill, decode, work),
         prefill=Prefill(prefill, work, most, beside=pool is None),
         decoding=SequenceTable(price, points(2.0 * most), decode.many),
     )
+
+
+def _mean_transfer(prefill: Engine, decode: Engine, work: Work) -> Number:
+    prompts = work.prompts
+    return total(_transfer(prefill, decode, prompt.new + prompt.cached) for prompt in prompts) / len(prompts)
+
+
+def _transfer(prefill: Engine, decode: Engine, tokens: float) -> Number:
+    return maximum(*(engine.steps.kv_transfer_seconds(tokens) for engine in (prefill, decode)))
 
 
 def _that_fit(engine: Engine, mean_kv_bytes: Number) -> Number:

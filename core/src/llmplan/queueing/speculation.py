@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from attrs import evolve, frozen
 
-from llmplan.arrays.quantities import Number
+from llmplan.arrays.quantities import Number, maximum, where
 from llmplan.estimate.line import ONCE_A_DEVICE, Line, kind_of
 from llmplan.records import ServingSteps, Step
 
@@ -81,8 +81,10 @@ class SpeculatingSteps:
             return 0.0
         first = self.draft.step_seconds(step)
         further = evolve(step, prompt_tokens=0.0, prompt_context=0.0, prompts=0.0)
-        alone = 0.0 if step.sequences == 0 else self.draft.step_seconds(further)
-        return first + (self.draft_tokens - 1) * alone
+        if isinstance(step.sequences, (int, float)) and step.sequences == 0:
+            return first
+        alone = self.draft.step_seconds(evolve(further, sequences=maximum(step.sequences, 1.0)))
+        return first + (self.draft_tokens - 1) * where(step.sequences > 0, alone, 0.0)
 
 
 def _of_draft(line: str) -> str:

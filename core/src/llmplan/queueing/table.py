@@ -25,6 +25,12 @@ class SequenceTable:
         self._price, self._points, self._servers = price, points, servers
         self._known: dict[float, Values] = {}
         self._arrays: Any = None
+        self._rows: Any = None
+        """Of many servers, where in the arrays they are."""
+        if servers is not None:
+            import numpy as np
+
+            self._rows = np.arange(servers)
 
     def at(self, sequences: Any) -> Values:
         """The quantities at so many sequences."""
@@ -50,23 +56,26 @@ class SequenceTable:
         return self._known[point]
 
     def _of_many(self, sequences: Any) -> Any:
-        if self._arrays is None:
-            self._arrays = _stacked(self._price(self._points), self._servers)
         import numpy as np
 
-        points = np.asarray(self._points)
+        arrays, points = self._priced, np.asarray(self._points)
         low = np.minimum(np.searchsorted(points, sequences, side="right"), len(points) - 1) - 1
         below = points.take(low)
         part = np.minimum(1.0, (sequences - below) / (points.take(low + 1) - below))[..., None]
-        servers = np.arange(self._arrays.shape[1])
-        return (1.0 - part) * self._arrays[low, servers] + part * self._arrays[low + 1, servers]
+        servers = self._rows
+        return (1.0 - part) * arrays[low, servers] + part * arrays[low + 1, servers]
 
-    def taken(self, servers: Any) -> SequenceTable:
-        """The table of some of the servers, by their numbers."""
+    @property
+    def _priced(self) -> Any:
+        """Points x servers x quantities, all of them."""
         if self._arrays is None:
             self._arrays = _stacked(self._price(self._points), self._servers)
+        return self._arrays
+
+    def taken(self, servers: Any) -> SequenceTable:
+        """The table of some of many servers, by their numbers; one may be there several times."""
         some = SequenceTable(self._price, self._points, len(servers))
-        some._arrays = self._arrays[:, servers]
+        some._arrays, some._rows = self._priced, self._rows[servers]
         return some
 
 

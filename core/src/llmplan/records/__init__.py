@@ -1,121 +1,120 @@
 """The nouns: frozen attrs records that plugins contribute and that cost models compute with. SI units inside."""
 
-from llmplan.records.attention import AttentionLayer, Mask, Seen
-from llmplan.records.delta_attention import DeltaAttention
-from llmplan.records.dtype import DTypeFamily, DTypeRule, NumberFormat
-from llmplan.records.efficiency import CalibratedEfficiency, Efficiency, WholeRunEfficiency
-from llmplan.records.engine import EngineProfile
-from llmplan.records.framework import FrameworkProfile
-from llmplan.records.grouped_attention import GroupedAttention
-from llmplan.records.hardware import HardwareProfile
-from llmplan.records.kernels import (
-    AttentionCurve,
-    AttentionKernel,
-    CollectiveCurve,
-    DecodeCurve,
-    GemmCurve,
-    KernelCurves,
-    NetworkCurve,
-    ServingCurves,
-    gemm_bytes,
-)
-from llmplan.records.latent_attention import LatentAttention, LatentAttentionLayer
-from llmplan.records.layered_model import Layer, LayeredModel
-from llmplan.records.mixture_of_experts import MixtureOfExperts, SparseMlp
-from llmplan.records.mlp import DenseMlp, MlpLayer
-from llmplan.records.model import (
-    Block,
-    Cache,
-    Gemm,
-    LoweredModel,
-    ModelArchitecture,
-    Operator,
-    Recompute,
-    Scores,
-    Split,
-    State,
-    Tensor,
-)
-from llmplan.records.model_reader import ModelReader
-from llmplan.records.optimizer import Optimizer
-from llmplan.records.plan import InferencePlan, Layout, Schedule, TrainingPlan, Tuning
-from llmplan.records.schedule import PipelineSchedule, PipelineTimes
-from llmplan.records.server import ServerPlan, Speculation
-from llmplan.records.serving import ServingSteps, Step
-from llmplan.records.sparse_index import SparseIndex
-from llmplan.records.state_space import Mamba1, Mamba2
-from llmplan.records.stored_weights import StoredWeights
-from llmplan.records.transformer import Transformer
-from llmplan.records.validation import ValidationRow, ValidationSet
-from llmplan.records.workload import FAMILIES, Family, Lengths, Request, Variation, Workload
+from __future__ import annotations
 
-__all__ = [
-    "FAMILIES",
-    "AttentionCurve",
-    "AttentionKernel",
-    "AttentionLayer",
-    "Block",
-    "Cache",
-    "CalibratedEfficiency",
-    "CollectiveCurve",
-    "DTypeFamily",
-    "DTypeRule",
-    "DecodeCurve",
-    "DeltaAttention",
-    "DenseMlp",
-    "Efficiency",
-    "EngineProfile",
-    "Family",
-    "FrameworkProfile",
-    "Gemm",
-    "GemmCurve",
-    "GroupedAttention",
-    "HardwareProfile",
-    "InferencePlan",
-    "KernelCurves",
-    "LatentAttention",
-    "LatentAttentionLayer",
-    "Layer",
-    "LayeredModel",
-    "Layout",
-    "Lengths",
-    "LoweredModel",
-    "Mamba1",
-    "Mamba2",
-    "Mask",
-    "MixtureOfExperts",
-    "MlpLayer",
-    "ModelArchitecture",
-    "ModelReader",
-    "NetworkCurve",
-    "NumberFormat",
-    "Operator",
-    "Optimizer",
-    "PipelineSchedule",
-    "PipelineTimes",
-    "Recompute",
-    "Request",
-    "Schedule",
-    "Scores",
-    "Seen",
-    "ServerPlan",
-    "ServingCurves",
-    "ServingSteps",
-    "SparseIndex",
-    "SparseMlp",
-    "Speculation",
-    "Split",
-    "State",
-    "Step",
-    "StoredWeights",
-    "Tensor",
-    "TrainingPlan",
-    "Transformer",
-    "Tuning",
-    "ValidationRow",
-    "ValidationSet",
-    "Variation",
-    "WholeRunEfficiency",
-    "Workload",
-    "gemm_bytes",
-]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from llmplan.records.attention import AttentionLayer as AttentionLayer, Mask as Mask, Seen as Seen
+    from llmplan.records.delta_attention import DeltaAttention as DeltaAttention
+    from llmplan.records.dtype import DTypeFamily as DTypeFamily, DTypeRule as DTypeRule, NumberFormat as NumberFormat
+    from llmplan.records.efficiency import (
+        CalibratedEfficiency as CalibratedEfficiency,
+        Efficiency as Efficiency,
+        WholeRunEfficiency as WholeRunEfficiency,
+    )
+    from llmplan.records.engine import EngineProfile as EngineProfile
+    from llmplan.records.framework import FrameworkProfile as FrameworkProfile
+    from llmplan.records.grouped_attention import GroupedAttention as GroupedAttention
+    from llmplan.records.hardware import HardwareProfile as HardwareProfile
+    from llmplan.records.kernels import (
+        AttentionCurve as AttentionCurve,
+        AttentionKernel as AttentionKernel,
+        CollectiveCurve as CollectiveCurve,
+        DecodeCurve as DecodeCurve,
+        GemmCurve as GemmCurve,
+        KernelCurves as KernelCurves,
+        NetworkCurve as NetworkCurve,
+        ServingCurves as ServingCurves,
+        gemm_bytes as gemm_bytes,
+    )
+    from llmplan.records.latent_attention import (
+        LatentAttention as LatentAttention,
+        LatentAttentionLayer as LatentAttentionLayer,
+    )
+    from llmplan.records.layered_model import Layer as Layer, LayeredModel as LayeredModel
+    from llmplan.records.mixture_of_experts import MixtureOfExperts as MixtureOfExperts, SparseMlp as SparseMlp
+    from llmplan.records.mlp import DenseMlp as DenseMlp, MlpLayer as MlpLayer
+    from llmplan.records.model import (
+        Block as Block,
+        Cache as Cache,
+        Gemm as Gemm,
+        LoweredModel as LoweredModel,
+        ModelArchitecture as ModelArchitecture,
+        Operator as Operator,
+        Recompute as Recompute,
+        Scores as Scores,
+        Split as Split,
+        State as State,
+        Tensor as Tensor,
+    )
+    from llmplan.records.model_reader import ModelReader as ModelReader
+    from llmplan.records.optimizer import Optimizer as Optimizer
+    from llmplan.records.plan import (
+        InferencePlan as InferencePlan,
+        Layout as Layout,
+        Schedule as Schedule,
+        TrainingPlan as TrainingPlan,
+        Tuning as Tuning,
+    )
+    from llmplan.records.schedule import PipelineSchedule as PipelineSchedule, PipelineTimes as PipelineTimes
+    from llmplan.records.server import ServerPlan as ServerPlan, Speculation as Speculation
+    from llmplan.records.serving import ServingSteps as ServingSteps, Step as Step
+    from llmplan.records.sparse_index import SparseIndex as SparseIndex
+    from llmplan.records.state_space import Mamba1 as Mamba1, Mamba2 as Mamba2
+    from llmplan.records.stored_weights import StoredWeights as StoredWeights
+    from llmplan.records.transformer import Transformer as Transformer
+    from llmplan.records.validation import ValidationRow as ValidationRow, ValidationSet as ValidationSet
+    from llmplan.records.workload import (
+        FAMILIES as FAMILIES,
+        Family as Family,
+        Lengths as Lengths,
+        Request as Request,
+        Variation as Variation,
+        Workload as Workload,
+    )
+
+_HOMES = {
+    "attention": "AttentionLayer Mask Seen",
+    "delta_attention": "DeltaAttention",
+    "dtype": "DTypeFamily DTypeRule NumberFormat",
+    "efficiency": "CalibratedEfficiency Efficiency WholeRunEfficiency",
+    "engine": "EngineProfile",
+    "framework": "FrameworkProfile",
+    "grouped_attention": "GroupedAttention",
+    "hardware": "HardwareProfile",
+    "kernels": (
+        "AttentionCurve AttentionKernel CollectiveCurve DecodeCurve GemmCurve KernelCurves NetworkCurve "
+        "ServingCurves gemm_bytes"
+    ),
+    "latent_attention": "LatentAttention LatentAttentionLayer",
+    "layered_model": "Layer LayeredModel",
+    "mixture_of_experts": "MixtureOfExperts SparseMlp",
+    "mlp": "DenseMlp MlpLayer",
+    "model": "Block Cache Gemm LoweredModel ModelArchitecture Operator Recompute Scores Split State Tensor",
+    "model_reader": "ModelReader",
+    "optimizer": "Optimizer",
+    "plan": "InferencePlan Layout Schedule TrainingPlan Tuning",
+    "schedule": "PipelineSchedule PipelineTimes",
+    "server": "ServerPlan Speculation",
+    "serving": "ServingSteps Step",
+    "sparse_index": "SparseIndex",
+    "state_space": "Mamba1 Mamba2",
+    "stored_weights": "StoredWeights",
+    "transformer": "Transformer",
+    "validation": "ValidationRow ValidationSet",
+    "workload": "FAMILIES Family Lengths Request Variation Workload",
+}
+"""The public names of each module, as above: a command builds only the classes that it needs."""
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+__all__ = list(_HOME_OF)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value

@@ -6,13 +6,16 @@ Ainslie et al. 2023, arXiv:2305.13245.
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from llmplan.arrays.quantities import Number
 from llmplan.records.attention import Seen, core, norm_of, output_projection, projection
 from llmplan.records.model import Cache, Operator, Recompute, Tensor
-from llmplan.records.sparse_index import SparseIndex
+
+if TYPE_CHECKING:
+    from llmplan.records.sparse_index import SparseIndex
 
 
 @frozen(kw_only=True, eq=False, repr=False, slots=False)

@@ -226,7 +226,7 @@ class KernelCurves:
     launch_seconds: float = field(default=0.0, validator=not_negative)
     """Of every kernel that only moves data."""
     collectives: Mapping[str, CollectiveCurve]
-    """By operation: ``all_reduce``, ``all_gather``, ``reduce_scatter``, ``all_to_all``."""
+    """By operation, ``all_reduce`` and its like; what was not timed is priced at the least that others reach."""
     network: NetworkCurve
     serving: ServingCurves | None = None
     """None where nothing of the kind was timed: training's curves stand in."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from math import inf
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 from attrs.validators import optional
@@ -24,7 +25,9 @@ from llmplan.records.model import (
     Split,
     Tensor,
 )
-from llmplan.records.stored_weights import StoredWeights
+
+if TYPE_CHECKING:
+    from llmplan.records.stored_weights import StoredWeights
 
 _BEFORE_AND_AFTER = 4
 

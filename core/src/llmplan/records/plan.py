@@ -7,18 +7,27 @@ at once.
 from __future__ import annotations
 
 from enum import Enum, IntEnum
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
 from llmplan.arrays.quantities import Number, Truth
 from llmplan.records.dtype import DTypeRule, NumberFormat
 from llmplan.records.efficiency import Efficiency
-from llmplan.records.engine import EngineProfile
 from llmplan.records.framework import FrameworkProfile
 from llmplan.records.goodput import Failures
 from llmplan.records.hardware import HardwareProfile
 from llmplan.records.model import ModelArchitecture
 from llmplan.records.optimizer import Optimizer
+
+if TYPE_CHECKING:
+    from llmplan.records.engine import EngineProfile
+
+
+def _ideal_engine() -> EngineProfile:
+    from llmplan.records.engine import EngineProfile
+
+    return EngineProfile(name="ideal")
 
 
 class Schedule(IntEnum):
@@ -156,6 +165,6 @@ class InferencePlan(_Plan):
     prompt_tokens: Number
     output_tokens: Number
     kv_bits: float
-    engine: EngineProfile = field(factory=lambda: EngineProfile(name="ideal"))
+    engine: EngineProfile = field(factory=_ideal_engine)
     cuda_graphs: bool = True
     """Steps of decoding are launched whole."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 from attrs.validators import optional
@@ -13,12 +14,14 @@ from llmplan.records import transformer_checks as check
 from llmplan.records.attention import AttentionLayer
 from llmplan.records.checks import lookup_name, one_of, positive, whole
 from llmplan.records.grouped_attention import GroupedAttention
-from llmplan.records.latent_attention import LatentAttention, LatentAttentionLayer
 from llmplan.records.layered_model import Layer, LayeredModel
-from llmplan.records.mixture_of_experts import MixtureOfExperts, SparseMlp
 from llmplan.records.mlp import DenseMlp, MlpLayer
 from llmplan.records.model import LoweredModel, Tensor
-from llmplan.records.stored_weights import StoredWeights
+
+if TYPE_CHECKING:
+    from llmplan.records.latent_attention import LatentAttention
+    from llmplan.records.mixture_of_experts import MixtureOfExperts
+    from llmplan.records.stored_weights import StoredWeights
 
 
 @frozen(kw_only=True, eq=False, slots=False)
@@ -88,6 +91,8 @@ class Transformer:
     @cached_property
     def _attention(self) -> AttentionLayer:
         if self.mla is not None:
+            from llmplan.records.latent_attention import LatentAttentionLayer
+
             return LatentAttentionLayer(hidden=self.hidden, heads=self.heads, mla=self.mla, o_bias=self.o_bias)
         return GroupedAttention(
             hidden=self.hidden,
@@ -105,7 +110,11 @@ class Transformer:
     def _layered(self) -> LayeredModel:
         """The same as layers; those of one MLP and one window are alike."""
         dense = DenseMlp(hidden=self.hidden, ffn_hidden=self.ffn_hidden, gated=self.gated_mlp, bias=self.mlp_bias)
-        sparse = dense if self.moe is None else SparseMlp(moe=self.moe, dense=dense)
+        sparse: MlpLayer = dense
+        if self.moe is not None:
+            from llmplan.records.mixture_of_experts import SparseMlp
+
+            sparse = SparseMlp(moe=self.moe, dense=dense)
         kinds: dict[tuple[MlpLayer, int | None], Layer] = {}
         order = []
         for number in range(self.layers):

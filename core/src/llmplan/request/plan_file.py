@@ -30,7 +30,11 @@ def read_plan(path: str, *requests: type[Any]) -> dict[str, Any]:
     Tables like [model] and [gpu] become records; files that it names are looked for beside it. Of a result in JSON they
     are what was asked for it, of a search what asks for its best plan.
     """
-    source = _asked_in(path, requests) if Path(path).suffix == _JSON else TomlSource.read(path)
+    return plan_options(_asked_in(path, requests) if Path(path).suffix == _JSON else TomlSource.read(path), *requests)
+
+
+def plan_options(source: TomlSource, *requests: type[Any]) -> dict[str, Any]:
+    """The same of what a file of another kind says."""
     known = {field.name: request for request in requests for field in fields(request)}
     for key in source.values:
         if key not in known:

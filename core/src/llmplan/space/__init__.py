@@ -1,5 +1,1 @@
-"""From a request to a plan, and from a plan to an estimate."""
-
-from llmplan.space.inference import infer, plan_inference
-
-__all__ = ["infer", "plan_inference"]
+"""From a request to a plan: what each option leaves open, and what it is filled with."""

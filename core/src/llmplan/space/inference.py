@@ -1,60 +1,113 @@
-"""Inference: fill in what the request leaves open, check it, price it."""
+"""A static batch: fill in what the request leaves open, check it, price it."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from attrs import evolve
 
 from llmplan.errors import BadInputError
-from llmplan.estimate import InferenceEstimate, ServerEstimate
-from llmplan.estimate.server import answering
+from llmplan.estimate import InferenceEstimate
 from llmplan.records import InferencePlan
-from llmplan.request import InferRequest, of_server
-from llmplan.space.choice import Choice, choose, failing_as
+from llmplan.request import InferRequest
+from llmplan.space.choice import Choice, failing_as
 from llmplan.space.inference_plan import make_inference_plan
-from llmplan.space.layout import Sizes, best_that_fits, candidates, fixed_sizes, say_why
+from llmplan.space.layout import Sizes, fixed_sizes
+from llmplan.space.server_sizes import (
+    Given,
+    ReplicaSizes,
+    further_pipelines,
+    given_sizes,
+    is_one,
+    numbers_of_groups,
+    pipelines,
+    usual_sizes,
+)
 
 
-def infer(request: InferRequest | None = None, **options: Any) -> InferenceEstimate | ServerEstimate:
-    """Price a static batch: ``infer(model="llama-65b", gpu="a100-sxm-80gb", tp=2, batch=8)``.
-
-    With a rate, a number of users or a trace it is a server under load, and the estimate a `ServerEstimate`. Takes the
-    options of ``llmplan infer`` by name, or an `InferRequest`. Records may stand where names do.
-    """
-    if request is not None and options:
-        raise TypeError(f"options {', '.join(options)} beside a request that has its own")
-    request = request or InferRequest(**options)
-    if not of_server(request):
-        answer: InferenceEstimate = answering(request, _infer_batch(request, choose(request, "infer")))
-        return answer
-    from llmplan.space.server import check_load, serve
-
-    check_load(request)
-    choice = choose(request, "infer")
-    loaded: ServerEstimate = answering(request, serve(request, choice, _infer_batch(evolve(request, batch=1), choice)))
-    return loaded
-
-
-def plan_inference(request: InferRequest | None = None, **options: Any) -> InferencePlan:
-    """The plan that `infer` prices, everything filled in."""
-    return infer(request, **options).plan
-
-
-def _infer_batch(request: InferRequest, choice: Choice) -> InferenceEstimate:
+def price_batch(request: InferRequest, choice: Choice) -> InferenceEstimate:
+    """A static batch: on the sizes that the request gives, or on the smallest replica that holds it."""
     if request.max_batch and request.max_context:
         raise BadInputError("max-batch: contradicts max-context; give one of them")
     sizes = fixed_sizes(request, choice)
-    if sizes is not None:
+    if sizes is not None and is_one(request, choice.model):
         return _price(request, choice, sizes)
-    layouts = candidates(request, choice, request.gpus)
     least = _least(request)
-    fitting = best_that_fits(layouts, lambda sizes: _price_all_given(least, choice, sizes))
-    said = say_why(fitting, request, "the smallest sizes that fit into memory")
+    chosen = _smallest(request, choice, lambda fixed: _price_all_given(fixed, choice, _sizes_of(fixed)), least)
+    said = _said(chosen, request)
     if least is request:
-        return _assume(fitting, said)
-    layout = fitting.plan.layout
-    return _assume(_price(request, choice, Sizes(int(layout.tp), int(layout.pp), int(layout.dp))), said)
+        return assume(chosen, said)
+    layout = chosen.plan.layout
+    sizes = Sizes(int(layout.tp), int(layout.pp), int(layout.dp))
+    return assume(_price(evolve(request, ep=int(layout.ep)), choice, sizes), said)
+
+
+def _smallest(
+    request: InferRequest, choice: Choice, price: Callable[[InferRequest], InferenceEstimate], least: InferRequest
+) -> InferenceEstimate:
+    """Of all layouts that hold the batch with headroom the one that is best by `_order`; else the nearest to it.
+
+    Sizes that cannot be priced are passed over; BadInputError where that is all of them.
+    """
+    given = given_sizes(request)
+    known: dict[tuple[ReplicaSizes, int], InferenceEstimate | None] = {}
+    refused: list[BadInputError] = []
+
+    def priced(sizes: ReplicaSizes, groups: int) -> InferenceEstimate | None:
+        key = sizes, groups
+        if key not in known:
+            try:
+                known[key] = price(evolve(least, gpus=None, **sizes.times(groups)))
+            except BadInputError as error:
+                refused.append(error)
+                known[key] = None
+        return known[key]
+
+    def fits(sizes: ReplicaSizes) -> bool:
+        numbers = numbers_of_groups(sizes, given) or (1,)
+        estimate = priced(sizes, numbers[0])
+        return estimate is not None and bool(estimate.feasible)
+
+    every: list[InferenceEstimate] = []
+    for listed in (pipelines, further_pipelines):
+        found = [
+            (estimate, sizes, groups)
+            for sizes in usual_sizes(listed(choice.model, choice.hardware, given), given, fits)
+            for groups in _groups(sizes, given)
+            if (estimate := priced(sizes, groups)) is not None
+        ]
+        roomy = [each for each in found if each[0].has_headroom]
+        if roomy:
+            return min(roomy, key=_order)[0]
+        every += [each[0] for each in found]
+    if not every:
+        raise refused[0] if refused else BadInputError("gpus: no layout divides them as the other options ask")
+    return min(every, key=lambda estimate: estimate.memory_bytes_per_gpu)
+
+
+def _groups(sizes: ReplicaSizes, given: Given) -> Sequence[int]:
+    """One group of replicas where their number is open."""
+    numbers = numbers_of_groups(sizes, given)
+    return (1,) if numbers is None else numbers
+
+
+def _order(found: tuple[InferenceEstimate, ReplicaSizes, int]) -> tuple[bool, int, int, float]:
+    """What the cost model warns of comes last; then the fewest GPUs, the smallest replicas, the fastest answers."""
+    estimate, sizes, groups = found
+    return bool(estimate.plan.layout_warnings), sizes.gpus * groups, sizes.gpus, float(estimate.total_seconds)
+
+
+def _said(estimate: InferenceEstimate, request: InferRequest) -> str:
+    """What was chosen for the sizes that the request leaves open, and why."""
+    layout = estimate.plan.layout
+    names = [name for name in ("tp", "pp", "dp", "ep") if getattr(request, name) is None]
+    chosen = " ".join(f"{name} {getattr(layout, name)}" for name in names if name != "ep" or layout.ep > 1)
+    why = "the smallest sizes that fit into memory" if estimate.feasible else "nothing fits, this comes nearest"
+    return f"{chosen}: {why}" if chosen else why
+
+
+def _sizes_of(request: InferRequest) -> Sizes:
+    return Sizes(request.tp or 1, request.pp or 1, request.dp or 1)
 
 
 def _least(request: InferRequest) -> InferRequest:
@@ -96,7 +149,7 @@ def _largest_batch(request: InferRequest, choice: Choice, sizes: Sizes) -> Infer
     most = int(alone.max_batch_size)
     if most <= 1:
         return alone
-    return _assume(
+    return assume(
         _price_all_given(evolve(request, batch=most), choice, sizes), f"batch {most:,}: the largest that fits"
     )
 
@@ -113,8 +166,9 @@ def _longest_prompts(request: InferRequest, choice: Choice, sizes: Sizes) -> Inf
     if prompt <= 1:
         return short
     longest = _price_all_given(evolve(request, prompt_tokens=prompt), choice, sizes)
-    return _assume(longest, f"prompt-tokens {prompt:,}: the most that fit")
+    return assume(longest, f"prompt-tokens {prompt:,}: the most that fit")
 
 
-def _assume(estimate: InferenceEstimate, said: str) -> InferenceEstimate:
+def assume(estimate: InferenceEstimate, said: str) -> InferenceEstimate:
+    """The estimate with more to say, before all else."""
     return evolve(estimate, plan=evolve(estimate.plan, assumptions=(said, *estimate.plan.assumptions)))

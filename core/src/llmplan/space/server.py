@@ -8,7 +8,7 @@ from attrs import evolve
 
 from llmplan.catalogues import MODELS
 from llmplan.errors import BadInputError
-from llmplan.estimate import InferenceEstimate, ServerEstimate
+from llmplan.estimate import ServerEstimate
 from llmplan.records import EngineProfile, InferencePlan, Lengths, Request, ServerPlan, Speculation, Variation, Workload
 from llmplan.request import LOADS, SERVER_OPTIONS, InferRequest, option_name
 from llmplan.space.choice import Choice, find_record
@@ -39,13 +39,13 @@ def check_load(request: InferRequest) -> None:
             raise BadInputError(f"{option_name(name)}: contradicts {loads[0]}: a loaded server makes its own batches")
 
 
-def serve(request: InferRequest, choice: Choice, batch: InferenceEstimate) -> ServerEstimate:
-    """Price a load on the replicas of a plan, whose layout is that of `batch`."""
+def serve(request: InferRequest, choice: Choice, plan: InferencePlan) -> ServerEstimate:
+    """Price a load on the replicas of a plan."""
     from llmplan.queueing import estimate_server
     from llmplan.queueing.server import make_server
 
     pricer = steps_of(choice, next(name for name in LOADS if getattr(request, name) is not None))
-    server = make_server(server_plan(request, choice, batch.plan), pricer)
+    server = make_server(server_plan(request, choice, plan), pricer)
     return estimate_server(server, choice.cost_model.infer)
 
 

@@ -25,6 +25,7 @@ from llmplan.catalogues import (
     FRAMEWORKS,
     GPUS,
     KINDS,
+    LAUNCHERS,
     MODELS,
     OPTIMIZERS,
     Catalogue,
@@ -32,12 +33,12 @@ from llmplan.catalogues import (
 )
 from llmplan.catalogues.plugins import Plugins
 from llmplan.errors import BadInputError, UnsupportedFormatError
-from llmplan.estimate import CostModel, InferenceEstimate, TrainingEstimate
+from llmplan.estimate import CostModel, InferenceEstimate, Launcher, TrainingEstimate
 from llmplan.estimate.figures import FIGURES
 from llmplan.estimate.line import BYTES, SECONDS
 from llmplan.records.model import ALWAYS_KEPT
+from llmplan.search.serving.infer import infer, plan_inference
 from llmplan.search.training import train
-from llmplan.space import infer, plan_inference
 from llmplan.testing.contracts import (
     ContractError,
     check_engine,
@@ -48,6 +49,7 @@ from llmplan.testing.contracts import (
     checked_name,
     require,
 )
+from llmplan.testing.launcher_contract import check_launcher, sample_estimates
 from llmplan.testing.serving_contract import check_serving_steps
 
 __all__ = [
@@ -60,6 +62,7 @@ __all__ = [
     "check_engine",
     "check_framework",
     "check_hardware",
+    "check_launcher",
     "check_model",
     "check_optimizer",
     "check_plugin",
@@ -185,7 +188,12 @@ _CHECKS: Mapping[Kind, Callable[[Any], None]] = {
     ENGINES: check_engine,
     FRAMEWORKS: check_framework,
     OPTIMIZERS: check_optimizer,
+    LAUNCHERS: lambda launcher: check_launcher(launcher, _samples(launcher)),
 }
+
+
+def _samples(launcher: Launcher) -> list[Any]:
+    return list(sample_estimates(launcher.command, SAMPLE_MODEL, SAMPLE_HARDWARE, SAMPLE_DTYPE))
 
 
 def _refuse_problems(plugins: Plugins) -> None:

@@ -14,8 +14,7 @@ from attrs import fields, fields_dict
 from llmplan import records
 from llmplan.catalogues import ENGINES, FRAMEWORKS, GPUS, OPTIMIZERS, Kind
 from llmplan.errors import LlmplanError
-from llmplan.estimate.line import Kind as LineKind
-from llmplan.estimate.line import kind_of
+from llmplan.estimate.line import Kind as LineKind, kind_of
 
 _PLAUSIBLE: Mapping[str, tuple[float, float]] = {
     "memory_bytes": (1e8, 1e14),
@@ -30,7 +29,6 @@ _PLAUSIBLE: Mapping[str, tuple[float, float]] = {
 """Wide enough for any accelerator; a number in GB or TFLOP/s falls outside."""
 _NO_FASTER = (("tf32", "fp16"), ("tf32", "bf16"), ("fp16", "fp8"), ("bf16", "fp8"), ("fp8", "fp4"), ("int8", "int4"))
 """No accelerator runs the first format faster than the second; integers may be slower than floats of any width."""
-_COLLECTIVES = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all")
 _ATTENTION = ("flash-2", "flash-3")
 """Generations whose curves cost models look up; the older ones are derived from them."""
 _LONGEST_LAUNCH = 0.01
@@ -165,10 +163,10 @@ def _check_aliases(name: str, aliases: tuple[str, ...]) -> None:
 def _check_kernels(name: str, curves: records.KernelCurves) -> None:
     """Every curve that a cost model looks up is there, and none starts later than any kernel does."""
     require(curves.source, f"{name}: kernels: no source")
-    require(curves.gemm, f"{name}: kernels.gemm is empty")
-    for field, wanted in (("collectives", _COLLECTIVES), ("attention", _ATTENTION)):
-        missing = [one for one in wanted if one not in getattr(curves, field)]
-        require(not missing, f"{name}: kernels.{field}: {', '.join(missing)}: missing")
+    for field in ("gemm", "collectives"):
+        require(getattr(curves, field), f"{name}: kernels.{field} is empty")
+    missing = [one for one in _ATTENTION if one not in curves.attention]
+    require(not missing, f"{name}: kernels.attention: {', '.join(missing)}: missing")
     if curves.serving is not None:
         require(curves.serving.source, f"{name}: kernels.serving: no source")
     for field, seconds in _launches(curves):

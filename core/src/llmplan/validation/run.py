@@ -8,8 +8,8 @@ from typing import Any
 
 from llmplan.errors import BadInputError
 from llmplan.records import ValidationRow, ValidationSet
+from llmplan.search.serving.infer import infer
 from llmplan.search.training import train
-from llmplan.space import infer
 from llmplan.validation.cells import Cells
 from llmplan.validation.ranges import spread_of
 from llmplan.validation.result import Checked, Validation

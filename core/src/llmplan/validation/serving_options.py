@@ -14,7 +14,7 @@ from llmplan.validation.cells import Cells, text, whole
 from llmplan.validation.models import lookup_name_of, model_of, named_model
 from llmplan.validation.options import called
 
-_COLUMNS = {"n_gpus": "gpus", "tp": "tp", "pp": "pp", "ep": "ep"}
+_COLUMNS = {"n_gpus": "gpus", "tp": "tp", "pp": "pp"}
 """Columns that hold an option as it is."""
 UNKNOWN = ("", "unknown")
 """Cells that say nothing."""
@@ -36,6 +36,7 @@ def serving_options_of_row(cells: Cells) -> dict[str, Any]:
         "prompt_tokens": prompt,
         "output_tokens": output,
         **{option: whole(cells, column) for column, option in _COLUMNS.items()},
+        "ep": whole(cells, "ep") or 1,
         **_load(cells),
     }
     return {name: value for name, value in options.items() if value is not None}

@@ -1,9 +1,14 @@
 """What this package contributes."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from llmplan.hookspecs import hookimpl
-from llmplan.records import DTypeFamily
+
+if TYPE_CHECKING:
+    from llmplan.records import DTypeFamily
 
 LLMPLAN_API = 1
 

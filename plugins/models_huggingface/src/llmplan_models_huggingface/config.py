@@ -73,8 +73,9 @@ class Config:
             return
         shown = str(value) if len(str(value)) < _LONGEST else f"{str(value)[:_LONGEST]}…"
         known = ALIASES.get(key, key) in NAMES
-        kind = "is not priced in" if known else "is not a field that is known of"
-        self.refuse(key, f"{shown} {kind} {self.model_type or 'it'}; --assume-transformer takes a model without it")
+        of = self.model_type or "it"
+        words = f"is not priced in {of}" if known else f"is not known to be a field of {of}"
+        self.refuse(key, f"{shown} {words}; --assume-transformer takes a model without it")
 
     def _structured(self, found: Mapping[str, Any], words: Mapping[str, str]) -> Shape:
         try:

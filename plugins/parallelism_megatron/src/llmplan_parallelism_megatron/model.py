@@ -21,6 +21,7 @@ from llmplan.records import (
     Tuning,
 )
 from llmplan_parallelism_megatron import lines
+from llmplan_parallelism_megatron.kernels.reached import collective_curve
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.rules.training import check, illegal, remarks, worded
 from llmplan_parallelism_megatron.training.iteration import time_breakdown
@@ -48,7 +49,7 @@ class Megatron:
         return Efficiency(
             flops=reached.plateau,
             hbm=curves.hbm,
-            scale_up=curves.collectives["all_gather"].plateau,
+            scale_up=collective_curve(curves, "all_gather").plateau,
             scale_out=curves.network.plateau,
             curves=curves,
             source=f"by shape, large GEMMs {reached.plateau:.2f}, HBM {curves.hbm:.2f}: {_source(curves, phase)}",
@@ -62,9 +63,13 @@ class Megatron:
 
         return checks.check(plan)
 
-    def illegal(self, plan: TrainingPlan) -> Mapping[str, Number]:
+    def illegal(self, plan: TrainingPlan | InferencePlan) -> Mapping[str, Number]:
         """By rule, where `check` refuses plans."""
-        return illegal(plan)
+        if isinstance(plan, TrainingPlan):
+            return illegal(plan)
+        from llmplan_parallelism_megatron.rules import serving
+
+        return serving.illegal(plan)
 
     def worded(self, plan: TrainingPlan) -> Number:
         """Where `check` has words against layouts."""
@@ -89,11 +94,11 @@ class Megatron:
         """T = m t + bubble + exposed data parallel traffic + optimizer + host."""
         return priced_by_column(_train, plan)
 
-    def explain(self, plan: TrainingPlan) -> tuple[Explained, ...]:
+    def explain(self, plan: TrainingPlan | InferencePlan) -> tuple[Explained, ...]:
         """Every line of the breakdowns with its formula, the numbers put in, and its source."""
-        from llmplan_parallelism_megatron.training.explained import explain
+        from llmplan_parallelism_megatron.explained import explain_inference, explain_training
 
-        return explain(plan)
+        return explain_training(plan) if isinstance(plan, TrainingPlan) else explain_inference(plan)
 
     def infer(self, plan: InferencePlan) -> InferenceEstimate:
         """Prompts in one pass, then a pass for each further token."""

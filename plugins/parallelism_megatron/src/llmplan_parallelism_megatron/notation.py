@@ -44,6 +44,15 @@ AMOUNTS: Mapping[str, Symbol] = {
     "operand_bytes": Symbol("of an element that a multiplication reads", "bytes"),
     "output_bytes": Symbol("of an element that it writes", "bytes"),
     "each": Symbol("of one element or parameter", "bytes"),
+    "elements": Symbol("of weights, of a cache or of scores, that a kernel reads"),
+    "sequences": Symbol("of a server's batch"),
+    "tokens": Symbol("of a pass, or its positions of which logits are made"),
+    "pages": Symbol("keys and values of one sequence on the fullest stage, in whole pages", "bytes"),
+    "ends": Symbol("parameters of the embedding or of the head, whichever stage has more"),
+    "dense_each": Symbol("of a weight outside of experts, with its scale", "bytes"),
+    "expert_each": Symbol("the same in experts", "bytes"),
+    "end_each": Symbol("the same at the ends of the model", "bytes"),
+    "memory": Symbol("of the device", "bytes"),
     "parameters": Symbol("on one rank, after ZeRO's division"),
     "dense": Symbol("parameters outside of experts, or their bytes"),
     "experts": Symbol("parameters in routed experts, or their bytes"),
@@ -54,7 +63,7 @@ AMOUNTS: Mapping[str, Symbol] = {
     "a": Symbol("what one layer of each kind keeps of one micro-batch for its backward pass", "bytes"),
     "kept": Symbol("the same of one layer, or of all of a stage", "bytes"),
     "whole": Symbol("the same without recomputation", "bytes"),
-    "states": Symbol("of the residual stream of one micro-batch", "bytes"),
+    "states": Symbol("of the residual stream of one micro-batch; of a sequence, of its recurrent layers", "bytes"),
     "logits": Symbol("of the head, on one rank"),
     "working": Symbol("activations and buffers", "bytes"),
 }
@@ -68,6 +77,7 @@ RATES: Mapping[str, Symbol] = {
     "host_memory": Symbol("one accelerator's share of the host's memory bandwidth", "bytes/s"),
     "traffic": Symbol("what the framework's kernels move against those that fuse all they can"),
     "overlap": Symbol("part of a transfer that the framework hides"),
+    "share": Symbol("part of the device that an engine takes for itself"),
     "slack": Symbol("part of activations and buffers that the allocator loses"),
 }
 FITTED: Mapping[str, Symbol] = {
@@ -87,7 +97,9 @@ FITTED: Mapping[str, Symbol] = {
 }
 SECONDS: Mapping[str, Symbol] = {
     "t": Symbol("of one layer of each kind, or of an end of the model, for one micro-batch", "s"),
-    "stage": Symbol("of one micro-batch on the slowest stage", "s"),
+    "computing": Symbol("of a kernel, if it did nothing but compute", "s"),
+    "moving": Symbol("of a kernel, if it did nothing but move data", "s"),
+    "stage": Symbol("of one micro-batch, or one pass, on the slowest stage", "s"),
     "others": Symbol("of one micro-batch on all other stages", "s"),
     "others_weights": Symbol("the part of it that gradients of weights take", "s"),
     "own_weights": Symbol("the same of the slowest stage", "s"),

@@ -1,10 +1,15 @@
 """What this package contributes."""
 
-from collections.abc import Iterable
+from __future__ import annotations
 
-from llmplan.estimate import CostModel
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 from llmplan.hookspecs import hookimpl
-from llmplan.records import EngineProfile, FrameworkProfile, Optimizer, ValidationSet
+
+if TYPE_CHECKING:
+    from llmplan.estimate import CostModel
+    from llmplan.records import EngineProfile, FrameworkProfile, Optimizer, ValidationSet
 
 LLMPLAN_API = 1
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from attrs import define
 
 from llmplan.arrays.quantities import Number, Truth, dot, where
+from llmplan.arrays.term import term
 from llmplan.estimate.sharding import stage_counts
 from llmplan.records import Layout, LoweredModel
 
@@ -41,3 +42,23 @@ def either(condition: Truth, one: Stage, other: Stage) -> Stage:
     """The one where the condition holds, else the other."""
     counts = [where(condition, mine, its) for mine, its in zip(one.counts, other.counts, strict=True)]
     return Stage(counts, where(condition, one.first, other.first), where(condition, one.last, other.last))
+
+
+def slowest_stage(ends: tuple[Stage, Stage], layers: Sequence[Number], embedding: Number, head: Number) -> Stage:
+    """The first stage or the last, whichever takes longer, by the seconds of each kind of layer and of both ends."""
+    first, last = ends
+    return either(last.total(layers, embedding, head) >= first.total(layers, embedding, head), last, first)
+
+
+@term("dot(l, t)", unit="s", source="the layers of a stage run one after the other")
+def stage_seconds(l: Sequence[Number], t: Sequence[Number]) -> Number:  # noqa: E741 - as the literature has it
+    """A micro-batch, or a server's pass, on the slowest stage: so many layers of each kind, the embedding and the head
+    as far as it has them.
+    """
+    return dot(l, t)
+
+
+@term("m * stage", unit="s", source="Narayanan et al. 2021, arXiv:2104.04473, section 2.2")
+def repeated_seconds(m: Number, stage: Number) -> Number:
+    """The slowest stage works on m micro-batches, or passes over prompts, one after the other; the others keep up."""
+    return m * stage

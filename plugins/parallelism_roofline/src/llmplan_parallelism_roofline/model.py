@@ -11,8 +11,7 @@ from llmplan.estimate import InferenceEstimate, Phase, TrainingEstimate
 from llmplan.estimate.by_column import by_column, priced_by_column
 from llmplan.estimate.sharding import rank_of
 from llmplan.records import Efficiency, HardwareProfile, InferencePlan, LoweredModel, NumberFormat, TrainingPlan
-from llmplan_parallelism_roofline import lines
-from llmplan_parallelism_roofline import seconds as time
+from llmplan_parallelism_roofline import lines, seconds as time
 from llmplan_parallelism_roofline.efficiency import default_efficiency
 from llmplan_parallelism_roofline.memory import inference_memory, training_memory
 from llmplan_parallelism_roofline.rules import check, illegal, remarks, worded

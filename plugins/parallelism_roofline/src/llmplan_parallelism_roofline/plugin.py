@@ -1,9 +1,14 @@
 """What this package contributes."""
 
-from collections.abc import Iterable
+from __future__ import annotations
 
-from llmplan.estimate import CostModel
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 from llmplan.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from llmplan.estimate import CostModel
 
 LLMPLAN_API = 1
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from heapq import heapify, heappop, heappush
 from typing import Any
 
+import numpy as np
 from attrs import define, evolve, field, frozen
 
 from llmplan.estimate import Means, ServerEstimate, Simulated
-from llmplan.queueing.estimate import closed_estimate
-from llmplan.queueing.server import Server
+from llmplan.queueing.estimate import closed_estimate, closed_form
+from llmplan.queueing.server import Server, make_server
 from llmplan.queueing.simulation import simulate
 from llmplan.request import InferRequest
 from llmplan.search.serving.exploring import Candidate
 from llmplan.search.serving.limits import Limits
-from llmplan.search.serving.points import Point
-from llmplan.search.serving.ranking import rank
+from llmplan.search.serving.loads import Arrivals, load_of
+from llmplan.search.serving.points import Part, Point
+from llmplan.search.serving.ranking import Rank, first_of, rank
 
 REQUESTS, _OF_A_USER = 500, 2
 """That a simulation counts at least, where nothing is said, and of each user."""
@@ -39,7 +42,7 @@ class Confirmed:
 
 @define(eq=False)
 class Confirming:
-    """Takes candidates, the best in closed form first."""
+    """Takes candidates, the best in closed form first, and says in which order they hold."""
 
     objective: str
     limits: Limits
@@ -47,9 +50,9 @@ class Confirming:
     """The lightest load of each layout of which no load holds."""
 
     def best(self, candidates: Sequence[Candidate]) -> Iterator[Confirmed]:
-        """One after the other; a plan that had to give way is compared by what it came to."""
-        queue: list[tuple[tuple[float, float], int, Any]] = [
-            (min(rank(self.objective, point) for point in candidate.points), at, candidate)
+        """One after the other; each is compared by what it came to."""
+        queue: list[tuple[Rank, int, Any]] = [
+            (rank(self.objective, first_of(self.objective, candidate.points, candidate.kept)), at, candidate)
             for at, candidate in enumerate(candidates)
         ]
         heapify(queue)
@@ -60,52 +63,82 @@ class Confirming:
                 continue
             held = self._held(first)
             if held is not None:
-                heappush(queue, (rank(self.objective, held.estimate), at, held))
+                heappush(queue, (rank(self.objective, held.point, held.estimate), at, held))
 
     def _held(self, candidate: Candidate) -> Confirmed | None:
         """The best load of the layout that keeps to the limits."""
-        for point, simulated in self._tries(candidate):
-            measured = self.limits.measured(point.means, simulated)
-            if self.limits.broken(measured) is None:
-                return confirmed(point, simulated)
-        self.refuted.append(point)
+        for tried in self._tries(candidate):
+            if self.limits.broken(self.limits.measured(tried.point.means, tried.simulated)) is None:
+                return tried.confirmed()
+        self.refuted.append(tried.point)
         return None
 
-    def _tries(self, candidate: Candidate) -> Iterator[tuple[Point, Simulated | None]]:
+    def _tries(self, candidate: Candidate) -> Iterator[Tried]:
         """Ever lighter loads: as much lighter as the last one was off, or half of it."""
-        point: Point | None = self._first(candidate.points)
+        point: Point | None = first_of(self.objective, candidate.points, candidate.kept)
         while point is not None:
-            simulated = simulation_of(point)
-            yield point, simulated
-            limits = self.limits.tightened(point.means, self.limits.measured(point.means, simulated))
-            lighter = candidate.loads.within(limits, point)
-            point = self._first(lighter) if lighter else candidate.loads.halved(point)
+            tried = Tried(point)
+            yield tried
+            limits = self.limits.tightened(point.means, self.limits.measured(point.means, tried.simulated))
+            points = self._lighter(candidate, limits, point)
+            kept = ~limits.breaks(points)
+            point = first_of(self.objective, points, kept) if kept.any() else _halved(points)
 
-    def _first(self, points: Sequence[Point]) -> Point:
-        return min(points, key=lambda point: rank(self.objective, point))
+    def _lighter(self, candidate: Candidate, limits: Limits, than: Point) -> Part:
+        """Points of the layout with less to do for each replica, the lightest first."""
+        points, loads = candidate.points, candidate.loads
+        if isinstance(loads, Arrivals):
+            loads.within(limits, [candidate.at], {candidate.at: than.groups})
+            if loads.given[candidate.at] is None:  # twice as many, in case that no number keeps to the limits
+                loads.priced([(candidate.at, min(2 * than.groups, loads.ranges[candidate.at][1]))])
+            tried = [part for groups, part in loads.tried(candidate.at) if part is not None and groups > than.groups]
+            return Part.joined(tried) if tried else points.taken(np.zeros(0, int))
+        lighter = np.flatnonzero(points.users / points.dp < load_of(than))
+        order = np.argsort((points.users / points.dp)[lighter], kind="stable")
+        return points.taken(lighter[order])
+
+
+def _halved(points: Part) -> Point | None:
+    """About half the load, of lighter ones; None where there is no less."""
+    return points.point(len(points.at) // 2) if len(points.at) else None
 
 
 def request_of(point: Point) -> InferRequest:
     """The options of `llmplan infer` that ask for a point alone."""
-    layout, case = point.layout, point.layout.case
+    case = point.case
     load: dict[str, Any] = {} if point.users is None else {"concurrency": point.users}
     if case.request.requests is None and case.request.trace is None:
         load["requests"] = max(REQUESTS, _OF_A_USER * (point.users or 0) // point.dp)
-    return case.fixed(layout.tp, layout.pp, point.dp, layout.ep, **load)
+    return case.fixed(point.sizes, point.groups, **load)
 
 
-def _server_of(point: Point) -> Server:
-    """With the load."""
-    return evolve(point.layout.times(point.groups), plan=point.layout.case.plan(request_of(point)))
+@frozen(eq=False, slots=False)
+class Tried:
+    """A point as `llmplan infer` makes it."""
 
+    point: Point
 
-def simulation_of(point: Point) -> Simulated | None:
-    """As `llmplan infer` makes it; None where none is asked for."""
-    server = _server_of(point)
-    return simulate(server, point.means) if server.plan.workload.requests else None
+    @cached_property
+    def request(self) -> InferRequest:
+        """The options that ask for it alone."""
+        return request_of(self.point)
 
+    @cached_property
+    def server(self) -> Server:
+        """With its load."""
+        return make_server(self.point.case.plan(self.request), self.point.case.pricer)
 
-def confirmed(point: Point, simulated: Simulated | None) -> Confirmed:
-    """The estimate of a point, as `llmplan infer` makes it."""
-    estimate = closed_estimate(_server_of(point), point.layout.case.choice.cost_model.infer, point.means)
-    return Confirmed(point, request_of(point), evolve(estimate, simulated=simulated))
+    @cached_property
+    def closed(self) -> Means | None:
+        """In closed form."""
+        return closed_form(self.server)
+
+    @cached_property
+    def simulated(self) -> Simulated | None:
+        """None where none is asked for."""
+        return simulate(self.server, self.closed) if self.server.plan.workload.requests else None
+
+    def confirmed(self) -> Confirmed:
+        """With its estimate."""
+        estimate = closed_estimate(self.server, self.point.case.choice.cost_model.infer, self.closed)
+        return Confirmed(self.point, self.request, evolve(estimate, simulated=self.simulated))

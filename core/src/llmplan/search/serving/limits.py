@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+import numpy as np
 from attrs import frozen
 
 from llmplan.estimate import Means, Simulated
@@ -38,6 +39,24 @@ class Limits:
                 return name
         return None
 
+    def breaks(self, points: Any, but: str | None = None) -> Any:
+        """Which of many points, whose latencies are arrays, break a limit, `but` one."""
+        found = np.zeros(len(points.at), bool)
+        for name, limit in self.of.items():
+            if name != but:
+                found |= _above(points, name, limit)
+        return found
+
+    def first_broken(self, points: Any) -> Mapping[str, int]:
+        """How many points break each limit, counted at the first that they break."""
+        found, counts = np.zeros(len(points.at), bool), {}
+        for name, limit in self.of.items():
+            above = _above(points, name, limit) & ~found
+            found |= above
+            if above.any():
+                counts[name] = int(above.sum())
+        return counts
+
     def tightened(self, means: Means, measured: Latencies) -> Limits:
         """Of means in closed form, so that what is measured holds: where that is so many times as long as the means."""
         expected = latencies_of(means)
@@ -52,6 +71,12 @@ class Limits:
             return latencies_of(simulated.means)
         of: dict[str, Any] = {name: getattr(simulated, figure) for name, figure in _PERCENTILES.items()}
         return {name: values and values[f"p{self.percentile}"] for name, values in of.items()}
+
+
+def _above(points: Any, name: str, limit: float) -> Any:
+    """Where the latency is longer; never where there is none."""
+    latency = getattr(points, LATENCIES[name])
+    return (latency > limit) & (latency < np.inf)
 
 
 def latencies_of(means: Means) -> Latencies:

@@ -1,201 +1,180 @@
-"""Loads of a layout, each priced in closed form: users at once, or replicas that share what comes."""
+"""Layouts under loads, each priced in closed form: as columns of arrays, and one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cached_property
-from math import ceil, floor
+from collections.abc import Sequence
+from typing import Any
 
-from attrs import frozen
+import numpy as np
+from attrs import fields_dict, frozen
 
-from llmplan.errors import BadInputError
 from llmplan.estimate import Means
-from llmplan.queueing.capacity import peak
-from llmplan.queueing.closed_form import open_means
-from llmplan.queueing.closed_loop import ClosedLoop
-from llmplan.search.serving.case import Layout
-from llmplan.search.serving.limits import Latencies, Limits, latencies_of
+from llmplan.search.serving.case import Case
+from llmplan.search.serving.fleet import Fleet
+from llmplan.search.serving.limits import LATENCIES, Latencies, latencies_of
+from llmplan.space.server_sizes import ReplicaSizes
 
 _SECONDS_PER_HOUR = 3600.0
 _MILLION = 1e6
-_IDLE = 0.01
-"""Of what it can answer: replicas that have less to do are not tried."""
 
 
 @frozen(eq=False)
 class Point:
     """A layout, how many replicas of it there are, and a load."""
 
-    layout: Layout
+    part: Part
+    """The same as columns of one element."""
+    case: Case
+    sizes: ReplicaSizes
     groups: int
     """Of replicas that share experts, each the least that can stand alone."""
     users: int | None
     """In all; None where requests come at a rate."""
     means: Means
     """In closed form."""
+    strained: bool
+    """Whether users wait for room, or the rate is nearly all that can be answered."""
+    tokens_per_second_per_gpu: float
+    cost_per_million_tokens: float | None
+    """None where no price is known."""
 
     @property
     def dp(self) -> int:
         """Replicas."""
-        return self.groups * self.layout.dp
+        return self.groups * self.sizes.dp
 
     @property
     def gpus(self) -> int:
         """In all."""
-        layout = self.layout
-        return layout.gpus + (self.groups - 1) * layout.tp * layout.pp * layout.dp
+        return self.groups * self.sizes.gpus + self.case.apart(self.sizes)
 
     @property
     def latencies(self) -> Latencies:
         """By option."""
         return latencies_of(self.means)
 
-    @property
-    def tokens_per_second(self) -> float:
-        """Generated, in all."""
-        rate = self.layout.server.plan.workload.rate or self.means.requests_per_second
-        return rate * self.layout.server.work.output_tokens
+
+class Points:
+    """Columns, one element a point; points of several cases one after the other."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self.parts = [part for part in parts if len(part.at)]
+        self._begins = np.cumsum([0, *(len(part.at) for part in self.parts)])
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return int(self._begins[-1])
+
+    def column(self, name: str) -> Any:
+        """A figure of all of them, by the name of a property of `Part`."""
+        found = [np.broadcast_to(getattr(part, name), len(part.at)) for part in self.parts]
+        return np.concatenate(found) if found else np.zeros(0)
+
+    def latency(self, name: str) -> Any:
+        """Of all, by option; infinite where there is none."""
+        return self.column(LATENCIES[name])
+
+    def __getitem__(self, number: int) -> Point:
+        """One of them."""
+        part = int(np.searchsorted(self._begins, number, side="right")) - 1
+        return self.parts[part].point(number - int(self._begins[part]))
+
+
+@frozen(eq=False, slots=False)
+class Part:
+    """Points of one fleet."""
+
+    fleet: Fleet
+    at: Any
+    """Which of the fleet's sizes."""
+    groups: Any
+    users: Any
+    """0 where requests come at a rate."""
+    means: Means
+    strained: Any
+    """Whether they wait for room, or the rate is nearly all that can be answered: what others hold with ease."""
+
+    def __getattr__(self, name: str) -> Any:
+        """The means by name, infinite where there is no such."""
+        if name not in fields_dict(Means):
+            raise AttributeError(name)
+        found = getattr(self.means, name)
+        return np.inf if found is None else found
 
     @property
-    def tokens_per_second_per_gpu(self) -> float:
-        """The same of each."""
+    def gpus(self) -> Any:
+        """In all."""
+        column, fleet = self.fleet.column, self.fleet
+        apart = np.array([float(fleet.case.apart(one)) for one in fleet.sizes])
+        return column["gpus"][self.at] * self.groups + apart[self.at]
+
+    @property
+    def dp(self) -> Any:
+        """Replicas."""
+        return self.fleet.column["dp"][self.at] * self.groups
+
+    @property
+    def tokens_per_second_per_gpu(self) -> Any:
+        """Generated."""
         return self.tokens_per_second / self.gpus
 
     @property
-    def cost_per_million_tokens(self) -> float | None:
-        """None where no price is known."""
-        price, speed = self.layout.case.request.price_per_gpu_hour, self.tokens_per_second
-        return None if price is None or not speed else price * self.gpus / _SECONDS_PER_HOUR / speed * _MILLION
-
-
-class Users:
-    """Of a number of groups of replicas: every number of users, as many of each replica, that have room."""
-
-    overloaded = 0
-    """Users wait for each other: there are never too many."""
-
-    def __init__(self, layout: Layout, groups: int) -> None:
-        self.layout, self.groups = layout, groups
-        self._server = layout.times(groups)
-        self._loop = ClosedLoop(self._server)
-
-    @cached_property
-    def numbers(self) -> Sequence[int]:
-        """Those that are given, or as far as there is room: more would only wait."""
-        given = self.layout.case.layout.get("concurrency")
-        if given is not None:
-            return given
-        server = self._server
-        step = 1 if server.separate else server.decode_replicas
-        return range(int(step), int(server.most_sequences * server.decode_replicas) + 1, int(step))
-
-    @cached_property
-    def lightest(self) -> Point:
-        """With the fewest users."""
-        return self._priced(self.numbers[0])
-
-    @cached_property
-    def points(self) -> list[Point]:
-        """All of them, the lightest first."""
-        return [self._priced(users) for users in self.numbers]
-
-    def _priced(self, users: int) -> Point:
-        return Point(self.layout, self.groups, users, self._loop.means(users))
-
-    def within(self, limits: Limits, than: Point | None = None) -> list[Point]:
-        """Those that keep to the limits, of lighter loads than that."""
-        lighter = self.points if than is None else self._lighter(than)
-        return [point for point in lighter if limits.broken(point.latencies) is None]
-
-    def halved(self, point: Point) -> Point | None:
-        """About half the load; None where there is no less."""
-        lighter = self._lighter(point)
-        return lighter[len(lighter) // 2] if lighter else None
-
-    def _lighter(self, than: Point) -> list[Point]:
-        return [point for point in self.points if (point.users or 0) < (than.users or 0)]
-
-
-class Arrivals:
-    """Of requests that come at a rate: as few groups of replicas as keep to limits, or so many as are given.
-
-    That latencies fall as replicas join is taken for granted: not every number is tried.
-    """
-
-    def __init__(self, layout: Layout, groups: Sequence[int] | None) -> None:
-        self.layout, self._given = layout, groups
-        self._rate = layout.server.plan.workload.offered_rate or 0.0
-        self._known: dict[int, Point | None] = {}
-
-    @cached_property
-    def _range(self) -> tuple[int, int]:
-        """The fewest that answer all that comes, and the most that have something to do."""
-        if self._given:
-            return self._given[0], self._given[-1]
-        least = floor(self._rate / peak(self.layout.server).rate) + 1
-        return least, ceil(least / _IDLE)
-
-    @cached_property
-    def numbers(self) -> Sequence[int]:
-        """What is given; else what is tried first."""
-        return self._given or [self._range[0]]
-
-    @cached_property
-    def lightest(self) -> Point | None:
-        """On the most replicas; None where not even these answer all that comes."""
-        return self._priced(self._range[1])
+    def tokens_per_second(self) -> Any:
+        """Generated, in all."""
+        rate = self.fleet.rate or self.means.requests_per_second
+        return rate * self.fleet.output_tokens
 
     @property
-    def points(self) -> list[Point]:
-        """Those that were tried and answer all that comes, the lightest first."""
-        known = (self._known[groups] for groups in sorted(self._known, reverse=True))
-        return [point for point in known if point is not None]
+    def cost_per_million_tokens(self) -> Any:
+        """Infinite where no price is known."""
+        price = self.fleet.case.request.price_per_gpu_hour
+        if price is None:
+            return np.inf
+        return price * self.gpus / _SECONDS_PER_HOUR / self.tokens_per_second * _MILLION
 
-    @property
-    def overloaded(self) -> int:
-        """How many of those that were tried do not."""
-        return len(self._known) - len(self.points)
+    def taken(self, where: Any) -> Part:
+        """Some of them, by a mask or by their numbers."""
+        means: dict[str, Any] = {
+            name: _some(getattr(self.means, name), where, len(self.at)) for name in fields_dict(Means)
+        }
+        return Part(
+            self.fleet, self.at[where], self.groups[where], self.users[where], Means(**means), self.strained[where]
+        )
 
-    def _at(self, groups: int) -> Point | None:
-        if groups not in self._known:
-            self._known[groups] = self._priced(groups)
-        return self._known[groups]
+    @classmethod
+    def joined(cls, parts: Sequence[Part]) -> Part:
+        """Points of one fleet together."""
+        names = ("at", "groups", "users", "strained")
+        columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+        means: dict[str, Any] = {
+            name: None
+            if getattr(parts[0].means, name) is None
+            else np.concatenate([np.broadcast_to(getattr(part.means, name), len(part.at)) for part in parts])
+            for name in fields_dict(Means)
+        }
+        return cls(fleet=parts[0].fleet, means=Means(**means), **columns)
 
-    def _priced(self, groups: int) -> Point | None:
-        try:
-            means = open_means(self.layout.times(groups), self._rate)
-        except BadInputError:  # the links that so many would need are not there
-            return None
-        return None if means is None else Point(self.layout, groups, None, means)
-
-    def within(self, limits: Limits, than: Point | None = None) -> list[Point]:
-        """The one with the fewest replicas that keeps to the limits, with more of them than that."""
-        above = 0 if than is None else than.groups
-
-        def held(groups: int | None) -> list[Point]:
-            point = None if groups is None else self._at(groups)
-            return [point] if point is not None and limits.broken(point.latencies) is None else []
-
-        if self._given is not None:
-            return [point for groups in self._given if groups > above for point in held(groups)]
-        least, most = self._range
-        return held(fewest(lambda groups: bool(held(groups)), max(least, above + 1), most))
-
-    def halved(self, point: Point) -> Point | None:
-        """On twice the replicas; None where they would have nothing to do."""
-        more = [groups for groups in self._given or [2 * point.groups] if groups > point.groups]
-        return self._at(more[0]) if more and more[0] <= self._range[1] else None
+    def point(self, number: int) -> Point:
+        """One of them."""
+        one = self.taken(np.array([number]))
+        means: dict[str, Any] = {name: _number(getattr(one.means, name)) for name in fields_dict(Means)}
+        cost = float(np.broadcast_to(one.cost_per_million_tokens, 1)[0])
+        return Point(
+            part=one,
+            case=self.fleet.case,
+            sizes=self.fleet.sizes[int(one.at[0])],
+            groups=int(one.groups[0]),
+            users=int(one.users[0]) or None,
+            means=Means(**means),
+            strained=bool(one.strained[0]),
+            tokens_per_second_per_gpu=float(one.tokens_per_second_per_gpu[0]),
+            cost_per_million_tokens=None if cost == np.inf else cost,
+        )
 
 
-def fewest(holds: Callable[[int], bool], least: int, most: int) -> int | None:
-    """The smallest number from which on it holds: ever larger steps from the least, then halves of the last one."""
-    below, step = least - 1, 1
-    while not holds(min(most, below + step)):
-        if below + step >= most:
-            return None
-        below, step = below + step, 2 * step
-    above = min(most, below + step)
-    while above - below > 1:
-        middle = (below + above) // 2
-        below, above = (below, middle) if holds(middle) else (middle, above)
-    return above
+def _some(value: Any, where: Any, many: int) -> Any:
+    return None if value is None else np.broadcast_to(value, many)[where]
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value[0])

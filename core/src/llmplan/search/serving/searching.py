@@ -18,7 +18,7 @@ from llmplan.search.serving.confirming import Confirmed, Confirming
 from llmplan.search.serving.exploring import Candidate, Explored, explore
 from llmplan.search.serving.frontier import axis_of, columns_of, frontier
 from llmplan.search.serving.limits import Limits
-from llmplan.search.serving.points import Point
+from llmplan.search.serving.points import Part, Points
 from llmplan.search.serving.ranking import check
 from llmplan.search.serving.space import InferenceSpace
 from llmplan.search.serving.verdict import Dead, verdict
@@ -139,7 +139,7 @@ def _warnings(best: Sequence[Confirmed], limits: Limits) -> Iterator[str]:
     estimate = best[0].estimate if best else None
     if estimate is None or estimate.server.workload.rate is None or (estimate.load or 0.0) <= NEARLY_FULL:
         return
-    group = best[0].point.layout.dp
+    group = best[0].point.sizes.dp
     enough = -(-(estimate.replicas_needed or 1) // group) * group
     ways = [*(["--ttft limits it"] if "ttft" not in limits.of else []), f"--dp {enough} leaves room"]
     first = f"{best[0].point.means.first_token_seconds:.3g} s to the first token in closed form"
@@ -183,9 +183,9 @@ def _candidates(space: InferenceSpace, question: _Question) -> Sequence[Candidat
     return found.candidates
 
 
-def _values(cases: Sequence[Case], points: Sequence[Point], space: InferenceSpace) -> dict[str, tuple[Any, ...]]:
+def _values(cases: Sequence[Case], points: Points, space: InferenceSpace) -> dict[str, tuple[Any, ...]]:
     """What was tried of each dimension; of users, and replicas that share experts, the fewest and the most."""
-    plans = [point.layout.server.plan.plan for point in points]
+    plans = [part.fleet.like.plan for part in points.parts]
     tried: dict[str, Iterable[Any]] = {
         "model": (case.choice.model.name for case in cases),
         "gpu": (case.choice.hardware.name for case in cases),
@@ -193,13 +193,17 @@ def _values(cases: Sequence[Case], points: Sequence[Point], space: InferenceSpac
         "engine": (plan.engine.name for plan in plans),
         "kv_bits": (plan.kv_bits for plan in plans),
         **{name: (getattr(one, "name", one) for one in values) for name, values in space.cases.items()},
-        **{name: sorted({point.layout.sizes[name] for point in points}) for name in ("tp", "pp", "ep")},
-        "dp": space.layout.get("dp", () if cases[0].at_a_rate else _ends(point.dp for point in points)),
-        "concurrency": space.layout.get("concurrency", _ends(point.users for point in points if point.users)),
+        **{name: sorted({one for part in points.parts for one in _sizes(part, name)}) for name in ("tp", "pp", "ep")},
+        "dp": space.layout.get("dp", () if cases[0].at_a_rate else _ends(points.column("dp"))),
+        "concurrency": space.layout.get("concurrency", () if cases[0].at_a_rate else _ends(points.column("users"))),
     }
     return {name: found for name, values in tried.items() if (found := tuple(dict.fromkeys(values)))}
 
 
-def _ends(values: Iterable[int]) -> tuple[int, ...]:
-    ordered = sorted(values)
-    return (ordered[0], ordered[-1]) if ordered else ()
+def _sizes(part: Part, name: str) -> list[int]:
+    sizes = part.fleet.column[name][part.at]
+    return [int(one) for one in set(sizes.tolist())]
+
+
+def _ends(values: Any) -> tuple[int, ...]:
+    return (int(values.min()), int(values.max())) if len(values) else ()

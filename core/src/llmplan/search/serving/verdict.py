@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from math import log2
 from typing import Any
 
+import numpy as np
 from attrs import evolve, frozen
 
 from llmplan.search.infeasible import Change, Verdict
-from llmplan.search.serving.confirming import Confirming, confirmed, simulation_of
+from llmplan.search.serving.case import Case
+from llmplan.search.serving.confirming import Confirming, Tried
 from llmplan.search.serving.exploring import CAPACITY, MEMORY, Candidate, Explored
 from llmplan.search.serving.limits import LATENCIES, Latencies, Limits
-from llmplan.search.serving.points import Point
+from llmplan.search.serving.points import Part, Point
 from llmplan.search.serving.space import InferenceSpace
+from llmplan.space.server_sizes import ReplicaSizes
 
 _MOST_TRIED = 3
 """Plans that are simulated to see whether one limit alone could give way."""
@@ -40,11 +42,41 @@ class Dead:
 
     @property
     def nearest(self) -> list[Point]:
-        """What answers all that comes; of layouts that did not hold in simulation the load that came nearest."""
+        """What answers all that comes, by each limit the nearest where the others hold, and the nearest in all; of
+        layouts that did not hold in simulation the load that came nearest.
+        """
         refuted = self.confirming.refuted
-        layouts = [point.layout for point in refuted]
-        others = [point for point in self.found.points if point.layout not in layouts]
-        return [*refuted, *others]
+        gone = [(point.case, point.sizes) for point in refuted]
+        kept = [part for part in (_without(part, gone) for part in self.found.parts) if len(part.at)]
+        numbers = [_excess_of(self.limits, part) for part in kept]
+        found = list(refuted)
+        for part, excess in zip(kept, numbers, strict=True):
+            found += [part.point(int(at)) for at in _least(excess, 1)]
+            for name in self.limits.of:
+                others = ~self.limits.breaks(part, but=name)
+                latency = np.where(others, getattr(part, LATENCIES[name]), np.inf)
+                found += [part.point(int(at)) for at in _least(latency, _MOST_TRIED) if others[at]]
+        return found
+
+
+def _without(part: Part, gone: Sequence[tuple[Case, ReplicaSizes]]) -> Part:
+    """The points of other layouts than these."""
+    fleet = part.fleet
+    out = [at for at, sizes in enumerate(fleet.sizes) if (fleet.case, sizes) in gone]
+    return part.taken(~np.isin(part.at, out))
+
+
+def _least(values: Any, many: int) -> Any:
+    return np.argsort(values, kind="stable")[:many]
+
+
+def _excess_of(limits: Limits, part: Part) -> Any:
+    """Times that the limit is exceeded which is exceeded most."""
+    found: Any = np.zeros(len(part.at))
+    for name, limit in limits.of.items():
+        latency = getattr(part, LATENCIES[name])
+        found = np.maximum(found, np.where(latency < np.inf, latency, 0.0) / limit)
+    return found
 
 
 def verdict(dead: Dead) -> Verdict:
@@ -82,9 +114,8 @@ def _without_room(dead: Dead, killer: str) -> Verdict:
     plans, changes = dead.found.infeasible[killer], tuple(_freed(dead))
     if killer != MEMORY or not dead.found.homeless:
         return Verdict(killer, plans, changes)
-    nearest = min(dead.found.homeless, key=lambda layout: layout.missing_bytes)
-    has = nearest.server.plan.plan.hardware.memory_bytes
-    needed = nearest.needed_bytes
+    _, case, sizes = min(dead.found.homeless, key=lambda one: one[0])
+    has, needed = case.choice.hardware.memory_bytes, case.needed_bytes(sizes)
     return Verdict(killer, plans, (Change("memory of the accelerator", needed), *changes), needed, has)
 
 
@@ -111,7 +142,7 @@ def _one_relaxed(dead: Dead, points: list[Point], name: str) -> Change | None:
 
 def _needed(dead: Dead, point: Point) -> dict[str, float]:
     """Limits with which the point would hold, in closed form and as simulated."""
-    measured = dead.limits.measured(point.means, simulation_of(point))
+    measured = dead.limits.measured(point.means, Tried(point).simulated)
     expected = point.latencies
     return {name: max(measured[name] or 0.0, expected[name] or 0.0) for name in dead.limits.of}
 
@@ -126,36 +157,41 @@ def _worst(dead: Dead, points: list[Point]) -> tuple[str, Any, float]:
     point = min(points, key=lambda one: _excess(dead.limits, one.latencies))
     needed = _needed(dead, point)
     killer = max(dead.limits.of, key=lambda name: needed[name] / dead.limits.of[name])
-    return killer, confirmed(point, simulation_of(point)).estimate, needed[killer]
+    return killer, Tried(point).confirmed().estimate, needed[killer]
 
 
 def _freed(dead: Dead) -> Iterator[Change]:
     """The nearest value that would do for one option of the layout that was given."""
     for name, given in dead.space.layout.items():
-        held = _nearest_held(dead, dead.again(dead.space.without(name)), partial(_distance, name, given))
+        held = _nearest_held(dead, dead.again(dead.space.without(name)), partial(_distances, name, given))
         if held is not None:
-            yield Change(name, _value(held, name))
+            yield Change(name, int(_values(held.part, name)[0]))
 
 
-def _nearest_held(dead: Dead, candidates: Sequence[Candidate], distance: Callable[[Point], float]) -> Point | None:
+def _nearest_held(dead: Dead, candidates: Sequence[Candidate], distances: Callable[[Part], Any]) -> Point | None:
     """Of each candidate the nearest points are tried, until all others are further away than what holds."""
-    best: Point | None = None
-    for candidate in sorted(candidates, key=lambda one: min(map(distance, one.points))):
-        nearest = min(map(distance, candidate.points))
-        if best is not None and nearest >= distance(best):
+    best: tuple[float, Point] | None = None
+    near = [(one, np.where(one.kept, distances(one.points), np.inf)) for one in candidates]
+    for candidate, distance in sorted(near, key=lambda one: float(one[1].min())):
+        nearest = float(distance.min())
+        if best is not None and nearest >= best[0]:
             break
-        alone = evolve(candidate, points=[point for point in candidate.points if distance(point) == nearest])
+        alone = evolve(candidate, kept=distance == nearest)
         held = next(Confirming(dead.confirming.objective, dead.limits).best([alone]), None)
-        if held is not None and (best is None or distance(held.point) < distance(best)):
-            best = held.point
-    return best
+        if held is not None:
+            found = float(distances(held.point.part)[0])
+            best = (found, held.point) if best is None or found < best[0] else best
+    return None if best is None else best[1]
 
 
-def _value(point: Point, name: str) -> int:
-    return {**point.layout.sizes, "dp": point.dp, "gpus": point.gpus, "concurrency": point.users or 0}[name]
+def _values(points: Part, name: str) -> Any:
+    """Of an option of the layout, or the number of users."""
+    if name == "concurrency":
+        return points.users
+    return getattr(points, name) if name in ("dp", "gpus") else points.fleet.column[name][points.at]
 
 
-def _distance(name: str, given: Sequence[int], point: Point) -> float:
+def _distances(name: str, given: Sequence[int], points: Part) -> Any:
     """In doublings, to the nearest that was given."""
-    value = _value(point, name)
-    return min(abs(log2(max(value, 1) / one)) for one in given)
+    values = np.maximum(_values(points, name), 1.0)
+    return np.min([np.abs(np.log2(values / one)) for one in given], axis=0)

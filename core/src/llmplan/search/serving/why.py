@@ -91,7 +91,7 @@ def held_back(plan: Confirmed, limits: Limits) -> str | None:
         return nearest
     if plan.point.users is None:
         return None
-    given = plan.point.layout.case.layout.get("concurrency")
+    given = plan.point.case.users
     if given is not None:
         return "concurrency" if plan.point.users == given[-1] else None
     return _full(plan)

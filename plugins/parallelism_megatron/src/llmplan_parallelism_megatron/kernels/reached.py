@@ -52,13 +52,11 @@ def flat(efficiency: Efficiency, gemm: str) -> KernelCurves:
     """Curves without shape, for efficiencies that the user states."""
     attention = AttentionCurve(plateau=efficiency.flops)
     kernel = AttentionKernel(forward=attention, backward=attention)
-    collective = CollectiveCurve(plateau=efficiency.scale_up)
-    operations = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all")
     return KernelCurves(
         gemm={gemm: GemmCurve(plateau=efficiency.flops)},
         attention={"flash-2": kernel, "flash-3": kernel},
         hbm=efficiency.hbm,
-        collectives=dict.fromkeys(operations, collective),
+        collectives={"any": CollectiveCurve(plateau=efficiency.scale_up)},
         network=NetworkCurve(plateau=efficiency.scale_out),
         source=efficiency.source,
     )
@@ -73,9 +71,10 @@ def kernels_of(
     wide = _wide_format(hardware, gemm)
     bandwidth = hardware.memory_bytes_per_second * curves.hbm
 
-    def gemm_kernel(of: NumberFormat) -> GemmKernel:
-        rate = framework.kernel_rate * curves.sustained.get(of.name, 1.0)
-        return GemmKernel(_curve(curves, of.name), of.peak_flops * rate, bandwidth)
+    def gemm_kernel(number_format: NumberFormat) -> GemmKernel:
+        name = number_format.name
+        rate = framework.kernel_rate * curves.sustained.get(name, 1.0)
+        return GemmKernel(_curve(curves, name), number_format.peak_flops * rate, bandwidth)
 
     return Kernels(
         hardware,
@@ -93,6 +92,11 @@ def kernels_of(
 def training_kernels(plan: TrainingPlan) -> Kernels:
     """What the kernels of a training plan reach."""
     return kernels_of(plan.hardware, plan.framework, plan.gemm, plan.efficiency)
+
+
+def collective_curve(curves: KernelCurves, operation: str) -> CollectiveCurve:
+    """That of the operation, else the least that any reaches."""
+    return curves.collectives.get(operation) or min(curves.collectives.values(), key=lambda curve: curve.plateau)
 
 
 def _wide_format(hardware: HardwareProfile, gemm: NumberFormat) -> NumberFormat:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llmplan.arrays.quantities import Number, maximum, where
-from llmplan_parallelism_megatron.kernels.reached import Kernels
+from llmplan_parallelism_megatron.kernels.reached import Kernels, collective_curve
 from llmplan_parallelism_megatron.network.groups import Group
 
 
@@ -32,7 +32,7 @@ def _seconds(operation: str, passes: float, message_bytes: Number, group: Group,
     hardware, curves = kernels.hardware, kernels.curves
     volume, ranks = passes * message_bytes, group.ranks
     inside = group.inside(hardware.scale_up_domain)
-    within = curves.collectives[operation].seconds(volume, inside, hardware.scale_up_bytes_per_second)
+    within = collective_curve(curves, operation).seconds(volume, inside, hardware.scale_up_bytes_per_second)
     domains = ranks / inside
     beyond = curves.network.seconds(volume / inside, domains, passes, kernels.card_bytes_per_second)
     return where(ranks > 1, where(domains > 1, maximum(within * (inside > 1), beyond), within), 0.0)
@@ -43,7 +43,7 @@ def point_to_point_seconds(message_bytes: Number, span: Number, kernels: Kernels
     else over the network card, which the slowest of its hops crosses.
     """
     hardware, curves = kernels.hardware, kernels.curves
-    inside = hardware.scale_up_bytes_per_second * curves.collectives["all_to_all"].plateau
+    inside = hardware.scale_up_bytes_per_second * collective_curve(curves, "all_to_all").plateau
     near = curves.launch_seconds + message_bytes / inside
     far = curves.network.hop_seconds(message_bytes, kernels.card_bytes_per_second)
     return where(span < hardware.scale_up_domain, near, far)

@@ -1,8 +1,8 @@
 """How many published figures lie inside the range that the others give them.
 
-What is left out is left out of the range and, where its constants would stand for it, of the price: rows of a source
-that is the only one of its program, and rows of a program left out, are priced with the default program's profile;
-those of an architecture left out with the kernels of the one before.
+What is left out is left out of the range and of the price: rows of a source are priced with constants that were fitted
+to the others; those of a source that is the only one of its program, and of a program left out, with the default
+program's profile; those of an architecture left out with the kernels of the one before.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def left_out(residuals: Sequence[Residual], what: str) -> list[Covered]:
 def _covered(ranges: Ranges, rows: Iterable[Residual], what: str) -> Iterable[Covered]:
     for one in rows:
         known = (one.program, "") in ranges.kinds
-        ratio = one.other_curves if what == "architecture" else one.ratio if known else as_other_program(one)
+        ratio = one.other_curves if what == "architecture" else one.unseen if known else as_other_program(one)
         if ratio is not None:
             spread = ranges.spread(kind_of_row(one))
             yield Covered(one.source, ratio, spread.low, spread.high)

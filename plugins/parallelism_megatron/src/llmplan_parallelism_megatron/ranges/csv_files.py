@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,16 @@ from typing import Any
 
 def read_rows(path: Path) -> list[dict[str, str]]:
     """By column."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return rows_of(path.read_text(encoding="utf-8"))
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    """The same of the text of a file."""
+    return list(csv.DictReader(io.StringIO(text)))
 
 
 def in_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     """The text of a file."""
-    import io
-
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()

@@ -1,13 +1,14 @@
-"""Ranges from residuals: quantiles of kinds, pooled with those above them, and the cost of each leap.
+"""Ranges from residuals: quantiles of kinds, widened by what is known above them, and the cost of each leap.
 
-A source's rows resemble each other, so a row weighs 1 / sqrt(rows of its source). A kind of S sources is drawn towards
-the kind above it, a program on an architecture towards the program, and that towards all, as if one more source had
-shown that:
+A row counts with the error that it has where its source was left out of the fit of constants. A source's rows resemble
+each other, so a row weighs 1 / sqrt(rows of its source). The next source of a kind may be off as those were, and as
+far again as few sources say little: with S of them a share of the range above is added, to a program on an architecture
+of the program's, and to that of all runs':
 
-    h^2 = (S q^2 + h_above^2) / (S + 1)
+    h^2 = q^2 + h_above^2 / (S + 1)
 
-A leap is what widens the 10 % and 90 % quantiles of all runs to those of runs that took it: of rows priced without what
-is known of their program, of their accelerator, and of rows with a trait.
+A leap is what widens the quantiles of all runs to those of runs that took it: of rows priced without what is known of
+their program, of their accelerator, and of rows with a trait.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from llmplan_parallelism_megatron.ranges.kind import ARCHITECTURE, DATASHEET, OT
 from llmplan_parallelism_megatron.ranges.residuals import Residual
 from llmplan_parallelism_megatron.ranges.table import ANY, FEWEST, SCALE, Halves, Program, Published, Ranges
 
-TAIL = 0.1
-"""Of the runs of a kind lie below its range, and as many above."""
+TAIL = 0.09
+"""Of the rows of a kind lie below its quantiles, and as many above, so that of sources left out it is one in ten: the
+tails of few sources fall short of those of many.
+"""
 FEWEST_SOURCES = 2
 """Sources that a leap is measured by."""
 _ALWAYS = 0.9
@@ -172,7 +175,7 @@ def _mean(squares: Sequence[tuple[int, tuple[float, float]]]) -> Halves:
 
 
 def _as_priced(one: Residual) -> float | None:
-    return one.ratio
+    return one.unseen
 
 
 def _as_other(one: Residual) -> float | None:
@@ -187,8 +190,8 @@ def _of_scale(residuals: Sequence[Residual]) -> Halves:
         small = [one for one in rows if one.scale <= max(other.scale for other in rows) / _NEXT_SCALE]
         if not small:
             continue
-        start, middle = max(one.scale for one in small), fmean(log(one.ratio) for one in small)
-        moved = [(log(one.ratio) - middle, log2(one.scale / start)) for one in rows if one.scale >= 2.0 * start]
+        start, middle = max(one.scale for one in small), fmean(log(one.unseen) for one in small)
+        moved = [(log(one.unseen) - middle, log2(one.scale / start)) for one in rows if one.scale >= 2.0 * start]
         squares.append(
             (
                 fmean(max(0.0, -error) ** 2 / doublings for error, doublings in moved),
@@ -200,7 +203,7 @@ def _of_scale(residuals: Sequence[Residual]) -> Halves:
 
 def as_other_program(one: Residual) -> float | None:
     """The ratio of a row whose program nobody knows; None where it is the default's own."""
-    return one.ratio if one.program == OTHER else one.other_program
+    return one.unseen if one.program == OTHER else one.other_program
 
 
 def _published(rows: Sequence[Residual], halves: Halves) -> Published:
@@ -208,9 +211,9 @@ def _published(rows: Sequence[Residual], halves: Halves) -> Published:
 
 
 def _drawn(rows: Sequence[Residual], above: Halves) -> Halves:
-    """Quantiles of a kind, drawn towards the kind above."""
+    """Quantiles of a kind, and the share of the kind above that its sources leave open."""
     sources, own = len({one.source for one in rows}), _halves(rows)
-    drawn = Halves(*(sqrt((sources * side(own) ** 2 + side(above) ** 2) / (sources + 1.0)) for side in (_low, _high)))
+    drawn = Halves(*(sqrt(side(own) ** 2 + side(above) ** 2 / (sources + 1.0)) for side in (_low, _high)))
     return drawn if len(rows) >= FEWEST else drawn.or_wider(above)
 
 
@@ -220,7 +223,7 @@ def _excess(rows: Iterable[Residual], everything: Halves, ratio: Ratio) -> Halve
     return Halves(*(sqrt(max(0.0, side(own) ** 2 - side(everything) ** 2)) for side in (_low, _high)))
 
 
-def _halves(rows: Iterable[Residual], ratio: Ratio = lambda one: one.ratio) -> Halves:
+def _halves(rows: Iterable[Residual], ratio: Ratio = lambda one: one.unseen) -> Halves:
     """The quantiles of the tails; no width where there are no rows."""
     found = [(one.source, log(value)) for one in rows if (value := ratio(one)) is not None]
     of_source = Counter(source for source, _ in found)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from attrs import asdict, fields, frozen
 
-from llmplan_parallelism_megatron.ranges.csv_files import in_csv, read_rows
+from llmplan_parallelism_megatron.ranges.csv_files import in_csv, rows_of
 
 
 @frozen(kw_only=True)
@@ -24,6 +24,8 @@ class Residual:
     sharded: bool
     traits: frozenset[str]
     ratio: float
+    refitted: float | None
+    """Priced with constants that were fitted without the source; None where it is the only one that speaks of them."""
     other_program: float | None
     """Priced with the default program's profile, as a program of which nothing is known would be."""
     other_curves: float | None
@@ -31,9 +33,19 @@ class Residual:
     datasheet: float | None
     """Priced with the datasheet alone, as an accelerator would be that nobody has timed."""
 
+    @property
+    def unseen(self) -> float:
+        """What the ratio is likely to be of a source that no constant was fitted to."""
+        return self.ratio if self.refitted is None else self.refitted
+
 
 def read_residuals(path: Path) -> list[Residual]:
-    """From the file that `text_of` makes."""
+    """From a file."""
+    return residuals_of(path.read_text(encoding="utf-8"))
+
+
+def residuals_of(text: str) -> list[Residual]:
+    """From what `text_of` makes."""
     return [
         Residual(
             row=cells["row"],
@@ -45,11 +57,12 @@ def read_residuals(path: Path) -> list[Residual]:
             sharded=cells["sharded"] == "1",
             traits=frozenset(cells["traits"].split()),
             ratio=float(cells["ratio"]),
+            refitted=_or_none(cells["refitted"]),
             other_program=_or_none(cells["other_program"]),
             other_curves=_or_none(cells["other_curves"]),
             datasheet=_or_none(cells["datasheet"]),
         )
-        for cells in read_rows(path)
+        for cells in rows_of(text)
     ]
 
 

@@ -21,6 +21,11 @@ def check(plan: InferencePlan) -> tuple[str, ...]:
     return rules.said(plan, AVOIDED)
 
 
+def illegal(plan: InferencePlan) -> dict[str, Truth]:
+    """By rule, whether plans break it: `check` refuses those that break any."""
+    return rules.broken(plan, REFUSED)
+
+
 def remarks(plan: InferencePlan) -> tuple[str, ...]:
     """What to know of a plan of numbers, whatever its layout."""
     return (*_in_flight(plan), *_graphs(plan), *_narrow_experts(plan), *_group_of_experts(plan))

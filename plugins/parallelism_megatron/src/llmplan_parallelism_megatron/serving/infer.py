@@ -13,7 +13,6 @@ from llmplan_parallelism_megatron.serving.extent import of_decoding, of_prompts
 from llmplan_parallelism_megatron.serving.memory import largest_batch, longest_context, memory, step_tokens
 from llmplan_parallelism_megatron.serving.passes import Pass, forward
 from llmplan_parallelism_megatron.serving.rank import Rank
-from llmplan_parallelism_megatron.serving.tally import Tally
 
 
 def infer(plan: InferencePlan) -> InferenceEstimate:
@@ -26,8 +25,7 @@ def infer(plan: InferencePlan) -> InferenceEstimate:
     rank = Rank.of(plan)
     passes = ceil(plan.batch * plan.prompt_tokens / step_tokens(plan, plan.batch))
     prefill = forward(rank, of_prompts(1.0 * plan.batch, plan.prompt_tokens, passes))
-    stage = Tally()
-    stage.add_times(passes, prefill.stage)
+    stage = prefill.stage.repeated(passes)
     decode = forward(rank, of_decoding(plan.batch, plan.prompt_tokens, plan.output_tokens))
     return InferenceEstimate(
         plan=plan,

@@ -5,11 +5,13 @@ Every kernel says what it waited for: ``compute``, ``weights``, ``kv_cache``, ``
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from attrs import evolve, frozen
 
-from llmplan.arrays.quantities import Number, maximum, where
+from llmplan.arrays.quantities import Number, maximum, total, where
+from llmplan.arrays.term import term
 from llmplan.records import (
     AttentionCurve,
     CollectiveCurve,
@@ -27,6 +29,7 @@ from llmplan.records import (
     State,
 )
 from llmplan_parallelism_megatron.kernels.attention import SCORE_BYTES, UNFUSED_LAUNCHES
+from llmplan_parallelism_megatron.kernels.elementwise import moved_seconds
 from llmplan_parallelism_megatron.kernels.reached import Kernels, flat, kernels_of
 
 SIXTEEN_BITS = 16.0
@@ -35,8 +38,50 @@ _FORMAT_BITS = {"int4": 4.0, "fp4": 4.0, "int8": 8.0, "fp8": 8.0, "tf32": 32.0, 
 _LEAST_WIDENED = 6.0
 """Bits of a weight from which kernels widen it as one of 8 bits; fewer as one of 4."""
 _IDEAL = FrameworkProfile(name="ideal")
-Resources = dict[str, Number]
-"""Seconds by what was waited for."""
+
+
+@frozen(eq=False)
+class Waits:
+    """Seconds of a kernel, and what it waited for."""
+
+    seconds: Number
+    by: Mapping[str, Number]
+
+
+def _waits(launch: Number, computing: Number, **moving: Number) -> Waits:
+    """For its computation, or for all that it moves, whichever takes longer; and for its launch."""
+    moved = total(moving.values())
+    bound = computing >= moved
+    return Waits(
+        kernel_seconds(launch, computing, moved),
+        {
+            "compute": where(bound, computing, 0.0),
+            **{name: where(bound, 0.0, seconds) for name, seconds in moving.items()},
+            "launch": launch,
+        },
+    )
+
+
+@term("launch + max(computing, moving)", unit="s", source="Williams et al. 2009, doi:10.1145/1498765.1498785")
+def kernel_seconds(launch: Number, computing: Number, moving: Number) -> Number:
+    """A kernel computes while it moves data, so that the slower of the two binds: computation for prompts, reading
+    weights or the cache for decoding.
+    """
+    return launch + maximum(computing, moving)
+
+
+@term("elements * each / bandwidth", unit="s", source="size / bandwidth")
+def reading_seconds(elements: Number, each: float, bandwidth: float) -> Number:
+    """Weights are read once a pass, however many tokens share them, which is why larger batches decode faster."""
+    return elements * each / bandwidth
+
+
+@term("g * m * (k * operand_bytes + n * output_bytes) / bandwidth", unit="s", source="the operands, each once")
+def moving_seconds(
+    g: Number, m: Number, k: Number, operand_bytes: float, n: Number, output_bytes: float, bandwidth: float
+) -> Number:
+    """Activations come into a multiplication and leave it."""
+    return g * m * (k * operand_bytes + n * output_bytes) / bandwidth
 
 
 @frozen(eq=False)
@@ -167,72 +212,64 @@ def _widening_seconds(weight_bits: float, format_bits: float, curves: KernelCurv
     return curves.serving.widening_seconds.get("8" if weight_bits > _LEAST_WIDENED else "4", 0.0)
 
 
-def multiply(gemm: Gemm, weights: Number, of: ServingKernels, by: Multiplier) -> Resources:
-    """Launch + max(2mnk g / (peak x curve), bytes / bandwidth); `weights` are the elements that are read."""
-    curve = by.curve
-    m, n, k, groups = gemm.m, gemm.n, gemm.k, gemm.groups
-    computing = curve.computing_seconds(m, n, k, groups, by.flops)
-    reading = weights * by.weight_bytes / of.bytes_per_second
-    moving = groups * m * (k * by.operand_bytes + n * of.stream_bytes) / of.bytes_per_second
-    bound = computing >= reading + moving
-    return {
-        "compute": where(bound, computing, 0.0),
-        "weights": where(bound, 0.0, reading),
-        "activations": where(bound, 0.0, moving),
-        "launch": curve.launch_seconds + 0.0 * m,
-    }
+def multiply(gemm: Gemm, weights: Number, kernels: ServingKernels, by: Multiplier) -> Waits:
+    """Multiplications by weights, of which so many elements are read."""
+    curve, bandwidth = by.curve, kernels.bytes_per_second
+    m, n, k, g = gemm.m, gemm.n, gemm.k, gemm.groups
+    return _waits(
+        curve.launch_seconds,
+        curve.computing_seconds(m, n, k, g, by.flops),
+        weights=reading_seconds(weights, by.weight_bytes, bandwidth),
+        activations=moving_seconds(g, m, k, by.operand_bytes, n, kernels.stream_bytes, bandwidth),
+    )
 
 
-def move(elements: Number, of: ServingKernels, width: float, *, launched: bool = True) -> Resources:
-    """Bytes / bandwidth of a kernel that only moves data, or of what another one moves beside its own work."""
-    seconds = elements * width * of.engine.elementwise_traffic / of.bytes_per_second
-    return {"activations": seconds, "launch": (of.launch_seconds if launched else 0.0) + 0.0 * seconds}
+def move(elements: Number, kernels: ServingKernels, width: float, *, launched: bool = True) -> Waits:
+    """A kernel that only moves data, or what another one moves beside its own work."""
+    traffic, bandwidth = kernels.engine.elementwise_traffic, kernels.bytes_per_second
+    launch = kernels.launch_seconds if launched else 0.0
+    seconds = moved_seconds(elements * width, traffic, bandwidth, launch)
+    return Waits(seconds, {"activations": seconds - launch, "launch": launch})
 
 
-def attend(flops: Number, tokens: Number, head_dim: Number, cache: Number, of: ServingKernels) -> Resources:
+def attend(flops: Number, tokens: Number, head_dim: Number, cache: Number, kernels: ServingKernels) -> Waits:
     """Of prompts: FLOPs of the part that the mask leaves at the curve's rate, or reading the cache once."""
-    curve = of.prefill
-    computing = flops / curve.flops_per_second(tokens, head_dim, of.attention_flops)
-    reading = cache * of.cache_bytes / (of.memory_bytes_per_second * of.decode.plateau)
-    bound = computing >= reading
-    return {
-        "compute": where(bound, computing, 0.0),
-        "kv_cache": where(bound, 0.0, reading),
-        "launch": where(flops > 0, curve.launch_seconds, 0.0),
-    }
+    curve, decode = kernels.prefill, kernels.decode
+    rate = curve.flops_per_second(tokens, head_dim, kernels.attention_flops)
+    bandwidth = kernels.memory_bytes_per_second * decode.plateau
+    return _waits(
+        where(flops > 0, curve.launch_seconds, 0.0),
+        flops_seconds(flops, rate),
+        kv_cache=reading_seconds(cache, kernels.cache_bytes, bandwidth),
+    )
 
 
-def attend_unfused(flops: Number, scores: Number, tokens: Number, head_dim: Number, of: ServingKernels) -> Resources:
+def attend_unfused(flops: Number, scores: Number, tokens: Number, head_dim: Number, kernels: ServingKernels) -> Waits:
     """Of prompts, by batched multiplications over the whole square, whose scores go to memory and back."""
-    curve = of.head.curve
-    computing = flops / curve.batched_flops_per_second(tokens, head_dim, of.head.flops)
-    moving = scores * SCORE_BYTES / of.bytes_per_second
-    bound = computing >= moving
-    launches = UNFUSED_LAUNCHES * of.launch_seconds
-    return {
-        "compute": where(bound, computing, 0.0),
-        "activations": where(bound, 0.0, moving),
-        "launch": where(flops > 0, launches, 0.0),
-    }
+    rate = kernels.head.curve.batched_flops_per_second(tokens, head_dim, kernels.head.flops)
+    return _waits(
+        where(flops > 0, UNFUSED_LAUNCHES * kernels.launch_seconds, 0.0),
+        flops_seconds(flops, rate),
+        activations=reading_seconds(scores, SCORE_BYTES, kernels.bytes_per_second),
+    )
 
 
-def state_bytes(state: State, of: ServingKernels) -> float:
+@term("flops / rate", unit="s", source="operations / rate")
+def flops_seconds(flops: Number, rate: Number) -> Number:
+    """Attention over prompts is bound by computation, which grows with the square of their length."""
+    return flops / rate
+
+
+def state_bytes(state: State, kernels: ServingKernels) -> float:
     """Of an element of a recurrent state: its own width, or what flows between kernels."""
-    return of.stream_bytes if state.bits is None else state.bits / 8
+    return kernels.stream_bytes if state.bits is None else state.bits / 8
 
 
-def look_back(cache: Number, keys: Number, flops: Number, of: ServingKernels) -> Resources:
-    """Of decoding: launch + max((V + sqrt(V half)) / bandwidth, FLOPs / what large prompts reach, keys one by one).
-
-    `cache` are the elements that are read, V their bytes.
+def look_back(cache: Number, keys: Number, flops: Number, kernels: ServingKernels) -> Waits:
+    """Of decoding: reading so many elements of the cache, or its keys one by one, or computing at what large prompts
+    reach.
     """
-    read = cache * of.cache_bytes
-    reading = of.decode.reading_seconds(read, of.memory_bytes_per_second)
-    reading = maximum(reading, where(cache > 0, keys * of.engine.cache_token_seconds, 0.0))
-    computing = flops / (of.attention_flops * of.prefill.plateau)
-    bound = computing > reading
-    return {
-        "compute": where(bound, computing, 0.0),
-        "kv_cache": where(bound, 0.0, reading),
-        "launch": where(cache > 0, of.decode.launch_seconds, 0.0),
-    }
+    reading = kernels.decode.reading_seconds(cache * kernels.cache_bytes, kernels.memory_bytes_per_second)
+    reading = maximum(reading, where(cache > 0, keys * kernels.engine.cache_token_seconds, 0.0))
+    computing = flops_seconds(flops, kernels.attention_flops * kernels.prefill.plateau)
+    return _waits(where(cache > 0, kernels.decode.launch_seconds, 0.0), computing, kv_cache=reading)

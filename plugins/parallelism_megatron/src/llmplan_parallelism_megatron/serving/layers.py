@@ -12,7 +12,6 @@ from llmplan_parallelism_megatron.serving.extent import Extent, Flow
 from llmplan_parallelism_megatron.serving.kernels import ServingKernels, state_bytes
 from llmplan_parallelism_megatron.serving.rank import Layer, Rank
 from llmplan_parallelism_megatron.serving.tally import Tally
-from llmplan_parallelism_megatron.serving.traffic import Links
 
 FUSED_RESIDUAL = 2.0 / 3.0
 """Of what adding to the residual stream moves, where the norm that follows does it: it reads the sum anyway."""
@@ -20,108 +19,119 @@ FUSED_RESIDUAL = 2.0 / 3.0
 
 def layer_tally(layer: Layer, flow: Flow, rank: Rank) -> Tally:
     """One layer, or the embedding, over the tokens of a pass."""
-    tally, of, tokens = Tally(), rank.kernels, flow.tokens
-    for operators, multiplication in zip(layer.kernels, layer.multiplications, strict=True):
-        first = operators[0]
-        if multiplication is not None:
-            gemm, read = layer.multiplied(multiplication, tokens)
-            tally.add(first.part, kernel.multiply(gemm, read, of, of.experts if multiplication.routed else of.dense))
-        elif first.scores is not None:
-            _attention(tally, operators, flow, rank)
-        else:
-            tally.add(first.part, without_shape(first, tokens, of))
-        _beside(tally, operators, tokens, of)
-        for operator in operators:
-            if operator.state is not None:
-                tally.add("kv_cache", _carry(operator.state, flow, of))
-        _communicate(tally, operators[-1], tokens, of, rank.links)
+    tally = Tally()
+    for place, operators in enumerate(layer.kernels):
+        add_kernel(tally, layer, place, flow, rank)
+        add_communication(tally, operators[-1], flow.tokens, rank)
     return tally
 
 
-def without_shape(operator: Operator, tokens: Number, of: ServingKernels) -> kernel.Resources:
+def add_kernel(tally: Tally, layer: Layer, place: int, flow: Flow, rank: Rank) -> None:
+    """One kernel of a layer, and what its operators move beside it."""
+    operators, multiplication = layer.kernels[place], layer.multiplications[place]
+    kernels, tokens, first = rank.kernels, flow.tokens, operators[0]
+    if multiplication is not None:
+        gemm, read = layer.multiplied(multiplication, tokens)
+        by = kernels.experts if multiplication.routed else kernels.dense
+        tally.add(first.part, kernel.multiply(gemm, read, kernels, by))
+    elif first.scores is not None:
+        _attention(tally, operators, flow, rank)
+    else:
+        tally.add(first.part, without_shape(first, tokens, kernels))
+    _beside(tally, operators, tokens, kernels)
+    for operator in operators:
+        if operator.state is not None:
+            tally.add("kv_cache", _carry(operator.state, flow, kernels))
+
+
+def without_shape(operator: Operator, tokens: Number, kernels: ServingKernels) -> kernel.Waits:
     """FLOPs at the rate of large multiplications, or its weights read once: of operators that state no shape.
 
     Those without FLOPs look up single rows, or only move data.
     """
-    computing = operator.flops * tokens / (of.dense.flops * of.dense.curve.plateau)
-    reading = operator.weights * of.dense.weight_bytes / of.bytes_per_second
+    computing = operator.flops * tokens / (kernels.dense.flops * kernels.dense.curve.plateau)
+    reading = operator.weights * kernels.dense.weight_bytes / kernels.bytes_per_second
     computes, bound = operator.flops > 0, computing >= reading
-    return {
-        "compute": where(computes & bound, computing, 0.0),
-        "weights": where(computes & bound, 0.0, where(computes, reading, 0.0)),
-    }
+    return kernel.Waits(
+        where(computes, maximum(computing, reading), 0.0),
+        {
+            "compute": where(computes & bound, computing, 0.0),
+            "weights": where(computes & bound, 0.0, where(computes, reading, 0.0)),
+        },
+    )
 
 
-def _beside(tally: Tally, operators: Sequence[Operator], tokens: Number, of: ServingKernels) -> None:
+def _beside(tally: Tally, operators: Sequence[Operator], tokens: Number, kernels: ServingKernels) -> None:
     """Norms, rotations, residuals and activation functions: kernels that only move data."""
     for operator in operators:
         if operator.moved is None:
             continue
         residual = operator.gemm is not None and operator.gemm.splits_sum
-        fused = residual and of.engine.fuses_residual
+        fused = residual and kernels.engine.fuses_residual
         elements = operator.moved * tokens * (FUSED_RESIDUAL if fused else 1.0)
-        tally.add(operator.part, kernel.move(elements, of, of.stream_bytes, launched=not fused))
+        tally.add(operator.part, kernel.move(elements, kernels, kernels.stream_bytes, launched=not fused))
 
 
-def _communicate(tally: Tally, operator: Operator, tokens: Number, of: ServingKernels, links: Links) -> None:
+def add_communication(tally: Tally, operator: Operator, tokens: Number, rank: Rank) -> None:
     """Partial sums over tensor parallel ranks, and tokens to and from the ranks of the experts."""
+    kernels, links = rank.kernels, rank.links
     if operator.reduced_elements is not None:
-        seconds = links.all_reduce_seconds(operator.reduced_elements * tokens * of.stream_bytes)
-        tally.add("tp_comm", {"communication": seconds})
+        seconds = links.all_reduce_seconds(operator.reduced_elements * tokens * kernels.stream_bytes)
+        tally.add_for("tp_comm", "communication", seconds)
     if operator.exchanged is not None:
         # tokens go to the experts as they are multiplied, and come back in full
-        width = of.stream_bytes if operator.gemm is None else of.experts.operand_bytes
+        width = kernels.stream_bytes if operator.gemm is None else kernels.experts.operand_bytes
         seconds = links.all_to_all_seconds(operator.exchanged * tokens * width)
-        tally.add("ep_comm", {"communication": seconds})
+        tally.add_for("ep_comm", "communication", seconds)
 
 
 def _attention(tally: Tally, operators: Sequence[Operator], flow: Flow, rank: Rank) -> None:
     """Prompts by one kernel, sequences that decode by another."""
-    of, tp = rank.kernels, rank.plan.layout.tp
+    kernels, tp = rank.kernels, rank.plan.layout.tp
     scores = operators[0].scores
     assert scores is not None  # noqa: S101 - the caller has looked
     pair_flops = total(operator.flops for operator in operators)  # of one token and one key on this rank
     cache = scores.cache or _cache_of(operators, pair_flops)
     held = cache.elements / ways(tp, cache.ways)
     part = operators[0].part
-    tally.add(part, _prompts(flow.prompts, pair_flops, held, scores, cache, of))
+    tally.add(part, _prompts(flow.prompts, pair_flops, held, scores, cache, kernels))
     decoding = flow.decoding
     absorbed = cache.pair_flops / tp * decoding.tokens * decoding.keys(cache.window)
     keys = decoding.cached(cache.window)
-    read = decoding.sequences * keys * held * _readings(cache, of)
-    tally.add("kv_cache", kernel.look_back(read, keys, absorbed, of))
+    read = decoding.sequences * keys * held * _readings(cache, kernels)
+    tally.add("kv_cache", kernel.look_back(read, keys, absorbed, kernels))
 
 
-def _carry(state: State, flow: Flow, of: ServingKernels) -> kernel.Resources:
+def _carry(state: State, flow: Flow, kernels: ServingKernels) -> kernel.Waits:
     """Recurrent states are read and written once by each sequence of a pass, however many of its tokens it holds."""
     sequences = flow.prompts.sequences + flow.decoding.sequences
-    elements = 2.0 * sequences * state.elements * state_bytes(state, of) / of.cache_bytes
-    return kernel.look_back(elements, 0.0, 0.0, of)
+    elements = 2.0 * sequences * state.elements * state_bytes(state, kernels) / kernels.cache_bytes
+    return kernel.look_back(elements, 0.0, 0.0, kernels)
 
 
-def _readings(cache: Cache, of: ServingKernels) -> float:
+def _readings(cache: Cache, kernels: ServingKernels) -> float:
     """Of keys and values: once for all query heads of a group, or head by head where the group is too large."""
     group = cache.heads_per_key
-    return 1.0 if group <= of.engine.grouped_heads else 1.0 + (group - 1.0) * of.engine.rereading
+    return 1.0 if group <= kernels.engine.grouped_heads else 1.0 + (group - 1.0) * kernels.engine.rereading
 
 
 def _prompts(
-    prompts: Extent, pair_flops: Number, held: Number, scores: Scores, cache: Cache, of: ServingKernels
-) -> kernel.Resources:
+    prompts: Extent, pair_flops: Number, held: Number, scores: Scores, cache: Cache, kernels: ServingKernels
+) -> kernel.Waits:
     """Over the part of the square that the mask leaves, or all of it where nothing is fused.
 
     Tokens in flight are those of a causal square of as many keys, or of as many rows where a short chunk looks far
     back.
     """
     keys = prompts.keys(cache.window)
-    if of.engine.attention == "unfused":
+    if kernels.engine.attention == "unfused":
         square = prompts.tokens * minimum(prompts.end, cache.window)
         tokens = maximum(prompts.each, 1.0)
         heads = pair_flops / (4.0 * scores.head_dim)
-        return kernel.attend_unfused(pair_flops * square, heads * square, tokens, scores.head_dim, of)
+        return kernel.attend_unfused(pair_flops * square, heads * square, tokens, scores.head_dim, kernels)
     rows = maximum(2.0 * minimum(keys, prompts.each), 1.0)
     read = prompts.sequences * prompts.cached(cache.window) * held
-    return kernel.attend(pair_flops * prompts.tokens * keys, rows, scores.head_dim, read, of)
+    return kernel.attend(pair_flops * prompts.tokens * keys, rows, scores.head_dim, read, kernels)
 
 
 def _cache_of(operators: Sequence[Operator], pair_flops: Number) -> Cache:

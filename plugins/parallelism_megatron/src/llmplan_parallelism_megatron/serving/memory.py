@@ -5,10 +5,12 @@ from __future__ import annotations
 from attrs import evolve
 
 from llmplan.arrays.quantities import Number, ceil, floor, maximum, minimum, total, where
+from llmplan.arrays.term import term
 from llmplan.estimate.sharding import ways
 from llmplan.records import InferencePlan
 from llmplan_parallelism_megatron.serving.rank import Rank
 
+_KWON = "Kwon et al. 2023, arXiv:2309.06180, section 4.1"
 LOGIT_BYTES = 4.0
 """Sampling reads them in 32 bits."""
 _MOST_TOKENS = 2**24
@@ -17,10 +19,10 @@ _MOST_TOKENS = 2**24
 
 def memory(rank: Rank, plan: InferencePlan) -> dict[str, Number]:
     """By line, of a batch whose answers are finished; pp batches are in flight, one on each stage."""
-    cache = plan.batch * plan.layout.pp * sequence_bytes(rank, plan.prompt_tokens + plan.output_tokens)
+    each = sequence_bytes(rank, plan.prompt_tokens + plan.output_tokens)
     return {
         "weights": rank.weight_bytes,
-        "kv_cache": cache,
+        "kv_cache": caches_bytes(plan.batch, plan.layout.pp, each),
         **pass_bytes(rank, step_tokens(plan, plan.batch), plan.batch),
         **engine_bytes(plan),
     }
@@ -37,23 +39,49 @@ def sequence_bytes(rank: Rank, tokens: Number) -> Number:
     page = plan.engine.block_tokens
     cache = plan.model.kv_cache(1.0, ceil(tokens / page) * page)
     pages = cache.elements * rank.cache_share * plan.kv_bits / 8 / ways(plan.layout.tp, cache.max_ways)
-    return pages + rank.state_bytes
+    return sequence_cache_bytes(pages, rank.state_bytes)
+
+
+@term("pages + states", unit="bytes", source=_KWON)
+def sequence_cache_bytes(pages: Number, states: Number) -> Number:
+    """Keys and values of a sequence come in whole pages and grow with it; states of recurrent layers stay."""
+    return pages + states
+
+
+@term("sequences * p * each", unit="bytes", source=_KWON)
+def caches_bytes(sequences: Number, p: Number, each: Number) -> Number:
+    """Every stage holds its layers' part of the caches of all batches in flight, one a stage; long sequences bind the
+    batch.
+    """
+    return sequences * p * each
+
+
+@term("tokens * each", unit="bytes", source="what the widest operator reads and writes")
+def held_bytes(tokens: Number, each: Number) -> Number:
+    """What a pass holds grows with its tokens: prompts need more room than decoding."""
+    return tokens * each
 
 
 def pass_bytes(rank: Rank, tokens: Number, rows: Number) -> dict[str, Number]:
     """What one pass holds: the residual stream, and input and output of the widest operator; logits in 32 bits."""
     held = (2.0 * rank.stream_elements + rank.widest_elements) * rank.kernels.stream_bytes
-    return {"activations": tokens * held, "logits": rows * rank.logit_elements * LOGIT_BYTES}
+    return {"activations": held_bytes(tokens, held), "logits": held_bytes(rows, rank.logit_elements * LOGIT_BYTES)}
 
 
 def engine_bytes(plan: InferencePlan) -> dict[str, Number]:
     """Of driver, libraries and kernels; and the part of the device that the engine leaves alone."""
     engine = plan.engine
     return {
-        "workspace": engine.workspace_bytes + 0.0 * plan.batch,
-        "driver": engine.context_bytes + 0.0 * plan.batch,
-        "kept_free": (1.0 - engine.memory_share) * plan.hardware.memory_bytes + 0.0 * plan.batch,
+        "workspace": engine.workspace_bytes,
+        "driver": engine.context_bytes,
+        "kept_free": kept_free_bytes(engine.memory_share, plan.hardware.memory_bytes),
     }
+
+
+@term("(1 - share) * memory", unit="bytes", source="the engine's own default")
+def kept_free_bytes(share: float, memory: float) -> float:
+    """An engine takes a share of the device for itself and leaves the rest alone."""
+    return (1.0 - share) * memory
 
 
 def largest_batch(rank: Rank, plan: InferencePlan) -> Number:

@@ -12,18 +12,19 @@ from functools import cached_property
 from attrs import evolve, frozen
 
 from llmplan.arrays.quantities import Number, maximum, minimum, total, where
+from llmplan.arrays.term import term
 from llmplan.estimate.sharding import (
     end_parameters,
     fullest_stage_share,
     layer_parameters,
     rank_of,
-    stage_counts,
     state_elements,
 )
 from llmplan.records import Block, Gemm, InferencePlan, Layout, LoweredModel, Operator
 from llmplan.records.model import touched_share
 from llmplan_parallelism_megatron.serving.kernels import ServingKernels, serving_kernels, state_bytes
 from llmplan_parallelism_megatron.serving.traffic import Links, links_of
+from llmplan_parallelism_megatron.stages import Stage, end_stages
 from llmplan_parallelism_megatron.training.layer import kernels_of
 
 
@@ -37,9 +38,8 @@ class Rank:
     embedding: Layer
     layers: Sequence[Layer]
     head: Layer
-    on_first: Sequence[Number]
-    """Layers of each kind on the first pipeline stage."""
-    on_last: Sequence[Number]
+    ends: tuple[Stage, Stage]
+    """The first pipeline stage and the last."""
     state_elements: Number
     """Of the residual stream of a token, for the whole tensor parallel group."""
     weight_bytes: Number
@@ -60,7 +60,6 @@ class Rank:
         """Lower the model of a plan and divide it."""
         layout, kernels = _expert_layout(plan.layout), serving_kernels(plan)
         share = rank_of(plan.model.lower(1.0, 1.0, 1.0), layout)
-        on_first, on_last = stage_counts(share, layout)
         stream, widest = _stream_elements(share), _widest_elements(share, keeps_buffers=plan.engine.keeps_buffers)
         more = plan.layout.ep / layout.ep
         for block in share.layers:
@@ -73,8 +72,7 @@ class Rank:
             Layer.of(share.embedding, layout.ep),
             [Layer.of(block, layout.ep) for block in share.layers],
             Layer.of(share.head, layout.ep),
-            on_first,
-            on_last,
+            end_stages(share, layout),
             state_elements(share),
             _weight_bytes(share, layout, kernels),
             fullest_stage_share(share, layout),
@@ -175,9 +173,22 @@ def _weight_bytes(share: LoweredModel, layout: Layout, kernels: ServingKernels) 
     on_fullest = fullest_stage_share(share, layout)
     experts = on_fullest * total(block.count * block.expert_parameters for block in share.layers)
     dense = layer_parameters(share, layout) - experts
-    return (
-        dense * kernels.dense.weight_bytes + experts * kernels.experts.weight_bytes + ends * kernels.head.weight_bytes
-    )
+    dense_each, expert_each = kernels.dense.weight_bytes, kernels.experts.weight_bytes
+    return weight_bytes(dense, dense_each, experts, expert_each, ends, kernels.head.weight_bytes)
+
+
+@term(
+    "dense * dense_each + experts * expert_each + ends * end_each",
+    unit="bytes",
+    source="every rank of the fullest stage holds its part",
+)
+def weight_bytes(
+    dense: Number, dense_each: float, experts: Number, expert_each: float, ends: Number, end_each: float
+) -> Number:
+    """Weights of a server have the bits of the dtype with their scales; experts and the ends of the model may have
+    others.
+    """
+    return dense * dense_each + experts * expert_each + ends * end_each
 
 
 def _state_bytes(share: LoweredModel, kernels: ServingKernels) -> Number:

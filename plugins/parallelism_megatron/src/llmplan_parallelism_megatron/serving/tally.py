@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from attrs import define, field
 
-from llmplan.arrays.quantities import Number, total
+from llmplan.arrays.quantities import Number, dot, total
+from llmplan_parallelism_megatron.serving.kernels import Waits
+from llmplan_parallelism_megatron.stages import repeated_seconds, stage_seconds
 
 
 @define(eq=False)
@@ -18,19 +20,50 @@ class Tally:
     bounds: dict[str, Number] = field(factory=dict)
     """By resource: ``compute``, ``weights``, ``kv_cache``, ``activations``, ``communication``, ``launch``, ``host``."""
 
-    def add(self, line: str, resources: Mapping[str, Number]) -> None:
-        """A kernel or a message."""
-        self.lines[line] = self.lines.get(line, 0.0) + total(resources.values())
-        for resource, seconds in resources.items():
-            self.bounds[resource] = self.bounds.get(resource, 0.0) + seconds
+    @classmethod
+    def of(cls, counts: Sequence[Number], tallies: Sequence[Tally]) -> Tally:
+        """So many of each, one after the other."""
+        lines = _columns(counts, [tally.lines for tally in tallies])
+        bounds = _columns(counts, [tally.bounds for tally in tallies])
+        return cls(
+            {line: stage_seconds(*of_line) for line, of_line in lines.items()},
+            {resource: dot(*of_resource) for resource, of_resource in bounds.items()},
+        )
 
-    def add_times(self, times: Number, other: Tally) -> None:
-        """So many of another."""
-        for mine, theirs in ((self.lines, other.lines), (self.bounds, other.bounds)):
-            for name, seconds in theirs.items():
-                mine[name] = mine.get(name, 0.0) + times * seconds
+    def add(self, line: str, waits: Waits) -> None:
+        """A kernel."""
+        self._add(line, waits.seconds, waits.by)
+
+    def add_for(self, line: str, resource: str, seconds: Number) -> None:
+        """Time in which nothing but one resource is waited for: a message, the host."""
+        self._add(line, seconds, {resource: seconds})
+
+    def _add(self, line: str, seconds: Number, by: Mapping[str, Number]) -> None:
+        self.lines[line] = self.lines[line] + seconds if line in self.lines else seconds
+        for resource, waited in by.items():
+            self.bounds[resource] = self.bounds.get(resource, 0.0) + waited
+
+    def repeated(self, times: Number) -> Tally:
+        """So many of the same."""
+        return Tally(
+            {line: repeated_seconds(times, seconds) for line, seconds in self.lines.items()},
+            {resource: times * seconds for resource, seconds in self.bounds.items()},
+        )
 
     @property
     def seconds(self) -> Number:
         """All lines."""
         return total(self.lines.values())
+
+
+def _columns(
+    counts: Sequence[Number], rows: Sequence[Mapping[str, Number]]
+) -> Mapping[str, tuple[list[Number], list[Number]]]:
+    """By name: how many, and what each of them takes."""
+    columns: dict[str, tuple[list[Number], list[Number]]] = {}
+    for count, row in zip(counts, rows, strict=True):
+        for name, value in row.items():
+            numbers, values = columns.setdefault(name, ([], []))
+            numbers.append(count)
+            values.append(value)
+    return columns

@@ -16,29 +16,29 @@ class Links:
     """The groups of a layout on the links of an accelerator."""
 
     groups: Groups
-    of: ServingKernels
+    kernels: ServingKernels
 
     def all_reduce_seconds(self, message_bytes: Number) -> Number:
         """By the collective library, or inside the domain by the engine's own kernels, whichever is faster."""
-        group, of = self.groups.tensor, self.of
-        waiting = of.engine.rank_wait_seconds * (group.ranks - 1.0)
-        library = collectives.all_reduce_seconds(message_bytes, group, of.links) + waiting
-        if of.all_reduce is None:
+        group, kernels = self.groups.tensor, self.kernels
+        waiting = kernels.engine.rank_wait_seconds * (group.ranks - 1.0)
+        library = collectives.all_reduce_seconds(message_bytes, group, kernels.links) + waiting
+        if kernels.all_reduce is None:
             return library
-        own = waiting + where(group.ranks > 1, self._own_seconds(of.all_reduce, 2.0 * message_bytes), 0.0)
-        alone = group.ranks <= group.inside(of.links.hardware.scale_up_domain)
+        own = waiting + where(group.ranks > 1, self._own_seconds(kernels.all_reduce, 2.0 * message_bytes), 0.0)
+        alone = group.ranks <= group.inside(kernels.links.hardware.scale_up_domain)
         return where(alone, minimum(library, own), library)
 
     def _own_seconds(self, curve: CollectiveCurve, volume: Number) -> Number:
-        return curve.seconds(volume, self.groups.tensor.ranks, self.of.links.hardware.scale_up_bytes_per_second)
+        return curve.seconds(volume, self.groups.tensor.ranks, self.kernels.links.hardware.scale_up_bytes_per_second)
 
     def all_gather_seconds(self, message_bytes: Number) -> Number:
         """Over the tensor parallel group."""
-        return collectives.all_gather_seconds(message_bytes, self.groups.tensor, self.of.links)
+        return collectives.all_gather_seconds(message_bytes, self.groups.tensor, self.kernels.links)
 
     def all_to_all_seconds(self, message_bytes: Number) -> Number:
         """Over the expert parallel group."""
-        return collectives.all_to_all_seconds(message_bytes, self.groups.expert, self.of.links)
+        return collectives.all_to_all_seconds(message_bytes, self.groups.expert, self.kernels.links)
 
     def transfer_seconds(self, states_bytes: Number, layout: Layout) -> Number:
         """From a pipeline stage to the next: each tensor parallel rank sends 1/t, which the next ones gather.
@@ -46,14 +46,14 @@ class Links:
         Narayanan et al. 2021, arXiv:2104.04473, section 4.1.
         """
         span = self.groups.pipeline.stride * (layout.pp - 1)
-        sent = collectives.point_to_point_seconds(states_bytes / layout.tp, span, self.of.links)
+        sent = collectives.point_to_point_seconds(states_bytes / layout.tp, span, self.kernels.links)
         return where(layout.pp > 1, sent + self.all_gather_seconds(states_bytes), 0.0)
 
     def transfer_between_replicas_seconds(self, rank_bytes: Number, layout: Layout) -> Number:
         """From each rank of a replica to its counterpart in another, over the network where they share no domain."""
-        return collectives.point_to_point_seconds(rank_bytes, layout.tp * layout.pp, self.of.links)
+        return collectives.point_to_point_seconds(rank_bytes, layout.tp * layout.pp, self.kernels.links)
 
 
-def links_of(layout: Layout, of: ServingKernels) -> Links:
+def links_of(layout: Layout, kernels: ServingKernels) -> Links:
     """Of a layout."""
-    return Links(groups_of(layout), of)
+    return Links(groups_of(layout), kernels)

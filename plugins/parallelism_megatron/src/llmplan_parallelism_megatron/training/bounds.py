@@ -31,15 +31,15 @@ from llmplan.records import (
     TrainingPlan,
     Tuning,
 )
-from llmplan_parallelism_megatron.kernels.reached import Kernels, training_kernels
+from llmplan_parallelism_megatron.kernels.reached import Kernels, collective_curve, training_kernels
 from llmplan_parallelism_megatron.network.groups import groups_of
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.training.layer import layer_times
 from llmplan_parallelism_megatron.training.memory import (
     gradient_bytes,
     held_activations,
-    in_flight,
     kept_bytes,
+    micro_batches_in_flight,
     optimizer_bytes,
     weight_bytes,
 )
@@ -128,7 +128,7 @@ def _bytes(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
     rank = evolve(floors.rank, plan=plan, groups=groups_of(layout))
     states = (of(rank, held_by_rank) for of in (weight_bytes, gradient_bytes, optimizer_bytes))
     of_one = plan.micro_batch / (layout.cp * layout.tp) * kept
-    activations = (1.0 + plan.framework.slack) * held_activations(plan, of_one, in_flight(plan))
+    activations = (1.0 + plan.framework.slack) * held_activations(plan, of_one, micro_batches_in_flight(plan))
     return total(states) + activations + plan.framework.context_bytes
 
 
@@ -226,7 +226,7 @@ def _floor(blocks: Sequence[Block], rank: Rank) -> Floor:
 def _reduced_seconds(block: Block, rank: Rank) -> float:
     """All-reduces of a sequence, or what amounts to them, forward and backward over ranks without number: 4 M."""
     elements = total(operator.reduced_elements or 0.0 for operator in block.operators) / _MANY
-    collectives = rank.kernels.curves.collectives
-    fastest = max(collectives[name].plateau for name in ("all_reduce", "all_gather", "reduce_scatter"))
+    operations = ("all_reduce", "all_gather", "reduce_scatter")
+    fastest = max(collective_curve(rank.kernels.curves, operation).plateau for operation in operations)
     moved = (1.0 - rank.plan.framework.tensor_overlap) * 4.0 * elements * rank.activation_bytes
     return moved / (rank.plan.hardware.scale_up_bytes_per_second * fastest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from llmplan.arrays.quantities import Number, maximum, where
 from llmplan.arrays.term import term
 from llmplan_parallelism_megatron.rank import Rank
-from llmplan_parallelism_megatron.stages import end_stages
+from llmplan_parallelism_megatron.stages import end_stages, repeated_seconds
 from llmplan_parallelism_megatron.training.data_parallel import traffic
 from llmplan_parallelism_megatron.training.memory import last_stage_bytes
 from llmplan_parallelism_megatron.training.optimizer_step import optimizer_seconds
@@ -20,21 +20,15 @@ def time_breakdown(rank: Rank, work: Pipeline) -> dict[str, Number]:
     parameters = stage_parameters(rank, end_stages(rank.model, plan.layout)[0])
     waiting = _offload(rank, work)
     return {
-        **{line: micro_batches_seconds(m, stage) for line, stage in work.lines.items()},
-        "pp_comm": micro_batches_seconds(m, work.transfer),
+        **{line: repeated_seconds(m, stage) for line, stage in work.lines.items()},
+        "pp_comm": repeated_seconds(m, work.transfer),
         "pipeline_bubble": work.bubble,
-        "launch": micro_batches_seconds(m, work.slowest.waiting),
+        "launch": repeated_seconds(m, work.slowest.waiting),
         "dp_comm": traffic(rank, parameters, work, waiting).exposed,
         "optimizer": optimizer_seconds(rank, parameters),
-        "offload": micro_batches_seconds(m, waiting),
+        "offload": repeated_seconds(m, waiting),
         "host": plan.framework.host_seconds_per_step,
     }
-
-
-@term("m * stage", unit="s", source="Narayanan et al. 2021, arXiv:2104.04473, section 2.2")
-def micro_batches_seconds(m: Number, stage: Number) -> Number:
-    """The slowest stage works on m micro-batches, one after the other; the others keep up."""
-    return m * stage
 
 
 def _offload(rank: Rank, work: Pipeline) -> Number:

@@ -43,19 +43,19 @@ class Working:
 
 def training_memory(rank: Rank) -> dict[str, Number]:
     """Of the first or the last stage, whichever holds more; without a pipeline both are the only one."""
-    working, flying = Working.of(rank), in_flight(rank.plan)
+    working, in_flight = Working.of(rank), micro_batches_in_flight(rank.plan)
     alone = rank.plan.layout.pp == 1
     first, last = end_stages(rank.model, rank.plan.layout)
-    on_first = _stage(rank, first, working, flying)
-    on_last = _stage(rank, last, working, where(alone, flying, 1.0))
+    on_first = _stage(rank, first, working, in_flight)
+    on_last = _stage(rank, last, working, where(alone, in_flight, 1.0))
     first_is_fuller = total(on_first.values()) >= total(on_last.values())
     return {name: where(first_is_fuller, on_first[name], on_last[name]) for name in on_first}
 
 
-def _stage(rank: Rank, stage: Stage, working: Working, flying: Number) -> dict[str, Number]:
+def _stage(rank: Rank, stage: Stage, working: Working, in_flight: Number) -> dict[str, Number]:
     framework, parameters = rank.plan.framework, stage_parameters(rank, stage)
     at_work = {
-        "activations": held_activations(rank.plan, layers_bytes(stage.counts, working.kept), flying),
+        "activations": held_activations(rank.plan, layers_bytes(stage.counts, working.kept), in_flight),
         "recompute_buffer": working.recompute,
         "logits_and_loss": where(stage.last > 0, working.logits, 0.0),
         "gather_buffers": working.gather,
@@ -106,18 +106,18 @@ def stored_bytes(parameters: Number, each: Number) -> Number:
     return parameters * each
 
 
-def in_flight(plan: TrainingPlan) -> Number:
+def micro_batches_in_flight(plan: TrainingPlan) -> Number:
     """Micro-batches whose activations the first stage holds."""
     layout, m = plan.layout, plan.gradient_accumulation
     return by_schedule(plan, lambda schedule: schedule.in_flight(layout.pp, layout.vpp, m))
 
 
-def held_activations(plan: TrainingPlan, kept: Number, flying: Number) -> Number:
+def held_activations(plan: TrainingPlan, kept: Number, in_flight: Number) -> Number:
     """What layers keep of the micro-batches in flight; of those that wait in host memory two layers stay: the one at
     work, and the one on its way.
     """
     layers = ceil(plan.model.layers / plan.layout.pp)
-    here = where(plan.offload_activations, minimum(flying, OFFLOADED_LAYERS / layers), flying)
+    here = where(plan.offload_activations, minimum(in_flight, OFFLOADED_LAYERS / layers), in_flight)
     return activation_bytes(here, kept)
 
 

@@ -12,7 +12,7 @@ from llmplan.records import Block, PipelineTimes, Recompute
 from llmplan_parallelism_megatron.kernels.elementwise import BACKWARD_MOVED
 from llmplan_parallelism_megatron.network import collectives
 from llmplan_parallelism_megatron.rank import Rank
-from llmplan_parallelism_megatron.stages import Stage, either, end_stages
+from llmplan_parallelism_megatron.stages import end_stages, slowest_stage, stage_seconds
 from llmplan_parallelism_megatron.training.layer import LayerTimes, Seconds, layer_times
 from llmplan_parallelism_megatron.training.schedules import by_schedule
 
@@ -80,20 +80,13 @@ class Pipeline:
         return self.micro_batches * (self.slowest.seconds + self.transfer) + self.bubble
 
 
-@term("dot(l, t)", unit="s", source="the layers of a stage run one after the other")
-def stage_seconds(l: Sequence[Number], t: Sequence[Number]) -> Number:  # noqa: E741 - as the literature has it
-    """A micro-batch on the slowest stage: so many layers of each kind, the embedding and the head as far as it has
-    them.
-    """
-    return dot(l, t)
-
-
 def pipeline(rank: Rank) -> Pipeline:
     """T = m t + bubble: m micro-batches on the slowest stage, which holds ceil(L/p) layers and an end of the model."""
     blocks, plan = rank.model.layers, rank.plan
     layers = [layer_times(block, rank) for block in blocks]
     embedding, head = ends(rank)
-    stage = _slowest(rank, [layer.all for layer in layers], embedding.all, head.all)
+    both_ends = end_stages(rank.model, plan.layout)
+    stage = slowest_stage(both_ends, [layer.all for layer in layers], embedding.all, head.all)
     counts = [*stage.counts, stage.first, stage.last]
     times, hosts = [*layers, embedding, head], [_host(rank, block) for block in blocks]
 
@@ -129,12 +122,6 @@ def pipeline(rank: Rank) -> Pipeline:
         transfer=transfer,
         bubble=_bubble(rank, slowest, _whole(rank, times, hosts), transfer),
     )
-
-
-def _slowest(rank: Rank, layers: Sequence[Number], embedding: Number, head: Number) -> Stage:
-    """The first stage or the last, whichever takes longer."""
-    first, last = end_stages(rank.model, rank.plan.layout)
-    return either(last.total(layers, embedding, head) >= first.total(layers, embedding, head), last, first)
 
 
 def _whole(rank: Rank, times: Sequence[LayerTimes], hosts: Sequence[tuple[Number, Number]]) -> Work:

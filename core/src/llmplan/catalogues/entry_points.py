@@ -1,0 +1,105 @@
+"""Entry points of a group, as importlib.metadata finds them, without its import of the e-mail package.
+
+A start of llmplan takes a tenth less: distributions are folders beside the packages that they hold, and two files in
+each say what is needed. Where a distribution may lie elsewhere (in an archive, or behind a finder of its own),
+importlib.metadata is asked.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any, NamedTuple
+
+_METADATA = ("METADATA", "PKG-INFO")
+
+
+class FoundEntryPoint(NamedTuple):
+    """An entry point of a distribution that is installed."""
+
+    distribution: str
+    version: str
+    name: str
+    value: str
+    """``package.module``, or ``package.module:attribute``."""
+
+    def load(self) -> Any:
+        """The module, or what it holds under the attribute."""
+        module, _, attributes = self.value.partition("[")[0].strip().partition(":")
+        loaded: Any = import_module(module)
+        for attribute in filter(None, attributes.split(".")):
+            loaded = getattr(loaded, attribute)
+        return loaded
+
+
+def entry_points_of(group: str) -> Iterator[FoundEntryPoint]:
+    """Those of all distributions on the path; of two with one name the first counts."""
+    if _only_folders():
+        yield from _in_folders(group)
+        return
+    from importlib.metadata import entry_points
+
+    for entry_point in entry_points(group=group):
+        if entry_point.dist is not None:
+            metadata = entry_point.dist.metadata
+            name, version = (metadata[key] if key in metadata else "" for key in ("Name", "Version"))  # noqa: SIM401 - 3.10 has no get
+            yield FoundEntryPoint(name or "unknown distribution", version, entry_point.name, entry_point.value)
+
+
+def _only_folders() -> bool:
+    """Whether distributions can only lie in folders of the path."""
+    finders = (finder for finder in sys.meta_path if finder is not PathFinder)
+    return not any(hasattr(finder, "find_distributions") for finder in finders) and not any(
+        map(os.path.isfile, sys.path)
+    )
+
+
+def _in_folders(group: str) -> Iterator[FoundEntryPoint]:
+    header, seen = f"[{group}]", set()
+    for folder in sys.path:
+        for info in _infos(folder or "."):
+            key = re.sub(r"[-_.]+", "-", info.name.split("-")[0]).lower()
+            if key in seen:
+                continue
+            seen.add(key)
+            points = _text(info / "entry_points.txt")
+            if header in points:
+                name, version = _name_and_version(info)
+                yield from (FoundEntryPoint(name, version, *point) for point in _section(points, header))
+
+
+def _infos(folder: str) -> list[Path]:
+    try:
+        return [path for path in Path(folder).iterdir() if path.name.endswith((".dist-info", ".egg-info"))]
+    except OSError:
+        return []
+
+
+def _section(text: str, header: str) -> Iterator[tuple[str, str]]:
+    """The names and values below a header."""
+    inside = False
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("["):
+            inside = line == header
+        elif inside and line and not line.startswith(("#", ";")):
+            name, _, value = line.partition("=")
+            yield name.strip(), value.strip()
+
+
+def _name_and_version(info: Path) -> tuple[str, str]:
+    """As the metadata state them in their first lines."""
+    text = next(filter(None, (_text(info / file) for file in _METADATA)), "")
+    stated = dict(line.split(": ", 1) for line in text.partition("\n\n")[0].splitlines() if ": " in line)
+    return stated.get("Name", "unknown distribution"), stated.get("Version", "")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""

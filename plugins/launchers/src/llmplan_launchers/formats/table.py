@@ -1,0 +1,77 @@
+"""A launcher's words as data: which of its keys says which option of a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from attrs import frozen
+
+from llmplan.errors import BadInputError
+from llmplan.request import option_name
+
+
+@frozen
+class Entry:
+    """A key of a launcher and the option that it says."""
+
+    key: str
+    option: str
+    values: Mapping[Any, Any] | None = None
+    """The launcher's word for each value of the option; None where both write the same number."""
+    default: Any = None
+    """The option's value where the file has no such key; None where that leaves it open."""
+    quiet: bool = False
+    """Not written where the value is the default."""
+
+
+def said(launcher: str, entries: Iterable[Entry], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The launcher's keys for what a plan says; BadInputError where it has no word for a value."""
+    keys: dict[str, Any] = {}
+    for entry in entries:
+        value = settings.get(entry.option)
+        if value is None or (entry.quiet and value == entry.default):
+            continue
+        if entry.values is not None and value not in entry.values:
+            has = ", ".join(map(str, entry.values))
+            raise BadInputError(f"{launcher}: {option_name(entry.option)} {value}: {launcher} has {has}")
+        keys[entry.key] = value if entry.values is None else entry.values[value]
+    return keys
+
+
+def understood(entries: Iterable[Entry], found: dict[str, Any]) -> dict[str, Any]:
+    """The options that a file's keys say, each taken out of `found`; a key with a strange value stays there."""
+    options: dict[str, Any] = {}
+    for entry in entries:
+        if entry.key not in found:
+            if entry.default is not None:
+                options.setdefault(entry.option, entry.default)
+            continue
+        value = _meant(entry, found[entry.key])
+        if value is not None:
+            options[entry.option] = value
+            del found[entry.key]
+    return options
+
+
+def _meant(entry: Entry, value: Any) -> Any:
+    if entry.values is None:
+        return as_number(value)
+    return next((option for option, word in entry.values.items() if word == value), None)
+
+
+def as_number(value: Any) -> int | float | None:
+    """A number that a file writes as such or as text; None for anything else."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return value
+    try:
+        number = float(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return int(number) if number is not None and number == int(number) else number
+
+
+def left_over(found: Iterable[str]) -> tuple[str, ...]:
+    """The one remark about what was not understood."""
+    words = ", ".join(found)
+    return (f"not understood, and left out: {words}",) if words else ()

@@ -1,0 +1,47 @@
+"""What a launch file says about itself, and where it finds its model."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from llmplan.estimate import Estimate, TrainingEstimate
+from llmplan.records import ModelArchitecture
+
+_REPOSITORY = re.compile(r"(?:config\.json of |huggingface\.co/)([\w.-]+/[\w.-]+)")
+
+
+def headline(program: str, estimate: Estimate) -> list[str]:
+    """The plan and what is expected of it, in two lines."""
+    plan = estimate.plan
+    gpus = int(plan.layout.gpus)
+    on = f"{gpus} x {plan.hardware.name}" if gpus > 1 else plan.hardware.name
+    return [f"{plan.model.name} on {on}, for {program}, planned by llmplan", f"expected: {_expected(estimate)}"]
+
+
+def _expected(estimate: Estimate) -> str:
+    if isinstance(estimate, TrainingEstimate):
+        return (
+            f"{estimate.iteration_seconds:.4g} s an iteration of {int(estimate.plan.global_batch):,} sequences, "
+            f"{estimate.memory_bytes_per_gpu / 2**30:.4g} GiB on the fullest GPU"
+        )
+    return f"{estimate.memory_bytes_per_gpu / 2**30:.4g} GiB on the fullest GPU"
+
+
+def priced_as(option: str, name: str, own: str) -> list[str]:
+    """What is said where the plan's figures are those of another program; `own` begins the names of this one."""
+    if own and name.startswith(own):
+        return []
+    another = f"; --{option} {own} prices this one" if own else ""
+    return [f"the figures of the plan are those of {option} {name}{another}"]
+
+
+def repository(model: ModelArchitecture) -> str | None:
+    """Its name on Hugging Face, where its shape was taken from there."""
+    sources: Any = getattr(model, "sources", {})
+    return next((found[1].removesuffix(".") for text in sources.values() if (found := _REPOSITORY.search(text))), None)
+
+
+def comments(lines: list[str], mark: str = "#") -> str:
+    """Lines as comments."""
+    return "".join(f"{mark} {line}\n" for line in lines)

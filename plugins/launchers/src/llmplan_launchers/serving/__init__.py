@@ -1,0 +1,1 @@
+"""Programs that serve, one module each."""

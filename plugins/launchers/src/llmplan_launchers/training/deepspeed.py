@@ -1,0 +1,164 @@
+"""DeepSpeed: the JSON that ``deepspeed.initialize`` and ``deepspeed --deepspeed_config`` take."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from llmplan.errors import BadInputError
+from llmplan.estimate import Estimate, Launcher, LaunchFile, LaunchOptions
+from llmplan_launchers.formats.settings import training
+from llmplan_launchers.formats.table import Entry, as_number, left_over, said, understood
+from llmplan_launchers.formats.words import priced_as
+
+BATCH = (
+    Entry("train_batch_size", "global_batch"),
+    Entry("train_micro_batch_size_per_gpu", "micro_batch"),
+    Entry("gradient_accumulation_steps", "gradient_accumulation"),
+)
+OPTIMIZERS = {"adam": "AdamW", "lion": "Lion", "muon": "Muon"}
+_READ_OPTIMIZERS = {"adam": "adam", "adamw": "adam", "lion": "lion", "muon": "muon", "sgd": "sgd"}
+_WIDTHS = {32.0: "fp32", 16.0: "bf16"}
+_HYBRID = "mics_shard_size"
+
+
+def _write(estimate: Estimate) -> LaunchFile:
+    _, settings = training("deepspeed", estimate)
+    precision = settings["precision"]
+    if precision not in ("bf16", "fp16", "fp32", "tf32"):
+        raise BadInputError(f"deepspeed: dtype: multiplies in {precision}; DeepSpeed trains in bf16, fp16, fp32")
+    document: dict[str, Any] = said("deepspeed", BATCH, settings)
+    if settings["optimizer"] in OPTIMIZERS:
+        document["optimizer"] = {"type": OPTIMIZERS[settings["optimizer"]]}
+    if precision in ("bf16", "fp16"):
+        document[precision] = {"enabled": True}
+        if settings["gradient_bits"] in _WIDTHS:
+            document["data_types"] = {"grad_accum_dtype": _WIDTHS[settings["gradient_bits"]].replace("bf16", precision)}
+    document["zero_optimization"] = _zero(settings)
+    if settings["tp"] > 1:
+        document["tensor_parallel"] = {"autotp_size": settings["tp"]}
+    if settings["pp"] > 1:
+        document["pipeline"] = {"stages": settings["pp"]}
+    return LaunchFile(json.dumps(document, indent=2) + "\n", tuple(_remarks(settings)))
+
+
+def _zero(settings: Mapping[str, Any]) -> dict[str, Any]:
+    zero: dict[str, Any] = {"stage": settings["zero"]}
+    if settings["zero"] == 3 and settings["zero_group"] is not None:  # noqa: PLR2004 - ZeRO stages
+        zero[_HYBRID] = settings["zero_group"]
+    if settings["offload_optimizer"] and settings["zero"]:
+        zero["offload_optimizer"] = {"device": "cpu", "pin_memory": True}
+    return zero
+
+
+def _remarks(settings: Mapping[str, Any]) -> Iterator[str]:
+    gpus = settings["gpus"]
+    yield f"{gpus} GPUs: started by deepspeed --num_nodes and --num_gpus, or by torchrun"
+    yield f"seq-len {settings['seq_len']}, {settings['iterations']} iterations, learning rate: of the training script"
+    scripts = {
+        "cp": "the training script divides sequences",
+        "pp": "the training script makes a PipelineModule",
+        "ep": "the training script makes MoE layers of that ep_size",
+    }
+    yield from (f"{name} {settings[name]}: {words}" for name, words in scripts.items() if settings[name] > 1)
+    odd = {
+        f"vpp {settings['vpp']}: DeepSpeed has no interleaved schedule": settings["vpp"] > 1,
+        f"schedule {settings['schedule']}: DeepSpeed's pipeline runs 1F1B": (
+            settings["schedule"] != "1f1b" and settings["pp"] > 1
+        ),
+        "sequence parallelism over tensor parallel ranks: DeepSpeed's tensor parallelism has none": (
+            settings["sequence_parallel"] and settings["tp"] > 1
+        ),
+        f"recompute {settings['recompute']}: the training script checkpoints its layers": settings["recompute"]
+        != "none",
+        f"optimizer {settings['optimizer']}: the training script makes it": settings["optimizer"] not in OPTIMIZERS,
+        f"tuning {settings['tuning']}: the training script adds the adapters": settings["tuning"] != "full",
+        f"zero-group {settings['zero_group']}: DeepSpeed divides part of the ranks in ZeRO 3 alone": (
+            settings["zero_group"] is not None and settings["zero"] in (1, 2)
+        ),
+        "offload of activations: the training script sets cpu_checkpointing up": settings["offload_activations"],
+        "offload of the optimizer: DeepSpeed has it with ZeRO": settings["offload_optimizer"] and not settings["zero"],
+        "no master weights: DeepSpeed keeps them in 32 bits, 4 bytes a parameter": not settings["master_weights"],
+    }
+    yield from (words for words, has in odd.items() if has)
+    yield from priced_as("framework", settings["framework"], "deepspeed")
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _recognised(text: str) -> bool:
+    document = _parsed(text)
+    return "zero_optimization" in document or "train_micro_batch_size_per_gpu" in document
+
+
+def _read(text: str) -> LaunchOptions:
+    found = _parsed(text)
+    if not found:
+        raise BadInputError("deepspeed: the file is no JSON object")
+    options: dict[str, Any] = understood(BATCH, found)
+    options |= _zero_read(found) | _precision_read(found)
+    kind = str(found.pop("optimizer", {}).get("type", "")).lower()
+    if kind in _READ_OPTIMIZERS:
+        options["optimizer"] = _READ_OPTIMIZERS[kind]
+    elif kind:
+        found[f"optimizer {kind}"] = kind
+    tp = as_number(found.get("tensor_parallel", {}).get("autotp_size"))
+    if tp is not None:
+        options["tp"] = max(1, int(tp))
+        del found["tensor_parallel"]
+    pp = as_number(found.get("pipeline", {}).get("stages"))
+    if pp is not None:
+        options["pp"] = int(pp)
+        del found["pipeline"]
+    if options.keys() >= {"global_batch", "micro_batch", "gradient_accumulation"}:
+        options["dp"] = options["global_batch"] // (options["micro_batch"] * options["gradient_accumulation"])
+        del options["gradient_accumulation"]
+    left = [key for key in found if key not in _NOT_OF_A_PLAN]
+    return LaunchOptions(options, left_over(left))
+
+
+_NOT_OF_A_PLAN = (
+    "steps_per_print", "wall_clock_breakdown", "gradient_clipping", "scheduler", "tensorboard", "wandb", "csv_monitor",
+    "flops_profiler", "comms_logger", "dump_state", "zero_allow_untested_optimizer", "prescale_gradients",
+)  # fmt: skip
+
+
+def _zero_read(found: dict[str, Any]) -> dict[str, Any]:
+    zero = dict(found.pop("zero_optimization", {}))
+    stage = as_number(zero.get("stage", 0))
+    options: dict[str, Any] = {} if stage is None else {"zero": int(stage)}
+    if zero.get("offload_optimizer", {}).get("device", "none") != "none":
+        options["offload"] = "optimizer"
+    group = as_number(zero.get(_HYBRID))
+    if group is not None and group > 0:
+        options["zero_group"] = int(group)
+    odd = [key for key in ("offload_param", "zero_quantized_weights", "zero_quantized_gradients") if zero.get(key)]
+    found.update({f"zero_optimization.{key}": True for key in odd})
+    return options
+
+
+def _precision_read(found: dict[str, Any]) -> dict[str, Any]:
+    on = [name for name in ("bf16", "bfloat16", "fp16") if found.pop(name, {}).get("enabled")]
+    options: dict[str, Any] = {"dtype": "fp32" if not on else "fp16" if on[0] == "fp16" else "bf16"}
+    width = found.pop("data_types", {}).get("grad_accum_dtype")
+    if on and width is not None:
+        options["gradient_bits"] = 32 if width == "fp32" else 16
+    return options
+
+
+LAUNCHER = Launcher(
+    name="deepspeed",
+    command="train",
+    write=_write,
+    read=_read,
+    recognises=_recognised,
+    comment=None,
+    description="DeepSpeed: its JSON, of batch, precision, ZeRO and offload",
+)

@@ -1,0 +1,86 @@
+"""TRL: a script that starts ``trl sft`` with an Accelerate configuration beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmplan.estimate import Estimate, Launcher, LaunchFile
+from llmplan_launchers.formats.nodes import gpus_per_node
+from llmplan_launchers.formats.settings import training
+from llmplan_launchers.formats.shell import flag_lines
+from llmplan_launchers.formats.table import Entry, said
+from llmplan_launchers.formats.words import comments, headline, repository
+from llmplan_launchers.formats.yaml import yaml
+from llmplan_launchers.training.accelerate import document
+
+BATCH = (
+    Entry("--max_length", "seq_len"),
+    Entry("--per_device_train_batch_size", "micro_batch"),
+    Entry("--gradient_accumulation_steps", "gradient_accumulation"),
+    Entry("--max_steps", "iterations"),
+)
+OPTIMIZERS = {
+    "adam": "adamw_torch_fused",
+    "adam-8bit": "adamw_8bit",
+    "adafactor": "adafactor",
+    "lion": "lion_32bit",
+    "sgd": "sgd",
+}
+
+
+def _write(estimate: Estimate) -> LaunchFile:
+    priced, settings = training("trl", estimate)
+    config, remarks = document("trl", estimate)
+    recomputes = config.get("fsdp_config", {}).get("fsdp_activation_checkpointing", settings["recompute"] != "none")
+    keys: dict[str, Any] = {
+        "--model_name_or_path": '"$MODEL"',
+        **said("trl", BATCH, settings),
+        **said("trl", (Entry("--optim", "optimizer", OPTIMIZERS),), settings),
+        "--bf16": "true" if settings["precision"] in ("bf16", "fp8") else "false",
+        "--fp16": "true" if settings["precision"] == "fp16" else "false",
+        # FSDP checkpoints activations itself
+        "--gradient_checkpointing": "true" if recomputes and "fsdp_config" not in config else "false",
+        "--packing": "true",
+        "--activation_offloading": "true" if settings["offload_activations"] else None,
+        **_adapter(settings),
+    }
+    model = repository(priced.plan.model)
+    missing = ":?path of " + priced.plan.model.name
+    text = (
+        "#!/bin/bash\n"
+        + comments([*headline("TRL", estimate), "Data and learning rate are given behind this file's name:"])
+        + comments(["--dataset_name NAME --learning_rate RATE --output_dir FOLDER"])
+        + "set -euo pipefail\n"
+        + f'MODEL="${{MODEL{f":-{model}" if model else missing}}}"\n'
+        + 'CONFIG="$(mktemp --suffix .yaml)"\n'
+        + f"cat > \"$CONFIG\" <<'END'\n{yaml(config)}END\n"
+        + f"ARGUMENTS=(\n{flag_lines(keys)})\n"
+        + 'trl sft --accelerate_config "$CONFIG"'
+        + _nodes(config)
+        + ' "${ARGUMENTS[@]}" "$@"\n'
+    )
+    node = gpus_per_node(priced.plan.hardware, settings["gpus"])
+    several = [f"{settings['gpus'] // node} nodes: start it on each, with MACHINE_RANK and MAIN_PROCESS_IP set"]
+    return LaunchFile(text, (*remarks, *several[: config["num_machines"] > 1]))
+
+
+def _nodes(config: dict[str, Any]) -> str:
+    if config["num_machines"] == 1:
+        return ""
+    return ' --machine_rank "$MACHINE_RANK" --main_process_ip "$MAIN_PROCESS_IP"'
+
+
+def _adapter(settings: dict[str, Any]) -> dict[str, Any]:
+    """LoRA on all linear layers, as the plan counts it."""
+    if settings["tuning"] == "full":
+        return {}
+    keys = {"--use_peft": True, "--lora_r": settings["lora_rank"], "--lora_target_modules": "all-linear"}
+    return keys | ({"--load_in_4bit": True} if settings["tuning"] == "qlora" else {})
+
+
+LAUNCHER = Launcher(
+    name="trl",
+    command="train",
+    write=_write,
+    description="TRL: a script that starts trl sft on Accelerate, of all weights or of LoRA adapters",
+)

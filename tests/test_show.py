@@ -1,0 +1,76 @@
+"""``llmplan show``: records by name and from files, and written as the files that make them."""
+
+import json
+
+import pytest
+from attrs import asdict
+
+from llmplan import registry
+from llmplan.catalogues import KINDS
+from llmplan.catalogues.record_file import read_record, record_text
+from llmplan.cli.main import main
+
+IN_FILES = [kind for kind in KINDS if kind.in_files]
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs a command: exit code, standard output, standard error."""
+
+    def ran(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main(arguments)
+        return code, *capsys.readouterr()
+
+    return ran
+
+
+@pytest.mark.parametrize("kind", IN_FILES, ids=lambda kind: kind.plural)
+def test_every_record_is_read_as_it_was_written(kind, tmp_path):
+    """If it fails, a record that is printed as a file, to change a number of it, changes others too."""
+    path = tmp_path / "record.toml"
+    for name, _, record in registry().catalogue(kind).entries():
+        path.write_text(record_text(kind, record), encoding="utf-8")
+        again = read_record(str(path), kind)
+        assert asdict(again) == asdict(record), name
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("llama-65b", "model"),
+        ("A100", "gpu"),
+        ("vllm", "engine"),
+        ("megatron-core", "framework"),
+        ("muon", "optimizer"),
+    ],
+)
+def test_a_file_is_shown_as_its_record(run, tmp_path, name, kind):
+    """If it fails, `show FILE.toml` takes a file for another kind, or prints other numbers than those it holds."""
+    code, text, err = run("show", name, "--toml")
+    assert (code, err) == (0, "")
+    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+    of_file, of_name = (json.loads(run("show", what, "--json")[1]) for what in (str(tmp_path / "mine.toml"), name))
+    assert of_file["kind"] == of_name["kind"] == kind
+    assert of_file.pop("provider") == str(tmp_path / "mine.toml")
+    assert of_file == {key: value for key, value in of_name.items() if key != "provider"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("bf16", "--toml"),
+            "dtype: bf16: only models, gpus, frameworks, engines and optimizers can be given as files",
+        ),
+        (("t4", "--toml", "--json"), "toml: contradicts --json"),
+        (("none.toml",), "none.toml: No such file or directory"),
+        (("t44",), "show: 't44' is unknown; did you mean t4"),
+    ],
+)
+def test_what_cannot_be_shown_is_said(run, arguments, message):
+    """If it fails, the command ends in a traceback."""
+    code, out, err = run("show", *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"llmplan: {message}")
+    assert err.count("\n") == 1
