@@ -46,6 +46,16 @@ class Split(Enum):
     """Over all of them under sequence parallelism, else held by each."""
 
 
+class Works(Enum):
+    """On which tokens of a sequence an operator works while serving; in training on all."""
+
+    ALL = "all"
+    PROMPT = "prompt"
+    """Those that are read: an encoder, and what a decoder makes of its output once."""
+    ANSWER = "answer"
+    """Those that are generated: a decoder behind an encoder."""
+
+
 # These are made anew, 28 at a time, for every estimate, and are not frozen: attrs' frozen __init__ takes three
 # times as long, a quarter of the whole estimate.
 
@@ -159,6 +169,8 @@ class Operator:
     """Elements that kernels beside multiplication read and write: norms, residuals, activation functions, rotations."""
     moved_split: Split = Split.TENSOR
     """Over which ranks `moved` is divided."""
+    works: Works = Works.ALL
+    """On which tokens of a sequence, while serving."""
     exchanged: Number | None = None
     """Elements that expert parallelism sends to, or fetches from, the ranks of the experts."""
 

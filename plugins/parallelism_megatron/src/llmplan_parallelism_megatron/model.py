@@ -40,6 +40,9 @@ class Megatron:
         "optimizer step; serving on the kernels of an engine"
     )
 
+    serving_in_arrays: bool = True
+    """Layouts of servers may be arrays: a search prices many side by side."""
+
     def efficiency(self, hardware: HardwareProfile, gemm: NumberFormat, phase: Phase) -> Efficiency:
         """Curves of kernels and links, where the accelerator has them."""
         curves = hardware.kernels

@@ -50,6 +50,12 @@ class Tally:
             {resource: times * seconds for resource, seconds in self.bounds.items()},
         )
 
+    def join(self, other: Tally) -> None:
+        """Another, behind this one."""
+        for mine, theirs in ((self.lines, other.lines), (self.bounds, other.bounds)):
+            for name, seconds in theirs.items():
+                mine[name] = mine[name] + seconds if name in mine else seconds
+
     @property
     def seconds(self) -> Number:
         """All lines."""
