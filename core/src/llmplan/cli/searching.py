@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmplan.catalogues import registry
-from llmplan.cli.estimate import DOES_NOT_FIT, EXTRA, print_sources, reporter_of
+from llmplan.cli.estimate import DOES_NOT_FIT, EXTRA, reporter_of
 from llmplan.cli.options import EXPORT
 from llmplan.errors import BadInputError
 from llmplan.request import options_of
@@ -85,6 +85,8 @@ def found(
             return _exit_code(result)
     print(render(result), end="")
     if extra["sources"] and result.best:
+        from llmplan.cli.sources import print_sources
+
         print_sources(result.best[0].plan.assumptions)
     if result.verdict is not None:
         from llmplan.output.search_words import change_words, says_why_not
