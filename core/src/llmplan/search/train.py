@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from llmplan.estimate import TrainingEstimate
+from llmplan.estimate.server import answering
 from llmplan.records import TrainingPlan
 from llmplan.request import TrainRequest
 from llmplan.space.case import training_case
@@ -24,6 +25,11 @@ def train(
     if request is not None and options:
         raise TypeError(f"options {', '.join(options)} beside a request that has its own")
     request = request or TrainRequest(**options)
+    answer: TrainingEstimate = answering(request, _priced(request, watch))
+    return answer
+
+
+def _priced(request: TrainRequest, watch: Callable[[Any], None] | None) -> TrainingEstimate:
     case = training_case(TrainingSpace.of(request), request)
     check_sizes(case.values.of, case.choice.model)
     only = case.only()
