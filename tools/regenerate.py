@@ -18,6 +18,7 @@ GENERATORS: Mapping[str, str] = {
     "ranges": "plugins/parallelism_megatron/calibration/ranges.py",
     "ranges-page": "tools/ranges_page.py",
     "cost-model": "tools/cost_model.py",
+    "reference": "tools/reference.py",
     "accuracy": "docs/accuracy.py",
     "search": "docs/search.py",
     "readme": "tools/readme.py",

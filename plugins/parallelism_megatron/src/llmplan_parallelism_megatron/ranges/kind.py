@@ -19,7 +19,7 @@ ESSENTIAL = frozenset({"lora", "qlora"})
 """Traits that make another program of one that no run is published of with them."""
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class Kind:
     """A plan, or an array of plans that differ in traits and scale."""
 
