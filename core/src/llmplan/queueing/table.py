@@ -15,8 +15,9 @@ Values = tuple[Number, ...]
 class SequenceTable:
     """Quantities by the number of sequences, of one server or of many servers side by side.
 
-    Of one server a point is priced when it is first needed, or all of them `ahead`. Of many, whose quantities are arrays with one element a
-    server, all points are priced in one call, and a number of sequences is an array whose last axis is the servers.
+    Of one server a point is priced when it is first needed, or all of them `ahead`. Of many, whose quantities are
+    arrays with one element a server, all points are priced in one call, and numbers of sequences are arrays whose last
+    axis is the servers.
     """
 
     def __init__(
