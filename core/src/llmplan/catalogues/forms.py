@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from attrs import field, fields, frozen, has
@@ -35,6 +36,18 @@ class Form:
     """Of a field that most files leave out."""
     own_sources: tuple[str, ...] = ()
     """Tables that hold their own source."""
+    shortened: Callable[[dict[str, Any]], dict[str, Any]] = _as_it_is
+    """The values of a record without what follows from the others."""
+    other: tuple[str, Callable[[], Form]] | None = None
+    """Another way to write such a record: the key, and attribute, that only that has, and how."""
+
+    def for_values(self, values: Mapping[str, Any]) -> Form:
+        """The way in which these values are written."""
+        return self.other[1]() if self.other is not None and self.other[0] in values else self
+
+    def for_record(self, record: Any) -> Form:
+        """The way in which this record is written."""
+        return self.other[1]() if self.other is not None and hasattr(record, self.other[0]) else self
 
     def keys(self) -> set[str]:
         """The keys of a file."""
@@ -61,7 +74,8 @@ class Form:
 
     def values(self, record: Any) -> dict[str, Any]:
         """A record as its file would say it, without what is left at its default."""
-        return plain(self.back(record))
+        form = self.for_record(record)
+        return form.shortened(plain(form.back(record)))
 
 
 def plain(record: Any) -> dict[str, Any]:
@@ -99,11 +113,19 @@ def _completed_model(values: dict[str, Any]) -> dict[str, Any]:
     return {**follows, **values, **({"sources": {**sources, **behind}} if behind else {})}
 
 
+@cache
+def _layered() -> Form:
+    from llmplan.catalogues.layered_file import LayeredFile, with_widths, without_widths
+
+    return Form(LayeredFile, LayeredFile.record, LayeredFile.of, completed=with_widths, shortened=without_widths)
+
+
 FORMS: Mapping[str, Form] = {
     "model": Form(
         Transformer,
         completed=_completed_model,
         why_missing={"head_dim": "not given, and hidden is no multiple of heads"},
+        other=("kinds", _layered),
     ),
     "gpu": Form(HardwareFile, HardwareFile.record, HardwareFile.of, own_sources=_SOURCED),
     "framework": Form(FrameworkProfile),
