@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from llmplan.arrays.quantities import Number, ceil_log2, maximum, minimum, sqrt
+from llmplan.arrays.quantities import Number, ceil_log2, maximum, sqrt
 from llmplan.arrays.term import term
 from llmplan.records.checks import fraction, not_negative, positive_values
 
@@ -152,23 +152,22 @@ class NetworkCurve:
     plateau: float = field(validator=fraction)
     step_seconds: float = field(default=0.0, validator=not_negative)
 
+    @term("passes * (n - 1) * step_seconds + rank_bytes(volume, n) / (card * plateau)", unit="s", source=_RING)
+    def ring_seconds(self, volume: Number, n: Number, passes: Number, card: Number) -> Number:
+        """A ring over n domains takes n - 1 steps a pass, 2 passes in an all-reduce, and sends all but its own share:
+        steps bind small messages and many domains, the network card large messages.
+        """
+        return passes * (n - 1) * self.step_seconds + rank_bytes(volume, n) / (card * self.plateau)
+
     @term(
-        "min(passes * (n - 1) * step_seconds + rank_bytes(volume, n) / (card * plateau),"
-        " passes * ceil(log2(n)) * step_seconds + rank_bytes(volume, n) * n / max(n - 1, 1) / (card * plateau))",
+        "passes * ceil(log2(n)) * step_seconds + rank_bytes(volume, n) * n / max(n - 1, 1) / (card * plateau)",
         unit="s",
         source="Sanders et al. 2009, doi:10.1016/j.parco.2009.09.001",
     )
-    def seconds(self, volume: Number, n: Number, passes: Number, card: Number) -> Number:
-        """Over n domains the faster of a ring and a tree, which both take `passes`: 2 of an all-reduce, else 1.
-
-        A ring takes n - 1 steps a pass and sends all but its own share; a tree takes log2 n steps, but sends the whole
-        volume. Steps bind small messages and many domains, the network card large messages.
-        """
-        moved, bandwidth = rank_bytes(volume, n), card * self.plateau
-        ring = passes * (n - 1) * self.step_seconds + moved / bandwidth
-        more = n / maximum(n - 1, 1.0)
-        tree = passes * ceil_log2(n) * self.step_seconds + moved * more / bandwidth
-        return minimum(ring, tree)
+    def tree_seconds(self, volume: Number, n: Number, passes: Number, card: Number) -> Number:
+        """A tree takes log2 n steps a pass, but sends the whole volume."""
+        moved = rank_bytes(volume, n) * n / maximum(n - 1, 1.0)
+        return passes * ceil_log2(n) * self.step_seconds + moved / (card * self.plateau)
 
     @term("step_seconds + message / (card * plateau)", unit="s", source="latency + size / bandwidth")
     def hop_seconds(self, message: Number, card: Number) -> Number:
