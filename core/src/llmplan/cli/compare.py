@@ -1,18 +1,22 @@
 """``--compare OPTION=VALUES``, ranges of options and ``--picture``: several plans in one table."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from llmplan.catalogues import registry
 from llmplan.cli.options import Request, completer
 from llmplan.errors import BadInputError
-from llmplan.estimate import Comparison, Exporter
 from llmplan.output.words import gib
 from llmplan.request import InferRequest, TrainRequest, option_name, options_of
 from llmplan.request.changes import options_in, several
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Comparison, Exporter
 
 T = TypeVar("T")
 

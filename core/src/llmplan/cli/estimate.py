@@ -1,9 +1,10 @@
 """``llmplan train`` and ``llmplan infer``."""
 
-import sys
+from __future__ import annotations
+
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,15 +12,12 @@ from llmplan.catalogues import registry
 from llmplan.cli.compare import COMPARING, changes_of, is_comparison, print_comparison
 from llmplan.cli.options import EXPORT, FROM, Request, completer, with_options
 from llmplan.errors import BadInputError
-from llmplan.estimate import Estimate, Exporter, InferenceEstimate, ServerEstimate, TrainingEstimate
-from llmplan.output.words import gib
-from llmplan.records import Recompute
 from llmplan.request import InferRequest, TrainRequest
-from llmplan.search.serving.infer import infer
-from llmplan.search.training import train
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Estimate, Exporter
 
 DOES_NOT_FIT = 3
-_MOST_ZERO = 3
 
 _EXTRA: Mapping[str, Any] = {
     "plan": Annotated[
@@ -54,11 +52,15 @@ _EXPLAIN = Annotated[
 
 def add_train(app: typer.Typer, summary: str) -> None:
     """Add ``llmplan train``."""
+    from llmplan.search.training import train
+
     _add(app, "train", summary, TrainRequest, train, {**_EXTRA, "explain": _EXPLAIN})
 
 
 def add_infer(app: typer.Typer, summary: str) -> None:
     """Add ``llmplan infer``."""
+    from llmplan.search.serving.infer import infer
+
     _add(app, "infer", summary, InferRequest, infer, {**_EXTRA, "explain": _EXPLAIN})
 
 
@@ -95,7 +97,11 @@ def _add(
             _explain(estimate, reporter)
         else:
             print(registry().reporters[reporter].render(estimate), end="")
-        return None if estimate.feasible else _say_why_not(estimate, asked)
+        if estimate.feasible:
+            return None
+        from llmplan.cli.does_not_fit import say_why_not
+
+        return say_why_not(estimate, asked)
 
     app.command(name, help=summary)(with_options(request, extras, run))
 
@@ -176,52 +182,3 @@ def _exporter(output: str | None) -> Exporter | None:
     if len(fitting) > 1:
         raise BadInputError(f"output: {Path(output).suffix} is written by {' and '.join(fitting)}; uninstall one")
     return next(iter(fitting.values()))
-
-
-def _say_why_not(estimate: Estimate, request: Request) -> int:
-    if isinstance(estimate, ServerEstimate) and estimate.overloaded:
-        from llmplan.cli.overloaded import overloaded
-
-        print(f"llmplan: {overloaded(estimate, request.gpus)}", file=sys.stderr)
-        return DOES_NOT_FIT
-    return _say_it_does_not_fit(estimate, request)
-
-
-def _say_it_does_not_fit(estimate: Estimate, request: Request) -> int:
-    used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
-    parts = sorted(estimate.memory_breakdown.items(), key=lambda part: -part[1])
-    listed = ", ".join(f"{name} {size:,.0f} ({gib(size)})" for name, size in parts)
-    pool = estimate.fullest_pool if isinstance(estimate, ServerEstimate) else None
-    where = f"the {pool} pool needs " if pool else ""
-    print(
-        f"llmplan: does not fit: {where}{used - capacity:,.0f} bytes ({gib(used - capacity)}) more than the "
-        f"{gib(capacity)} of {estimate.plan.hardware.name}; {listed}{_way_out(estimate, request)}",
-        file=sys.stderr,
-    )
-    return DOES_NOT_FIT
-
-
-def _way_out(estimate: Estimate, request: Request) -> str:
-    """Options that hold less, where they are not taken yet."""
-    if not isinstance(estimate, TrainingEstimate):
-        return _way_out_of_serving(estimate, request) if isinstance(request, InferRequest) else ""
-    plan = estimate.plan
-    ways = [
-        "a smaller --micro-batch" if plan.micro_batch > 1 else "",
-        f"--zero {_MOST_ZERO}" if plan.layout.zero < _MOST_ZERO and plan.layout.dp > 1 else "",
-        "--recompute full" if plan.recompute != Recompute.FULL else "",
-        "more --tp, --pp or --gpus",
-    ]
-    return f"; {', '.join(filter(None, ways))} hold less"
-
-
-def _way_out_of_serving(estimate: InferenceEstimate | ServerEstimate, request: InferRequest) -> str:
-    """The nearest settings that fit, tried out; and what else holds less."""
-    from llmplan.search.serving.nearest import nearest_that_fit
-
-    if isinstance(estimate, ServerEstimate) and estimate.fullest_pool == "prefill":
-        return "; more --prefill-tp or --prefill-pp, or fewer bits (--dtype, --kv-bits) hold less"
-    near = nearest_that_fit(request, estimate)
-    longest = "; the cache is that of the longest sequence" if isinstance(estimate, ServerEstimate) else ""
-    fits = f"; {' or '.join(near)} would fit" if near else ""
-    return f"{longest}{fits}; fewer bits (--dtype, --kv-bits) hold less"

@@ -10,7 +10,7 @@ LEVEL = 0.8
 """Of published figures of a kind that lie inside its range: one in ten lies below, one in ten above."""
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class Spread:
     """What measured figures were of the predicted ones: of one plan, or of each plan of an array."""
 

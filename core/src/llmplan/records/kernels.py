@@ -19,7 +19,7 @@ _FITTED = "a rational saturation in each size, fitted to timings of the accelera
 _RING = "Patarasuk and Yuan 2009, doi:10.1016/j.jpdc.2008.09.002, section 4"
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class GemmCurve:
     """Seconds of g matrix multiplications side by side, each m x k times k x n.
 
@@ -77,7 +77,7 @@ def gemm_bytes(m: Number, n: Number, k: Number, g: Number, operand_bytes: Number
     return g * ((m + n) * k * operand_bytes + m * n * output_bytes)
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class AttentionCurve:
     """Seconds of a fused attention kernel over s tokens with heads of width d.
 
@@ -101,7 +101,7 @@ class AttentionCurve:
         return self.launch_seconds + flops / self.flops_per_second(s, d, peak_flops)
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class AttentionKernel:
     """A generation of fused attention kernels."""
 
@@ -116,7 +116,7 @@ def rank_bytes(volume: Number, n: Number) -> Number:
     return volume * (n - 1) / n
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class CollectiveCurve:
     """Seconds of a collective of n ranks inside the scale-up domain, each rank moving V bytes over its link.
 
@@ -145,7 +145,7 @@ class CollectiveCurve:
         return self.launch_seconds + (n - 1) * self.step_seconds + (moved + sqrt(moved * self.half_bytes)) / bandwidth
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class NetworkCurve:
     """What a group reaches that spans scale-up domains: a fraction of its network cards, and a latency a step."""
 
@@ -175,7 +175,7 @@ class NetworkCurve:
         return self.step_seconds + message / (card * self.plateau)
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class DecodeCurve:
     """Seconds of attention over a KV cache of V bytes."""
 
@@ -194,7 +194,7 @@ class DecodeCurve:
         return self.launch_seconds + self.reading_seconds(cache, bytes_per_second)
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class ServingCurves:
     """What inference engines' kernels reach on one accelerator, where training has none of the kind."""
 
@@ -208,7 +208,7 @@ class ServingCurves:
     source: str
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class KernelCurves:
     """All that is measured of one accelerator."""
 

@@ -118,7 +118,7 @@ class Layer:
         return (norm_operator("norm before mlp", width, ALWAYS_KEPT), *operators)
 
 
-@frozen(kw_only=True, eq=False, slots=False)
+@frozen(kw_only=True, eq=False, slots=False, repr=False)
 class LayeredModel:
     """Layers of any kinds, in order, between an embedding and an output head.
 

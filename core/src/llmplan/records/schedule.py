@@ -28,7 +28,7 @@ class PipelineTimes(NamedTuple):
     """Micro-batches."""
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class PipelineSchedule:
     """One schedule. Its formulas take numbers and arrays alike, so they are made of `llmplan.arrays.quantities`.
 

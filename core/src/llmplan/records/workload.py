@@ -15,7 +15,7 @@ _RARE = 0.0005
 """Longer or shorter ones are not counted on."""
 
 
-@frozen
+@frozen(repr=False)
 class Family:
     """A family of distributions of lengths, scaled to a mean."""
 
@@ -62,7 +62,7 @@ FAMILIES: Mapping[str, Family] = {
 }
 
 
-@frozen
+@frozen(repr=False)
 class Variation:
     """A family with how far it varies."""
 
@@ -70,7 +70,7 @@ class Variation:
     cv: float = 0.0
 
 
-@frozen
+@frozen(repr=False)
 class Lengths:
     """How many tokens prompts, or answers, have."""
 
@@ -97,7 +97,7 @@ class Lengths:
         return max(1, round(self.family.quantile(self.mean, self.cv, bounded)))
 
 
-@frozen
+@frozen(repr=False)
 class Request:
     """One prompt and its answer."""
 

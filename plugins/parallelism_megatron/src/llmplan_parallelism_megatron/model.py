@@ -29,7 +29,7 @@ from llmplan_parallelism_megatron.training.memory import training_memory
 from llmplan_parallelism_megatron.training.pipeline import pipeline
 
 
-@frozen
+@frozen(repr=False)
 class Megatron:
     """Operators by their shapes, collectives over the links that they cross, the pipeline's schedule, the optimizer."""
 

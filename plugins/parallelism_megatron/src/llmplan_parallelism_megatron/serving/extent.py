@@ -10,7 +10,7 @@ from llmplan.arrays.quantities import Number, maximum, minimum
 from llmplan.records import Step, Works
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Extent:
     """So many sequences, of each of which the tokens at positions `start` + 1 to `end` look back."""
 
@@ -41,7 +41,7 @@ class Extent:
         return minimum(self.keys(window) + 0.5 * (self.each - 1.0), window + self.each - 1.0)
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Flow:
     """One forward pass of a replica: prompts beside sequences that decode, either of which may be none."""
 

@@ -11,7 +11,7 @@ from llmplan_parallelism_megatron.serving.kernels import Waits
 from llmplan_parallelism_megatron.stages import repeated_seconds, stage_seconds
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Tally:
     """Of one layer, an end of the model, a stage or a pass."""
 

@@ -52,7 +52,7 @@ _MANY = 2.0**20
 _ROUNDING = 1.0 - 1e-9
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Floor:
     """Of one layer, or of the mean of several, for one sequence on one rank."""
 
@@ -68,7 +68,7 @@ class Floor:
     count: int
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Floors:
     """Of a model."""
 

@@ -28,7 +28,7 @@ def shards(plan: TrainingPlan, group: Group) -> Number:
     return group.ranks if wanted is None else where(wanted < group.ranks, wanted, group.ranks)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Traffic:
     """Seconds of an iteration that ranks spend on gathering and reducing, and what they can hide behind."""
 

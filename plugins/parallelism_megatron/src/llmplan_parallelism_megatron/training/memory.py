@@ -25,7 +25,7 @@ _KORTHIKANTI = "Korthikanti et al. 2022, arXiv:2205.05198, section 4"
 _FRAMEWORK = "measured of the framework"
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Working:
     """Bytes that a micro-batch needs while it is worked on."""
 

@@ -17,7 +17,7 @@ from llmplan_parallelism_megatron.training.layer import LayerTimes, Seconds, lay
 from llmplan_parallelism_megatron.training.schedules import by_schedule
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Work:
     """Seconds of one micro-batch on a rank: of one stage, or of all of them."""
 
@@ -59,7 +59,7 @@ class Work:
         return maximum(self.seconds - self.all, 0.0)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Pipeline:
     """One iteration, but for gradients and optimizer."""
 
