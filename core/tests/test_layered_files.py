@@ -1,6 +1,7 @@
 """Models of layers in TOML."""
 
 import pytest
+from attrs import asdict
 
 from llmplan.catalogues import MODELS
 from llmplan.catalogues.record_file import read_record, record_text
@@ -75,9 +76,7 @@ def same(one, other):
         (ours.embedding, *ours.layers, ours.head), (theirs.embedding, *theirs.layers, theirs.head), strict=True
     ):
         assert (mine.count, mine.parameters, mine.leading) == (its.count, its.parameters, its.leading)
-        assert mine.operators == its.operators or [repr(of) for of in mine.operators] == [
-            repr(of) for of in its.operators
-        ]
+        assert [asdict(of) for of in mine.operators] == [asdict(of) for of in its.operators]
 
 
 MLP = DenseMlp(hidden=64, ffn_hidden=96, gated=False, bias=True)
