@@ -33,6 +33,13 @@ class Form:
     """Of a field that most files leave out."""
     own_sources: tuple[str, ...] = ()
     """Tables that hold their own source."""
+    makes: type[Any] | None = None
+    """The class of the records, where it is not that of the file."""
+
+    @property
+    def made(self) -> type[Any]:
+        """The class of the records."""
+        return self.makes or self.cls
 
     def keys(self) -> set[str]:
         """The keys of a file."""
@@ -106,8 +113,9 @@ def _of_models() -> Form:
 
 def _of_accelerators() -> Form:
     from llmplan.catalogues.hardware_file import HardwareFile
+    from llmplan.records.hardware import HardwareProfile
 
-    return Form(HardwareFile, HardwareFile.record, HardwareFile.of, own_sources=_SOURCED)
+    return Form(HardwareFile, HardwareFile.record, HardwareFile.of, own_sources=_SOURCED, makes=HardwareProfile)
 
 
 def _of_frameworks() -> Form:

@@ -9,6 +9,7 @@ from typing import Any
 from attrs import field, frozen
 
 from llmplan.errors import BadInputError
+from llmplan.estimate.server import answering
 from llmplan.request import InferRequest, TrainRequest
 from llmplan.search.arrays import Columns
 from llmplan.search.infeasible import Verdict
@@ -55,6 +56,12 @@ class SearchResult:
     """Every priced plan: its fields and figures as numpy arrays, and whether it is feasible."""
     verdict: Verdict | None = None
     """Where nothing is feasible: why, and what would be."""
+    command: str = "train"
+    """Or ``infer``: what the best plans are for."""
+
+    def __attrs_post_init__(self) -> None:
+        asked = (answering(request, estimate) for estimate, request in zip(self.best, self.requests, strict=True))
+        object.__setattr__(self, "best", tuple(asked))
 
     @property
     def feasible(self) -> bool:

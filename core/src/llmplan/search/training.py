@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmplan.estimate import TrainingEstimate
+from llmplan.estimate.server import answering
 from llmplan.records import TrainingPlan
 from llmplan.request import TrainRequest
 from llmplan.space.choice import choose
@@ -20,6 +21,11 @@ def train(request: TrainRequest | None = None, **options: Any) -> TrainingEstima
     if request is not None and options:
         raise TypeError(f"options {', '.join(options)} beside a request that has its own")
     request = request or TrainRequest(**options)
+    answer: TrainingEstimate = answering(request, _priced(request))
+    return answer
+
+
+def _priced(request: TrainRequest) -> TrainingEstimate:
     choice = choose(request, "train")
     sizes = fixed_sizes(request, choice)
     if sizes is not None:

@@ -34,6 +34,7 @@ from llmplan.catalogues import (
 from llmplan.catalogues.plugins import Plugins
 from llmplan.errors import BadInputError, UnsupportedFormatError
 from llmplan.estimate import CostModel, InferenceEstimate, Launcher, TrainingEstimate
+from llmplan.estimate.figures import FIGURES
 from llmplan.estimate.line import BYTES, SECONDS
 from llmplan.records.model import ALWAYS_KEPT
 from llmplan.search.serving.infer import infer, plan_inference
@@ -86,12 +87,7 @@ _WIDTHS = ("weight", "activation", "embedding", "norm", "loss")
 _ROUNDING = 1e-9
 _NUMPY: Any = import_module("numpy") if find_spec("numpy") else None
 _RATES = ("peak_flops", "memory_bytes_per_second", "scale_up_bytes_per_second")
-_TOTALS: Mapping[str, str] = {
-    "time_breakdown": "iteration_seconds",
-    "prefill_breakdown": "prefill_seconds",
-    "decode_breakdown": "decode_seconds_per_token",
-    "memory_breakdown": "memory_bytes_per_gpu",
-}
+_TOTALS: Mapping[str, str] = {figure.breakdown: figure.key for figure in FIGURES if figure.breakdown}
 _PLANS = tuple(
     (price, {"tp": 1, "pp": 1, "dp": 1, **workload, **layout})
     for price, workload in (
