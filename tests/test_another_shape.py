@@ -11,7 +11,7 @@ from attrs import frozen
 
 from llmplan import infer, registry, train
 from llmplan.output.document import document
-from llmplan.output.render import as_table
+from llmplan.output.formats import as_table
 from llmplan.records import Block, DTypeRule, HardwareProfile, LoweredModel, Operator, Tensor
 from llmplan.records.model import ALWAYS_KEPT
 from llmplan.testing import check_cost_model, check_model
@@ -72,6 +72,7 @@ OPTIONS = {
     "dtype": DTypeRule(name="half", weight_bits=16, activation_bits=16, embedding_bits=16, gemm_formats=(("fp16",),)),
     "cost_model": "roofline",
     "flops_efficiency": 0.5,
+    "ideal": True,
     "tp": 1,
     "pp": 1,
     "dp": 1,

@@ -33,6 +33,9 @@ class Form:
     """Of a field that most files leave out."""
     own_sources: tuple[str, ...] = ()
     """Tables that hold their own source."""
+    makes: type[Any] | None = None
+    """The class of the records, where it is not that of the file."""
+
     shortened: Callable[[dict[str, Any]], dict[str, Any]] = _as_it_is
     """The values of a record without what follows from the others."""
     other: tuple[str, Callable[[], Form]] | None = None
@@ -45,6 +48,11 @@ class Form:
     def for_record(self, record: Any) -> Form:
         """The way in which this record is written."""
         return self.other[1]() if self.other is not None and hasattr(record, self.other[0]) else self
+
+    @property
+    def made(self) -> type[Any]:
+        """The class of the records."""
+        return self.makes or self.cls
 
     def keys(self) -> set[str]:
         """The keys of a file."""
@@ -126,8 +134,9 @@ def _of_layers() -> Form:
 
 def _of_accelerators() -> Form:
     from llmplan.catalogues.hardware_file import HardwareFile
+    from llmplan.records.hardware import HardwareProfile
 
-    return Form(HardwareFile, HardwareFile.record, HardwareFile.of, own_sources=_SOURCED)
+    return Form(HardwareFile, HardwareFile.record, HardwareFile.of, own_sources=_SOURCED, makes=HardwareProfile)
 
 
 def _of_frameworks() -> Form:

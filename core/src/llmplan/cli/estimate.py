@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 
 DOES_NOT_FIT = 3
 
-_EXTRA: Mapping[str, Any] = {
+SOURCES = Annotated[bool | None, typer.Option("--sources", help="Print what was assumed in full, with its sources.")]
+EXTRA: Mapping[str, Any] = {
     "plan": Annotated[
-        str | None, typer.Option("--plan", metavar="FILE.toml", help="Any of these options from a file.")
+        str | None,
+        typer.Option(
+            "--plan", metavar="FILE", help="Any of these options from a .toml file, or what a .json result was asked."
+        ),
     ],
     "json": Annotated[bool | None, typer.Option("--json", help="Print one JSON object.")],
     "reporter": Annotated[
@@ -33,6 +37,7 @@ _EXTRA: Mapping[str, Any] = {
     ],
     "export": EXPORT,
     "from_": FROM,
+    "sources": SOURCES,
     **COMPARING,
 }
 
@@ -52,16 +57,16 @@ _EXPLAIN = Annotated[
 
 def add_train(app: typer.Typer, summary: str) -> None:
     """Add ``llmplan train``."""
-    from llmplan.search.training import train
+    from llmplan.search.train import train
 
-    _add(app, "train", summary, TrainRequest, train, {**_EXTRA, "explain": _EXPLAIN})
+    _add(app, "train", summary, TrainRequest, train, {**EXTRA, "explain": _EXPLAIN})
 
 
 def add_infer(app: typer.Typer, summary: str) -> None:
     """Add ``llmplan infer``."""
     from llmplan.search.serving.infer import infer
 
-    _add(app, "infer", summary, InferRequest, infer, {**_EXTRA, "explain": _EXPLAIN})
+    _add(app, "infer", summary, InferRequest, infer, {**EXTRA, "explain": _EXPLAIN})
 
 
 def _add(
@@ -73,7 +78,7 @@ def _add(
     extras: Mapping[str, Any],
 ) -> None:
     def run(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
-        reporter, exporter = _reporter(extra), _exporter(extra["output"])
+        reporter, exporter, painter = reporter_of(extra), *_ways_out(extra)
         exports = _exports(name, extra, reporter)
         changes = changes_of(extra["compare"], request, given)
         options = _merged(name, extra, given, changes, request)
@@ -82,21 +87,24 @@ def _add(
                 raise BadInputError(f"export: {exports[0].name} writes one plan, and these are several")
             fits = print_comparison(price, changes, options, extra, reporter, exporter)
             return None if fits else DOES_NOT_FIT
-        if extra["picture"]:
-            raise BadInputError("picture: draws a comparison; give --compare, or several values like --batch 1..64")
         asked = request(**options)
-        estimate = price(asked)
+        estimate = _priced(price, asked)
         launched = _launched(exports, estimate)
-        if exporter is not None:
-            from llmplan.output.whole import write_whole
+        for option, way_out in (("output", exporter), ("picture", painter)):
+            if way_out is not None:
+                from llmplan.output.files import write_whole
 
-            write_whole(extra["output"], exporter.export(estimate))
+                write_whole(extra[option], way_out.export(estimate), option)
         if launched():
             return None
         if extra.get("explain"):
             _explain(estimate, reporter)
         else:
             print(registry().reporters[reporter].render(estimate), end="")
+            if extra["sources"]:
+                from llmplan.cli.sources import print_sources
+
+                print_sources(estimate.plan.assumptions)
         if estimate.feasible:
             return None
         from llmplan.cli.does_not_fit import say_why_not
@@ -104,6 +112,16 @@ def _add(
         return say_why_not(estimate, asked)
 
     app.command(name, help=summary)(with_options(request, extras, run))
+
+
+def _priced(price: Callable[..., Any], asked: Request) -> Any:
+    """With progress, where all plans are looked at."""
+    if not isinstance(asked, TrainRequest) or not sys.stderr.isatty():
+        return price(asked)
+    from llmplan.cli.progress import progress
+
+    with progress() as watch:
+        return price(asked, watch=watch)
 
 
 def _exports(name: str, extra: Mapping[str, Any], reporter: str) -> Sequence[Any]:
@@ -163,22 +181,21 @@ def what_is_left(from_file: Mapping[str, Any], named: Collection[str]) -> dict[s
     return left
 
 
-def _reporter(extra: Mapping[str, Any]) -> str:
+def _ways_out(extra: Mapping[str, Any]) -> tuple[Exporter | None, Exporter | None]:
+    """What writes --output and --picture, looked for before anything is priced."""
+    if extra["output"] is None and extra["picture"] is None:
+        return None, None
+    from llmplan.output.files import exporter_of, painter_of
+
+    output, picture = extra["output"], extra["picture"]
+    return None if output is None else exporter_of(output), None if picture is None else painter_of(picture)
+
+
+def reporter_of(extra: Mapping[str, Any]) -> str:
+    """The name of the reporter that was asked for."""
     named: str | None = extra["reporter"]
     if extra["json"] and named not in (None, "json"):
         raise BadInputError(f"reporter: {named!r} contradicts --json")
+    if extra["sources"] and (extra["json"] or named == "json"):
+        raise BadInputError("sources: --json has them all, under assumptions")
     return "json" if extra["json"] else named or "table"
-
-
-def _exporter(output: str | None) -> Exporter | None:
-    """Chosen before anything is computed, by the file's ending."""
-    if output is None:
-        return None
-    entries = registry().exporters.entries()
-    fitting = {f"{provider}:{name}": of for name, provider, of in entries if of.suffix == Path(output).suffix}
-    if not fitting:
-        suffixes = ", ".join(dict.fromkeys(exporter.suffix for _, _, exporter in entries))
-        raise BadInputError(f"output: {output!r} does not end in {suffixes}")
-    if len(fitting) > 1:
-        raise BadInputError(f"output: {Path(output).suffix} is written by {' and '.join(fitting)}; uninstall one")
-    return next(iter(fitting.values()))

@@ -69,6 +69,11 @@ class Variation:
     family: Family
     cv: float = 0.0
 
+    @property
+    def label(self) -> str:
+        """As people write it: ``uniform:0.3``."""
+        return f"{self.family.name}:{self.cv!r}" if self.cv else self.family.name
+
 
 @frozen(repr=False)
 class Lengths:

@@ -1,0 +1,123 @@
+"""What scripts and the command line ask: `train`, `infer`, `search` and `compare`, each a question about a space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from llmplan.catalogues import KINDS, Kind
+from llmplan.errors import BadInputError, LlmplanError
+from llmplan.estimate import Comparison, Estimate, Variant
+from llmplan.request import InferRequest, SearchRequest, TrainRequest, option_name, options_of
+from llmplan.request.changes import Change, combinations, read_changes
+from llmplan.search.serving.infer import infer, plan_inference
+from llmplan.search.train import plan_training, train
+from llmplan.space.choice import find_record
+from llmplan.space.training_space import TrainingSpace
+
+if TYPE_CHECKING:
+    from llmplan.search.result import SearchResult
+    from llmplan.search.serving.space import InferenceSpace
+
+__all__ = ["compare", "infer", "plan_inference", "plan_training", "search", "train"]
+
+
+def search(space: TrainingSpace | InferenceSpace, objective: str | None = None, **options: Any) -> SearchResult:
+    """The best plans of a space: ``search(TrainingSpace(model=..., gpu=..., gpus=2048), "cost")``.
+
+    Options are those of `SearchRequest`, or of `InferSearchRequest`: pareto, finish_within, budget, memory_headroom,
+    top, prune. Every priced plan is kept as columns unless `keep` is false, or goes to `sink`, part by part. `watch` is
+    told of progress. An `InferenceSpace` takes no `executor`.
+    """
+    if isinstance(space, TrainingSpace):
+        from llmplan.search.training import search_training
+
+        asked = {name: options.pop(name) for name in options_of(SearchRequest) if name in options}
+        return search_training(space, SearchRequest(objective=objective, **asked), **options)
+    from llmplan.search.serving.searching import search_inference
+
+    if options.pop("executor", None) is not None:
+        raise TypeError("a search for servers takes no executor")
+    options.pop("chunk", None)
+    return search_inference(space, objective or "throughput", **options)
+
+
+_REQUESTS: Mapping[Any, type[TrainRequest | InferRequest]] = {train: TrainRequest, infer: InferRequest}
+_KINDS: Mapping[Any, Kind] = {kind.plural: kind for kind in KINDS}
+_MOST_REASONS = 4
+"""That one line names."""
+
+
+def compare(
+    price: Callable[..., Estimate],
+    changes: Mapping[str, Any] | None = None,
+    /,
+    **options: Any,
+) -> Comparison:
+    """Price several plans: ``compare(infer, model="llama-65b", gpu=["l40s", "h100-sxm-80gb"], batch="1..64")``.
+
+    `price` is `train` or `infer`; of its options those with several values vary, every combination of them. What
+    should change together is one entry of `changes`: ``{"gpu+tp": [("l40s", 4), ("h100-sxm-80gb", 2)]}``.
+    A plan that cannot be priced stays in its place with the reason; BadInputError where that is all of them.
+    """
+    request = _REQUESTS.get(price)
+    if request is None:
+        raise TypeError(f"compare prices with train or infer, not {price!r}")
+    varying, same = read_changes(request, changes or {}, options)
+    same = {name: _resolved(request, name, value) for name, value in same.items()}
+    refusals: list[LlmplanError] = []
+    variants = tuple(_priced(price, request, same, varied, refusals) for varied in combinations(varying))
+    if len(refusals) == len(variants):
+        raise _why_none(variants, refusals)
+    return Comparison(command=price.__name__, varied=_values(varying, variants), variants=variants)
+
+
+def _priced(
+    price: Callable[..., Any],
+    request: type[TrainRequest | InferRequest],
+    same: Mapping[str, Any],
+    varied: Mapping[str, Any],
+    refusals: list[LlmplanError],
+) -> Variant:
+    asked = request(**same, **{name: _resolved(request, name, value) for name, value in varied.items()})
+    said = {name: _plain(value, getattr(asked, name)) for name, value in varied.items()}
+    try:
+        return Variant(varied=said, estimate=price(asked))
+    except LlmplanError as error:
+        refusals.append(error)
+        return Variant(varied=said, estimate=None, refused=str(error))
+
+
+def _resolved(request: type[TrainRequest | InferRequest], name: str, value: Any) -> Any:
+    """The record that a name stands for: one that nobody offers is a slip, not a plan that cannot be priced."""
+    kind = _KINDS.get(options_of(request).get(name, {}).get("names"))
+    return value if kind is None or value is None else find_record(value, option_name(name), kind)
+
+
+def _plain(given: Any, converted: Any) -> Any:
+    """A name as it was given, a number as it was read."""
+    if isinstance(converted, Enum):
+        return getattr(converted, "label", converted.value)
+    if isinstance(converted, (int, float, str)):
+        return converted
+    return given if isinstance(given, str) else converted.name
+
+
+def _values(varying: Iterable[Change], variants: Iterable[Variant]) -> dict[str, tuple[Any, ...]]:
+    return {
+        name: tuple(dict.fromkeys(variant.varied[name] for variant in variants))
+        for change in varying
+        for name in change.options
+    }
+
+
+def _why_none(variants: tuple[Variant, ...], refusals: list[LlmplanError]) -> LlmplanError:
+    """The reason that all have in common, or each with its plan."""
+    reasons = {str(variant.refused): variant.label for variant in reversed(variants)}
+    if len(reasons) == 1:
+        return refusals[0]
+    listed = [f"{label}: {reason}" for reason, label in reversed(reasons.items())]
+    more = f"; and {len(listed) - _MOST_REASONS} more reasons" if len(listed) > _MOST_REASONS else ""
+    said = "; ".join(listed[:_MOST_REASONS])
+    return BadInputError(f"compare: none of {len(variants)} plans can be priced; {said}{more}")

@@ -1,0 +1,118 @@
+"""How a run trains: framework, optimizer, tuning, failures, where the request leaves them open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmplan.catalogues import FRAMEWORKS, OPTIMIZERS, Kind, registry
+from llmplan.errors import BadInputError
+from llmplan.estimate.energy import IDLE_SHARE
+from llmplan.records import Tuning
+from llmplan.records.goodput import Failures
+from llmplan.request import TrainRequest, option_name
+from llmplan.space.choice import Choice, default_record, find_record
+
+_LORA_RANK = 16
+"""Between the 8 and 64 of most published adapters (Hu et al. 2021, arXiv:2106.09685, table 6)."""
+_CHECKPOINT_SECONDS = 30.0
+_RESTART_SECONDS = 600.0
+"""To notice, to replace what failed, to start the program, to read the checkpoint. Assumed, as is the one above."""
+_BYTES_OF_WEIGHT, _BYTES_OF_MASTER_WEIGHT = 2.0, 4.0
+_GB = 1e9
+_NEED_FAILURES = ("checkpoint_seconds", "checkpoint_gb_per_s", "checkpoint_interval", "restart_seconds")
+
+
+def how_it_trains(request: TrainRequest, choice: Choice, said: list[str]) -> dict[str, Any]:
+    """Fields of the plan, each default said."""
+    how: dict[str, Any] = {
+        "master_weights": request.master_weights is not False,
+        "expert_imbalance": request.expert_imbalance or 1.0,
+        **_tuning(request, said),
+    }
+    for option, kind in (("framework", FRAMEWORKS), ("optimizer", OPTIMIZERS)):
+        record = _record(getattr(request, option), option, kind, said)
+        how |= {} if record is None else {option: record}
+    framework = how.get("framework")
+    if request.gradient_bits is not None:
+        how["gradient_bits"] = request.gradient_bits
+    elif framework is not None:
+        how["gradient_bits"] = framework.gradient_bits_of(choice.dtype.name)
+    how["failures"] = _failures(request, choice, how, said)
+    how["pue"] = _pue(request, choice, said)
+    return how
+
+
+def _record(wanted: Any, option: str, kind: Kind, said: list[str]) -> Any:
+    """As named, else the default; None where no plugin offers any, which leaves the plan's own."""
+    if wanted is not None:
+        return find_record(wanted, option, kind)
+    if not registry().catalogue(kind):
+        return None
+    record = default_record(registry().catalogue(kind), option)
+    said.append(f"{option} {record.name}")
+    return record
+
+
+def _tuning(request: TrainRequest, said: list[str]) -> dict[str, Any]:
+    tuning = request.tuning or (Tuning.FULL if request.lora_rank is None else Tuning.LORA)
+    if tuning is Tuning.FULL:
+        if request.lora_rank is not None:
+            raise BadInputError(f"lora-rank: {request.lora_rank} with tuning full, which trains all weights")
+        return {}
+    if request.lora_rank is None:
+        said.append(f"LoRA rank {_LORA_RANK}")
+    return {"tuning": tuning, "lora_rank": request.lora_rank or _LORA_RANK}
+
+
+def _failures(request: TrainRequest, choice: Choice, how: dict[str, Any], said: list[str]) -> Failures | None:
+    """What was asked about failures; nothing of it makes sense without their rate."""
+    if request.failures_per_gpu_day is None:
+        for name in _NEED_FAILURES:
+            if (given := getattr(request, name)) is not None:
+                raise BadInputError(f"{option_name(name)}: {given:g} needs failures-per-gpu-day, which is not given")
+        return None
+    checkpoint = _checkpoint_seconds(request, choice, how, said)
+    if request.checkpoint_interval is None:
+        said.append("checkpoint-interval sqrt(2 x checkpoint x MTBF), the optimum (Young 1974, Daly 2006)")
+    if request.restart_seconds is None:
+        said.append(f"restart-seconds {_RESTART_SECONDS:g}")
+    return Failures(
+        per_gpu_day=request.failures_per_gpu_day,
+        checkpoint_seconds=checkpoint,
+        checkpoint_interval_seconds=request.checkpoint_interval,
+        restart_seconds=_RESTART_SECONDS if request.restart_seconds is None else request.restart_seconds,
+    )
+
+
+def _checkpoint_seconds(request: TrainRequest, choice: Choice, how: dict[str, Any], said: list[str]) -> float:
+    """As given, or parameters x (weight + master weight + optimizer states) / bandwidth."""
+    given, bandwidth = request.checkpoint_seconds, request.checkpoint_gb_per_s
+    if bandwidth is None:
+        if given is None:
+            said.append(f"checkpoint-seconds {_CHECKPOINT_SECONDS:g}")
+        return given or _CHECKPOINT_SECONDS
+    if given is not None:
+        raise BadInputError(
+            f"checkpoint-gb-per-s: {bandwidth:g} contradicts checkpoint-seconds {given:g}; give one of them"
+        )
+    if how.get("tuning", Tuning.FULL) is not Tuning.FULL:
+        raise BadInputError(
+            f"checkpoint-gb-per-s: {bandwidth:g} with tuning {how['tuning'].value}, whose checkpoints are small; "
+            "give checkpoint-seconds"
+        )
+    optimizer = how.get("optimizer")
+    per_parameter = _BYTES_OF_WEIGHT + (0.0 if optimizer is None else optimizer.state_bytes)
+    per_parameter += _BYTES_OF_MASTER_WEIGHT if how["master_weights"] else 0.0
+    stored = per_parameter * sum(choice.model.parameters_by_part().values())
+    seconds = stored / (bandwidth * _GB)
+    said.append(f"checkpoint-seconds {seconds:.3g}: {per_parameter:g} bytes a parameter, {stored / _GB:,.0f} GB")
+    return seconds
+
+
+def _pue(request: TrainRequest, choice: Choice, said: list[str]) -> float:
+    """What the energy of the run assumes, said."""
+    pue = request.pue or 1.0
+    if choice.hardware.tdp_watts is not None:
+        alone = "; PUE 1: energy of the GPUs alone" if pue == 1 else ""
+        said.append(f"power: the TDP while a GPU works, {IDLE_SHARE:g} of it (assumed) while it waits{alone}")
+    return pue
