@@ -122,6 +122,11 @@ FIGURES = (
         essential=True,
     ),
     Figure(
+        "training_seconds_at_confidence", "s", "what they stay below with the `confidence` of the plan", (TRAIN,),
+        better=LOW, fact="training", say="{value} with {plan.confidence:.0%} confidence", heading="at most, days",
+        scale=_DAYS,
+    ),
+    Figure(
         "run_seconds", "s", "the wall clock where failures are stated, else `training_seconds`", (TRAIN,), better=LOW,
         range=_TIME, objective="time", limit="finish-within",
     ),
