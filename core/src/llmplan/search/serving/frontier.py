@@ -23,9 +23,8 @@ def frontier(points: Points, limits: Limits) -> tuple[Point, ...]:
         return ()
     axis = axis_of(points)
     answered = np.flatnonzero(~np.concatenate([limits.breaks(part, but=axis) for part in points.parts]))
-    speed, latency = (
-        of[answered] for of in (points.column(objectives(SERVER)["throughput"].key), points.latency(axis))
-    )
+    throughput = points.column(objectives(SERVER)["throughput"].key)
+    speed, latency = throughput[answered], points.latency(axis)[answered]
     order = np.lexsort((-speed, latency))
     best = np.maximum.accumulate(speed[order])
     first = np.diff(best, prepend=0.0) > 0
