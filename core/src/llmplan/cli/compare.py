@@ -82,7 +82,7 @@ def print_comparison(
 
         painter = painter_of(extra["picture"])
         files["picture"] = _for_comparisons(f"picture: {painter.suffix}", painter.export_comparison)
-    from llmplan.comparing import compare
+    from llmplan.api import compare
 
     comparison = compare(price, changes, **options)
     for option, contents in files.items():

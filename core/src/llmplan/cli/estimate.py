@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,7 +57,7 @@ _EXPLAIN = Annotated[
 
 def add_train(app: typer.Typer, summary: str) -> None:
     """Add ``llmplan train``."""
-    from llmplan.search.training import train
+    from llmplan.search.train import train
 
     _add(app, "train", summary, TrainRequest, train, {**EXTRA, "explain": _EXPLAIN})
 
@@ -87,7 +88,7 @@ def _add(
             fits = print_comparison(price, changes, options, extra, reporter, exporter)
             return None if fits else DOES_NOT_FIT
         asked = request(**options)
-        estimate = price(asked)
+        estimate = _priced(price, asked)
         launched = _launched(exports, estimate)
         for option, way_out in (("output", exporter), ("picture", painter)):
             if way_out is not None:
@@ -111,6 +112,16 @@ def _add(
         return say_why_not(estimate, asked)
 
     app.command(name, help=summary)(with_options(request, extras, run))
+
+
+def _priced(price: Callable[..., Any], asked: Request) -> Any:
+    """With progress, where all plans are looked at."""
+    if not isinstance(asked, TrainRequest) or not sys.stderr.isatty():
+        return price(asked)
+    from llmplan.cli.progress import progress
+
+    with progress() as watch:
+        return price(asked, watch=watch)
 
 
 def _exports(name: str, extra: Mapping[str, Any], reporter: str) -> Sequence[Any]:

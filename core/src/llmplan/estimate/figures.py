@@ -122,6 +122,11 @@ FIGURES = (
         essential=True,
     ),
     Figure(
+        "training_seconds_at_confidence", "s", "what they stay below with the `confidence` of the plan", (TRAIN,),
+        better=LOW, fact="training", say="{value} with {plan.confidence:.0%} confidence", heading="at most, days",
+        scale=_DAYS,
+    ),
+    Figure(
         "run_seconds", "s", "the wall clock where failures are stated, else `training_seconds`", (TRAIN,), better=LOW,
         range=_TIME, objective="time", limit="finish-within",
     ),
@@ -309,4 +314,5 @@ FIGURES = (
 """In the order of the JSON and of the report."""
 
 ITERATION, TRAINING, MFU = (figure_of(key, TRAIN) for key in ("iteration_seconds", "training_seconds", "mfu"))
+AT_CONFIDENCE = figure_of("training_seconds_at_confidence", TRAIN)
 MEMORY, CAPACITY = figure_of("memory_bytes_per_gpu", TRAIN), figure_of("memory_capacity_bytes", TRAIN)

@@ -103,7 +103,7 @@ def _asked(estimate: Estimate) -> dict[str, Any]:
 def _efficiency(efficiency: Efficiency) -> dict[str, Any]:
     stated = efficiency.mfu is None
     kernels = {name: getattr(efficiency, name) if stated else None for name in _KERNELS}
-    return {"mfu": efficiency.mfu, **kernels, "source": efficiency.source}
+    return {"mfu": efficiency.mfu, **kernels, "source": efficiency.source if stated else "given"}
 
 
 def _layout(plan: TrainingPlan | InferencePlan) -> dict[str, Any]:
@@ -116,7 +116,10 @@ def _layout(plan: TrainingPlan | InferencePlan) -> dict[str, Any]:
 
 
 def _training(plan: TrainingPlan) -> dict[str, Any]:
-    names = ("global_batch", "seq_len", "tokens", "framework", "optimizer", "master_weights", "gradient_bits", "tuning")
+    names = (
+        "global_batch", "seq_len", "tokens", "framework", "optimizer", "master_weights", "gradient_bits", "tuning",
+        "confidence",
+    )  # fmt: skip
     return {
         **{name: plain(getattr(plan, name)) for name in names},
         "lora_rank": None if plan.tuning is Tuning.FULL else plan.lora_rank,
@@ -212,7 +215,7 @@ def rows(comparison: Comparison) -> list[dict[str, Any]]:
 
 def _search(result: Any) -> dict[str, Any]:
     """What was looked for and at, the best plans and why they are, the frontier, or what would do."""
-    names = ("objective", "space", "constraints", "feasible", "complete")
+    names = ("objective", "confidence", "space", "constraints", "feasible", "complete")
     counts = ("legal", "pruned", "infeasible", "priced", "illegal_by", "pruned_by", "infeasible_by")
     return {
         "schema": f"llmplan.search/{SCHEMA}",
@@ -222,6 +225,7 @@ def _search(result: Any) -> dict[str, Any]:
         "seconds": result.seconds,
         "plans_per_second": result.plans_per_second,
         "best": plain(result.best),
+        "by_estimate": plain(result.by_estimate),
         "why": [_reason(reason) for reason in result.why],
         "pareto_of": list(result.pareto_of) or None,
         "pareto": frontier_rows(result, result.pareto) if result.pareto_of else None,

@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from llmplan.estimate.figures import FIGURES, LOW, SERVER, TRAIN, Figure, figures_of, limits, objectives
+from llmplan.estimate.figures import AT_CONFIDENCE, FIGURES, LOW, SERVER, TRAIN, Figure, figures_of, limits, objectives
 from llmplan.output.document import document, frontier_rows
 from llmplan.output.search_words import change_words, says_why_not
 from llmplan.output.sections import INDENT, behind, bullets, console_of, facts, heading, plus_minus, rendered, said
@@ -18,14 +18,15 @@ from llmplan.output.words import count, dotted, percent, seconds
 from llmplan.request import option_name
 from llmplan.search.infeasible import Verdict
 from llmplan.search.result import SearchResult
+from llmplan.space.dimensions import DIMENSIONS
 
 _USUAL: Mapping[str, Any] = {
-    "vpp": 1, "cp": 1, "ep": 1, "sequence-parallel": False, "zero-group": None, "schedule": "1f1b", "offload": "none",
+    **{option_name(one.name): one.word(one.plainest) for one in DIMENSIONS if not one.always_said},
     "prefill-replicas": 0, "prefill-tp": 0, "prefill-pp": 0, "speculative-tokens": 0,
 }  # fmt: skip
 """What needs no words where all plans have it."""
 _TITLED = ("model", "gpu", "dtype", "gpus")
-_HEADS = {"sequence-parallel": "sp", "zero": "ZeRO", "micro-batch": "batch", "zero-group": "over", "gpus": "GPUs"}
+_HEADS = {**{option_name(one.name): one.heading for one in DIMENSIONS if one.heading}, "gpus": "GPUs"}
 _TITLES = {TRAIN: "search of training plans", "infer": "search of servers"}
 _PLANS = {TRAIN: "legal plans", "infer": "layouts under their loads"}
 _KINDS = {TRAIN: TRAIN, "infer": SERVER}
@@ -38,6 +39,7 @@ _HOLDING_BACK = {
     "decode-pool": "those that decode",
 }
 _MOST_TERMS, _MOST_POINTS = 4, 10
+_EVEN = 0.5
 
 
 def search_report(result: SearchResult, width: int | None = None, *, sources: bool = False) -> str:
@@ -50,9 +52,10 @@ def _sections(result: SearchResult, console: Console, *, sources: bool) -> Itera
     yield _title(result)
     yield facts(_totals(result))
     if result.best:
-        yield heading(f"Best plans by {result.objective}")
+        sure = f", with {result.confidence:.0%} confidence" if _is_sure(result) else ""
+        yield heading(f"Best plans by {result.objective}{sure}")
         yield from _table(result.best, result, console)
-        yield facts(_ranges(result))
+        yield facts({**_ranges(result), **_by_estimate(result)})
     if result.why:
         yield heading("Why the first")
         yield bullets(_reason(reason, result) for reason in result.why)
@@ -136,7 +139,7 @@ def _of_rows(plans: Sequence[Row], result: SearchResult, console: Console) -> It
     asked = {result.objective, *result.pareto_of}
 
     def shown(figure: Figure) -> bool:
-        return figure.drawn or figure.objective in asked
+        return figure.drawn or figure.objective in asked or (figure is AT_CONFIDENCE and _is_sure(result))
 
     columns = [Column("#", lambda row: str(row["at"])), *(_varying(name, rows) for name in differing)]
     yield from fitted([*columns, *figure_columns(rows, shown)], rows, console, INDENT)
@@ -178,12 +181,35 @@ def _ranges(result: SearchResult) -> dict[str, str]:
     return {"ranges": "of the first: " + "; ".join(f"{', '.join(of)} {why}" for why, of in behind_them.items())}
 
 
+def _is_sure(result: SearchResult) -> bool:
+    """Whether plans are ranked by anything but their estimates."""
+    return result.confidence is not None and result.confidence > _EVEN
+
+
+def _by_estimate(result: SearchResult) -> dict[str, str]:
+    """What the estimates alone would have chosen."""
+    if result.by_estimate is None:
+        return {}
+    described = _described(result)
+    mine, its = described(result.best[0]), described(result.by_estimate)
+    changed = ", ".join(f"{name} {_word(value)}" for name, value in its.items() if value != mine[name])
+    took = f"{seconds(result.by_estimate.training_seconds)}{plus_minus(result.by_estimate.time_spread)}"
+    return {"without": f"their ranges, the estimates alone would choose {changed}: {took}"}
+
+
+def _value(estimate: Any, figure: Figure, result: SearchResult) -> float:
+    """What plans are ranked by."""
+    value: float = figure.value(estimate)
+    spread = figure.spread(estimate) if result.confidence is not None else None
+    return value if spread is None else value * spread.upper(result.confidence or _EVEN)
+
+
 def _reason(reason: Any, result: SearchResult) -> str:
     """By how much it is better, what it does otherwise, which terms changed, what keeps the other from more."""
     if not reason.changed:
         return f"it is {reason.against}"
     figure = objectives(_KINDS[result.command])[result.objective]
-    own, its = figure.value(result.best[0]), figure.value(reason.estimate)
+    own, its = (_value(estimate, figure, result) for estimate in (result.best[0], reason.estimate))
     better = (its - own if figure.better == LOW else own - its) / its
     what = f"{'less' if figure.better == LOW else 'more'} {result.objective}"
     changed = ", ".join(f"{name} {_word(mine)} for {_word(other)}" for name, (other, mine) in reason.changed.items())

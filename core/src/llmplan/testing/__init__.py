@@ -38,7 +38,8 @@ from llmplan.estimate.figures import FIGURES
 from llmplan.estimate.line import BYTES, SECONDS
 from llmplan.records.model import ALWAYS_KEPT
 from llmplan.search.serving.infer import infer, plan_inference
-from llmplan.search.training import train
+from llmplan.search.train import train
+from llmplan.space.dimensions import DIMENSIONS
 from llmplan.testing.contracts import (
     ContractError,
     check_engine,
@@ -87,11 +88,13 @@ _WIDTHS = ("weight", "activation", "embedding", "norm", "loss")
 _ROUNDING = 1e-9
 _NUMPY: Any = import_module("numpy") if find_spec("numpy") else None
 _RATES = ("peak_flops", "memory_bytes_per_second", "scale_up_bytes_per_second")
+_PLAINEST = {one.name: one.word(one.plainest) for one in DIMENSIONS if one.plainest is not None and one.name != "gpus"}
+"""Of every dimension of training: nothing is left open."""
 _TOTALS: Mapping[str, str] = {figure.breakdown: figure.key for figure in FIGURES if figure.breakdown}
 _PLANS = tuple(
     (price, {"tp": 1, "pp": 1, "dp": 1, **workload, **layout})
     for price, workload in (
-        (train, {"seq_len": 64, "micro_batch": 2, "gradient_accumulation": 4, "tokens": 1e9}),
+        (train, {**_PLAINEST, "seq_len": 64, "micro_batch": 2, "gradient_accumulation": 4, "tokens": 1e9}),
         (infer, {"batch": 2, "prompt_tokens": 32, "output_tokens": 32}),
     )
     for layout in ({}, {"tp": 2}, {"pp": 2}, {"dp": 2})

@@ -1,19 +1,47 @@
-"""Comparing plans: each combination of what varies, priced on its own."""
+"""What scripts and the command line ask: `train`, `infer`, `search` and `compare`, each a question about a space."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmplan.catalogues import KINDS, Kind
 from llmplan.errors import BadInputError, LlmplanError
 from llmplan.estimate import Comparison, Estimate, Variant
-from llmplan.request import InferRequest, TrainRequest, option_name, options_of
+from llmplan.request import InferRequest, SearchRequest, TrainRequest, option_name, options_of
 from llmplan.request.changes import Change, combinations, read_changes
-from llmplan.search.serving.infer import infer
-from llmplan.search.training import train
+from llmplan.search.serving.infer import infer, plan_inference
+from llmplan.search.train import plan_training, train
 from llmplan.space.choice import find_record
+from llmplan.space.training_space import TrainingSpace
+
+if TYPE_CHECKING:
+    from llmplan.search.result import SearchResult
+    from llmplan.search.serving.space import InferenceSpace
+
+__all__ = ["compare", "infer", "plan_inference", "plan_training", "search", "train"]
+
+
+def search(space: TrainingSpace | InferenceSpace, objective: str | None = None, **options: Any) -> SearchResult:
+    """The best plans of a space: ``search(TrainingSpace(model=..., gpu=..., gpus=2048), "cost")``.
+
+    Options are those of `SearchRequest`, or of `InferSearchRequest`: pareto, finish_within, budget, memory_headroom,
+    top, prune. Every priced plan is kept as columns unless `keep` is false, or goes to `sink`, part by part. `watch` is
+    told of progress. An `InferenceSpace` takes no `executor`.
+    """
+    if isinstance(space, TrainingSpace):
+        from llmplan.search.training import search_training
+
+        asked = {name: options.pop(name) for name in options_of(SearchRequest) if name in options}
+        return search_training(space, SearchRequest(objective=objective, **asked), **options)
+    from llmplan.search.serving.searching import search_inference
+
+    if options.pop("executor", None) is not None:
+        raise TypeError("a search for servers takes no executor")
+    options.pop("chunk", None)
+    return search_inference(space, objective or "throughput", **options)
+
 
 _REQUESTS: Mapping[Any, type[TrainRequest | InferRequest]] = {train: TrainRequest, infer: InferRequest}
 _KINDS: Mapping[Any, Kind] = {kind.plural: kind for kind in KINDS}
