@@ -1,4 +1,4 @@
-"""One decider: however a plan is asked for, by leaving it open, by pinning any of it, or by a search, it is the same."""
+"""One decider: however a plan is asked for, by leaving it open, pinning any of it, or by a search, it is the same."""
 
 from __future__ import annotations
 
