@@ -7,10 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from llmplan import registry, train
-from llmplan.cli import validate as command
 from llmplan.cli.main import main
 from llmplan.records import ValidationRow, ValidationSet
-from llmplan_validation import validate
+from llmplan_validation import command, validate
 
 OPTIONS = {"model": "llama-7b", "gpu": "a100-sxm-80gb", "gpus": 8, "mfu": 0.5}
 
