@@ -291,7 +291,7 @@ def test_an_optimizer_in_host_memory_goes_down_the_host_link():
 
 
 def test_an_optimizer_in_host_memory_reads_and_writes_its_states_there():
-    """States in host memory would be updated at the speed of the link alone: 410 GB/s, half reached, over eight GPUs."""
+    """States in host memory would be updated at the speed of the link alone: 410 GB/s, half of it, over eight GPUs."""
     parameters = sum(PLAIN.parameters_by_part().values())
     device = evolve(GPU, host_bytes_per_second=1e13)
     seconds = price(hardware=device, offload_optimizer=True).time_breakdown["optimizer"]
