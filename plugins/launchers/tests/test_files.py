@@ -123,7 +123,7 @@ def recorded(tmp_path):
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(training(named_models("llama-3.1-70b"), recompute=Recompute.FULL, zero=1))
+@given(training(named_models("llama-3.1-70b"), recompute=Recompute.FULL, zero=1, dtype="bf16"))
 def test_megatron_is_started_as_the_plan_has_it(recorded, estimate):
     """The script would start something else than it shows, or lose what is given behind its name."""
     called = recorded(LAUNCHERS["megatron"].text(LAUNCHERS["megatron"].write(estimate)), "--lr", "1e-4")
@@ -223,8 +223,49 @@ def test_what_is_impossible_is_refused(name, data):
     assert str(refused.value) == message
 
 
+LIMITS = {
+    "tp 2 without sequence-parallel: Megatron-Core trains experts on tensor parallel ranks with it alone": {
+        "tp": 2,
+        "sequence_parallel": False,
+        "dtype": "bf16",
+        "ep": 1,
+    },
+    "ep 8 with dtype fp16: Megatron-Core shares experts in bf16 alone": {
+        "dtype": "fp16",
+        "ep": 8,
+        "dp": 8,
+        "sequence_parallel": True,
+    },
+    "offload optimizer with zero 0: Megatron-Core has it with zero 1 and above": {
+        "dtype": "bf16",
+        "zero": 0,
+        "sequence_parallel": True,
+        "offload_optimizer": True,
+    },
+    "offload optimizer with optimizer sgd: Megatron-Core has it for adam": {
+        "dtype": "bf16",
+        "zero": 1,
+        "sequence_parallel": True,
+        "offload_optimizer": True,
+        "optimizer": "sgd",
+    },
+}
+
+
+@pytest.mark.parametrize(("message", "fixed"), LIMITS.items())
+@pytest.mark.parametrize("name", ["megatron", "megatron-bridge"])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@given(data=st.data())
+def test_what_megatron_stops_at_is_refused(name, message, fixed, data):
+    """The run would stop at an assertion of Megatron's, after hours in a queue."""
+    estimate = data.draw(training(named_models("mixtral-8x7b"), **fixed))
+    with pytest.raises(BadInputError) as refused:
+        LAUNCHERS[name].write(estimate)
+    assert str(refused.value) == f"{name}: {message}"
+
+
 @settings(max_examples=30, deadline=None)
-@given(training(named_models("llama-3.1-8b"), schedule=Schedule.ZERO_BUBBLE, pp=4, dtype="bf16"))
+@given(training(named_models("llama-3.1-8b"), schedule=Schedule.ZERO_BUBBLE, pp=4, dtype="bf16", zero=1))
 def test_a_schedule_that_megatron_lacks_is_said(estimate):
     """A user would wait for a bubble that never closes."""
     launch = LAUNCHERS["megatron"].write(estimate)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePath
 from typing import Any
 
 from llmplan.estimate import Estimate, TrainingEstimate
 from llmplan.records import ModelArchitecture
 
+_CACHED = re.compile(r"models--([\w.-]+?)--([\w.-]+)/snapshots/")
+"""Of the hub's cache on this machine."""
 _REPOSITORY = re.compile(r"(?:config\.json of |huggingface\.co/)([\w.-]+/[\w.-]+)")
 
 
@@ -37,9 +40,14 @@ def priced_as(option: str, name: str, own: str) -> list[str]:
 
 
 def repository(model: ModelArchitecture) -> str | None:
-    """Its name on Hugging Face, where its shape was taken from there."""
+    """Its name on Hugging Face, or the folder that its config.json was read in; None where it has neither."""
     sources: Any = getattr(model, "sources", {})
-    return next((found[1].removesuffix(".") for text in sources.values() if (found := _REPOSITORY.search(text))), None)
+    for text in sources.values():
+        if found := _REPOSITORY.search(text) or _CACHED.search(text):
+            return "/".join(found.groups()).removesuffix(".")
+        if PurePath(text).name == "config.json":
+            return str(PurePath(text).parent)
+    return None
 
 
 def comments(lines: list[str], mark: str = "#") -> str:

@@ -17,14 +17,20 @@ def quantised(plan: InferencePlan) -> bool:
     return plan.dtype.weight_bits < _NARROW
 
 
-def on_the_fly(settings: Mapping[str, Any]) -> bool:
+def stored_so(plan: InferencePlan) -> bool:
+    """Whether the checkpoint that the model was read from is of the plan's dtype: engines find that out themselves."""
+    stored: Any = getattr(plan.model, "stored", None)
+    return stored is not None and stored.dtype == plan.dtype.name
+
+
+def on_the_fly(plan: InferencePlan, settings: Mapping[str, Any]) -> bool:
     """Multiplications in FP8, whose operands engines make of wider weights while they load them."""
-    return bool(settings["precision"] == "fp8")
+    return bool(settings["precision"] == "fp8") and not stored_so(plan)
 
 
 def checkpoint(plan: InferencePlan, settings: Mapping[str, Any]) -> list[str]:
     """What is said where the weights have to be quantised before they are loaded."""
-    if not quantised(plan) or on_the_fly(settings):
+    if not quantised(plan) or stored_so(plan) or on_the_fly(plan, settings):
         return []
     bits, activations = plan.dtype.weight_bits, plan.dtype.activation_bits
     return [f"weights of {bits:g} bits, activations of {activations:g}: MODEL has to be a checkpoint of that kind"]

@@ -47,7 +47,7 @@ def server(estimate: Estimate, *, apart: bool = False) -> Server:
         "--attn-dp-size": groups.together if shared else None,
         **said("sglang", BATCH, settings),
         "--dtype": _DTYPES.get(settings["precision"], "bfloat16"),
-        "--quantization": "fp8" if on_the_fly(settings) else None,
+        "--quantization": "fp8" if on_the_fly(plan, settings) else None,
         "--kv-cache-dtype": cache_word("sglang", settings["kv_bits"], _CACHES),
         **({} if settings["cuda_graphs"] else dict.fromkeys(_GRAPHS, "disabled")),
         **_speculation(settings),

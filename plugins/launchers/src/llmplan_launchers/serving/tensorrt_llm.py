@@ -10,7 +10,7 @@ from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.settings import serving
 from llmplan_launchers.formats.table import Entry, said
 from llmplan_launchers.formats.words import priced_as, repository
-from llmplan_launchers.serving.precision import cache_word, checkpoint, quantised
+from llmplan_launchers.serving.precision import cache_word, checkpoint, quantised, stored_so
 from llmplan_launchers.serving.server import MODEL, Server, over_nodes, replicas, script, several
 
 LAYOUT = (
@@ -72,7 +72,7 @@ def server(estimate: Estimate, *, apart: bool = False) -> Server:  # noqa: ARG00
 def _quantised(plan: Any, settings: dict[str, Any]) -> list[str]:
     """TensorRT-LLM loads quantised checkpoints, and quantises nothing itself."""
     said_already = checkpoint(plan, settings)
-    if said_already or not quantised(plan):
+    if said_already or not quantised(plan) or stored_so(plan):
         return said_already
     return [f"weights in {settings['precision']}: MODEL has to be a checkpoint of that kind"]
 

@@ -44,7 +44,7 @@ def server(estimate: Estimate, *, apart: bool = False) -> Server:
         **said("vllm", BATCH, settings),
         "--gpu-memory-utilization": settings["memory_share"],
         "--dtype": _DTYPES.get(settings["precision"], "bfloat16"),
-        "--quantization": "fp8" if on_the_fly(settings) else None,
+        "--quantization": "fp8" if on_the_fly(plan, settings) else None,
         "--kv-cache-dtype": cache_word("vllm", settings["kv_bits"]),
         "--enforce-eager": not settings["cuda_graphs"],
         "--no-enable-chunked-prefill": not settings["chunked_prefill"],
@@ -120,10 +120,15 @@ _NOT_OF_A_PLAN = (
 def _model_read(text: str, found: dict[str, Any], options: dict[str, Any]) -> list[str]:
     asked = found.pop("--model", None) or positional(text, ("vllm", "serve"))
     name = None if asked is None or "$" in str(asked) else known_model(str(asked))
-    if name is not None:
-        options["model"] = name
+    if name is not None or _is_read(str(asked)):
+        options["model"] = name or str(asked)
         return []
     return [f"model {asked}: no model is known by that name, give --model"] if asked else ["no model: give --model"]
+
+
+def _is_read(reference: str) -> bool:
+    """Whether a plugin makes models of such references, like folders and repositories."""
+    return "$" not in reference and any(reader.claims(reference) for reader in registry().model_readers.values())
 
 
 def known_model(path: str) -> str | None:

@@ -13,6 +13,7 @@ from llmplan_launchers.formats.settings import training
 from llmplan_launchers.formats.shell import flag_lines, flags
 from llmplan_launchers.formats.table import Entry, as_number, left_over, said, understood
 from llmplan_launchers.formats.words import comments, headline, priced_as
+from llmplan_launchers.training.megatron_limits import refuse
 from llmplan_launchers.training.shape import OF_A_SHAPE, arguments, model_of
 
 _NAME = "Megatron-LM"
@@ -61,6 +62,7 @@ def _write(estimate: Estimate) -> LaunchFile:
         raise BadInputError(
             f"megatron: tuning {settings['tuning']}: {_NAME} trains all weights; axolotl and trl do not"
         )
+    refuse("megatron", settings, plan.model)
     shape, remarks = arguments("megatron", plan.model)
     keys = {
         **shape,
@@ -216,7 +218,7 @@ def _sharding_read(found: dict[str, Any]) -> dict[str, Any]:
     strategy = found.pop("--data-parallel-sharding-strategy", None)
     torch = found.pop("--use-torch-fsdp2", None)
     if fsdp:
-        return {"zero": _SHARDING.get(str(strategy), 0)}
+        return {"zero": 3 if strategy is None else _SHARDING.get(str(strategy), 0)}
     return {"zero": 3 if torch else 1 if distributed else 0}
 
 

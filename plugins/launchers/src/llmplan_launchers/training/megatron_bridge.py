@@ -12,6 +12,7 @@ from llmplan_launchers.formats.recompute import nearest
 from llmplan_launchers.formats.settings import training
 from llmplan_launchers.formats.table import Entry, said
 from llmplan_launchers.formats.words import comments, headline, priced_as, repository
+from llmplan_launchers.training.megatron_limits import refuse
 
 _NAME = "Megatron-Bridge"
 FIELDS = (
@@ -47,6 +48,7 @@ def _write(estimate: Estimate) -> LaunchFile:
         raise BadInputError(f"megatron-bridge: dtype {plan.dtype.name}: {_NAME} trains in {', '.join(_PRECISIONS)}")
     if settings["tuning"] == "qlora":
         raise BadInputError(f"megatron-bridge: tuning qlora: {_NAME} keeps frozen weights in 16 bits; lora would do")
+    refuse("megatron-bridge", settings, plan.model)
     recompute, remarks = nearest(_NAME, settings["recompute"], _RECOMPUTE)
     keys = {
         **said("megatron-bridge", FIELDS, settings),

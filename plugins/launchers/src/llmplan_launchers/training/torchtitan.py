@@ -7,6 +7,7 @@ from typing import Any
 
 import tomli
 
+from llmplan import registry
 from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, Launcher, LaunchFile, LaunchOptions
 from llmplan_launchers.formats.fsdp import Sharding, refuse, sharding
@@ -66,6 +67,9 @@ def _write(estimate: Estimate) -> LaunchFile:
         raise BadInputError(f"torchtitan: model {plan.model.name}: torchtitan defines {', '.join(FLAVORS)}")
     if settings["precision"] not in _CONVERTERS:
         raise BadInputError(f"torchtitan: dtype {plan.dtype.name}: torchtitan trains in {', '.join(_CONVERTERS)}")
+    divisor = settings["tp"] * (2 * settings["cp"] if settings["cp"] > 1 else 1)
+    if settings["seq_len"] % divisor:
+        raise BadInputError(f"torchtitan: seq-len {settings['seq_len']}: is no multiple of tp x 2 cp = {divisor}")
     name, flavor = FLAVORS[plan.model.name]
     mode, remarks = nearest("torchtitan", settings["recompute"], _RECOMPUTE)
     optimizer = said("torchtitan", (Entry("name", "optimizer", {"adam": "AdamW"}),), settings)
@@ -180,8 +184,8 @@ def _read(text: str) -> LaunchOptions:
     options = understood(PARALLELISM, found["parallelism"]) | understood(TRAINING, found["training"])
     options |= _batch_read(found, options)
     options |= _sharding_read(found["parallelism"], options)
-    options |= _schedule_read(found["parallelism"], options)
     remarks = _model_read(found["model"], options)
+    options |= _schedule_read(found["parallelism"], options)
     options["optimizer"] = "adam"
     found["optimizer"].clear()
     ac = found["activation_checkpoint"]
@@ -247,24 +251,29 @@ def _sharding_read(parallel: dict[str, Any], layout: Mapping[str, Any]) -> dict[
     return options
 
 
-def _schedule_read(parallel: dict[str, Any], layout: Mapping[str, Any]) -> dict[str, Any]:
-    schedule, each = (
-        parallel.get("pipeline_parallel_schedule", "1F1B"),
-        parallel.get("pipeline_parallel_layers_per_stage"),
-    )
-    if layout["pp"] == 1:
-        return {}
+def _schedule_read(parallel: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Its name, and the chunks of a stage; an unknown one stays among what is not understood."""
+    schedule = parallel.get("pipeline_parallel_schedule", "1F1B")
     single = {word: name for name, word in _SINGLE.items()}
     several = {word: name for name, word in _SEVERAL.items()}
-    if schedule not in (*single, *several):
+    if options["pp"] == 1 or schedule not in (*single, *several):
         return {}
-    del_keys = ("pipeline_parallel_schedule", "pipeline_parallel_layers_per_stage")
-    for key in del_keys:
-        parallel.pop(key, None)
-    options: dict[str, Any] = {"schedule": single.get(schedule) or several[schedule]}
-    if schedule in several:
-        options["vpp"] = _CHUNKS_OF_SEVERAL if each is None else each
-    return options
+    parallel.pop("pipeline_parallel_schedule", None)
+    if schedule in single:
+        return {"schedule": single[schedule]}
+    return {"schedule": several[schedule], **_chunks_read(parallel, options)}
+
+
+def _chunks_read(parallel: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Two, or as many as layers of that number fill; open where the model has no name here."""
+    each = parallel.get("pipeline_parallel_layers_per_stage")
+    if each is None:
+        return {"vpp": _CHUNKS_OF_SEVERAL}
+    if "model" not in options:
+        return {}
+    del parallel["pipeline_parallel_layers_per_stage"]
+    ends = (parallel.get(f"pipeline_parallel_{end}_stage_less_layers", 1) for end in ("first", "last"))
+    return {"vpp": -(-(registry().models[options["model"]].layers + sum(ends)) // each) // options["pp"]}
 
 
 LAUNCHER = Launcher(
