@@ -72,6 +72,7 @@ OPTIONS = {
     "dtype": DTypeRule(name="half", weight_bits=16, activation_bits=16, embedding_bits=16, gemm_formats=(("fp16",),)),
     "cost_model": "roofline",
     "flops_efficiency": 0.5,
+    "ideal": True,
     "tp": 1,
     "pp": 1,
     "dp": 1,

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from llmplan.arrays.rows import kept
 from llmplan.search import TrainingSpace
-from llmplan.search.arrays import kept
-from llmplan.search.training_case import COLUMNS, row_of, training_cases
+from llmplan.space.case import training_cases
+from llmplan.space.dimensions import described, row_of
+from llmplan.space.enumerate import Listing
 
 PAGE = Path(__file__).parents[1] / "docs" / "search.py"
 
@@ -46,17 +48,16 @@ def test_the_published_plan_is_priced_as_published(run, published):
 def test_the_published_plan_is_in_the_space(run, published):
     """If it fails, the search cannot find what people have run."""
     (case,) = training_cases(TrainingSpace(**run.asked))
-    plan, layout = published.plan, published.plan.layout
-    wanted = {name: getattr(layout, name, None) for name in ("tp", "pp", "dp", "cp", "ep")}
-    roots = next(case.listing.roots(0, Counter()))
-    roots = kept(roots, np.logical_and.reduce([roots[name] == value for name, value in wanted.items()]))
-    held = {name: getattr(layout if hasattr(layout, name) else plan, name) for name in COLUMNS}
+    wanted = row_of(published.plan)
+    roots = next(Listing(case).roots(Counter()))
+    sizes = ("tp", "pp", "dp", "cp", "ep")
+    roots = kept(roots, np.logical_and.reduce([roots[name] == wanted[name] for name in sizes]))
     plans = [
-        row_of(columns, at)
-        for columns in case.listing.plans(roots, 100_000, Counter())
-        for at in np.flatnonzero(np.logical_and.reduce([columns[name] == held[name] for name in ("zero", "vpp")]))
+        described(case.plans({name: column[at] for name, column in columns.items()}))
+        for columns in Listing(case).plans(roots, 100_000, Counter())
+        for at in np.flatnonzero(np.logical_and.reduce([columns[name] == wanted[name] for name in ("zero", "vpp")]))
     ]
-    assert {**held, "zero_group": None} in plans
+    assert described(published.plan) in plans
 
 
 def test_the_winner_is_at_least_as_fast(run, published):

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from llmplan.search.arrays import crossed, joined, kept, length, pieces, product_of
-from llmplan.search.leaders import TIES, Best, Frontier, dominated, worse
+from llmplan.arrays.rows import crossed, joined, kept, length, pieces, product_of
+from llmplan.search.best import Best, Frontier, dominated, worse
+from llmplan.space.dimensions import TIES
 
 FIGURES = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60)
 

@@ -26,8 +26,13 @@ def llmplan(*arguments):
 
 OPEN = ("train", "--model", "llama-65b", "--gpu", "h100-sxm-80gb")
 """Without a layout, which is searched for: that takes numpy."""
-TRAIN = (*OPEN, "--gpus", "512", "--tp", "2", "--pp", "4")
-SEARCH = ("search", *TRAIN, "--recompute", "none")
+SIZED = (*OPEN, "--gpus", "512", "--tp", "2", "--pp", "4")
+TRAIN = (
+    *SIZED, "--cp", "1", "--vpp", "1", "--zero", "1", "--sequence-parallel", "--schedule", "1f1b", "--offload", "none",
+    "--recompute", "none", "--micro-batch", "1",
+)  # fmt: skip
+"""A space of one plan, which takes no arrays."""
+SEARCH = ("search", *SIZED, "--recompute", "none")
 
 
 @pytest.mark.parametrize(

@@ -207,8 +207,8 @@ def test_many_plans_at_once_are_each_as_alone():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"zero_group": 5}, "zero-group: 5 does not divide dp 32 x cp 1 = 32; 4 or 8 would"),
-        ({"zero_group": 64}, "zero-group: 64 does not divide dp 32 x cp 1 = 32; 32 would"),
+        ({"zero_group": 5, "cp": 1}, "zero-group: 5 does not divide dp 32 x cp 1 = 32; 4 or 8 would"),
+        ({"zero_group": 64, "cp": 1}, "zero-group: 64 does not divide dp 32 x cp 1 = 32; 32 would"),
         ({"zero_group": 4, "zero": 0}, "zero-group: 4 with zero 0, which divides nothing; zero 1, 2 or 3 does"),
     ],
 )

@@ -19,6 +19,7 @@ WHOLE = {
 WHOLE_OR_AUTO = {"max_micro_batch"}
 WHOLE_OR_ZERO = {"requests", "seed"}
 PART = {"prefix_hit_rate"}
+CONFIDENCE = {"confidence"}
 STAGE = {"zero"}
 RATE = {"rate"}
 POSITIVE = {
@@ -35,6 +36,7 @@ FLAG = {
     "sequence_parallel",
     "master_weights",
     "cuda_graphs",
+    "ideal",
     "chunked_prefill",
     "max_batch",
     "max_context",
@@ -55,6 +57,7 @@ NUMERIC = (
     | AT_LEAST_ONE
     | FRACTION
     | PART
+    | CONFIDENCE
     | BITS
 )
 

@@ -5,24 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from llmplan.api import compare, infer, plan_inference, plan_training, train
     from llmplan.catalogues import registry
-    from llmplan.comparing import compare
     from llmplan.errors import LlmplanError
     from llmplan.hookspecs import hookimpl
-    from llmplan.search.serving.infer import infer, plan_inference
-    from llmplan.search.training import plan_training, train
 
 __all__ = ["LlmplanError", "compare", "hookimpl", "infer", "plan_inference", "plan_training", "registry", "train"]
 
 _HOMES = {
     "LlmplanError": "errors",
-    "compare": "comparing",
+    "compare": "api",
     "hookimpl": "hookspecs",
-    "infer": "search.serving.infer",
-    "plan_inference": "search.serving.infer",
-    "plan_training": "search.training",
+    "infer": "api",
+    "plan_inference": "api",
+    "plan_training": "api",
     "registry": "catalogues",
-    "train": "search.training",
+    "train": "api",
 }
 
 

@@ -75,7 +75,7 @@ def print_comparison(
         files["output"] = _for_comparisons(f"output: {exporter.suffix}", exporter.export_comparison)
     if extra["picture"] is not None:
         files["picture"] = _artist(extra["picture"])
-    from llmplan.comparing import compare
+    from llmplan.api import compare
 
     comparison = compare(price, changes, **options)
     for option, contents in files.items():

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from llmplan.api import infer, train
 from llmplan.catalogues import registry
 from llmplan.cli.compare import COMPARING, changes_of, is_comparison, print_comparison
 from llmplan.cli.options import EXPORT, FROM, Request, completer, with_options
@@ -15,8 +16,6 @@ from llmplan.estimate import Estimate, Exporter, InferenceEstimate, ServerEstima
 from llmplan.output.words import gib
 from llmplan.records import Recompute
 from llmplan.request import InferRequest, TrainRequest
-from llmplan.search.serving.infer import infer
-from llmplan.search.training import train
 
 DOES_NOT_FIT = 3
 _MOST_ZERO = 3
@@ -83,7 +82,7 @@ def _add(
         if extra["picture"]:
             raise BadInputError("picture: draws a comparison; give --compare, or several values like --batch 1..64")
         asked = request(**options)
-        estimate = price(asked)
+        estimate = _priced(price, asked)
         launched = _launched(exports, estimate)
         if exporter is not None:
             from llmplan.output.whole import write_whole
@@ -98,6 +97,16 @@ def _add(
         return None if estimate.feasible else _say_why_not(estimate, asked)
 
     app.command(name, help=summary)(with_options(request, extras, run))
+
+
+def _priced(price: Callable[..., Any], asked: Request) -> Any:
+    """With progress, where all plans are looked at."""
+    if not isinstance(asked, TrainRequest) or not sys.stderr.isatty():
+        return price(asked)
+    from llmplan.cli.progress import progress
+
+    with progress() as watch:
+        return price(asked, watch=watch)
 
 
 def _exports(name: str, extra: Mapping[str, Any], reporter: str) -> Sequence[Any]:

@@ -13,14 +13,11 @@ from llmplan.cli.options import annotations_of, with_annotations
 from llmplan.cli.search_infer import add_search_infer
 from llmplan.cli.searching import exit_code, exports_of, extra_options, launched, say_why_not, split
 from llmplan.request import SearchRequest, TrainRequest
+from llmplan.space.training_space import SEVERAL
 
 if TYPE_CHECKING:
     from llmplan.search.result import SearchResult
 
-_RANGED = (
-    "model", "gpu", "dtype", "gpus", "tp", "pp", "dp", "cp", "ep", "vpp", "sequence_parallel", "zero", "zero_group",
-    "micro_batch", "gradient_accumulation", "recompute", "schedule", "offload", "price_per_gpu_hour",
-)  # fmt: skip
 _EXTRA: Mapping[str, Any] = {
     **extra_options("plans"),
     "executor": Annotated[
@@ -43,7 +40,7 @@ def add_search(app: typer.Typer, summary: str) -> None:
     def of_what() -> None:
         pass
 
-    annotations = {**annotations_of(TrainRequest, _RANGED), **annotations_of(SearchRequest)}
+    annotations = {**annotations_of(TrainRequest, SEVERAL), **annotations_of(SearchRequest)}
     help_text = "The best training plan; what is left open of a layout is searched, or given as 1,2,4 or 1..16."
     group.command("train", help=help_text)(with_annotations(annotations, _EXTRA, _train))
     add_search_infer(group)
@@ -52,10 +49,11 @@ def add_search(app: typer.Typer, summary: str) -> None:
 
 def _train(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     """Search, print and write what was found."""
+    from llmplan.api import search
     from llmplan.cli.progress import progress
     from llmplan.output.search_files import outputs
-    from llmplan.search import TrainingSpace, search
     from llmplan.search.executors import executor_of
+    from llmplan.space.training_space import TrainingSpace
 
     exports = exports_of(extra, "train")
     options, looked_for = split(given, extra["plan"], TrainRequest, SearchRequest)

@@ -7,6 +7,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from llmplan.arrays.quantities import Number
 from llmplan.estimate.inference import InferenceEstimate
+from llmplan.estimate.spread import Spread
 from llmplan.estimate.training import TrainingEstimate
 from llmplan.records.dtype import NumberFormat
 from llmplan.records.efficiency import Efficiency
@@ -48,7 +49,7 @@ class CostModel(Protocol):
 
 
 class SearchableCostModel(CostModel, Protocol):
-    """A cost model that judges arrays of plans, too. A search asks for these three and does without what is missing.
+    """A cost model that judges arrays of plans, too. A search asks for these four and does without what is missing.
 
     Plans hold numbers or arrays of equal length in the fields of the layout and the batch: sizes and modes as floats,
     flags as booleans, no ZeRO group as infinity. The answers are arrays, or numbers where all plans have the same.
@@ -65,3 +66,6 @@ class SearchableCostModel(CostModel, Protocol):
 
     def bounds(self, plan: TrainingPlan) -> tuple[Number, Number]:
         """Seconds of an iteration and bytes on a device that `train` never falls below, at a tenth of its price."""
+
+    def spreads(self, plan: TrainingPlan) -> tuple[Spread, Spread]:
+        """How far off time and memory of plans of this kind may be, as `TrainingEstimate.spreads` says it."""

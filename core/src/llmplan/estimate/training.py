@@ -35,7 +35,7 @@ class TrainingEstimate(Fit):
     hardware_flops: Number
     """Of one iteration on all devices, recompute included."""
     spreads: Callable[[TrainingPlan], tuple[Spread, Spread]] | None = None
-    """How far time and memory of a plan of numbers may be off; None where nothing was measured."""
+    """How far time and memory of a plan, or of an array of them, may be off; None where nothing was measured."""
 
     def _concerns(self) -> Iterator[str]:
         yield from super()._concerns()
@@ -105,6 +105,12 @@ class TrainingEstimate(Fit):
     def training_seconds(self) -> Number:
         """All iterations, without failures, checkpoints or evaluation."""
         return self.iterations * self.iteration_seconds
+
+    @property
+    def training_seconds_at_confidence(self) -> Number | None:
+        """What `training_seconds` stays below with the confidence of the plan; None where its range is not known."""
+        spread = self.time_spread
+        return None if spread is None else self.training_seconds * spread.upper(self.plan.confidence)
 
     @property
     def gpu_hours(self) -> Number:

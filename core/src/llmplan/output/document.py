@@ -44,7 +44,7 @@ def _efficiency(efficiency: Efficiency) -> dict[str, Any]:
     return {
         "mfu": efficiency.mfu,
         **{name: getattr(efficiency, name) if stated else None for name in kernels},
-        "source": efficiency.source,
+        "source": efficiency.source if stated else "given",
     }
 
 
@@ -88,6 +88,8 @@ def _training(estimate: TrainingEstimate) -> dict[str, Any]:
         "forward_breakdown": _copy(estimate.forward_breakdown),
         "iterations": int(estimate.iterations),
         "training_seconds": estimate.training_seconds,
+        "confidence": plan.confidence,
+        "training_seconds_at_confidence": estimate.training_seconds_at_confidence,
         "gpu_hours": estimate.gpu_hours,
         "cost": estimate.cost,
         **_ranges(estimate),

@@ -15,23 +15,19 @@ from llmplan.estimate import TrainingEstimate
 from llmplan.output.console import rendered
 from llmplan.output.sections import behind, bullets, facts, heading, plus_minus
 from llmplan.output.words import count, digits, dotted, gib, percent, seconds
-from llmplan.records import Schedule
-from llmplan.search.figures import figure
+from llmplan.request import option_name
+from llmplan.search.figures import Judged
 from llmplan.search.infeasible import Change, Verdict
 from llmplan.search.result import SearchResult
 from llmplan.search.why import Comparison, described
+from llmplan.space.dimensions import DIMENSIONS
 
-_USUAL: Mapping[str, Any] = {
-    "vpp": 1, "cp": 1, "ep": 1, "sequence-parallel": False, "zero-group": None, "schedule": Schedule(0).label,
-    "offload": "none",
-}  # fmt: skip
-"""What needs no words where all plans have it."""
 _TITLED = ("model", "gpu", "dtype", "gpus")
-_HEADS = {"sequence-parallel": "sp", "zero": "ZeRO", "micro-batch": "batch", "zero-group": "over"}
-_ORDER = (
-    *_TITLED, "tp", "cp", "pp", "vpp", "dp", "ep", "sequence-parallel", "zero", "zero-group", "micro-batch",
-    "recompute", "schedule", "offload",
-)  # fmt: skip
+_SHOWN = tuple(one for one in DIMENSIONS if one.name != "gradient_accumulation")
+_ORDER = (*_TITLED, *(option_name(one.name) for one in _SHOWN if one.name != "gpus"))
+_HEADS = {option_name(one.name): one.heading for one in _SHOWN if one.heading}
+_USUAL: Mapping[str, Any] = {option_name(one.name): one.word(one.plainest) for one in _SHOWN if not one.always_said}
+"""What needs no words where all plans have it."""
 _WORDS = ("model", "gpu", "dtype", "sp", "recompute", "schedule", "offload")
 _MOST_TERMS = 4
 _MANY_COLUMNS = 10
@@ -39,6 +35,7 @@ _MANY_COLUMNS = 10
 _LEAST_SHARE = 1e-4
 """That is shown of a difference."""
 _INDENT = 2
+_EVEN = 0.5
 
 
 def search_report(result: SearchResult, width: int | None = None) -> str:
@@ -51,9 +48,10 @@ def _sections(result: SearchResult) -> Iterator[RenderableType]:
     yield _title(result)
     yield facts(_totals(result))
     if result.best:
-        yield heading(f"Best plans by {result.objective}")
+        sure = "" if result.confidence == _EVEN else f", with {result.confidence:.0%} confidence"
+        yield heading(f"Best plans by {result.objective}{sure}")
         yield from _table(result.best, result)
-        yield facts(_ranges(result.best[0]))
+        yield facts({**_ranges(result.best[0]), **_by_estimate(result)})
         yield heading("Why the first")
         yield bullets(_reason(comparison, result) for comparison in result.why)
     if result.pareto:
@@ -128,6 +126,17 @@ def _ranges(best: TrainingEstimate) -> dict[str, str]:
     return {"ranges": f"of the first: time{plus_minus(best.time_spread)}{memory}; they {said}"}
 
 
+def _by_estimate(result: SearchResult) -> dict[str, str]:
+    """What the estimates alone would have chosen."""
+    other = result.by_estimate
+    if other is None:
+        return {}
+    mine, its = described(result.best[0].plan), described(other.plan)
+    changed = ", ".join(f"{name} {_word(value)}" for name, value in its.items() if value != mine[name])
+    took = f"{seconds(other.training_seconds)}{plus_minus(other.time_spread)}"
+    return {"without": f"their ranges, the estimates alone would choose {changed}: {took}"}
+
+
 def _shown(estimates: Sequence[TrainingEstimate], result: SearchResult) -> list[str]:
     """Figures that are known; those that follow from the time only where they are asked for, or differ for the GPUs."""
     asked = {result.objective.replace("gpu", "GPU"), *result.pareto_of}
@@ -152,8 +161,15 @@ def _in_words(name: str, cell: str) -> str:
     return f"{_HEADS.get(name, name)} {cell}"
 
 
+def _at_most(estimate: TrainingEstimate) -> str:
+    """The time that plans are ranked by, where that is another."""
+    sure = estimate.training_seconds_at_confidence
+    return "" if sure is None or estimate.plan.confidence == _EVEN else seconds(sure)
+
+
 _FIGURES: Mapping[str, Callable[[TrainingEstimate], str]] = {
     "training": lambda estimate: seconds(estimate.training_seconds),
+    "at most": _at_most,
     "MFU": lambda estimate: percent(estimate.mfu),
     "free": lambda estimate: gib(estimate.memory_capacity_bytes - estimate.memory_bytes_per_gpu),
     "GPU-hours": lambda estimate: f"{estimate.gpu_hours:,.0f}",
@@ -166,7 +182,8 @@ def _reason(comparison: Comparison, result: SearchResult) -> str:
     """What the winner does otherwise, and which terms of its time changed for that."""
     if not comparison.changed:
         return f"it is {comparison.against}"
-    mine, other = (figure(estimate, result.objective) for estimate in (result.best[0], comparison.estimate))
+    both = (result.best[0], comparison.estimate)
+    mine, other = (Judged.at(estimate, result.confidence).figure(result.objective) for estimate in both)
     less = f"{max((other - mine) / other, _LEAST_SHARE):.2%} less {result.objective} than" if other > mine else "like"
     changed = ", ".join(f"{name} {_word(own)} for {_word(its)}" for name, (its, own) in comparison.changed.items())
     terms = list(comparison.terms.items())[:_MOST_TERMS]

@@ -17,8 +17,9 @@ from llmplan.search.serving.why import Reason
 def serving_search_document(result: SearchResult) -> dict[str, Any]:
     """What ``--json`` prints: the keys of any search; the frontier is one of points in closed form."""
     limits = limits_of(result)
+    of_any = search_document(evolve(result, why=(), pareto=(), pareto_of=()))
     return {
-        **search_document(evolve(result, why=(), pareto=(), pareto_of=())),
+        **{key: value for key, value in of_any.items() if key not in ("confidence", "by_estimate")},
         "why": [_reason(reason) for reason in result.why],
         "pareto_of": list(result.pareto_of),
         "pareto": [_finite(row_of(point, limits)) for point in result.pareto],

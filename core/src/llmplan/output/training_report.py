@@ -36,7 +36,8 @@ def training_report(estimate: TrainingEstimate, console: Console) -> Iterator[Re
     yield heading("Totals")
     yield facts(
         {
-            "training": f"{seconds(estimate.training_seconds)} on {gpus(of.gpus)}{plus_minus(time)}",
+            "training": f"{seconds(estimate.training_seconds)} on {gpus(of.gpus)}{plus_minus(time)}"
+            f"{_counted_on(estimate)}",
             **_wall_clock(estimate),
             "GPU-hours": f"{estimate.gpu_hours:,.0f}{_from_to(time, estimate.gpu_hours)}",
             "cost": f"{cost(estimate.cost, plan.price_per_gpu_hour)}{_from_to(time, estimate.cost)}",
@@ -56,6 +57,12 @@ def training_report(estimate: TrainingEstimate, console: Console) -> Iterator[Re
         yield bars(forward, whole, seconds, console)
     yield from memory(estimate, console)
     yield from said(estimate)
+
+
+def _counted_on(estimate: TrainingEstimate) -> str:
+    """What the run stays below with the confidence that was asked for."""
+    sure = estimate.training_seconds_at_confidence
+    return "" if sure is None else f"; {seconds(sure)} with {estimate.plan.confidence:.0%} confidence"
 
 
 def _from_to(spread: Spread | None, figure: float | None) -> str:

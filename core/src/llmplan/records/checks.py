@@ -82,6 +82,16 @@ def one_of(*options: str | int) -> Callable[[Any, Any, Any], None]:
     return check
 
 
+def words_of(*options: str) -> Callable[[Any, Any, Any], None]:
+    """A tuple of any of the words given."""
+
+    def check(record: Any, field: Any, value: Any) -> None:
+        if not isinstance(value, tuple) or not set(value) <= set(options):
+            raise BadInputError(f"{_of(record)}{field.name}: {value!r} is not a tuple out of {', '.join(options)}")
+
+    return check
+
+
 def _of(record: Any) -> str:
     name = getattr(record, "name", None)
     return f"{name}: " if isinstance(name, str) else ""

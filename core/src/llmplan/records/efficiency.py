@@ -15,9 +15,9 @@ from llmplan.records.kernels import KernelCurves
 class Efficiency:
     """The efficiencies that a plan is priced with, as fractions of the peaks.
 
-    With `mfu` the whole run is priced at that model FLOPs utilisation and the other four are not used: the number
-    already holds communication, bubbles and memory-bound work. Without it, each is what a kernel or a link reaches
-    while it runs.
+    Each is what a kernel or a link reaches while it runs. With `mfu` the whole run takes what that model FLOPs
+    utilisation says, which already holds communication, bubbles and memory-bound work; the four decide on the layout
+    alone.
     """
 
     flops: float = field(default=1.0, validator=fraction)
@@ -27,6 +27,8 @@ class Efficiency:
     mfu: float | None = field(default=None, validator=optional(fraction))
     curves: KernelCurves | None = None
     """What kernels and links reach by shape, where a cost model uses that: then the four are summaries."""
+    stated: tuple[str, ...] = ()
+    """Which of the four the user gives beside curves: they hold whatever the shape."""
     source: str = "given"
     """Who says so: ``given`` on the command line, or the calibration that stands behind the numbers."""
 

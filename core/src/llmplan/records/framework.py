@@ -14,6 +14,7 @@ from llmplan.records.checks import (
     one_of,
     positive,
     positive_values,
+    words_of,
 )
 
 
@@ -79,6 +80,8 @@ class FrameworkProfile:
     """Of the driver, libraries and communication handles, that no allocator counts."""
     communication_bytes: float = field(default=0.0, validator=not_negative)
     """Of buffers for collectives, when there is more than one rank."""
+    offloads: tuple[str, ...] = field(default=(), validator=words_of("optimizer", "activations"))
+    """What it can keep in host memory; what it cannot is never chosen unasked."""
     slack: float = field(default=0.0, validator=fraction_or_none)
     """Of activations and buffers, that the allocator holds beyond them: fragments and rounding."""
     source: str = ""

@@ -140,6 +140,8 @@ class TrainingPlan(_Plan):
     """Tokens of the busiest expert parallel rank, against the mean."""
     failures: Failures | None = None
     """None where the run is taken not to fail."""
+    confidence: float = 0.9
+    """With which it was ranked and limits hold: 0.5 is the point estimate."""
     pue: float = 1.0
     """Power usage effectiveness: energy of the data center / energy of the accelerators."""
 

@@ -13,6 +13,7 @@ from llmplan.request.values import (
     as_at_least_one,
     as_auto_or_whole,
     as_bits,
+    as_confidence,
     as_flag,
     as_fraction,
     as_not_negative,
@@ -56,6 +57,7 @@ class Request(Options):
     hbm_efficiency: float | None = option("Memory bandwidth reached, of the peak.", as_fraction, metavar="FRACTION")
     scale_up_efficiency: float | None = option("Scale-up bandwidth reached.", as_fraction, metavar="FRACTION")
     scale_out_efficiency: float | None = option("Scale-out bandwidth reached.", as_fraction, metavar="FRACTION")
+    ideal: bool | None = option("Efficiencies that are not given are 1; else they are calibrated.", as_flag)
     cost_model: Any = option("Cost model.", as_record_or_name, metavar="NAME", names="cost-models")
     price_per_gpu_hour: float | None = option("Price of one accelerator-hour.", as_not_negative, metavar="PRICE")
 
@@ -77,7 +79,7 @@ class TrainRequest(Request):
     zero_group: int | None = option("Ranks that ZeRO divides over; all of dp x cp by default.", as_whole(1))
     micro_batch: int | None = option("Sequences that one pipeline takes in at once.", as_whole(1))
     max_micro_batch: int | str | None = option(
-        "The largest micro-batch that fits, up to N or, with auto, any.", as_auto_or_whole, metavar="N|auto"
+        "The largest micro-batch that is tried; auto tries any.", as_auto_or_whole, metavar="N|auto"
     )
     gradient_accumulation: int | None = option("Micro-batches of one pipeline in one iteration.", as_whole(1))
     global_batch: int | None = option("Sequences of one iteration.", as_whole(1))
@@ -134,6 +136,11 @@ class TrainRequest(Request):
     )
     restart_seconds: float | None = option(
         "From a failure until training goes on: 600 or 10m.", as_seconds(as_not_negative), metavar="SECONDS"
+    )
+    confidence: float | None = option(
+        "With which plans are ranked, and fit: 0.9 by default, 0.5 is the point estimate.",
+        as_confidence,
+        metavar="FRACTION",
     )
     pue: float | None = option(
         "Energy of the data center / energy of the GPUs; 1 by default.", as_at_least_one, metavar="FACTOR"

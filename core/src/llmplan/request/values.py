@@ -12,6 +12,7 @@ from llmplan.units import parse_number
 _LARGEST = 1e27
 """Beyond any plan; products of such numbers stay finite."""
 _WIDEST_BITS = 64
+_EVEN, _SUREST = 0.5, 0.99
 _SECONDS_OF = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _SECONDS_OF_RATE = {"s": 1.0, "min": 60.0, "h": 3600.0}
 FAMILY_WORDS = ", ".join(f"{family.name}:CV" if family.most_cv else family.name for family in FAMILIES.values())
@@ -145,6 +146,14 @@ def as_part(value: Any, name: str) -> float:
     """From 0 to 1."""
     number = as_float(value, name, wanted := "a fraction from 0 to 1")
     if not 0 <= number <= 1:
+        raise refuse(name, value, wanted)
+    return number
+
+
+def as_confidence(value: Any, name: str) -> float:
+    """From even odds to all but certain."""
+    number = as_float(value, name, wanted := f"a confidence from {_EVEN:g} to {_SUREST:g}")
+    if not _EVEN <= number <= _SUREST:
         raise refuse(name, value, wanted)
     return number
 

@@ -6,20 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from llmplan.search.result import SearchResult
-    from llmplan.search.searching import search
     from llmplan.search.serving.space import InferenceSpace
-    from llmplan.search.space import TrainingSpace
-    from llmplan.search.training import plan_training, train
+    from llmplan.space.training_space import TrainingSpace
 
-__all__ = ["InferenceSpace", "SearchResult", "TrainingSpace", "plan_training", "search", "train"]
+__all__ = ["InferenceSpace", "SearchResult", "TrainingSpace", "search"]
 
 _HOMES = {
-    "InferenceSpace": "serving.space",
-    "SearchResult": "result",
-    "TrainingSpace": "space",
-    "plan_training": "training",
-    "search": "searching",
-    "train": "training",
+    "InferenceSpace": "search.serving.space",
+    "SearchResult": "search.result",
+    "TrainingSpace": "space.training_space",
+    "search": "api",
 }
 
 
@@ -29,4 +25,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"llmplan.search.{_HOMES[name]}"), name)
+    return getattr(import_module(f"llmplan.{_HOMES[name]}"), name)

@@ -1,4 +1,4 @@
-"""What plans are compared by, and what they have to keep to."""
+"""What plans are compared by, at the confidence that was asked for, and what they have to keep to."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from attrs import field, frozen
 
 from llmplan.arrays.quantities import Number
 from llmplan.errors import BadInputError
+from llmplan.space.fill import at_mfu
 
 Estimate: TypeAlias = Any
-"""Of a plan, or of an array of them: `TrainingEstimate` or `InferenceEstimate`."""
+"""Of a plan, or of an array of them: `TrainingEstimate`."""
 
 
 def _time(estimate: Estimate) -> Number:
@@ -29,8 +30,12 @@ FIGURES: Mapping[str, Callable[[Estimate], Number | None]] = {
     "memory": lambda estimate: estimate.memory_bytes_per_gpu,
 }
 """Less is better, of each."""
+ESTIMATED = "estimated "
+"""Before the name of a figure: as it is estimated, at whatever confidence."""
+_OFF_BY = {"gpus": "nothing", "memory": "memory"}
+"""Whose range a figure has; that of the time, of those that are not here."""
 HEADROOM = 0.05
-"""Of memory, left for what a cost model does not count or may be off by."""
+"""Of memory, left for what a cost model does not count, whatever the range of its memory is."""
 OBJECTIVES: Mapping[str, tuple[str, ...]] = {
     "time": ("time", "gpu-hours"),
     "cost": ("cost", "time"),
@@ -43,8 +48,45 @@ OBJECTIVES: Mapping[str, tuple[str, ...]] = {
 _NEEDS = {"cost": "--price-per-gpu-hour", "energy": "an accelerator whose TDP is known (tdp_w)"}
 
 
+@frozen(eq=False)
+class Judged:
+    """An estimate, and what its figures are to stay below with a confidence, over what they are estimated to be."""
+
+    estimate: Estimate
+    mfu: float | None
+    """Stated for the whole run: plans are compared by the cost model, and keep limits at this MFU."""
+    factors: Mapping[str, Number]
+
+    @classmethod
+    def at(cls, estimate: Estimate, confidence: float, mfu: float | None = None) -> Judged:
+        """Ranges are of the kind of plan: a figure of a bound times this is a bound of the figure."""
+        factors = {"nothing": 1.0, "time": 1.0, "memory": 1.0}
+        if estimate.spreads is not None:
+            time, memory = estimate.spreads(estimate.plan)
+            stated = estimate.plan.efficiency.mfu is not None
+            factors |= {"memory": memory.upper(confidence), "time": 1.0 if stated else time.upper(confidence)}
+        return cls(estimate, mfu, factors)
+
+    def figure(self, name: str) -> Number:
+        """At the confidence, or as it is estimated; BadInputError where the plan lacks what it needs."""
+        if name.startswith(ESTIMATED):
+            return figure(self.estimate, name.removeprefix(ESTIMATED))
+        return figure(self.estimate, name) * self.factors[_OFF_BY.get(name, "time")]
+
+    def limited(self, name: str) -> Number:
+        """What has to keep to a limit: at a stated MFU, nothing of the time is in doubt."""
+        if self.mfu is None or name.removeprefix(ESTIMATED) in _OFF_BY:
+            return self.figure(name)
+        return figure(self.stated, name)
+
+    @property
+    def stated(self) -> Estimate:
+        """The estimate at the MFU, where one is stated."""
+        return self.estimate if self.mfu is None else at_mfu(self.estimate, self.mfu)
+
+
 def figure(estimate: Estimate, name: str) -> Number:
-    """BadInputError where the plan lacks what it needs."""
+    """As it is estimated; BadInputError where the plan lacks what it needs."""
     value = FIGURES[name](estimate)
     if value is None:
         raise BadInputError(f"{name}: not known without {_NEEDS[name]}")
@@ -67,15 +109,18 @@ class Constraint:
             return float(self.limit or 0.0)
         return self.share_of_memory * float(estimate.memory_capacity_bytes)
 
-    def met(self, estimate: Estimate) -> Any:
+    def met(self, judged: Judged) -> Any:
         """Whether each plan keeps to it."""
-        return figure(estimate, self.figure) <= self.limit_of(estimate)
+        return judged.limited(self.figure) <= self.limit_of(judged.estimate)
 
 
 def constraints(headroom: float, finish_within: float | None, budget: float | None) -> tuple[Constraint, ...]:
-    """In the order in which they are asked about."""
+    """In the order in which they are asked about. Memory holds at the confidence; the headroom is beside that, free of
+    the memory as it is estimated.
+    """
     memory = Constraint("memory", "memory", share_of_memory=1.0)
-    room = [Constraint("memory-headroom", "memory", share_of_memory=1.0 - headroom)] if headroom else []
+    share = 1.0 - headroom
+    room = [Constraint("memory-headroom", f"{ESTIMATED}memory", share_of_memory=share)] if headroom else []
     deadline = [] if finish_within is None else [Constraint("finish-within", "time", finish_within)]
     money = [] if budget is None else [Constraint("budget", "cost", budget)]
     return (memory, *room, *deadline, *money)

@@ -8,15 +8,15 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+from llmplan.arrays.rows import length
 from llmplan.errors import BadInputError
 from llmplan.request import option_name
-from llmplan.search.arrays import length
-from llmplan.search.dimensions import MOST_GPUS
-from llmplan.search.engine import run
-from llmplan.search.figures import OBJECTIVES, Constraint
-from llmplan.search.space import LAYOUT, TrainingSpace
-from llmplan.search.why import described
-from llmplan.search.work import Found, Question
+from llmplan.search.decide import record
+from llmplan.search.figures import ESTIMATED, OBJECTIVES, Constraint
+from llmplan.search.run import run
+from llmplan.search.workers import Found, Question
+from llmplan.space.dimensions import MOST_GPUS, NAMES, described
+from llmplan.space.training_space import TrainingSpace
 
 _MOST_TRIES = 8
 """Values of one option that are tried, from the nearest on."""
@@ -52,7 +52,8 @@ class Dead:
     def best(self, space: TrainingSpace, by: str, without: Sequence[str] = ()) -> tuple[Any, float] | None:
         """The estimate of the best plan by a figure, with some constraints lifted."""
         left = tuple(constraint for constraint in self.question.constraints if constraint.name not in without)
-        question = evolve(self.question, by=OBJECTIVES[by], pareto=(), constraints=left, top=1, keep=False)
+        figures = (by, *OBJECTIVES[by.removeprefix(ESTIMATED)][1:])
+        question = evolve(self.question, by=figures, pareto=(), constraints=left, top=1, keep=False)
         try:
             cases = self.cases(space)
             rows = run(cases, question).found.best.rows
@@ -60,7 +61,7 @@ class Dead:
             return None
         if not length(rows):
             return None
-        return cases[int(rows["case"][0])].record(rows, 0), float(rows[by][0])
+        return record(cases, rows, 0)[0], float(rows[by][0])
 
 
 @frozen(eq=False)
@@ -108,7 +109,7 @@ def _relaxed(killer: Constraint, estimate: Any, value: float) -> Change:
 
 def _freed(dead: Dead) -> Iterator[Change]:
     """Other values, from the nearest on, of one option that was given."""
-    for name in (name for name in LAYOUT if name in dead.space.values and name != "gpus"):
+    for name in (name for name in NAMES if name in dead.space.values and name != "gpus"):
         found = dead.best(dead.space.with_values(**{name: None}), dead.question.by[0])
         if found is None:
             continue

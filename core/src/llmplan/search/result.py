@@ -8,9 +8,10 @@ from typing import Any
 
 from attrs import field, frozen
 
+from llmplan.arrays.rows import Columns
 from llmplan.errors import BadInputError
+from llmplan.estimate.spread import CONFIDENCE
 from llmplan.request import InferRequest, TrainRequest
-from llmplan.search.arrays import Columns
 from llmplan.search.infeasible import Verdict
 
 
@@ -48,6 +49,10 @@ class SearchResult:
     """The winner against others."""
     counts: Counts
     seconds: float
+    by_estimate: Any = None
+    """Which of the same plans the estimates alone would have chosen, without their ranges, where that is another."""
+    confidence: float = CONFIDENCE
+    """With which plans were ranked, and keep to limits."""
     complete: bool = True
     """False where it was interrupted."""
     warnings: tuple[str, ...] = ()

@@ -8,10 +8,9 @@ from typing import Any
 from attrs import frozen
 
 from llmplan.estimate import TrainingEstimate
-from llmplan.records import Recompute, Schedule, TrainingPlan
-from llmplan.search.dimensions import OFFLOADS
+from llmplan.records import TrainingPlan
+from llmplan.space import dimensions
 
-_SIZES = ("gpus", "tp", "pp", "vpp", "cp", "dp", "ep")
 _NOTEWORTHY = 0.001
 """Of the time of the slower plan: what a term has to change by to be named."""
 
@@ -59,19 +58,5 @@ def _gpu_hours_a_second(estimate: TrainingEstimate) -> float:
 
 def described(plan: TrainingPlan) -> dict[str, Any]:
     """What a search decides on, in the words of options."""
-    layout = plan.layout
-    waits = bool(plan.offload_optimizer), bool(plan.offload_activations)
-    return {
-        "model": plan.model.name,
-        "gpu": plan.hardware.name,
-        "dtype": plan.dtype.name,
-        **{name: getattr(layout, name) for name in _SIZES},
-        "sequence-parallel": layout.sequence_parallel,
-        "zero": layout.zero,
-        "zero-group": layout.zero_group,
-        "micro-batch": plan.micro_batch,
-        "gradient-accumulation": plan.gradient_accumulation,
-        "recompute": Recompute(plan.recompute).label,
-        "schedule": Schedule(plan.schedule).label,
-        "offload": next(word for word, meant in OFFLOADS.items() if meant == waits),
-    }
+    records = {"model": plan.model.name, "gpu": plan.hardware.name, "dtype": plan.dtype.name}
+    return {**records, **dimensions.described(plan)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -154,23 +154,37 @@ def _efficiency(
     gemm: NumberFormat,
     phase: Phase,
 ) -> tuple[Efficiency, str]:
+    """The calibrated ones, or 1 where all is ideal, but for those that are given; and whose they are."""
     stated = {name: getattr(request, f"{name}_efficiency") for name in _EFFICIENCIES}
     stated = {name: value for name, value in stated.items() if value is not None}
     mfu = getattr(request, "mfu", None)
-    if mfu is not None and stated:
-        name, value = next(iter(stated.items()))
-        other = f"{name.replace('_', '-')}-efficiency {value:g}"
+    if mfu is not None and (stated or request.ideal):
+        other = "ideal" if request.ideal else _in_words(stated).partition(",")[0].replace(" ", "-efficiency ")
         raise BadInputError(f"mfu: {mfu:g} contradicts {other}; give one: an MFU already holds what kernels lose")
+    if request.ideal or len(stated) == len(_EFFICIENCIES):
+        rest = [name.replace("_", "-") for name in _EFFICIENCIES if name not in stated]
+        given = [f"{_in_words(stated)} given"] if stated else []
+        return Efficiency(
+            **stated
+        ), f"efficiencies: {'; '.join([*given, *([f'{_listed(rest)} ideal (1)'] if rest else [])])}"
+    with failing_as(cost_model):
+        calibrated = cost_model.efficiency(hardware, gemm, phase)
     if mfu is not None:
-        return Efficiency(mfu=mfu), f"MFU {mfu:.3g} of the whole run, given: nothing is added on top"
+        said = f"MFU {mfu:.3g} of the whole run, given: nothing is added on top"
+        return calibrated, f"{said}; the layout is chosen by efficiencies: {calibrated.source}"
     if not stated:
-        with failing_as(cost_model):
-            calibrated = cost_model.efficiency(hardware, gemm, phase)
         return calibrated, f"efficiencies: {calibrated.source}"
-    given = Efficiency(**stated)
-    ideal = [name.replace("_", "-") for name in _EFFICIENCIES if name not in stated]
-    said = ", ".join(f"{name.replace('_', '-')} {value:.3g}" for name, value in stated.items())
-    return given, f"efficiencies: {said} given" + (f"; {', '.join(ideal)} ideal (1)" if ideal else "")
+    mixed = evolve(calibrated, **stated, stated=tuple(stated))
+    rest = [name.replace("_", "-") for name in _EFFICIENCIES if name not in stated]
+    return mixed, f"efficiencies: {_in_words(stated)} given; {_listed(rest)} calibrated: {calibrated.source}"
+
+
+def _in_words(stated: Mapping[str, float]) -> str:
+    return ", ".join(f"{name.replace('_', '-')} {value:.3g}" for name, value in stated.items())
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)
 
 
 def _format_warnings(dtype: DTypeRule, gemm: NumberFormat, hardware: HardwareProfile) -> tuple[str, ...]:

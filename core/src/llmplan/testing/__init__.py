@@ -18,6 +18,7 @@ import pluggy
 from attrs import evolve
 
 from llmplan import hookspecs, records
+from llmplan.api import infer, plan_inference, train
 from llmplan.catalogues import (
     COST_MODELS,
     DTYPES,
@@ -36,8 +37,7 @@ from llmplan.errors import BadInputError, UnsupportedFormatError
 from llmplan.estimate import CostModel, InferenceEstimate, Launcher, TrainingEstimate
 from llmplan.estimate.line import BYTES, SECONDS
 from llmplan.records.model import ALWAYS_KEPT
-from llmplan.search.serving.infer import infer, plan_inference
-from llmplan.search.training import train
+from llmplan.space.dimensions import DIMENSIONS
 from llmplan.testing.contracts import (
     ContractError,
     check_engine,
@@ -92,10 +92,12 @@ _TOTALS: Mapping[str, str] = {
     "decode_breakdown": "decode_seconds_per_token",
     "memory_breakdown": "memory_bytes_per_gpu",
 }
+_PLAINEST = {one.name: one.word(one.plainest) for one in DIMENSIONS if one.plainest is not None and one.name != "gpus"}
+"""Of every dimension of training: nothing is left open."""
 _PLANS = tuple(
     (price, {"tp": 1, "pp": 1, "dp": 1, **workload, **layout})
     for price, workload in (
-        (train, {"seq_len": 64, "micro_batch": 2, "gradient_accumulation": 4, "tokens": 1e9}),
+        (train, {**_PLAINEST, "seq_len": 64, "micro_batch": 2, "gradient_accumulation": 4, "tokens": 1e9}),
         (infer, {"batch": 2, "prompt_tokens": 32, "output_tokens": 32}),
     )
     for layout in ({}, {"tp": 2}, {"pp": 2}, {"dp": 2})

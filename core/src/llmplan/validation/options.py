@@ -1,11 +1,12 @@
 """The options of ``llmplan train`` that a row of a table of measurements stands for.
 
-An empty cell is left out: the planner then chooses, and says what it assumed.
+An empty cell is filled in as most runs are, where it is no size of a layout: what a source does not say is rarely out
+of the ordinary. The rest is left open, and chosen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attrs import evolve
@@ -50,7 +51,17 @@ def options_of_row(cells: Cells) -> dict[str, Any]:
         "dp": None if text(cells, "n_gpus") else whole(cells, "dp"),
         **{option: whole(cells, column) for column, option in _COLUMNS.items()},
     }
-    return {name: value for name, value in options.items() if value is not None}
+    given = {name: value for name, value in options.items() if value is not None}
+    return {**_as_most_do(given), **given}
+
+
+def _as_most_do(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Runs whose source does not say it: 1F1B, ZeRO 1, nothing offloaded, micro-batches of one sequence; sequence
+    parallel, without context parallelism, where tensor parallelism is stated. Who ran it had measured it, so that the
+    estimate alone decides on what is left open.
+    """
+    sizes = {"cp": 1, "sequence_parallel": given["tp"] > 1} if "tp" in given else {}
+    return {"schedule": "1f1b", "zero": 1, "offload": "none", "micro_batch": 1, "confidence": 0.5, **sizes}
 
 
 def recompute_of(word: str) -> Recompute | None:

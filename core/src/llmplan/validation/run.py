@@ -6,16 +6,20 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
+
+from llmplan.api import infer, train
 from llmplan.errors import BadInputError
+from llmplan.estimate import TrainingEstimate
 from llmplan.records import ValidationRow, ValidationSet
-from llmplan.search.serving.infer import infer
-from llmplan.search.training import train
 from llmplan.validation.cells import Cells
 from llmplan.validation.ranges import spread_of
 from llmplan.validation.result import Checked, Validation
 from llmplan.validation.row import READERS
 from llmplan.validation.table import read_table
 
+_ROOM = 100.0
+"""Times the memory that a plan takes that did not fit: enough for any other."""
 _COMMANDS: Mapping[str, Callable[..., Any]] = {"train": train, "infer": infer}
 _Pending = tuple[str, Callable[[], ValidationRow]]
 """A row's id, and how it is read."""
@@ -54,5 +58,15 @@ def _reader(cells: Cells, command: str) -> Callable[[], ValidationRow]:
 
 def _checked(row: ValidationRow) -> Checked:
     estimate = _COMMANDS[row.command](**row.options)
+    if row.command == "train" and not estimate.feasible:
+        estimate = _with_room(row, estimate)
     predicted, spread = row.predict(estimate), spread_of(row.metric, estimate)
     return Checked(row, predicted, None if spread is None else (predicted * spread.low, predicted * spread.high))
+
+
+def _with_room(row: ValidationRow, estimate: TrainingEstimate) -> TrainingEstimate:
+    """Of a run that was run, and so did fit: what its row leaves open is chosen as if memory were enough."""
+    hardware = estimate.plan.hardware
+    roomy = evolve(hardware, memory_bytes=_ROOM * estimate.memory_bytes_per_gpu)
+    again = train(**{**row.options, "gpu": roomy})
+    return evolve(again, plan=evolve(again.plan, hardware=hardware))

@@ -49,8 +49,15 @@ def _training_options(table: dict[str, Any], model: str, gpu: str, flops_efficie
         "sequence_parallel": table["sequence_parallel"],
         "recompute": table["recompute"],
         "global_batch": table["global_batch_sequences"],
+        "micro_batch": 1,
+        "cp": 1,
+        "vpp": 1,
+        "zero": 1,
+        "schedule": "1f1b",
+        "offload": "none",
         "tokens": table["tokens"][model],
         "flops_efficiency": flops_efficiency,
+        "ideal": True,
         "cost_model": "roofline",
     }
 
@@ -133,6 +140,7 @@ def _inference_options(
         "output_tokens": table["generated_tokens"],
         "flops_efficiency": flops_efficiency,
         "hbm_efficiency": hbm_efficiency,
+        "ideal": True,
         "cost_model": "roofline",
     }
 

@@ -18,6 +18,7 @@ _CALIBRATED = "rates, overlaps and host time calibrated over"
 
 MEGATRON_CORE = FrameworkProfile(
     name="megatron-core",
+    offloads=("optimizer", "activations"),
     default=True,
     aliases=("Megatron-Core", "Megatron-Bridge", "NeMo", "Megatron-LM", "Meta internal (4D, FSDP)"),
     description="Megatron-Core with Transformer Engine, tuned: cuDNN attention, tensor and data parallel overlap",
@@ -73,6 +74,7 @@ MEGATRON_DETERMINISTIC = evolve(
 MEGATRON_2022 = evolve(
     MEGATRON_CORE,
     name="megatron-lm-2022",
+    offloads=(),
     default=False,
     aliases=("Megatron-LM",),
     architectures=("volta", "ampere"),
@@ -90,6 +92,7 @@ MEGATRON_2022 = evolve(
 MEGATRON_DEEPSPEED = evolve(
     MEGATRON_2022,
     name="megatron-deepspeed",
+    offloads=("optimizer", "activations"),
     aliases=("Megatron-DeepSpeed", "GPT-NeoX"),
     architectures=(),
     description="Megatron-DeepSpeed: unfused attention, gradients added by kernels of their own, 16-bit gradients",
@@ -121,6 +124,7 @@ DEEPSPEED = evolve(
 FSDP = evolve(
     MEGATRON_CORE,
     name="fsdp",
+    offloads=("optimizer", "activations"),
     default=False,
     aliases=("FSDP", "Meta internal"),
     description="PyTorch FSDP with FlashAttention-2, eager",
@@ -138,6 +142,7 @@ FSDP = evolve(
 LLM_FOUNDRY = evolve(
     FSDP,
     name="llm-foundry",
+    offloads=("activations",),
     aliases=("llm-foundry",),
     description="llm-foundry (Composer): PyTorch FSDP with Triton's FlashAttention",
     attention="flash-1",
@@ -150,6 +155,7 @@ LLM_FOUNDRY = evolve(
 TORCHTITAN = evolve(
     FSDP,
     name="torchtitan",
+    offloads=("optimizer",),
     aliases=("torchtitan",),
     description="torchtitan: FSDP2, torch.compile, every second multiplication recomputed in selective mode",
     kernel_rate=0.85,
@@ -163,6 +169,7 @@ TORCHTITAN = evolve(
 LIT_GPT = evolve(
     FSDP,
     name="lit-gpt",
+    offloads=(),
     aliases=("lit-gpt",),
     description="lit-gpt: FSDP with FlashAttention-2 and fused kernels",
     kernel_rate=1.0,
@@ -172,6 +179,7 @@ LIT_GPT = evolve(
 LLM_C = evolve(
     MEGATRON_CORE,
     name="llm-c",
+    offloads=(),
     default=False,
     aliases=("llm.c",),
     description="llm.c: CUDA without a host language in the way",

@@ -82,6 +82,10 @@ class Megatron:
 
         return bounds(plan)
 
+    def spreads(self, plan: TrainingPlan) -> tuple[Spread, Spread]:
+        """By kind of plan."""
+        return _spreads(plan)
+
     def remarks(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
         """What the reader has to know, whatever the layout."""
         if isinstance(plan, TrainingPlan):

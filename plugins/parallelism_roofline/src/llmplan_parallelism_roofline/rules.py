@@ -101,7 +101,8 @@ def _unused_framework(plan: TrainingPlan) -> Iterator[str]:
 
 def _unused_efficiencies(plan: TrainingPlan) -> Iterator[str]:
     given = plan.efficiency
-    if given.source == GIVEN and min(given.hbm, given.scale_up, given.scale_out) < 1:
+    all_given = given.source == GIVEN and min(given.hbm, given.scale_up, given.scale_out) < 1
+    if all_given or set(given.stated) - {"flops"}:
         yield "of the efficiencies, training time counts that of FLOPs alone; the others shape the forward pass shown"
 
 
@@ -195,7 +196,9 @@ def _rate_of_16_bits(plan: TrainingPlan) -> Iterator[str]:
     Measured: 6,667 tokens/s/GPU in BF16, 8,532 with FP8 GEMMs (torchtitan,
     benchmarks/llama3_h100_202412_torchtitan.md, table 1).
     """
-    calibrated = plan.efficiency.mfu is None and plan.efficiency.source != GIVEN
+    calibrated = (
+        plan.efficiency.mfu is None and plan.efficiency.source != GIVEN and "flops" not in plan.efficiency.stated
+    )
     if plan.dtype.training == "published" and plan.dtype.is_narrow and calibrated:
         yield (
             f"{plan.dtype.name} at the FLOPs efficiency of 16-bit runs, where FP8 runs reach less of their peak: "

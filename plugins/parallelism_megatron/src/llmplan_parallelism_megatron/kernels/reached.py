@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from llmplan.records import (
     AttentionCurve,
@@ -62,12 +62,30 @@ def flat(efficiency: Efficiency, gemm: str) -> KernelCurves:
     )
 
 
+_STATED = {
+    "flops": ("gemm", "attention", "sustained", "serving"),
+    "hbm": ("hbm", "serving"),
+    "scale_up": ("collectives",),
+    "scale_out": ("network",),
+}
+"""The curves that an efficiency stands in for which the user states beside them."""
+
+
+def curves_of(efficiency: Efficiency, gemm: str) -> KernelCurves:
+    """Those of the accelerator, but for what the user states; flat ones where it has none."""
+    without_shape, curves = flat(efficiency, gemm), efficiency.curves
+    if curves is None:
+        return without_shape
+    stated = {name: getattr(without_shape, name) for one in efficiency.stated for name in _STATED[one]}
+    return evolve(curves, **stated) if stated else curves
+
+
 @lru_cache(maxsize=256)
 def kernels_of(
     hardware: HardwareProfile, framework: FrameworkProfile, gemm: NumberFormat, efficiency: Efficiency
 ) -> Kernels:
     """Curves of the accelerator, or flat ones where the user states efficiencies."""
-    curves = efficiency.curves or flat(efficiency, gemm.name)
+    curves = curves_of(efficiency, gemm.name)
     wide = _wide_format(hardware, gemm)
     bandwidth = hardware.memory_bytes_per_second * curves.hbm
 

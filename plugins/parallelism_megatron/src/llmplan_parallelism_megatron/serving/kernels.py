@@ -30,7 +30,7 @@ from llmplan.records import (
 )
 from llmplan_parallelism_megatron.kernels.attention import SCORE_BYTES, UNFUSED_LAUNCHES
 from llmplan_parallelism_megatron.kernels.elementwise import moved_seconds
-from llmplan_parallelism_megatron.kernels.reached import Kernels, flat, kernels_of
+from llmplan_parallelism_megatron.kernels.reached import Kernels, curves_of, kernels_of
 
 SIXTEEN_BITS = 16.0
 """What flows between kernels: no engine keeps the residual stream in fewer, and attention multiplies in as many."""
@@ -138,7 +138,7 @@ def _serving_kernels(
     dtype: DTypeRule,
     kv_bits: float,
 ) -> ServingKernels:
-    curves = efficiency.curves or flat(efficiency, gemm.name)
+    curves = curves_of(efficiency, gemm.name)
     links = kernels_of(hardware, _IDEAL, gemm, evolve(efficiency, curves=evolve(curves, sustained={})))
     stream = max(dtype.activation_bits, SIXTEEN_BITS) / 8
     shared = engine.launch_share

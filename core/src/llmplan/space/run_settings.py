@@ -1,4 +1,4 @@
-"""How a run trains: framework, optimizer, tuning, schedule, offload, failures, where the request leaves them open."""
+"""How a run trains: framework, optimizer, tuning, failures, where the request leaves them open."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from llmplan.catalogues import FRAMEWORKS, OPTIMIZERS, Kind, registry
 from llmplan.errors import BadInputError
 from llmplan.estimate.energy import IDLE_SHARE
-from llmplan.records import Schedule, Tuning
+from llmplan.records import Tuning
 from llmplan.records.goodput import Failures
 from llmplan.request import TrainRequest, option_name
 from llmplan.space.choice import Choice, default_record, find_record
@@ -25,9 +25,6 @@ _NEED_FAILURES = ("checkpoint_seconds", "checkpoint_gb_per_s", "checkpoint_inter
 def how_it_trains(request: TrainRequest, choice: Choice, said: list[str]) -> dict[str, Any]:
     """Fields of the plan, each default said."""
     how: dict[str, Any] = {
-        "schedule": Schedule.ONE_F_ONE_B if request.schedule is None else request.schedule,
-        "offload_optimizer": request.offload in ("optimizer", "all"),
-        "offload_activations": request.offload in ("activations", "all"),
         "master_weights": request.master_weights is not False,
         "expert_imbalance": request.expert_imbalance or 1.0,
         **_tuning(request, said),

@@ -15,9 +15,11 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from llmplan.search.arrays import Columns, length, pieces
+from llmplan.arrays.rows import Columns, length, pieces
 from llmplan.search.executors import in_order, workers_of
-from llmplan.search.work import Found, Question, explore
+from llmplan.search.workers import Found, Question, explore
+from llmplan.space.case import TrainingCase
+from llmplan.space.enumerate import Listing
 
 _ROOTS = 128
 """Divisions of the GPUs in one share at most: the more, the fewer calls of the cost model."""
@@ -53,7 +55,7 @@ Sink = Callable[[Columns], None]
 
 
 def run(
-    cases: Sequence[Any],
+    cases: Sequence[TrainingCase],
     question: Question,
     *,
     executor: Executor | None = None,
@@ -67,7 +69,7 @@ def run(
     roots: list[tuple[Any, Columns]] = []
     try:
         for case in cases:
-            roots.extend((case, rows) for rows in case.listing.roots(case.index, found.illegal))
+            roots.extend((case, rows) for rows in Listing(case).roots(found.illegal))
         question = _aimed(roots, question, executor, found)
         _merge_all(roots, question, executor, found, watch, sink)
     except KeyboardInterrupt:
@@ -81,11 +83,16 @@ def _aimed(
     roots: Sequence[tuple[Any, Columns]], question: Question, executor: Executor | None, found: Found
 ) -> Question:
     """The question with what the usual plans reach, which are what is found so far; the simplest is one of them."""
-    usual = evolve(Found.nothing(question), best=found.best, frontier=found.frontier, simplest=found.simplest)
-    _merge_all(roots, evolve(question, usual=True, keep=False), executor, usual)
+    known = {name: getattr(found, name) for name in ("best", "point", "frontier", "simplest")}
+    _merge_all(roots, evolve(question, usual=True, keep=False), executor, evolve(Found.nothing(question), **known))
     if not question.prune:
         return question
-    return evolve(question, threshold=found.best.threshold(), frontier=found.frontier.rows)
+    return evolve(
+        question,
+        threshold=found.best.threshold(),
+        point_threshold=found.point.threshold(),
+        frontier=found.frontier.rows,
+    )
 
 
 def _merge_all(

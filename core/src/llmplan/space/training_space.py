@@ -11,16 +11,15 @@ from attrs import evolve, fields_dict, frozen
 from llmplan.errors import BadInputError
 from llmplan.request import OFFLOADS, TrainRequest, option_name, options_of
 from llmplan.request.changes import several
+from llmplan.space.dimensions import NAMES
 
 RECORDS = ("model", "gpu", "dtype")
 """What several records may be given for: each combination is a case of its own."""
-LAYOUT = (
-    "gpus", "tp", "pp", "dp", "cp", "ep", "vpp", "sequence_parallel", "zero", "zero_group",
-    "micro_batch", "gradient_accumulation", "recompute", "schedule", "offload",
-)  # fmt: skip
-"""Options of training that may have several values; all legal ones where they are left out."""
-RANGED = (*RECORDS, *LAYOUT)
+RANGED = (*RECORDS, *NAMES)
+"""Options of training that may have several values; all legal ones where they are left out of a layout."""
 _PRICE = "price_per_gpu_hour"
+SEVERAL = (*RANGED, _PRICE)
+"""All that may have several values."""
 
 
 @frozen(init=False, repr=False, eq=False)

@@ -8,15 +8,8 @@ from typing import Any
 import numpy as np
 from attrs import define, field
 
-from llmplan.search.arrays import Columns, joined, kept, length
-
-TIES = (
-    "worded", "case", "gpus", "model_parallel", "pp", "cp", "ep", "vpp", "schedule", "zero", "offload_optimizer",
-    "offload_activations", "recompute", "micro_batch", "sequence_parallel", "zero_group", "gradient_accumulation",
-)  # fmt: skip
-"""Which of equal plans comes first, column by column, the smaller before the larger: without words against its layout,
-in the order of the records given, on fewer GPUs, with less model parallelism, the shorter pipeline, ...
-"""
+from llmplan.arrays.rows import Columns, joined, kept, length
+from llmplan.space.dimensions import TIES
 
 
 def worse(rows: Columns, by: Sequence[str], than: Sequence[float]) -> Any:

@@ -1,19 +1,75 @@
-"""Comparing plans: each combination of what varies, priced on its own."""
+"""What scripts and the command line ask: `train`, `infer`, `search` and `compare`, each a question about a space."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmplan.catalogues import KINDS, Kind
 from llmplan.errors import BadInputError, LlmplanError
-from llmplan.estimate import Comparison, Estimate, Variant
-from llmplan.request import InferRequest, TrainRequest, option_name, options_of
+from llmplan.estimate import Comparison, Estimate, TrainingEstimate, Variant
+from llmplan.records import TrainingPlan
+from llmplan.request import InferRequest, SearchRequest, TrainRequest, option_name, options_of
 from llmplan.request.changes import Change, combinations, read_changes
-from llmplan.search.serving.infer import infer
-from llmplan.search.training import train
+from llmplan.search.serving.infer import infer, plan_inference
+from llmplan.space.case import training_case
 from llmplan.space.choice import find_record
+from llmplan.space.sizes import check_sizes
+from llmplan.space.training_space import TrainingSpace
+
+if TYPE_CHECKING:
+    from llmplan.search.result import SearchResult
+    from llmplan.search.serving.space import InferenceSpace
+
+__all__ = ["compare", "infer", "plan_inference", "plan_training", "search", "train"]
+
+
+def train(
+    request: TrainRequest | None = None, *, watch: Callable[[Any], None] | None = None, **options: Any
+) -> TrainingEstimate:
+    """Price a training run: ``train(model="llama-65b", gpu="h100-sxm-80gb", gpus=2048)``.
+
+    Takes the options of ``llmplan train`` by name, or a `TrainRequest`. Records may stand where names do. What is left
+    open is the best of all legal plans, as `search` finds it; `watch` is told how far that is.
+    """
+    if request is not None and options:
+        raise TypeError(f"options {', '.join(options)} beside a request that has its own")
+    request = request or TrainRequest(**options)
+    case = training_case(TrainingSpace.of(request), request)
+    check_sizes(case.values.of, case.choice.model)
+    only = case.only()
+    if only is not None:
+        return case.price(only)
+    from llmplan.search.choose import chosen
+
+    return chosen(request, watch)
+
+
+def plan_training(request: TrainRequest | None = None, **options: Any) -> TrainingPlan:
+    """The plan that `train` prices, everything filled in."""
+    return train(request, **options).plan
+
+
+def search(space: TrainingSpace | InferenceSpace, objective: str | None = None, **options: Any) -> SearchResult:
+    """The best plans of a space: ``search(TrainingSpace(model=..., gpu=..., gpus=2048), "cost")``.
+
+    Options are those of `SearchRequest`, or of `InferSearchRequest`: pareto, finish_within, budget, memory_headroom,
+    top, prune. Every priced plan is kept as columns unless `keep` is false, or goes to `sink`, part by part. `watch` is
+    told of progress. An `InferenceSpace` takes no `executor`.
+    """
+    if isinstance(space, TrainingSpace):
+        from llmplan.search.training import search_training
+
+        asked = {name: options.pop(name) for name in options_of(SearchRequest) if name in options}
+        return search_training(space, SearchRequest(objective=objective, **asked), **options)
+    from llmplan.search.serving.searching import search_inference
+
+    if options.pop("executor", None) is not None:
+        raise TypeError("a search for servers takes no executor")
+    options.pop("chunk", None)
+    return search_inference(space, objective or "throughput", **options)
+
 
 _REQUESTS: Mapping[Any, type[TrainRequest | InferRequest]] = {train: TrainRequest, infer: InferRequest}
 _KINDS: Mapping[Any, Kind] = {kind.plural: kind for kind in KINDS}

@@ -8,15 +8,22 @@ from typing import Any
 import numpy as np
 from attrs import define, field, frozen
 
-from llmplan.search.arrays import Columns, joined, kept, length
-from llmplan.search.figures import FIGURES, Constraint, figure
-from llmplan.search.leaders import Best, Frontier, dominated, worse
+from llmplan.arrays.rows import Columns, joined, kept, length
+from llmplan.estimate.spread import CONFIDENCE
+from llmplan.search.best import Best, Frontier, dominated, worse
+from llmplan.search.figures import ESTIMATED, FIGURES, Constraint, Judged
+from llmplan.space.case import TrainingCase
+from llmplan.space.enumerate import Listing
 
 CANNOT_WIN = "cannot win"
 CHUNK = 32_768
 """Plans that are priced at once: few enough to stay in the cache, enough to share what they have in common."""
+PLAIN_ZERO = 1
+"""The highest ZeRO stage that somebody would begin with."""
 _PRICED = ("iteration_seconds", "mfu")
 """What is kept of a priced plan beside its figures."""
+_POINT = 0.5
+"""The confidence of the point estimate."""
 
 
 @frozen(eq=False)
@@ -28,6 +35,8 @@ class Question:
     pareto: tuple[str, ...]
     constraints: tuple[Constraint, ...]
     top: int
+    confidence: float = CONFIDENCE
+    """With which figures stay below what plans are compared by."""
     chunk: int = CHUNK
     keep: bool = False
     """Whether every priced plan is kept."""
@@ -35,6 +44,8 @@ class Question:
     """Whether plans that bounds rule out are left out."""
     threshold: tuple[float, ...] | None = None
     """Figures of the objective that so many plans as are wanted are known to reach."""
+    point_threshold: tuple[float, ...] | None = None
+    """The same as they are estimated, of one plan."""
     frontier: Columns | None = None
     """What is known of the frontier."""
     usual: bool = False
@@ -45,12 +56,21 @@ class Question:
         """All that plans are compared by."""
         return tuple(dict.fromkeys((*self.by, *self.pareto)))
 
+    @property
+    def point(self) -> tuple[str, ...]:
+        """The figures of the objective as they are estimated; none where that makes no difference."""
+        return (
+            () if self.confidence == _POINT else tuple(f"{ESTIMATED}{name.removeprefix(ESTIMATED)}" for name in self.by)
+        )
+
 
 @define(eq=False)
 class Found:
     """What a share of the plans came to; shares merge into one, in order."""
 
     best: Best
+    point: Best
+    """What the estimates alone would have chosen of the same plans, without their ranges."""
     frontier: Frontier
     simplest: Best
     """The plan that `TIES` puts first of the plain ones that are feasible."""
@@ -66,24 +86,26 @@ class Found:
     @classmethod
     def nothing(cls, question: Question) -> Found:
         """To begin with."""
-        return cls(Best(question.top, question.by), Frontier(question.pareto), Best(1, ("worded",)))
+        point = Best(1 if question.point else 0, question.point)
+        return cls(Best(question.top, question.by), point, Frontier(question.pareto), Best(1, ("worded",)))
 
     def merge(self, other: Found) -> None:
         """With a share that comes after this one."""
-        for mine, theirs in ((self.best, other.best), (self.frontier, other.frontier), (self.simplest, other.simplest)):
+        for name in ("best", "point", "frontier", "simplest"):
+            theirs = getattr(other, name)
             if length(theirs.rows):
-                mine.add(theirs.rows)
+                getattr(self, name).add(theirs.rows)
         self.legal += other.legal
         self.priced += other.priced
         for tally in ("illegal", "pruned", "infeasible"):
             getattr(self, tally).update(getattr(other, tally))
 
 
-def explore(case: Any, roots: Columns, question: Question) -> Found:
+def explore(case: TrainingCase, roots: Columns, question: Question) -> Found:
     """Every plan that begins with one of these roots."""
     found = Found.nothing(question)
     waiting: list[Columns] = []
-    for columns in case.listing.plans(roots, question.chunk, found.illegal, usual=question.usual):
+    for columns in Listing(case).plans(roots, question.chunk, found.illegal, usual=question.usual):
         found.legal += length(columns)
         left = _not_ruled_out(case, columns, question, found)
         if length(left):
@@ -96,19 +118,25 @@ def explore(case: Any, roots: Columns, question: Question) -> Found:
     return found
 
 
-def _not_ruled_out(case: Any, columns: Columns, question: Question, found: Found) -> Columns:
+def _not_ruled_out(case: TrainingCase, columns: Columns, question: Question, found: Found) -> Columns:
     """Plans whose bounds keep to every constraint, and which could still be among the best."""
-    bound = case.bound(case.plan(columns)) if question.prune else None
+    bound = case.bound(case.plans(columns)) if question.prune else None
     if bound is None:
         return columns
-    broken = _broken(bound, columns, question, found, found.pruned)
-    rows = {name: np.broadcast_to(figure(bound, name), len(broken)) for name in question.figures}
-    lost = ~broken & _lost(rows, question, found)
+    judged = Judged.at(bound, question.confidence, case.request.mfu)
+    broken = _broken(judged, columns, question, found, found.pruned)
+    lost = ~broken & _lost(_compared(judged, question, len(broken)), question, found)
     if question.usual and lost.any():
-        lost &= ~_simpler(case, columns, found.simplest)
+        lost &= ~_simpler(columns, found.simplest)
     if lost.any():
         found.pruned[CANNOT_WIN] += int(np.count_nonzero(lost))
     return kept(columns, ~(broken | lost))
+
+
+def _compared(judged: Judged, question: Question, plans: int) -> Columns:
+    """What plans are compared by, as columns."""
+    names = (*question.figures, *question.point)
+    return {name: np.broadcast_to(judged.figure(name), plans) for name in names}
 
 
 def _lost(rows: Columns, question: Question, found: Found) -> Any:
@@ -117,26 +145,30 @@ def _lost(rows: Columns, question: Question, found: Found) -> Any:
     Of the usual plans by what this share has found so far, which makes no difference to what it finds.
     """
     threshold = found.best.threshold() if question.usual else question.threshold
+    point = found.point.threshold() if question.usual else question.point_threshold
     frontier = found.frontier.rows if question.usual else question.frontier
-    if threshold is None:
+    if threshold is None or (point is None and question.point):
         return np.zeros(length(rows), dtype=bool)
     lost = worse(rows, question.by, threshold)
+    if question.point:
+        lost = lost & worse(rows, question.point, point or ())
     return lost & dominated(rows, frontier or {}, question.pareto, strictly=True) if question.pareto else lost
 
 
-def _simpler(case: Any, columns: Columns, simplest: Best) -> Any:
-    """Which plans may come before the simplest so far."""
+def _simpler(columns: Columns, simplest: Best) -> Any:
+    """Which plans may come before the simplest so far, of those that somebody would begin with."""
+    plain = columns["zero"] <= PLAIN_ZERO
     if not simplest.rows:
-        return case.plain(columns)
+        return plain
     size = tuple(float(simplest.rows[name][0]) for name in _SIMPLE)
-    return case.plain(columns) & ~worse(columns, _SIMPLE, size)
+    return plain & ~worse(columns, _SIMPLE, size)
 
 
-def _broken(estimate: Any, columns: Columns, question: Question, found: Found, *tallies: Counter[str]) -> Any:
+def _broken(judged: Judged, columns: Columns, question: Question, found: Found, *tallies: Counter[str]) -> Any:
     """Which plans break a constraint; each counts for the first that it breaks."""
     broken = np.zeros(length(columns), dtype=bool)
     for constraint in question.constraints:
-        fresh = ~broken & ~np.broadcast_to(constraint.met(estimate), len(broken))
+        fresh = ~broken & ~np.broadcast_to(constraint.met(judged), len(broken))
         many = int(np.count_nonzero(fresh))
         if many:
             for tally in (found.infeasible, *tallies):
@@ -145,14 +177,15 @@ def _broken(estimate: Any, columns: Columns, question: Question, found: Found, *
     return broken
 
 
-def _price(case: Any, columns: Columns, question: Question, found: Found) -> None:
-    estimate = case.price(case.plan(columns))
+def _price(case: TrainingCase, columns: Columns, question: Question, found: Found) -> None:
+    judged = Judged.at(case.price_all(case.plans(columns)), question.confidence, case.request.mfu)
     plans = length(columns)
     found.priced += plans
-    values = {name: np.broadcast_to(figure(estimate, name), plans) for name in question.figures}
-    feasible = ~_broken(estimate, columns, question, found)
+    values = _compared(judged, question, plans)
+    feasible = ~_broken(judged, columns, question, found)
     if question.keep:
-        found.kept.append({**columns, **_all_figures(estimate, plans), "feasible": feasible})
+        ranked = {"ranked_by": values[question.by[0]].copy()}
+        found.kept.append({**columns, **_all_figures(judged, plans), **ranked, "feasible": feasible})
     rows = kept({**columns, **values}, feasible)
     if not length(rows):
         return
@@ -161,17 +194,20 @@ def _price(case: Any, columns: Columns, question: Question, found: Found) -> Non
         return {**few, "worded": case.worded(few)}
 
     found.best.add(rows, finish)
+    if question.point:
+        found.point.add(rows, finish)
     if question.pareto:
         found.frontier.add(rows, finish)
     if question.usual:
-        found.simplest.add(finish(kept(rows, _simpler(case, rows, found.simplest))))
+        found.simplest.add(finish(kept(rows, _simpler(rows, found.simplest))))
 
 
-def _all_figures(estimate: Any, plans: int) -> Columns:
-    """Those that are known, as columns of their own."""
+def _all_figures(judged: Judged, plans: int) -> Columns:
+    """Those that are known, as they are estimated, as columns of their own."""
+    estimate = judged.stated
     known = {name: value for name, of in FIGURES.items() if name != "gpus" and (value := of(estimate)) is not None}
     named = {_FIELDS[name]: value for name, value in known.items()}
-    extra = {name: getattr(estimate, name) for name in _PRICED if hasattr(estimate, name)}
+    extra = {name: getattr(estimate, name) for name in _PRICED}
     return {name: np.broadcast_to(value, plans).copy() for name, value in {**named, **extra}.items()}
 
 

@@ -1,0 +1,113 @@
+"""A request whose dimensions are all given, and its records, made a plan and priced: every default is said."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from llmplan.errors import BadInputError
+from llmplan.estimate import Kind, Line, TrainingEstimate
+from llmplan.estimate.spread import CONFIDENCE
+from llmplan.records import Layout, TrainingPlan
+from llmplan.request import TrainRequest
+from llmplan.space.choice import Choice, failing_as
+from llmplan.space.run_settings import how_it_trains
+
+_TOKENS_PER_PARAMETER = 20
+"""Compute-optimal training (Hoffmann et al. 2022, arXiv:2203.15556), where a model's own tokens are not published."""
+_FORWARD, _BACKWARD = (Line(name, Kind.COMPUTE, f"{name} pass at the stated MFU") for name in ("forward", "backward"))
+
+
+def template(request: TrainRequest, choice: Choice) -> TrainingPlan:
+    """A plan whose dimensions are still to come, each default of the rest said."""
+    said = list(choice.assumptions)
+    seq_len = sequence_length(request, choice, said)
+    ways = how_it_trains(request, choice, said)
+    return TrainingPlan(
+        **ways,
+        model=choice.model,
+        hardware=choice.hardware,
+        dtype=choice.dtype,
+        gemm=choice.gemm,
+        layout=Layout(gpus=1),
+        efficiency=choice.efficiency,
+        cost_model=choice.cost_model.name,
+        micro_batch=1,
+        gradient_accumulation=1,
+        seq_len=seq_len,
+        tokens=_tokens(request, choice, said),
+        recompute=0,
+        confidence=CONFIDENCE if request.confidence is None else request.confidence,
+        price_per_gpu_hour=request.price_per_gpu_hour,
+        assumptions=tuple(said),
+        warnings=choice.warnings,
+    )
+
+
+def priced(plan: TrainingPlan, choice: Choice, mfu: float | None) -> TrainingEstimate:
+    """The estimate of a plan of numbers, with what the cost model has to say; BadInputError where it refuses it."""
+    if mfu is not None:
+        plan = evolve(plan, efficiency=evolve(plan.efficiency, mfu=mfu))
+    _check_group(plan)
+    with failing_as(choice.cost_model):
+        against = choice.cost_model.check(plan)
+        plan = evolve(plan, layout_warnings=against, warnings=(*plan.warnings, *choice.cost_model.remarks(plan)))
+        estimate = choice.cost_model.train(plan)
+    if plan.tokens < estimate.tokens_per_iteration:
+        raise BadInputError(
+            f"tokens: {plan.tokens:,.0f} is less than one iteration of "
+            f"{plan.global_batch:,} sequences x {plan.seq_len:,} = {estimate.tokens_per_iteration:,} tokens"
+        )
+    return estimate if mfu is None else at_mfu(estimate, mfu)
+
+
+def at_mfu(estimate: TrainingEstimate, mfu: float) -> TrainingEstimate:
+    """Time = model FLOPs / (GPUs x peak x MFU): backward takes two thirds, recompute and losses are inside."""
+    plan = estimate.plan
+    seconds = estimate.model_flops / (plan.layout.gpus * plan.gemm.peak_flops * mfu)
+    return evolve(estimate, time_breakdown={_FORWARD: seconds / 3, _BACKWARD: seconds * 2 / 3}, forward_breakdown=None)
+
+
+def assume(estimate: TrainingEstimate, *said: str) -> TrainingEstimate:
+    """The estimate with more to say, before all else."""
+    return evolve(estimate, plan=evolve(estimate.plan, assumptions=(*said, *estimate.plan.assumptions)))
+
+
+def _check_group(plan: TrainingPlan) -> None:
+    """The ranks that ZeRO divides over have to divide those that hold the same weights."""
+    group, zero, dp, cp = plan.layout.zero_group, plan.layout.zero, int(plan.layout.dp), int(plan.layout.cp)
+    if group is None:
+        return
+    if zero == 0:
+        raise BadInputError(f"zero-group: {group} with zero 0, which divides nothing; zero 1, 2 or 3 does")
+    ranks = dp * cp
+    if ranks % group:
+        divisors = [size for size in range(1, ranks + 1) if ranks % size == 0]
+        near = [*[size for size in divisors if size < group][-1:], *[size for size in divisors if size > group][:1]]
+        raise BadInputError(
+            f"zero-group: {group} does not divide dp {dp} x cp {cp} = {ranks}; {' or '.join(map(str, near))} would"
+        )
+
+
+def sequence_length(request: TrainRequest, choice: Choice, said: list[str]) -> int:
+    """As given, else that of the model's own training, else its context."""
+    model = choice.model
+    if request.seq_len is None:
+        seq_len = model.training_seq_len or model.max_seq_len or 2048
+        seq_len = min(seq_len, model.max_seq_len or seq_len)
+        said.append(f"seq-len {seq_len:,}")
+        return seq_len
+    if model.max_seq_len is not None and request.seq_len > model.max_seq_len:
+        raise BadInputError(f"seq-len: {request.seq_len} is beyond the context of {model.name}, {model.max_seq_len}")
+    return request.seq_len
+
+
+def _tokens(request: TrainRequest, choice: Choice, said: list[str]) -> float:
+    if request.tokens is not None:
+        return request.tokens
+    published = choice.model.training_tokens
+    if published is not None:
+        said.append(f"tokens {published:.3g}, what {choice.model.name} was trained on")
+        return published
+    tokens = float(_TOKENS_PER_PARAMETER * sum(choice.model.parameters_by_part().values()))
+    said.append(f"tokens {tokens:.3g}, {_TOKENS_PER_PARAMETER} a parameter (Hoffmann et al. 2022)")
+    return tokens
