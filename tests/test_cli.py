@@ -130,6 +130,7 @@ def test_a_bare_inference_question_gets_an_answer(run):
         ("cost-models", ("megatron", "roofline")),
         ("frameworks", ("megatron-core", "fsdp", "torchtitan")),
         ("optimizers", ("adam", "muon")),
+        ("schedules", ("1f1b", "zero-bubble")),
     ],
 )
 def test_lists_show_names_that_can_be_copied(run, monkeypatch, kind, names):
@@ -165,7 +166,7 @@ def test_gpus_are_listed_with_the_formats_that_people_ask_for(run, monkeypatch):
     assert rates[3:7] == ["1,125", "2,250", "4,500", "9,000"]
 
 
-@pytest.mark.parametrize("kind", ["models", "gpus", "dtypes", "cost-models", "frameworks", "optimizers"])
+@pytest.mark.parametrize("kind", ["models", "gpus", "dtypes", "cost-models", "frameworks", "optimizers", "schedules"])
 def test_lists_in_json_name_everything(run, kind):
     """If it fails, a script does not see a record that is there, or meets a key without a name."""
     code, out, err = run("list", kind, "--json")

@@ -8,7 +8,7 @@ from typing import Any
 
 from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, Spread, TrainingEstimate
 from llmplan.estimate.spread import LEVEL
-from llmplan.records import Efficiency, InferencePlan, Recompute, Schedule, TrainingPlan, Tuning
+from llmplan.records import Efficiency, InferencePlan, Recompute, TrainingPlan, Tuning
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes away; new keys may join."""
@@ -135,7 +135,7 @@ def _behind(spread: Spread | None) -> dict[str, Any] | None:
 
 def _ways(plan: TrainingPlan) -> dict[str, Any]:
     return {
-        "schedule": Schedule(plan.schedule).label,
+        "schedule": plan.schedule_name,
         "framework": plan.framework.name,
         "optimizer": plan.optimizer.name,
         "master_weights": plan.master_weights,

@@ -26,8 +26,6 @@ _TITLED = ("model", "gpu", "dtype", "gpus")
 _SHOWN = tuple(one for one in DIMENSIONS if one.name != "gradient_accumulation")
 _ORDER = (*_TITLED, *(option_name(one.name) for one in _SHOWN if one.name != "gpus"))
 _HEADS = {option_name(one.name): one.heading for one in _SHOWN if one.heading}
-_USUAL: Mapping[str, Any] = {option_name(one.name): one.word(one.plainest) for one in _SHOWN if not one.always_said}
-"""What needs no words where all plans have it."""
 _WORDS = ("model", "gpu", "dtype", "sp", "recompute", "schedule", "offload")
 _MOST_TERMS = 4
 _MANY_COLUMNS = 10
@@ -99,7 +97,7 @@ def _table(estimates: Sequence[TrainingEstimate], result: SearchResult) -> Itera
     """What all plans have in common on a line, what differs in columns, then their figures."""
     plans = [_cells(estimate) for estimate in estimates]
     differing = [name for name in _ORDER if len({plan[name] for plan in plans}) > 1]
-    usual = {name: _word(value) for name, value in _USUAL.items()}
+    usual = {option_name(one.name): _word(one.unsaid) for one in _SHOWN if not one.always_said}
     same = [name for name in _ORDER if name not in (*differing, *_TITLED) and plans[0][name] != usual.get(name)]
     if same:
         yield Padding(Text(dotted(_in_words(name, plans[0][name]) for name in same)), (0, 0, 0, _INDENT))

@@ -10,7 +10,7 @@ from llmplan.arrays.quantities import total
 from llmplan.estimate import Spread, TrainingEstimate
 from llmplan.output.sections import bars, behind, cost, facts, gpus, heading, layout, memory, plus_minus, said, title
 from llmplan.output.words import count, digits, dotted, percent, seconds
-from llmplan.records import Recompute, Schedule, TrainingPlan, Tuning
+from llmplan.records import Recompute, TrainingPlan, Tuning
 
 _ABOUT = ((86_400.0, "days", 172_800.0), (3_600.0, "hours", 7_200.0), (60.0, "min", 120.0))
 """Seconds of a unit, its name, and the seconds from which on it is used."""
@@ -73,9 +73,9 @@ def _from_to(spread: Spread | None, figure: float | None) -> str:
 
 def _sharing(plan: TrainingPlan) -> tuple[str, str]:
     """Schedule, where it is not the usual one, and ZeRO."""
-    schedule, group = Schedule(plan.schedule), plan.layout.zero_group
+    (schedule,), group = plan.schedule.among, plan.layout.zero_group
     over = "" if group is None else f" over {group:,}"
-    return "" if schedule is Schedule.ONE_F_ONE_B else schedule.label, f"ZeRO {plan.layout.zero}{over}"
+    return "" if schedule.default else schedule.name, f"ZeRO {plan.layout.zero}{over}"
 
 
 def _optimizer(plan: TrainingPlan) -> str:

@@ -9,7 +9,7 @@ from llmplan.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from llmplan.estimate import CostModel
-    from llmplan.records import EngineProfile, FrameworkProfile, Optimizer, ValidationSet
+    from llmplan.records import EngineProfile, FrameworkProfile, Optimizer, Schedule, ValidationSet
 
 LLMPLAN_API = 1
 
@@ -44,6 +44,14 @@ def llmplan_optimizers() -> Iterable[Optimizer]:
     from llmplan_parallelism_megatron.optimizers import OPTIMIZERS
 
     return OPTIMIZERS
+
+
+@hookimpl
+def llmplan_schedules() -> Iterable[Schedule]:
+    """1F1B, interleaved or not, and zero-bubble."""
+    from llmplan_parallelism_megatron.training.schedules import SCHEDULES
+
+    return SCHEDULES
 
 
 @hookimpl
