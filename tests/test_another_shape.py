@@ -11,7 +11,7 @@ from attrs import frozen
 
 from llmplan import infer, registry, train
 from llmplan.output.document import document
-from llmplan.output.render import as_table
+from llmplan.output.formats import as_table
 from llmplan.records import Block, DTypeRule, HardwareProfile, LoweredModel, Operator, Tensor
 from llmplan.records.model import ALWAYS_KEPT
 from llmplan.testing import check_cost_model, check_model

@@ -70,7 +70,7 @@ def test_more_than_can_be_answered_is_exit_code_3(run):
     """One line with the rate, the capacity and what would serve it, which does."""
     code, out, err = run(*INFER, *QUICK, "--rate", "5000/s", "--dp", "2")
     assert code == 3
-    assert "MORE THAN CAN BE ANSWERED" in out
+    assert "more than can be answered" in out
     assert err.startswith("llmplan: overloaded: 5,000 requests/s come, ")
     assert err.count("\n") == 1
     replicas = err.split("--dp ")[1].split()[0]
@@ -111,7 +111,7 @@ def test_a_server_that_does_not_fit_is_exit_code_3(run):
     one = ("--model", "llama-2-70b", "--gpu", "a100-sxm-80gb", "--tp", "1", "--pp", "1", "--dp", "1")
     code, out, err = run("infer", *one, "--rate", "1/s")
     assert code == 3
-    assert "TOO MUCH" in out
+    assert "too much" in out
     assert err.startswith("llmplan: does not fit: ")
     assert "the cache is that of the longest sequence" in err
 

@@ -19,6 +19,7 @@ from llmplan import hookspecs, infer, registry, train
 from llmplan.catalogues import Registry
 from llmplan.catalogues.plugins import Plugins
 from llmplan.errors import BadInputError
+from llmplan.search import TrainingSpace, search
 from llmplan.testing import check_plugin
 from llmplan.validation import validate
 
@@ -36,6 +37,9 @@ def module_of(source, name="example"):
     module = types.ModuleType(name)
     exec(compile(source, f"docs/plugins.md, {name}", "exec"), vars(module))
     return module
+
+
+SEARCHED = search(TrainingSpace(model="llama-7b", gpu="a100-sxm-80gb", gpus=8, tp=[1, 2], pp=1, cp=1), top=2)
 
 
 def use_hardware(profile):
@@ -129,12 +133,14 @@ def use_exporter(exporter):
     estimate = train(**TRAIN)
     assert exporter.suffix == ".mem"
     assert exporter.export(estimate).count(b"\n") == len(estimate.memory_breakdown)
+    assert exporter.export_search(SEARCHED).count(b"\n\n") == len(SEARCHED.best) - 1
 
 
 def use_reporter(reporter):
     """Both words, each for a plan that deserves it."""
     assert reporter.render(infer(**PLAN)) == "fits\n"
     assert reporter.render(infer(**PLAN | {"model": "llama-65b"})) == "too much\n"
+    assert reporter.render_search(SEARCHED) == f"{len(SEARCHED.best)} plans by time\n"
 
 
 def use_launcher(launcher):

@@ -9,10 +9,7 @@ from attrs import fields_dict
 
 from llmplan import compare, infer, registry, train
 from llmplan.catalogues.hardware_file import HardwareFile
-from llmplan.output.comparison import comparison_document
 from llmplan.output.document import document
-from llmplan.output.search_document import search_document
-from llmplan.output.serving_search_document import serving_search_document
 from llmplan.records import LatentAttention, MixtureOfExperts, Transformer
 from llmplan.request import LOADS, SERVER_OPTIONS, InferSearchRequest, SearchRequest
 from llmplan.search import InferenceSpace, TrainingSpace, search
@@ -20,10 +17,10 @@ from llmplan.validation import validate
 
 PAGE = (Path(__file__).parents[1] / "docs" / "reference.md").read_text(encoding="utf-8")
 TRAINING = document(train(model="llama-7b", gpu="a100-sxm-80gb", gpus=8))
-SERVERS = serving_search_document(
+SERVERS = document(
     search(InferenceSpace(model="llama-7b", gpu="a100-sxm-80gb", tp=1, pp=1, max_sequences=4, requests=0))
 )
-SEARCH = search_document(search(TrainingSpace(model="llama-7b", gpu="a100-sxm-80gb", gpus=8, tp=[1, 2], pp=1, cp=1)))
+SEARCH = document(search(TrainingSpace(model="llama-7b", gpu="a100-sxm-80gb", gpus=8, tp=[1, 2], pp=1, cp=1)))
 INFERENCE = document(infer(model="llama-7b", gpu="a100-sxm-80gb"))
 SERVER = document(infer(model="llama-7b", gpu="a100-sxm-80gb", rate="1/s", requests=50))
 
@@ -48,7 +45,7 @@ def documented_inside(heading, key):
         ("JSON of `llmplan train`", TRAINING),
         ("JSON of `llmplan infer`", INFERENCE),
         ("JSON of a server", SERVER["server"]),
-        ("JSON of a comparison", comparison_document(compare(infer, model="llama-7b", gpu="l40s", batch=[1, 2]))),
+        ("JSON of a comparison", document(compare(infer, model="llama-7b", gpu="l40s", batch=[1, 2]))),
         ("JSON of `llmplan validate`", validate(registry().validation_sets["llama"]).document()),
         ("JSON of `llmplan search train`", SEARCH),
         ("JSON of `llmplan search infer`", SERVERS),

@@ -11,8 +11,7 @@ from attrs import evolve
 from llmplan import infer
 from llmplan.errors import BadInputError
 from llmplan.output.document import document
-from llmplan.output.serving_search_document import serving_search_document
-from llmplan.output.serving_search_report import serving_search_report
+from llmplan.output.search_report import search_report
 from llmplan.records import DTypeRule, HardwareProfile, MixtureOfExperts, Transformer
 from llmplan.request import given_options
 from llmplan.search import InferenceSpace, search
@@ -152,7 +151,7 @@ def test_a_plan_is_what_infer_makes_of_it(load, monkeypatch):
     for request, estimate in zip(found.requests, found.best, strict=True):
         assert document(infer(request)) == document(estimate)
     monkeypatch.setenv("COLUMNS", "120")
-    assert ("+ 1 for prompts" in serving_search_report(found)) == ("prefill_replicas" in load)
+    assert ("prefill-replicas" in search_report(found)) == ("prefill_replicas" in load)
 
 
 def test_what_is_shown_holds_in_simulation():
@@ -181,7 +180,7 @@ def test_only_what_is_reached_holds_a_plan_back(load, by):
     """If it fails, a user raises a limit that has nothing to do with the figures."""
     found = search(InferenceSpace(**FIXED, **SIZES, **load))
     assert found.why[0].held_back == by
-    assert ("held back by" in serving_search_report(found)) == (by is not None)
+    assert ("held back by" in search_report(found)) == (by is not None)
 
 
 def test_a_winner_that_is_nearly_full_is_warned_of():
@@ -263,7 +262,7 @@ def test_a_change_that_is_said_to_do_does(options, limits):
         asked = {name: value for name, value in changed.items() if name in ("ttft", "tpot", "latency")}
         others = {name: value for name, value in changed.items() if name not in asked}
         assert search(InferenceSpace(**{**options, **others}), **{**limits, **asked}).feasible, change.option
-    assert "would do" in serving_search_report(found)
+    assert "would do" in search_report(found)
 
 
 def test_the_nearest_number_of_users_is_said_to_do(users):
@@ -347,7 +346,7 @@ def test_cases_are_compared():
     assert [one.plan.hardware.name for one in found.best[:2]] == ["slow-gpu", "slow-gpu"]
     assert {one.plan.kv_bits for one in found.best} == {8, 16}
     assert found.space["gpu"] == ("mini-gpu", "slow-gpu")
-    printed = serving_search_document(found)
+    printed = document(found)
     assert printed["best"][0]["gpu"] == "slow-gpu"
     assert len(printed["pareto"]) == len(found.pareto)
     assert given_options(found.requests[0])["price_per_gpu_hour"] == 0.5
@@ -358,7 +357,7 @@ def test_answers_of_one_token_have_a_frontier_of_first_tokens():
     found = search(InferenceSpace(**{**FIXED, "output_tokens": 1}, **SIZES), ttft=10)
     assert found.pareto_of == ("throughput", "ttft")
     assert found.pareto
-    assert "first" in serving_search_report(found)
+    assert "first" in search_report(found)
 
 
 def test_a_trace_is_a_load_too(tmp_path):

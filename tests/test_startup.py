@@ -8,8 +8,8 @@ import pytest
 
 SLOW = {"numpy", "pandas", "matplotlib", "plotly", "scipy", "pydantic", "click"}
 """Not needed by any of these commands."""
-BUDGET = 249
-"""Modules beyond a bare Typer app; 247 when this was written."""
+BUDGET = 254
+"""Modules beyond a bare Typer app; 252 when this was written."""
 
 _MODULES = "import json, sys; print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
 

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 GENERATORS: Mapping[str, str] = {
     "ranges": "plugins/parallelism_megatron/calibration/ranges.py",
     "cost-model": "tools/cost_model.py",
+    "reference": "tools/reference.py",
     "accuracy": "docs/accuracy.py",
     "search": "docs/search.py",
     "readme": "tools/readme.py",

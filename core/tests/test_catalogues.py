@@ -30,9 +30,9 @@ from llmplan.catalogues import (
     registry,
 )
 from llmplan.catalogues.plugins import PluginError, Plugins
-from llmplan.cli.estimate import _exporter
 from llmplan.errors import BadInputError, NameConflictError, UnknownNameError
 from llmplan.estimate import Exporter, Launcher, LaunchFile, Reporter
+from llmplan.output.files import exporter_of
 from llmplan.records import (
     DTypeFamily,
     DTypeRule,
@@ -308,8 +308,8 @@ def test_exporters_that_conflict_leave_the_others_alone(monkeypatch):
     one, two = ({EXPORTERS.hook: [RECORDS[EXPORTERS]("tsv")]} for _ in range(2))
     three = {EXPORTERS.hook: [RECORDS[EXPORTERS]("csv")]}
     offered = Registry(plugins_of(one=one, two=two, three=three))
-    monkeypatch.setattr("llmplan.cli.estimate.registry", lambda: offered)
-    assert _exporter("plan.csv").name == "csv"
+    monkeypatch.setattr("llmplan.output.files.registry", lambda: offered)
+    assert exporter_of("plan.csv").name == "csv"
 
 
 # Dtype families

@@ -72,7 +72,7 @@ def test_an_unknown_tdp_is_an_unknown_energy():
     figures = document(estimate)
     assert figures["energy_kwh"] is None
     assert figures["average_power_watts"] is None
-    assert "energy       not known: the accelerator has no TDP" in report(estimate, 160)
+    assert "energy       not known without an accelerator whose TDP is known" in report(estimate, 160)
     assert not [said for said in estimate.plan.assumptions if said.startswith("power")]
 
 

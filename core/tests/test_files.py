@@ -15,7 +15,7 @@ from llmplan.catalogues import COST_MODELS, DTYPES, GPUS, MODELS
 from llmplan.catalogues.record_file import read_record
 from llmplan.catalogues.toml_source import TomlSource
 from llmplan.errors import BadInputError
-from llmplan.output.whole import write_whole
+from llmplan.output.files import write_whole
 from llmplan.records import HardwareProfile, Recompute, Transformer
 from llmplan.request import InferRequest, TrainRequest
 from llmplan.request.plan_file import read_plan

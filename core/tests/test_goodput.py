@@ -174,14 +174,14 @@ def test_a_run_without_progress_says_so(rate):
     assert figures["wall_clock_seconds"] is None
     assert figures["wall_clock_gpu_hours"] is None
     json.dumps(figures, allow_nan=False)
-    assert "without end, goodput 0" in report(estimate, 160)
+    assert "goodput 0.00" in report(estimate, 160)
 
 
 def test_the_report_has_a_line_of_it():
     """If it fails, people read neither how often a run fails nor how often it saves."""
     estimate = failing(gpus=16_384, tp=8, pp=16, failures_per_gpu_day=3e-4)
     line = next(line for line in report(estimate, 160).split("\n") if "wall clock" in line)
-    assert line.split("at ")[1] == "goodput 0.91: a failure every 4.9 hours, a checkpoint every 17 min"
+    assert line.split("days, ")[1] == "goodput 0.91, a failure every 4.9 hours, a checkpoint every 17 min"
 
 
 @pytest.mark.parametrize(

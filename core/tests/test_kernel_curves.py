@@ -45,8 +45,8 @@ def test_a_ring_passes_all_but_its_own_share_in_steps():
 def test_over_many_domains_a_tree_has_fewer_steps_and_a_ring_fewer_bytes():
     """If it fails, a small message over a thousand nodes takes a thousand steps, or a large one is sent in full."""
     network = NetworkCurve(plateau=0.5, step_seconds=1e-3)
-    assert network.seconds(0.0, 1024, 2.0, 1.0) == 2 * 10 * 1e-3
-    assert network.seconds(1e9, 4, 1.0, 1e9) == 3e-3 + 1e9 * 3 / 4 / 0.5e9
+    assert network.tree_seconds(1e9, 1024, 2.0, 1e9) == pytest.approx(2 * 10 * 1e-3 + 1e9 / 0.5e9)
+    assert network.ring_seconds(1e9, 1024, 1.0, 1e9) == pytest.approx(1023e-3 + 1e9 * 1023 / 1024 / 0.5e9)
     assert network.hop_seconds(1e9, 1e9) == 1e-3 + 2.0
 
 

@@ -4,6 +4,7 @@ import pytest
 from attrs import evolve
 
 from llmplan.records import (
+    CrossAttention,
     DeltaAttention,
     DenseMlp,
     GroupedAttention,
@@ -18,6 +19,7 @@ from llmplan.records import (
     SparseIndex,
     SparseMlp,
     Transformer,
+    Works,
 )
 from llmplan.testing import check_model
 
@@ -64,6 +66,39 @@ def test_every_kind_of_layer_keeps_the_contract(mixer, mlp):
 def test_masks_keep_the_contract(mask):
     """If it fails, an encoder or chunks cannot be priced."""
     check_model(model(Layer(mixer=ATTENTION, mlp=MLP, window=8, mask=mask)))
+
+
+CROSS = CrossAttention(own=ATTENTION, cross=ATTENTION)
+
+
+def test_an_encoder_and_a_decoder_keep_the_contract():
+    """If it fails, models that read before they write cannot be priced."""
+    encoder = Layer(mixer=ATTENTION, mlp=MLP, mask=Mask.FULL, works=Works.PROMPT)
+    decoder = Layer(mixer=CROSS, mlp=MLP, norms=3, works=Works.ANSWER)
+    of = model(encoder, encoder, decoder)
+    check_model(of)
+    # the encoder keeps nothing; a token is in one of the two caches of the decoder
+    assert of.kv_cache(1, 10).elements == 10 * 64
+    works = [{one.works for one in block.operators} for block in of.lower(1, 8).layers]
+    assert works == [{Works.PROMPT}, {Works.ANSWER, Works.PROMPT}]
+
+
+def test_layers_that_share_weights_hold_them_once():
+    """If it fails, ALBERT has the parameters of BERT, or computes as a model of one layer."""
+    layer = Layer(mixer=ATTENTION, mlp=SPARSE)
+    shared, apart = model(layer, *[evolve(layer, again=True)] * 3), model(*[layer] * 4)
+    check_model(shared)
+    assert sum(shared.parameters_by_part().values()) == sum(model(layer).parameters_by_part().values())
+    assert shared.lower(1, 8).flops == apart.lower(1, 8).flops
+    assert shared.active_parameters() == apart.active_parameters()
+
+
+def test_tables_narrower_than_the_states():
+    """If it fails, factorised embeddings are as large as others: tables 100 x 16, matrices 16 x 64 and back."""
+    narrow = model(Layer(mlp=MLP, norms=1), embedding_width=16, tied_embeddings=True)
+    check_model(narrow)
+    parts = narrow.parameters_by_part()
+    assert (parts["input_embedding"], parts["output_embedding"]) == (100 * 16 + 16 * 64, 64 * 16)
 
 
 PARAMETERS = {

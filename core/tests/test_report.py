@@ -12,9 +12,9 @@ from attrs import evolve
 from llmplan import infer, registry, train
 from llmplan.estimate import InferenceEstimate, TrainingEstimate
 from llmplan.output.document import document
-from llmplan.output.render import as_table
+from llmplan.output.formats import as_table
 from llmplan.output.report import report
-from llmplan.output.words import count, dotted, gib, percent, seconds
+from llmplan.output.words import count, dotted, gib, money, percent, seconds
 from llmplan.records import Tuning
 from llmplan.units import GIB
 
@@ -134,7 +134,7 @@ def test_words_are_the_same_at_every_width_and_in_colour(at, estimate):
     """If it fails, a narrow terminal or a pipe hides something that others are told."""
 
     def words(text: str) -> str:
-        return "".join(re.sub(rf"\x1b\[[0-9;]*m|[{BLOCKS}]", "", text).split())
+        return "".join(re.sub(rf"\x1b\[[0-9;]*m|[{BLOCKS}·]", "", text).split())
 
     wide = words(at(estimate, 200))
     assert wide == words(at(estimate)) == words(at(estimate, 200, terminal=True))
@@ -192,7 +192,7 @@ def test_an_excess_is_shown_as_such(at):
     used, capacity = TOO_LARGE.memory_bytes_per_gpu, TOO_LARGE.memory_capacity_bytes
     assert used > capacity
     text = at(TOO_LARGE)
-    assert f"{gib(used)} of {gib(capacity)}, {gib(used - capacity)} TOO MUCH" in text
+    assert f"{gib(used)} of {gib(capacity)}, {gib(used - capacity)} too much" in text
     assert " free" not in text
     assert re.search(r"\x1b\[1;31mMemory", at(TOO_LARGE, terminal=True))
 
@@ -202,8 +202,9 @@ def test_every_figure_of_training_is_there(at):
     text = in_words(at(TRAINING, 200))
     assert f"{seconds(TRAINING.training_seconds)} on 64 GPUs" in text
     assert f"GPU-hours {TRAINING.gpu_hours:,.0f}" in text
-    assert f"cost {TRAINING.cost:,.2f} at 2.5 a GPU-hour" in text
-    assert f"MFU {percent(TRAINING.mfu)}, HFU {percent(TRAINING.hfu)} of 1,979 T(FL)OP/s int8" in text
+    assert f"cost {TRAINING.cost:,.0f} at 2.5 a GPU-hour" in text
+    mfu = f"MFU {percent(TRAINING.mfu)}, {percent(TRAINING.mfu_causal)} causal, HFU {percent(TRAINING.hfu)}"
+    assert f"{mfu} of 1,979 T(FL)OP/s int8" in text
     assert "llama-33b on 64 x h100-sxm-80gb training, w4a4e16, cost model roofline" in text
     assert "layout tp 8 · pp 8 · dp 1 · sequence parallel · ZeRO 0" in text
     assert f"framework {TRAINING.plan.framework.name} optimizer {TRAINING.plan.optimizer.name} · gradients in" in text
@@ -262,19 +263,21 @@ def test_every_figure_of_serving_is_there(at):
     assert f"each token {seconds(SERVING.decode_seconds_per_token)} (decode)" in text
     assert f"whole answer {seconds(SERVING.total_seconds)}" in text
     assert f"{SERVING.max_batch_size:,.0f} sequences of 640 tokens a replica" in text
-    assert "cost not known: give --price-per-gpu-hour" in text
+    assert "cost not known without --price-per-gpu-hour" in text
     priced = evolve(SERVING, plan=evolve(SERVING.plan, price_per_gpu_hour=2.0))
-    assert f"{priced.cost_per_million_tokens:.3g} per million output tokens, all in; 2 a GPU-hour" in in_words(
-        at(priced, 200)
-    )
+    whole = f"{money(priced.cost_per_million_tokens)} per million output tokens, all in, at 2 a GPU-hour"
+    assert whole in in_words(at(priced, 200))
 
 
 @pytest.mark.parametrize("estimate", ALL.values(), ids=ALL)
 def test_assumptions_and_warnings_are_all_there(at, estimate):
-    """If it fails, the report keeps a caveat to itself."""
+    """If it fails, the report keeps a caveat to itself, or a file the source of what was assumed."""
     text = in_words(at(estimate, 60))
-    for said in (*estimate.plan.assumptions, *estimate.warnings):
-        assert in_words(said) in text
+    for warning in estimate.warnings:
+        assert in_words(warning) in text
+    for assumed in estimate.plan.assumptions:
+        assert in_words(assumed[:20]) in text.replace(" · ", " ")
+        assert in_words(assumed) in in_words(report(estimate, 60, sources=True))
     assert ("Warnings" in text) == bool(estimate.warnings)
 
 

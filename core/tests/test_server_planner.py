@@ -108,7 +108,7 @@ def test_everything_together():
     assert estimate.feasible
     assert estimate.server.gpus == 4 + 4
     printed = json.loads(json.dumps(document(estimate), allow_nan=False))
-    assert printed["server"]["prefill_layout"] == {"gpus": 4, "tp": 2, "pp": 1, "dp": 2, "ep": 1}
+    assert {"gpus": 4, "tp": 2, "pp": 1, "dp": 2, "ep": 1}.items() <= printed["server"]["prefill_layout"].items()
     assert printed["server"]["speculation"]["draft_model"] == "small"
     assert printed["server"]["simulated"]["requests"] == 200
     text = report(estimate, width=100)
@@ -167,7 +167,7 @@ def test_price_and_energy_split_what_all_gpus_cost():
     unknown = serving(rate=1)
     assert (unknown.cost_per_million_tokens, unknown.cost_per_million_input_tokens) == (None, None)
     assert (unknown.joules_per_token, unknown.least_cost_per_million_tokens) == (None, None)
-    assert "the accelerator has no TDP" in report(unknown)
+    assert "an accelerator whose TDP is known" in report(unknown)
 
 
 def test_more_than_can_be_answered():
@@ -183,7 +183,7 @@ def test_more_than_can_be_answered():
     assert estimate.cost_per_million_tokens == pytest.approx(estimate.least_cost_per_million_tokens)
     assert estimate.average_power_watts == 500
     assert serving(rate=500, dp=estimate.replicas_needed, requests=0).feasible
-    assert "MORE THAN CAN BE ANSWERED" in report(estimate)
+    assert "more than can be answered" in report(estimate)
     json.dumps(document(estimate), allow_nan=False)
 
 
@@ -232,7 +232,7 @@ def test_a_server_that_does_not_fit():
     assert (estimate.capacity, estimate.load, estimate.replicas_needed) == (None, None, None)
     assert (estimate.max_batch_size, estimate.requests_per_second, estimate.tokens_per_second) == (0, None, None)
     assert estimate.memory_bytes_per_gpu > estimate.memory_capacity_bytes
-    assert "TOO MUCH" in report(estimate)
+    assert "too much" in report(estimate)
     json.dumps(document(estimate), allow_nan=False)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from llmplan.api import compare, infer, plan_inference, plan_training, train
+    from llmplan.api import compare
     from llmplan.catalogues import registry
     from llmplan.errors import LlmplanError
     from llmplan.hookspecs import hookimpl
+    from llmplan.search.serving.infer import infer, plan_inference
+    from llmplan.search.train import plan_training, train
 
 __all__ = ["LlmplanError", "compare", "hookimpl", "infer", "plan_inference", "plan_training", "registry", "train"]
 
@@ -16,11 +18,11 @@ _HOMES = {
     "LlmplanError": "errors",
     "compare": "api",
     "hookimpl": "hookspecs",
-    "infer": "api",
-    "plan_inference": "api",
-    "plan_training": "api",
+    "infer": "search.serving.infer",
+    "plan_inference": "search.serving.infer",
+    "plan_training": "search.train",
     "registry": "catalogues",
-    "train": "api",
+    "train": "search.train",
 }
 
 

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from llmplan.catalogues import KINDS, Kind
 from llmplan.errors import BadInputError, LlmplanError
-from llmplan.estimate import Comparison, Estimate, TrainingEstimate, Variant
-from llmplan.records import TrainingPlan
+from llmplan.estimate import Comparison, Estimate, Variant
 from llmplan.request import InferRequest, SearchRequest, TrainRequest, option_name, options_of
 from llmplan.request.changes import Change, combinations, read_changes
 from llmplan.search.serving.infer import infer, plan_inference
-from llmplan.space.case import training_case
+from llmplan.search.train import plan_training, train
 from llmplan.space.choice import find_record
-from llmplan.space.sizes import check_sizes
 from llmplan.space.training_space import TrainingSpace
 
 if TYPE_CHECKING:
@@ -23,32 +21,6 @@ if TYPE_CHECKING:
     from llmplan.search.serving.space import InferenceSpace
 
 __all__ = ["compare", "infer", "plan_inference", "plan_training", "search", "train"]
-
-
-def train(
-    request: TrainRequest | None = None, *, watch: Callable[[Any], None] | None = None, **options: Any
-) -> TrainingEstimate:
-    """Price a training run: ``train(model="llama-65b", gpu="h100-sxm-80gb", gpus=2048)``.
-
-    Takes the options of ``llmplan train`` by name, or a `TrainRequest`. Records may stand where names do. What is left
-    open is the best of all legal plans, as `search` finds it; `watch` is told how far that is.
-    """
-    if request is not None and options:
-        raise TypeError(f"options {', '.join(options)} beside a request that has its own")
-    request = request or TrainRequest(**options)
-    case = training_case(TrainingSpace.of(request), request)
-    check_sizes(case.values.of, case.choice.model)
-    only = case.only()
-    if only is not None:
-        return case.price(only)
-    from llmplan.search.choose import chosen
-
-    return chosen(request, watch)
-
-
-def plan_training(request: TrainRequest | None = None, **options: Any) -> TrainingPlan:
-    """The plan that `train` prices, everything filled in."""
-    return train(request, **options).plan
 
 
 def search(space: TrainingSpace | InferenceSpace, objective: str | None = None, **options: Any) -> SearchResult:

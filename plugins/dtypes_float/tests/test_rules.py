@@ -121,7 +121,9 @@ def train(run):
 
 def figures(document):
     """All that the name of a 16-bit format does not stand in."""
-    return {key: value for key, value in document.items() if key not in {"dtype", "gemm_format", "assumptions"}}
+    return {
+        key: value for key, value in document.items() if key not in {"dtype", "gemm_format", "assumptions", "request"}
+    }
 
 
 def test_bf16_is_the_default_by_another_name(train):

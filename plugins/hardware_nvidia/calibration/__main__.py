@@ -94,7 +94,7 @@ def main(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, he
     measured = by_shape(tables)
     engines = of_engines(serving.Tables(tables.prefill, decode, tables.collectives, tables.gemms), measured)
     for name, of_name in measured.items():
-        found = accelerator_files.kernels(name, of_name, engines.get(name))
+        found = accelerator_files.kernels(name, of_name, engines)
         accelerator_files.write(
             name, {"efficiency": accelerator_files.efficiency(name, reached[name]), "kernels": found}
         )

@@ -35,27 +35,30 @@ def efficiency(name: str, reached: CalibratedEfficiency) -> dict[str, Any]:
     return {**values, "flops": _with_stand_ins(name, values["flops"]), "source": f"{reached.source}; {_said(name)}"}
 
 
-def kernels(name: str, curves: KernelCurves, serving: ServingCurves | None) -> dict[str, Any]:
-    """The table [kernels]."""
+def kernels(name: str, curves: KernelCurves, engines: Mapping[str, ServingCurves]) -> dict[str, Any]:
+    """The table [kernels], with the curves of engines' kernels that were timed, by accelerator."""
     values = plain(curves)
     return {
         **values,
         "gemm": _with_stand_ins(name, values["gemm"]),
         "attention": _once(values["attention"]),
-        "serving": _serving(serving),
+        "serving": _serving(name, engines),
         "source": f"{curves.source}; GEMMs in {_said(name)}",
     }
 
 
-def _serving(curves: ServingCurves | None) -> dict[str, Any]:
+def _serving(name: str, engines: Mapping[str, ServingCurves]) -> dict[str, Any]:
     """What was not timed on this accelerator is another's; links of its own."""
-    if curves is None:
-        like = {"like": ENGINES_KERNELS}
-        return {"prefill": like, "decode": like, "widening_seconds": like, "source": "no engine's kernels timed"}
-    values = plain(curves)
-    if curves.widening_seconds:
+    if name not in engines:
+        values = plain(engines[ENGINES_KERNELS])
+        del values["all_reduce"]
+        said = f"no engine's kernels timed: the fractions of {ENGINES_KERNELS}"
+        return {**values, "source": f"{said}; {values['source']}"}
+    values = plain(engines[name])
+    if engines[name].widening_seconds:
         return values
-    return {**values, "widening_seconds": {"like": WIDENING}}
+    said = f"{values['source']}; narrow weights widened as on {WIDENING}"
+    return {**values, "widening_seconds": engines[WIDENING].widening_seconds, "source": said}
 
 
 def _with_stand_ins(name: str, timed: Mapping[str, Any]) -> dict[str, Any]:

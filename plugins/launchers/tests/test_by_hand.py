@@ -58,6 +58,7 @@ def test_adapters_over_several_gpus():
     config = yaml.safe_load(text_of("axolotl", estimate))
     assert (config["adapter"], config["load_in_4bit"], config["lora_r"]) == ("qlora", True, 32)
     assert (config["dp_shard_size"], config["gradient_accumulation_steps"]) == (8, 2)
+    assert config["optimizer"] == "adamw_torch_8bit"  # Axolotl refuses that of bitsandbytes under FSDP 2
     assert config["gradient_checkpointing"] is False
     assert config["fsdp_config"]["activation_checkpointing"] is True
     assert config["fsdp_config"]["reshard_after_forward"] is True
@@ -75,7 +76,9 @@ def test_adapters_of_megatron_bridge():
 def test_activations_that_wait_in_host_memory():
     """A run would need more memory than planned without a word."""
     offloaded = train(**WHOLE, gpus=8, zero=3, offload="all")
-    assert yaml.safe_load(text_of("axolotl", offloaded))["activation_offloading"] is True
+    config = yaml.safe_load(text_of("axolotl", offloaded))
+    assert (config["activation_offloading"], config["gradient_checkpointing"]) == (True, True)
+    assert config["fsdp_config"]["activation_checkpointing"] is False
     assert flags(text_of("trl", offloaded))["--activation_offloading"] == "true"
     assert "offload of activations: Accelerate's FSDP has none" in remarks_of("accelerate", offloaded)
     for name in ("megatron", "megatron-bridge", "deepspeed", "torchtitan"):
@@ -96,6 +99,20 @@ def test_sharding_over_part_of_a_context_parallel_group():
     shape = {**WHOLE, "cp": 4}
     words = "zero-group 2: Accelerate's FSDP shards over whole context parallel groups of 4"
     assert refusal_of("accelerate", train(**shape, gpus=16, zero=3, zero_group=2)) == f"accelerate: {words}"
+
+
+def test_replicas_that_only_context_parallelism_divides():
+    """Accelerate would stop at its mesh."""
+    estimate = train(**{**WHOLE, "cp": 2}, gpus=16, zero=3, zero_group=2)
+    for name in ("accelerate", "axolotl", "trl"):
+        assert refusal_of(name, estimate).startswith(f"{name}: zero-group 2: ")
+
+
+def test_context_parallelism_of_axolotl():
+    """Axolotl asks for a flash kernel there."""
+    config = yaml.safe_load(text_of("axolotl", train(**{**WHOLE, "cp": 2}, gpus=16, zero=3)))
+    assert (config["context_parallel_size"], config["dp_shard_size"]) == (2, 8)
+    assert config["attn_implementation"] == "flash_attention_2"
 
 
 def test_tensor_parallel_accelerate():
@@ -211,6 +228,9 @@ def test_kernels_launched_one_by_one():
     eager = infer(**SERVED, tp=1, dp=1, **LOAD, cuda_graphs=False, chunked_prefill=False)
     assert flags(text_of("vllm", eager))["--enforce-eager"] is True
     assert flags(text_of("vllm", eager))["--no-enable-chunked-prefill"] is True
+    longest = infer(**SERVED, tp=1, dp=1, **LOAD, chunked_prefill=False, step_tokens=600, prompt_tokens=500)
+    found = flags(text_of("vllm", longest))
+    assert found["--max-num-batched-tokens"] == found["--max-model-len"] == "628"  # 500 + 128, as vLLM asks
     assert flags(text_of("sglang", eager))["--cuda-graph-backend-decode"] == "disabled"
     assert flags(text_of("sglang", eager))["--chunked-prefill-size"] == "-1"
     assert "cuda_graph_config: null\n" in text_of("tensorrt-llm", eager)

@@ -51,3 +51,9 @@ def test_command(command, output, tmp_path):
     if "--export megatron\n" in command + "\n":  # of the script the page shows the beginning
         printed = printed[: len(without_figures(output))]
     assert printed == without_figures(output)
+
+
+def test_python():
+    """A script copied from the page would fail, or an assertion in it not hold."""
+    (code,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    exec(compile(code, "launch.md", "exec"), {})

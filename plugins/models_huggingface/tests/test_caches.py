@@ -127,6 +127,8 @@ TOKENS = {
     "MiniMaxAI--MiniMax-M3": (60 * 2 * 4 * 128 + 57 * 128, 0),
     # 49 of 80 layers attend: 8 heads of 128
     "nvidia--Llama-3_3-Nemotron-Super-49B-v1": (49 * 2 * 8 * 128, 0),
+    # a decoder of 24 layers: K and V of 128 heads of 128, of what was read or of what was written
+    "T5 11B": (24 * 2 * 128 * 128, 0),
     # 4 of 32 layers: 8 heads of 128
     "Jamba": (4 * 2 * 8 * 128, 0),
 }
@@ -165,7 +167,35 @@ def test_state_of_a_sequence_by_hand(name):
     assert state_bits(built(FIELDS.get(name, name))) == STATES[name]
 
 
+T5_11B = {
+    "model_type": "t5",
+    "is_encoder_decoder": True,
+    "d_model": 1024,
+    "d_ff": 65_536,
+    "d_kv": 128,
+    "num_heads": 128,
+    "num_layers": 24,
+    "vocab_size": 32_128,
+}
+WHISPER_LARGE_V2 = {
+    "model_type": "whisper",
+    "is_encoder_decoder": True,
+    "d_model": 1280,
+    "encoder_layers": 32,
+    "decoder_layers": 32,
+    "encoder_attention_heads": 20,
+    "decoder_attention_heads": 20,
+    "encoder_ffn_dim": 5120,
+    "decoder_ffn_dim": 5120,
+    "vocab_size": 51_865,
+    "max_source_positions": 1500,
+    "max_target_positions": 448,
+    "num_mel_bins": 80,
+}
+FIELDS |= {"T5 11B": T5_11B, "Whisper large v2": WHISPER_LARGE_V2}
 PARAMETERS = {
+    "T5 11B": 11_307_321_344,
+    "Whisper large v2": 1_543_304_960,
     "Kimi-Linear": 49_122_681_728,
     "Jamba": 51_570_323_328,
     "Qwen3-Next": 79_674_391_296,

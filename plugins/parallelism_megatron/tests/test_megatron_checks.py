@@ -144,11 +144,8 @@ def test_experts_are_found_in_what_a_model_lowers_to():
             "pp 2 x vpp 3 does not divide the 8 layers of plain: chunks hold 1 or 2 layers",
         ),
         (plan(schedule=ZERO_BUBBLE), "schedule zero-bubble changes nothing with pp 1: there is no bubble to fill"),
-        (
-            plan(zero=2, pp=2, dp=2),
-            "ZeRO 2 with pp 2: gradients reduced in every micro-batch",
-        ),
-        (plan(zero=3, pp=2, dp=2), "ZeRO 3 with pp 2: weights gathered and gradients reduced in every micro-batch"),
+        (plan(zero=2, pp=2, dp=2), "ZeRO 2 with pp 2: gradients stay whole for the iteration, as in ZeRO 1"),
+        (plan(zero=3, pp=2, dp=2), "ZeRO 3 with pp 2: weights and gradients stay whole for the iteration"),
     ],
 )
 def test_what_speaks_against_a_layout_is_said(said_of, words):

@@ -52,6 +52,49 @@ def test_gradients_are_reduced_once_however_many_micro_batches(zero):
     assert divided[1] > 8 * divided[0]
 
 
+@pytest.mark.parametrize("zero", [2, 3])
+def test_under_a_pipeline_zero_2_and_3_are_zero_1(zero):
+    """Mistake: weights are gathered and gradients reduced in every micro-batch of a pipeline, and divided meanwhile:
+    DeepSpeed refuses it, torchtitan keeps gathered weights.
+    """
+    layout = {"pp": 2, "dp": 4, "gradient_accumulation": 16}
+    one, more = (price(GROUPED, flat(), zero=stage, **layout) for stage in (1, zero))
+    assert more.memory_breakdown == one.memory_breakdown
+    assert more.time_breakdown == pytest.approx(one.time_breakdown)
+
+
+@pytest.mark.parametrize("zero", [1, 2, 3])
+def test_zero_over_one_rank_is_nothing(zero):
+    """Mistake: a single rank gathers what it holds, and holds it twice meanwhile."""
+    alone, divided = price(GROUPED, flat()), price(GROUPED, flat(), zero=zero)
+    assert divided.memory_breakdown == alone.memory_breakdown
+    assert divided.time_breakdown == alone.time_breakdown
+
+
+def test_zero_3_gathers_and_scatters_layer_by_layer():
+    """Mistake: all weights come in one message, so that a thousand steps of a ring are paid once, not in every layer.
+
+    By hand: three collectives a layer over 16 nodes of 8, each 15 steps of a millisecond.
+    """
+    still, late = (flat(network=NetworkCurve(plateau=1.0, step_seconds=seconds)) for seconds in (0.0, 1e-3))
+    fast, slow = (price(GROUPED, curves, dp=128, zero=3).time_breakdown["dp_comm"] for curves in (still, late))
+    assert slow - fast == pytest.approx(3 * 8 * 15e-3, rel=1e-3)  # the domain's own link bound without steps
+
+
+def test_a_model_without_experts_exchanges_no_experts():
+    """Mistake: messages of no bytes between the ranks that share no experts take the steps of a ring."""
+    slow = flat(network=NetworkCurve(plateau=1.0, step_seconds=1e-3))
+    seconds = price(GROUPED, slow, dp=128, zero=1).time_breakdown["dp_comm"]
+    assert seconds == pytest.approx(2 * 15e-3 + 6 * PARAMETERS * 15 / 16 / 8 / GPU.scale_out_bytes_per_second)
+
+
+def test_trees_are_for_all_reduce_alone():
+    """Mistake: an all-gather over 256 nodes takes 8 steps, as an all-reduce may, and ZeRO 3 over them costs nothing."""
+    of = training_kernels(plan(curves=flat(network=NetworkCurve(plateau=1.0, step_seconds=1.0))))
+    assert all_reduce_seconds(8.0, Group(2048, 1), of) == pytest.approx(2 * 8)
+    assert all_gather_seconds(8.0, Group(2048, 1), of) == pytest.approx(255)
+
+
 def test_a_token_multiplies_with_the_experts_that_it_goes_to():
     """FLOPs of a sparse model would be those of all its experts, or of one, whatever top-k says."""
     tokens, width, hidden = 1024, 512, 512

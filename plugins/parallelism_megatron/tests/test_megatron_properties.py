@@ -192,7 +192,10 @@ def _states(given_plan):
 @given(before=plans())
 @some
 def test_more_ways_hold_no_more_states(size, before):
-    """Weights, gradients or optimizer states of a rank would grow where more ranks share them."""
+    """Weights, gradients or optimizer states of a rank would grow where more ranks share them; a pipeline, under which
+    ZeRO 2 and 3 leave them whole, aside.
+    """
+    assume(size != "pp" or before.layout.zero < 2)
     assume(before.layout.vpp == 1 and getattr(before.layout, size) <= 4)
     assume(size != "ep" or (before.layout.dp * before.layout.cp) % (2 * before.layout.ep) == 0)
     assume(size != "ep" or before.model.moe is not None)

@@ -19,7 +19,7 @@ from attrs import define, field, frozen
 Formula = TypeVar("Formula", bound=Callable[..., Any])
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Term:
     """What a formula says about itself."""
 
@@ -65,7 +65,7 @@ TERMS: dict[str, Term] = {}
 """All terms whose modules have been imported, by name."""
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Evaluated:
     """A call of a formula."""
 
@@ -77,7 +77,7 @@ class Evaluated:
     """The formulas that it called itself."""
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Record:
     """The formulas that were called, in their order."""
 

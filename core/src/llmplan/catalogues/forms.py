@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from attrs import field, fields, frozen, has
-
-from llmplan.catalogues.hardware_file import HardwareFile
-from llmplan.records import EngineProfile, FrameworkProfile, Optimizer, Transformer
 
 _SOURCED = ("efficiency", "efficiency.training_run", "kernels", "kernels.serving")
 """Tables of an accelerator that have a source each."""
@@ -20,7 +18,7 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Form:
     """A kind of record in TOML: the class whose fields are its keys, and the ways from it and to it."""
 
@@ -35,6 +33,13 @@ class Form:
     """Of a field that most files leave out."""
     own_sources: tuple[str, ...] = ()
     """Tables that hold their own source."""
+    makes: type[Any] | None = None
+    """The class of the records, where it is not that of the file."""
+
+    @property
+    def made(self) -> type[Any]:
+        """The class of the records."""
+        return self.makes or self.cls
 
     def keys(self) -> set[str]:
         """The keys of a file."""
@@ -99,15 +104,50 @@ def _completed_model(values: dict[str, Any]) -> dict[str, Any]:
     return {**follows, **values, **({"sources": {**sources, **behind}} if behind else {})}
 
 
-FORMS: Mapping[str, Form] = {
-    "model": Form(
-        Transformer,
-        completed=_completed_model,
-        why_missing={"head_dim": "not given, and hidden is no multiple of heads"},
-    ),
-    "gpu": Form(HardwareFile, HardwareFile.record, HardwareFile.of, own_sources=_SOURCED),
-    "framework": Form(FrameworkProfile),
-    "engine": Form(EngineProfile),
-    "optimizer": Form(Optimizer),
+def _of_models() -> Form:
+    from llmplan.records.transformer import Transformer
+
+    why = {"head_dim": "not given, and hidden is no multiple of heads"}
+    return Form(Transformer, completed=_completed_model, why_missing=why)
+
+
+def _of_accelerators() -> Form:
+    from llmplan.catalogues.hardware_file import HardwareFile
+    from llmplan.records.hardware import HardwareProfile
+
+    return Form(HardwareFile, HardwareFile.record, HardwareFile.of, own_sources=_SOURCED, makes=HardwareProfile)
+
+
+def _of_frameworks() -> Form:
+    from llmplan.records.framework import FrameworkProfile
+
+    return Form(FrameworkProfile)
+
+
+def _of_engines() -> Form:
+    from llmplan.records.engine import EngineProfile
+
+    return Form(EngineProfile)
+
+
+def _of_optimizers() -> Form:
+    from llmplan.records.optimizer import Optimizer
+
+    return Form(Optimizer)
+
+
+_FORMS: Mapping[str, Callable[[], Form]] = {
+    "model": _of_models,
+    "gpu": _of_accelerators,
+    "framework": _of_frameworks,
+    "engine": _of_engines,
+    "optimizer": _of_optimizers,
 }
-"""By what people call the kind."""
+IN_FILES = tuple(_FORMS)
+"""What people call the kinds that are written in TOML."""
+
+
+@cache
+def form_called(kind: str) -> Form:
+    """Of a kind that is written in TOML, by what people call it."""
+    return _FORMS[kind]()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,7 +36,7 @@ _DIGITS = 12
 """As many as any datasheet prints; a number with more is one that was divided."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class HardwareFile:
     """An accelerator in TOML, in the units of datasheets. Rates are dense, bandwidths of one direction and device."""
 
@@ -115,7 +114,7 @@ class HardwareFile:
         return _UNITS[key][0] if key in _UNITS else key
 
 
-_RATES = tuple(of.name for of in fields(HardwareFile) if re.fullmatch(r"\w+_(tflops|tops)", of.name))
+_RATES = tuple(of.name for of in fields(HardwareFile) if of.name.endswith(("_tflops", "_tops")))
 _SAME = tuple(
     of.name for of in fields(HardwareFile) if of.name not in {*_UNITS, *_RATES, "sources", "clock", "kernels"}
 )

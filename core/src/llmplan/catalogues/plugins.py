@@ -22,7 +22,7 @@ from llmplan.errors import LlmplanError
 GROUP = "llmplan.plugins"
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Plugin:
     """A plugin that is loaded: its distribution and the hooks that it implements."""
 
@@ -37,7 +37,7 @@ class Plugin:
         return f"{self.distribution}:{self.entry_point}"
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class PluginProblem:
     """Why a plugin, or one of its hooks, is ignored."""
 
@@ -61,7 +61,7 @@ class PluginError(LlmplanError):
     """A plugin breaks the contract of the hooks."""
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Plugins:
     """The plugins of this process, and what went wrong with the others."""
 

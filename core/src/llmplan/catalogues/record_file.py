@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmplan.catalogues.forms import FORMS, Form
+from llmplan.catalogues.forms import IN_FILES, Form, form_called
 from llmplan.catalogues.likeness import resolve
 from llmplan.catalogues.structure import structure
 from llmplan.catalogues.toml_source import TomlSource
@@ -72,10 +72,10 @@ def record_text(kind: Kind, record: Any) -> str:
 
 def form_of(kind: Kind, path: str) -> Form:
     """How a kind is written; BadInputError where it is not."""
-    if kind.singular not in FORMS:
-        *kinds, last = (f"{singular}s" for singular in FORMS)
+    if kind.singular not in IN_FILES:
+        *kinds, last = (f"{singular}s" for singular in IN_FILES)
         raise BadInputError(f"{kind.singular}: {path}: only {', '.join(kinds)} and {last} can be given as files")
-    return FORMS[kind.singular]
+    return form_called(kind.singular)
 
 
 def installed(kind: Kind, name: str) -> Any:

@@ -7,21 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import tomli
-from attrs import frozen
 
 from llmplan.errors import BadInputError
 
-_HEADER = re.compile(r"\s*\[\s*([\w.\-\"']+)\s*\]")
-_ASSIGNMENT = re.compile(r"\s*([\w.\-\"']+)\s*=")
+_HEADER = r"\s*\[\s*([\w.\-\"']+)\s*\]"
+_ASSIGNMENT = r"\s*([\w.\-\"']+)\s*="
 
 
-@frozen
 class TomlSource:
     """What a file says, and how it says it."""
 
-    path: str
-    text: str
-    values: dict[str, Any]
+    def __init__(self, path: str, text: str, values: dict[str, Any]) -> None:
+        self.path = path
+        self.text = text
+        self.values = values
 
     @classmethod
     def read(cls, path: str) -> TomlSource:
@@ -47,7 +46,7 @@ class TomlSource:
         """Where these keys are assigned, or begin a table or a dotted key."""
         table: tuple[str, ...] = ()
         for number, line in enumerate(self.text.split("\n"), 1):
-            header, assigned = _HEADER.match(line), _ASSIGNMENT.match(line)
+            header, assigned = re.match(_HEADER, line), re.match(_ASSIGNMENT, line)
             if header:
                 table = _parts(header[1])
             found = table if header else (*table, *_parts(assigned[1])) if assigned else ()

@@ -1,18 +1,22 @@
 """``--compare OPTION=VALUES``, ranges of options and ``--picture``: several plans in one table."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from llmplan.catalogues import registry
 from llmplan.cli.options import Request, completer
 from llmplan.errors import BadInputError
-from llmplan.estimate import Comparison, Exporter
 from llmplan.output.words import gib
 from llmplan.request import InferRequest, TrainRequest, option_name, options_of
 from llmplan.request.changes import options_in, several
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Comparison, Exporter
 
 T = TypeVar("T")
 
@@ -30,7 +34,7 @@ COMPARING: Mapping[str, Any] = {
         ),
     ],
     "picture": Annotated[
-        str | None, typer.Option("--picture", metavar="FILE", help="Draw the comparison too: .png, .svg or .pdf.")
+        str | None, typer.Option("--picture", metavar="FILE", help="Draw it too: .png, .svg or .pdf.")
     ],
 }
 
@@ -74,12 +78,15 @@ def print_comparison(
     if exporter is not None:
         files["output"] = _for_comparisons(f"output: {exporter.suffix}", exporter.export_comparison)
     if extra["picture"] is not None:
-        files["picture"] = _artist(extra["picture"])
+        from llmplan.output.files import painter_of
+
+        painter = painter_of(extra["picture"])
+        files["picture"] = _for_comparisons(f"picture: {painter.suffix}", painter.export_comparison)
     from llmplan.api import compare
 
     comparison = compare(price, changes, **options)
     for option, contents in files.items():
-        from llmplan.output.whole import write_whole
+        from llmplan.output.files import write_whole
 
         write_whole(extra[option], contents(comparison), option)
     print(render(comparison), end="")
@@ -92,13 +99,6 @@ def _for_comparisons(what: str, way_out: Callable[[Comparison], T] | None) -> Ca
     if way_out is None:
         raise BadInputError(f"{what} has no form for comparisons")
     return way_out
-
-
-def _artist(picture: str) -> Callable[[Comparison], bytes]:
-    """What draws a file of this ending."""
-    from llmplan.output.picture import artist
-
-    return artist(picture)
 
 
 def _say_that_none_fits(comparison: Comparison) -> None:

@@ -1,28 +1,31 @@
 """``llmplan train`` and ``llmplan infer``."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llmplan.api import infer, train
 from llmplan.catalogues import registry
 from llmplan.cli.compare import COMPARING, changes_of, is_comparison, print_comparison
 from llmplan.cli.options import EXPORT, FROM, Request, completer, with_options
 from llmplan.errors import BadInputError
-from llmplan.estimate import Estimate, Exporter, InferenceEstimate, ServerEstimate, TrainingEstimate
-from llmplan.output.words import gib
-from llmplan.records import Recompute
 from llmplan.request import InferRequest, TrainRequest
 
-DOES_NOT_FIT = 3
-_MOST_ZERO = 3
+if TYPE_CHECKING:
+    from llmplan.estimate import Estimate, Exporter
 
-_EXTRA: Mapping[str, Any] = {
+DOES_NOT_FIT = 3
+
+SOURCES = Annotated[bool | None, typer.Option("--sources", help="Print what was assumed in full, with its sources.")]
+EXTRA: Mapping[str, Any] = {
     "plan": Annotated[
-        str | None, typer.Option("--plan", metavar="FILE.toml", help="Any of these options from a file.")
+        str | None,
+        typer.Option(
+            "--plan", metavar="FILE", help="Any of these options from a .toml file, or what a .json result was asked."
+        ),
     ],
     "json": Annotated[bool | None, typer.Option("--json", help="Print one JSON object.")],
     "reporter": Annotated[
@@ -34,6 +37,7 @@ _EXTRA: Mapping[str, Any] = {
     ],
     "export": EXPORT,
     "from_": FROM,
+    "sources": SOURCES,
     **COMPARING,
 }
 
@@ -53,12 +57,16 @@ _EXPLAIN = Annotated[
 
 def add_train(app: typer.Typer, summary: str) -> None:
     """Add ``llmplan train``."""
-    _add(app, "train", summary, TrainRequest, train, {**_EXTRA, "explain": _EXPLAIN})
+    from llmplan.search.train import train
+
+    _add(app, "train", summary, TrainRequest, train, {**EXTRA, "explain": _EXPLAIN})
 
 
 def add_infer(app: typer.Typer, summary: str) -> None:
     """Add ``llmplan infer``."""
-    _add(app, "infer", summary, InferRequest, infer, {**_EXTRA, "explain": _EXPLAIN})
+    from llmplan.search.serving.infer import infer
+
+    _add(app, "infer", summary, InferRequest, infer, {**EXTRA, "explain": _EXPLAIN})
 
 
 def _add(
@@ -70,7 +78,7 @@ def _add(
     extras: Mapping[str, Any],
 ) -> None:
     def run(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
-        reporter, exporter = _reporter(extra), _exporter(extra["output"])
+        reporter, exporter, painter = reporter_of(extra), *_ways_out(extra)
         exports = _exports(name, extra, reporter)
         changes = changes_of(extra["compare"], request, given)
         options = _merged(name, extra, given, changes, request)
@@ -79,22 +87,29 @@ def _add(
                 raise BadInputError(f"export: {exports[0].name} writes one plan, and these are several")
             fits = print_comparison(price, changes, options, extra, reporter, exporter)
             return None if fits else DOES_NOT_FIT
-        if extra["picture"]:
-            raise BadInputError("picture: draws a comparison; give --compare, or several values like --batch 1..64")
         asked = request(**options)
         estimate = _priced(price, asked)
         launched = _launched(exports, estimate)
-        if exporter is not None:
-            from llmplan.output.whole import write_whole
+        for option, way_out in (("output", exporter), ("picture", painter)):
+            if way_out is not None:
+                from llmplan.output.files import write_whole
 
-            write_whole(extra["output"], exporter.export(estimate))
+                write_whole(extra[option], way_out.export(estimate), option)
         if launched():
             return None
         if extra.get("explain"):
             _explain(estimate, reporter)
         else:
             print(registry().reporters[reporter].render(estimate), end="")
-        return None if estimate.feasible else _say_why_not(estimate, asked)
+            if extra["sources"]:
+                from llmplan.cli.sources import print_sources
+
+                print_sources(estimate.plan.assumptions)
+        if estimate.feasible:
+            return None
+        from llmplan.cli.does_not_fit import say_why_not
+
+        return say_why_not(estimate, asked)
 
     app.command(name, help=summary)(with_options(request, extras, run))
 
@@ -166,71 +181,21 @@ def what_is_left(from_file: Mapping[str, Any], named: Collection[str]) -> dict[s
     return left
 
 
-def _reporter(extra: Mapping[str, Any]) -> str:
+def _ways_out(extra: Mapping[str, Any]) -> tuple[Exporter | None, Exporter | None]:
+    """What writes --output and --picture, looked for before anything is priced."""
+    if extra["output"] is None and extra["picture"] is None:
+        return None, None
+    from llmplan.output.files import exporter_of, painter_of
+
+    output, picture = extra["output"], extra["picture"]
+    return None if output is None else exporter_of(output), None if picture is None else painter_of(picture)
+
+
+def reporter_of(extra: Mapping[str, Any]) -> str:
+    """The name of the reporter that was asked for."""
     named: str | None = extra["reporter"]
     if extra["json"] and named not in (None, "json"):
         raise BadInputError(f"reporter: {named!r} contradicts --json")
+    if extra["sources"] and (extra["json"] or named == "json"):
+        raise BadInputError("sources: --json has them all, under assumptions")
     return "json" if extra["json"] else named or "table"
-
-
-def _exporter(output: str | None) -> Exporter | None:
-    """Chosen before anything is computed, by the file's ending."""
-    if output is None:
-        return None
-    entries = registry().exporters.entries()
-    fitting = {f"{provider}:{name}": of for name, provider, of in entries if of.suffix == Path(output).suffix}
-    if not fitting:
-        suffixes = ", ".join(dict.fromkeys(exporter.suffix for _, _, exporter in entries))
-        raise BadInputError(f"output: {output!r} does not end in {suffixes}")
-    if len(fitting) > 1:
-        raise BadInputError(f"output: {Path(output).suffix} is written by {' and '.join(fitting)}; uninstall one")
-    return next(iter(fitting.values()))
-
-
-def _say_why_not(estimate: Estimate, request: Request) -> int:
-    if isinstance(estimate, ServerEstimate) and estimate.overloaded:
-        from llmplan.cli.overloaded import overloaded
-
-        print(f"llmplan: {overloaded(estimate, request.gpus)}", file=sys.stderr)
-        return DOES_NOT_FIT
-    return _say_it_does_not_fit(estimate, request)
-
-
-def _say_it_does_not_fit(estimate: Estimate, request: Request) -> int:
-    used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
-    parts = sorted(estimate.memory_breakdown.items(), key=lambda part: -part[1])
-    listed = ", ".join(f"{name} {size:,.0f} ({gib(size)})" for name, size in parts)
-    pool = estimate.fullest_pool if isinstance(estimate, ServerEstimate) else None
-    where = f"the {pool} pool needs " if pool else ""
-    print(
-        f"llmplan: does not fit: {where}{used - capacity:,.0f} bytes ({gib(used - capacity)}) more than the "
-        f"{gib(capacity)} of {estimate.plan.hardware.name}; {listed}{_way_out(estimate, request)}",
-        file=sys.stderr,
-    )
-    return DOES_NOT_FIT
-
-
-def _way_out(estimate: Estimate, request: Request) -> str:
-    """Options that hold less, where they are not taken yet."""
-    if not isinstance(estimate, TrainingEstimate):
-        return _way_out_of_serving(estimate, request) if isinstance(request, InferRequest) else ""
-    plan = estimate.plan
-    ways = [
-        "a smaller --micro-batch" if plan.micro_batch > 1 else "",
-        f"--zero {_MOST_ZERO}" if plan.layout.zero < _MOST_ZERO and plan.layout.dp > 1 else "",
-        "--recompute full" if plan.recompute != Recompute.FULL else "",
-        "more --tp, --pp or --gpus",
-    ]
-    return f"; {', '.join(filter(None, ways))} hold less"
-
-
-def _way_out_of_serving(estimate: InferenceEstimate | ServerEstimate, request: InferRequest) -> str:
-    """The nearest settings that fit, tried out; and what else holds less."""
-    from llmplan.search.serving.nearest import nearest_that_fit
-
-    if isinstance(estimate, ServerEstimate) and estimate.fullest_pool == "prefill":
-        return "; more --prefill-tp or --prefill-pp, or fewer bits (--dtype, --kv-bits) hold less"
-    near = nearest_that_fit(request, estimate)
-    longest = "; the cache is that of the longest sequence" if isinstance(estimate, ServerEstimate) else ""
-    fits = f"; {' or '.join(near)} would fit" if near else ""
-    return f"{longest}{fits}; fewer bits (--dtype, --kv-bits) hold less"

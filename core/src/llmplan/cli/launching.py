@@ -84,7 +84,7 @@ def _write(export: Export, file: LaunchFile) -> None:
     if export.path is None:
         print(text, end="")
     else:
-        from llmplan.output.whole import write_whole
+        from llmplan.output.files import write_whole
 
         write_whole(export.path, text.encode(), "export")
     for remark in file.remarks:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from llmplan.cli.options import annotations_of, with_annotations
 from llmplan.cli.search_infer import add_search_infer
-from llmplan.cli.searching import exit_code, exports_of, extra_options, launched, say_why_not, split
+from llmplan.cli.searching import exports_of, extra_options, found, renderer_of, split
 from llmplan.request import SearchRequest, TrainRequest
 from llmplan.space.training_space import SEVERAL
-
-if TYPE_CHECKING:
-    from llmplan.search.result import SearchResult
 
 _EXTRA: Mapping[str, Any] = {
     **extra_options("plans"),
@@ -55,10 +51,10 @@ def _train(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     from llmplan.search.executors import executor_of
     from llmplan.space.training_space import TrainingSpace
 
-    exports = exports_of(extra, "train")
+    render, exports = renderer_of(extra), exports_of(extra, "train")
     options, looked_for = split(given, extra["plan"], TrainRequest, SearchRequest)
     with ExitStack() as stack:
-        files = stack.enter_context(outputs(extra["output"] or ()))
+        files = stack.enter_context(outputs(extra["output"] or (), extra["picture"]))
         space = TrainingSpace(**options)
         executor = stack.enter_context(executor_of(extra["executor"], extra["workers"], extra["scheduler"]))
         watch = stack.enter_context(progress())
@@ -66,22 +62,4 @@ def _train(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
             space, executor=executor, keep=False, sink=files.sink, watch=watch, interruptible=True, **looked_for
         )
         files.finish(result)
-    if launched(exports, result):
-        return exit_code(result)
-    return _printed(result, as_json=bool(extra["json"]))
-
-
-def _printed(result: SearchResult, *, as_json: bool) -> int | None:
-    if as_json:
-        from llmplan.output.search_document import search_document
-
-        print(json.dumps(search_document(result), indent=2))
-    else:
-        from llmplan.output.search_report import search_report
-
-        print(search_report(result), end="")
-    if result.verdict is not None:
-        from llmplan.output.search_report import change_words, says_why_not
-
-        say_why_not(says_why_not(result.verdict), map(change_words, result.verdict.changes))
-    return exit_code(result)
+    return found(result, render, exports, extra)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llmplan.cli.estimate import DOES_NOT_FIT
+from llmplan.catalogues import registry
+from llmplan.cli.estimate import DOES_NOT_FIT, EXTRA, reporter_of
 from llmplan.cli.options import EXPORT
+from llmplan.errors import BadInputError
 from llmplan.request import options_of
 
 if TYPE_CHECKING:
@@ -20,12 +22,20 @@ _INTERRUPTED = 130
 
 def extra_options(priced: str) -> dict[str, Any]:
     """A plan file, and what becomes of the result; `priced` is what there is one of in each row of a table."""
-    help_text = f"Write the best plan to a .toml file, all priced {priced} to .csv, .json or .parquet; may be repeated."
+    help_text = (
+        f"Write the best plan to a .toml file, all priced {priced} to .csv, .json or .parquet, the report to .txt; "
+        "may be repeated."
+    )
     return {
         "plan": Annotated[
-            str | None, typer.Option("--plan", metavar="FILE.toml", help="Any of these options from a file.")
+            str | None,
+            typer.Option(
+                "--plan",
+                metavar="FILE",
+                help="Any of these options from a .toml file, or what a .json result was asked.",
+            ),
         ],
-        "json": Annotated[bool | None, typer.Option("--json", help="Print one JSON object.")],
+        **{name: EXTRA[name] for name in ("json", "reporter", "sources", "picture")},
         "output": Annotated[list[str] | None, typer.Option("--output", metavar="FILE", help=help_text)],
         "export": EXPORT,
     }
@@ -46,10 +56,13 @@ def split(given: Mapping[str, Any], plan: str | None, of_space: Any, of_search: 
     )
 
 
-def say_why_not(why: str, changes: Iterable[str]) -> None:
-    """One line: what kills the last plans, and what would do."""
-    would = " or ".join(changes)
-    print(f"llmplan: no plan is feasible: {why}{would and f'; {would} would do'}", file=sys.stderr)
+def renderer_of(extra: Mapping[str, Any]) -> Callable[[SearchResult], str]:
+    """What prints the result; BadInputError where a reporter has no words for searches."""
+    reporter = reporter_of(extra)
+    render = registry().reporters[reporter].render_search
+    if render is None:
+        raise BadInputError(f"reporter: {reporter} has no form for what a search finds")
+    return render
 
 
 def exports_of(extra: Mapping[str, Any], command: str) -> Sequence[Any]:
@@ -61,17 +74,30 @@ def exports_of(extra: Mapping[str, Any], command: str) -> Sequence[Any]:
     return launching.exports_of(extra["export"], command, as_json=bool(extra["json"]))
 
 
-def launched(exports: Sequence[Any], result: SearchResult) -> bool:
-    """Write them; whether one was printed, in place of the report."""
-    if not exports:
-        return False
-    from llmplan.cli import launching
+def found(
+    result: SearchResult, render: Callable[[SearchResult], str], exports: Sequence[Any], extra: Mapping[str, Any]
+) -> int | None:
+    """Write launch files, one of which may be printed in place of the report; else print that; the exit code."""
+    if exports:
+        from llmplan.cli import launching
 
-    return launching.launched(exports, result.best if result.feasible else ())
+        if launching.launched(exports, result.best if result.feasible else ()):
+            return _exit_code(result)
+    print(render(result), end="")
+    if extra["sources"] and result.best:
+        from llmplan.cli.sources import print_sources
+
+        print_sources(result.best[0].plan.assumptions)
+    if result.verdict is not None:
+        from llmplan.output.search_words import change_words, says_why_not
+
+        would = " or ".join(map(change_words, result.verdict.changes))
+        why = f"{says_why_not(result.verdict)}{would and f'; {would} would do'}"
+        print(f"llmplan: no plan is feasible: {why}", file=sys.stderr)
+    return _exit_code(result)
 
 
-def exit_code(result: SearchResult) -> int | None:
-    """Of a search that was printed."""
+def _exit_code(result: SearchResult) -> int | None:
     if not result.complete:
         return _INTERRUPTED
     return None if result.feasible else DOES_NOT_FIT

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from llmplan.arrays.quantities import Number
-from llmplan.estimate.inference import InferenceEstimate
 from llmplan.estimate.spread import Spread
-from llmplan.estimate.training import TrainingEstimate
 from llmplan.records.dtype import NumberFormat
 from llmplan.records.efficiency import Efficiency
 from llmplan.records.hardware import HardwareProfile
 from llmplan.records.plan import InferencePlan, TrainingPlan
+
+if TYPE_CHECKING:
+    from llmplan.estimate.inference import InferenceEstimate
+    from llmplan.estimate.training import TrainingEstimate
 
 Phase: TypeAlias = Literal["train", "infer"]
 

@@ -14,7 +14,7 @@ _DIGITS = 5
 """Of the numbers put in, so that the arithmetic gives the value to about one in a thousand."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Explained:
     """One line."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from attrs import frozen
 
@@ -46,6 +47,8 @@ class InferenceEstimate(Fit):
     """
     decode_bounds: Mapping[str, Number] | None = None
     """The same of a decode step."""
+    request: Any = None
+    """What was asked: an `InferRequest`; None where a cost model was asked directly."""
     spreads: Callable[[InferencePlan], tuple[Spread, Spread]] | None = None
     """How far the first token, and all further ones, of a plan of numbers may be off; None if nothing was measured."""
     crossing: Callable[[InferencePlan], int | None] | None = None

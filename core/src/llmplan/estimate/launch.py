@@ -13,7 +13,7 @@ from llmplan.records.checks import lookup_name, one_of
 COMMANDS = ("train", "infer")
 
 
-@frozen
+@frozen(repr=False)
 class LaunchFile:
     """A launch file, and what of the plan it has no words for, one line each."""
 
@@ -21,7 +21,7 @@ class LaunchFile:
     remarks: tuple[str, ...] = ()
 
 
-@frozen
+@frozen(repr=False)
 class LaunchOptions:
     """What a launch file says, as a plan file would say it, and what of the file was not understood, one line each.
 

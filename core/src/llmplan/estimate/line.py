@@ -84,7 +84,7 @@ def keyed(breakdown: Mapping[str, Number], lines: Mapping[str, Line]) -> dict[st
     return {lines[name]: value for name, value in breakdown.items()}
 
 
-@frozen
+@frozen(repr=False)
 class Bottleneck:
     """The resource that takes most of a phase."""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from attrs import frozen
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Capacity:
     """The most that the server can do for long."""
 
@@ -25,7 +25,7 @@ class Capacity:
     """Of the GPU time that prompts take then."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Means:
     """Of a loaded server in the long run; latencies in seconds."""
 
@@ -48,7 +48,7 @@ class Means:
     """Of the room for caches, set aside for sequences that are worked on."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Simulated:
     """What a simulation counted."""
 

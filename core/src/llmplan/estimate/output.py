@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
@@ -22,6 +22,8 @@ class Reporter:
     render: Callable[[Estimate], str]
     render_comparison: Callable[[Comparison], str] | None = None
     """The same for several plans; None where it has no words for these."""
+    render_search: Callable[[Any], str] | None = None
+    """The same for what a search found, a `SearchResult`."""
     description: str = ""
 
 
@@ -35,4 +37,8 @@ class Exporter:
     export: Callable[[Estimate], bytes]
     export_comparison: Callable[[Comparison], bytes] | None = None
     """The same for several plans; None where the format has no place for these."""
+    export_search: Callable[[Any], bytes] | None = None
+    """The same for what a search found, a `SearchResult`."""
+    check: Callable[[], None] | None = None
+    """Asked before anything is priced: BadInputError where something is missing that it needs."""
     description: str = ""

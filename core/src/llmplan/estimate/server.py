@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from llmplan.arrays.quantities import total
+from llmplan.arrays.quantities import Number, total
 from llmplan.estimate.energy import average_power
 from llmplan.estimate.inference import InferenceEstimate
 from llmplan.estimate.line import Kind, Line
 from llmplan.estimate.load import Capacity, Means, Simulated
+from llmplan.estimate.spread import Spread
 from llmplan.estimate.training import TrainingEstimate
 from llmplan.records.plan import InferencePlan
 from llmplan.records.server import ServerPlan
@@ -51,6 +52,9 @@ class ServerEstimate:
     prefill_memory: Mapping[str, float] | None = None
     """Bytes on the fullest GPU of a pool that only prefills, with the longest prompt; None where there is no such."""
 
+    request: Any = None
+    """What was asked: an `InferRequest`."""
+
     @property
     def plan(self) -> InferencePlan:
         """That of the replicas that decode."""
@@ -75,6 +79,56 @@ class ServerEstimate:
     def total_seconds(self) -> float | None:
         """From a request to its last token."""
         return None if self.means is None else self.means.total_seconds
+
+    @property
+    def prefill_seconds(self) -> Number:
+        """Of one prompt alone, on one pipeline stage."""
+        return self.prefill.prefill_seconds
+
+    @property
+    def decode_seconds_per_token(self) -> Number:
+        """Of a step of what decodes at once, on one pipeline stage."""
+        return self.decode.decode_seconds_per_token
+
+    @property
+    def prefill_breakdown(self) -> Mapping[str, Number]:
+        """Of `prefill_seconds`."""
+        return self.prefill.prefill_breakdown
+
+    @property
+    def decode_breakdown(self) -> Mapping[str, Number]:
+        """Of `decode_seconds_per_token`."""
+        return self.decode.decode_breakdown
+
+    @property
+    def prefill_bounds(self) -> Mapping[str, Number] | None:
+        """Of `prefill_seconds`, by what was waited for."""
+        return self.prefill.prefill_bounds
+
+    @property
+    def decode_bounds(self) -> Mapping[str, Number] | None:
+        """Of `decode_seconds_per_token`, by what was waited for."""
+        return self.decode.decode_bounds
+
+    @property
+    def first_token_spread(self) -> Spread | None:
+        """What was measured of predicted first tokens of this kind."""
+        return self.prefill.first_token_spread
+
+    @property
+    def next_token_spread(self) -> Spread | None:
+        """What was measured of predicted tokens, answers and throughput of this kind."""
+        return self.decode.next_token_spread
+
+    @property
+    def max_context(self) -> int | None:
+        """Tokens of a sequence that fit beside as many as decode at once."""
+        return self.decode.max_context
+
+    @property
+    def compute_bound_batch(self) -> int | None:
+        """Sequences from which on decoding is bound by compute."""
+        return self.decode.compute_bound_batch
 
     @property
     def max_batch_size(self) -> int:
@@ -248,6 +302,12 @@ class ServerEstimate:
             )
         elif load > NEARLY_FULL:
             yield f"load {load:.0%} of the capacity: waiting depends on every burst, and grows the longer it lasts"
+
+
+def answering(request: Any, estimate: Any) -> Any:
+    """The estimate with what was asked; what a cost model returned in its place as it is."""
+    known = isinstance(estimate, (TrainingEstimate, InferenceEstimate, ServerEstimate))
+    return evolve(estimate, request=request) if known else estimate
 
 
 Estimate: TypeAlias = TrainingEstimate | InferenceEstimate | ServerEstimate

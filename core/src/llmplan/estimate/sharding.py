@@ -61,6 +61,7 @@ def _operator(operator: Operator, ranks: Ranks) -> Operator:
         weights_read=None if operator.weights_read is None else operator.weights_read / holders,
         gemm=None if gemm is None else _gemm(gemm, divided, ep),
         scores=operator.scores,
+        works=operator.works,
         state=None if operator.state is None else _state(operator.state, tp),
         moved=None if operator.moved is None else operator.moved / (q if in_sequence else divided),
         exchanged=None if operator.exchanged is None else operator.exchanged / q,

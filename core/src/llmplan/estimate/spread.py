@@ -16,7 +16,7 @@ _EVEN = 0.5
 """As likely above as below: the point estimate."""
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class Spread:
     """What measured figures were of the predicted ones: of one plan, or of each plan of an array."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from math import inf
+from typing import Any
 
 from attrs import frozen
 
@@ -12,6 +13,7 @@ from llmplan.estimate.energy import average_power, busy_share, energy_kwh
 from llmplan.estimate.fit import Fit
 from llmplan.estimate.line import Line
 from llmplan.estimate.spread import Spread
+from llmplan.records.model import Recompute
 from llmplan.records.plan import TrainingPlan
 
 _SECONDS_PER_HOUR = 3600.0
@@ -36,6 +38,8 @@ class TrainingEstimate(Fit):
     """Of one iteration on all devices, recompute included."""
     spreads: Callable[[TrainingPlan], tuple[Spread, Spread]] | None = None
     """How far time and memory of a plan, or of an array of them, may be off; None where nothing was measured."""
+    request: Any = None
+    """What was asked: a `TrainRequest`; None where a cost model was asked directly."""
 
     def _concerns(self) -> Iterator[str]:
         yield from super()._concerns()
@@ -77,6 +81,18 @@ class TrainingEstimate(Fit):
         return self.model_flops / self._peak_flops
 
     @property
+    def mfu_causal(self) -> Number:
+        """The same with half of attention over the sequence: what a causal mask leaves (Llama 3, arXiv:2407.21783)."""
+        return self.causal_flops / self._peak_flops
+
+    @property
+    def causal_flops(self) -> Number:
+        """`model_flops` without the half of attention that a causal mask hides."""
+        lowered = self.plan.model.lower(self.plan.global_batch, self.plan.seq_len)
+        hidden = 0.5 * lowered.recomputed_flops(Recompute.ATTENTION_COMPUTE) / lowered.flops
+        return self.model_flops * (1.0 - hidden)
+
+    @property
     def hfu(self) -> Number:
         """Hardware FLOPs utilisation: as `mfu`, with the FLOPs of recomputation."""
         return self.hardware_flops / self._peak_flops
@@ -111,6 +127,12 @@ class TrainingEstimate(Fit):
         """What `training_seconds` stays below with the confidence of the plan; None where its range is not known."""
         spread = self.time_spread
         return None if spread is None else self.training_seconds * spread.upper(self.plan.confidence)
+
+    @property
+    def run_seconds(self) -> Number:
+        """What a run takes: the wall clock where the plan has failures, else `training_seconds`."""
+        wall_clock = self.wall_clock_seconds
+        return self.training_seconds if wall_clock is None else wall_clock
 
     @property
     def gpu_hours(self) -> Number:

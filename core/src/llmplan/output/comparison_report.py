@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from textwrap import wrap
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -13,23 +10,29 @@ from rich.table import Table
 from rich.text import Text
 
 from llmplan.estimate import Comparison, Variant
-from llmplan.output.columns import Column, Row, columns, common, title
-from llmplan.output.comparison import rows
-from llmplan.output.console import rendered, wide_console
-from llmplan.output.sections import heading
+from llmplan.estimate.figures import ITERATION
+from llmplan.output.document import rows
+from llmplan.output.sections import INDENT, console_of, heading, rendered, wide_console
+from llmplan.output.table import Column, Row, figure_columns, fits, fitted, plain_words
 from llmplan.output.words import dotted
+from llmplan.request import option_name
 
 _NAMED = 3
 """Plans that a warning names, before it counts them."""
-
-_WORD = re.compile(r"[^\s-]+-?")
-"""Of a heading, which may be broken after each."""
-_ANY_WIDTH = 10_000
+_TITLES = {"train": "training", "infer": "inference"}
+_NAMES = ("model", "gpu", "dtype", "cost_model", "engine", "framework", "optimizer", "recompute")
+_NUMBERS = ("batch", "prompt_tokens", "output_tokens", "kv_bits", "global_batch", "seq_len", "tokens")
+_FOLLOWS = "kv-bits"
+"""From the dtype, where it is not given."""
+_SIZES = ("tp", "cp", "pp", "vpp", "dp", "ep")
+_ALWAYS = "tp"
+"""Said at 1 too."""
+_RANGE = f"{ITERATION.key}_range"
 
 
 def comparison_report(comparison: Comparison, width: int | None = None) -> str:
     """As wide as the terminal, or of the given width and plain, for a file."""
-    console = wide_console() if width is None else Console(file=io.StringIO(), width=width, highlight=False)
+    console = wide_console() if width is None else console_of(width)
     return rendered(console, _sections(comparison, console))
 
 
@@ -39,43 +42,79 @@ def _sections(comparison: Comparison, console: Console) -> Iterator[RenderableTy
     yield Text(title(comparison, plans), style="bold")
     same = common(comparison.varied, plans).items()
     facts = dotted(f"{name} {value}" for name, value in same if name not in ("model", "gpu"))
-    yield Padding(Text(facts, style="dim"), (0, 0, 0, 2))
-    yield from _table(columns(comparison.varied, plans), plans, console)
+    yield Padding(Text(facts, style="dim"), (0, 0, 1, INDENT))
+    yield from fitted(columns(comparison.varied, plans), plans, console, 0)
     yield from _listed("Not priced", [(row["refused"], [one.label]) for one, row in pairs if row["refused"]])
     yield from _listed("Warnings", _said(pairs, "warnings"), "bold yellow")
     assumed = [(line, labels) for line, labels in _said(pairs, "assumptions") if not labels]
     yield from _listed("Assumed for every plan, beside what --json says of each", assumed)
 
 
-def _table(shown: list[Column], plans: Sequence[Row], console: Console) -> Iterator[RenderableType]:
-    """Never narrower than its cells: where the terminal is, spare columns go, and it is said which."""
-    left_out: list[Column] = []
-    while True:
-        table = _of_columns(shown, plans)
-        width = table.__rich_measure__(console, console.options.update(max_width=_ANY_WIDTH)).maximum
-        spare = next((column for column in shown if column.spare), None)
-        if width <= console.width or spare is None:
-            break
-        shown = [column for column in shown if column is not spare]
-        left_out.append(spare)
-    console.width = max(console.width, width)
-    yield Padding(table, (1, 0, 0, 0), expand=False)
-    if left_out:
-        names = "; ".join(column.heading for column in left_out)
-        yield Text(f"No room for {names}: a wider terminal, a pipe or --output shows them", style="dim")
+def columns(varied: Collection[str], plans: Sequence[Row]) -> list[Column]:
+    """What varies, what was chosen differently, and the figures that people decide by."""
+    chosen = [column for column in _chosen(varied) if len(column.said(plans)) > 1 and column.heading != _FOLLOWS]
+    rest = [column for column in (*_BOUNDS, Column("range, %", _range)) if column.said(plans)]
+    ends = [*figure_columns(plans), *rest, Column("fits", fits, right=False)]
+    return [*(_varying(name, plans) for name in varied), *chosen, *ends]
 
 
-def _of_columns(shown: Sequence[Column], plans: Sequence[Row]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in shown:
-        cells = [column.text(row) for row in plans]
-        width = max(map(len, [*cells, *_WORD.findall(column.heading)]))
-        table.add_column(
-            "\n".join(wrap(column.heading, width)), justify="right" if column.right else "left", no_wrap=True
-        )
-    for row in plans:
-        table.add_row(*(Text(column.text(row)) for column in shown))
-    return table
+def common(varied: Collection[str], plans: Sequence[Row]) -> dict[str, str]:
+    """What the plans have in common, by its name."""
+    said = {column.heading: column.said(plans) for column in _chosen(varied)}
+    return {heading: texts.pop() for heading, texts in said.items() if len(texts) == 1}
+
+
+def title(comparison: Comparison, plans: Sequence[Row]) -> str:
+    """``llama-65b on l40s, inference, 9 plans by batch``."""
+    same = common(comparison.varied, plans)
+    names = " on ".join(same[name] for name in ("model", "gpu") if name in same)
+    by = ", ".join(option_name(name) for name in comparison.varied)
+    number = f"{len(plans):,} plan{'' if len(plans) == 1 else 's'} by {by}"
+    what = "server" if any(row.get("server") for row in plans) else _TITLES[comparison.command]
+    return ", ".join(filter(None, (names, what, number)))
+
+
+def _bound(name: str) -> Column:
+    """What a phase waits for longest."""
+
+    def text(row: Row) -> str:
+        waits = row.get(f"{name}_bounds")
+        return max(waits, key=waits.__getitem__) if waits else ""
+
+    return Column(f"{name} bound by", text, right=False, spare=1)
+
+
+_BOUNDS = (_bound("prefill"), _bound("decode"))
+
+
+def _varying(name: str, plans: Sequence[Row]) -> Column:
+    right = not any(isinstance(row["varied"][name], str) for row in plans)
+    return Column(option_name(name), lambda row: plain_words(row["varied"][name]), right)
+
+
+def _chosen(varied: Collection[str]) -> list[Column]:
+    """What a plan is beside what varies: given for all of them, or filled in for each."""
+    found = [_given(name, right=False) for name in _NAMES] + [_given(name) for name in _NUMBERS]
+    found.append(Column("layout", lambda row: _layout(row, varied), right=False))
+    found.append(Column("micro-batch", lambda row: plain_words((row.get("layout") or {}).get("micro_batch"))))
+    headings = [option_name(name) for name in varied]
+    return [column for column in found if column.heading not in headings]
+
+
+def _given(name: str, *, right: bool = True) -> Column:
+    return Column(option_name(name), lambda row: plain_words(row.get(name)), right)
+
+
+def _layout(row: Row, varied: Collection[str]) -> str:
+    layout = row.get("layout") or {}
+    sizes = [name for name in _SIZES if name in layout and name not in varied]
+    return " ".join(f"{name} {layout[name]}" for name in sizes if name == _ALWAYS or layout[name] > 1)
+
+
+def _range(row: Row) -> str:
+    """How far off times may be, in percent."""
+    ends = row.get(_RANGE)
+    return "" if ends is None else "/".join(f"{100 * (end / row[ITERATION.key] - 1):+.0f}" for end in ends)
 
 
 def _said(pairs: Sequence[tuple[Variant, Row]], key: str) -> list[tuple[str, list[str]]]:
@@ -96,4 +135,4 @@ def _listed(text: str, lines: Iterable[tuple[str, list[str]]], style: str = "bol
         table.add_row("-", Text.assemble((where, "dim"), line))
     if table.row_count:
         yield heading(text, style)
-        yield Padding(table, (0, 0, 0, 2))
+        yield Padding(table, (0, 0, 0, INDENT))

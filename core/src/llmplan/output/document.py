@@ -1,232 +1,263 @@
-"""The JSON contract: an estimate as plain values."""
+"""The JSON contract: what a command found, as plain values."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from math import inf
+from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
+from math import isinf
 from typing import Any
 
-from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, Spread, TrainingEstimate
+from attrs import fields, has
+
+from llmplan.estimate import Comparison, Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
+from llmplan.estimate.figures import SERVER, TRAIN, Figure, figures_of, kind_of_estimate
 from llmplan.estimate.spread import LEVEL
 from llmplan.records import Efficiency, InferencePlan, Recompute, TrainingPlan, Tuning
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised when a key changes its meaning or goes away; new keys may join."""
+_ESTIMATES = (TrainingEstimate, InferenceEstimate, ServerEstimate)
+_NAMES = {"model": "model", "gpu": "hardware", "dtype": "dtype", "gemm_format": "gemm", "cost_model": "cost_model"}
+_SIZES = {name: name for name in ("gpus", "tp", "pp", "vpp", "dp", "cp", "ep")} | {"sp": "sequence_parallel"}
+_KERNELS = ("flops", "hbm", "scale_up", "scale_out")
+_BREAKDOWNS = {
+    TRAIN: ("time_breakdown", "forward_breakdown", "memory_breakdown"),
+    "infer": ("prefill_breakdown", "decode_breakdown", "prefill_bounds", "decode_bounds", "memory_breakdown"),
+}
 
 
-def document(estimate: Estimate) -> dict[str, Any]:
+def document(of: Any) -> dict[str, Any]:
     """What ``--json`` prints. SI units, full precision, None where something does not apply."""
-    if isinstance(estimate, TrainingEstimate):
-        return {**_head("train", estimate), **_training(estimate), **_tail(estimate)}
-    if isinstance(estimate, ServerEstimate):
-        return {**_head("infer", estimate), **_server(estimate), **_tail(estimate)}
-    return {**_head("infer", estimate), **_inference(estimate), "server": None, **_tail(estimate)}
+    if isinstance(of, _ESTIMATES):
+        return _estimate(of)
+    if isinstance(of, Comparison):
+        return _comparison(of)
+    return _search(of)
 
 
-def _head(command: str, estimate: Estimate) -> dict[str, Any]:
-    plan = estimate.plan
+def plain(value: Any) -> Any:
+    """The same value in the words of JSON: estimates as their commands print them, records of a catalogue by name."""
+    if isinstance(value, _ESTIMATES):
+        return document(value)
+    if isinstance(value, Enum):
+        return getattr(value, "label", value.value)
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, float):
+        return None if isinf(value) else value
+    return _contents(value)
+
+
+def _contents(value: Any) -> Any:
+    """Of mappings, lists and records; a number of numpy as a number."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(one) for name, one in value.items()}
+    if hasattr(value, "item"):
+        return plain(value.item())
+    if isinstance(value, Iterable):
+        return [plain(one) for one in value]
+    if not has(type(value)):
+        return value
+    return getattr(value, "name", None) or {
+        field.name: plain(getattr(value, field.name)) for field in fields(type(value))
+    }
+
+
+def _estimate(estimate: Estimate) -> dict[str, Any]:
+    """What was asked, the plan, its figures with their ranges, where time and memory go, what to know."""
+    kind, plan = kind_of_estimate(estimate), estimate.plan
+    command = TRAIN if kind == TRAIN else "infer"
+    figures = [figure for figure in figures_of(kind) if "." not in figure.key]
+    server = {} if kind == TRAIN else {"server": _server(estimate) if isinstance(estimate, ServerEstimate) else None}
     return {
         "schema": f"llmplan.{command}/{SCHEMA}",
-        "model": plan.model.name,
-        "gpu": plan.hardware.name,
-        "dtype": plan.dtype.name,
-        "gemm_format": plan.gemm.name,
-        "cost_model": plan.cost_model,
+        "request": _asked(estimate),
+        **{key: plain(getattr(plan, name)) for key, name in _NAMES.items()},
         "efficiency": _efficiency(plan.efficiency),
         "layout": _layout(plan),
-        "feasible": estimate.feasible,
+        **(_training(plan) if isinstance(plan, TrainingPlan) else _serving(plan, estimate)),
+        "feasible": bool(estimate.feasible),
+        **{figure.key: plain(figure.value(estimate)) for figure in figures},
+        **{f"{figure.key}_range": plain(figure.ends(estimate)) for figure in figures if figure.range},
+        "ranges": _ranges(estimate, figures),
+        **{name: plain(getattr(estimate, name)) for name in _BREAKDOWNS[command]},
+        **server,
+        "assumptions": list(plan.assumptions),
+        "warnings": list(estimate.warnings),
     }
+
+
+def _asked(estimate: Estimate) -> dict[str, Any]:
+    """All that was asked, enough to price it again."""
+    if estimate.request is None:
+        return {}
+    from llmplan.request.plan_file import asked_in_full
+
+    plan = estimate.plan
+    records = {"model": plan.model, "gpu": plan.hardware}
+    records |= {name: getattr(plan, name) for name in ("framework", "optimizer", "engine") if hasattr(plan, name)}
+    words: dict[str, Any] = plain(asked_in_full(estimate.request, records))
+    return words
 
 
 def _efficiency(efficiency: Efficiency) -> dict[str, Any]:
-    kernels = ("flops", "hbm", "scale_up", "scale_out")
     stated = efficiency.mfu is None
-    return {
-        "mfu": efficiency.mfu,
-        **{name: getattr(efficiency, name) if stated else None for name in kernels},
-        "source": efficiency.source if stated else "given",
-    }
+    kernels = {name: getattr(efficiency, name) if stated else None for name in _KERNELS}
+    return {"mfu": efficiency.mfu, **kernels, "source": efficiency.source if stated else "given"}
 
 
 def _layout(plan: TrainingPlan | InferencePlan) -> dict[str, Any]:
     layout = plan.layout
-    sizes = {
-        "gpus": layout.gpus,
-        "tp": layout.tp,
-        "pp": layout.pp,
-        "vpp": layout.vpp,
-        "dp": layout.dp,
-        "cp": layout.cp,
-        "ep": layout.ep,
-        "sp": layout.sequence_parallel,
-    }
+    sizes = {key: plain(getattr(layout, name)) for key, name in _SIZES.items()}
     if isinstance(plan, InferencePlan):
         return sizes
+    batch = {"micro_batch": plan.micro_batch, "gradient_accumulation": plan.gradient_accumulation}
+    return {**sizes, "zero": layout.zero, "zero_group": layout.zero_group, **batch}
+
+
+def _training(plan: TrainingPlan) -> dict[str, Any]:
+    names = (
+        "global_batch", "seq_len", "tokens", "framework", "optimizer", "master_weights", "gradient_bits", "tuning",
+        "confidence",
+    )  # fmt: skip
     return {
-        **sizes,
-        "zero": layout.zero,
-        "zero_group": layout.zero_group,
-        "micro_batch": plan.micro_batch,
-        "gradient_accumulation": plan.gradient_accumulation,
-    }
-
-
-def _training(estimate: TrainingEstimate) -> dict[str, Any]:
-    plan = estimate.plan
-    return {
-        "global_batch": plan.global_batch,
-        "seq_len": plan.seq_len,
-        "tokens": plan.tokens,
-        "recompute": _recompute(plan.recompute),
-        **_ways(plan),
-        "iteration_seconds": estimate.iteration_seconds,
-        "tokens_per_second": estimate.tokens_per_second,
-        "tokens_per_second_per_gpu": estimate.tokens_per_second_per_gpu,
-        "mfu": estimate.mfu,
-        "hfu": estimate.hfu,
-        "time_breakdown": dict(estimate.time_breakdown),
-        "forward_breakdown": _copy(estimate.forward_breakdown),
-        "iterations": int(estimate.iterations),
-        "training_seconds": estimate.training_seconds,
-        "confidence": plan.confidence,
-        "training_seconds_at_confidence": estimate.training_seconds_at_confidence,
-        "gpu_hours": estimate.gpu_hours,
-        "cost": estimate.cost,
-        **_ranges(estimate),
-        **_goodput(estimate),
-        "average_power_watts": estimate.average_power_watts,
-        "energy_kwh": estimate.energy_kwh,
-    }
-
-
-def _ranges(estimate: TrainingEstimate) -> dict[str, Any]:
-    """Low and high of the headline figures, None where nothing was measured of their kind."""
-    time, memory = estimate.time_spread, estimate.memory_spread
-    rising = ("iteration_seconds", "training_seconds", "gpu_hours", "cost")
-    falling = ("tokens_per_second", "tokens_per_second_per_gpu")
-    return {
-        **{f"{name}_range": _around(time, getattr(estimate, name)) for name in rising},
-        **{f"{name}_range": _around(time and time.inverted(), getattr(estimate, name)) for name in falling},
-        "memory_bytes_per_gpu_range": _around(memory, estimate.memory_bytes_per_gpu),
-        "ranges": {"level": LEVEL, "time": _behind(time), "memory": _behind(memory)},
-    }
-
-
-def _serving_ranges(
-    estimate: InferenceEstimate | ServerEstimate, first: Spread | None, further: Spread | None
-) -> dict[str, Any]:
-    """As for training: of the first token, and of all that further tokens decide on."""
-    return {
-        "first_token_seconds_range": _around(first, estimate.first_token_seconds),
-        "next_token_seconds_range": _around(further, estimate.next_token_seconds),
-        "total_seconds_range": _around(further, estimate.total_seconds),
-        "tokens_per_second_range": _around(further and further.inverted(), estimate.tokens_per_second),
-        "ranges": {"level": LEVEL, "first_token": _behind(first), "next_token": _behind(further)},
-    }
-
-
-def _around(spread: Spread | None, figure: float | None) -> list[float] | None:
-    return None if spread is None or figure is None else [figure * spread.low, figure * spread.high]
-
-
-def _behind(spread: Spread | None) -> dict[str, Any] | None:
-    return None if spread is None else {"rows": spread.rows, "extrapolated": spread.extrapolated}
-
-
-def _ways(plan: TrainingPlan) -> dict[str, Any]:
-    return {
-        "schedule": plan.schedule_name,
-        "framework": plan.framework.name,
-        "optimizer": plan.optimizer.name,
-        "master_weights": plan.master_weights,
-        "gradient_bits": plan.gradient_bits,
-        "tuning": plan.tuning.value,
+        **{name: plain(getattr(plan, name)) for name in names},
         "lora_rank": None if plan.tuning is Tuning.FULL else plan.lora_rank,
-        "offload": {"optimizer": plan.offload_optimizer, "activations": plan.offload_activations},
+        "recompute": Recompute(plan.recompute).label,
+        "schedule": plan.schedule_name,
+        "offload": {"optimizer": bool(plan.offload_optimizer), "activations": bool(plan.offload_activations)},
     }
 
 
-def _goodput(estimate: TrainingEstimate) -> dict[str, Any]:
-    return {
-        "goodput": estimate.goodput,
-        "wall_clock_seconds": _finite(estimate.wall_clock_seconds),
-        "wall_clock_gpu_hours": _finite(estimate.wall_clock_gpu_hours),
-        "mtbf_seconds": estimate.mtbf_seconds,
-        "checkpoint_interval_seconds": estimate.checkpoint_interval_seconds,
+def _serving(plan: InferencePlan, estimate: Estimate) -> dict[str, Any]:
+    """A loaded server makes batches of its own; a trace has lengths of its own."""
+    names = ("batch", "prompt_tokens", "output_tokens", "kv_bits", "engine", "cuda_graphs")
+    said = {name: plain(getattr(plan, name)) for name in names}
+    if isinstance(estimate, ServerEstimate):
+        load = estimate.server.workload
+        lengths = (None, None) if load.trace else (load.prompt.mean, load.output.mean)
+        said |= {"batch": None, "prompt_tokens": lengths[0], "output_tokens": lengths[1]}
+    return said
+
+
+def _ranges(estimate: Estimate, figures: Iterable[Figure]) -> dict[str, Any]:
+    """What they rest on, by what may be off."""
+    spreads = {figure.range: getattr(estimate, figure.range, None) for figure in figures if figure.range}
+    behind = {
+        name.removesuffix("_spread"): spread
+        and {"rows": plain(spread.rows), "extrapolated": bool(plain(spread.extrapolated))}
+        for name, spread in spreads.items()
     }
-
-
-def _finite(value: float | None) -> float | None:
-    """JSON has no word for infinity."""
-    return None if value == inf else value
-
-
-def _recompute(mode: int) -> str:
-    return Recompute(mode).label
-
-
-def _copy(breakdown: Mapping[str, float] | None) -> dict[str, float] | None:
-    return None if breakdown is None else dict(breakdown)
-
-
-def _inference(estimate: InferenceEstimate) -> dict[str, Any]:
-    plan = estimate.plan
-    return {
-        "batch": plan.batch,
-        "prompt_tokens": plan.prompt_tokens,
-        "output_tokens": plan.output_tokens,
-        "kv_bits": plan.kv_bits,
-        "engine": plan.engine.name,
-        "cuda_graphs": plan.cuda_graphs,
-        "prefill_seconds": estimate.prefill_seconds,
-        "decode_seconds_per_token": estimate.decode_seconds_per_token,
-        "first_token_seconds": estimate.first_token_seconds,
-        "next_token_seconds": estimate.next_token_seconds,
-        "total_seconds": estimate.total_seconds,
-        "prefill_breakdown": dict(estimate.prefill_breakdown),
-        "decode_breakdown": dict(estimate.decode_breakdown),
-        "prefill_bounds": _copy(estimate.prefill_bounds),
-        "decode_bounds": _copy(estimate.decode_bounds),
-        "compute_bound_batch": estimate.compute_bound_batch,
-        **_serving_ranges(estimate, estimate.first_token_spread, estimate.next_token_spread),
-        "max_batch_size": int(estimate.max_batch_size),
-        "max_context": estimate.max_context,
-        "tokens_per_second": estimate.tokens_per_second,
-        "tokens_per_second_per_gpu": estimate.tokens_per_second_per_gpu,
-        "cost_per_million_tokens": estimate.cost_per_million_tokens,
-        "cost_per_million_input_tokens": estimate.cost_per_million_input_tokens,
-        "cost_per_million_output_tokens": estimate.cost_per_million_output_tokens,
-        "average_power_watts": estimate.average_power_watts,
-        "joules_per_token": estimate.joules_per_token,
-    }
+    return {"level": LEVEL, **behind}
 
 
 def _server(estimate: ServerEstimate) -> dict[str, Any]:
-    """The keys of inference: phases as they run under the load, latencies with all waiting, batches of no one size."""
-    from llmplan.output.server_document import server_document
+    """The load, the most that can be answered, closed form and simulation."""
+    from llmplan.queueing.speculation import tokens_per_step
 
-    load, decode = estimate.server.workload, _inference(estimate.decode)
-    prefill = {name: value for name, value in _inference(estimate.prefill).items() if name.startswith("prefill_")}
-    own = ("first_token_seconds", "next_token_seconds", "total_seconds", "max_batch_size")
-    rates = ("tokens_per_second", "tokens_per_second_per_gpu", "average_power_watts", "joules_per_token")
-    costs = ("cost_per_million_tokens", "cost_per_million_input_tokens", "cost_per_million_output_tokens")
+    server, load, speculation = estimate.server, estimate.server.workload, estimate.server.speculation
+    own = {figure.key.removeprefix("server."): figure for figure in figures_of(SERVER) if figure.key.count(".") == 1}
     return {
-        **decode,
-        **prefill,
-        "batch": None,
-        "prompt_tokens": None if load.trace else load.prompt.mean,
-        "output_tokens": None if load.trace else load.output.mean,
-        **{name: getattr(estimate, name) for name in (*own, *rates, *costs)},
-        **_serving_ranges(estimate, estimate.prefill.first_token_spread, estimate.decode.next_token_spread),
-        "server": server_document(estimate),
+        "load": {
+            "rate": estimate.offered_rate,
+            "concurrency": load.concurrency,
+            "trace": load.trace_name or None,
+            "prompt_lengths": None if load.trace else plain(load.prompt),
+            "output_lengths": None if load.trace else plain(load.output),
+            "mean_prompt_tokens": estimate.mean_lengths[0],
+            "mean_output_tokens": estimate.mean_lengths[1],
+            "seed": load.seed,
+        },
+        "batching": {
+            "step_tokens": server.step_tokens,
+            "chunked_prefill": server.chunked,
+            "max_sequences": server.max_sequences,
+            "prefix_hit_rate": server.prefix_hit_rate,
+        },
+        "speculation": speculation
+        and {
+            "draft_tokens": speculation.draft_tokens,
+            "acceptance_rate": speculation.acceptance_rate,
+            "draft_model": speculation.draft and speculation.draft.model.name,
+            "tokens_per_step": tokens_per_step(speculation.acceptance_rate, speculation.draft_tokens),
+        },
+        "prefill_layout": server.prefill_pool and _layout(server.prefill_pool),
+        **{name: plain(figure.value(estimate)) for name, figure in own.items()},
+        "capacity": plain(estimate.capacity),
+        "closed_form": plain(estimate.closed_form),
+        "simulated": plain(estimate.simulated),
     }
 
 
-def _tail(estimate: Estimate) -> dict[str, Any]:
+def _comparison(comparison: Comparison) -> dict[str, Any]:
+    """The plans have the same keys: those of one that cannot be priced are None."""
+    plans = rows(comparison)
+    keys = dict.fromkeys(key for row in plans for key in row)
     return {
-        "memory_breakdown": dict(estimate.memory_breakdown),
-        "memory_bytes_per_gpu": estimate.memory_bytes_per_gpu,
-        "memory_capacity_bytes": estimate.memory_capacity_bytes,
-        "assumptions": list(estimate.plan.assumptions),
-        "warnings": list(estimate.warnings),
+        "schema": f"llmplan.compare/{SCHEMA}",
+        "command": comparison.command,
+        "varied": plain(comparison.varied),
+        "rows": [{**keys, **row} for row in plans],
     }
+
+
+def rows(comparison: Comparison) -> list[dict[str, Any]]:
+    """The plans: what varies, why one was refused, and what its own command prints."""
+    return [
+        {
+            "varied": dict(variant.varied),
+            "refused": variant.refused,
+            **({} if variant.estimate is None else document(variant.estimate)),
+        }
+        for variant in comparison.variants
+    ]
+
+
+def _search(result: Any) -> dict[str, Any]:
+    """What was looked for and at, the best plans and why they are, the frontier, or what would do."""
+    names = ("objective", "confidence", "space", "constraints", "feasible", "complete")
+    counts = ("legal", "pruned", "infeasible", "priced", "illegal_by", "pruned_by", "infeasible_by")
+    return {
+        "schema": f"llmplan.search/{SCHEMA}",
+        "command": result.command,
+        **{name: plain(getattr(result, name)) for name in names},
+        "plans": {name: plain(getattr(result.counts, name)) for name in counts},
+        "seconds": result.seconds,
+        "plans_per_second": result.plans_per_second,
+        "best": plain(result.best),
+        "by_estimate": plain(result.by_estimate),
+        "why": [_reason(reason) for reason in result.why],
+        "pareto_of": list(result.pareto_of) or None,
+        "pareto": frontier_rows(result, result.pareto) if result.pareto_of else None,
+        "verdict": plain(result.verdict),
+        "warnings": list(result.warnings),
+    }
+
+
+def frontier_rows(result: Any, points: Iterable[Any]) -> list[dict[str, Any]]:
+    """Plans as their command prints them; of servers points in closed form, which are no estimates."""
+    if result.command == TRAIN:
+        return [document(estimate) for estimate in points]
+    from llmplan.search.serving.frontier import row_of
+    from llmplan.search.serving.limits import Limits
+
+    limits = Limits({name: limit for name, limit in result.constraints.items() if name != "percentile"})
+    found: list[dict[str, Any]] = plain([row_of(point, limits) for point in points])
+    return found
+
+
+def _reason(reason: Any) -> dict[str, Any]:
+    """The winner against another plan."""
+    return {
+        "against": reason.against,
+        "held_back": getattr(reason, "held_back", None),
+        "changed": plain(reason.changed),
+        "terms": plain(reason.terms),
+        "unit": reason.unit,
+        "figures": {figure.key: plain(figure.value(reason.estimate)) for figure in _compared(reason.estimate)},
+    }
+
+
+def _compared(estimate: Any) -> Iterator[Figure]:
+    """What plans are searched by."""
+    return (figure for figure in figures_of(kind_of_estimate(estimate)) if figure.objective)

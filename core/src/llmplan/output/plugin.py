@@ -17,18 +17,20 @@ LLMPLAN_API = 1
 def llmplan_reporters() -> Iterable[Reporter]:
     """``table`` for people, ``json`` for programs."""
     from llmplan.estimate import Reporter
-    from llmplan.output import render
+    from llmplan.output import formats
 
     yield Reporter(
         name="table",
-        render=render.as_table,
-        render_comparison=render.comparison_as_table,
+        render=formats.as_table,
+        render_comparison=formats.comparison_as_table,
+        render_search=formats.search_as_table,
         description="a report for people",
     )
     yield Reporter(
         name="json",
-        render=render.as_json,
-        render_comparison=render.comparison_as_json,
+        render=formats.as_json,
+        render_comparison=formats.as_json,
+        render_search=formats.as_json,
         description="one JSON object",
     )
 
@@ -37,33 +39,35 @@ def llmplan_reporters() -> Iterable[Reporter]:
 def llmplan_exporters() -> Iterable[Exporter]:
     """``.json``, ``.csv``, ``.md`` and ``.txt`` files."""
     from llmplan.estimate import Exporter
-    from llmplan.output import export
+    from llmplan.output import formats
 
     yield Exporter(
         name="json",
         suffix=".json",
-        export=export.to_json,
-        export_comparison=export.comparison_to_json,
+        export=formats.to_json,
+        export_comparison=formats.to_json,
         description="what --json prints",
     )
     yield Exporter(
         name="csv",
         suffix=".csv",
-        export=export.to_csv,
-        export_comparison=export.comparison_to_csv,
+        export=formats.to_csv,
+        export_comparison=formats.comparison_to_csv,
         description="one line a figure; of a comparison one line a plan",
     )
     yield Exporter(
         name="markdown",
         suffix=".md",
-        export=export.to_markdown,
-        export_comparison=export.comparison_to_markdown,
+        export=formats.to_markdown,
+        export_comparison=formats.comparison_to_markdown,
+        export_search=formats.to_markdown,
         description="a table of the figures, or of a comparison",
     )
     yield Exporter(
         name="text",
         suffix=".txt",
-        export=export.to_text,
-        export_comparison=export.comparison_to_text,
+        export=formats.to_text,
+        export_comparison=formats.comparison_to_text,
+        export_search=formats.search_to_text,
         description="the report",
     )

@@ -1,23 +1,147 @@
-"""The report for people: the plan, what was assumed, where time and memory go, totals, warnings."""
+"""The report for people: the plan, its figures, where time and memory go, what was assumed, warnings."""
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterator
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 
-from llmplan.estimate import Estimate, ServerEstimate, TrainingEstimate
-from llmplan.output.console import rendered
-from llmplan.output.inference_report import inference_report
-from llmplan.output.server_report import server_report
-from llmplan.output.training_report import training_report
+from llmplan.arrays.quantities import total
+from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
+from llmplan.estimate.figures import ITERATION
+from llmplan.output.sections import (
+    bars,
+    behind,
+    bound_by,
+    console_of,
+    counted,
+    facts,
+    figure_facts,
+    heading,
+    layout,
+    memory,
+    plus_minus,
+    range_of,
+    rendered,
+    said,
+    title,
+)
+from llmplan.output.words import count, dotted, seconds
+from llmplan.records import Recompute, TrainingPlan, Tuning
+
+_MFU = (
+    "counts the whole square of attention and the output head, neither recomputation nor looking up embeddings "
+    "(arXiv:2204.02311); causal, half the square"
+)
 
 
-def report(estimate: Estimate, width: int | None = None) -> str:
-    """As wide as the terminal, or of the given width and plain, for a file."""
-    console = Console(highlight=False) if width is None else Console(file=io.StringIO(), width=width, highlight=False)
+def report(estimate: Estimate, width: int | None = None, *, sources: bool = False) -> str:
+    """As wide as the terminal, or of the given width and plain, for a file; with the sources of what was assumed."""
+    console = console_of(width)
+    return rendered(console, _sections(estimate, console, sources=sources))
+
+
+def _sections(estimate: Estimate, console: Console, *, sources: bool) -> Iterator[RenderableType]:
     if isinstance(estimate, TrainingEstimate):
-        return rendered(console, training_report(estimate, console))
-    if isinstance(estimate, ServerEstimate):
-        return rendered(console, server_report(estimate, console))
-    return rendered(console, inference_report(estimate, console))
+        yield from _training(estimate, console)
+    elif isinstance(estimate, ServerEstimate):
+        from llmplan.output.server_report import server_sections
+
+        yield from server_sections(estimate, console)
+    else:
+        yield from _inference(estimate, console)
+    yield from memory(estimate, console)
+    yield from said(estimate.plan.assumptions, estimate.warnings, console, sources=sources)
+
+
+def _training(estimate: TrainingEstimate, console: Console) -> Iterator[RenderableType]:
+    """The plan, totals, an iteration, a forward pass."""
+    plan, of = estimate.plan, estimate.plan.layout
+    yield title(estimate, "training")
+    yield facts(
+        {
+            "layout": layout(estimate, *_sharing(plan)),
+            "batch": f"micro-batch {plan.micro_batch} x {plan.gradient_accumulation:,} accumulated x dp {of.dp} = "
+            f"{plan.global_batch:,} sequences of {plan.seq_len:,} = {count(estimate.tokens_per_iteration)} tokens",
+            "recompute": Recompute(plan.recompute).label,
+            "framework": plan.framework.name,
+            "optimizer": _optimizer(plan),
+            "tokens": f"{count(plan.tokens)} in {estimate.iterations:,.0f} iterations",
+        }
+    )
+    yield heading("Totals")
+    yield facts({**figure_facts(estimate), "MFU": _MFU, **behind(estimate.time_spread)})
+    whole = estimate.iteration_seconds
+    yield heading(f"Time of an iteration: {seconds(whole)}{range_of(ITERATION, estimate)}")
+    yield bars(estimate.time_breakdown, whole, seconds, console)
+    forward = estimate.forward_breakdown
+    if forward is not None:
+        whole = total(forward.values())
+        yield heading(f"Forward pass of a micro-batch on a pipeline stage: {seconds(whole)}")
+        yield bars(forward, whole, seconds, console)
+
+
+def _sharing(plan: TrainingPlan) -> tuple[str, str]:
+    """Schedule, where it is not the usual one, and ZeRO."""
+    (schedule,), group = plan.schedule.among, plan.layout.zero_group
+    over = "" if group is None else f" over {group:,}"
+    return "" if schedule.default else schedule.name, f"ZeRO {plan.layout.zero}{over}"
+
+
+def _optimizer(plan: TrainingPlan) -> str:
+    offloaded = {"optimizer": plan.offload_optimizer, "activations": plan.offload_activations}
+    waiting = " and ".join(name for name, waits in offloaded.items() if waits)
+    return dotted(
+        (
+            plan.optimizer.name,
+            "" if plan.tuning is Tuning.FULL else f"{plan.tuning.value} rank {plan.lora_rank}",
+            "" if plan.master_weights else "no master weights",
+            f"gradients in {plan.gradient_bits:g} bits",
+            f"{waiting} in host memory" if waiting else "",
+        )
+    )
+
+
+def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[RenderableType]:
+    """The plan, totals, both phases."""
+    plan = estimate.plan
+    yield title(estimate, "inference")
+    yield facts(
+        {
+            "layout": layout(estimate),
+            "batch": f"{counted(plan.batch, 'sequence')} a replica, {plan.prompt_tokens:,} prompt and "
+            f"{plan.output_tokens:,} output tokens each",
+            "engine": plan.engine.name + ("" if plan.cuda_graphs else ", without CUDA graphs"),
+            "KV cache": f"{plan.kv_bits:g} bits",
+        }
+    )
+    yield heading("Totals")
+    yield facts({**figure_facts(estimate), "fits": _fits(estimate), **behind(estimate.next_token_spread)})
+    yield from phase("Prefill", estimate, "prefill", console)
+    yield from phase("Decode", estimate, "decode", console)
+
+
+def _fits(estimate: InferenceEstimate) -> str:
+    """How many sequences of these lengths, and how long ones at this batch."""
+    most, plan = estimate.max_batch_size, estimate.plan
+    found = f"{counted(most, 'sequence')} of {plan.prompt_tokens + plan.output_tokens:,} tokens a replica"
+    longest = estimate.max_context
+    return found if longest is None else f"{found}, or {counted(plan.batch, 'sequence')} of {longest:,} tokens"
+
+
+def phase(
+    name: str, estimate: InferenceEstimate, of: str, console: Console, *, under_load: bool = False
+) -> Iterator[RenderableType]:
+    """``prefill`` or ``decode``: its time, how far that may be off under a load, what it is bound by, its lines."""
+    breakdown, bottleneck = getattr(estimate, f"{of}_breakdown"), getattr(estimate, f"{of}_bottleneck")
+    spread = estimate.first_token_spread if of == "prefill" else estimate.next_token_spread
+    stage = "" if under_load or estimate.plan.layout.pp == 1 else " on a pipeline stage"
+    whole = total(breakdown.values())
+    yield heading(f"{name}{stage}: {seconds(whole)}{plus_minus(spread) if under_load else ''}")
+    yield from bound_by(bottleneck, _under_load(bottleneck.advice) if bottleneck and under_load else None)
+    yield bars(breakdown, whole, seconds, console)
+
+
+def _under_load(advice: str) -> str:
+    """A server makes its own batches: the load and its limit decide on them."""
+    return advice.replace("a larger --batch", "more requests at once").replace("--batch", "--max-sequences")

@@ -15,20 +15,24 @@ from attrs import frozen
 
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
+from llmplan.estimate import Exporter
+from llmplan.output.files import exporter_of, painter_of, write_whole
 from llmplan.request import given_options
 from llmplan.search.result import SearchResult
 
-_SUFFIXES = (".toml", ".csv", ".json", ".parquet")
+_PLAN = ".toml"
 
 
 @contextmanager
-def outputs(paths: Sequence[str]) -> Iterator[Outputs]:
+def outputs(paths: Sequence[str], picture: str | None = None) -> Iterator[Outputs]:
     """Files for what is found; what is not finished leaves nothing behind."""
-    for path in paths:
-        if Path(path).suffix not in _SUFFIXES:
-            raise BadInputError(f"output: {path!r} does not end in {', '.join(_SUFFIXES)}")
-    plans = [path for path in paths if Path(path).suffix == ".toml"]
-    files = Outputs(plans, [_TABLES[Path(path).suffix](path) for path in paths if path not in plans])
+    rest = [path for path in paths if Path(path).suffix not in (_PLAN, *_TABLES)]
+    exports = [(path, "output", _of_searches(exporter_of(path, others=(_PLAN, *_TABLES)), "output")) for path in rest]
+    if picture is not None:
+        exports.append((picture, "picture", _of_searches(painter_of(picture), "picture")))
+    plans = [path for path in paths if Path(path).suffix == _PLAN]
+    tables = [_TABLES[suffix](path) for path in paths if (suffix := Path(path).suffix) in _TABLES]
+    files = Outputs(plans, tables, exports)
     try:
         yield files
     finally:
@@ -36,12 +40,20 @@ def outputs(paths: Sequence[str]) -> Iterator[Outputs]:
             table.discard()
 
 
+def _of_searches(exporter: Exporter, option: str) -> Callable[[SearchResult], bytes]:
+    if exporter.export_search is None:
+        raise BadInputError(f"{option}: {exporter.suffix} has no form for what a search finds")
+    return exporter.export_search
+
+
 @frozen(eq=False)
 class Outputs:
-    """Plan files, and tables that are written as plans are priced."""
+    """Plan files, tables that are written as plans are priced, and what exporters make of the result."""
 
     plans: list[str]
     tables: list[_Table]
+    exports: list[tuple[str, str, Callable[[SearchResult], bytes]]]
+    """The file, the option that names it, and its contents."""
 
     @property
     def sink(self) -> Callable[[Mapping[str, Any]], None] | None:
@@ -54,10 +66,10 @@ class Outputs:
 
     def finish(self, result: SearchResult) -> None:
         """Put the tables in their place; write the best plan, where there is one."""
-        from llmplan.output.whole import write_whole
-
         for table in self.tables:
             table.finish()
+        for path, option, contents in self.exports:
+            write_whole(path, contents(result), option)
         for path in self.plans if result.best else ():
             write_whole(path, plan_file(_all_options(result), Path(path).parent).encode())
 

@@ -1,79 +1,86 @@
-"""The report of a search for people: the best plans, why the first is first, what the others failed."""
+"""The report of a search for people: the best plans, why the first is first, the frontier, what the others failed."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
-from llmplan.estimate import TrainingEstimate
-from llmplan.output.console import rendered
-from llmplan.output.sections import behind, bullets, facts, heading, plus_minus
-from llmplan.output.words import count, digits, dotted, gib, percent, seconds
+from llmplan.estimate.figures import FIGURES, LOW, SERVER, TRAIN, Figure, figures_of, limits, objectives
+from llmplan.output.document import document, frontier_rows
+from llmplan.output.search_words import change_words, says_why_not
+from llmplan.output.sections import INDENT, behind, bullets, console_of, facts, heading, plus_minus, rendered, said
+from llmplan.output.table import Column, Row, figure_columns, fitted
+from llmplan.output.words import count, dotted, percent, seconds
 from llmplan.request import option_name
-from llmplan.search.figures import Judged
-from llmplan.search.infeasible import Change, Verdict
+from llmplan.search.infeasible import Verdict
 from llmplan.search.result import SearchResult
-from llmplan.search.why import Comparison, described
 from llmplan.space.dimensions import DIMENSIONS
 
 _TITLED = ("model", "gpu", "dtype", "gpus")
-_SHOWN = tuple(one for one in DIMENSIONS if one.name != "gradient_accumulation")
-_ORDER = (*_TITLED, *(option_name(one.name) for one in _SHOWN if one.name != "gpus"))
-_HEADS = {option_name(one.name): one.heading for one in _SHOWN if one.heading}
-_WORDS = ("model", "gpu", "dtype", "sp", "recompute", "schedule", "offload")
-_MOST_TERMS = 4
-_MANY_COLUMNS = 10
-"""For a narrow terminal: beyond, they stand closer."""
-_LEAST_SHARE = 1e-4
-"""That is shown of a difference."""
-_INDENT = 2
+_HEADS = {**{option_name(one.name): one.heading for one in DIMENSIONS if one.heading}, "gpus": "GPUs"}
+_TITLES = {TRAIN: "search of training plans", "infer": "search of servers"}
+_PLANS = {TRAIN: "legal plans", "infer": "layouts under their loads"}
+_KINDS = {TRAIN: TRAIN, "infer": SERVER}
+_HOLDING_BACK = {
+    "concurrency": "--concurrency",
+    "kv": "room for caches",
+    "max-sequences": "--max-sequences",
+    "steps": "its steps",
+    "prefill-pool": "those that read prompts",
+    "decode-pool": "those that decode",
+}
+_MOST_TERMS, _MOST_POINTS = 4, 10
 _EVEN = 0.5
+_RANKED_BY = "training_seconds_at_confidence"
 
 
-def search_report(result: SearchResult, width: int | None = None) -> str:
-    """As wide as the terminal, or of the given width and plain, for a file."""
-    console = Console(highlight=False) if width is None else Console(file=io.StringIO(), width=width, highlight=False)
-    return rendered(console, _sections(result))
+def search_report(result: SearchResult, width: int | None = None, *, sources: bool = False) -> str:
+    """As wide as the terminal, or of the given width and plain, for a file; with the sources of what was assumed."""
+    console = console_of(width)
+    return rendered(console, _sections(result, console, sources=sources))
 
 
-def _sections(result: SearchResult) -> Iterator[RenderableType]:
+def _sections(result: SearchResult, console: Console, *, sources: bool) -> Iterator[RenderableType]:
     yield _title(result)
     yield facts(_totals(result))
     if result.best:
-        sure = "" if result.confidence == _EVEN else f", with {result.confidence:.0%} confidence"
+        sure = f", with {result.confidence:.0%} confidence" if _is_sure(result) else ""
         yield heading(f"Best plans by {result.objective}{sure}")
-        yield from _table(result.best, result)
-        yield facts({**_ranges(result.best[0]), **_by_estimate(result)})
+        yield from _table(result.best, result, console)
+        yield facts({**_ranges(result), **_by_estimate(result)})
+    if result.why:
         yield heading("Why the first")
-        yield bullets(_reason(comparison, result) for comparison in result.why)
-    if result.pareto:
-        yield heading(f"Frontier of {' and '.join(result.pareto_of)}")
-        yield from _table(result.pareto, result)
+        yield bullets(_reason(reason, result) for reason in result.why)
+    if result.best and result.pareto:
+        yield from _frontier(result, console)
     if result.verdict is not None:
         yield heading("No plan is feasible", "bold red")
-        yield from _why_not(result.verdict, result)
-    said = result.best[0].plan.assumptions if result.best else ()
-    if said:
-        yield heading("Assumed")
-        yield bullets(said)
-    warned = (*result.warnings, *(result.best[0].warnings if result.best else ()))
-    if warned:
-        yield heading("Warnings", "bold yellow")
-        yield bullets(warned)
+        yield from _why_not(result.verdict, result, console)
+    first = result.best[0] if result.best else None
+    assumptions = (*first.plan.assumptions, *_looked_at(result)) if first else ()
+    yield from said(assumptions, (*result.warnings, *(first.warnings if first else ())), console, sources=sources)
+
+
+def _looked_at(result: SearchResult) -> tuple[str, ...]:
+    """Of a server: which values were looked at where nothing was said."""
+    if result.command == TRAIN:
+        return ()
+    from llmplan.space.server_sizes import SERVER_DIMENSIONS
+
+    values = (f"{name} {values}" for name, values in SERVER_DIMENSIONS.items() if name != "gpus")
+    return (f"looked at, where left open: {'; '.join(values)}",)
 
 
 def _title(result: SearchResult) -> Text:
     of = {name: ", ".join(result.space.get(name, ())) for name in ("model", "gpu", "dtype")}
     gpus = result.space.get("gpus", ())
-    many = f"{gpus[0]:,}" if len(gpus) == 1 else f"{min(gpus):,} to {max(gpus):,}" if gpus else "no"
-    title = Text(f"{of['model']} on {many} x {of['gpu']}", style="bold")
-    return title.append(f"  search of training plans, {of['dtype']}", style="not bold dim")
+    many = f"{gpus[0]:,} x " if len(gpus) == 1 else f"{min(gpus):,} to {max(gpus):,} x " if gpus else ""
+    title = Text(f"{of['model']} on {many}{of['gpu']}", style="bold")
+    return title.append(f"  {_TITLES[result.command]}, {of['dtype']}", style="not bold dim")
 
 
 def _totals(result: SearchResult) -> dict[str, str]:
@@ -81,156 +88,190 @@ def _totals(result: SearchResult) -> dict[str, str]:
     interrupted = "" if result.complete else "; INTERRUPTED: the best so far"
     speed = f"in {seconds(result.seconds)}, {count(result.plans_per_second)} a second"
     return {
-        "plans": f"{counts.legal:,} legal {speed}{interrupted}",
+        **_asked(result),
+        "plans": f"{counts.legal:,} {_PLANS[result.command]} {speed}{interrupted}",
         "priced": f"{counts.priced:,}",
         "pruned": _by(counts.pruned, counts.pruned_by),
         "infeasible": _by(counts.infeasible, counts.infeasible_by),
     }
 
 
-def _by(whole: int, parts: Mapping[str, int]) -> str:
-    listed_ = ", ".join(f"{name} {many:,}" for name, many in parts.items())
-    return f"{whole:,}" + (f": {listed_}" if listed_ else "")
-
-
-def _table(estimates: Sequence[TrainingEstimate], result: SearchResult) -> Iterator[RenderableType]:
-    """What all plans have in common on a line, what differs in columns, then their figures."""
-    plans = [_cells(estimate) for estimate in estimates]
-    differing = [name for name in _ORDER if len({plan[name] for plan in plans}) > 1]
-    usual = {option_name(one.name): _word(one.unsaid) for one in _SHOWN if not one.always_said}
-    same = [name for name in _ORDER if name not in (*differing, *_TITLED) and plans[0][name] != usual.get(name)]
-    if same:
-        yield Padding(Text(dotted(_in_words(name, plans[0][name]) for name in same)), (0, 0, 0, _INDENT))
-    figures = _shown(estimates, result)
-    heads = ("#", *(_HEADS.get(name, name) for name in differing), *figures)
-    table = Table(box=None, padding=(0, 1 if len(heads) > _MANY_COLUMNS else 2, 0, 0))
-    for head in heads:
-        words = head in _WORDS
-        table.add_column(
-            head, justify="left" if words else "right", overflow="fold", no_wrap=not words, min_width=len(head)
-        )
-    for number, (plan, estimate) in enumerate(zip(plans, estimates, strict=True), 1):
-        cells = (plan[name] for name in differing)
-        table.add_row(str(number), *cells, *(_FIGURES[head](estimate) for head in figures))
-    yield Padding(table, (0, 0, 0, _INDENT))
-
-
-def _ranges(best: TrainingEstimate) -> dict[str, str]:
-    """How far off the first may be, and what that rests on."""
-    if best.time_spread is None:
+def _asked(result: SearchResult) -> dict[str, str]:
+    """Of a server: the load, and the latencies that it has to keep to."""
+    if result.command == TRAIN:
         return {}
-    said = behind(best.time_spread)["ranges"]
-    memory = f", memory{plus_minus(best.memory_spread)}" if best.memory_spread is not None else ""
-    return {"ranges": f"of the first: time{plus_minus(best.time_spread)}{memory}; they {said}"}
+    given = [f"{name} {seconds(result.constraints[name])}" for name in limits(SERVER) if name in result.constraints]
+    part = result.constraints.get("percentile")
+    held = f"{', '.join(given)}, {'on average' if part is None else f'for {part} % of requests'}"
+    asked = {"limits": held if given else "none but memory"}
+    if result.best:
+        load = result.best[0].server.workload
+        rate = "" if load.rate is None else f"{load.rate:.4g} requests/s, "
+        lengths = f"{load.prompt.label} prompt and {load.output.label} output tokens each"
+        return {"load": load.trace_name or f"{rate}{lengths}", **asked}
+    return asked
+
+
+def _by(whole: int, parts: Mapping[str, int]) -> str:
+    listed = ", ".join(f"{name} {many:,}" for name, many in parts.items() if many)
+    return f"{whole:,}" + (f": {listed}" if listed else "")
+
+
+def _table(estimates: Sequence[Any], result: SearchResult, console: Console) -> Iterator[RenderableType]:
+    """What all plans have in common on a line, what differs in columns, then their figures."""
+    described = _described(result)
+    plans = [{**document(estimate), "said": described(estimate)} for estimate in estimates]
+    yield from _of_rows(plans, result, console)
+
+
+def _of_rows(plans: Sequence[Row], result: SearchResult, console: Console) -> Iterator[RenderableType]:
+    rows = [{**plan, "at": at} for at, plan in enumerate(plans, 1)]
+    names = list(rows[0]["said"])
+    differing = [name for name in names if len({_word(row["said"][name]) for row in rows}) > 1]
+    same = [name for name in names if name not in (*differing, *_TITLED)]
+    usual = _usual()
+    common = dotted(_in_words(name, value) for name in same if (value := rows[0]["said"][name]) != usual.get(name))
+    if common:
+        yield Padding(Text(common), (0, 0, 0, INDENT))
+    asked = {result.objective, *result.pareto_of}
+
+    def shown(figure: Figure) -> bool:
+        return figure.drawn or figure.objective in asked or (figure.key == _RANKED_BY and _is_sure(result))
+
+    columns = [Column("#", lambda row: str(row["at"])), *(_varying(name, rows) for name in differing)]
+    yield from fitted([*columns, *figure_columns(rows, shown)], rows, console, INDENT)
+
+
+def _varying(name: str, rows: Sequence[Row]) -> Column:
+    right = not any(isinstance(row["said"][name], str) for row in rows)
+    return Column(_HEADS.get(name, name), lambda row: _word(row["said"][name]), right)
+
+
+def _described(result: SearchResult) -> Callable[[Any], dict[str, Any]]:
+    """What a search decides on, in the words of options, of an estimate."""
+    if result.command == TRAIN:
+        from llmplan.search.why import described
+
+        return lambda estimate: _with_batch(described(estimate.plan))
+    from llmplan.search.serving.why import described as of_server
+
+    return lambda estimate: {"gpus": estimate.server.gpus, **of_server(estimate)}
+
+
+def _with_batch(plan: dict[str, Any]) -> dict[str, Any]:
+    """Micro-batch and accumulation in one."""
+    times = plan.pop("gradient-accumulation")
+    return {**plan, "micro-batch": f"{plan['micro-batch']}x{times}"}
+
+
+def _ranges(result: SearchResult) -> dict[str, str]:
+    """How far off the first may be, and what that rests on."""
+    best = result.best[0]
+    names = dict.fromkeys(figure.range for figure in figures_of(_KINDS[result.command]) if figure.range)
+    spreads = {name: spread for name in names if (spread := getattr(best, name, None)) is not None}
+    if not spreads:
+        return {}
+    behind_them: dict[str, list[str]] = {}
+    for name, spread in spreads.items():
+        range_ = f"{name.removesuffix('_spread').replace('_', ' ')}{plus_minus(spread)}"
+        behind_them.setdefault(behind(spread)["ranges"], []).append(range_)
+    return {"ranges": "of the first: " + "; ".join(f"{', '.join(of)} {why}" for why, of in behind_them.items())}
+
+
+def _is_sure(result: SearchResult) -> bool:
+    """Whether plans are ranked by anything but their estimates."""
+    return result.confidence is not None and result.confidence > _EVEN
 
 
 def _by_estimate(result: SearchResult) -> dict[str, str]:
     """What the estimates alone would have chosen."""
-    other = result.by_estimate
-    if other is None:
+    if result.by_estimate is None:
         return {}
-    mine, its = described(result.best[0].plan), described(other.plan)
+    described = _described(result)
+    mine, its = described(result.best[0]), described(result.by_estimate)
     changed = ", ".join(f"{name} {_word(value)}" for name, value in its.items() if value != mine[name])
-    took = f"{seconds(other.training_seconds)}{plus_minus(other.time_spread)}"
+    took = f"{seconds(result.by_estimate.training_seconds)}{plus_minus(result.by_estimate.time_spread)}"
     return {"without": f"their ranges, the estimates alone would choose {changed}: {took}"}
 
 
-def _shown(estimates: Sequence[TrainingEstimate], result: SearchResult) -> list[str]:
-    """Figures that are known; those that follow from the time only where they are asked for, or differ for the GPUs."""
-    asked = {result.objective.replace("gpu", "GPU"), *result.pareto_of}
-    if len({estimate.plan.layout.gpus for estimate in estimates}) > 1:
-        asked.add("GPU-hours")
-    known = (head for head, of in _FIGURES.items() if any(of(estimate) for estimate in estimates))
-    return [head for head in known if head in asked or head not in ("energy", "GPU-hours")]
+def _value(estimate: Any, figure: Figure, result: SearchResult) -> float:
+    """What plans are ranked by."""
+    value: float = figure.value(estimate)
+    spread = figure.spread(estimate) if result.confidence is not None else None
+    return value if spread is None else value * spread.upper(result.confidence or _EVEN)
 
 
-def _cells(estimate: TrainingEstimate) -> dict[str, str]:
-    plan = described(estimate.plan)
-    return {**{name: _word(plan[name]) for name in _ORDER}, "micro-batch": _batch(plan)}
+def _reason(reason: Any, result: SearchResult) -> str:
+    """By how much it is better, what it does otherwise, which terms changed, what keeps the other from more."""
+    if not reason.changed:
+        return f"it is {reason.against}"
+    figure = objectives(_KINDS[result.command])[result.objective]
+    own, its = (_value(estimate, figure, result) for estimate in (result.best[0], reason.estimate))
+    better = (its - own if figure.better == LOW else own - its) / its
+    what = f"{'less' if figure.better == LOW else 'more'} {result.objective}"
+    changed = ", ".join(f"{name} {_word(mine)} for {_word(other)}" for name, (other, mine) in reason.changed.items())
+    moved = ", ".join(
+        f"{line} {'-' if value < 0 else '+'}{_amount(abs(value), reason.unit)}"
+        for line, value in list(reason.terms.items())[:_MOST_TERMS]
+    )
+    of = "GPU time of a token: " if moved and result.command != TRAIN else ""
+    by = getattr(reason, "held_back", None)
+    back = f"the other is held back by {_HOLDING_BACK.get(by, f'its {by}')}" if by else ""
+    said = f"{percent(better)} {what} than" if better > 0 else "as good as"
+    return f"{said} {reason.against}: {'; '.join(filter(None, (changed, of + moved, back)))}"
 
 
-def _batch(plan: Mapping[str, Any]) -> str:
-    return f"{plan['micro-batch']}x{plan['gradient-accumulation']}"
+def _amount(value: float, unit: str) -> str:
+    return f"{value:,.0f} {unit}" if unit == "GPU-hours" else seconds(value)
 
 
-def _in_words(name: str, cell: str) -> str:
-    if name == "sequence-parallel":
-        return "sequence parallel"
-    return f"{_HEADS.get(name, name)} {cell}"
+def _frontier(result: SearchResult, console: Console) -> Iterator[RenderableType]:
+    """Some points of it, evenly by their place, the first and the last among them."""
+    points, of = result.pareto, " and ".join(result.pareto_of)
+    if result.command == TRAIN:
+        yield heading(f"Frontier of {of}")
+        yield from _table(points, result, console)
+    elif len(points) > 1:
+        step = max(1.0, (len(points) - 1) / (_MOST_POINTS - 1))
+        shown = [points[round(place * step)] for place in range(min(len(points), _MOST_POINTS))]
+        some = f", {len(shown)} of its {len(points)} points" if len(points) > len(shown) else ""
+        yield heading(f"Frontier of {of} in closed form{some}")
+        yield from _of_rows([_point(row) for row in frontier_rows(result, shown)], result, console)
 
 
-def _at_most(estimate: TrainingEstimate) -> str:
-    """The time that plans are ranked by, where that is another."""
-    sure = estimate.training_seconds_at_confidence
-    return "" if sure is None or estimate.plan.confidence == _EVEN else seconds(sure)
+def _point(row: Row) -> Row:
+    """What it decides on, beside its figures."""
+    keys = {figure.key for figure in FIGURES} | {"requests_per_second", "concurrency", "feasible"}
+    said = {option_name(name): value for name, value in row.items() if name not in keys}
+    ends = {"at once": round(row["concurrency"]), "within limits": "yes" if row["feasible"] else "no"}
+    return {**row, "said": {**said, **ends}}
 
 
-_FIGURES: Mapping[str, Callable[[TrainingEstimate], str]] = {
-    "training": lambda estimate: seconds(estimate.training_seconds),
-    "at most": _at_most,
-    "MFU": lambda estimate: percent(estimate.mfu),
-    "free": lambda estimate: gib(estimate.memory_capacity_bytes - estimate.memory_bytes_per_gpu),
-    "GPU-hours": lambda estimate: f"{estimate.gpu_hours:,.0f}",
-    "cost": lambda estimate: "" if estimate.cost is None else f"{estimate.cost:,.0f}",
-    "energy": lambda estimate: "" if estimate.energy_kwh is None else f"{estimate.energy_kwh:,.0f} kWh",
-}
+def _why_not(verdict: Verdict, result: SearchResult, console: Console) -> Iterator[RenderableType]:
+    changes = [f"{change_words(change)} would do" for change in verdict.changes]
+    yield bullets([says_why_not(verdict), *(changes or ["no single option that changes would do"])])
+    if verdict.nearest is not None:
+        yield heading("The plan that comes nearest")
+        yield from _table([verdict.nearest], result, console)
 
 
-def _reason(comparison: Comparison, result: SearchResult) -> str:
-    """What the winner does otherwise, and which terms of its time changed for that."""
-    if not comparison.changed:
-        return f"it is {comparison.against}"
-    both = (result.best[0], comparison.estimate)
-    mine, other = (Judged.at(estimate, result.confidence).figure(result.objective) for estimate in both)
-    less = f"{max((other - mine) / other, _LEAST_SHARE):.2%} less {result.objective} than" if other > mine else "like"
-    changed = ", ".join(f"{name} {_word(own)} for {_word(its)}" for name, (its, own) in comparison.changed.items())
-    terms = list(comparison.terms.items())[:_MOST_TERMS]
-    moved = ", ".join(f"{line} {'-' if value < 0 else '+'}{_amount_of(comparison, value)}" for line, value in terms)
-    return f"{less} {comparison.against}: {'; '.join(filter(None, (changed, moved)))}"
-
-
-def _amount_of(comparison: Comparison, value: float) -> str:
-    return seconds(abs(value)) if comparison.unit == "seconds" else f"{abs(value):,.0f} GPU-hours"
+def _in_words(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return f"{name.replace('-', ' ')}{'' if value else ' off'}"
+    return f"{_HEADS.get(name, name)} {_word(value)}"
 
 
 def _word(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, float):
+        return f"{value:g}"
     return f"{value:,}" if isinstance(value, int) else "all" if value is None else str(value)
 
 
-def says_why_not(verdict: Verdict) -> str:
-    """What kills the last plans."""
-    if verdict.least is None or verdict.limit is None:
-        return f"{verdict.constraint}: not one legal plan is left; {verdict.plans:,} combinations break this"
-    words = _amount(verdict.constraint)
-    return (
-        f"{verdict.constraint} kills the last {verdict.plans:,} plans: the least that one takes is "
-        f"{words(verdict.least)}, and {words(verdict.limit)} are allowed"
-    )
-
-
-def _why_not(verdict: Verdict, result: SearchResult) -> Iterator[RenderableType]:
-    changes = [f"{change_words(change)} would do" for change in verdict.changes]
-    yield bullets([says_why_not(verdict), *(changes or ["no single option that changes would do"])])
-    if verdict.nearest is not None:
-        yield heading("The plan that comes nearest")
-        yield from _table([verdict.nearest], result)
-
-
-def _amount(name: str) -> Callable[[float], str]:
-    if name.startswith("memory"):
-        return gib
-    return seconds if name == "finish-within" else digits
-
-
-def change_words(change: Change) -> str:
-    """As an option, limits rounded up."""
-    if change.option == "memory of the accelerator":
-        return f"an accelerator with {gib(change.value)}"
-    if change.option == "finish-within":
-        return f"--finish-within {-int(-change.value // 8640) / 10:g}d"
-    if change.option == "budget":
-        return f"--budget {-int(-change.value // 1)}"
-    value = str(change.value).lower() if isinstance(change.value, bool) else change.value
-    return f"--{change.option} {value}"
+def _usual() -> dict[str, Any]:
+    """What needs no words where all plans have it."""
+    return {
+        **{option_name(one.name): one.unsaid for one in DIMENSIONS if not one.always_said},
+        "prefill-replicas": 0, "prefill-tp": 0, "prefill-pp": 0, "speculative-tokens": 0,
+    }  # fmt: skip

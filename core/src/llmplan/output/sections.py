@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from rich.bar import Bar
 from rich.console import Console, RenderableType
@@ -10,16 +12,53 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from llmplan.estimate import Estimate, ServerEstimate, Spread, TrainingEstimate
+from llmplan.estimate import Estimate, ServerEstimate, Spread
+from llmplan.estimate.figures import MEMORY, Figure, figures_of, kind_of_estimate
 from llmplan.estimate.line import Bottleneck
 from llmplan.estimate.spread import LEVEL
-from llmplan.output.words import dotted, gib, percent
+from llmplan.output.words import about, dotted, gib, in_words, percent
 
-_INDENT = 2
+INDENT = 2
+_WIDE = 250
 _FREE = "free"
 _WIDEST_BAR, _NARROWEST_BAR = 40, 8
 _WIDTH_OF_WORDS = 50
 """Columns that name, figure and share of a breakdown take beside its bar."""
+_LEAST, _SHORT = 20, 88
+"""Letters of an assumption that are kept, and beyond which it ends at a colon, a semicolon or else a comma."""
+_TERA = 1e12
+
+
+def console_of(width: int | None) -> Console:
+    """As wide as the terminal, or of the given width and plain, for a file."""
+    return Console(highlight=False) if width is None else Console(file=io.StringIO(), width=width, highlight=False)
+
+
+def wide_console() -> Console:
+    """For tables: as wide as the terminal; nobody reads a pipe on 80 columns, but programs read its lines."""
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _WIDE
+    return console
+
+
+def table_of(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table without lines; columns that start with ``>`` are right-justified, the first is never broken."""
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=any(columns))
+    for column in columns:
+        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
+    table.columns[0].no_wrap = True
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def rendered(console: Console, renderables: Iterable[RenderableType]) -> str:
+    """What the console would print, without blanks at the end of lines."""
+    with console.capture() as captured:
+        for renderable in renderables:
+            console.print(renderable)
+    return "\n".join(line.rstrip() for line in captured.get().split("\n"))
 
 
 def title(estimate: Estimate, what: str) -> Text:
@@ -40,8 +79,45 @@ def layout(estimate: Estimate, *more: str) -> str:
     return dotted((*sizes, sequence_parallel, *more))
 
 
+def figure_facts(estimate: Estimate) -> dict[str, str]:
+    """The lines of the report that figures stand in; how one becomes known where it is not."""
+    found: dict[str, list[str]] = {}
+    for figure in figures_of(kind_of_estimate(estimate)):
+        if not figure.fact:
+            continue
+        if figure.value(estimate) is not None:
+            found.setdefault(figure.fact, []).append(said_of(figure, estimate))
+        elif figure.needs:
+            found.setdefault(figure.fact, [f"not known without {figure.needs}"])
+    return {fact: ", ".join(pieces) for fact, pieces in found.items()}
+
+
+def said_of(figure: Figure, estimate: Estimate) -> str:
+    """What the line of the report says of a figure that is known."""
+    value, plan = figure.value(estimate), estimate.plan
+    number = estimate.server.gpus if isinstance(estimate, ServerEstimate) else plan.layout.gpus
+    return figure.say.format(
+        value=in_words(value, figure.unit),
+        number=value,
+        about=about(value),
+        range=range_of(figure, estimate),
+        gpus=counted(number, "GPU"),
+        plan=plan,
+        of=estimate,
+        peak=f"{plan.gemm.peak_flops / _TERA:,.4g} T(FL)OP/s",
+    )
+
+
+def range_of(figure: Figure, estimate: Estimate) -> str:
+    """How far off it may be: in percent of a time or of bytes, else from what to what."""
+    ends, spread = figure.ends(estimate), figure.spread(estimate)
+    if ends is None or figure.unit in ("s", "bytes"):
+        return plus_minus(spread)
+    return f" ({ends[0]:,.0f} to {ends[1]:,.0f})"
+
+
 def plus_minus(spread: Spread | None) -> str:
-    """How far off the figure may be, in percent."""
+    """How far off a figure may be, in percent."""
     return "" if spread is None else f" ({spread.low - 1:+.0%} to {spread.high - 1:+.0%})"
 
 
@@ -57,27 +133,17 @@ def behind(spread: Spread | None) -> dict[str, str]:
     return {"ranges": f"hold {LEVEL:.0%} of published runs of this kind, by {spread.rows:,} figures"}
 
 
-def sequences(number: float) -> str:
-    """``1 sequence``, ``256 sequences``."""
-    return f"{number:,.0f} sequence{'' if number == 1 else 's'}"
-
-
-def gpus(number: float) -> str:
+def counted(number: float, what: str) -> str:
     """``1 GPU``, ``2,048 GPUs``."""
-    return f"{number:,} GPU{'' if number == 1 else 's'}"
-
-
-def cost(cost: float | None, price: float | None) -> str:
-    """A price, or how it becomes known."""
-    return "not known: give --price-per-gpu-hour" if cost is None else f"{cost:,.2f} at {price:g} a GPU-hour"
+    return f"{number:,.0f} {what}{'' if number == 1 else 's'}"
 
 
 def memory(estimate: Estimate, console: Console) -> Iterator[RenderableType]:
     """What the fullest device holds."""
     used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
     fits = estimate.fits if isinstance(estimate, ServerEstimate) else estimate.feasible
-    spread = estimate.memory_spread if isinstance(estimate, TrainingEstimate) else None
-    verdict = f"{gib(capacity - used)} free" if fits else f"{gib(used - capacity)} TOO MUCH"
+    spread = MEMORY.spread(estimate)
+    verdict = f"{gib(capacity - used)} free" if fits else f"{gib(used - capacity)} too much"
     style = "bold" if fits else "bold red"
     pool = estimate.fullest_pool if isinstance(estimate, ServerEstimate) else None
     which = "Memory of the fullest GPU" + (f", in the {pool} pool" if pool else "")
@@ -86,17 +152,42 @@ def memory(estimate: Estimate, console: Console) -> Iterator[RenderableType]:
     yield bars({**estimate.memory_breakdown, **free}, max(capacity, used), gib, console)
 
 
-def said(estimate: Estimate) -> Iterator[RenderableType]:
-    """What was assumed, and what to know before trusting the figures."""
-    if estimate.plan.assumptions:
-        yield heading("Assumed")
-        yield bullets(estimate.plan.assumptions)
-    if estimate.warnings:
+def said(
+    assumptions: Sequence[str], warnings: Sequence[str], console: Console, *, sources: bool
+) -> Iterator[RenderableType]:
+    """What was assumed, in short or with all sources, and what to know before trusting the figures."""
+    if assumptions:
+        short = Padding(Text(packed(map(in_short, assumptions), console.width - INDENT)), (0, 0, 0, INDENT))
+        yield heading("Assumed" if sources else "Assumed (--sources says why)")
+        yield bullets(assumptions) if sources else short
+    if warnings:
         yield heading("Warnings", "bold yellow")
-        yield bullets(estimate.warnings)
+        yield bullets(warnings)
 
 
-def waits(of: Bottleneck | None, advice: str | None = None) -> Iterator[RenderableType]:
+def in_short(assumption: str) -> str:
+    """As much of it as fits, up to where it goes on to say why."""
+    if len(assumption) <= _SHORT:
+        return assumption
+    for separators in ((": ", "; "), (", ",)):
+        ends = [at for at in range(_LEAST, _SHORT) if assumption[at : at + 2] in separators]
+        if ends:
+            return assumption[: ends[-1]]
+    return assumption
+
+
+def packed(parts: Iterable[str], width: int) -> str:
+    """Parts side by side, with dots between them; one that finds no room begins a line."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(lines[-1]) + len(part) + 3 <= width:
+            lines[-1] += f" · {part}"
+        else:
+            lines.append(part)
+    return "\n".join(lines)
+
+
+def bound_by(of: Bottleneck | None, advice: str | None = None) -> Iterator[RenderableType]:
     """What takes most of a phase, and what would shorten it, in other words where these are given."""
     if of is not None:
         advice = of.advice if advice is None else advice
@@ -115,7 +206,7 @@ def facts(facts: Mapping[str, str]) -> Padding:
     table.add_column()
     for name, fact in facts.items():
         table.add_row(name, Text(fact))
-    return Padding(table, (0, 0, 0, _INDENT))
+    return Padding(table, (0, 0, 0, INDENT))
 
 
 def bullets(lines: Iterable[str]) -> Padding:
@@ -123,7 +214,7 @@ def bullets(lines: Iterable[str]) -> Padding:
     table = Table.grid(padding=(0, 1))
     for line in lines:
         table.add_row("-", Text(line))
-    return Padding(table, (0, 0, 0, _INDENT))
+    return Padding(table, (0, 0, 0, INDENT))
 
 
 def bars(breakdown: Mapping[str, float], whole: float, words: Callable[[float], str], console: Console) -> Padding:
@@ -147,4 +238,4 @@ def bars(breakdown: Mapping[str, float], whole: float, words: Callable[[float], 
             )
         table.add_row(*cells)
         before += part
-    return Padding(table, (0, 0, 0, _INDENT))
+    return Padding(table, (0, 0, 0, INDENT))

@@ -8,51 +8,32 @@ from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 
-from llmplan.arrays.quantities import total
-from llmplan.estimate import Capacity, InferenceEstimate, Means, ServerEstimate
-from llmplan.output.sections import (
-    bars,
-    facts,
-    gpus,
-    heading,
-    layout,
-    memory,
-    plus_minus,
-    said,
-    sequences,
-    title,
-    waits,
-)
+from llmplan.estimate import Capacity, Means, ServerEstimate
+from llmplan.estimate.figures import INFER, figures_of
+from llmplan.output.report import phase
+from llmplan.output.sections import INDENT, counted, facts, figure_facts, heading, layout, title
 from llmplan.output.words import digits, percent, seconds
 from llmplan.queueing.speculation import tokens_per_step
 
-_INDENT = 2
 _MOSTLY = 0.5
-_ROWS = (
-    ("first token", "first_token_seconds", "first_token"),
-    ("- of it waiting", "queueing_seconds", None),
-    ("each token", "next_token_seconds", "next_token"),
-    ("whole answer", "total_seconds", "total"),
-)
-"""Latencies: what they are called, and where means and percentiles have them."""
+_LATENCIES = [(figure.fact, figure.key) for figure in figures_of(INFER) if figure.unit == "s" and figure.fact]
+_ROWS = (_LATENCIES[0], ("- of it waiting", "queueing_seconds"), *_LATENCIES[1:])
+"""What latencies are called, and where means have them; percentiles go without the unit."""
 
 
-def server_report(estimate: ServerEstimate, console: Console) -> Iterator[RenderableType]:
-    """From what was asked to what was assumed."""
+def server_sections(estimate: ServerEstimate, console: Console) -> Iterator[RenderableType]:
+    """What was asked, what is answered, latencies, the phases that they are made of."""
     yield title(estimate, "server")
     yield facts(_plan(estimate))
     if estimate.capacity is not None:
-        yield heading("Load" if not estimate.overloaded else "Load: MORE THAN CAN BE ANSWERED", _style(estimate))
-        yield facts(_throughput(estimate, estimate.capacity))
+        yield heading("Load" if not estimate.overloaded else "Load: more than can be answered", _style(estimate))
+        yield facts({**_throughput(estimate, estimate.capacity), **figure_facts(estimate)})
     if estimate.means is not None:
         yield heading("Latency")
         yield _latencies(estimate)
-    count = int(estimate.decode.plan.batch)
-    beside = f"{count:,} sequence{'' if count == 1 else 's'}{' a stage' if estimate.plan.layout.pp > 1 else ''}"
-    yield from _phase("Prefill of one prompt", estimate.prefill, "prefill", console)
-    yield from _phase(f"Decode step of {beside}", estimate.decode, "decode", console)
-    yield from memory(estimate, console)
-    yield from said(estimate)
+    beside = counted(estimate.decode.plan.batch, "sequence") + (" a stage" if estimate.plan.layout.pp > 1 else "")
+    yield from phase("Prefill of one prompt", estimate.prefill, "prefill", console, under_load=True)
+    yield from phase(f"Decode step of {beside}", estimate.decode, "decode", console, under_load=True)
 
 
 def _style(estimate: ServerEstimate) -> str:
@@ -61,11 +42,12 @@ def _style(estimate: ServerEstimate) -> str:
 
 def _plan(estimate: ServerEstimate) -> dict[str, str]:
     server = estimate.server
+    sequences = counted(server.max_sequences, "sequence")
     cut = "prompts cut to fill them" if server.chunked else "prompts first, whole"
     found = {
         "layout": layout(estimate),
         "load": _load(estimate),
-        "batching": f"steps of {server.step_tokens:,} tokens, {cut}; {sequences(server.max_sequences)} a replica",
+        "batching": f"steps of {server.step_tokens:,} tokens, {cut}; {sequences} a replica",
     }
     pool = server.prefill_pool
     if pool is not None:
@@ -99,12 +81,10 @@ def _load(estimate: ServerEstimate) -> str:
 
 def _throughput(estimate: ServerEstimate, capacity: Capacity) -> dict[str, str]:
     server, means, rate = estimate.server, estimate.means, estimate.requests_per_second or 0.0
-    speed = f"{digits(estimate.tokens_per_second or 0.0)} output tokens/s on {gpus(server.gpus)}"
-    speed += f", {digits(estimate.tokens_per_second_per_gpu or 0.0)} a GPU"
     load = "" if estimate.load is None else f", {percent(estimate.load)} of capacity"
     most = capacity.requests_per_second * estimate.mean_lengths[1]
     found = {
-        "answered": f"{digits(rate)} requests/s{load}, {speed}",
+        "answered": f"{digits(rate)} requests/s{load}",
         "capacity": f"{digits(capacity.requests_per_second)} requests/s, {digits(most)} output tokens/s",
         "limited by": limit_words(estimate, capacity),
     }
@@ -116,7 +96,7 @@ def _throughput(estimate: ServerEstimate, capacity: Capacity) -> dict[str, str]:
         prompts = "" if server.prefill_pool else f", {percent(means.prefill_share)} of it for prompts"
         found["GPUs work"] = f"{percent(means.busy_share)} of the time{prompts}"
         found["caches"] = f"{percent(means.kv_share)} of their room set aside{_peak(estimate)}"
-    return {**found, "cost": _cost(estimate), "energy": _energy(estimate)}
+    return found
 
 
 def limit_words(estimate: ServerEstimate, capacity: Capacity) -> str:
@@ -140,30 +120,6 @@ def _peak(estimate: ServerEstimate) -> str:
     return "" if simulated is None else f" on average, {percent(simulated.kv_peak_share)} at most"
 
 
-def _cost(estimate: ServerEstimate) -> str:
-    price = estimate.plan.price_per_gpu_hour
-    into, out = estimate.cost_per_million_input_tokens, estimate.cost_per_million_output_tokens
-    whole, least = estimate.cost_per_million_tokens, estimate.least_cost_per_million_tokens
-    if price is None or into is None or out is None or whole is None or least is None:
-        return "not known: give --price-per-gpu-hour"
-    split = "by GPUs" if estimate.server.prefill_pool is not None else "by GPU time"
-    return (
-        f"{_money(into)} per million input and {_money(out)} per million output tokens, split {split}; all per output "
-        f"token {_money(whole)}, at capacity {_money(least)}; {price:g} a GPU-hour"
-    )
-
-
-def _money(value: float) -> str:
-    return f"{value:,.3g}" if value < 1 else f"{value:,.2f}"
-
-
-def _energy(estimate: ServerEstimate) -> str:
-    joules, watts = estimate.joules_per_token, estimate.average_power_watts
-    if joules is None or watts is None:
-        return "not known: the accelerator has no TDP"
-    return f"{digits(joules)} J per output token, at {watts:,.0f} W a GPU"
-
-
 def _latencies(estimate: ServerEstimate) -> Padding:
     """Closed form and simulation side by side, and the percentiles of the simulation."""
     simulated = estimate.simulated
@@ -172,31 +128,16 @@ def _latencies(estimate: ServerEstimate) -> Padding:
     heads = ["closed form"] if simulated is None else ["closed form", "simulated", *simulated.first_token]
     for head in heads:
         table.add_column(head, justify="right", no_wrap=True)
-    for name, mean, percentiles in _ROWS:
+    for name, mean in _ROWS:
         cells = [_mean(estimate.closed_form, mean)]
         if simulated is not None:
             cells.append(_mean(simulated.means, mean))
-            of: Mapping[str, float] | None = None if percentiles is None else getattr(simulated, percentiles)
+            of: Mapping[str, float] | None = getattr(simulated, mean.removesuffix("_seconds"), None)
             cells += [] if of is None else [seconds(value) for value in of.values()]
         table.add_row(name, *cells)
-    return Padding(table, (0, 0, 0, _INDENT))
+    return Padding(table, (0, 0, 0, INDENT))
 
 
 def _mean(means: Means | None, name: str) -> str:
     value = None if means is None else getattr(means, name)
     return "" if value is None else seconds(value)
-
-
-def _phase(name: str, estimate: InferenceEstimate, of: str, console: Console) -> Iterator[RenderableType]:
-    """``prefill`` or ``decode`` of an estimate, with how far it may be off."""
-    breakdown, waited = getattr(estimate, f"{of}_breakdown"), getattr(estimate, f"{of}_bottleneck")
-    spread = estimate.first_token_spread if of == "prefill" else estimate.next_token_spread
-    whole = total(breakdown.values())
-    yield heading(f"{name}: {seconds(whole)}{plus_minus(spread)}")
-    yield from waits(waited, None if waited is None else _under_load(waited.advice))
-    yield bars(breakdown, whole, seconds, console)
-
-
-def _under_load(advice: str) -> str:
-    """A server makes its own batches: the load and its limit decide on them."""
-    return advice.replace("a larger --batch", "more requests at once").replace("--batch", "--max-sequences")

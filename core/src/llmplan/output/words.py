@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from llmplan.units import GIB, KILO, MIB
 
 _TIME_UNITS = ((86_400.0, "days"), (3_600.0, "hours"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
+_ABOUT = ((86_400.0, "days", 172_800.0), (3_600.0, "hours", 7_200.0), (60.0, "min", 120.0))
+"""Seconds of a unit, its name, and the seconds from which on it is used."""
+_TWO_DIGITS = 10
 _COUNT_UNITS = ((1e15, "P"), (1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
+_ENERGY_UNITS = ((1e6, "GWh"), (1e3, "MWh"), (1.0, "kWh"))
 _MANY_HOURS = 48
 _ROUNDS_UP = 0.9995
 """From here on three digits show the next unit: 999.7M is 1B, not 1e+03M."""
+_SMALL_CHANGE = 1.0
 
 
 def seconds(value: float) -> str:
@@ -20,6 +25,14 @@ def seconds(value: float) -> str:
         if value >= enough:
             return f"{digits(value / unit)} {name}"
     return f"{digits(value / 1e-6)} µs" if value else "0 s"
+
+
+def about(value: float) -> str:
+    """``5.1 hours``, ``34 min``."""
+    for unit, name, enough in _ABOUT:
+        if value >= enough:
+            return f"{value / unit:,.{0 if value >= _TWO_DIGITS * unit else 1}f} {name}"
+    return seconds(value)
 
 
 def digits(value: float) -> str:
@@ -45,6 +58,34 @@ def count(value: float) -> str:
 def percent(value: float) -> str:
     """``49.3 %``."""
     return f"{100 * value:.1f} %"
+
+
+def money(value: float) -> str:
+    """``1,234``, ``12.50``, ``0.0123``."""
+    return f"{value:,.3g}" if 0 < value < _SMALL_CHANGE else f"{value:,.{2 if value < KILO else 0}f}"
+
+
+def energy(value: float) -> str:
+    """``449 MWh``."""
+    unit, name = next((unit, name) for unit, name in _ENERGY_UNITS if value >= unit or unit == 1)
+    return f"{digits(value / unit)} {name}"
+
+
+_WORDS: Mapping[str, Callable[[float], str]] = {
+    "s": seconds,
+    "bytes": gib,
+    "share": percent,
+    "money": money,
+    "kWh": energy,
+    "J": lambda value: f"{value:.3g} J",
+    "W": lambda value: f"{value:,.0f} W",
+    "GPU-hours": lambda value: f"{value:,.0f}",
+}
+
+
+def in_words(value: float, unit: str) -> str:
+    """A figure in its unit; what is counted is not named."""
+    return _WORDS.get(unit, digits)(value)
 
 
 def dotted(parts: Iterable[str]) -> str:

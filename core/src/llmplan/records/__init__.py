@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from llmplan.records.attention import AttentionLayer as AttentionLayer, Mask as Mask, Seen as Seen
+    from llmplan.records.cross_attention import CrossAttention as CrossAttention
     from llmplan.records.delta_attention import DeltaAttention as DeltaAttention
     from llmplan.records.dtype import DTypeFamily as DTypeFamily, DTypeRule as DTypeRule, NumberFormat as NumberFormat
     from llmplan.records.efficiency import (
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         Split as Split,
         State as State,
         Tensor as Tensor,
+        Works as Works,
     )
     from llmplan.records.model_reader import ModelReader as ModelReader
     from llmplan.records.optimizer import Optimizer as Optimizer
@@ -76,6 +78,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "attention": "AttentionLayer Mask Seen",
+    "cross_attention": "CrossAttention",
     "delta_attention": "DeltaAttention",
     "dtype": "DTypeFamily DTypeRule NumberFormat",
     "efficiency": "CalibratedEfficiency Efficiency WholeRunEfficiency",
@@ -91,7 +94,7 @@ _HOMES = {
     "layered_model": "Layer LayeredModel",
     "mixture_of_experts": "MixtureOfExperts SparseMlp",
     "mlp": "DenseMlp MlpLayer",
-    "model": "Block Cache Gemm LoweredModel ModelArchitecture Operator Recompute Scores Split State Tensor",
+    "model": "Block Cache Gemm LoweredModel ModelArchitecture Operator Recompute Scores Split State Tensor Works",
     "model_reader": "ModelReader",
     "optimizer": "Optimizer",
     "plan": "InferencePlan Layout TrainingPlan Tuning",

@@ -22,7 +22,7 @@ TRAINING_REMARKS = {
 """What the reader of a training estimate has to know, by how well training in a dtype is known."""
 
 
-@frozen
+@frozen(repr=False)
 class NumberFormat:
     """The format in which an accelerator multiplies matrices, and how fast."""
 
@@ -32,7 +32,7 @@ class NumberFormat:
     """The format that the dtype asked for, where the accelerator has no units for it."""
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class DTypeRule:
     """Bits of each kind of tensor, and the GEMM formats that serve them."""
 
@@ -105,7 +105,7 @@ class DTypeRule:
         raise UnsupportedFormatError(f"dtype: {self.name} multiplies in {wants}; {hardware.name} has {has}")
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class DTypeFamily:
     """Dtype rules whose names follow a pattern, more of them than anybody wants listed."""
 

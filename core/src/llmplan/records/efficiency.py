@@ -11,7 +11,7 @@ from llmplan.records.checks import fraction, positive_values
 from llmplan.records.kernels import KernelCurves
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class Efficiency:
     """The efficiencies that a plan is priced with, as fractions of the peaks.
 
@@ -33,7 +33,7 @@ class Efficiency:
     """Who says so: ``given`` on the command line, or the calibration that stands behind the numbers."""
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class WholeRunEfficiency:
     """FLOPs efficiency of whole training runs: FLOPs done, recompute included / (GPUs x peak x time)."""
 
@@ -46,7 +46,7 @@ class WholeRunEfficiency:
     source: str
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class CalibratedEfficiency:
     """What measured kernels and links of an accelerator reach, as fractions of its printed peaks."""
 

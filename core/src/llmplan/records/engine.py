@@ -20,7 +20,7 @@ DEFAULT_MEMORY_SHARE = 0.9
 """Of the device, that engines take unless told otherwise: vLLM's gpu_memory_utilization, TensorRT-LLM's fraction."""
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class EngineProfile:
     """How a program serves: which kernels it calls, what its host costs, what it keeps in memory, how it batches."""
 

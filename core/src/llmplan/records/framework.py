@@ -18,7 +18,7 @@ from llmplan.records.checks import (
 )
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class FrameworkProfile:
     """How a program trains: which kernels it calls, what it overlaps, what its host costs, what it keeps in memory."""
 

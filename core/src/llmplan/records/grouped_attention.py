@@ -32,6 +32,8 @@ class GroupedAttention:
     value_head_dim: int | None = None
     """None: as wide as keys."""
     qkv_bias: bool = False
+    key_bias: bool = True
+    """Keys have a bias where queries and values do."""
     o_bias: bool = False
     qk_norm: str = "none"
     sinks: bool = False
@@ -80,7 +82,8 @@ class GroupedAttention:
     def parameters(self) -> int:
         """2hnd + 2hgd; biases nd + 2gd and h; query and key norms 2d, or nd + gd; a sink a head."""
         columns = self.width * (2 if self.output_gate else 1) + self._made_width
-        biases = self.qkv_bias * columns + self.o_bias * self.hidden
+        without = 0 if self.key_bias else self.kv_width
+        biases = self.qkv_bias * (columns - without) + self.o_bias * self.hidden
         norms = {"none": 0, "head": 2 * self.head_dim, "full": self.width + self.kv_width}[self.qk_norm]
         if self.keys_from_before:
             norms = {"none": 0, "head": self.head_dim, "full": self.width}[self.qk_norm]

@@ -12,7 +12,7 @@ from llmplan.records.efficiency import CalibratedEfficiency
 from llmplan.records.kernels import KernelCurves
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class HardwareProfile:
     """One accelerator as its datasheet prints it. Rates are dense, bandwidths of one direction and one device.
 

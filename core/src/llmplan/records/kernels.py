@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from llmplan.arrays.quantities import Number, ceil_log2, maximum, minimum, sqrt
+from llmplan.arrays.quantities import Number, ceil_log2, maximum, sqrt
 from llmplan.arrays.term import term
 from llmplan.records.checks import fraction, not_negative, positive_values
 
@@ -19,7 +19,7 @@ _FITTED = "a rational saturation in each size, fitted to timings of the accelera
 _RING = "Patarasuk and Yuan 2009, doi:10.1016/j.jpdc.2008.09.002, section 4"
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class GemmCurve:
     """Seconds of g matrix multiplications side by side, each m x k times k x n.
 
@@ -77,7 +77,7 @@ def gemm_bytes(m: Number, n: Number, k: Number, g: Number, operand_bytes: Number
     return g * ((m + n) * k * operand_bytes + m * n * output_bytes)
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class AttentionCurve:
     """Seconds of a fused attention kernel over s tokens with heads of width d.
 
@@ -101,7 +101,7 @@ class AttentionCurve:
         return self.launch_seconds + flops / self.flops_per_second(s, d, peak_flops)
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class AttentionKernel:
     """A generation of fused attention kernels."""
 
@@ -116,7 +116,7 @@ def rank_bytes(volume: Number, n: Number) -> Number:
     return volume * (n - 1) / n
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class CollectiveCurve:
     """Seconds of a collective of n ranks inside the scale-up domain, each rank moving V bytes over its link.
 
@@ -145,30 +145,29 @@ class CollectiveCurve:
         return self.launch_seconds + (n - 1) * self.step_seconds + (moved + sqrt(moved * self.half_bytes)) / bandwidth
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class NetworkCurve:
     """What a group reaches that spans scale-up domains: a fraction of its network cards, and a latency a step."""
 
     plateau: float = field(validator=fraction)
     step_seconds: float = field(default=0.0, validator=not_negative)
 
+    @term("passes * (n - 1) * step_seconds + rank_bytes(volume, n) / (card * plateau)", unit="s", source=_RING)
+    def ring_seconds(self, volume: Number, n: Number, passes: Number, card: Number) -> Number:
+        """A ring over n domains takes n - 1 steps a pass, 2 passes in an all-reduce, and sends all but its own share:
+        steps bind small messages and many domains, the network card large messages.
+        """
+        return passes * (n - 1) * self.step_seconds + rank_bytes(volume, n) / (card * self.plateau)
+
     @term(
-        "min(passes * (n - 1) * step_seconds + rank_bytes(volume, n) / (card * plateau),"
-        " passes * ceil(log2(n)) * step_seconds + rank_bytes(volume, n) * n / max(n - 1, 1) / (card * plateau))",
+        "passes * ceil(log2(n)) * step_seconds + rank_bytes(volume, n) * n / max(n - 1, 1) / (card * plateau)",
         unit="s",
         source="Sanders et al. 2009, doi:10.1016/j.parco.2009.09.001",
     )
-    def seconds(self, volume: Number, n: Number, passes: Number, card: Number) -> Number:
-        """Over n domains the faster of a ring and a tree, which both take `passes`: 2 of an all-reduce, else 1.
-
-        A ring takes n - 1 steps a pass and sends all but its own share; a tree takes log2 n steps, but sends the whole
-        volume. Steps bind small messages and many domains, the network card large messages.
-        """
-        moved, bandwidth = rank_bytes(volume, n), card * self.plateau
-        ring = passes * (n - 1) * self.step_seconds + moved / bandwidth
-        more = n / maximum(n - 1, 1.0)
-        tree = passes * ceil_log2(n) * self.step_seconds + moved * more / bandwidth
-        return minimum(ring, tree)
+    def tree_seconds(self, volume: Number, n: Number, passes: Number, card: Number) -> Number:
+        """A tree takes log2 n steps a pass, but sends the whole volume."""
+        moved = rank_bytes(volume, n) * n / maximum(n - 1, 1.0)
+        return passes * ceil_log2(n) * self.step_seconds + moved / (card * self.plateau)
 
     @term("step_seconds + message / (card * plateau)", unit="s", source="latency + size / bandwidth")
     def hop_seconds(self, message: Number, card: Number) -> Number:
@@ -176,7 +175,7 @@ class NetworkCurve:
         return self.step_seconds + message / (card * self.plateau)
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class DecodeCurve:
     """Seconds of attention over a KV cache of V bytes."""
 
@@ -195,7 +194,7 @@ class DecodeCurve:
         return self.launch_seconds + self.reading_seconds(cache, bytes_per_second)
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class ServingCurves:
     """What inference engines' kernels reach on one accelerator, where training has none of the kind."""
 
@@ -209,7 +208,7 @@ class ServingCurves:
     source: str
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class KernelCurves:
     """All that is measured of one accelerator."""
 

@@ -18,7 +18,7 @@ _COPIED = 1
 """Every tensor parallel rank holds the latents, and the matrices that lead down to them."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class LatentAttention:
     """The widths of the latents, and of the heads that are made of them."""
 

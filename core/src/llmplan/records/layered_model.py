@@ -24,6 +24,7 @@ from llmplan.records.model import (
     Recompute,
     Split,
     Tensor,
+    Works,
 )
 
 if TYPE_CHECKING:
@@ -43,12 +44,16 @@ class Layer:
     mask: Mask = Mask.CAUSAL
     norms: int = 2
     """Before the mixer and the MLP; 1 before both at once, or before the only part; from 4 on after each, too."""
+    again: bool = False
+    """Its weights are those of a layer before (ALBERT)."""
+    works: Works = Works.ALL
+    """On which tokens of a sequence it works while serving."""
     parallel: bool = False
     """Mixer and MLP read the same states and are added, not one after the other."""
 
     def parameters(self, norm: int) -> int:
         """Of one such layer, where a norm has so many."""
-        return self._mixer_parameters + self._mlp_parameters + self.norms * norm
+        return 0 if self.again else self._mixer_parameters + self._mlp_parameters + self.norms * norm
 
     def active_parameters(self, norm: int) -> int:
         """Those that one token passes through."""
@@ -69,13 +74,21 @@ class Layer:
         return 0 if self.mlp is None else self.mlp.routed_parameters
 
     def cached(self, tokens: Number) -> Number:
-        """Elements that are kept of so many tokens of a sequence."""
-        if self.mixer is None:
+        """Elements that are kept of so many tokens of a sequence; an encoder keeps none."""
+        if self.mixer is None or self.works is Works.PROMPT:
             return 0.0 * tokens
         return self.mixer.cache_width * (tokens if self.window is None else minimum(tokens, self.window))
 
     def operators(self, hidden: int, tokens: Number, look: Seen) -> tuple[Operator, ...]:
-        """Norms, mixer and MLP; states that two of them read are kept once."""
+        """Norms, mixer and MLP."""
+        operators = self._operators(hidden, tokens, look)
+        for operator in operators if self.works is not Works.ALL else ():
+            if operator.works is Works.ALL:
+                operator.works = self.works
+        return operators
+
+    def _operators(self, hidden: int, tokens: Number, look: Seen) -> tuple[Operator, ...]:
+        """States that two of them read are kept once."""
         width = tokens * hidden
         if self.mixer is None or self.mlp is None:
             return self._one_part(width, tokens, look)
@@ -105,7 +118,7 @@ class Layer:
         return (norm_operator("norm before mlp", width, ALWAYS_KEPT), *operators)
 
 
-@frozen(kw_only=True, eq=False, slots=False)
+@frozen(kw_only=True, eq=False, slots=False, repr=False)
 class LayeredModel:
     """Layers of any kinds, in order, between an embedding and an output head.
 
@@ -123,10 +136,14 @@ class LayeredModel:
     norm_bias: bool = False
     embedding_norm: bool = False
     final_norm: bool = True
+    positions_are_wide: bool = False
+    """Positions are as wide as h where the tables are not."""
     position_rows: int = 0
     """Of learned tables that are added to the embedding: positions, types of tokens."""
+    embedding_width: int | None = field(default=None, validator=optional(whole))
+    """Of the tables, where a matrix leads from them to h, and one from h back to them (ALBERT, OPT-350M)."""
     head_parameters: int = 0
-    """Of the head beside its table: biases, a transformation before it."""
+    """Of the ends beside tables: biases, a transformation before the head, the norm at the end of an encoder."""
     lm_head_bias: bool = False
     beside: Mapping[str, int] = field(factory=dict)
     """Parameters that text does not pass through: encoders of images or sound, by name. They are held, not run."""
@@ -168,13 +185,20 @@ class LayeredModel:
 
     @cached_property
     def _embedding_parameters(self) -> int:
-        tables = (self.vocab + self.position_rows) * self.hidden
-        return tables + self.embedding_norm * self.norm_parameters
+        wide, narrow = self.hidden, self._table_width
+        led = 0 if self.embedding_width is None else narrow * wide
+        positions = self.position_rows * (wide if self.positions_are_wide else narrow)
+        return self.vocab * narrow + positions + led + self.embedding_norm * self.norm_parameters
+
+    @property
+    def _table_width(self) -> int:
+        return self.hidden if self.embedding_width is None else self.embedding_width
 
     @property
     def _head_parameters(self) -> int:
         """Of the head alone: no table where it is that of the embedding."""
-        table = 0 if self.tied_embeddings else self.vocab * self.hidden
+        table = 0 if self.tied_embeddings else self.vocab * self._table_width
+        table += 0 if self.embedding_width is None else self.hidden * self._table_width
         return table + self.lm_head_bias * self.vocab + self.head_parameters
 
     def parameters_by_part(self) -> Mapping[str, int]:
@@ -188,6 +212,8 @@ class LayeredModel:
     def _by_part(self, *, active: bool) -> dict[str, int]:
         parts = {"input_embedding": self._embedding_parameters, **self.beside, "attention": 0, "mlp": 0, "layernorm": 0}
         for layer, count in self.kinds.items():
+            if layer.again and not active:
+                continue
             if layer.mixer is not None:
                 part = layer.mixer.part
                 parts[part] = parts.get(part, 0) + count * layer.mixer.parameters
@@ -209,16 +235,22 @@ class LayeredModel:
         tokens = 1.0 * batch * seq_len
         context = seq_len if context is None else context
         layers = [
-            Block(
-                layer.operators(self.hidden, tokens, seen(seq_len, context, layer.window, layer.mask)),
-                layer.parameters(self.norm_parameters),
-                count,
-                expert_parameters=layer.routed_parameters,
-                leading=layer in self._leading,
+            self._block(
+                layer, count, layer.operators(self.hidden, tokens, seen(seq_len, context, layer.window, layer.mask))
             )
             for layer, count in self.kinds.items()
         ]
         return LoweredModel(embedding=self._embedding(tokens), layers=tuple(layers), head=self._head(tokens))
+
+    def _block(self, layer: Layer, count: int, operators: tuple[Operator, ...]) -> Block:
+        return Block(
+            operators,
+            layer.parameters(self.norm_parameters),
+            count,
+            shared_parameters=total(operator.weights for operator in operators) if layer.again else 0,
+            expert_parameters=0 if layer.again else layer.routed_parameters,
+            leading=layer in self._leading,
+        )
 
     def _embedding(self, tokens: Number) -> Block:
         width, part = tokens * self.hidden, "input_embedding"
@@ -226,35 +258,47 @@ class LayeredModel:
             "token embedding",
             part,
             0.0,
-            float(self.vocab * self.hidden),
+            float(self.vocab * self._table_width),
             reduced_elements=width,
             moved=2.0 * width,
             moved_split=Split.SEQUENCE,
         )
         beside = [Operator(name.replace("_", " "), part, weights=float(size)) for name, size in self.beside.items()]
         norm = (_end_norm("embedding norm", part, width),) if self.embedding_norm else ()
-        return Block((lookup, *beside, *norm), self._embedding_parameters + sum(self.beside.values()))
+        led: tuple[Operator, ...] = ()
+        if self.embedding_width is not None:
+            led = (_end_matrix("embedding projection", part, tokens, (self.embedding_width, self.hidden)),)
+        return Block((lookup, *beside, *led, *norm), self._embedding_parameters + sum(self.beside.values()))
 
     def _head(self, tokens: Number) -> Block:
         """Logits 2bsVh, and the loss over them in FP32."""
-        table = self.vocab * self.hidden
+        table = self.vocab * self._table_width
         states = Tensor(tokens * self.hidden, Split.SEQUENCE, dropped_from=ALWAYS_KEPT)
         logits = Tensor(tokens * self.vocab, width="loss", dropped_from=ALWAYS_KEPT)
         part = "output_embedding_loss"
+        led: tuple[Operator, ...] = ()
+        if self.embedding_width is not None:
+            led = (_end_matrix("head projection", part, tokens, (self.hidden, self.embedding_width)),)
         operators = (
             *((_end_norm("final norm", part, states.elements),) if self.final_norm else ()),
+            *led,
             Operator(
                 "output embedding",
                 part,
                 2.0 * tokens * table,
                 float(table),
                 (states,),
-                gemm=Gemm(tokens, self.vocab, self.hidden),
+                gemm=Gemm(tokens, self.vocab, self._table_width),
             ),
             Operator("loss", part, inputs=(logits,), moved=2.0 * logits.elements),
         )
         own = self._head_parameters + self.final_norm * self.norm_parameters
         return Block(operators, own, shared_parameters=table if self.tied_embeddings else 0)
+
+
+def _end_matrix(name: str, part: str, tokens: Number, shape: tuple[int, int]) -> Operator:
+    k, n = shape
+    return Operator(name, part, 2.0 * tokens * k * n, float(k * n), max_ways=1, gemm=Gemm(tokens, n, k))
 
 
 def norm_operator(name: str, elements: Number, dropped_from: int = Recompute.FULL) -> Operator:

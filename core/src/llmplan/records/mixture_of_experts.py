@@ -28,7 +28,7 @@ def _needs_shared(moe: MixtureOfExperts, attribute: Any, value: object) -> None:
         raise BadInputError(f"{attribute.name}: {value!r}, and n_shared_experts = 0")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class MixtureOfExperts:
     """Which layers hold experts, how many, and how wide."""
 

@@ -46,11 +46,21 @@ class Split(Enum):
     """Over all of them under sequence parallelism, else held by each."""
 
 
+class Works(Enum):
+    """On which tokens of a sequence an operator works while serving; in training on all."""
+
+    ALL = "all"
+    PROMPT = "prompt"
+    """Those that are read: an encoder, and what a decoder makes of its output once."""
+    ANSWER = "answer"
+    """Those that are generated: a decoder behind an encoder."""
+
+
 # These are made anew, 28 at a time, for every estimate, and are not frozen: attrs' frozen __init__ takes three
 # times as long, a quarter of the whole estimate.
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Tensor:
     """A tensor that an operator reads."""
 
@@ -66,7 +76,7 @@ class Tensor:
     """Over how many ranks it can be divided before ranks hold copies (KV heads)."""
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Gemm:
     """A matrix multiplication: m x k times k x n, and so many of them side by side."""
 
@@ -86,7 +96,7 @@ class Gemm:
     """It reads what the operator before it reads, and runs as further columns of that one's multiplication."""
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Cache:
     """What attention of a layer reads of every token that it looks back on while it decodes."""
 
@@ -102,7 +112,7 @@ class Cache:
     """Query heads that look at the same keys and values."""
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class State:
     """What a recurrent operator keeps of each sequence, however long it is."""
 
@@ -114,7 +124,7 @@ class State:
     """Over how many ranks it can be divided."""
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Scores:
     """What an attention kernel works on, for the operators from QK^T to attention over V."""
 
@@ -128,7 +138,7 @@ class Scores:
     """None where decoding works on keys and values as they stand in the operators."""
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Operator:
     """One step of a layer, for the whole tensor-parallel group and one micro-batch."""
 
@@ -159,6 +169,8 @@ class Operator:
     """Elements that kernels beside multiplication read and write: norms, residuals, activation functions, rotations."""
     moved_split: Split = Split.TENSOR
     """Over which ranks `moved` is divided."""
+    works: Works = Works.ALL
+    """On which tokens of a sequence, while serving."""
     exchanged: Number | None = None
     """Elements that expert parallelism sends to, or fetches from, the ranks of the experts."""
 
@@ -169,7 +181,7 @@ def touched_share(of_one: Number, tokens: Number) -> Number:
     return 1.0 - untouched
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Block:
     """So many equal layers, or the ends of the model."""
 
@@ -195,7 +207,7 @@ class Block:
         return total(operator.flops for operator in self.operators)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class LoweredModel:
     """A model as operators, for `batch` sequences of `seq_len` tokens."""
 

@@ -10,7 +10,7 @@ from llmplan.records.checks import lookup_name
 from llmplan.records.model import ModelArchitecture
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class ModelReader:
     """What makes a model of a reference that is no registered name, like ``./config.json`` or ``owner/name``."""
 

@@ -7,7 +7,7 @@ from attrs import field, frozen
 from llmplan.records.checks import count, lookup_name, not_negative
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class Optimizer:
     """One rule of updating weights from gradients."""
 

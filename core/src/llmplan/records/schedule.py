@@ -36,7 +36,7 @@ def _as_many_as_stages(p: Number, _v: Number, m: Number) -> Number:
     return minimum(p, m)
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class Schedule:
     """One schedule. Its formulas take numbers and arrays alike, so they are made of `llmplan.arrays.quantities`; and
     they are functions of a module, which can be sent to the workers of a search.
@@ -79,7 +79,7 @@ class Schedule:
 PLAIN = Schedule(name="none", description="that of a plan where no plugin offers one", default=True)
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Schedules:
     """Those of an array of plans: several, and which of them each plan has."""
 

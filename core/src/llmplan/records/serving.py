@@ -10,7 +10,7 @@ from attrs import frozen
 from llmplan.arrays.quantities import Number
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Step:
     """One forward pass of a replica: new tokens of prompts beside the next tokens of sequences that decode.
 

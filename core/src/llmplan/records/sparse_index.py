@@ -16,7 +16,7 @@ _COPIED = 1
 """Every tensor parallel rank scores all keys."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class SparseIndex:
     """i index heads of width d score every key against one index key a token; attention looks at the best k."""
 

@@ -8,7 +8,7 @@ from attrs.validators import optional
 from llmplan.records.checks import lookup_name, positive
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class StoredWeights:
     """The dtype of a checkpoint, and the bits of its weights where files or configuration tell them."""
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from llmplan.records.stored_weights import StoredWeights
 
 
-@frozen(kw_only=True, eq=False, slots=False)
+@frozen(kw_only=True, eq=False, slots=False, repr=False)
 class Transformer:
     """A decoder-only transformer: L layers of attention and MLP between an embedding and an output head.
 

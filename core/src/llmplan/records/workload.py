@@ -15,7 +15,7 @@ _RARE = 0.0005
 """Longer or shorter ones are not counted on."""
 
 
-@frozen
+@frozen(repr=False)
 class Family:
     """A family of distributions of lengths, scaled to a mean."""
 
@@ -62,15 +62,20 @@ FAMILIES: Mapping[str, Family] = {
 }
 
 
-@frozen
+@frozen(repr=False)
 class Variation:
     """A family with how far it varies."""
 
     family: Family
     cv: float = 0.0
 
+    @property
+    def label(self) -> str:
+        """As people write it: ``uniform:0.3``."""
+        return f"{self.family.name}:{self.cv!r}" if self.cv else self.family.name
 
-@frozen
+
+@frozen(repr=False)
 class Lengths:
     """How many tokens prompts, or answers, have."""
 
@@ -97,7 +102,7 @@ class Lengths:
         return max(1, round(self.family.quantile(self.mean, self.cv, bounded)))
 
 
-@frozen
+@frozen(repr=False)
 class Request:
     """One prompt and its answer."""
 

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from attrs import field, fields, frozen
 
-from llmplan.records import Recompute, Tuning
+from llmplan.records import Recompute, Tuning, Variation
 from llmplan.request.values import as_flag, as_text, as_variation
 
 _Converters: TypeAlias = Sequence[tuple[str, Callable[[Any, str], Any]]]
@@ -68,4 +68,6 @@ def _in_words(value: Any) -> Any:
         return value.label
     if isinstance(value, Tuning):
         return value.value
+    if isinstance(value, Variation):
+        return value.label
     return value if isinstance(value, (bool, int, float, str)) else value.name

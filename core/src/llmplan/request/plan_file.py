@@ -1,30 +1,36 @@
-"""Plans in TOML: options by name, and tables for records that they hold."""
+"""Plans in TOML, or in the JSON of a result: options by name, and tables for records that they hold."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from attrs import fields
 
-from llmplan.catalogues import KINDS, Kind
-from llmplan.catalogues.record_file import record_of
+from llmplan.catalogues import KINDS, Kind, registry
+from llmplan.catalogues.record_file import form_of, record_of
 from llmplan.catalogues.structure import near_miss
 from llmplan.catalogues.toml_source import TomlSource
 from llmplan.errors import BadInputError
-from llmplan.request import options_of
+from llmplan.request import TrainRequest, given_options, options_of
 from llmplan.request.changes import several
+from llmplan.request.options import Options
 
 _IN_FILES: Mapping[str, Kind] = {kind.singular: kind for kind in KINDS if kind.in_files}
+
+
+_JSON = ".json"
 
 
 def read_plan(path: str, *requests: type[Any]) -> dict[str, Any]:
     """The options of these requests that a plan file gives, checked.
 
-    Tables like [model] and [gpu] become records; files that it names are looked for beside it.
+    Tables like [model] and [gpu] become records; files that it names are looked for beside it. Of a result in JSON they
+    are what was asked for it, of a search what asks for its best plan.
     """
-    return plan_options(TomlSource.read(path), *requests)
+    return plan_options(_asked_in(path, requests) if Path(path).suffix == _JSON else TomlSource.read(path), *requests)
 
 
 def plan_options(source: TomlSource, *requests: type[Any]) -> dict[str, Any]:
@@ -34,6 +40,52 @@ def plan_options(source: TomlSource, *requests: type[Any]) -> dict[str, Any]:
         if key not in known:
             raise source.error((key,), f"{key} is not an option{near_miss(key, list(known))}")
     return {key: _option(source, key, value, known[key]) for key, value in source.values.items()}
+
+
+def _asked_in(path: str, requests: tuple[type[Any], ...]) -> TomlSource:
+    """The request of a result."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        found = json.loads(text)
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else f"is no JSON: {error}"
+        raise BadInputError(f"{path}: {reason}") from error
+    if not isinstance(found, dict):
+        raise BadInputError(f"{path}: is no result of llmplan train, infer or search")
+    best = found.get("best")
+    if isinstance(best, list):
+        if not best:
+            raise BadInputError(f"{path}: the search found no plan")
+        found = best[0]
+    asked, schema = found.get("request"), str(found.get("schema", ""))
+    if not isinstance(asked, dict):
+        raise BadInputError(f"{path}: holds no request, as results of llmplan train and infer do from schema 2 on")
+    command = schema.removeprefix("llmplan.").partition("/")[0]
+    if command != ("train" if any(issubclass(request, TrainRequest) for request in requests) else "infer"):
+        raise BadInputError(f"{path}: is a result of llmplan {command}, which has other options")
+    return TomlSource(path, text, asked)
+
+
+def asked_in_full(request: Options, records: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given, as a plan file would say it: a record that no plugin offers by its name stands there in full.
+
+    `records` are those that were found for the request, by option.
+    """
+    words = given_options(request)
+    for option, kind in _IN_FILES.items():
+        record = records.get(option)
+        if option in words and record is not None and not _is_known(getattr(request, option), record, kind):
+            form = form_of(kind, "")
+            if isinstance(record, form.made):
+                words[option] = form.values(record)
+    return words
+
+
+def _is_known(given: Any, record: Any, kind: Kind) -> bool:
+    """Whether a plugin offers this very record by the name that stands in words."""
+    catalogue = registry().catalogue(kind)
+    name = given if isinstance(given, str) else record.name
+    return name in catalogue and catalogue[name] is record
 
 
 def _option(source: TomlSource, key: str, value: Any, request: type[Any]) -> Any:

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from llmplan.arrays.rows import Columns
 from llmplan.errors import BadInputError
-from llmplan.estimate.spread import CONFIDENCE
+from llmplan.estimate.server import answering
 from llmplan.request import InferRequest, TrainRequest
 from llmplan.search.infeasible import Verdict
 
@@ -51,8 +51,8 @@ class SearchResult:
     seconds: float
     by_estimate: Any = None
     """Which of the same plans the estimates alone would have chosen, without their ranges, where that is another."""
-    confidence: float = CONFIDENCE
-    """With which plans were ranked, and keep to limits."""
+    confidence: float | None = None
+    """With which plans were ranked, and keep to limits; None where they are as they are estimated."""
     complete: bool = True
     """False where it was interrupted."""
     warnings: tuple[str, ...] = ()
@@ -60,6 +60,12 @@ class SearchResult:
     """Every priced plan: its fields and figures as numpy arrays, and whether it is feasible."""
     verdict: Verdict | None = None
     """Where nothing is feasible: why, and what would be."""
+    command: str = "train"
+    """Or ``infer``: what the best plans are for."""
+
+    def __attrs_post_init__(self) -> None:
+        asked = (answering(request, estimate) for estimate, request in zip(self.best, self.requests, strict=True))
+        object.__setattr__(self, "best", tuple(asked))
 
     @property
     def feasible(self) -> bool:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmplan.catalogues import ENGINES, registry
 from llmplan.errors import BadInputError
-from llmplan.records import EngineProfile, InferencePlan
+from llmplan.records import InferencePlan
 from llmplan.request import InferRequest, option_name
 from llmplan.space.choice import Choice, default_record, find_record
 from llmplan.space.layout import Sizes, make_layout
+
+if TYPE_CHECKING:
+    from llmplan.records import EngineProfile
 
 _DEFAULT_PROMPT_TOKENS = 512
 _DEFAULT_OUTPUT_TOKENS = 128

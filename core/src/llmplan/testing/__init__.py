@@ -18,7 +18,6 @@ import pluggy
 from attrs import evolve
 
 from llmplan import hookspecs, records
-from llmplan.api import infer, plan_inference, train
 from llmplan.catalogues import (
     COST_MODELS,
     DTYPES,
@@ -36,8 +35,11 @@ from llmplan.catalogues import (
 from llmplan.catalogues.plugins import Plugins
 from llmplan.errors import BadInputError, UnsupportedFormatError
 from llmplan.estimate import CostModel, InferenceEstimate, Launcher, TrainingEstimate
+from llmplan.estimate.figures import FIGURES
 from llmplan.estimate.line import BYTES, SECONDS
 from llmplan.records.model import ALWAYS_KEPT
+from llmplan.search.serving.infer import infer, plan_inference
+from llmplan.search.train import train
 from llmplan.space.dimensions import DIMENSIONS
 from llmplan.space.schedules import schedule_names
 from llmplan.testing.contracts import (
@@ -90,14 +92,9 @@ _WIDTHS = ("weight", "activation", "embedding", "norm", "loss")
 _ROUNDING = 1e-9
 _NUMPY: Any = import_module("numpy") if find_spec("numpy") else None
 _RATES = ("peak_flops", "memory_bytes_per_second", "scale_up_bytes_per_second")
-_TOTALS: Mapping[str, str] = {
-    "time_breakdown": "iteration_seconds",
-    "prefill_breakdown": "prefill_seconds",
-    "decode_breakdown": "decode_seconds_per_token",
-    "memory_breakdown": "memory_bytes_per_gpu",
-}
 _PLAINEST = {one.name: one.word(one.plainest) for one in DIMENSIONS if one.plainest is not None and one.name != "gpus"}
 """Of every dimension of training: nothing is left open."""
+_TOTALS: Mapping[str, str] = {figure.breakdown: figure.key for figure in FIGURES if figure.breakdown}
 _PLANS = tuple(
     (price, {"tp": 1, "pp": 1, "dp": 1, **workload, **layout})
     for price, workload in (

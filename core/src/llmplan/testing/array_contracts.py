@@ -14,6 +14,7 @@ from attrs import evolve
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import CostModel
+from llmplan.estimate.figures import ITERATION, MEMORY
 from llmplan.records import TrainingPlan
 from llmplan.testing.contracts import require
 
@@ -47,7 +48,7 @@ def check_arrays(name: str, cost_model: CostModel, plan: TrainingPlan) -> None:
         _agree(f"{name}: worded", worded(together), [bool(said) for said in words if said is not None], legal)
     alone, estimate = [cost_model.train(one) for one in legal], cost_model.train(together)
     lowest = (0.0, 0.0) if bounds is None else bounds(together)
-    for figure, bound in zip(("iteration_seconds", "memory_bytes_per_gpu"), lowest, strict=True):
+    for figure, bound in zip((ITERATION.key, MEMORY.key), lowest, strict=True):
         figures = [getattr(one, figure) for one in alone]
         _agree(f"{name}: {figure}", getattr(estimate, figure), figures, legal)
         for one, least, value in zip(legal, _each(bound, legal), figures, strict=True):

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llmplan.arrays.quantities import total
 from llmplan.estimate import TrainingEstimate
-from llmplan.records import Recompute
 
 Count = Callable[[TrainingEstimate], float]
 
@@ -31,21 +29,7 @@ def full_square_flops(estimate: TrainingEstimate) -> float:
 
 def causal_flops(estimate: TrainingEstimate) -> float:
     """The same without half of attention over the sequence, which a causal mask hides."""
-    return float(estimate.model_flops - 3.0 * 0.5 * _attention_flops(estimate))
-
-
-def _attention_flops(estimate: TrainingEstimate) -> float:
-    """QK^T and attention over V in one forward pass."""
-    plan = estimate.plan
-    lowered = plan.model.lower(plan.global_batch, plan.seq_len)
-    return float(
-        total(
-            block.count * operator.flops
-            for block in lowered.layers
-            for operator in block.operators
-            if operator.recomputed_from == Recompute.ATTENTION_COMPUTE
-        )
-    )
+    return float(estimate.causal_flops)
 
 
 def _sizes(estimate: TrainingEstimate) -> tuple[float, float, float, float, float]:

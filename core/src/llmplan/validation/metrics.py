@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import TrainingEstimate
+from llmplan.estimate.figures import TRAIN, Figure, figures_of
 from llmplan.estimate.line import Kind, of_kinds
 from llmplan.units import GIB, GIGA, TERA
 from llmplan.validation.cells import Cells, text
@@ -16,20 +19,22 @@ Predict = Callable[[TrainingEstimate], float]
 _WHOLE_DEVICE = "nvidia-smi"
 _TENSORS = "max_memory_allocated"
 _DECIMAL = "decimal"
+_OF_A_RUN = "GPU-hours"
 
 
-def _iteration_seconds(_cells: Cells) -> Predict:
-    return lambda estimate: float(estimate.iteration_seconds)
+def of_figures(kind: str) -> dict[str, Callable[[Cells], Callable[[Any], float]]]:
+    """By what tables call them, the figures of this kind of estimate."""
+    return {
+        word: partial(_figure, figure=figure, unit=unit)
+        for figure in figures_of(kind)
+        for word, unit in figure.measured.items()
+    }
 
 
-def _tokens_per_second(_cells: Cells) -> Predict:
-    return lambda estimate: float(estimate.tokens_per_second_per_gpu)
-
-
-def _gpu_hours(cells: Cells) -> Predict:
-    if not text(cells, "total_tokens"):
-        raise BadInputError("total_tokens: empty, and GPU-hours are those of a whole run")
-    return lambda estimate: float(estimate.gpu_hours)
+def _figure(cells: Cells, figure: Figure, unit: float) -> Callable[[Any], float]:
+    if figure.unit == _OF_A_RUN and not text(cells, "total_tokens"):
+        raise BadInputError(f"total_tokens: empty, and {_OF_A_RUN} are those of a whole run")
+    return lambda estimate: float(figure.value(estimate)) / unit
 
 
 def _teraflops(cells: Cells) -> Predict:
@@ -76,12 +81,10 @@ def _peak(estimate: TrainingEstimate) -> float:
 
 
 METRICS: Mapping[str, Callable[[Cells], Predict]] = {
-    "iteration_time_s": _iteration_seconds,
-    "tokens_per_s_per_gpu": _tokens_per_second,
+    **of_figures(TRAIN),
     "tflops_per_gpu": _teraflops,
     "mfu": _mfu,
     "hfu": _hfu,
-    "gpu_hours": _gpu_hours,
     "peak_memory_gb": _peak_memory,
 }
 """By the word of the column ``measured_metric``: how it is predicted."""

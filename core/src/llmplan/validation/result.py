@@ -73,7 +73,7 @@ class Validation:
     def document(self) -> dict[str, Any]:
         """The JSON contract of ``llmplan validate``."""
         return {
-            "schema": "llmplan.validate/1",
+            "schema": "llmplan.validate/2",
             "set": self.name,
             "passed": self.passed,
             "rows": [checked.document(exact=self.exact) for checked in self.checked],

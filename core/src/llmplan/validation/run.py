@@ -8,10 +8,11 @@ from typing import Any
 
 from attrs import evolve
 
-from llmplan.api import infer, train
 from llmplan.errors import BadInputError
 from llmplan.estimate import TrainingEstimate
 from llmplan.records import ValidationRow, ValidationSet
+from llmplan.search.serving.infer import infer
+from llmplan.search.train import train
 from llmplan.validation.cells import Cells
 from llmplan.validation.ranges import spread_of
 from llmplan.validation.result import Checked, Validation

@@ -7,29 +7,15 @@ from math import floor, log2
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import InferenceEstimate
+from llmplan.estimate.figures import INFER
 from llmplan.estimate.line import Kind, of_kinds
-from llmplan.units import GIB, GIGA, KILO
+from llmplan.units import GIB, GIGA
 from llmplan.validation.cells import Cells, text
+from llmplan.validation.metrics import of_figures
 
 Predict = Callable[[InferenceEstimate], float]
 _BRACKET = "bracket"
 _DECIMAL, _ALLOCATED = "decimal", ("mib assumed", "max_memory_allocated")
-
-
-def _first_token(_cells: Cells) -> Predict:
-    return lambda estimate: KILO * float(estimate.first_token_seconds)
-
-
-def _next_token(_cells: Cells) -> Predict:
-    return lambda estimate: KILO * float(estimate.next_token_seconds)
-
-
-def _answer(_cells: Cells) -> Predict:
-    return lambda estimate: KILO * float(estimate.total_seconds)
-
-
-def _tokens_per_second(_cells: Cells) -> Predict:
-    return lambda estimate: float(estimate.tokens_per_second)
 
 
 def _tokens_per_user(_cells: Cells) -> Predict:
@@ -53,11 +39,7 @@ def _largest_batch(cells: Cells) -> Predict:
 
 
 METRICS: Mapping[str, Callable[[Cells], Predict]] = {
-    "prefill_ms": _first_token,
-    "ttft_ms": _first_token,
-    "decode_ms_per_token": _next_token,
-    "e2e_ms": _answer,
-    "tokens_per_s_total_output": _tokens_per_second,
+    **of_figures(INFER),
     "tokens_per_s_per_user": _tokens_per_user,
     "memory_gb": _memory,
     "max_batch": _largest_batch,

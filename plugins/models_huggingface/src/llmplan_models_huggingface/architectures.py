@@ -44,13 +44,10 @@ WRAPPERS: Mapping[str, str] = {
 _SAME = {"qwen3_vl_text": "qwen3", "qwen3_vl_moe_text": "qwen3_moe"}
 """Types of language models that are another's."""
 REFUSED: Mapping[str, tuple[str, str]] = {
-    "albert": ("num_hidden_groups", "layers that share their weights are not priced"),
     "deepseek_v4": ("compress_ratios", "attention to compressed tokens is not priced"),
     "deepseek_ref": ("compress_ratios", "attention to compressed tokens is not priced"),
     "git": ("vision_config", "images among the tokens of a text model are not priced"),
     "mllama": ("text_config.cross_attention_layers", "attention to images is not priced"),
-    "t5": ("is_encoder_decoder", "an encoder before the decoder is not priced"),
-    "whisper": ("is_encoder_decoder", "an encoder before the decoder is not priced"),
     "yuan": ("model_type", "yuan filters the states before attention, which is not priced"),
 }
 """Types that are known and not priced: the field that keeps them from it, and why."""
@@ -83,8 +80,9 @@ def _model(config: Config, name: str) -> Model:
         "name": name,
         "family": config.model_type,
         "sources": {"layers": config.path},
-        "beside": _beside(config, shape),
+        "beside": dict(_beside(config, shape)),
     }
+    more["beside"] |= fields.pop("beside", {})
     if "order" in fields:
         return LayeredModel(**more, **fields)
     fields = {**decoder(shape), **fields}
@@ -119,6 +117,10 @@ def _beside(config: Config, shape: Shape) -> Mapping[str, int]:
 
 
 def _say_what_is_beside(shape: Shape, config: Config) -> None:
+    if config.values.get("is_encoder_decoder"):
+        config.assumed.append(
+            "the encoder reads the prompt, the decoder writes the answer; training has as many of each"
+        )
     heads = shape.num_nextn_predict_layers
     if heads:
         layers = "layer" if heads == 1 else "layers"

@@ -86,6 +86,18 @@ class Shape:
     embedding_size: int | None = None
     num_hidden_groups: int | None = None
     inner_group_num: int | None = None
+    # encoders before decoders
+    feed_forward_proj: str | None = None
+    num_decoder_layers: int | None = None
+    relative_attention_num_buckets: int | None = None
+    encoder_layers: int | None = None
+    decoder_layers: int | None = None
+    encoder_attention_heads: int | None = None
+    decoder_attention_heads: int | None = None
+    encoder_ffn_dim: int | None = None
+    decoder_ffn_dim: int | None = None
+    max_source_positions: int | None = None
+    num_mel_bins: int | None = None
     # windows and patterns of layers
     sliding_window: int | None = None
     use_sliding_window: bool | None = None

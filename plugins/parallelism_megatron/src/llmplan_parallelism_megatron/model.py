@@ -29,7 +29,7 @@ from llmplan_parallelism_megatron.training.memory import training_memory
 from llmplan_parallelism_megatron.training.pipeline import pipeline
 
 
-@frozen
+@frozen(repr=False)
 class Megatron:
     """Operators by their shapes, collectives over the links that they cross, the pipeline's schedule, the optimizer."""
 
@@ -39,6 +39,9 @@ class Megatron:
         "operators by shape, collectives by the links they cross, pipeline schedule, exposed data parallel traffic, "
         "optimizer step; serving on the kernels of an engine"
     )
+
+    serving_in_arrays: bool = True
+    """Layouts of servers may be arrays: a search prices many side by side."""
 
     def efficiency(self, hardware: HardwareProfile, gemm: NumberFormat, phase: Phase) -> Efficiency:
         """Curves of kernels and links, where the accelerator has them."""

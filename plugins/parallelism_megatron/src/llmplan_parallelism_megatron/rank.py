@@ -11,7 +11,7 @@ from llmplan_parallelism_megatron.kernels.reached import Kernels, training_kerne
 from llmplan_parallelism_megatron.network.groups import Groups, groups_of
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Rank:
     """What all formulas of a plan work on. The model is lowered and divided once, here."""
 

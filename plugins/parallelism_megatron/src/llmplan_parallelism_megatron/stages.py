@@ -15,7 +15,7 @@ from llmplan.estimate.sharding import stage_counts
 from llmplan.records import Layout, LoweredModel
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Stage:
     """What one stage holds."""
 

@@ -17,7 +17,7 @@ from llmplan_parallelism_roofline.memory import inference_memory, training_memor
 from llmplan_parallelism_roofline.rules import check, illegal, remarks, worded
 
 
-@frozen
+@frozen(repr=False)
 class Roofline:
     """Every part of a layer is bound by compute or by memory; a forward pass adds tensor parallel all-reduces.
 

@@ -76,16 +76,14 @@ class Case:
     @property
     def in_arrays(self) -> bool:
         """Whether the cost model prices layouts side by side; else it is asked about one after the other."""
-        return hasattr(self.choice.cost_model, "illegal")
+        return bool(getattr(self.choice.cost_model, "serving_in_arrays", False))
 
     def refused(self, plan: InferencePlan) -> Any:
         """Which of the layouts of a plan of arrays the cost model refuses."""
-        judge = getattr(self.choice.cost_model, "illegal", None)
-        if judge is None:
-            return False
         found: Any = False
-        for broken in judge(plan).values():
-            found = found | broken
+        if self.in_arrays:
+            for broken in self.choice.cost_model.illegal(plan).values():  # type: ignore[attr-defined]
+                found = found | broken
         return found
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from attrs import evolve
 
 from llmplan.estimate import InferenceEstimate, ServerEstimate
+from llmplan.estimate.server import answering
 from llmplan.records import InferencePlan
 from llmplan.request import InferRequest, of_server
 from llmplan.space.choice import choose
@@ -25,6 +26,11 @@ def infer(request: InferRequest | None = None, **options: Any) -> InferenceEstim
     if request is not None and options:
         raise TypeError(f"options {', '.join(options)} beside a request that has its own")
     request = request or InferRequest(**options)
+    answer: InferenceEstimate | ServerEstimate = answering(request, _priced(request))
+    return answer
+
+
+def _priced(request: InferRequest) -> InferenceEstimate | ServerEstimate:
     if not of_server(request):
         return price_batch(request, choose(request, "infer"))
     check_load(request)

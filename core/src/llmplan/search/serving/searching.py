@@ -116,6 +116,7 @@ def _result(
     if not best and complete:
         dead = verdict(Dead(space, found, looking.confirming, lambda other: _candidates(other, looking.question)))
     return SearchResult(
+        command="infer",
         objective=looking.question.objective,
         space=_values(cases, found.points, space),
         constraints={**limits.of, **({"percentile": limits.percentile} if limits.percentile else {})},

@@ -35,6 +35,8 @@ class Reason:
     """GPU-seconds of an output token that each line changed by; noteworthy ones, the largest first."""
     held_back: str | None
     """What keeps the other from a heavier load: a latency, --concurrency, or the limit of its capacity."""
+    unit: str = "GPU-seconds of an output token"
+    """Of the terms."""
 
 
 def reasons(best: list[Confirmed], limits: Limits, objective: str) -> tuple[Reason, ...]:

@@ -43,6 +43,18 @@ def sharding(launcher: str, program: str, settings: Mapping[str, Any]) -> Shardi
     return Sharding(shard, dp // shard, reshard=zero == 3, remarks=tuple(remarks))  # noqa: PLR2004
 
 
+def accelerate_sharding(launcher: str, program: str, settings: Mapping[str, Any]) -> Sharding:
+    """The same on the mesh of Accelerate, which copies nothing that only tensor or context parallel ranks divide."""
+    shards = sharding(launcher, program, settings)
+    if shards.shard == 1 and shards.replicate > 1 and settings["tp"] * settings["cp"] > 1:
+        ranks = settings["cp"] if settings["zero_group"] is None else settings["zero_group"]
+        raise BadInputError(
+            f"{launcher}: zero-group {ranks}: {program} has replicas of tensor and context parallel ranks only where "
+            "these shard weights as well; leave zero-group out"
+        )
+    return shards
+
+
 def refuse(launcher: str, program: str, settings: Mapping[str, Any], usual: Mapping[str, Any]) -> None:
     """BadInputError where a setting is not the one value that the program has."""
     for option, value in usual.items():

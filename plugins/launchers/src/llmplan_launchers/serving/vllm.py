@@ -38,6 +38,9 @@ def server(estimate: Estimate, *, apart: bool = False) -> Server:
         together, copies = settings["dp"], 1  # vLLM would divide experts over all of them
     settings["together"] = together
     gpus = settings["tp"] * settings["pp"] * together
+    if settings["step_tokens"] is not None and not settings["chunked_prefill"]:
+        # vLLM asks for room for the longest sequence where it cuts no prompts
+        settings["step_tokens"] = max(settings["step_tokens"], settings["longest"])
     keys = {
         **said("vllm", LAYOUT, settings),
         "--enable-expert-parallel": settings["ep"] > 1,

@@ -7,7 +7,7 @@ from typing import Any
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, Launcher, LaunchFile
-from llmplan_launchers.formats.fsdp import Sharding, refuse, sharding
+from llmplan_launchers.formats.fsdp import Sharding, accelerate_sharding, refuse
 from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.recompute import nearest
 from llmplan_launchers.formats.settings import training
@@ -22,8 +22,8 @@ RECOMPUTE = {"none": "", "full": "full"}
 def document(launcher: str, estimate: Estimate) -> tuple[dict[str, Any], list[str]]:
     """The configuration, and what it has no words for; TRL takes the same file."""
     priced, settings = training(launcher, estimate)
-    shards = sharding(launcher, _PROGRAM, settings)
     refuse(launcher, _PROGRAM, settings, {"pp": 1, "ep": 1})
+    shards = accelerate_sharding(launcher, _PROGRAM, settings)
     if settings["precision"] not in _PRECISIONS:
         raise BadInputError(f"{launcher}: dtype {priced.plan.dtype.name}: {_PROGRAM} has {', '.join(_PRECISIONS)}")
     recomputes, remarks = nearest(_PROGRAM, settings["recompute"], RECOMPUTE)

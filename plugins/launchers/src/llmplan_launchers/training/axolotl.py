@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, Launcher, LaunchFile
-from llmplan_launchers.formats.fsdp import refuse, sharding
+from llmplan_launchers.formats.fsdp import Sharding, accelerate_sharding, refuse
 from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.recompute import nearest
 from llmplan_launchers.formats.settings import training
@@ -28,55 +29,71 @@ OPTIMIZERS = {
     "muon": "muon",
     "sgd": "sgd",
 }
+SHARDED_OPTIMIZERS = {**OPTIMIZERS, "adam-8bit": "adamw_torch_8bit"}
+"""Under FSDP 2, where those of bitsandbytes fail."""
 _PRECISIONS = ("bf16", "fp16", "fp8", "fp32", "tf32")
 
 
 def _write(estimate: Estimate) -> LaunchFile:
     priced, settings = training("axolotl", estimate)
-    plan, shards = priced.plan, sharding("axolotl", "Axolotl", settings)
-    refuse("axolotl", "Axolotl", settings, {"pp": 1, "ep": 1})
-    precision = settings["precision"]
-    if precision not in _PRECISIONS:
+    refuse("axolotl", "Axolotl", settings, {"pp": 1})
+    plan, shards = priced.plan, accelerate_sharding("axolotl", "Axolotl", settings)
+    if settings["ep"] > 1:
+        raise BadInputError(f"axolotl: ep {settings['ep']}: Axolotl shares experts by a plugin that is not set up here")
+    if settings["precision"] not in _PRECISIONS:
         raise BadInputError(f"axolotl: dtype {plan.dtype.name}: Axolotl trains in {', '.join(_PRECISIONS)}")
     recomputes, remarks = nearest("Axolotl", settings["recompute"], {"none": "", "full": "full"})
+    sharded = shards.shards or settings["tp"] * settings["cp"] > 1
     repo = repository(plan.model)
-    config: dict[str, Any] = {
+    config = {
         "base_model": repo or "PATH",
         **_adapter(settings),
         **said("axolotl", BATCH, settings),
-        **said("axolotl", (Entry("optimizer", "optimizer", OPTIMIZERS),), settings),
-        **{name: True for name in ("fp16", "fp8", "tf32") if precision == name},
-        "bf16": precision in ("bf16", "fp8"),
-        "gradient_checkpointing": bool(recomputes) and not shards.shards,
+        **said("axolotl", (Entry("optimizer", "optimizer", SHARDED_OPTIMIZERS if sharded else OPTIMIZERS),), settings),
+        **_precision(settings["precision"]),
+        **_activations(settings, recomputes=bool(recomputes), sharded=sharded),
+        "datasets": [{"path": "DATASET", "type": "chat_template"}],
+        "output_dir": "./outputs",
+        **(_fsdp(settings, shards, recomputes=bool(recomputes)) if sharded else {}),
     }
-    if settings["offload_activations"]:
-        config["activation_offloading"] = True
-    config |= {"datasets": [{"path": "DATASET", "type": "chat_template"}], "output_dir": "./outputs"}
-    sizes = {
-        "dp_shard_size": shards.shard,
-        "dp_replicate_size": shards.replicate,
-        "tensor_parallel_size": settings["tp"],
-        "context_parallel_size": settings["cp"],
-    }
-    if shards.shards or settings["tp"] * settings["cp"] > 1:
-        config |= {name: size for name, size in sizes.items() if size > 1}
-        config |= {
-            "fsdp_version": 2,
-            "fsdp_config": _fsdp(settings, reshard=shards.reshard, recomputes=bool(recomputes)),
-        }
-    node = gpus_per_node(plan.hardware, settings["gpus"])
-    nodes = settings["gpus"] // node
-    several = f" --launcher torchrun -- --nnodes {nodes} --nproc-per-node {node} --rdzv-endpoint HOST:29500"
-    start = f"axolotl train FILE{several if nodes > 1 else ''}"
-    notes = [*headline("Axolotl", estimate), "datasets and learning_rate are not of the plan: fill them in.", start]
     unknown = [f"the weights of {plan.model.name}: fill base_model in"] if repo is None else []
-    text = comments(notes) + yaml(config)
-    return LaunchFile(
-        text, (*shards.remarks, *remarks, *unknown, *priced_as("framework", settings["framework"], "fsdp"))
-    )
+    said_of_figures = priced_as("framework", settings["framework"], "fsdp")
+    text = comments([*headline("Axolotl", estimate), *_how_to_start(estimate)]) + yaml(config)
+    return LaunchFile(text, (*shards.remarks, *remarks, *_remarks(settings), *unknown, *said_of_figures))
 
 
-def _adapter(settings: dict[str, Any]) -> dict[str, Any]:
+def _how_to_start(estimate: Estimate) -> list[str]:
+    gpus = int(estimate.plan.layout.gpus)
+    node = gpus_per_node(estimate.plan.hardware, gpus)
+    several = f" --launcher torchrun -- --nnodes {gpus // node} --nproc-per-node {node} --rdzv-endpoint HOST:29500"
+    start = f"axolotl train FILE{several if gpus > node else ''}"
+    return ["datasets and learning_rate are not of the plan: fill them in.", start]
+
+
+def _precision(precision: str) -> dict[str, Any]:
+    others: dict[str, Any] = {name: True for name in ("fp16", "fp8", "tf32") if precision == name}
+    return {**others, "bf16": precision in ("bf16", "fp8")}
+
+
+def _activations(settings: Mapping[str, Any], *, recomputes: bool, sharded: bool) -> dict[str, Any]:
+    """FSDP recomputes itself; what waits in host memory is offloaded by the trainer's own recomputation."""
+    offloads = settings["offload_activations"]
+    keys: dict[str, Any] = {"gradient_checkpointing": offloads or (recomputes and not sharded)}
+    if offloads:
+        keys["activation_offloading"] = True
+    if settings["cp"] > 1:
+        keys["attn_implementation"] = "flash_attention_2"
+    return keys
+
+
+def _remarks(settings: Mapping[str, Any]) -> Iterator[str]:
+    if settings["offload_optimizer"]:
+        yield "offload of the optimizer: Axolotl's FSDP moves weights and gradients to the host with it"
+    if settings["offload_activations"] and settings["recompute"] == "none":
+        yield "offload of activations: Axolotl has it with recomputation alone"
+
+
+def _adapter(settings: Mapping[str, Any]) -> dict[str, Any]:
     """LoRA on all linear layers, as the plan counts it."""
     if settings["tuning"] == "full":
         return {}
@@ -84,15 +101,22 @@ def _adapter(settings: dict[str, Any]) -> dict[str, Any]:
     return keys | ({"load_in_4bit": True} if settings["tuning"] == "qlora" else {})
 
 
-def _fsdp(settings: dict[str, Any], *, reshard: bool, recomputes: bool) -> dict[str, Any]:
-    return {
+def _fsdp(settings: Mapping[str, Any], shards: Sharding, *, recomputes: bool) -> dict[str, Any]:
+    sizes = {
+        "dp_shard_size": shards.shard,
+        "dp_replicate_size": shards.replicate,
+        "tensor_parallel_size": settings["tp"],
+        "context_parallel_size": settings["cp"],
+    }
+    config = {
         "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
-        "reshard_after_forward": reshard,
-        "activation_checkpointing": recomputes,
+        "reshard_after_forward": shards.reshard,
+        "activation_checkpointing": recomputes and not settings["offload_activations"],
         "offload_params": settings["offload_optimizer"],
         "state_dict_type": "SHARDED_STATE_DICT",
         "cpu_ram_efficient_loading": True,
     }
+    return {**{name: size for name, size in sizes.items() if size > 1}, "fsdp_version": 2, "fsdp_config": config}
 
 
 LAUNCHER = Launcher(

@@ -27,6 +27,9 @@ OPTIMIZERS = {
     "sgd": "sgd",
 }
 
+SHARDED_OPTIMIZERS = {**OPTIMIZERS, "adam-8bit": "adamw_torch_8bit"}
+"""Under FSDP 2, where those of bitsandbytes fail."""
+
 
 def _write(estimate: Estimate) -> LaunchFile:
     priced, settings = training("trl", estimate)
@@ -35,7 +38,11 @@ def _write(estimate: Estimate) -> LaunchFile:
     keys: dict[str, Any] = {
         "--model_name_or_path": '"$MODEL"',
         **said("trl", BATCH, settings),
-        **said("trl", (Entry("--optim", "optimizer", OPTIMIZERS),), settings),
+        **said(
+            "trl",
+            (Entry("--optim", "optimizer", SHARDED_OPTIMIZERS if "fsdp_config" in config else OPTIMIZERS),),
+            settings,
+        ),
         "--bf16": "true" if settings["precision"] in ("bf16", "fp8") else "false",
         "--fp16": "true" if settings["precision"] == "fp16" else "false",
         # FSDP checkpoints activations itself

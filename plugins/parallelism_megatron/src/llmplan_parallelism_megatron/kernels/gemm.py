@@ -8,7 +8,7 @@ from llmplan.arrays.quantities import Number
 from llmplan.records import Gemm, GemmCurve, gemm_bytes
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class GemmKernel:
     """A curve at the peak of a number format, with the memory that its operands come from."""
 

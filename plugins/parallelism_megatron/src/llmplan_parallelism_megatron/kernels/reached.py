@@ -28,7 +28,7 @@ _GENERATIONS = {"unfused": "flash-2", "flash-1": "flash-2"}
 _SIXTEEN_BIT = ("bf16", "fp16")
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Kernels:
     """What kernels of one accelerator, number format and framework reach."""
 

@@ -1,8 +1,13 @@
-"""Seconds of collectives, over the links that their groups really cross."""
+"""Seconds of collectives, over the links that their groups really cross.
+
+Libraries have trees for all-reduce alone (NCCL: src/graph/tuning.cc); all-gather and reduce-scatter run rings, and
+all-to-all exchanges pair by pair (Thakur et al. 2005, doi:10.1177/1094342005051521), so that their latency grows with
+the domains.
+"""
 
 from __future__ import annotations
 
-from llmplan.arrays.quantities import Number, maximum, where
+from llmplan.arrays.quantities import Number, maximum, minimum, where
 from llmplan_parallelism_megatron.kernels.reached import Kernels, collective_curve
 from llmplan_parallelism_megatron.network.groups import Group
 
@@ -34,7 +39,10 @@ def _seconds(operation: str, passes: float, message_bytes: Number, group: Group,
     inside = group.inside(hardware.scale_up_domain)
     within = collective_curve(curves, operation).seconds(volume, inside, hardware.scale_up_bytes_per_second)
     domains = ranks / inside
-    beyond = curves.network.seconds(volume / inside, domains, passes, kernels.card_bytes_per_second)
+    crossing = volume / inside, domains, passes, kernels.card_bytes_per_second
+    beyond = curves.network.ring_seconds(*crossing)
+    if operation == "all_reduce":
+        beyond = minimum(beyond, curves.network.tree_seconds(*crossing))
     return where(ranks > 1, where(domains > 1, maximum(within * (inside > 1), beyond), within), 0.0)
 
 

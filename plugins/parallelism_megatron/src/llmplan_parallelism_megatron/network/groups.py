@@ -12,7 +12,7 @@ from llmplan.arrays.quantities import Number, floor, maximum, minimum
 from llmplan.records import Layout
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Group:
     """Ranks that communicate, each `stride` after the last."""
 
@@ -24,7 +24,7 @@ class Group:
         return minimum(self.ranks, maximum(1.0, floor(domain / self.stride)))
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Groups:
     """The groups of a layout."""
 

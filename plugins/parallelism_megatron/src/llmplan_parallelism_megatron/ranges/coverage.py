@@ -21,7 +21,7 @@ from llmplan_parallelism_megatron.ranges.table import Ranges
 LEFT_OUT = ("source", "program", "architecture")
 
 
-@frozen
+@frozen(repr=False)
 class Covered:
     """A left-out figure and its range."""
 

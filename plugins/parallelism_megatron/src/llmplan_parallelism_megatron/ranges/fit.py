@@ -38,7 +38,7 @@ BEYOND = "-beyond-domain"
 Ratio = Callable[[Residual], "float | None"]
 
 
-@frozen
+@frozen(repr=False)
 class Measured:
     """A leap, and the rows that took it."""
 

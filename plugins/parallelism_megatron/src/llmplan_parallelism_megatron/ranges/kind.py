@@ -16,7 +16,7 @@ ARCHITECTURE = "architecture"
 """The trait of accelerators of whose architecture no run is published."""
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class Kind:
     """A plan, or an array of plans that differ in traits and scale."""
 

@@ -10,7 +10,7 @@ from attrs import asdict, fields, frozen
 from llmplan_parallelism_megatron.ranges.csv_files import in_csv, rows_of
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Residual:
     """One published figure. Ratios are of seconds or bytes, measured over predicted."""
 

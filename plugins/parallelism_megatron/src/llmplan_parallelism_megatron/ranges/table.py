@@ -34,7 +34,7 @@ _FREE_DOUBLINGS = 1.0
 """Runs of twice the largest published scale are of its kind still."""
 
 
-@frozen
+@frozen(repr=False)
 class Halves:
     """How far below and above the prediction one run in ten lies, as logarithms that are not negative."""
 
@@ -46,7 +46,7 @@ class Halves:
         return Halves(max(self.low, other.low), max(self.high, other.high))
 
 
-@frozen
+@frozen(repr=False)
 class Published:
     """The published runs of a program on an architecture."""
 
@@ -55,7 +55,7 @@ class Published:
     sources: int
 
 
-@frozen
+@frozen(repr=False)
 class Program:
     """What a program was published with, on any architecture."""
 
@@ -65,7 +65,7 @@ class Program:
     largest_sharded: float
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Ranges:
     """Of one figure: time or memory, the first token or the following."""
 

@@ -154,8 +154,8 @@ def _say_stages(plan: TrainingPlan) -> str:
 
 def _say_zero(plan: TrainingPlan) -> str:
     zero, pp = int(plan.layout.zero), int(plan.layout.pp)
-    also = "weights gathered and gradients" if plan.layout.shards_weights else "gradients"
-    return f"ZeRO {zero} with pp {pp}: {also} reduced in every micro-batch, in ZeRO 1 once an iteration"
+    whole = "weights and gradients stay" if plan.layout.shards_weights else "gradients stay"
+    return f"ZeRO {zero} with pp {pp}: {whole} whole for the iteration, as in ZeRO 1"
 
 
 AVOIDED = (

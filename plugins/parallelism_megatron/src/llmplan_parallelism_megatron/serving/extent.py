@@ -7,10 +7,10 @@ from math import inf
 from attrs import frozen
 
 from llmplan.arrays.quantities import Number, maximum, minimum
-from llmplan.records import Step
+from llmplan.records import Step, Works
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Extent:
     """So many sequences, of each of which the tokens at positions `start` + 1 to `end` look back."""
 
@@ -41,7 +41,7 @@ class Extent:
         return minimum(self.keys(window) + 0.5 * (self.each - 1.0), window + self.each - 1.0)
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Flow:
     """One forward pass of a replica: prompts beside sequences that decode, either of which may be none."""
 
@@ -57,6 +57,21 @@ class Flow:
     def rows(self) -> Number:
         """Positions of which logits are made: the last of each prompt, each that decodes."""
         return self.prompts.sequences + self.decoding.tokens
+
+    def over(self, works: Works) -> Flow:
+        """Of a pass what an operator works on: all, the prompts, or answers, whose first token follows a prompt."""
+        if works is Works.ALL:
+            return self
+        read = self.prompts
+        if works is Works.PROMPT:
+            return Flow(read, _NONE)
+        return Flow(Extent(read.sequences, maximum(read.end - 1.0, 0.0), read.end, 1.0), self.decoding)
+
+    def of_one_at_least(self) -> Flow:
+        """With a token of a prompt where there is none."""
+        read = self.prompts
+        some = [maximum(number, 1.0) for number in (read.sequences, read.end, read.each)]
+        return Flow(Extent(some[0], read.start, some[1], some[2]), self.decoding)
 
 
 _NONE = Extent(0.0, 0.0, 0.0, 0.0)

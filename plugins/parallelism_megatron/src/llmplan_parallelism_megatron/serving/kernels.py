@@ -40,7 +40,7 @@ _LEAST_WIDENED = 6.0
 _IDEAL = FrameworkProfile(name="ideal")
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Waits:
     """Seconds of a kernel, and what it waited for."""
 
@@ -84,7 +84,7 @@ def moving_seconds(
     return g * m * (k * operand_bytes + n * output_bytes) / bandwidth
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Multiplier:
     """How one kind of weights is multiplied."""
 
@@ -97,7 +97,7 @@ class Multiplier:
     """Of an activation as it is multiplied."""
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class ServingKernels:
     """What kernels of one accelerator, number format and engine reach, and how wide operands are."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from llmplan.arrays.quantities import Number, maximum, minimum, total, where
 from llmplan.estimate.sharding import ways
-from llmplan.records import Cache, Operator, Scores, State
+from llmplan.records import Cache, Operator, Scores, State, Works
 from llmplan_parallelism_megatron.serving import kernels as kernel
 from llmplan_parallelism_megatron.serving.extent import Extent, Flow
 from llmplan_parallelism_megatron.serving.kernels import ServingKernels, state_bytes
@@ -18,12 +18,23 @@ FUSED_RESIDUAL = 2.0 / 3.0
 
 
 def layer_tally(layer: Layer, flow: Flow, rank: Rank) -> Tally:
-    """One layer, or the embedding, over the tokens of a pass."""
+    """One layer, or the embedding, over the tokens of a pass, or those of them that an operator works on."""
     tally = Tally()
     for place, operators in enumerate(layer.kernels):
-        add_kernel(tally, layer, place, flow, rank)
-        add_communication(tally, operators[-1], flow.tokens, rank)
+        works = operators[0].works
+        part = flow.over(works)
+        if works is not Works.PROMPT:
+            _add(tally, layer, place, part, rank)
+            continue
+        one = Tally()
+        _add(one, layer, place, part.of_one_at_least(), rank)
+        tally.join(one.repeated(where(part.tokens > 0, 1.0, 0.0)))
     return tally
+
+
+def _add(tally: Tally, layer: Layer, place: int, flow: Flow, rank: Rank) -> None:
+    add_kernel(tally, layer, place, flow, rank)
+    add_communication(tally, layer.kernels[place][-1], flow.tokens, rank)
 
 
 def add_kernel(tally: Tally, layer: Layer, place: int, flow: Flow, rank: Rank) -> None:

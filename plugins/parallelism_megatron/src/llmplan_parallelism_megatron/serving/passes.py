@@ -15,7 +15,7 @@ from llmplan_parallelism_megatron.serving.tally import Tally
 from llmplan_parallelism_megatron.stages import slowest_stage
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Pass:
     """One forward pass of a replica."""
 

@@ -28,7 +28,7 @@ from llmplan_parallelism_megatron.stages import Stage, end_stages
 from llmplan_parallelism_megatron.training.layer import kernels_of
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Rank:
     """The share of one rank of a plan, and what its kernels and links reach."""
 
@@ -83,7 +83,7 @@ class Rank:
         )
 
 
-@frozen(eq=False, slots=False)
+@frozen(eq=False, slots=False, repr=False)
 class Layer:
     """Equal layers, or an end of the model, as kernels that run one after the other."""
 
@@ -119,7 +119,7 @@ class Layer:
         return Gemm(one.m * tokens / share, one.n, one.k, one.groups * share), one.weights * share
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Multiplication:
     """Operators that share an input, for one token."""
 

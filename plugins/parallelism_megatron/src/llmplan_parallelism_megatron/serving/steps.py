@@ -16,7 +16,7 @@ from llmplan_parallelism_megatron.serving.passes import Pass, forward
 from llmplan_parallelism_megatron.serving.rank import Rank
 
 
-@frozen(eq=False, slots=False)
+@frozen(eq=False, slots=False, repr=False)
 class Steps:
     """Of one replica of a plan; or of many side by side, where the sizes of its layout are arrays."""
 

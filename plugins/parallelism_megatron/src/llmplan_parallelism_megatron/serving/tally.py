@@ -11,7 +11,7 @@ from llmplan_parallelism_megatron.serving.kernels import Waits
 from llmplan_parallelism_megatron.stages import repeated_seconds, stage_seconds
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Tally:
     """Of one layer, an end of the model, a stage or a pass."""
 
@@ -49,6 +49,12 @@ class Tally:
             {line: repeated_seconds(times, seconds) for line, seconds in self.lines.items()},
             {resource: times * seconds for resource, seconds in self.bounds.items()},
         )
+
+    def join(self, other: Tally) -> None:
+        """Another, behind this one."""
+        for mine, theirs in ((self.lines, other.lines), (self.bounds, other.bounds)):
+            for name, seconds in theirs.items():
+                mine[name] = mine[name] + seconds if name in mine else seconds
 
     @property
     def seconds(self) -> Number:

@@ -11,7 +11,7 @@ from llmplan_parallelism_megatron.network.groups import Groups, groups_of
 from llmplan_parallelism_megatron.serving.kernels import ServingKernels
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Links:
     """The groups of a layout on the links of an accelerator."""
 

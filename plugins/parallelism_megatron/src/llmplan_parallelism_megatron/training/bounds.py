@@ -51,7 +51,7 @@ _MANY = 2.0**20
 _ROUNDING = 1.0 - 1e-9
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Floor:
     """Of one layer, or of the mean of several, for one sequence on one rank."""
 
@@ -67,7 +67,7 @@ class Floor:
     count: int
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Floors:
     """Of a model."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from attrs import define
 
-from llmplan.arrays.quantities import Number, maximum, where
+from llmplan.arrays.quantities import Number, Truth, ceil, maximum, where
 from llmplan.arrays.term import term
 from llmplan.records import TrainingPlan
 from llmplan_parallelism_megatron.network import collectives
@@ -28,7 +28,7 @@ def shards(plan: TrainingPlan, group: Group) -> Number:
     return group.ranks if wanted is None else where(wanted < group.ranks, wanted, group.ranks)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Traffic:
     """Seconds of an iteration that ranks spend on gathering and reducing, and what they can hide behind."""
 
@@ -57,43 +57,61 @@ def exposed_seconds(forward: Number, hides_forward: Number, backward: Number, hi
 
 def traffic(rank: Rank, parameters: Parameters, work: Pipeline, waiting: Number) -> Traffic:
     """Gradients are reduced while the backward pass of the last micro-batch goes on, weights gathered in the forward
-    pass of the first; ZeRO 2 reduces, and ZeRO 3 gathers and reduces, in every micro-batch.
+    pass of the first; ZeRO 2 reduces, and ZeRO 3 gathers and reduces layer by layer, in every micro-batch. Under a
+    pipeline both do so once an iteration.
 
     `waiting` are seconds of a micro-batch in which a stage waits for host memory, half of them in each pass: they hide
     traffic as well.
     """
     plan, groups, layout = rank.plan, rank.groups, rank.plan.layout
-    stage, m, sharded = work.slowest, work.micro_batches, layout.shards_weights
+    stage, m, by_layer = work.slowest, work.micro_batches, layout.shards_weights
+    pieces = where(by_layer, ceil(plan.model.layers / layout.pp), 1.0)
     dense, experts = parameters.trained(plan)
     all_dense, all_experts = parameters.held(plan)
-    reduce = _reduce_seconds(rank, dense, groups.data) + _reduce_seconds(rank, experts, groups.expert_data)
-    gather = _gather_seconds(rank, where(sharded, all_dense, dense), groups.data)
-    gather = gather + _gather_seconds(rank, where(sharded, all_experts, experts), groups.expert_data)
-    gathered = where(sharded, m, where(layout.shards_optimizer, 1.0, 0.0))
-    reductions = where(layout.shards_gradients, m, 1.0)
+    reduce = _reduce_seconds(rank, dense, groups.data, pieces)
+    reduce = reduce + _reduce_seconds(rank, experts, groups.expert_data, pieces)
+    gather = _gather_seconds(rank, where(by_layer, all_dense, dense), groups.data, pieces)
+    gather = gather + _gather_seconds(rank, where(by_layer, all_experts, experts), groups.expert_data, pieces)
+    again = divides_weights(plan)
+    gathered = where(again, m, where(layout.shards_optimizer, 1.0, 0.0))
+    reductions = where(divides_gradients(plan), m, 1.0)
     many = where(layout.dp * layout.cp > 1, 1.0, 0.0)
     overlap = plan.framework.data_overlap
     return Traffic(
         forward=many * gathered * gather,
-        hides_forward=overlap * where(sharded, m, 1.0) * (stage.forward_seconds + 0.5 * waiting),
-        backward=many * (where(sharded, m, 0.0) * gather + reductions * reduce),
+        hides_forward=overlap * where(again, m, 1.0) * (stage.forward_seconds + 0.5 * waiting),
+        backward=many * (where(again, m, 0.0) * gather + reductions * reduce),
         hides_backward=overlap * reductions * (stage.backward_seconds + 0.5 * waiting),
     )
 
 
-def _gather_seconds(rank: Rank, parameters: Number, group: Group) -> Number:
+def divides_gradients(plan: TrainingPlan) -> Truth:
+    """ZeRO 2 reduces and divides gradients in every micro-batch, but not under a pipeline: there they accumulate whole
+    and are reduced once (DeepSpeed's pipeline engine refuses ZeRO above 1: deepspeed/runtime/pipe/engine.py).
+    """
+    return plan.layout.shards_gradients & (plan.layout.pp == 1)
+
+
+def divides_weights(plan: TrainingPlan) -> Truth:
+    """ZeRO 3 gives gathered weights up after each use, but not under a pipeline: there they stay for the iteration
+    (torchtitan reshards after the forward pass where pp is 1: torchtitan/models/llama3/infra/parallelize.py).
+    """
+    return plan.layout.shards_weights & (plan.layout.pp == 1)
+
+
+def _gather_seconds(rank: Rank, parameters: Number, group: Group, pieces: Number) -> Number:
     """The weights of a rank, once: all that ZeRO 3 divides, frozen or not; else those that the optimizer updates."""
     shard = Group(shards(rank.plan, group), group.stride)
-    gathered = collectives.all_gather_seconds(parameters * rank.held_bytes, shard, rank.kernels)
-    return gathered / rank.plan.framework.data_bandwidth
+    weights = parameters * rank.held_bytes / rank.plan.framework.data_bandwidth
+    return pieces * collectives.all_gather_seconds(weights / pieces, shard, rank.kernels) * (parameters > 0)
 
 
-def _reduce_seconds(rank: Rank, parameters: Number, group: Group) -> Number:
+def _reduce_seconds(rank: Rank, parameters: Number, group: Group, pieces: Number) -> Number:
     """The gradients of a rank, once: to all, or to the shards of ZeRO and then between the groups that hold a copy."""
     plan, kernels, shard = rank.plan, rank.kernels, shards(rank.plan, group)
     inner, outer = Group(shard, group.stride), Group(group.ranks / shard, group.stride * shard)
-    gradients = parameters * plan.framework.reduction_bits / 8
+    gradients = parameters * plan.framework.reduction_bits / 8 / plan.framework.data_bandwidth
     whole = collectives.all_reduce_seconds(gradients, group, kernels)
-    scattered = collectives.reduce_scatter_seconds(gradients, inner, kernels)
+    scattered = pieces * collectives.reduce_scatter_seconds(gradients / pieces, inner, kernels)
     scattered = scattered + collectives.all_reduce_seconds(gradients / shard, outer, kernels)
-    return where(plan.layout.shards_optimizer, scattered, whole) / plan.framework.data_bandwidth
+    return where(plan.layout.shards_optimizer, scattered, whole) * (parameters > 0)

@@ -30,7 +30,7 @@ class Seconds(NamedTuple):
     weight_gradient: Number = 0.0
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Passes:
     """The same work in the forward pass, the backward pass (for inputs and for weights) and when done again."""
 
@@ -57,7 +57,7 @@ class Passes:
         return self.forward + self.input_gradient + self.weight_gradient + self.recompute
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class LayerTimes:
     """What one layer spends its time on."""
 

@@ -11,6 +11,7 @@ from llmplan.arrays.term import term
 from llmplan.records import Block, Recompute, Tensor, TrainingPlan, Tuning
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.stages import Stage, end_stages
+from llmplan_parallelism_megatron.training.data_parallel import divides_gradients, divides_weights, shards
 from llmplan_parallelism_megatron.training.layer import QLORA_BYTES
 from llmplan_parallelism_megatron.training.optimizer_step import optimizer_parameters, share, state_bytes
 from llmplan_parallelism_megatron.training.parameters import Parameters, stage_parameters
@@ -23,7 +24,7 @@ _KORTHIKANTI = "Korthikanti et al. 2022, arXiv:2205.05198, section 4"
 _FRAMEWORK = "measured of the framework"
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Working:
     """Bytes that a micro-batch needs while it is worked on."""
 
@@ -77,18 +78,18 @@ def slack_bytes(slack: float, working: Number) -> Number:
 
 
 def weight_bytes(rank: Rank, parameters: Parameters) -> Number:
-    """16 bits, or what the dtype holds; frozen ones in 4 bits under QLoRA; divided by ZeRO 3."""
+    """16 bits, or what the dtype holds; frozen ones in 4 bits under QLoRA; divided by ZeRO 3 but under a pipeline."""
     plan, held = rank.plan, rank.held_bytes
     frozen = QLORA_BYTES if plan.tuning is Tuning.QLORA else held
     dense = parameters.dense * frozen + parameters.ends * plan.dtype.embedding_bits / 8 + parameters.adapters * held
     experts = parameters.experts * frozen + parameters.expert_adapters * held
-    return share(rank, dense, experts, plan.layout.shards_weights)
+    return share(rank, dense, experts, divides_weights(plan))
 
 
 def gradient_bytes(rank: Rank, parameters: Parameters) -> Number:
-    """Of all trained parameters, divided by ZeRO 2."""
+    """Of all trained parameters, divided by ZeRO 2 but under a pipeline."""
     plan = rank.plan
-    kept = share(rank, *parameters.trained(plan), plan.layout.shards_gradients)
+    kept = share(rank, *parameters.trained(plan), divides_gradients(plan))
     return stored_bytes(kept, plan.gradient_bits / 8)
 
 
@@ -216,7 +217,8 @@ def _gathered(rank: Rank) -> Number:
     for block in rank.model.layers:
         largest = maximum(largest, block.parameters)
     gathered = gathered_bytes(GATHERED_LAYERS, largest, rank.held_bytes)
-    return where(rank.plan.layout.shards_weights, gathered, 0.0)
+    several = shards(rank.plan, rank.groups.data) > 1
+    return where(divides_weights(rank.plan) & several, gathered, 0.0)
 
 
 @term("layers * parameters * each", unit="bytes", source="Zhao et al. 2023, arXiv:2304.11277, section 4.1")

@@ -11,7 +11,7 @@ from llmplan_parallelism_megatron.stages import Stage
 from llmplan_parallelism_megatron.training.layer import QLORA_BYTES, adapter_parameters
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Parameters:
     """Of a stage that holds ceil(L/p) layers and, where it is one, the first and the last of the pipeline."""
 

@@ -16,7 +16,7 @@ from llmplan_parallelism_megatron.stages import end_stages, slowest_stage, stage
 from llmplan_parallelism_megatron.training.layer import LayerTimes, Seconds, layer_times
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Work:
     """Seconds of one micro-batch on a rank: of one stage, or of all of them."""
 
@@ -58,7 +58,7 @@ class Work:
         return maximum(self.seconds - self.all, 0.0)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Pipeline:
     """One iteration, but for gradients and optimizer."""
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import Comparison
-from llmplan.output.columns import FIGURES, MEMORY, OVERLOADED, Figure, Row, plain, title
-from llmplan.output.comparison import rows
-from llmplan.output.drawing import as_file, suffix_of
+from llmplan.estimate.figures import CAPACITY, FIGURES, MEMORY, Figure
+from llmplan.output.comparison_report import title
+from llmplan.output.document import rows
+from llmplan.output.table import NO_FIT, OVERLOADED, Row, plain_words, value_in, why_not
 from llmplan.output.words import dotted
 from llmplan.request import option_name
+from llmplan_report.drawing import as_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,20 +28,18 @@ _UPRIGHT = 8
 """Values of an axis that stand side by side."""
 _ROOM, _HALF_BAR = 1.05, 0.4
 _PLAIN = "{x:,.10g}"
-_CAPACITY = "memory_capacity_bytes"
-_NO_FIT = "does not fit"
-
-
-def artist(path: str) -> Callable[[Comparison], bytes]:
-    """What draws a file of this ending; BadInputError where there is none, or matplotlib is not installed."""
-    return partial(draw, suffix=suffix_of(path))
 
 
 def draw(comparison: Comparison, suffix: str) -> bytes:
     """Lines over the option with the most numbers, one for each combination of the others; bars where none has any."""
     plans = rows(comparison)
-    panels = [one for one in FIGURES if one.drawn and any(one.value(row) is not None for row in plans)][:_MOST_PANELS]
-    over = _axis(comparison, plans)
+    return drawn_rows(plans, title(comparison, plans), _axis(comparison, plans), suffix)
+
+
+def drawn_rows(plans: Sequence[Row], name: str, over: str | None, suffix: str) -> bytes:
+    """A panel for each figure of the plans, over an option, or as bars; each row says under ``varied`` what it is."""
+    decided = {figure.key: figure for figure in FIGURES if figure.drawn}.values()
+    panels = [one for one in decided if any(value_in(row, one) is not None for row in plans)][:_MOST_PANELS]
     if over is None and len(plans) > _MOST_BARS:
         raise BadInputError(f"picture: {len(plans):,} bars are more than the {_MOST_BARS} that can be read")
     high = _HIGH if over else max(_HIGH, _HIGH_BAR * len(plans))
@@ -48,7 +47,7 @@ def draw(comparison: Comparison, suffix: str) -> bytes:
     down = -(-len(panels) // across)
 
     def drawn(sheet: Sheet) -> None:
-        sheet.suptitle(title(comparison, plans))
+        sheet.suptitle(name)
         axes = list(sheet.subplots(down, across, squeeze=False, sharey=False if over else "row").flat)
         for panel, figure in zip(axes, panels, strict=False):
             _lines(panel, figure, over, plans) if over else _bars(panel, figure, plans)
@@ -77,39 +76,35 @@ def _lines(panel: Axes, figure: Figure, over: str, plans: Sequence[Row]) -> None
         series.setdefault(_label(row, over), []).append(row)
     for label, members in series.items():
         _line(panel, figure, over, label, members)
-    if figure is MEMORY:
-        for capacity in {row[_CAPACITY] for row in plans if row.get(_CAPACITY) is not None}:
-            panel.axhline(capacity / figure.unit, color="black", linestyle="--", linewidth=1, label="capacity")
+    if figure.key == MEMORY.key:
+        for capacity in {row[CAPACITY.key] for row in plans if row.get(CAPACITY.key) is not None}:
+            panel.axhline(capacity / figure.scale, color="black", linestyle="--", linewidth=1, label="capacity")
     panel.set(xlabel=option_name(over), ylabel=figure.heading)
-    _scale(panel, sorted({row["varied"][over] for row in plans}), [figure.value(row) for row in plans])
+    _scale(panel, sorted({row["varied"][over] for row in plans}), [value_in(row, figure) for row in plans])
     panel.grid(alpha=0.3)
 
 
 def _line(panel: Axes, figure: Figure, over: str, label: str, plans: Sequence[Row]) -> None:
     """Hollow where a plan does not fit."""
-    points = [(row["varied"][over], value, row) for row in plans if (value := figure.value(row)) is not None]
+    points = [(row["varied"][over], value, row) for row in plans if (value := value_in(row, figure)) is not None]
     points.sort(key=lambda point: point[0])
     (line,) = panel.plot([x for x, _, _ in points], [y for _, y, _ in points], marker="o", label=label)
     for x, y, row in points:
         if not row["feasible"]:
-            panel.plot(x, y, "o", color=line.get_color(), markerfacecolor="white", label=_why_not(row))
+            panel.plot(x, y, "o", color=line.get_color(), markerfacecolor="white", label=why_not(row))
 
 
 def _scale(panel: Axes, values: Sequence[float], heights: Iterable[float | None]) -> None:
     """In powers where values or heights are far apart, else from zero."""
     if _is_spread(values, _DOUBLINGS):
         panel.set_xscale("log", base=2)
-    panel.set_xticks(values, [plain(value) for value in values], rotation=45 if len(values) > _UPRIGHT else 0)
+    panel.set_xticks(values, [plain_words(value) for value in values], rotation=45 if len(values) > _UPRIGHT else 0)
     panel.minorticks_off()
     if _is_spread([height for height in heights if height is not None], _DECADES):
         panel.set_yscale("log")
     else:
         panel.set_ylim(0, _ROOM * panel.get_ylim()[1])
     panel.yaxis.set_major_formatter(_PLAIN)
-
-
-def _why_not(row: Row) -> str:
-    return OVERLOADED if row[MEMORY.key] <= row[_CAPACITY] else _NO_FIT
 
 
 def _is_spread(values: Sequence[float], times: float) -> bool:
@@ -120,13 +115,13 @@ def _bars(panel: Axes, figure: Figure, plans: Sequence[Row]) -> None:
     """A bar for each plan, the first on top; hatched where it does not fit."""
     labels = [_label(row) + ("" if row.get("feasible") is not None else " (not priced)") for row in plans]
     for place, row in enumerate(plans):
-        if (value := figure.value(row)) is not None:
+        if (value := value_in(row, figure)) is not None:
             fits = row["feasible"]
             panel.barh(place, value, color="C0" if fits else "none", edgecolor="C0",
-                       hatch=None if fits else "///", label=None if fits else _why_not(row))  # fmt: skip
-        if figure is MEMORY and row.get(_CAPACITY) is not None:
+                       hatch=None if fits else "///", label=None if fits else why_not(row))  # fmt: skip
+        if figure.key == MEMORY.key and row.get(CAPACITY.key) is not None:
             ends = (place - _HALF_BAR, place + _HALF_BAR)
-            panel.plot([row[_CAPACITY] / figure.unit] * 2, ends, color="black", linestyle="--", label="capacity")
+            panel.plot([row[CAPACITY.key] / figure.scale] * 2, ends, color="black", linestyle="--", label="capacity")
     panel.set_yticks(range(len(plans)), labels)
     panel.set_ylim(len(plans) - 0.5, -0.5)
     panel.set(xlabel=figure.heading)
@@ -135,7 +130,7 @@ def _bars(panel: Axes, figure: Figure, plans: Sequence[Row]) -> None:
 
 
 def _label(row: Row, but: str | None = None) -> str:
-    return dotted(plain(value) for name, value in row["varied"].items() if name != but)
+    return dotted(plain_words(value) for name, value in row["varied"].items() if name != but)
 
 
 def _legend(sheet: Sheet) -> None:
@@ -144,7 +139,7 @@ def _legend(sheet: Sheet) -> None:
     for panel in sheet.axes:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
-    for last in (_NO_FIT, OVERLOADED, "capacity"):
+    for last in (NO_FIT, OVERLOADED, "capacity"):
         if last in found:
             found[last] = found.pop(last)
     found.pop("", None)

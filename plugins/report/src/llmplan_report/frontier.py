@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from llmplan.output.drawing import as_file, suffix_of
+from llmplan.estimate.figures import SERVER, limits, objectives
+from llmplan.output.document import document
 from llmplan.search.result import SearchResult
-from llmplan.search.serving.limits import LATENCIES
-from llmplan.search.serving.why import described
+from llmplan_report.comparison import drawn_rows
+from llmplan_report.drawing import as_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,18 +26,32 @@ _AXES = {"ttft": "time to the first token, ms", "tpot": "time per output token, 
 _Row = Mapping[str, Any]
 
 
-def serving_artist(path: str) -> Callable[[SearchResult], bytes]:
-    """What draws a file of this ending; BadInputError where there is none, or matplotlib is not installed."""
-    return partial(draw, suffix=suffix_of(path))
-
-
 def draw(result: SearchResult, suffix: str) -> bytes:
+    """Of servers all priced points by latency and tokens/s of a GPU; of training the best plans side by side."""
+    return _points(result, suffix) if result.command == "infer" else _best_plans(result, suffix)
+
+
+def _best_plans(result: SearchResult, suffix: str) -> bytes:
+    plans = [{"varied": {"plan": _sizes(document(estimate))}, **document(estimate)} for estimate in result.best]
+    return drawn_rows(plans, f"{_title(result)}: best plans by {result.objective}", None, suffix)
+
+
+def _sizes(plan: Mapping[str, Any]) -> str:
+    layout = plan["layout"]
+    sizes = [f"{name} {layout[name]}" for name in ("tp", "cp", "pp", "vpp", "dp", "ep") if layout[name] > 1]
+    return " ".join((*sizes, f"ZeRO {layout['zero']}", f"batch {layout['micro_batch']}", plan["recompute"]))
+
+
+def _title(result: SearchResult) -> str:
+    return " · ".join(", ".join(result.space[name]) for name in ("model", "gpu", "dtype") if name in result.space)
+
+
+def _points(result: SearchResult, suffix: str) -> bytes:
     """All priced points by latency and tokens/s of a GPU."""
 
     def drawn(sheet: Sheet) -> None:
         panel = sheet.subplots()
-        names = (", ".join(result.space[name]) for name in ("model", "gpu", "dtype") if name in result.space)
-        panel.set_title(" · ".join(names), fontsize="medium")
+        panel.set_title(_title(result), fontsize="medium")
         _lines(panel, result)
         _limits(panel, result)
         _best(panel, result)
@@ -52,7 +66,7 @@ def draw(result: SearchResult, suffix: str) -> bytes:
 
 def _lines(panel: Axes, result: SearchResult) -> None:
     """Each layout over its loads, the frontier on top of them."""
-    figure = LATENCIES[result.pareto_of[1]]
+    latency, speed = _axes(result)
     rows = [dict(zip(result.columns, row, strict=True)) for row in zip(*result.columns.values(), strict=True)]
     fixed = [name for name in _CHOSEN if name != "dp" or not _at_a_rate(result)]
     differing = [name for name in fixed if len({row[name] for row in rows}) > 1]
@@ -60,14 +74,15 @@ def _lines(panel: Axes, result: SearchResult) -> None:
     for row in rows:
         series.setdefault(" ".join(_word(name, row[name]) for name in differing), []).append(row)
     leading = [(point.latencies[result.pareto_of[1]], point.tokens_per_second_per_gpu) for point in result.pareto]
+    places = {label: [(row[latency], row[speed]) for row in members] for label, members in series.items()}
     on_it = set(leading)
 
     def shares(label: str) -> int:
-        return -sum((row[figure], row["tokens_per_second_per_gpu"]) in on_it for row in series[label])
+        return -sum(place in on_it for place in places[label])
 
     for place, label in enumerate(sorted(series, key=shares)):
         named = place < _MOST_NAMED and shares(label) < 0
-        _line(panel, series[label], figure, label if named else "")
+        _line(panel, sorted(places[label]), label if named else "")
     panel.plot(
         [1e3 * x for x, _ in leading],
         [y for _, y in leading],
@@ -78,14 +93,15 @@ def _lines(panel: Axes, result: SearchResult) -> None:
     )
 
 
-def _line(panel: Axes, rows: Sequence[_Row], figure: str, label: str) -> None:
-    ordered = sorted(rows, key=lambda row: row[figure])
+def _axes(result: SearchResult) -> tuple[str, str]:
+    """The figures: the latency of the frontier, and what is compared by."""
+    return limits(SERVER)[result.pareto_of[1]].key, objectives(SERVER)[result.pareto_of[0]].key
+
+
+def _line(panel: Axes, places: Sequence[tuple[float, float]], label: str) -> None:
     look = {"label": label} if label else {"color": "0.8", "linewidth": 1, "zorder": 1}
-    marker = "." if len(ordered) == 1 else None
-    panel.plot(
-        [1e3 * row[figure] for row in ordered], [row["tokens_per_second_per_gpu"] for row in ordered],
-        marker=marker, **look,
-    )  # fmt: skip
+    marker = "." if len(places) == 1 else None
+    panel.plot([1e3 * x for x, _ in places], [y for _, y in places], marker=marker, **look)
 
 
 def _limits(panel: Axes, result: SearchResult) -> None:
@@ -98,14 +114,14 @@ def _best(panel: Axes, result: SearchResult) -> None:
     if not result.best:
         return
     best = result.best[0]
-    latency = best.next_token_seconds if result.pareto_of[1] == "tpot" else best.first_token_seconds
-    plan = described(best)
-    sizes = " ".join(f"{name} {plan[name]}" for name in ("tp", "pp", "ep", "dp") if name == "tp" or plan[name] > 1)
+    latency, layout = limits(SERVER)[result.pareto_of[1]].value(best), best.plan.layout
+    sizes = [(name, int(getattr(layout, name))) for name in ("tp", "pp", "ep", "dp")]
+    words = " ".join(f"{name} {size}" for name, size in sizes if name == "tp" or size > 1)
     users = best.server.workload.concurrency
     load = f", {users:,} users" if users else ""
     how = "" if best.simulated is None else ", simulated"
     speed = best.tokens_per_second_per_gpu
-    panel.plot([1e3 * latency], [speed], "*", color="black", markersize=14, label=f"best: {sizes}{load}{how}")
+    panel.plot([1e3 * latency], [speed], "*", color="black", markersize=14, label=f"best: {words}{load}{how}")
 
 
 def _at_a_rate(result: SearchResult) -> bool:

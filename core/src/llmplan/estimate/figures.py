@@ -1,0 +1,317 @@
+"""The figures of an estimate, each once: its key, unit and words, how it is had, and what it is compared and ranged by.
+
+JSON, CSV, Markdown, reports, comparisons, searches, validation and the reference page are loops over this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import inf
+from typing import Any
+
+from attrs import frozen
+
+from llmplan.estimate.spread import Spread
+from llmplan.estimate.training import TrainingEstimate
+from llmplan.units import GIB
+
+TRAIN, INFER, SERVER = "train", "infer", "server"
+_SERVING, _ALL = (INFER, SERVER), (TRAIN, INFER, SERVER)
+_DAYS, _MS, _PERCENT = 86_400.0, 1e-3, 0.01
+LOW, HIGH = "low", "high"
+WHOLE = ("iterations", "replicas", "sequences", "tokens", "GPUs")
+_PRICE, _TDP = "--price-per-gpu-hour", "an accelerator whose TDP is known (tdp_w)"
+
+
+@frozen(eq=False)
+class Figure:
+    """One figure."""
+
+    key: str
+    """In the JSON contract; with a dot, inside another key."""
+    unit: str
+    """``s``, ``bytes``, ``share`` of 1, ``money``, ``W``, ``kWh``, ``J``, or what is counted."""
+    words: str
+    """What it is, for the reference page."""
+    on: tuple[str, ...]
+    """Estimates that have it: of training, of a static batch, of a server under load."""
+    path: str = ""
+    """The attribute of the estimate, where it is not called like the key."""
+    better: str = ""
+    """``low`` or ``high``; nothing where neither is."""
+    range: str = ""
+    """The attribute of the estimate that says how far off it may be; turned round for what is better high."""
+    fact: str = ""
+    """The line of the report that it stands in; figures with the same fact share one. Nothing where in none."""
+    say: str = "{value}"
+    """What that line says of it, where the `Words` of the report stand in braces."""
+    needs: str = ""
+    """Without which it is not known."""
+    heading: str = ""
+    """Of its column in a table, with the unit of the column; nothing where it has none."""
+    scale: float = 1.0
+    """Of the heading's unit, in SI."""
+    drawn: bool = False
+    """People decide by it: in pictures too."""
+    essential: bool = False
+    """No table goes without it, however narrow."""
+    objective: str = ""
+    """The word of ``--objective`` that asks for the best of it."""
+    limit: str = ""
+    """The option that it has to keep to."""
+    breakdown: str = ""
+    """The breakdown that sums to it."""
+    measured: Mapping[str, float] = {}
+    """What published tables call it, each with its unit in SI."""
+
+    def value(self, estimate: Any) -> Any:
+        """None where the estimate has no such figure; JSON has no word for infinity either."""
+        found: Any = estimate
+        for name in (self.path or self.key).split("."):
+            found = None if found is None else found[name] if isinstance(found, dict) else getattr(found, name)
+        if found is None or (isinstance(found, float) and found == inf):
+            return None
+        return int(found) if self.unit in WHOLE and not getattr(found, "ndim", 0) else found
+
+    def spread(self, estimate: Any) -> Spread | None:
+        """How far off it may be; None where nothing was measured of its kind."""
+        spread: Spread | None = getattr(estimate, self.range, None) if self.range else None
+        return spread.inverted() if spread is not None and self.better == HIGH else spread
+
+    def ends(self, estimate: Any) -> tuple[float, float] | None:
+        """The range of the figure."""
+        value, spread = self.value(estimate), self.spread(estimate)
+        return None if value is None or spread is None else (value * spread.low, value * spread.high)
+
+
+def kind_of_estimate(estimate: Any) -> str:
+    """``train``, ``infer`` or ``server``."""
+    return TRAIN if isinstance(estimate, TrainingEstimate) else SERVER if hasattr(estimate, "server") else INFER
+
+
+def figures_of(kind: str) -> Iterator[Figure]:
+    """Those of a kind of estimate, in order."""
+    return (figure for figure in FIGURES if kind in figure.on)
+
+
+def figure_of(key: str, kind: str) -> Figure:
+    """The one with this key."""
+    return next(figure for figure in figures_of(kind) if figure.key == key)
+
+
+def objectives(kind: str) -> dict[str, Figure]:
+    """By the word of ``--objective``."""
+    return {figure.objective: figure for figure in figures_of(kind) if figure.objective}
+
+
+def limits(kind: str) -> dict[str, Figure]:
+    """By the option that limits it."""
+    return {figure.limit: figure for figure in figures_of(kind) if figure.limit}
+
+
+_TIME, _FIRST, _NEXT = "time_spread", "first_token_spread", "next_token_spread"
+
+FIGURES = (
+    Figure(
+        "iteration_seconds", "s", "one optimizer step", (TRAIN,), better=LOW, range=_TIME, breakdown="time_breakdown",
+        measured={"iteration_time_s": 1.0},
+    ),
+    Figure(
+        "training_seconds", "s", "all iterations, without failures", (TRAIN,), better=LOW, range=_TIME,
+        fact="training", say="{value} on {gpus}{range}", heading="training, days", scale=_DAYS, drawn=True,
+        essential=True,
+    ),
+    Figure(
+        "training_seconds_at_confidence", "s", "what they stay below with the `confidence` of the plan", (TRAIN,),
+        better=LOW, fact="training", say="{value} with {plan.confidence:.0%} confidence", heading="at most, days",
+        scale=_DAYS,
+    ),
+    Figure(
+        "run_seconds", "s", "the wall clock where failures are stated, else `training_seconds`", (TRAIN,), better=LOW,
+        range=_TIME, objective="time", limit="finish-within",
+    ),
+    Figure(
+        "wall_clock_seconds", "s", "with failures, restarts and checkpoints; `null` where none are stated, or at "
+        "goodput 0", (TRAIN,), better=LOW, range=_TIME, fact="wall clock", heading="wall clock, days", scale=_DAYS,
+    ),
+    Figure(
+        "goodput", "share", "training time / wall clock (Daly 2006, doi:10.1016/j.future.2004.11.016); 0 where "
+        "failures allow no progress", (TRAIN,), better=HIGH, fact="wall clock", say="goodput {number:.2f}",
+    ),
+    Figure("wall_clock_gpu_hours", "GPU-hours", "devices x hours of the wall clock", (TRAIN,), better=LOW, range=_TIME),
+    Figure(
+        "mtbf_seconds", "s", "86,400 / (failures per GPU-day x GPUs)", (TRAIN,), fact="wall clock",
+        say="a failure every {about}",
+    ),
+    Figure(
+        "checkpoint_interval_seconds", "s", "of training between checkpoints", (TRAIN,), fact="wall clock",
+        say="a checkpoint every {about}",
+    ),
+    Figure("iterations", "iterations", "whole iterations that the tokens last for", (TRAIN,)),
+    Figure(
+        "gpu_hours", "GPU-hours", "devices x hours, without failures", (TRAIN,), better=LOW, range=_TIME,
+        fact="GPU-hours", say="{value}{range}", heading="GPU-hours", objective="gpu-hours",
+        measured={"gpu_hours": 1.0},
+    ),
+    Figure(
+        "cost", "money", "GPU-hours x `--price-per-gpu-hour`", (TRAIN,), better=LOW, range=_TIME, fact="cost",
+        say="{value} at {plan.price_per_gpu_hour:g} a GPU-hour{range}", needs=_PRICE, heading="cost", drawn=True,
+        essential=True, objective="cost", limit="budget",
+    ),
+    Figure(
+        "energy_kwh", "kWh", "`gpu_hours` x power x `--pue`, without failures", (TRAIN,), better=LOW, range=_TIME,
+        fact="energy", say="{value} at {of.average_power_watts:,.0f} W a GPU, PUE {plan.pue:g}", needs=_TDP,
+        objective="energy",
+    ),
+    Figure(
+        "first_token_seconds", "s", "what a user waits for: prefill on all pipeline stages", (INFER,), better=LOW,
+        range=_FIRST, fact="first token", say="{value} (prefill){range}", heading="first token, ms", scale=_MS,
+        drawn=True, essential=True,
+        measured={"prefill_ms": _MS, "ttft_ms": _MS},
+    ),
+    Figure(
+        "next_token_seconds", "s", "the same of each further token: a decode step", (INFER,), better=LOW, range=_NEXT,
+        fact="each token", say="{value} (decode){range}", heading="each token, ms", scale=_MS, drawn=True,
+        essential=True,
+        measured={"decode_ms_per_token": _MS},
+    ),
+    Figure(
+        "total_seconds", "s", "a whole answer", (INFER,), better=LOW, range=_NEXT, fact="whole answer",
+        measured={"e2e_ms": _MS},
+    ),
+    Figure(
+        "first_token_seconds", "s", "from a request to its first token on average, waiting included; `null` where more "
+        "comes than can be answered", (SERVER,), better=LOW, range=_FIRST, heading="first token, ms", scale=_MS,
+        drawn=True, essential=True, limit="ttft",
+    ),
+    Figure(
+        "next_token_seconds", "s", "for each further token", (SERVER,), better=LOW, range=_NEXT,
+        heading="each token, ms", scale=_MS, drawn=True, essential=True, limit="tpot",
+    ),
+    Figure(
+        "total_seconds", "s", "from a request to its last token", (SERVER,), better=LOW, range=_NEXT, limit="latency",
+    ),
+    Figure(
+        "server.simulated.first_token.p99", "s", "of first tokens, 99 in 100 are as fast", (SERVER,), better=LOW,
+        path="simulated.first_token.p99", heading="p99 first token, ms", scale=_MS, drawn=True,
+    ),
+    Figure(
+        "server.simulated.next_token.p99", "s", "the same of further tokens", (SERVER,), better=LOW,
+        path="simulated.next_token.p99", heading="p99 each token, ms", scale=_MS,
+    ),
+    Figure(
+        "prefill_seconds", "s", "reading the prompts, on one pipeline stage", _SERVING, better=LOW,
+        breakdown="prefill_breakdown",
+    ),
+    Figure(
+        "decode_seconds_per_token", "s", "a token of every sequence, on one pipeline stage", _SERVING, better=LOW,
+        breakdown="decode_breakdown",
+    ),
+    Figure(
+        "server.requests_per_second", "requests/s", "that are answered", (SERVER,), better=HIGH,
+        path="requests_per_second", heading="requests/s",
+    ),
+    Figure(
+        "server.share_of_capacity", "share", "what comes / the most that can be answered", (SERVER,), path="load",
+        heading="load, %", scale=_PERCENT, drawn=True,
+    ),
+    Figure(
+        "server.replicas_needed", "replicas", "like these, to answer what comes at 80 % of their capacity", (SERVER,),
+        path="replicas_needed",
+    ),
+    Figure(
+        "server.prefill_replicas_needed", "replicas", "the same of those that only prefill", (SERVER,),
+        path="prefill_replicas_needed",
+    ),
+    Figure(
+        "server.gpus", "GPUs", "of both pools", (SERVER,), better=LOW, path="server.gpus", objective="gpus",
+    ),
+    Figure(
+        "layout.gpus", "GPUs", "in all", (TRAIN,), better=LOW, path="plan.layout.gpus", objective="gpus",
+    ),
+    Figure(
+        "tokens_per_second", "tokens/s", "of training, over all GPUs", (TRAIN,), better=HIGH, range=_TIME, fact="speed",
+        say="{value} tokens/s", heading="tokens/s",
+    ),
+    Figure(
+        "tokens_per_second", "tokens/s", "generated, over all replicas", _SERVING, better=HIGH, range=_NEXT,
+        fact="speed", say="{value} output tokens/s on {gpus}", heading="tokens/s",
+        measured={"tokens_per_s_total_output": 1.0},
+    ),
+    Figure(
+        "tokens_per_second_per_gpu", "tokens/s", "the same of one GPU", (TRAIN,), better=HIGH, range=_TIME,
+        fact="speed", say="{value} a GPU", heading="tokens/s a GPU", drawn=True, essential=True,
+        measured={"tokens_per_s_per_gpu": 1.0},
+    ),
+    Figure(
+        "tokens_per_second_per_gpu", "tokens/s", "the same of one GPU", _SERVING, better=HIGH, range=_NEXT,
+        fact="speed", say="{value} a GPU", heading="tokens/s a GPU", drawn=True, essential=True, objective="throughput",
+    ),
+    Figure(
+        "mfu", "share", "model FLOPs / (time x GPUs x peak), PaLM, arXiv:2204.02311, appendix B: forward and backward "
+        "passes with the whole square of attention and the output head, without recomputation or looking up embeddings",
+        (TRAIN,), better=HIGH, range=_TIME, fact="utilisation", say="MFU {value}", heading="MFU, %", scale=_PERCENT,
+        drawn=True, essential=True,
+    ),
+    Figure(
+        "mfu_causal", "share", "the same with the half of attention that a causal mask leaves, as Llama 3, "
+        "arXiv:2407.21783, counts", (TRAIN,), better=HIGH, range=_TIME, fact="utilisation", say="{value} causal",
+    ),
+    Figure(
+        "hfu", "share", "as `mfu`, with what is recomputed", (TRAIN,), better=HIGH, range=_TIME, fact="utilisation",
+        say="HFU {value} of {peak} {plan.gemm.name}",
+    ),
+    Figure(
+        "cost_per_million_input_tokens", "money", "of prompt tokens: what prefill takes of the GPU time, or of the "
+        "GPUs of separate pools", _SERVING, better=LOW, range=_FIRST, fact="cost", say="{value} per million input",
+        needs=_PRICE,
+    ),
+    Figure(
+        "cost_per_million_output_tokens", "money", "of generated tokens: what decoding takes", _SERVING, better=LOW,
+        range=_NEXT, fact="cost", say="{value} per million output tokens",
+        needs=_PRICE,
+    ),
+    Figure(
+        "cost_per_million_tokens", "money", "of generated tokens, all that answers cost", _SERVING, better=LOW,
+        range=_NEXT, fact="cost", say="{value} per million output tokens, all in, at {plan.price_per_gpu_hour:g} "
+        "a GPU-hour", needs=_PRICE,
+        heading="cost of 1M tokens", drawn=True, essential=True, objective="cost",
+    ),
+    Figure(
+        "server.least_cost_per_million_tokens", "money", "of generated tokens, at capacity", (SERVER,), better=LOW,
+        path="least_cost_per_million_tokens", range=_NEXT, fact="cost", say="{value} at full capacity", needs=_PRICE,
+    ),
+    Figure(
+        "average_power_watts", "W", "of one GPU: TDP x (0.2 + 0.8 x the part of an iteration outside its idle lines: "
+        "waiting, and traffic that it takes no part in); 0.2 is assumed", (TRAIN,), needs=_TDP,
+    ),
+    Figure(
+        "average_power_watts", "W", "of one GPU: its TDP while it works, 0.2 of that (assumed) while a server waits",
+        _SERVING, needs=_TDP,
+    ),
+    Figure(
+        "joules_per_token", "J", "of all GPUs, for each generated token", _SERVING, better=LOW, range=_NEXT,
+        fact="energy", say="{value} per output token, at {of.average_power_watts:,.0f} W a GPU", needs=_TDP,
+    ),
+    Figure(
+        "max_batch_size", "sequences", "the largest batch of a replica that fits", _SERVING, better=HIGH,
+        heading="largest batch",
+    ),
+    Figure("compute_bound_batch", "sequences", "the same, of decoding steps", (SERVER,)),
+    Figure("max_context", "tokens", "of a sequence, prompt and answer, that fit at this batch", _SERVING, better=HIGH),
+    Figure(
+        "compute_bound_batch", "sequences", "the least batch at which decoding takes more time multiplying than "
+        "reading weights; `null` where there is none", (INFER,), fact="turns",
+        say="from bandwidth-bound to compute-bound at a batch of {value} (decode)",
+    ),
+    Figure(
+        "memory_bytes_per_gpu", "bytes", "on the fullest GPU", _ALL, better=LOW, range="memory_spread",
+        breakdown="memory_breakdown",
+        heading="memory, GiB", scale=GIB, drawn=True, objective="memory",
+    ),
+    Figure("memory_capacity_bytes", "bytes", "of one GPU", _ALL),
+)  # fmt: skip
+"""In the order of the JSON and of the report."""
+
+ITERATION, MFU = figure_of("iteration_seconds", TRAIN), figure_of("mfu", TRAIN)
+MEMORY, CAPACITY = figure_of("memory_bytes_per_gpu", TRAIN), figure_of("memory_capacity_bytes", TRAIN)

@@ -1,0 +1,124 @@
+"""Tables of plans: columns of what a plan is and of its figures, as wide as there is room for.
+
+A row is a plan in the JSON contract; a column is there where a row has something to say in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from textwrap import wrap
+from typing import Any, TypeAlias
+
+from attrs import frozen
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from llmplan.estimate.figures import CAPACITY, FIGURES, MEMORY, Figure
+from llmplan.output.words import count, digits, gib
+
+_MANY = 1e9
+"""From here on in billions and trillions, as tokens are."""
+OVERLOADED, NO_FIT = "overloaded", "does not fit"
+_WORD = re.compile(r"[^\s-]+-?")
+"""Of a heading, which may be broken after each."""
+_ANY_WIDTH, _MANY_COLUMNS = 10_000, 10
+
+Row: TypeAlias = Mapping[str, Any]
+
+
+@frozen(eq=False)
+class Column:
+    """A heading, and what a row says under it: nothing where the figure does not apply."""
+
+    heading: str
+    text: Callable[[Row], str]
+    right: bool = True
+    spare: int = 0
+    """Where a terminal is too narrow, those of 1 go first, then those of 2, never those of 0."""
+
+    def said(self, rows: Sequence[Row]) -> set[str]:
+        """All that it says."""
+        return {text for row in rows if (text := self.text(row))}
+
+
+def figure_columns(rows: Sequence[Row], asked: Callable[[Figure], bool] = lambda _: True) -> list[Column]:
+    """Of the figures that have a heading and that some row knows."""
+    headed = {figure.key: figure for figure in FIGURES if figure.heading and asked(figure)}
+    found = [
+        Column(figure.heading, _digits_of(figure), spare=0 if figure.essential else 2 if figure.drawn else 1)
+        for figure in headed.values()
+    ]
+    return [column for column in found if column.said(rows)]
+
+
+def value_in(row: Row, figure: Figure) -> float | None:
+    """A figure of a row in the unit of its heading; None where there is none."""
+    found: Any = row
+    for key in figure.key.split("."):
+        found = None if found is None else found.get(key)
+    return None if found is None else found / figure.scale
+
+
+def _digits_of(figure: Figure) -> Callable[[Row], str]:
+    return lambda row: "" if (value := value_in(row, figure)) is None else digits(value)
+
+
+def plain_words(value: Any) -> str:
+    """A value of an option, or a choice."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)):
+        return count(value) if value >= _MANY else f"{value:,.10g}"
+    return str(value)
+
+
+def why_not(row: Row) -> str:
+    """Of a plan that is not feasible: it does not fit, or answers less than what comes."""
+    return OVERLOADED if row[MEMORY.key] <= row[CAPACITY.key] else NO_FIT
+
+
+def fits(row: Row) -> str:
+    """Whether a plan does, and by how much not."""
+    feasible = row.get("feasible")
+    if feasible is None:
+        return "not priced"
+    over = row[MEMORY.key] - row[CAPACITY.key]
+    return "yes" if feasible else f"no, {gib(over)} over" if over > 0 else OVERLOADED
+
+
+def fitted(columns: Sequence[Column], rows: Sequence[Row], console: Console, indent: int) -> Iterator[RenderableType]:
+    """Where the terminal is too narrow, spare columns go, and it is said which; then words wrap, figures never."""
+    shown, left_out = list(columns), []
+    spares = sorted((column for column in shown if column.spare), key=lambda column: column.spare)
+    wide = console.options.update(max_width=_ANY_WIDTH)
+    while True:
+        table = Padding(_of_columns(shown, rows), (0, 0, 0, indent), expand=False)
+        measured = table.__rich_measure__(console, wide)
+        if measured.maximum <= console.width or not spares:
+            break
+        left_out.append(spares.pop(0))
+        shown.remove(left_out[-1])
+    width, console.width = console.width, max(console.width, measured.minimum)
+    yield table
+    console.width = width
+    if left_out:
+        names = "; ".join(column.heading for column in left_out)
+        said = Text(f"No room for {names}: a wider terminal, a pipe or --output shows them", style="dim")
+        yield Padding(said, (0, 0, 0, indent))
+
+
+def _of_columns(shown: Sequence[Column], rows: Sequence[Row]) -> Table:
+    table = Table(box=None, padding=(0, 1 if len(shown) > _MANY_COLUMNS else 2, 0, 0), pad_edge=False)
+    for column in shown:
+        cells = [column.text(row) for row in rows]
+        width = max(map(len, [*cells, *_WORD.findall(column.heading)]))
+        heading = "\n".join(wrap(column.heading, width))
+        table.add_column(heading, justify="right" if column.right else "left", no_wrap=column.right)
+    for row in rows:
+        table.add_row(*(Text(column.text(row)) for column in shown))
+    return table

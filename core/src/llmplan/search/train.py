@@ -1,0 +1,45 @@
+"""``train``: a plan that is given, or the one that a search would find where something is left open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llmplan.estimate import TrainingEstimate
+from llmplan.estimate.server import answering
+from llmplan.records import TrainingPlan
+from llmplan.request import TrainRequest
+from llmplan.space.case import training_case
+from llmplan.space.sizes import check_sizes
+from llmplan.space.training_space import TrainingSpace
+
+
+def train(
+    request: TrainRequest | None = None, *, watch: Callable[[Any], None] | None = None, **options: Any
+) -> TrainingEstimate:
+    """Price a training run: ``train(model="llama-65b", gpu="h100-sxm-80gb", gpus=2048)``.
+
+    Takes the options of ``llmplan train`` by name, or a `TrainRequest`. Records may stand where names do. What is left
+    open is the best of all legal plans, as `search` finds it; `watch` is told how far that is.
+    """
+    if request is not None and options:
+        raise TypeError(f"options {', '.join(options)} beside a request that has its own")
+    request = request or TrainRequest(**options)
+    answer: TrainingEstimate = answering(request, _priced(request, watch))
+    return answer
+
+
+def _priced(request: TrainRequest, watch: Callable[[Any], None] | None) -> TrainingEstimate:
+    case = training_case(TrainingSpace.of(request), request)
+    check_sizes(case.values.of, case.choice.model)
+    only = case.only()
+    if only is not None:
+        return case.price(only)
+    from llmplan.search.choose import chosen
+
+    return chosen(request, watch)
+
+
+def plan_training(request: TrainRequest | None = None, **options: Any) -> TrainingPlan:
+    """The plan that `train` prices, everything filled in."""
+    return train(request, **options).plan
