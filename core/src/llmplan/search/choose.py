@@ -73,7 +73,7 @@ def _said(cases: list[TrainingCase], outcome: Outcome, question: Question) -> Tr
     if question.constraints and length(found.point.rows):
         other, its_request = record(cases, found.point.rows, 0)
         if given_values(its_request) != given_values(request):
-            words.append(f"the estimates alone, without their ranges, would choose {_against(other, estimate)}")
+            words.append(f"by the estimates alone: {_against(other, estimate)}")
     return assume(estimate, *words)
 
 
@@ -101,7 +101,7 @@ def _against(other: TrainingEstimate, estimate: TrainingEstimate) -> str:
     spread = other.time_spread
     doubt = "" if spread is None else f" ({spread.low - 1:+.0%} to {spread.high - 1:+.0%})"
     changed = " ".join(f"{name} {_word(value)}" for name, value in its.items() if value != mine[name])
-    return f"{changed}: {other.training_seconds / _DAY:.4g} days{doubt}"
+    return f"{changed}, {other.training_seconds / _DAY:.4g} days{doubt}"
 
 
 def _word(value: Any) -> str:
@@ -207,4 +207,4 @@ def _why(estimate: TrainingEstimate) -> str:
         if estimate.plan.layout.gpus * 2 > MOST_GPUS:
             return f"the most that are tried; they train in {days}"
         return f"with this batch more would take over twice the GPU-hours; they train in {days}"
-    return f"the fewest, in powers of two, that train within {DAYS_WHERE_GPUS_ARE_OPEN} days ({days})"
+    return f"the fewest that train within {DAYS_WHERE_GPUS_ARE_OPEN} days, in powers of two ({days})"
