@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from llmplan import infer, registry, train
+from llmplan.catalogues import MODELS
+from llmplan.catalogues.record_file import read_record, record_text
 from llmplan.errors import BadInputError
 from llmplan.testing import check_model
 from llmplan_models_huggingface.checkpoint import model_of
@@ -80,3 +82,16 @@ def test_a_model_that_is_registered_is_the_same_in_its_file(file):
 def test_shipped_models_are_found_by_their_ids():
     """If it fails, the test above compares nothing."""
     assert len(REGISTERED) >= 15
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file not in REFUSED])
+def test_a_model_is_the_same_in_toml(file, tmp_path):
+    """If it fails, llmplan show config.json --toml prints another model than it read."""
+    model = of(file)
+    path = tmp_path / f"{model.name}.toml"
+    path.write_text(record_text(MODELS, model), encoding="utf-8")
+    again = read_record(str(path), MODELS)
+    assert again.parameters_by_part() == model.parameters_by_part()
+    assert again.kv_cache(2, 100_000).elements == model.kv_cache(2, 100_000).elements
+    assert again.lower(2, 4096).flops == pytest.approx(model.lower(2, 4096).flops, rel=1e-12)
+    assert again.stored == model.stored

@@ -1,7 +1,7 @@
 """Constants of inference engines, from all published rows of each together.
 
 They are moved as `descent` says, against the mean absolute error of the rows, those of open conditions counting half
-and sanity bounds a fifth. What comes out is rounded and written into engines.py by hand:
+and sanity bounds a fifth. What comes out is rounded and written into engines/*.toml by hand:
 ``python plugins/parallelism_megatron/calibration/engines.py`` prints it. No engine is here whose rows come from one
 set-up alone.
 """

@@ -1,7 +1,7 @@
 """Constants of frameworks and of accelerators in long runs, from all published rows of each together.
 
 They are moved as `descent` says, against the mean of their sources' mean absolute errors. What comes out is rounded and
-written into frameworks.py and hardware_nvidia's sustained.py by hand:
+written into frameworks.py, and as `sustained` into files of hardware_nvidia, by hand:
 ``python plugins/parallelism_megatron/calibration/frameworks.py`` prints it.
 """
 

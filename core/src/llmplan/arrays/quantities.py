@@ -128,9 +128,26 @@ def _rounded(value: Any, plain: Callable[[float], int], name: str) -> Number:
     return rounded
 
 
+def power(base: Any, exponent: Any) -> Number:
+    """The base to the power of the exponent; of arrays each element as of two numbers, to the last digit."""
+    arrays = [value for value in (base, exponent) if hasattr(value, "tolist")]
+    if not arrays:
+        result: Number = base**exponent
+        return result
+    namespace = arrays[0].__array_namespace__()
+    bases, exponents = namespace.broadcast_arrays(namespace.asarray(base), namespace.asarray(exponent))
+    pairs = zip(bases.ravel().tolist(), exponents.ravel().tolist(), strict=True)
+    powers: Number = namespace.asarray([one**other for one, other in pairs]).reshape(bases.shape)
+    return powers
+
+
 def _function(value: Any, plain: Callable[[float], float], name: str) -> Number:
-    """Apply a function of the standard library to a number, and the namespace's of the same name to an array."""
+    """A function of the standard library; of an array each element as of a number, to the last digit."""
     if isinstance(value, (int, float)):
         return plain(value)
-    result: Number = getattr(value.__array_namespace__(), name)(value)
-    return result
+    namespace = value.__array_namespace__()
+    if not hasattr(value, "tolist"):
+        result: Number = getattr(namespace, name)(value)
+        return result
+    each: Number = namespace.asarray([plain(one) for one in value.ravel().tolist()]).reshape(value.shape)
+    return each

@@ -36,6 +36,19 @@ class Form:
     makes: type[Any] | None = None
     """The class of the records, where it is not that of the file."""
 
+    shortened: Callable[[dict[str, Any]], dict[str, Any]] = _as_it_is
+    """The values of a record without what follows from the others."""
+    other: tuple[str, Callable[[], Form]] | None = None
+    """Another way to write such a record: the key, and attribute, that only that has, and how."""
+
+    def for_values(self, values: Mapping[str, Any]) -> Form:
+        """The way in which these values are written."""
+        return self.other[1]() if self.other is not None and self.other[0] in values else self
+
+    def for_record(self, record: Any) -> Form:
+        """The way in which this record is written."""
+        return self.other[1]() if self.other is not None and hasattr(record, self.other[0]) else self
+
     @property
     def made(self) -> type[Any]:
         """The class of the records."""
@@ -66,7 +79,8 @@ class Form:
 
     def values(self, record: Any) -> dict[str, Any]:
         """A record as its file would say it, without what is left at its default."""
-        return plain(self.back(record))
+        form = self.for_record(record)
+        return form.shortened(plain(form.back(record)))
 
 
 def plain(record: Any) -> dict[str, Any]:
@@ -108,7 +122,14 @@ def _of_models() -> Form:
     from llmplan.records.transformer import Transformer
 
     why = {"head_dim": "not given, and hidden is no multiple of heads"}
-    return Form(Transformer, completed=_completed_model, why_missing=why)
+    return Form(Transformer, completed=_completed_model, why_missing=why, other=("kinds", _of_layers))
+
+
+@cache
+def _of_layers() -> Form:
+    from llmplan.catalogues.layered_file import LayeredFile, with_widths, without_widths
+
+    return Form(LayeredFile, LayeredFile.record, LayeredFile.of, completed=with_widths, shortened=without_widths)
 
 
 def _of_accelerators() -> Form:

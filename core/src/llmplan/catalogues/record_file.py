@@ -37,7 +37,7 @@ def record_of(
     find: Callable[[str], Any] | None = None,
 ) -> Any:
     """The record that these values describe; they stand in that table of the file."""
-    form = form_of(kind, source.path)
+    form = form_of(kind, source.path).for_values(values)
 
     def values_of(name: str) -> dict[str, Any]:
         return form.values(installed(kind, name) if find is None else find(name))
@@ -56,7 +56,7 @@ def record_text(kind: Kind, record: Any) -> str:
     """The file of a record, which `read_record` reads as the same."""
     from llmplan.catalogues.toml_text import toml_text
 
-    form = form_of(kind, record.name)
+    form = form_of(kind, record.name).for_record(record)
     values = form.values(record)
     sources = values.pop("sources", {})
     keys = list(form.sourced(values))

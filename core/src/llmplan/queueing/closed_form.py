@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from llmplan.arrays.quantities import Number, exp, log, maximum, minimum, total, where
+from llmplan.arrays.quantities import Number, exp, log, maximum, minimum, power, total, where
 from llmplan.estimate import Means
 from llmplan.queueing.capacity import peak, prefill_rate
 from llmplan.queueing.prefill import PrefillTimes, mean_times, values_of
@@ -59,7 +59,7 @@ def means_at(server: Server, rate: Number) -> Means:
     first = first_token(decoding.times, prompts, left, 2.0 * left, delayed)
     queueing, reading = first.queueing_seconds, first.reading_seconds
     for_room = decoding.waiting / decode_rate
-    behind = first.behind_seconds * (1.0 - first.busy ** (server.most_sequences - 1.0))
+    behind = first.behind_seconds * (1.0 - power(first.busy, server.most_sequences - 1.0))
     answering = decoding.decoding / decode_rate + behind + server.transfer_seconds
     if server.separate:
         answering = answering + for_room
@@ -99,7 +99,8 @@ def first_token(times: PrefillTimes, rate: Number, left: Number, whole: Number, 
     behind as are in it on average.
     """
     reading = times.at(rate, whole)
-    square = times.square * (reading.seconds / times.seconds) ** 2
+    longer = reading.seconds / times.seconds
+    square = times.square * longer * longer
     in_progress = rate * reading.prompts * square / 2.0
     alone = left + rate * square / 2.0 / maximum(_LEAST, 1.0 - rate * times.packed_seconds)
     together = (1.0 - reading.busy) * left + in_progress

@@ -193,7 +193,7 @@ def _first_token(server: Server, before: _Loop, users: float, times: PrefillTime
 def _rate(users: float, elsewhere: Number, decode: Number, extra: Number) -> Number:
     """X of users = X (A + D / (1 - X e)): seconds elsewhere, of decoding, and that a prompt adds to it."""
     whole = elsewhere + decode + users * extra
-    return 2.0 * users / (whole + sqrt(maximum(0.0, whole**2 - 4.0 * elsewhere * extra * users)))
+    return 2.0 * users / (whole + sqrt(maximum(0.0, whole * whole - 4.0 * elsewhere * extra * users)))
 
 
 def _times(server: Server, decoding: Number, others: Number) -> PrefillTimes:

@@ -35,6 +35,8 @@ class Engine:
     """What they leave for caches."""
     tokens_per_sequence: int = 1
     """Positions that a decoding sequence takes of a step."""
+    ahead: bool = False
+    """Many steps are priced in one call of arrays, by who has imported these."""
 
     def taken(self, replicas: Any) -> Engine:
         """Some of many replicas, by their numbers."""
@@ -52,9 +54,11 @@ class Engine:
 
     def price(self, steps: Sequence[Step]) -> list[StepSeconds]:
         """Seconds of steps, by the cost model itself."""
-        if self.many is None:
+        if self.many is None and not (self.ahead and len(steps) > 1):
             return [self._priced(step) for step in steps]
-        together: Any = self._priced(_together(steps))
+        together: Any = self._priced(_together(steps, side_by_side=self.many is not None))
+        if self.many is None:
+            together = [_listed(seconds, len(steps)) for seconds in together]
         return list(zip(*together, strict=True))
 
     def _priced(self, step: Step) -> StepSeconds:
@@ -80,7 +84,9 @@ class Engine:
 
     def decode_seconds(self, sequences: float, context: float) -> float:
         """A round in which nothing but these decodes, between steps that have been priced."""
-        return self.round_of(Step(sequences=sequences, context=context)).seconds
+        decoding = min(self.batches, max(1.0, sequences))
+        whole, stage = self.grid.decode(sequences / decoding, context)
+        return max(whole, decoding * stage)
 
     def room_tokens(self, sequences: Number) -> Number:
         """Of one batch's step, for prompts: all of it where they go first, else what decoding leaves."""
@@ -124,7 +130,9 @@ def prompt_step(chunks: Sequence[tuple[float, float]], sequences: float = 0.0, c
     )
 
 
-def make_engine(steps: ServingSteps, server: ServerPlan, memory_bytes: float, exact: Iterable[float] = ()) -> Engine:
+def make_engine(
+    steps: ServingSteps, server: ServerPlan, memory_bytes: float, exact: Iterable[float] = (), *, ahead: bool = False
+) -> Engine:
     """Of the steps of a replica: caches have the memory that is left beside what is fixed.
 
     A step is no longer than allowed where prompts are cut; else as long as the longest prompt.
@@ -141,6 +149,7 @@ def make_engine(steps: ServingSteps, server: ServerPlan, memory_bytes: float, ex
         fixed_memory=fixed,
         kv_room_bytes=memory_bytes - total(fixed.values()),
         tokens_per_sequence=1 if server.speculation is None else 1 + server.speculation.draft_tokens,
+        ahead=ahead,
     )
 
 
@@ -149,14 +158,23 @@ def _some(value: Any, replicas: Any) -> Any:
     return value if isinstance(value, (int, float)) else value[replicas]
 
 
-def _together(steps: Sequence[Step]) -> Step:
-    """Many steps of many replicas as one of arrays, steps x replicas."""
+def _listed(seconds: Any, many: int) -> list[float]:
+    """Of each of so many steps."""
+    import numpy as np
+
+    listed: list[float] = np.broadcast_to(seconds, (many,)).tolist()
+    return listed
+
+
+def _together(steps: Sequence[Step], *, side_by_side: bool) -> Step:
+    """Many steps as one of arrays; of many replicas side by side steps x replicas."""
     import numpy as np
 
     def column(name: str) -> Any:
         values = [getattr(step, name) for step in steps]
         if all(isinstance(value, (int, float)) for value in values):
-            return values[0] if len(set(values)) == 1 else np.array(values)[:, None]
+            each = np.array(values)
+            return values[0] if len(set(values)) == 1 else each[:, None] if side_by_side else each
         return np.stack(np.broadcast_arrays(*values))
 
     return Step(**{name: column(name) for name in _STEP_FIELDS})

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import math
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from llmplan.records import ServingSteps, Step
 
 FINE, COARSE = 1.1, 1.5
 """Of one point to the next: of tokens, by which multiplications change shape; of keys, in which steps are linear."""
 
+_LARGEST = 1e12
+"""Beyond which no step has tokens, sequences or keys."""
 _Ends = tuple[tuple[float, float], ...]
 """Points around a value, each with its weight."""
 _Seconds = tuple[float, float]
@@ -29,10 +32,24 @@ class StepGrid:
         self._known: dict[_Point, _Seconds] = {}
         self._kv_bytes: dict[float, float] = {}
         self._near: dict[tuple[float, float], _Ends] = {}
+        self._decoding: dict[tuple[float, float], _Seconds] = {}
 
     def price(self, steps: Sequence[Step]) -> list[_Seconds]:
         """Seconds through all stages, and on the slowest of them, as the cost model has them."""
         return [self._between(step) for step in steps]
+
+    def decode(self, sequences: float, context: float) -> _Seconds:
+        """The same of a step of sequences alone, which a simulation makes most."""
+        whole, stage = 0.0, 0.0
+        of_context = ((context, 1.0),) if context in self._exact else _around(context, COARSE)
+        for number, a in self._ends(sequences, FINE):
+            for keys, b in of_context:
+                if (number, keys) not in self._decoding:
+                    self._decoding[number, keys] = self._at((0.0, 0.0, number, keys, 0.0))
+                seconds = self._decoding[number, keys]
+                whole += a * b * seconds[0]
+                stage += a * b * seconds[1]
+        return whole, stage
 
     def kv_bytes(self, tokens: float) -> float:
         """As the cost model has it."""
@@ -74,16 +91,24 @@ class StepGrid:
 
 def _around(value: float, ratio: float) -> _Ends:
     """The points next to a value: whole numbers as long as they lie further apart than the ratio, then powers of it."""
-    dense = 1.0 / (ratio - 1.0)
-    if value <= dense:
-        low, high = float(math.floor(value)), float(math.ceil(value))
-    else:
-        index = math.floor(math.log(value / dense) / math.log(ratio))
-        low, high = dense * ratio**index, dense * ratio ** (index + 1)
-    if low == high:
+    places = _places(ratio)
+    at = bisect_right(places, value)
+    low, high = places[at - 1], places[at]
+    if low == value:
         return ((value, 1.0),)
     part = (value - low) / (high - low)
     return ((low, 1.0 - part), (high, part))
+
+
+@lru_cache
+def _places(ratio: float) -> list[float]:
+    dense = 1.0 / (ratio - 1.0)
+    found = [float(number) for number in range(int(dense) + 1)]
+    power = 0
+    while found[-1] < _LARGEST:
+        found.append(dense * ratio**power)
+        power += 1
+    return sorted(set(found))
 
 
 def points(most: float, ratio: float = FINE) -> list[float]:

@@ -130,7 +130,7 @@ class Prefill:
         points = [0.0, 1.0]
         while self._beside and points[-1] < 2.0 * most:
             points.append(2.0 * points[-1])
-        self._table = table or SequenceTable(self._priced, points, engine.many)
+        self._table = table or SequenceTable(self._priced, points, engine.many, ahead=engine.ahead)
 
     def times(self, sequences: Number) -> PrefillTimes:
         """Beside so many sequences; whatever their number where nothing is read beside them."""
@@ -173,7 +173,7 @@ class _Question:
         several = held > 1.0
         return PrefillTimes(
             seconds=seconds,
-            square=total(whole**2 for whole, _ in alone) / count,
+            square=total(whole * whole for whole, _ in alone) / count,
             extra=total(extra for _, extra in alone) / count,
             packed_seconds=full / held,
             packed_extra=(full - decode) / held,

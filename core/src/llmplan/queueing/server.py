@@ -152,12 +152,12 @@ class Server:
         return self.prefill_engine.kv_bytes(self.plan.workload.longest[0] + 1)
 
 
-def make_server(plan: ServerPlan, pricer: Pricer) -> Server:
-    """`pricer` makes the steps of a plan's replica."""
+def make_server(plan: ServerPlan, pricer: Pricer, *, ahead: bool = False) -> Server:
+    """`pricer` makes the steps of a plan's replica; `ahead` prices many of them in one call of arrays."""
     work = make_work(plan)
-    decode = _engine(plan, plan.plan, pricer, work)
+    decode = _engine(plan, plan.plan, pricer, work, ahead=ahead)
     pool = plan.prefill_pool
-    prefill = decode if pool is None else _engine(plan, pool, pricer, work)
+    prefill = decode if pool is None else _engine(plan, pool, pricer, work, ahead=ahead)
     kv_bytes = work.mean_kv_bytes({job.tokens: decode.kv_bytes(job.tokens) for job in work.jobs})
     most = _largest(_most(decode, kv_bytes))
 
@@ -174,7 +174,7 @@ def make_server(plan: ServerPlan, pricer: Pricer) -> Server:
         mean_kv_bytes=kv_bytes,
         transfer_seconds=0.0 if pool is None else _mean_transfer(prefill, decode, work),
         prefill=Prefill(prefill, work, most, beside=pool is None),
-        decoding=SequenceTable(price, points(2.0 * most), decode.many),
+        decoding=SequenceTable(price, points(2.0 * most), decode.many, ahead=ahead),
     )
 
 
@@ -204,9 +204,9 @@ def _largest(value: Number) -> float:
     return value if isinstance(value, (int, float)) else float(value.max())
 
 
-def _engine(server: ServerPlan, plan: InferencePlan, pricer: Pricer, work: Work) -> Engine:
+def _engine(server: ServerPlan, plan: InferencePlan, pricer: Pricer, work: Work, *, ahead: bool) -> Engine:
     exact = _usual(work, server.step_tokens)
-    return make_engine(_steps(server, plan, pricer), server, plan.hardware.memory_bytes, exact)
+    return make_engine(_steps(server, plan, pricer), server, plan.hardware.memory_bytes, exact, ahead=ahead)
 
 
 def _steps(server: ServerPlan, plan: InferencePlan, pricer: Pricer) -> ServingSteps:

@@ -26,20 +26,28 @@ def side_by_side(parts: Sequence[tuple[Number, Means | None]]) -> Means:
     if len(parts) == 1:
         return evolve(working[0][1], requests_per_second=rate, concurrency=inside)
     replicas_in_all = total(replicas for replicas, _ in parts)
+    alone, first = parts[-1][0] == 0, working[0][1]  # where all replicas are alike, means are those of each
 
     def of_a_request(name: str) -> Number:
         whole = total(n * means.requests_per_second * getattr(means, name) for n, means in working)
-        return whole / rate
+        return where(alone, getattr(first, name), whole / where(rate > 0, rate, 1.0))
 
     busy = total(replicas * means.busy_share for replicas, means in working)
     reading = total(replicas * means.busy_share * means.prefill_share for replicas, means in working)
-    further = working[0][1].next_token_seconds
-    levels = {name: total(n * getattr(means, name) for n, means in working) / replicas_in_all for name in _LEVELS}
+    further = first.next_token_seconds
+    levels = {
+        name: where(
+            alone,
+            getattr(first, name),
+            total(n * getattr(means, name) for n, means in working) / replicas_in_all,
+        )
+        for name in _LEVELS
+    }
     return Means(
         **{name: of_a_request(name) for name in _LATENCIES},
         next_token_seconds=None if further is None else of_a_request("next_token_seconds"),
         requests_per_second=rate,
         concurrency=inside,
         **levels,
-        prefill_share=reading / where(busy > 0, busy, 1.0),
+        prefill_share=where(alone, first.prefill_share, reading / where(busy > 0, busy, 1.0)),
     )

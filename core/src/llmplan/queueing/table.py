@@ -15,14 +15,20 @@ Values = tuple[Number, ...]
 class SequenceTable:
     """Quantities by the number of sequences, of one server or of many servers side by side.
 
-    Of one server a point is priced when it is first needed. Of many, whose quantities are arrays with one element a
-    server, all points are priced in one call, and a number of sequences is an array whose last axis is the servers.
+    Of one server a point is priced when it is first needed, or all of them `ahead`. Of many, whose quantities are
+    arrays with one element a server, all points are priced in one call, and numbers of sequences are arrays whose last
+    axis is the servers.
     """
 
     def __init__(
-        self, price: Callable[[Sequence[float]], Sequence[Values]], points: Sequence[float], servers: int | None
+        self,
+        price: Callable[[Sequence[float]], Sequence[Values]],
+        points: Sequence[float],
+        servers: int | None,
+        *,
+        ahead: bool = False,
     ) -> None:
-        self._price, self._points, self._servers = price, points, servers
+        self._price, self._points, self._servers, self._ahead = price, points, servers, ahead
         self._known: dict[float, Values] = {}
         self._arrays: Any = None
         self._rows: Any = None
@@ -52,7 +58,8 @@ class SequenceTable:
 
     def _at_point(self, point: float) -> Values:
         if point not in self._known:
-            (self._known[point],) = self._price([point])
+            points = self._points if self._ahead else [point]
+            self._known.update(zip(points, self._price(points), strict=True))
         return self._known[point]
 
     def _of_many(self, sequences: Any) -> Any:

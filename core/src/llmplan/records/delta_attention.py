@@ -5,10 +5,11 @@ Gated DeltaNet: Yang et al. 2024, arXiv:2412.06464; with a decay for each channe
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 from llmplan.arrays.quantities import Number
 from llmplan.records.attention import Seen, output_projection, projection
+from llmplan.records.checks import whole
 from llmplan.records.model import Operator, Recompute, State, Tensor
 
 CHUNK = 64.0
@@ -19,11 +20,11 @@ CHUNK = 64.0
 class DeltaAttention:
     """g heads of queries and keys of width d, n heads of values of width e, each value head with a state of d x e."""
 
-    hidden: int
-    key_heads: int
-    value_heads: int
-    key_dim: int
-    value_dim: int
+    hidden: int = field(validator=whole)
+    key_heads: int = field(validator=whole)
+    value_heads: int = field(validator=whole)
+    key_dim: int = field(validator=whole)
+    value_dim: int = field(validator=whole)
     conv_kernel: int = 4
     """Tokens that a short convolution over queries, keys and values looks at."""
     channel_decay: bool = False

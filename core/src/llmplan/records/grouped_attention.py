@@ -8,10 +8,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import field, frozen
 
 from llmplan.arrays.quantities import Number
 from llmplan.records.attention import Seen, core, norm_of, output_projection, projection
+from llmplan.records.checks import whole
 from llmplan.records.model import Cache, Operator, Recompute, Tensor
 
 if TYPE_CHECKING:
@@ -25,10 +26,10 @@ class GroupedAttention:
     d is the width of a query and a key, e that of a value, nearly always the same.
     """
 
-    hidden: int
-    heads: int
-    kv_heads: int
-    head_dim: int
+    hidden: int = field(validator=whole)
+    heads: int = field(validator=whole)
+    kv_heads: int = field(validator=whole)
+    head_dim: int = field(validator=whole)
     value_head_dim: int | None = None
     """None: as wide as keys."""
     qkv_bias: bool = False

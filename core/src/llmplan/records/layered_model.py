@@ -152,6 +152,8 @@ class LayeredModel:
     max_seq_len: int | None = field(default=None, validator=optional(whole))
     training_seq_len: int | None = field(default=None, validator=optional(whole))
     training_tokens: float | None = field(default=None, validator=optional(positive))
+    aliases: tuple[str, ...] = ()
+    """Other names that it is looked up by."""
     sources: Mapping[str, str] = field(factory=dict)
     note: str = ""
     stored: StoredWeights | None = None

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from llmplan.arrays.quantities import Number
+from llmplan.records.checks import whole
 from llmplan.records.model import Gemm, Operator, Split, Tensor
 
 
@@ -39,8 +40,8 @@ def residual(elements: Number) -> Number:
 class DenseMlp:
     """Two matrices, or three with a gate, as in SwiGLU (Shazeer 2020, arXiv:2002.05202)."""
 
-    hidden: int
-    ffn_hidden: int
+    hidden: int = field(validator=whole)
+    ffn_hidden: int = field(validator=whole)
     gated: bool
     bias: bool = False
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from attrs import define
 
-from llmplan.arrays.quantities import Number, total, where
+from llmplan.arrays.quantities import Number, power, total, where
 
 
 class Recompute(IntEnum):
@@ -177,8 +177,7 @@ class Operator:
 
 def touched_share(of_one: Number, tokens: Number) -> Number:
     """Of weights of which each token reads a share p, chosen evenly: 1 - (1 - p)^T that T tokens read together."""
-    untouched: Number = (1.0 - of_one) ** tokens
-    return 1.0 - untouched
+    return 1.0 - power(1.0 - of_one, tokens)
 
 
 @define(eq=False, repr=False)

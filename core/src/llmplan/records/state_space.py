@@ -5,10 +5,11 @@ Mamba: Gu & Dao 2023, arXiv:2312.00752; Mamba-2: Dao & Gu 2024, arXiv:2405.21060
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 from llmplan.arrays.quantities import Number
 from llmplan.records.attention import Seen, output_projection, projection
+from llmplan.records.checks import whole
 from llmplan.records.model import Operator, Recompute, State, Tensor
 
 _CHANNELS = "channels"
@@ -18,10 +19,10 @@ _CHANNELS = "channels"
 class Mamba2:
     """n heads of width p, each with a state of p x N, over g groups of input and output matrices of width N."""
 
-    hidden: int
-    heads: int
-    head_dim: int
-    state_size: int
+    hidden: int = field(validator=whole)
+    heads: int = field(validator=whole)
+    head_dim: int = field(validator=whole)
+    state_size: int = field(validator=whole)
     groups: int = 1
     conv_kernel: int = 4
     conv_bias: bool = True
@@ -101,11 +102,11 @@ class Mamba2:
 class Mamba1:
     """A state of N for each of c channels; time steps from a latent of rank r."""
 
-    hidden: int
-    inner: int
+    hidden: int = field(validator=whole)
+    inner: int = field(validator=whole)
     """C: the channels."""
-    state_size: int
-    dt_rank: int
+    state_size: int = field(validator=whole)
+    dt_rank: int = field(validator=whole)
     conv_kernel: int = 4
     conv_bias: bool = True
     bias: bool = False

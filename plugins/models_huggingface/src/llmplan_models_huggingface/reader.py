@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from llmplan.records import ModelArchitecture, ModelReader
@@ -10,10 +11,16 @@ from llmplan_models_huggingface.finding import claims, find
 
 def read(reference: str, assume_transformer: bool) -> ModelArchitecture:
     """The model that a config.json describes, its bytes by the weight files beside it."""
+    config, name = find(reference)
+    return _read(config, name, assume_transformer, config.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _read(config: Path, name: str, assume: bool, _written: int) -> ModelArchitecture:
+    """Once, as long as nobody writes the file: a search looks its model up again and again."""
     from llmplan_models_huggingface.checkpoint import model_of
 
-    config, name = find(reference)
-    return model_of(Path(config), name, assume=assume_transformer)
+    return model_of(config, name, assume=assume)
 
 
 READER = ModelReader(

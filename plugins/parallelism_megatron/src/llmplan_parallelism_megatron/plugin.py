@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmplan.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from llmplan.catalogues import TomlRecords
     from llmplan.estimate import CostModel
-    from llmplan.records import EngineProfile, FrameworkProfile, Optimizer, Schedule, ValidationSet
+    from llmplan.records import FrameworkProfile, Schedule, ValidationSet
 
 LLMPLAN_API = 1
+_HERE = Path(__file__).parent
 
 
 @hookimpl
@@ -31,19 +34,19 @@ def llmplan_framework_profiles() -> Iterable[FrameworkProfile]:
 
 
 @hookimpl
-def llmplan_engine_profiles() -> Iterable[EngineProfile]:
+def llmplan_engine_profiles() -> TomlRecords:
     """vLLM, TensorRT-LLM and others."""
-    from llmplan_parallelism_megatron.engines import ENGINES
+    from llmplan.catalogues import TomlRecords
 
-    return ENGINES
+    return TomlRecords(_HERE / "engines")
 
 
 @hookimpl
-def llmplan_optimizers() -> Iterable[Optimizer]:
+def llmplan_optimizers() -> TomlRecords:
     """Adam, SGD, Adafactor, Lion, 8-bit Adam, Muon."""
-    from llmplan_parallelism_megatron.optimizers import OPTIMIZERS
+    from llmplan.catalogues import TomlRecords
 
-    return OPTIMIZERS
+    return TomlRecords(_HERE / "optimizers")
 
 
 @hookimpl

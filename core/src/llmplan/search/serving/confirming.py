@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from heapq import heapify, heappop, heappush
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,11 @@ class Confirming:
     limits: Limits
     refuted: list[Point] = field(factory=list)
     """The lightest load of each layout of which no load holds."""
+    _servers: dict[Any, Server] = field(factory=dict)
+
+    def tried(self, point: Point) -> Tried:
+        """A point as `llmplan infer` makes it."""
+        return Tried(point, self._servers)
 
     def best(self, candidates: Sequence[Candidate]) -> Iterator[Confirmed]:
         """One after the other; each is compared by what it came to."""
@@ -77,7 +83,7 @@ class Confirming:
         """Ever lighter loads: as much lighter as the last one was off, or half of it."""
         point: Point | None = first_of(self.objective, candidate.points, candidate.kept)
         while point is not None:
-            tried = Tried(point)
+            tried = self.tried(point)
             yield tried
             limits = self.limits.tightened(point.means, self.limits.measured(point.means, tried.simulated))
             points = self._lighter(candidate, limits, point)
@@ -117,6 +123,8 @@ class Tried:
     """A point as `llmplan infer` makes it."""
 
     point: Point
+    known: dict[Any, Server]
+    """Servers of other loads."""
 
     @cached_property
     def request(self) -> InferRequest:
@@ -125,13 +133,17 @@ class Tried:
 
     @cached_property
     def server(self) -> Server:
-        """With its load."""
-        return make_server(self.point.case.plan(self.request), self.point.case.pricer)
+        """With its load, on replicas whose steps are priced once for all loads."""
+        plan, key = self.point.case.plan(self.request), (self.point.case.index, self.point.sizes, self.point.groups)
+        if key not in self.known:
+            self.known[key] = make_server(plan, self.point.case.pricer, ahead=self.point.case.in_arrays)
+        return evolve(self.known[key], plan=plan)
 
     @cached_property
     def closed(self) -> Means | None:
-        """In closed form."""
-        return closed_form(self.server)
+        """In closed form, to the last digit as in arrays; requests of one instant come at no rate."""
+        at_once = self.server.plan.workload.offered_rate == inf
+        return closed_form(self.server) if at_once else self.point.means
 
     @cached_property
     def simulated(self) -> Simulated | None:

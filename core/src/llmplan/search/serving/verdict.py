@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 
 from llmplan.search.infeasible import Change, Verdict
 from llmplan.search.serving.case import Case
-from llmplan.search.serving.confirming import Confirming, Tried
+from llmplan.search.serving.confirming import Confirming
 from llmplan.search.serving.exploring import CAPACITY, MEMORY, Candidate, Explored
 from llmplan.search.serving.limits import LATENCIES, Latencies, Limits
 from llmplan.search.serving.points import Part, Point
@@ -142,7 +142,7 @@ def _one_relaxed(dead: Dead, points: list[Point], name: str) -> Change | None:
 
 def _needed(dead: Dead, point: Point) -> dict[str, float]:
     """Limits with which the point would hold, in closed form and as simulated."""
-    measured = dead.limits.measured(point.means, Tried(point).simulated)
+    measured = dead.limits.measured(point.means, dead.confirming.tried(point).simulated)
     expected = point.latencies
     return {name: max(measured[name] or 0.0, expected[name] or 0.0) for name in dead.limits.of}
 
@@ -157,7 +157,7 @@ def _worst(dead: Dead, points: list[Point]) -> tuple[str, Any, float]:
     point = min(points, key=lambda one: _excess(dead.limits, one.latencies))
     needed = _needed(dead, point)
     killer = max(dead.limits.of, key=lambda name: needed[name] / dead.limits.of[name])
-    return killer, Tried(point).confirmed().estimate, needed[killer]
+    return killer, dead.confirming.tried(point).confirmed().estimate, needed[killer]
 
 
 def _freed(dead: Dead) -> Iterator[Change]:
