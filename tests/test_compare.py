@@ -458,3 +458,12 @@ def test_a_cost_model_that_fails_for_one_plan_leaves_the_others(run):
     assert (code, err) == (0, "")
     assert [row[-1] for row in table(out)] == ["priced", "yes"]
     assert "batch 1: cost-model: failing of llmplan-acme failed: ZeroDivisionError" in out
+
+
+def test_what_is_extrapolated_is_said_of_its_plan(run):
+    """If it fails, the range of a card that nobody has trained on stands beside that of one that thousands have."""
+    options = ("--model", "llama-7b", "--gpus", "8", "--tp", "1", "--pp", "1", "--zero", "1")
+    _, out, _ = run("train", *options, "--compare", "gpu=h100-sxm-80gb,l40s")
+    lines = out.split("\n")
+    below = lines[lines.index("EXTRAPOLATED: hardly a published run of this kind, if any") + 1 :]
+    assert "  - gpu l40s: time" in below[: below.index("")]

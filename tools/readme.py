@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("README.md", *sorted(f"docs/how-to/{path.name}" for path in (ROOT / "docs" / "how-to").glob("*.md")))
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-FILE = re.compile(r"^`([\w./-]+\.(?:toml|json))`:\n\n```(?:toml|json)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FILE = re.compile(r"^`([\w./-]+\.(?:toml|json|sh))`:\n\n```(?:toml|json|sh)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 WIDTH = "100"
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 GENERATORS: Mapping[str, str] = {
     "ranges": "plugins/parallelism_megatron/calibration/ranges.py",
+    "ranges-page": "tools/ranges_page.py",
     "cost-model": "tools/cost_model.py",
     "reference": "tools/reference.py",
     "accuracy": "docs/accuracy.py",

@@ -38,7 +38,7 @@ MODEL_AND_GPU = "train --model llama-65b --gpu h100-sxm-80gb"
 PINNED = (
     f"{MODEL_AND_GPU} --dtype w16a16e16 --gpus 512 --tp 2 --pp 4 --cp 1 --dp 64 --ep 1 --vpp 1 --zero 1 "
     "--schedule 1f1b --micro-batch 1 --global-batch 2048 --seq-len 2048 --tokens 1.4e12 --recompute none "
-    "--sequence-parallel"
+    "--offload none --sequence-parallel"
 )
 """Every dimension given: nothing is searched for, and numpy not needed."""
 

@@ -1,7 +1,7 @@
 """Constants of frameworks and of accelerators in long runs, from all published rows of each together.
 
 They are moved as `descent` says, against the mean of their sources' mean absolute errors. What comes out is rounded and
-written into frameworks.py, and as `sustained` into files of hardware_nvidia, by hand:
+written into frameworks/*.toml, and as `sustained` into files of hardware_nvidia, by hand:
 ``python plugins/parallelism_megatron/calibration/frameworks.py`` prints it.
 """
 
@@ -23,7 +23,7 @@ from calibration.descent import descend
 from llmplan import registry, train
 from llmplan.errors import BadInputError
 from llmplan.records import FrameworkProfile, HardwareProfile, ValidationRow
-from llmplan.validation import validate
+from llmplan_validation import validate
 
 LIMITS = {
     "elementwise_traffic": (1.0, 3.0),

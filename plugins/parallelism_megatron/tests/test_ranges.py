@@ -172,6 +172,15 @@ def test_what_no_run_is_published_of_is_extrapolated():
         assert train(**{**known, **other}).time_spread.extrapolated, other
 
 
+def test_a_program_that_is_not_published_fine_tuning_is_an_unknown_one_when_it_does():
+    """LoRA of the default program would look as well known as its pretraining, which thousands of GPUs have shown."""
+    run = {"model": "llama-7b", "gpu": "h100-sxm-80gb", "gpus": 8, "tp": 1, "pp": 1}
+    mine = evolve(registry().frameworks["megatron-core"], name="mine", default=False)
+    tuned = train(**run, tuning="lora").time_spread
+    assert tuned.high == train(**run, tuning="lora", framework=mine).time_spread.high
+    assert tuned.high > train(**run).time_spread.high
+
+
 def test_servers_of_engines_that_were_measured_are_known_and_others_extrapolated():
     """A latency of an engine of which nothing is published would come with the range of vLLM's."""
     run = {"model": "llama-2-70b", "gpu": "h100-sxm-80gb", "tp": 4, "batch": 8}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -45,6 +46,7 @@ def _sections(comparison: Comparison, console: Console) -> Iterator[RenderableTy
     yield Padding(Text(facts, style="dim"), (0, 0, 1, INDENT))
     yield from fitted(columns(comparison.varied, plans), plans, console, 0)
     yield from _listed("Not priced", [(row["refused"], [one.label]) for one, row in pairs if row["refused"]])
+    yield from _listed("EXTRAPOLATED: hardly a published run of this kind, if any", _extrapolated(pairs), "bold yellow")
     yield from _listed("Warnings", _said(pairs, "warnings"), "bold yellow")
     assumed = [(line, labels) for line, labels in _said(pairs, "assumptions") if not labels]
     yield from _listed("Assumed for every plan, beside what --json says of each", assumed)
@@ -117,13 +119,30 @@ def _range(row: Row) -> str:
     return "" if ends is None else "/".join(f"{100 * (end / row[ITERATION.key] - 1):+.0f}" for end in ends)
 
 
+def _extrapolated(pairs: Sequence[tuple[Variant, Row]]) -> list[tuple[str, list[str]]]:
+    """What of which plans is off by nobody knows how much, but for what such leaps have cost."""
+    return _by_line(pairs, lambda row: [name.replace("_", " ") for name, of in _behind(row) if of["extrapolated"]])
+
+
+def _behind(row: Row) -> Iterator[tuple[str, Any]]:
+    """What ranges rest on, by what they are of."""
+    return ((name, of) for name, of in (row.get("ranges") or {}).items() if isinstance(of, dict))
+
+
 def _said(pairs: Sequence[tuple[Variant, Row]], key: str) -> list[tuple[str, list[str]]]:
+    """What a plan says of itself under a key."""
+    return _by_line(pairs, lambda row: row.get(key) or ())
+
+
+def _by_line(
+    pairs: Sequence[tuple[Variant, Row]], lines: Callable[[Row], Iterable[str]]
+) -> list[tuple[str, list[str]]]:
     """The lines of all plans, each once, with the plans that have it; no plan is named where all have it."""
     found: dict[str, list[str]] = {}
     for variant, row in pairs:
-        for line in row.get(key) or ():
+        for line in lines(row):
             found.setdefault(line, []).append(variant.label)
-    priced = sum(key in row for _, row in pairs)
+    priced = sum(not row["refused"] for _, row in pairs)
     return [(line, [] if len(labels) == priced else labels) for line, labels in found.items()]
 
 

@@ -11,7 +11,6 @@ from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, Traini
 from llmplan.estimate.figures import ITERATION
 from llmplan.output.sections import (
     bars,
-    behind,
     bound_by,
     console_of,
     counted,
@@ -23,6 +22,7 @@ from llmplan.output.sections import (
     plus_minus,
     range_of,
     rendered,
+    resting,
     said,
     title,
 )
@@ -70,7 +70,13 @@ def _training(estimate: TrainingEstimate, console: Console) -> Iterator[Renderab
         }
     )
     yield heading("Totals")
-    yield facts({**figure_facts(estimate), "MFU": _MFU, **behind(estimate.time_spread)})
+    yield facts(
+        {
+            **figure_facts(estimate),
+            "MFU": _MFU,
+            **resting({"time": estimate.time_spread, "memory": estimate.memory_spread}),
+        }
+    )
     whole = estimate.iteration_seconds
     yield heading(f"Time of an iteration: {seconds(whole)}{range_of(ITERATION, estimate)}")
     yield bars(estimate.time_breakdown, whole, seconds, console)
@@ -116,7 +122,8 @@ def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[Render
         }
     )
     yield heading("Totals")
-    yield facts({**figure_facts(estimate), "fits": _fits(estimate), **behind(estimate.next_token_spread)})
+    spreads = {"the first token": estimate.first_token_spread, "each token": estimate.next_token_spread}
+    yield facts({**figure_facts(estimate), "fits": _fits(estimate), **resting(spreads)})
     yield from phase("Prefill", estimate, "prefill", console)
     yield from phase("Decode", estimate, "decode", console)
 

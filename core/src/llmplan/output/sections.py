@@ -133,6 +133,18 @@ def behind(spread: Spread | None) -> dict[str, str]:
     return {"ranges": f"hold {LEVEL:.0%} of published runs of this kind, by {spread.rows:,} figures"}
 
 
+def resting(spreads: Mapping[str, Spread | None]) -> dict[str, str]:
+    """What the ranges of several figures rest on."""
+    found: dict[str, list[str]] = {}
+    for name, spread in spreads.items():
+        for words in behind(spread).values():
+            found.setdefault(words, []).append(name)
+    if len(found) == 1:
+        return {"ranges": next(iter(found))}
+    said = [f"those of {' and '.join(names)} {words}" for words, names in found.items()]
+    return {"ranges": "; ".join(said)} if said else {}
+
+
 def counted(number: float, what: str) -> str:
     """``1 GPU``, ``2,048 GPUs``."""
     return f"{number:,.0f} {what}{'' if number == 1 else 's'}"

@@ -137,7 +137,10 @@ DIMENSIONS = (
         values=lambda scope: range(1, scope.model.layers + 1),
     ),
     Dimension(name="dp", step="sizes", plainest=1, always_said=True),
-    Dimension(name="ep", step="sizes", plainest=1, tie=5, values=lambda scope: divisors(scope.experts), few=_one),
+    Dimension(
+        name="ep", step="sizes", plainest=1, tie=5, values=lambda scope: divisors(scope.experts), few=_one,
+        idle=lambda row: row["dp"] * row["cp"] == 1,
+    ),
     Dimension(
         name="sequence_parallel", step="shared", plainest=False, tie=13, usual=lambda: (True,), heading="sp",
         values=lambda _: (False, True), idle=lambda row: row["tp"] == 1,

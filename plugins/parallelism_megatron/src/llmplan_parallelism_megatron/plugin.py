@@ -11,7 +11,7 @@ from llmplan.hookspecs import hookimpl
 if TYPE_CHECKING:
     from llmplan.catalogues import TomlRecords
     from llmplan.estimate import CostModel
-    from llmplan.records import FrameworkProfile, Schedule, ValidationSet
+    from llmplan.records import Schedule, ValidationSet
 
 LLMPLAN_API = 1
 _HERE = Path(__file__).parent
@@ -26,11 +26,11 @@ def llmplan_parallelism_models() -> Iterable[CostModel]:
 
 
 @hookimpl
-def llmplan_framework_profiles() -> Iterable[FrameworkProfile]:
+def llmplan_framework_profiles() -> TomlRecords:
     """Megatron-Core, Megatron-LM of 2022, Megatron-DeepSpeed, FSDP and its users."""
-    from llmplan_parallelism_megatron.frameworks import FRAMEWORKS
+    from llmplan.catalogues import TomlRecords
 
-    return FRAMEWORKS
+    return TomlRecords(_HERE / "frameworks")
 
 
 @hookimpl

@@ -89,5 +89,5 @@ LAUNCHER = Launcher(
     name="trl",
     command="train",
     write=_write,
-    description="TRL: a script that starts trl sft on Accelerate, of all weights or of LoRA adapters",
+    description="TRL: a script that starts trl sft on Accelerate, for fine-tuning",
 )

@@ -14,7 +14,7 @@ from statistics import fmean
 from attrs import frozen
 
 from llmplan_parallelism_megatron.ranges.fit import as_other_program, fitted
-from llmplan_parallelism_megatron.ranges.kind import OTHER, Kind
+from llmplan_parallelism_megatron.ranges.kind import ESSENTIAL, OTHER, Kind
 from llmplan_parallelism_megatron.ranges.residuals import Residual
 from llmplan_parallelism_megatron.ranges.table import Ranges
 
@@ -65,6 +65,7 @@ def kind_of_row(one: Residual) -> Kind:
         architecture=one.architecture,
         traits=dict.fromkeys(one.traits, True),
         scale=one.scale,
+        essential=one.traits & ESSENTIAL,
         sharded=one.sharded,
     )
 

@@ -15,6 +15,9 @@ DATASHEET = "datasheet"
 ARCHITECTURE = "architecture"
 """The trait of accelerators of whose architecture no run is published."""
 
+ESSENTIAL = frozenset({"lora", "qlora"})
+"""Traits that make another program of one that no run is published of with them."""
+
 
 @frozen(kw_only=True, eq=False, repr=False)
 class Kind:
@@ -28,5 +31,7 @@ class Kind:
     """
     scale: Number
     """Accelerators of a run, or of one replica of a server."""
+    essential: frozenset[str] = frozenset()
+    """Those of its traits that are `ESSENTIAL`."""
     sharded: Truth = False
     """Whether weights or gradients are divided over replicas: these runs have a largest scale of their own."""

@@ -79,7 +79,7 @@ class Ranges:
 
     def spread(self, kind: Kind) -> Spread:
         """Of plans of a kind: numbers, or arrays where its traits are arrays."""
-        program = kind.program if (kind.program, ANY) in self.kinds else OTHER
+        program = self._known(kind)
         published = self._published(program, kind.architecture)
         leaps = list(self._leaps(program, kind))
         low, high = (self._half(side, published, leaps) for side in (_low, _high))
@@ -89,6 +89,12 @@ class Ranges:
         few = published.rows < FEWEST
         rows = where(leapt, 0, published.rows)
         return Spread(low=exp(0.0 - low), high=exp(high), rows=rows, extrapolated=leapt | few)
+
+    def _known(self, kind: Kind) -> str:
+        """The program, or that it is any other."""
+        found = self.programs.get(kind.program)
+        known = found is not None and (kind.program, ANY) in self.kinds and kind.essential <= found.traits
+        return kind.program if known else OTHER
 
     def _published(self, program: str, architecture: str) -> Published:
         """Runs of both together; else the widest that either has shown, and no rows."""

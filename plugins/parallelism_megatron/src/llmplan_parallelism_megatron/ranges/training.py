@@ -41,6 +41,7 @@ def kind_of(plan: TrainingPlan) -> Kind:
         architecture=plan.hardware.architecture,
         traits={**_arithmetic(plan), **_splits(plan), **_sharding(plan), **_experts(plan)},
         scale=plan.layout.gpus,
+        essential=frozenset({plan.tuning.value} if plan.tuning is not Tuning.FULL else ()),
         sharded=plan.layout.zero >= _ZERO_2,
     )
 
