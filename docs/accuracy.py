@@ -7,11 +7,11 @@ from pathlib import Path
 from statistics import fmean
 
 from llmplan import registry
-from llmplan.validation import Checked, Validation, validate
-from llmplan.validation.score import GROUPS, Summary, by_source, score
 from llmplan_parallelism_megatron.ranges.coverage import LEFT_OUT, Covered, left_out, share_by_source, share_inside
 from llmplan_parallelism_megatron.ranges.residuals import read_residuals
 from llmplan_parallelism_megatron.ranges.training import VALIDATION
+from llmplan_validation import Checked, Validation, validate
+from llmplan_validation.score import GROUPS, Summary, by_source, score
 
 FAR_OFF = 0.1
 GENERATED = """\

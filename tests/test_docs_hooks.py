@@ -21,7 +21,7 @@ from llmplan.catalogues.plugins import Plugins
 from llmplan.errors import BadInputError
 from llmplan.search import TrainingSpace, search
 from llmplan.testing import check_plugin
-from llmplan.validation import validate
+from llmplan_validation import validate
 
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "plugins.md").read_text("utf-8")
 HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("llmplan_")}

@@ -14,7 +14,7 @@ from llmplan.output.document import document
 from llmplan.records import LatentAttention, MixtureOfExperts, Transformer
 from llmplan.request import LOADS, SERVER_OPTIONS, InferSearchRequest, SearchRequest
 from llmplan.search import InferenceSpace, TrainingSpace, search
-from llmplan.validation import validate
+from llmplan_validation import validate
 
 PAGE = (Path(__file__).parents[1] / "docs" / "reference.md").read_text(encoding="utf-8")
 TRAINING = document(train(model="llama-7b", gpu="a100-sxm-80gb", gpus=8))

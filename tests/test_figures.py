@@ -21,7 +21,7 @@ CORE = Path(llmplan.__file__).parent
 TABLE = CORE / "estimate" / "figures.py"
 OPTIONS = {*options_of(TrainRequest), *options_of(InferRequest)}
 KEYS = {key for figure in FIGURES if "_" in (key := figure.key.rpartition(".")[2])} - OPTIONS
-ELSEWHERE = ("queueing", "search")
+ELSEWHERE = ("queueing",)
 """Rooms whose arrays and means have fields that are called like latencies."""
 ESTIMATES = {
     "train": train(model="llama-7b", gpu="a100-sxm-80gb", gpus=8, price_per_gpu_hour=2, failures_per_gpu_day=1e-3),
@@ -42,7 +42,7 @@ def strings(path):
 
 
 SOURCES = [
-    path for path in sorted(CORE.rglob("*.py")) if path != TABLE and path.relative_to(CORE).parts[0] not in ELSEWHERE
+    path for path in sorted(CORE.rglob("*.py")) if path != TABLE and not {*path.relative_to(CORE).parts} & {*ELSEWHERE}
 ] + sorted((ROOT / "plugins" / "report" / "src").rglob("*.py"))
 
 

@@ -1,4 +1,4 @@
-"""One decider: however a plan is asked for, by leaving it open, by pinning any of it, or by a search, it is the same plan."""
+"""One decider: however a plan is asked for, by leaving it open, pinning any of it, or by a search, it is the same."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def asked(rng, options, tmp_path):
 
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_a_plan_is_the_same_however_it_is_asked_for(number, tmp_path):
-    """If it fails, pinning what was chosen prices another plan, a search another than `train`, or more freedom is worse."""
+    """If it fails, pinning what was chosen prices another plan, a search finds another, or more freedom is worse."""
     rng, kind = random.Random(number), (DENSE, SPARSE, TUNED)[number % 3]
     priced = 0
     while priced < OF_A_ROUND:
@@ -139,7 +139,7 @@ def open_plan(name):
 @pytest.mark.parametrize("sizes", [("tp", "cp", "pp", "dp"), ("tp", "pp"), tuple(BY_NAME)])
 @pytest.mark.parametrize("name", CASES)
 def test_what_was_chosen_may_be_pinned(name, sizes):
-    """If it fails, "52.7 s, fits" becomes "does not fit, 375 %" for whoever writes down the sizes that were proposed."""
+    """If it fails, "52.7 s, fits" becomes "does not fit, 375 %" for whoever writes down what was proposed."""
     free = open_plan(name)
     held = {size: value for size, value in pins(free).items() if size in sizes}
     assert chosen(train(**{**CASES[name], **held})) == chosen(free)

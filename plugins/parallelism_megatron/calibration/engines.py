@@ -22,8 +22,8 @@ if not __package__:  # run by its path: the folder stands in sys.path, not the o
 from calibration.descent import descend
 from llmplan import infer, registry
 from llmplan.records import ValidationRow
-from llmplan.validation import validate
-from llmplan.validation.score import group_of
+from llmplan_validation import validate
+from llmplan_validation.score import group_of
 
 RATES, GAPS = ("gemm_rate", "launch_share"), ("launch_seconds_per_layer", "host_seconds_per_step")
 STAGES: Mapping[str, Sequence[str]] = {

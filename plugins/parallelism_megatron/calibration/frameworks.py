@@ -23,7 +23,7 @@ from calibration.descent import descend
 from llmplan import registry, train
 from llmplan.errors import BadInputError
 from llmplan.records import FrameworkProfile, HardwareProfile, ValidationRow
-from llmplan.validation import validate
+from llmplan_validation import validate
 
 LIMITS = {
     "elementwise_traffic": (1.0, 3.0),

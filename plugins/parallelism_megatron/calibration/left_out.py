@@ -22,9 +22,9 @@ from calibration.descent import descend
 from calibration.frameworks import STAGES, Constant, current, mean_error
 from llmplan import registry
 from llmplan.records import ValidationRow
-from llmplan.validation import validate
-from llmplan.validation.score import group_of
 from llmplan_parallelism_megatron.ranges.csv_files import in_csv, read_rows
+from llmplan_validation import validate
+from llmplan_validation.score import group_of
 
 FILE = Path(__file__).with_suffix(".csv")
 COLUMNS = ("source", "owner", "constant", "formats", "value")

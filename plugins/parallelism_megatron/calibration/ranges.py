@@ -22,15 +22,15 @@ from llmplan import infer, registry, train
 from llmplan.errors import BadInputError
 from llmplan.estimate import InferenceEstimate, TrainingEstimate
 from llmplan.records import HardwareProfile, ValidationRow
-from llmplan.validation import validate
-from llmplan.validation.ranges import FALLS_WITH_TIME, OF_PREFILL
-from llmplan.validation.score import group_of
 from llmplan_parallelism_megatron.ranges import serving, training
 from llmplan_parallelism_megatron.ranges.csv_files import in_csv
 from llmplan_parallelism_megatron.ranges.fit import fitted_by_figure
 from llmplan_parallelism_megatron.ranges.kind import OTHER, Kind
 from llmplan_parallelism_megatron.ranges.residuals import Residual, residuals_of, text_of
 from llmplan_parallelism_megatron.ranges.table import TYPICAL, Halves, Ranges
+from llmplan_validation import validate
+from llmplan_validation.ranges import FALLS_WITH_TIME, OF_PREFILL
+from llmplan_validation.score import group_of
 
 VALIDATION = Path(__file__).resolve().parents[1] / "src" / "llmplan_parallelism_megatron" / "validation"
 WHOLE_RUNS = "gpu_hours"

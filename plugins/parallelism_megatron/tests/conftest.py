@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from llmplan import registry
-from llmplan.validation import validate
+from llmplan_validation import validate
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from llmplan import train
-from llmplan.validation.score import by_source, score
+from llmplan_validation.score import by_source, score
 
 WITHIN = 0.05
 

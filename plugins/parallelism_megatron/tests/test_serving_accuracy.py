@@ -5,7 +5,7 @@ from statistics import fmean
 import pytest
 
 from llmplan import infer, registry
-from llmplan.validation.score import by_source, score
+from llmplan_validation.score import by_source, score
 
 LATENCY = ("prefill_ms", "ttft_ms", "decode_ms_per_token", "e2e_ms")
 THROUGHPUT = ("tokens_per_s_total_output", "tokens_per_s_per_user")

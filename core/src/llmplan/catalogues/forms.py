@@ -128,8 +128,16 @@ def _of_models() -> Form:
 @cache
 def _of_layers() -> Form:
     from llmplan.catalogues.layered_file import LayeredFile, with_widths, without_widths
+    from llmplan.records.layered_model import LayeredModel
 
-    return Form(LayeredFile, LayeredFile.record, LayeredFile.of, completed=with_widths, shortened=without_widths)
+    return Form(
+        LayeredFile,
+        LayeredFile.record,
+        LayeredFile.of,
+        completed=with_widths,
+        shortened=without_widths,
+        makes=LayeredModel,
+    )
 
 
 def _of_accelerators() -> Form:

@@ -21,7 +21,6 @@ _COMMANDS = (
     ("list", "listing:add_list", "What there is to choose from: models, gpus, dtypes and so on."),
     ("show", "show:add_show", "A model, gpu, dtype and so on, with its sources."),
     ("plugins", "plugins:add_plugins", "Plugins, what they offer, and why one fails."),
-    ("validate", "validate:add_validate", "Published figures beside llmplan's own."),
 )
 
 

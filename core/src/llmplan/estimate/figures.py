@@ -313,5 +313,6 @@ FIGURES = (
 )  # fmt: skip
 """In the order of the JSON and of the report."""
 
-ITERATION, MFU = figure_of("iteration_seconds", TRAIN), figure_of("mfu", TRAIN)
+ITERATION, TRAINING, MFU = (figure_of(key, TRAIN) for key in ("iteration_seconds", "training_seconds", "mfu"))
+AT_CONFIDENCE = figure_of("training_seconds_at_confidence", TRAIN)
 MEMORY, CAPACITY = figure_of("memory_bytes_per_gpu", TRAIN), figure_of("memory_capacity_bytes", TRAIN)

@@ -47,8 +47,6 @@ class TrainingEstimate(Fit):
             share = seconds / self.iteration_seconds
             if share > _NOTEWORTHY and isinstance(line, Line) and line.idle and line.advice:
                 yield f"{line} takes {share:.0%} of the time: {line.advice}"
-        if self.hfu > 1:
-            yield f"HFU {self.hfu:.0%}: no hardware does that, the MFU is too high for this recompute mode"
         if self.goodput == 0:
             yield (
                 f"goodput 0: the run makes no progress with a failure every {self.mtbf_seconds:,.3g} s "

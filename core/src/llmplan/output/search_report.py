@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from llmplan.estimate.figures import FIGURES, LOW, SERVER, TRAIN, Figure, figures_of, limits, objectives
+from llmplan.estimate.figures import AT_CONFIDENCE, FIGURES, LOW, SERVER, TRAIN, Figure, figures_of, limits, objectives
 from llmplan.output.document import document, frontier_rows
 from llmplan.output.search_words import change_words, says_why_not
 from llmplan.output.sections import INDENT, behind, bullets, console_of, facts, heading, plus_minus, rendered, said
@@ -40,7 +40,6 @@ _HOLDING_BACK = {
 }
 _MOST_TERMS, _MOST_POINTS = 4, 10
 _EVEN = 0.5
-_RANKED_BY = "training_seconds_at_confidence"
 
 
 def search_report(result: SearchResult, width: int | None = None, *, sources: bool = False) -> str:
@@ -140,7 +139,7 @@ def _of_rows(plans: Sequence[Row], result: SearchResult, console: Console) -> It
     asked = {result.objective, *result.pareto_of}
 
     def shown(figure: Figure) -> bool:
-        return figure.drawn or figure.objective in asked or (figure.key == _RANKED_BY and _is_sure(result))
+        return figure.drawn or figure.objective in asked or (figure is AT_CONFIDENCE and _is_sure(result))
 
     columns = [Column("#", lambda row: str(row["at"])), *(_varying(name, rows) for name in differing)]
     yield from fitted([*columns, *figure_columns(rows, shown)], rows, console, INDENT)

@@ -75,7 +75,7 @@ def asked_in_full(request: Options, records: Mapping[str, Any]) -> dict[str, Any
     for option, kind in _IN_FILES.items():
         record = records.get(option)
         if option in words and record is not None and not _is_known(getattr(request, option), record, kind):
-            form = form_of(kind, "")
+            form = form_of(kind, "").for_record(record)
             if isinstance(record, form.made):
                 words[option] = form.values(record)
     return words

@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from attrs import field, frozen
 
 from llmplan.arrays.quantities import Number
 from llmplan.errors import BadInputError
+from llmplan.estimate.figures import ITERATION, TRAIN, objectives
 from llmplan.space.fill import at_mfu
 
 Estimate: TypeAlias = Any
 """Of a plan, or of an array of them: `TrainingEstimate`."""
 
 
-def _time(estimate: Estimate) -> Number:
-    """With failures where the plan has any."""
-    seconds: Number = estimate.training_seconds if estimate.plan.failures is None else estimate.wall_clock_seconds
-    return seconds
-
-
 FIGURES: Mapping[str, Callable[[Estimate], Number | None]] = {
-    "time": _time,
-    "cost": lambda estimate: estimate.cost,
-    "gpu-hours": lambda estimate: estimate.gpu_hours,
-    "energy": lambda estimate: estimate.energy_kwh,
-    "gpus": lambda estimate: estimate.plan.layout.gpus,
-    "memory": lambda estimate: estimate.memory_bytes_per_gpu,
+    word: attrgetter(figure.path or figure.key) for word, figure in objectives(TRAIN).items()
 }
 """Less is better, of each."""
 ESTIMATED = "estimated "
 """Before the name of a figure: as it is estimated, at whatever confidence."""
-_OFF_BY = {"gpus": "nothing", "memory": "memory"}
+_OFF_BY = {
+    word: figure.range.removesuffix("_spread") or "nothing"
+    for word, figure in objectives(TRAIN).items()
+    if figure.range != ITERATION.range
+}
 """Whose range a figure has; that of the time, of those that are not here."""
 HEADROOM = 0.05
 """Of memory, left for what a cost model does not count, whatever the range of its memory is."""
@@ -45,7 +40,6 @@ OBJECTIVES: Mapping[str, tuple[str, ...]] = {
     "memory": ("memory", "time"),
 }
 """The figure to be least, and the one that decides among equals."""
-_NEEDS = {"cost": "--price-per-gpu-hour", "energy": "an accelerator whose TDP is known (tdp_w)"}
 
 
 @frozen(eq=False)
@@ -89,7 +83,7 @@ def figure(estimate: Estimate, name: str) -> Number:
     """As it is estimated; BadInputError where the plan lacks what it needs."""
     value = FIGURES[name](estimate)
     if value is None:
-        raise BadInputError(f"{name}: not known without {_NEEDS[name]}")
+        raise BadInputError(f"{name}: not known without {objectives(TRAIN)[name].needs}")
     return value
 
 

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from llmplan.arrays.rows import Columns
 from llmplan.errors import BadInputError
-from llmplan.estimate.server import answering
 from llmplan.request import InferRequest, TrainRequest
 from llmplan.search.infeasible import Verdict
 
@@ -64,8 +63,8 @@ class SearchResult:
     """Or ``infer``: what the best plans are for."""
 
     def __attrs_post_init__(self) -> None:
-        asked = (answering(request, estimate) for estimate, request in zip(self.best, self.requests, strict=True))
-        object.__setattr__(self, "best", tuple(asked))
+        pairs = zip(self.best, self.requests, strict=True)
+        object.__setattr__(self, "best", tuple(evolve(estimate, request=request) for estimate, request in pairs))
 
     @property
     def feasible(self) -> bool:

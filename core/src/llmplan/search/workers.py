@@ -9,6 +9,7 @@ import numpy as np
 from attrs import define, field, frozen
 
 from llmplan.arrays.rows import Columns, joined, kept, length
+from llmplan.estimate.figures import ITERATION, MFU, TRAIN, TRAINING, objectives
 from llmplan.estimate.spread import CONFIDENCE
 from llmplan.search.best import Best, Frontier, dominated, worse
 from llmplan.search.figures import ESTIMATED, FIGURES, Constraint, Judged
@@ -20,7 +21,7 @@ CHUNK = 32_768
 """Plans that are priced at once: few enough to stay in the cache, enough to share what they have in common."""
 PLAIN_ZERO = 1
 """The highest ZeRO stage that somebody would begin with."""
-_PRICED = ("iteration_seconds", "mfu")
+_PRICED = (ITERATION.key, TRAINING.key, MFU.key)
 """What is kept of a priced plan beside its figures."""
 _POINT = 0.5
 """The confidence of the point estimate."""
@@ -212,7 +213,4 @@ def _all_figures(judged: Judged, plans: int) -> Columns:
 
 
 _SIMPLE = ("case", "gpus", "model_parallel")
-_FIELDS = {
-    "time": "training_seconds", "cost": "cost", "gpu-hours": "gpu_hours", "energy": "energy_kwh",
-    "memory": "memory_bytes_per_gpu",
-}  # fmt: skip
+_FIELDS = {word: figure.key for word, figure in objectives(TRAIN).items()}

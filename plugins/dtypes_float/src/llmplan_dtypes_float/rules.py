@@ -38,6 +38,7 @@ def four_bit_blocks(elements: int) -> float:
 
 BF16 = DTypeRule(
     name="bf16",
+    aliases=("bfloat16",),
     weight_bits=16,
     activation_bits=16,
     embedding_bits=16,
@@ -47,6 +48,7 @@ BF16 = DTypeRule(
 )
 FP16 = DTypeRule(
     name="fp16",
+    aliases=("float16", "half"),
     weight_bits=16,
     activation_bits=16,
     embedding_bits=16,
@@ -65,6 +67,7 @@ TF32 = DTypeRule(
 )
 FP32 = DTypeRule(
     name="fp32",
+    aliases=("float32",),
     weight_bits=32,
     activation_bits=32,
     embedding_bits=32,
@@ -74,6 +77,7 @@ FP32 = DTypeRule(
 )
 FP8 = DTypeRule(
     name="fp8",
+    aliases=("float8",),
     weight_bits=8,
     activation_bits=16,
     embedding_bits=16,

@@ -23,6 +23,8 @@ SCALE_BITS = (16 + 4) / 128
 _FORMATS = {4: ("int4",), 8: ("int8",), 16: ("fp16", "bf16")}
 """Formats of a GEMM whose wider operand has so many bits."""
 
+_TYPED = {(4, 16): ("int4", "awq", "gptq"), (8, 8): ("int8",)}
+"""What people type: methods that store weights in so many bits, and one word where two widths are the same."""
 _LISTED = ("w16a16", "w8a16", "w8a8", "w4a16", "w4a8", "w4a4")
 
 
@@ -51,7 +53,7 @@ def _aliases(weight: int, activation: int) -> tuple[str, ...]:
     if weight == WIDEST:
         return ()
     wide = (f"int{activation}",) if activation < WIDEST else ("fp16", "bf16")
-    return tuple(f"int{weight}/{of}" for of in wide)
+    return (*(f"int{weight}/{of}" for of in wide), *_TYPED.get((weight, activation), ()))
 
 
 def parse(match: re.Match[str]) -> DTypeRule:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from llmplan.estimate.figures import SERVER, objectives
 from llmplan.search.serving.fleet import Fleet
 from llmplan.search.serving.limits import LATENCIES, Limits
 from llmplan.search.serving.points import Part, Point, Points
@@ -22,11 +23,16 @@ def frontier(points: Points, limits: Limits) -> tuple[Point, ...]:
         return ()
     axis = axis_of(points)
     answered = np.flatnonzero(~np.concatenate([limits.breaks(part, but=axis) for part in points.parts]))
-    speed, latency = (of[answered] for of in (points.column("tokens_per_second_per_gpu"), points.latency(axis)))
+    throughput = points.column(objectives(SERVER)["throughput"].key)
+    speed, latency = throughput[answered], points.latency(axis)[answered]
     order = np.lexsort((-speed, latency))
     best = np.maximum.accumulate(speed[order])
     first = np.diff(best, prepend=0.0) > 0
     return tuple(points[int(number)] for number in answered[order[first]])
+
+
+_RATES = ("requests_per_second", *(figure.key for figure in objectives(SERVER).values() if "token" in figure.key))
+"""What a point comes to beside its latencies."""
 
 
 def columns_of(points: Points, limits: Limits) -> dict[str, Any]:
@@ -38,7 +44,6 @@ def columns_of(points: Points, limits: Limits) -> dict[str, Any]:
 def _columns(part: Part, limits: Limits) -> dict[str, Any]:
     many, column = len(part.at), part.fleet.column
     sizes = {name: column[name][part.at].astype(int) for name in ("tp", "pp", "ep")}
-    rates = ("requests_per_second", "tokens_per_second_per_gpu", "cost_per_million_tokens")
     apart = np.array([part.fleet.case.apart(one) for one in part.fleet.sizes])
     found = {
         **_named(part.fleet),
@@ -48,7 +53,7 @@ def _columns(part: Part, limits: Limits) -> dict[str, Any]:
         "prefill_gpus": apart[part.at],
         **_batching(part.fleet),
         "concurrency": part.concurrency,
-        **{name: getattr(part, name) for name in (*LATENCIES.values(), *rates)},
+        **{name: getattr(part, name) for name in (*LATENCIES.values(), *_RATES)},
         "feasible": ~limits.breaks(part),
     }
     return {name: np.broadcast_to(np.asarray(value), many) for name, value in found.items()}

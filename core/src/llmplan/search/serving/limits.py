@@ -9,13 +9,14 @@ import numpy as np
 from attrs import frozen
 
 from llmplan.estimate import Means, Simulated
+from llmplan.estimate.figures import SERVER, limits
 from llmplan.request import InferSearchRequest
 
 Latencies: TypeAlias = Mapping[str, float | None]
 """Seconds by option; None of a further token where there is none."""
-LATENCIES = {"ttft": "first_token_seconds", "tpot": "next_token_seconds", "latency": "total_seconds"}
+LATENCIES = {option: figure.key for option, figure in limits(SERVER).items()}
 """Options, and where means have the figures that they limit."""
-_PERCENTILES = {"ttft": "first_token", "tpot": "next_token", "latency": "total"}
+_PERCENTILES = {option: name.removesuffix("_seconds") for option, name in LATENCIES.items()}
 
 
 @frozen(eq=False)

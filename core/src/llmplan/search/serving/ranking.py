@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import ServerEstimate
+from llmplan.estimate.figures import HIGH, SERVER, Figure, objectives
 from llmplan.search.serving.points import Part, Point
 
+
+def _less_is_better(plan: Any, figure: Figure) -> Any:
+    """Of one point, of many, or of the estimate of a plan."""
+    named = figure.key.rpartition(".")[2]
+    value = figure.value(plan) if isinstance(plan, ServerEstimate) else getattr(plan, named)
+    return None if value is None else (-1.0 if figure.better == HIGH else 1.0) * value
+
+
 OBJECTIVES: Mapping[str, Callable[[Any], Any]] = {
-    "throughput": lambda plan: -plan.tokens_per_second_per_gpu,
-    "cost": lambda plan: plan.cost_per_million_tokens,
-    "gpus": lambda plan: 1.0 * (plan.server.gpus if isinstance(plan, ServerEstimate) else plan.gpus),
+    word: partial(_less_is_better, figure=figure) for word, figure in objectives(SERVER).items()
 }
-"""Less is better; of one point, of many, or of the estimate of a plan."""
 Rank: TypeAlias = tuple[bool, float, float]
 
 

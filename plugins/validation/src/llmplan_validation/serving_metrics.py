@@ -10,8 +10,8 @@ from llmplan.estimate import InferenceEstimate
 from llmplan.estimate.figures import INFER
 from llmplan.estimate.line import Kind, of_kinds
 from llmplan.units import GIB, GIGA
-from llmplan.validation.cells import Cells, text
-from llmplan.validation.metrics import of_figures
+from llmplan_validation.cells import Cells, text
+from llmplan_validation.metrics import of_figures
 
 Predict = Callable[[InferenceEstimate], float]
 _BRACKET = "bracket"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from llmplan.errors import BadInputError
-from llmplan.validation.cells import Cells
+from llmplan_validation.cells import Cells
 
 _MODEL = ("layers", "hidden", "heads", "ffn_hidden")
 _FIGURE = ("accelerator", "measured_metric", "measured_value")

@@ -11,8 +11,8 @@ from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.figures import TRAIN, Figure, figures_of
 from llmplan.estimate.line import Kind, of_kinds
 from llmplan.units import GIB, GIGA, TERA
-from llmplan.validation.cells import Cells, text
-from llmplan.validation.flops import flops_of
+from llmplan_validation.cells import Cells, text
+from llmplan_validation.flops import flops_of
 
 Predict = Callable[[TrainingEstimate], float]
 

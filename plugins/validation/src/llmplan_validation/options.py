@@ -14,8 +14,8 @@ from attrs import evolve
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
 from llmplan.records import DTypeRule, FrameworkProfile, HardwareProfile, Recompute
-from llmplan.validation.cells import Cells, flag, number, text, whole
-from llmplan.validation.models import lookup_name_of, model_of
+from llmplan_validation.cells import Cells, flag, number, text, whole
+from llmplan_validation.models import lookup_name_of, model_of
 
 _COLUMNS = {
     "n_gpus": "gpus",

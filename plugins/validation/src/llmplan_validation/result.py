@@ -8,7 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from llmplan.records import ValidationRow
-from llmplan.validation.score import by_source, score, summary
+from llmplan_validation.score import by_source, score, summary
 
 
 @frozen

@@ -10,9 +10,9 @@ from attrs import evolve
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
 from llmplan.records import DTypeRule, EngineProfile, HardwareProfile
-from llmplan.validation.cells import Cells, text, whole
-from llmplan.validation.models import lookup_name_of, model_of, named_model
-from llmplan.validation.options import called
+from llmplan_validation.cells import Cells, text, whole
+from llmplan_validation.models import lookup_name_of, model_of, named_model
+from llmplan_validation.options import called
 
 _COLUMNS = {"n_gpus": "gpus", "tp": "tp", "pp": "pp"}
 """Columns that hold an option as it is."""

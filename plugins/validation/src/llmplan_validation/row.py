@@ -7,12 +7,12 @@ from typing import Any
 
 from llmplan.errors import BadInputError
 from llmplan.records import ValidationRow
-from llmplan.validation.cells import Cells, number, text
-from llmplan.validation.metrics import prediction
-from llmplan.validation.models import VOCABULARY_WHERE_NOT_STATED
-from llmplan.validation.options import options_of_row
-from llmplan.validation.serving_metrics import serving_prediction
-from llmplan.validation.serving_options import serving_options_of_row
+from llmplan_validation.cells import Cells, number, text
+from llmplan_validation.metrics import prediction
+from llmplan_validation.models import VOCABULARY_WHERE_NOT_STATED
+from llmplan_validation.options import options_of_row
+from llmplan_validation.serving_metrics import serving_prediction
+from llmplan_validation.serving_options import serving_options_of_row
 
 _NO_SOURCE = "measured"
 

@@ -12,8 +12,8 @@ from llmplan.cli.options import completer
 from llmplan.cli.tables import print_table
 
 if TYPE_CHECKING:
-    from llmplan.validation import Checked, Validation
-    from llmplan.validation.score import Summary
+    from llmplan_validation import Checked, Validation
+    from llmplan_validation.score import Summary
 
 _FAR_OFF = 0.1
 _MANY = 10_000.0
@@ -35,7 +35,7 @@ def add_validate(app: typer.Typer, summary: str) -> None:
         ] = None,
         json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     ) -> int:
-        from llmplan.validation import validate
+        from llmplan_validation import validate
 
         result = validate(registry().validation_sets[name], None if rows is None else Path(rows))
         if json_:
@@ -59,7 +59,7 @@ def _print(result: "Validation") -> None:
 
 def _print_sources(result: "Validation") -> None:
     """Time and memory by source: rows, mean absolute and worst error."""
-    from llmplan.validation.score import GROUPS, by_source
+    from llmplan_validation.score import GROUPS, by_source
 
     sources = by_source(result.checked)
     if not sources:
@@ -98,7 +98,7 @@ def _why_not(result: "Validation") -> str:
 
 
 def _metrics(result: "Validation") -> list[str]:
-    from llmplan.validation.score import summary
+    from llmplan_validation.score import summary
 
     return [
         f"{metric}: mean absolute error {of['mean_absolute_error']:.1%}, worst {of['worst_error']:+.1%}"
@@ -108,7 +108,7 @@ def _metrics(result: "Validation") -> list[str]:
 
 def _score(result: "Validation") -> list[str]:
     """The mean of the sources' means, where rows have sources."""
-    from llmplan.validation.score import score
+    from llmplan_validation.score import score
 
     said = [f"{group} {mean:.1%}" for group, mean in score(result.checked).items() if mean is not None]
     return [f"score, the mean of the sources' mean absolute errors: {', '.join(said)}"] if said else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llmplan.estimate import InferenceEstimate, ServerEstimate, Spread, TrainingEstimate
-from llmplan.validation.score import group_of
+from llmplan_validation.score import group_of
 
 FALLS_WITH_TIME = (
     *("tokens_per_s_per_gpu", "tflops_per_gpu", "mfu", "hfu"),

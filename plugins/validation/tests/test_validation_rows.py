@@ -7,13 +7,13 @@ import pytest
 from llmplan import registry, train
 from llmplan.errors import BadInputError
 from llmplan.records import FrameworkProfile, Recompute
-from llmplan.validation.cells import flag, needed, number, whole
-from llmplan.validation.flops import causal_flops, flops_of, full_square_flops, korthikanti_flops, narayanan_flops
-from llmplan.validation.metrics import prediction
-from llmplan.validation.models import VOCABULARY_WHERE_NOT_STATED, model_of
-from llmplan.validation.options import called, framework_of, options_of_row, recompute_of
-from llmplan.validation.row import training_row
-from llmplan.validation.table import REQUIRED, read_table
+from llmplan_validation.cells import flag, needed, number, whole
+from llmplan_validation.flops import causal_flops, flops_of, full_square_flops, korthikanti_flops, narayanan_flops
+from llmplan_validation.metrics import prediction
+from llmplan_validation.models import VOCABULARY_WHERE_NOT_STATED, model_of
+from llmplan_validation.options import called, framework_of, options_of_row, recompute_of
+from llmplan_validation.row import training_row
+from llmplan_validation.table import REQUIRED, read_table
 
 CELLS = {
     "id": "mine-1",

@@ -13,11 +13,11 @@ from llmplan.estimate import TrainingEstimate
 from llmplan.records import ValidationRow, ValidationSet
 from llmplan.search.serving.infer import infer
 from llmplan.search.train import train
-from llmplan.validation.cells import Cells
-from llmplan.validation.ranges import spread_of
-from llmplan.validation.result import Checked, Validation
-from llmplan.validation.row import READERS
-from llmplan.validation.table import read_table
+from llmplan_validation.cells import Cells
+from llmplan_validation.ranges import spread_of
+from llmplan_validation.result import Checked, Validation
+from llmplan_validation.row import READERS
+from llmplan_validation.table import read_table
 
 _ROOM = 100.0
 """Times the memory that a plan takes that did not fit: enough for any other."""

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from llmplan.catalogues import registry
 from llmplan.records import MixtureOfExperts, Transformer
-from llmplan.validation.cells import Cells, flag, needed, text, whole
+from llmplan_validation.cells import Cells, flag, needed, text, whole
 
 _Shape: TypeAlias = tuple[int | None, ...]
 VOCABULARY_WHERE_NOT_STATED = 50_257
