@@ -39,6 +39,8 @@ _HOLDING_BACK = {
     "decode-pool": "those that decode",
 }
 _MOST_TERMS, _MOST_POINTS = 4, 10
+_LEAST = 0.0005
+"""A share that one digit of a percent shows."""
 _EVEN = 0.5
 
 
@@ -220,8 +222,13 @@ def _reason(reason: Any, result: SearchResult) -> str:
     of = "GPU time of a token: " if moved and result.command != TRAIN else ""
     by = getattr(reason, "held_back", None)
     back = f"the other is held back by {_HOLDING_BACK.get(by, f'its {by}')}" if by else ""
-    said = f"{percent(better)} {what} than" if better > 0 else "as good as"
+    said = f"{_share(better)} {what} than" if better > 0 else "as good as"
     return f"{said} {reason.against}: {'; '.join(filter(None, (changed, of + moved, back)))}"
+
+
+def _share(value: float) -> str:
+    """In percent, never 0 of what is more than nothing."""
+    return percent(value) if value >= _LEAST else f"{max(100 * value, 0.01):.2f} %"
 
 
 def _amount(value: float, unit: str) -> str:
