@@ -161,6 +161,9 @@ class InferRequest(Request):
     engine: Any = option(
         "Program that serves: kernels, host time, memory, batching.", as_record_or_name, metavar="NAME", names="engines"
     )
+    confidence: float | None = option(
+        "With which layouts are ranked: 0.9 by default, 0.5 is the point estimate.", as_confidence, metavar="FRACTION"
+    )
     cuda_graphs: bool | None = option("Launch the steps of decoding whole; as the engine does by default.", as_flag)
     rate: float | None = option("Requests that come: 2/s, 90/min or 5000/h.", as_rate, metavar="RATE")
     concurrency: int | None = option("Users, each with one request at a time, instead of --rate.", as_whole(1))
