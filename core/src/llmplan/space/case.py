@@ -30,7 +30,7 @@ Masks = Mapping[str, Any]
 """By constraint, in words: where plans break it."""
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class TrainingCase:
     """All that a worker needs to list and price its share of the plans."""
 

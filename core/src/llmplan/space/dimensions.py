@@ -25,7 +25,7 @@ Row = Mapping[str, Any]
 """Fields of a plan by name: of one plan, or arrays of many."""
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Scope:
     """What decides on the values that a dimension may have."""
 
@@ -40,7 +40,7 @@ class Scope:
     """Whether the cost model judges arrays of plans; else it is asked about one after the other, so about few."""
 
 
-@frozen(eq=False, kw_only=True)
+@frozen(eq=False, kw_only=True, repr=False)
 class Dimension:
     """One thing that a plan decides on."""
 
@@ -236,7 +236,7 @@ def is_idle(dimension: Dimension, row: Row) -> Truth:
     return dimension.idle is not None and dimension.idle(row)
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Values:
     """The values of every dimension that has any, each in order, the plainest first."""
 

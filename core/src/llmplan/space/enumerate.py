@@ -33,7 +33,7 @@ def _none(_columns: Columns) -> Masks:
     return {}
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Step:
     """One or more dimensions."""
 
@@ -79,7 +79,7 @@ def _legal(columns: Columns, broken: Masks, illegal: Counter[str]) -> Columns:
     return kept(columns, ~bad)
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Listing:
     """The plans of one case, in one order."""
 
