@@ -48,7 +48,7 @@ def test_no_other_source_lists_them():
 
 def test_arrays_are_priced_by_all_of_them():
     """If it fails, plans that differ in a dimension are priced as if they did not."""
-    held = {name.rpartition(".")[2] for name in by_column._FIELDS}  # noqa: SLF001 - no one else needs it
+    held = {name.removeprefix("layout.").partition(".")[0] for name in by_column._FIELDS}  # noqa: SLF001 - no one else needs it
     assert held == {*COLUMNS, "seq_len"}
 
 
