@@ -23,7 +23,7 @@ WHOLE = ("iterations", "replicas", "sequences", "tokens", "GPUs")
 _PRICE, _TDP = "--price-per-gpu-hour", "an accelerator whose TDP is known (tdp_w)"
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Figure:
     """One figure."""
 
@@ -75,12 +75,14 @@ class Figure:
 
     def spread(self, estimate: Any) -> Spread | None:
         """How far off it may be; None where nothing was measured of its kind."""
-        spread: Spread | None = getattr(estimate, self.range, None) if self.range else None
+        return self.own(getattr(estimate, self.range, None) if self.range else None)
+
+    def own(self, spread: Spread | None) -> Spread | None:
+        """The spread that it names, turned round for what falls as times rise."""
         return spread.inverted() if spread is not None and self.better == HIGH else spread
 
-    def ends(self, estimate: Any) -> tuple[float, float] | None:
-        """The range of the figure."""
-        value, spread = self.value(estimate), self.spread(estimate)
+    def ends(self, value: float | None, spread: Spread | None) -> tuple[float, float] | None:
+        """The range of a figure that is this far off."""
         return None if value is None or spread is None else (value * spread.low, value * spread.high)
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from attrs import fields, has
 
-from llmplan.estimate import Comparison, Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
+from llmplan.estimate import Comparison, Estimate, InferenceEstimate, ServerEstimate, Spread, TrainingEstimate
 from llmplan.estimate.figures import SERVER, TRAIN, Figure, figures_of, kind_of_estimate
 from llmplan.estimate.spread import LEVEL
-from llmplan.records import Efficiency, InferencePlan, Recompute, Schedule, TrainingPlan, Tuning
+from llmplan.records import Efficiency, InferencePlan, Recompute, TrainingPlan, Tuning
 
 SCHEMA = 2
 """Raised when a key changes its meaning or goes away; new keys may join."""
@@ -68,6 +68,11 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
     kind, plan = kind_of_estimate(estimate), estimate.plan
     command = TRAIN if kind == TRAIN else "infer"
     figures = [figure for figure in figures_of(kind) if "." not in figure.key]
+    values = {figure.key: figure.value(estimate) for figure in figures}
+    spreads = {
+        name: getattr(estimate, name, None)
+        for name in dict.fromkeys(figure.range for figure in figures if figure.range)
+    }
     server = {} if kind == TRAIN else {"server": _server(estimate) if isinstance(estimate, ServerEstimate) else None}
     return {
         "schema": f"llmplan.{command}/{SCHEMA}",
@@ -77,9 +82,13 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
         "layout": _layout(plan),
         **(_training(plan) if isinstance(plan, TrainingPlan) else _serving(plan, estimate)),
         "feasible": bool(estimate.feasible),
-        **{figure.key: plain(figure.value(estimate)) for figure in figures},
-        **{f"{figure.key}_range": plain(figure.ends(estimate)) for figure in figures if figure.range},
-        "ranges": _ranges(estimate, figures),
+        **{key: plain(value) for key, value in values.items()},
+        **{
+            f"{figure.key}_range": plain(figure.ends(values[figure.key], figure.own(spreads[figure.range])))
+            for figure in figures
+            if figure.range
+        },
+        "ranges": _ranges(spreads),
         **{name: plain(getattr(estimate, name)) for name in _BREAKDOWNS[command]},
         **server,
         "assumptions": list(plan.assumptions),
@@ -124,7 +133,7 @@ def _training(plan: TrainingPlan) -> dict[str, Any]:
         **{name: plain(getattr(plan, name)) for name in names},
         "lora_rank": None if plan.tuning is Tuning.FULL else plan.lora_rank,
         "recompute": Recompute(plan.recompute).label,
-        "schedule": Schedule(plan.schedule).label,
+        "schedule": plan.schedule_name,
         "offload": {"optimizer": bool(plan.offload_optimizer), "activations": bool(plan.offload_activations)},
     }
 
@@ -140,9 +149,8 @@ def _serving(plan: InferencePlan, estimate: Estimate) -> dict[str, Any]:
     return said
 
 
-def _ranges(estimate: Estimate, figures: Iterable[Figure]) -> dict[str, Any]:
+def _ranges(spreads: Mapping[str, Spread | None]) -> dict[str, Any]:
     """What they rest on, by what may be off."""
-    spreads = {figure.range: getattr(estimate, figure.range, None) for figure in figures if figure.range}
     behind = {
         name.removesuffix("_spread"): spread
         and {"rows": plain(spread.rows), "extrapolated": bool(plain(spread.extrapolated))}

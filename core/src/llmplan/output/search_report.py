@@ -20,11 +20,6 @@ from llmplan.search.infeasible import Verdict
 from llmplan.search.result import SearchResult
 from llmplan.space.dimensions import DIMENSIONS
 
-_USUAL: Mapping[str, Any] = {
-    **{option_name(one.name): one.word(one.plainest) for one in DIMENSIONS if not one.always_said},
-    "prefill-replicas": 0, "prefill-tp": 0, "prefill-pp": 0, "speculative-tokens": 0,
-}  # fmt: skip
-"""What needs no words where all plans have it."""
 _TITLED = ("model", "gpu", "dtype", "gpus")
 _HEADS = {**{option_name(one.name): one.heading for one in DIMENSIONS if one.heading}, "gpus": "GPUs"}
 _TITLES = {TRAIN: "search of training plans", "infer": "search of servers"}
@@ -39,6 +34,8 @@ _HOLDING_BACK = {
     "decode-pool": "those that decode",
 }
 _MOST_TERMS, _MOST_POINTS = 4, 10
+_LEAST = 0.0005
+"""A share that one digit of a percent shows."""
 _EVEN = 0.5
 
 
@@ -133,7 +130,8 @@ def _of_rows(plans: Sequence[Row], result: SearchResult, console: Console) -> It
     names = list(rows[0]["said"])
     differing = [name for name in names if len({_word(row["said"][name]) for row in rows}) > 1]
     same = [name for name in names if name not in (*differing, *_TITLED)]
-    common = dotted(_in_words(name, value) for name in same if (value := rows[0]["said"][name]) != _USUAL.get(name))
+    usual = _usual()
+    common = dotted(_in_words(name, value) for name in same if (value := rows[0]["said"][name]) != usual.get(name))
     if common:
         yield Padding(Text(common), (0, 0, 0, INDENT))
     asked = {result.objective, *result.pareto_of}
@@ -220,8 +218,13 @@ def _reason(reason: Any, result: SearchResult) -> str:
     of = "GPU time of a token: " if moved and result.command != TRAIN else ""
     by = getattr(reason, "held_back", None)
     back = f"the other is held back by {_HOLDING_BACK.get(by, f'its {by}')}" if by else ""
-    said = f"{percent(better)} {what} than" if better > 0 else "as good as"
+    said = f"{_share(better)} {what} than" if better > 0 else "as good as"
     return f"{said} {reason.against}: {'; '.join(filter(None, (changed, of + moved, back)))}"
+
+
+def _share(value: float) -> str:
+    """In percent, never 0 of what is more than nothing."""
+    return percent(value) if value >= _LEAST else f"{max(100 * value, 0.01):.2f} %"
 
 
 def _amount(value: float, unit: str) -> str:
@@ -270,3 +273,11 @@ def _word(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return f"{value:,}" if isinstance(value, int) else "all" if value is None else str(value)
+
+
+def _usual() -> dict[str, Any]:
+    """What needs no words where all plans have it."""
+    return {
+        **{option_name(one.name): one.unsaid for one in DIMENSIONS if not one.always_said},
+        "prefill-replicas": 0, "prefill-tp": 0, "prefill-pp": 0, "speculative-tokens": 0,
+    }  # fmt: skip

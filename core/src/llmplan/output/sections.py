@@ -110,7 +110,8 @@ def said_of(figure: Figure, estimate: Estimate) -> str:
 
 def range_of(figure: Figure, estimate: Estimate) -> str:
     """How far off it may be: in percent of a time or of bytes, else from what to what."""
-    ends, spread = figure.ends(estimate), figure.spread(estimate)
+    spread = figure.spread(estimate)
+    ends = figure.ends(figure.value(estimate), spread)
     if ends is None or figure.unit in ("s", "bytes"):
         return plus_minus(spread)
     return f" ({ends[0]:,.0f} to {ends[1]:,.0f})"

@@ -8,6 +8,7 @@ from attrs import evolve
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import InferenceEstimate
+from llmplan.estimate.spread import CONFIDENCE
 from llmplan.records import InferencePlan
 from llmplan.request import InferRequest
 from llmplan.space.choice import Choice, failing_as
@@ -78,7 +79,8 @@ def _smallest(
         ]
         roomy = [each for each in found if each[0].has_headroom]
         if roomy:
-            return min(roomy, key=_order)[0]
+            sure = CONFIDENCE if request.confidence is None else request.confidence
+            return min(roomy, key=lambda each: _order(each, sure))[0]
         every += [each[0] for each in found]
     if not every:
         raise refused[0] if refused else BadInputError("gpus: no layout divides them as the other options ask")
@@ -91,10 +93,14 @@ def _groups(sizes: ReplicaSizes, given: Given) -> Sequence[int]:
     return (1,) if numbers is None else numbers
 
 
-def _order(found: tuple[InferenceEstimate, ReplicaSizes, int]) -> tuple[bool, int, int, float]:
-    """What the cost model warns of comes last; then the fewest GPUs, the smallest replicas, the fastest answers."""
+def _order(found: tuple[InferenceEstimate, ReplicaSizes, int], confidence: float) -> tuple[bool, int, int, float]:
+    """What the cost model warns of comes last; then the fewest GPUs, the smallest replicas, the fastest answers that
+    one can count on.
+    """
     estimate, sizes, groups = found
-    return bool(estimate.plan.layout_warnings), sizes.gpus * groups, sizes.gpus, float(estimate.total_seconds)
+    spread = estimate.next_token_spread
+    doubt = 1.0 if spread is None else float(spread.upper(confidence))
+    return bool(estimate.plan.layout_warnings), sizes.gpus * groups, sizes.gpus, float(estimate.total_seconds) * doubt
 
 
 def _said(estimate: InferenceEstimate, request: InferRequest) -> str:

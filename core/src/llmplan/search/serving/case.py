@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from attrs import evolve, frozen
 
 from llmplan.errors import BadInputError
+from llmplan.estimate.spread import CONFIDENCE
 from llmplan.queueing.server import Server, make_server
 from llmplan.records import InferencePlan, ServerPlan
 from llmplan.request import LOADS, InferRequest, option_name
@@ -40,6 +41,11 @@ class Case:
     def at_a_rate(self) -> bool:
         """Whether requests come whatever the server does."""
         return self.request.concurrency is None
+
+    @property
+    def confidence(self) -> float:
+        """With which layouts are ranked."""
+        return CONFIDENCE if self.request.confidence is None else self.request.confidence
 
     @property
     def users(self) -> tuple[int, ...] | None:
