@@ -31,7 +31,7 @@ _WIDEST = 8
 """Ranks that share a tensor where the scale-up domain is smaller, as the last resort."""
 
 
-@frozen
+@frozen(repr=False)
 class ReplicaSizes:
     """How a replica is divided, and how many replicas share experts: the least that can stand alone."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from attrs import evolve
 
 from llmplan.estimate import InferenceEstimate, ServerEstimate
-from llmplan.estimate.server import answering
+from llmplan.estimate.answer import answering
 from llmplan.records import InferencePlan
 from llmplan.request import InferRequest, of_server
 from llmplan.space.choice import choose

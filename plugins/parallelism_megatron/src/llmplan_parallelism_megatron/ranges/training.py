@@ -74,14 +74,17 @@ def _arithmetic(plan: TrainingPlan) -> dict[str, Truth]:
 def _splits(plan: TrainingPlan) -> dict[str, Truth]:
     """How the work is divided, in which order it is done, and what waits in host memory."""
     layout = plan.layout
-    usual = Schedule.ONE_F_ONE_B
     return {
         "tensor": layout.tp > 1,
         "pipeline": layout.pp > 1,
         "context": layout.cp > 1,
         "offload": plan.offload_optimizer | plan.offload_activations,
-        **{f"schedule-{one.label}": plan.schedule == one for one in Schedule if one is not usual},
+        **{f"schedule-{one.name}": _has(plan, one) for one in plan.schedule.among if not one.default},
     }
+
+
+def _has(plan: TrainingPlan, wanted: Schedule) -> Truth:
+    return plan.schedule.of(lambda schedule: schedule is wanted)
 
 
 def _sharding(plan: TrainingPlan) -> dict[str, Truth]:
