@@ -13,12 +13,13 @@ from llmplan.estimate import Comparison, Estimate, InferenceEstimate, ServerEsti
 from llmplan.estimate.figures import SERVER, TRAIN, Figure, figures_of, kind_of_estimate
 from llmplan.estimate.spread import LEVEL
 from llmplan.records import Efficiency, InferencePlan, Recompute, TrainingPlan, Tuning
+from llmplan.space.dimensions import SIZES
 
 SCHEMA = 2
 """Raised when a key changes its meaning or goes away; new keys may join."""
 _ESTIMATES = (TrainingEstimate, InferenceEstimate, ServerEstimate)
 _NAMES = {"model": "model", "gpu": "hardware", "dtype": "dtype", "gemm_format": "gemm", "cost_model": "cost_model"}
-_SIZES = {name: name for name in ("gpus", "tp", "pp", "vpp", "dp", "cp", "ep")} | {"sp": "sequence_parallel"}
+_SIZES = {name: name for name in ("gpus", *SIZES)} | {"sp": "sequence_parallel"}
 _KERNELS = ("flops", "hbm", "scale_up", "scale_out")
 _BREAKDOWNS = {
     TRAIN: ("time_breakdown", "forward_breakdown", "memory_breakdown"),

@@ -1,4 +1,4 @@
-"""Over how many ranks experts can be shared."""
+"""Experts that expert parallelism divides."""
 
 from __future__ import annotations
 
