@@ -11,7 +11,7 @@ from attrs import frozen
 from llmplan import train
 from llmplan.estimate import TrainingEstimate
 from llmplan.output.words import dotted, seconds
-from llmplan.records import Recompute, Schedule
+from llmplan.records import Recompute
 from llmplan.search import SearchResult, TrainingSpace, search
 
 PAGE = Path(__file__).with_name("search.md")
@@ -213,7 +213,7 @@ def laid_out(estimate: TrainingEstimate) -> str:
             f"ZeRO {layout.zero}",
             f"micro-batch {plan.micro_batch}",
             f"recompute {Recompute(plan.recompute).label}",
-            Schedule(plan.schedule).label,
+            plan.schedule_name,
             *(f"{what} offloaded" for what, waiting in waits.items() if waiting),
         )
     )

@@ -130,6 +130,7 @@ def test_a_bare_inference_question_gets_an_answer(run):
         ("cost-models", ("megatron", "roofline")),
         ("frameworks", ("megatron-core", "fsdp", "torchtitan")),
         ("optimizers", ("adam", "muon")),
+        ("schedules", ("1f1b", "zero-bubble")),
     ],
 )
 def test_lists_show_names_that_can_be_copied(run, monkeypatch, kind, names):
@@ -165,7 +166,7 @@ def test_gpus_are_listed_with_the_formats_that_people_ask_for(run, monkeypatch):
     assert rates[3:7] == ["1,125", "2,250", "4,500", "9,000"]
 
 
-@pytest.mark.parametrize("kind", ["models", "gpus", "dtypes", "cost-models", "frameworks", "optimizers"])
+@pytest.mark.parametrize("kind", ["models", "gpus", "dtypes", "cost-models", "frameworks", "optimizers", "schedules"])
 def test_lists_in_json_name_everything(run, kind):
     """If it fails, a script does not see a record that is there, or meets a key without a name."""
     code, out, err = run("list", kind, "--json")
@@ -432,7 +433,7 @@ OF_TRAINING = [
     (("--tokens", "1.4X"), "tokens: '1.4X' is not a positive number, like 1.4e12 or 1.4T"),
     (("--gpus", "8", "--tokens", "1000"), "tokens: 1,000 is less than one iteration of "),
     (("--batch", "8"), "No such option: --batch"),
-    (("--schedule", "gpipe"), "schedule: 'gpipe' is not one of 1f1b, zero-bubble"),
+    (("--schedule", "gpipe"), "schedule: 'gpipe' is unknown; llmplan list schedules shows what there is"),
     (("--tuning", "adapters"), "tuning: 'adapters' is not one of full, lora, qlora"),
     (("--offload", "weights"), "offload: 'weights' is not one of none, optimizer, activations, all"),
     (("--tuning", "full", "--lora-rank", "8"), "lora-rank: 8 with tuning full, which trains all weights"),

@@ -1,4 +1,4 @@
-"""The core names no model, GPU, dtype, cost model, framework, optimizer or engine: all are the business of plugins."""
+"""The core names no model, GPU, dtype, cost model, framework, optimizer, schedule or engine: plugins do."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 
 import llmplan
 from llmplan import registry
-from llmplan.catalogues import COST_MODELS, DTYPES, ENGINES, FRAMEWORKS, GPUS, MODELS, OPTIMIZERS
+from llmplan.catalogues import COST_MODELS, DTYPES, ENGINES, FRAMEWORKS, GPUS, MODELS, OPTIMIZERS, SCHEDULES
 
 SOURCES = sorted(Path(llmplan.__file__).parent.rglob("*.py"))
-KINDS = (MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, OPTIMIZERS, ENGINES)
+KINDS = (MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, OPTIMIZERS, SCHEDULES, ENGINES)
 
 
 def plugins_names():
@@ -49,7 +49,7 @@ NAMES = sorted(plugins_names())
 
 def test_there_are_names_to_look_for():
     """If it fails, the test below looks for nothing."""
-    assert {"llama-65b", "h100-sxm-80gb", "w8a8e16", "roofline", "megatron-core", "adam"} <= set(NAMES)
+    assert {"llama-65b", "h100-sxm-80gb", "w8a8e16", "roofline", "megatron-core", "adam", "zero-bubble"} <= set(NAMES)
     assert mentions("try llama-65b.") == ["llama-65b"]
     assert mentions("llama-65bis") == []
 

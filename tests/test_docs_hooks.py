@@ -105,6 +105,22 @@ def use_optimizer(optimizer):
     assert own == pytest.approx(adam / 2, rel=1e-12)
 
 
+def use_schedule(schedule):
+    """As long a bubble as 1F1B on 4 stages, and 8 micro-batches held for 4."""
+    plan = TRAIN | {
+        "cost_model": "megatron",
+        "pp": 4,
+        "vpp": 1,
+        "gradient_accumulation": 8,
+        "dp": 1,
+        "recompute": "none",
+    }
+    usual, own = (train(**plan, schedule=one) for one in ("1f1b", schedule))
+    assert own.time_breakdown["pipeline_bubble"] == usual.time_breakdown["pipeline_bubble"] > 0
+    activations = [one.memory_breakdown["activations"] for one in (own, usual)]
+    assert activations[0] == pytest.approx(2 * activations[1], rel=1e-12)
+
+
 def use_validation_set(published):
     """Every row is priced."""
     result = validate(published)
@@ -155,6 +171,7 @@ USES = {
     "llmplan_framework_profiles": use_framework,
     "llmplan_engine_profiles": use_engine,
     "llmplan_optimizers": use_optimizer,
+    "llmplan_schedules": use_schedule,
     "llmplan_validation_sets": use_validation_set,
     "llmplan_exporters": use_exporter,
     "llmplan_reporters": use_reporter,

@@ -1,4 +1,4 @@
-"""One decider: however a plan is asked for, by leaving it open, pinning any of it, or by a search, it is the same."""
+"""One decider: left open, with any of it pinned, or searched for, it is the same plan."""
 
 from __future__ import annotations
 

@@ -34,6 +34,7 @@ DTYPE = DTypeRule(name="half", weight_bits=16, activation_bits=16, embedding_bit
 FIXED = {
     "model": MODEL, "gpu": GPU, "dtype": DTYPE, "cost_model": "megatron", "engine": "tensorrt-llm",
     "prompt_tokens": 200, "output_tokens": 20, "price_per_gpu_hour": 2.0, "max_sequences": 6, "requests": 0,
+    "confidence": 0.5,
 }  # fmt: skip
 SIZES = {"tp": [1, 2], "pp": [1, 2]}
 """A space that is small enough to price plan by plan."""

@@ -41,7 +41,7 @@ def test_the_report_says_what_was_found_and_why(run, monkeypatch):
     assert lines[0] == "llama-3.1-8b on h100-sxm-80gb  search of servers, w16a16e16"
     assert [line.split()[0] for line in lines[1:6]] == ["load", "limits", "plans", "priced", "pruned"]
     assert "  limits      ttft 500 ms, tpot 12 ms, on average" in lines
-    for heading in ("Best plans by throughput", "Why the first", "Assumed (--sources says why)"):
+    for heading in ("Best plans by throughput, with 90% confidence", "Why the first", "Assumed (--sources says why)"):
         assert heading in lines
     first = next(line for line in lines if line.startswith("  1 "))
     assert first.split()[:2] == ["1", "1"]

@@ -27,6 +27,7 @@ REQUESTS = st.fixed_dictionaries(
         "memory": st.sampled_from([1.2e9, 2.83e9, 40e9]),
         "load": LOADS,
         "prompt_tokens": st.sampled_from([40, 900]),
+        "confidence": st.sampled_from([None, 0.5, 0.95]),
         "given": st.sampled_from([{}, {"gpus": 4}, {"tp": 2}, {"pp": 2}, {"dp": 2}]),
     }
 )
@@ -36,10 +37,19 @@ def options_of(asked):
     """The options of a request."""
     served = {} if {"batch", "max_batch"} & asked["load"].keys() else {"requests": 0}
     return {
-        "model": MODELS[asked["model"]], "gpu": evolve(GPU, memory_bytes=asked["memory"]), "dtype": DTYPE,
-        "cost_model": "megatron", "engine": "tensorrt-llm", "max_sequences": 8, "output_tokens": 20,
-        "prompt_tokens": asked["prompt_tokens"], **asked["load"], **asked["given"], **served,
-    }  # fmt: skip
+        "model": MODELS[asked["model"]],
+        "gpu": evolve(GPU, memory_bytes=asked["memory"]),
+        "dtype": DTYPE,
+        "cost_model": "megatron",
+        "engine": "tensorrt-llm",
+        "max_sequences": 8,
+        "output_tokens": 20,
+        "prompt_tokens": asked["prompt_tokens"],
+        "confidence": asked.get("confidence"),
+        **asked["load"],
+        **asked["given"],
+        **served,
+    }
 
 
 def chosen_of(estimate):
@@ -103,10 +113,11 @@ def test_fewer_options_are_never_worse(asked, size, value):
     except BadInputError:
         return
     found = infer(**options)
-    assert rank(found) <= rank(fixed)
+    sure = asked["confidence"] or 0.9
+    assert rank(found, sure) <= rank(fixed, sure)
 
 
-def rank(estimate):
+def rank(estimate, confidence):
     """What an open layout is chosen by."""
     if isinstance(estimate, ServerEstimate):
         load, users = estimate.load, estimate.server.workload.concurrency
@@ -114,10 +125,12 @@ def rank(estimate):
             return (2, 0.0, 0.0)
         room = estimate.capacity.sequences * estimate.plan.layout.dp
         strained = load > 0.9 if users is None else users > room
-        return int(strained), -estimate.tokens_per_second_per_gpu * (1 + 1e-12), estimate.total_seconds
+        doubt = estimate.decode.next_token_spread.upper(confidence)
+        return int(strained), -estimate.tokens_per_second_per_gpu / doubt * (1 + 1e-12), estimate.total_seconds * doubt
     if not estimate.has_headroom:
         return (2, 0, 0.0)
-    return int(bool(estimate.plan.layout_warnings)), int(estimate.plan.layout.gpus), estimate.total_seconds
+    doubt = estimate.next_token_spread.upper(confidence)
+    return int(bool(estimate.plan.layout_warnings)), int(estimate.plan.layout.gpus), estimate.total_seconds * doubt
 
 
 def test_a_layout_that_is_chosen_for_users_has_room_for_all_of_them():
@@ -147,4 +160,4 @@ def test_all_numbers_of_replicas_are_compared(load):
     every = [
         infer(**{**options, "tp": tp, "pp": pp, "dp": dp}) for tp in (1, 2, 4) for pp in (1, 2) for dp in range(1, 31)
     ]
-    assert rank(found) == min(map(rank, every))
+    assert rank(found, 0.9) == min(rank(one, 0.9) for one in every)

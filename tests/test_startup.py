@@ -57,3 +57,18 @@ def test_a_search_needs_numpy_alone(arguments):
     loaded = modules(llmplan(*arguments))
     assert "numpy" in loaded
     assert not loaded & (SLOW - {"numpy"} | {"rich", "cattrs", "pyarrow", "distributed", "concurrent.futures.process"})
+
+
+def test_only_the_files_of_what_is_named_are_read():
+    """A command would read, and check, a hundred records that nobody asked for."""
+    code = f"""
+from pathlib import Path
+from llmplan.catalogues import toml_source
+read, names = toml_source.TomlSource.read, []
+toml_source.TomlSource.read = lambda path: names.append(Path(path).stem) or read(path)
+{llmplan(*TRAIN, "--json")}
+import sys
+print(*sorted(names), file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stderr.split() == ["adam", "h100-sxm-80gb", "llama-65b", "megatron-core"]

@@ -59,6 +59,7 @@ GOOD = {
 DOCUMENTED = {
     "llmplan-acme-train": ("llmplan_framework_profiles", "framework", "acme-train"),
     "llmplan-acme-momentum": ("llmplan_optimizers", "optimizer", "acme-momentum"),
+    "llmplan-acme-gpipe": ("llmplan_schedules", "schedule", "acme-gpipe"),
 }
 """By distribution: the hook whose example it is, the option that names its record, and the record's name."""
 

@@ -23,6 +23,7 @@ from llmplan.catalogues import (
     MODELS,
     OPTIMIZERS,
     REPORTERS,
+    SCHEDULES,
     VALIDATION_SETS,
     Catalogue,
     Registry,
@@ -40,6 +41,7 @@ from llmplan.records import (
     HardwareProfile,
     ModelReader,
     Optimizer,
+    Schedule,
     Transformer,
     ValidationSet,
 )
@@ -88,6 +90,7 @@ RECORDS = {
     FRAMEWORKS: lambda name: FrameworkProfile(name=name),
     ENGINES: lambda name: EngineProfile(name=name),
     OPTIMIZERS: lambda name: Optimizer(name=name, state_bytes=8.0),
+    SCHEDULES: lambda name: Schedule(name=name),
     VALIDATION_SETS: lambda name: ValidationSet(name=name, description="", rows=list),
     EXPORTERS: lambda name: Exporter(name=name, suffix=f".{name}", export=str.encode),
     REPORTERS: lambda name: Reporter(name=name, render=str),

@@ -16,7 +16,7 @@ from llmplan.catalogues import Registry
 from llmplan.catalogues.plugins import Plugins
 from llmplan.errors import BadInputError, UnknownNameError, UnsupportedFormatError
 from llmplan.hookspecs import hookimpl
-from llmplan.records import DTypeRule, HardwareProfile, Recompute, Schedule, Transformer, Tuning
+from llmplan.records import DTypeRule, HardwareProfile, Recompute, Transformer, Tuning
 from llmplan.request import InferRequest, TrainRequest
 from llmplan.space import choice
 from llmplan.space.batch import choose_batch
@@ -431,7 +431,7 @@ def test_what_a_run_trains_is_planned():
     """If it fails, an option of training is dropped on the way to the cost model."""
     options = without("cost_model", "optimizer", "schedule") | {"cost_model": "megatron", "pp": 4}
     plan = plan_training(**options, optimizer="sgd", master_weights=False, schedule="zero-bubble", tuning="qlora")
-    assert (plan.optimizer.name, plan.master_weights, plan.schedule) == ("sgd", False, Schedule.ZERO_BUBBLE)
+    assert (plan.optimizer.name, plan.master_weights, plan.schedule_name) == ("sgd", False, "zero-bubble")
     assert (plan.tuning, plan.lora_rank) == (Tuning.QLORA, 16)
     assert "LoRA rank 16" in plan.assumptions
     stated = plan_training(**options, lora_rank=8)
@@ -592,7 +592,7 @@ def test_too_few_tokens_are_not_blamed_on_gpus_that_nobody_asked_for():
 
 
 @pytest.mark.parametrize("recompute", ["none", "full"])
-@pytest.mark.parametrize("mfu", [0.05, 0.5, 1])
+@pytest.mark.parametrize("mfu", [0.05, 0.5, 0.75])
 def test_time_at_an_mfu_is_model_flops_over_gpus_peak_and_mfu(mfu, recompute):
     """If it fails, something is added on top of an MFU that already holds it."""
     estimate = train(**without("flops_efficiency") | {"mfu": mfu, "recompute": recompute})

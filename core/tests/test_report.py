@@ -9,13 +9,13 @@ import sys
 import pytest
 from attrs import evolve
 
-from llmplan import infer, train
+from llmplan import infer, registry, train
 from llmplan.estimate import InferenceEstimate, TrainingEstimate
 from llmplan.output.document import document
 from llmplan.output.formats import as_table
 from llmplan.output.report import report
 from llmplan.output.words import count, dotted, gib, money, percent, seconds
-from llmplan.records import Schedule, Tuning
+from llmplan.records import Tuning
 from llmplan.units import GIB
 
 TRAINING = train(
@@ -230,7 +230,7 @@ def changed(layout: dict[str, object], **plan: object) -> TrainingEstimate:
 def test_every_way_of_dividing_the_work_is_shown(at):
     """If it fails, the report or the JSON says that a layout has no context, expert or virtual stages."""
     sizes = {"cp": 2, "ep": 4, "vpp": 3, "zero": 2, "zero_group": 8}
-    divided = changed(sizes, schedule=Schedule.ZERO_BUBBLE)
+    divided = changed(sizes, schedule=registry().schedules["zero-bubble"])
     words = "layout tp 8 · cp 2 · pp 8 · vpp 3 · dp 1 · ep 4 · sequence parallel · zero-bubble · ZeRO 2 over 8"
     assert words in in_words(at(divided, 200))
     printed = document(divided)

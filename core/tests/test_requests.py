@@ -8,7 +8,7 @@ import pytest
 from attrs import asdict, fields
 
 from llmplan.errors import BadInputError
-from llmplan.records import Recompute, Schedule, Tuning
+from llmplan.records import Recompute, Tuning
 from llmplan.request import InferRequest, TrainRequest, option_name, options_of
 
 WHOLE = {
@@ -41,10 +41,10 @@ FLAG = {
     "max_batch",
     "max_context",
 }
-NAME = {"model", "gpu", "dtype", "cost_model", "framework", "optimizer", "engine", "draft_model"}
+NAME = {"model", "gpu", "dtype", "cost_model", "framework", "optimizer", "schedule", "engine", "draft_model"}
 TEXT = {"trace"}
 LENGTHS = {"prompt_lengths", "output_lengths"}
-CHOICE = {"recompute", "schedule", "tuning", "offload"}
+CHOICE = {"recompute", "tuning", "offload"}
 BITS = {"kv_bits", "gradient_bits"}
 NUMERIC = (
     WHOLE
@@ -220,7 +220,6 @@ def test_a_factor_is_at_least_one(request_, name):
 
 WORDS = {
     "recompute": {mode.label: mode for mode in Recompute},
-    "schedule": {"1f1b": Schedule.ONE_F_ONE_B, "zero-bubble": Schedule.ZERO_BUBBLE},
     "tuning": {"full": Tuning.FULL, "lora": Tuning.LORA, "qlora": Tuning.QLORA},
     "offload": {word: word for word in ("none", "optimizer", "activations", "all")},
 }

@@ -28,6 +28,7 @@ from llmplan.records import (
     NetworkCurve,
     Operator,
     Optimizer,
+    Schedule,
     Tensor,
 )
 from llmplan.testing import (
@@ -42,6 +43,7 @@ from llmplan.testing import (
     check_model,
     check_optimizer,
     check_plugin,
+    check_schedule,
 )
 
 # Hardware
@@ -163,6 +165,16 @@ BAD_OPTIMIZERS = (
     (evolve(OPTIMIZER, source=""), "moving: no source"),
     (evolve(OPTIMIZER, state_bytes=1e9), "state_bytes: 1e+09 is above 64 of one parameter"),
     (SAMPLE_MODEL, "returned a Transformer, not a Optimizer"),
+)
+
+SCHEDULE = Schedule(name="plain", source="a paper")
+GOOD_SCHEDULES = (SCHEDULE, evolve(SCHEDULE, bubble_seconds=lambda times: 0.0 * times.others))
+BAD_SCHEDULES = (
+    (evolve(SCHEDULE, source=""), "plain: no source"),
+    (evolve(SCHEDULE, bubble_seconds=lambda times: -times.others), "plain: bubble_seconds: -3, -3, -4"),
+    (evolve(SCHEDULE, bubble_seconds=lambda times: times.others_weights), "plain: bubble_seconds: 1, 0, 0"),
+    (evolve(SCHEDULE, in_flight=lambda p, *_: p), "plain: in_flight: 8 of 3 micro-batches"),
+    (SAMPLE_MODEL, "returned a Transformer, not a Schedule"),
 )
 
 # Dtypes
@@ -525,6 +537,7 @@ GOOD = [
         (check_cost_model, GOOD_COST_MODELS),
         (check_framework, GOOD_FRAMEWORKS),
         (check_optimizer, GOOD_OPTIMIZERS),
+        (check_schedule, GOOD_SCHEDULES),
         (check_plugin, GOOD_PLUGINS),
     )
     for record in records
@@ -538,6 +551,7 @@ BAD = [
         (check_cost_model, BAD_COST_MODELS),
         (check_framework, BAD_FRAMEWORKS),
         (check_optimizer, BAD_OPTIMIZERS),
+        (check_schedule, BAD_SCHEDULES),
         (check_plugin, BAD_PLUGINS),
     )
     for record, said in records

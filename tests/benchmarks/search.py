@@ -22,6 +22,7 @@ from attrs import evolve
 
 from llmplan import registry, train
 from llmplan.records import TrainingPlan
+from llmplan.space.schedules import schedules
 
 CASES = {
     "llama-65b": "dense",
@@ -111,7 +112,10 @@ def _kept(columns: dict[str, Any], mask: Any) -> dict[str, Any]:
 def _with(base: TrainingPlan, columns: dict[str, Any]) -> TrainingPlan:
     sizes = ("tp", "cp", "ep", "pp", "dp", "vpp", "zero", "sequence_parallel")
     layout = evolve(base.layout, **{name: values for name, values in columns.items() if name in sizes})
-    return evolve(base, layout=layout, **{name: values for name, values in columns.items() if name not in sizes})
+    run = {name: values for name, values in columns.items() if name not in sizes}
+    if "schedule" in run:
+        run["schedule"] = schedules().at(run["schedule"])
+    return evolve(base, layout=layout, **run)
 
 
 def price(plan: TrainingPlan) -> int:
@@ -125,6 +129,7 @@ def one_by_one(plan: TrainingPlan, plans: int) -> list[TrainingPlan]:
     """Some plans of a chunk, of numbers."""
     where = np.linspace(0, len(plan.recompute) - 1, plans).astype(int)
     columns = {name: getattr(plan, name) for name in DIMENSIONS if hasattr(plan, name)}
+    columns["schedule"] = plan.schedule.which
     columns |= {name: getattr(plan.layout, name) for name in (*DIMENSIONS, "dp") if hasattr(plan.layout, name)}
     columns["gradient_accumulation"] = plan.gradient_accumulation
     return [_with(plan, {name: values[index].item() for name, values in columns.items()}) for index in where]

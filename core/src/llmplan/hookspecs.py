@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         ModelArchitecture,
         ModelReader,
         Optimizer,
+        Schedule,
         ValidationSet,
     )
 
@@ -73,6 +74,11 @@ def llmplan_engine_profiles() -> Iterable[EngineProfile | TomlRecords] | TomlRec
 @hookspec
 def llmplan_optimizers() -> Iterable[Optimizer | TomlRecords] | TomlRecords:  # type: ignore[empty-body]
     """Optimizers: what they keep of a parameter and what their step costs, for ``--optimizer NAME``."""
+
+
+@hookspec
+def llmplan_schedules() -> Iterable[Schedule]:  # type: ignore[empty-body]
+    """Pipeline schedules: how long a stage waits and how much it holds, for ``--schedule NAME``."""
 
 
 @hookspec

@@ -17,7 +17,7 @@ from launched_plans import named_models, serving, training
 import llmplan_launchers.plugin
 from llmplan import infer, registry, train
 from llmplan.errors import BadInputError
-from llmplan.records import Recompute, Schedule, Tuning
+from llmplan.records import Recompute, Tuning
 from llmplan.testing import check_launcher, check_plugin
 from llmplan_launchers.formats.shell import flags
 
@@ -265,7 +265,7 @@ def test_what_megatron_stops_at_is_refused(name, message, fixed, data):
 
 
 @settings(max_examples=30, deadline=None)
-@given(training(named_models("llama-3.1-8b"), schedule=Schedule.ZERO_BUBBLE, pp=4, dtype="bf16", zero=1))
+@given(training(named_models("llama-3.1-8b"), schedule=registry().schedules["zero-bubble"], pp=4, dtype="bf16", zero=1))
 def test_a_schedule_that_megatron_lacks_is_said(estimate):
     """A user would wait for a bubble that never closes."""
     launch = LAUNCHERS["megatron"].write(estimate)

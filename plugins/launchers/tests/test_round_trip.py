@@ -10,7 +10,7 @@ from llmplan import registry
 from llmplan.catalogues import MODELS
 from llmplan.catalogues.toml_source import TomlSource
 from llmplan.errors import BadInputError
-from llmplan.records import Recompute, Schedule, Transformer
+from llmplan.records import Recompute, Transformer
 from llmplan.request import InferRequest, TrainRequest
 from llmplan.request.plan_file import plan_options
 from llmplan_launchers.formats.settings import precision
@@ -42,7 +42,7 @@ def layout_of(estimate, *names):
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
-@given(training(schedule=Schedule.ONE_F_ONE_B, master_weights=True))
+@given(training(schedule=registry().schedules["1f1b"], master_weights=True))
 def test_megatron(estimate):
     """A run that is planned, exported and read again would be another run."""
     plan = estimate.plan
@@ -110,8 +110,8 @@ def test_torchtitan(estimate):
         expected["recompute"] = plan.recompute
     if layout.zero > 1 and layout.dp * layout.cp > 1 and layout.zero_group != layout.cp:
         expected["zero"] = layout.zero
-    if layout.pp > 1 and (plan.schedule == Schedule.ONE_F_ONE_B or layout.vpp > 1):
-        expected |= {"schedule": plan.schedule, "vpp": layout.vpp if layout.vpp > 1 else None}
+    if layout.pp > 1 and (plan.schedule.default or layout.vpp > 1):
+        expected |= {"schedule": plan.schedule_name, "vpp": layout.vpp if layout.vpp > 1 else None}
     assert differences(options, expected) == {}
     assert remarks == ()
 

@@ -20,12 +20,13 @@ from llmplan.records import (
     NetworkCurve,
     Optimizer,
     Recompute,
-    Schedule,
+    Schedules,
     TrainingPlan,
     Transformer,
     Tuning,
 )
 from llmplan_parallelism_megatron.model import Megatron
+from llmplan_parallelism_megatron.training.schedules import ONE_F_ONE_B, SCHEDULES
 
 MEGATRON = Megatron()
 OPERATIONS = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all")
@@ -154,6 +155,7 @@ def plan(model=PLAIN, curves=CURVES, **changes):
         "seq_len": 1024,
         "tokens": 1e9,
         "recompute": Recompute.NONE,
+        "schedule": ONE_F_ONE_B,
         **changes,
     }
     return TrainingPlan(
@@ -198,7 +200,7 @@ def layouts(draw, model):
         "micro_batch": draw(st.integers(1, 6)),
         "gradient_accumulation": rounds * pp if vpp > 1 else rounds,
         "recompute": draw(st.sampled_from(list(Recompute))),
-        "schedule": draw(st.sampled_from(list(Schedule))) if vpp == 1 else Schedule.ONE_F_ONE_B,
+        "schedule": draw(st.sampled_from(SCHEDULES)) if vpp == 1 else ONE_F_ONE_B,
     }
 
 
@@ -243,12 +245,14 @@ def random_plans(model, random, count, **run):
 
 def _with_columns(given, columns):
     layout = evolve(given.layout, **{name: columns[name] for name in columns if name in LAYOUT})
-    return evolve(given, layout=layout, **{name: columns[name] for name in columns if name not in LAYOUT})
+    run = {name: columns[name] for name in columns if name not in LAYOUT}
+    return evolve(given, layout=layout, **{**run, "schedule": Schedules(SCHEDULES, 0.0).at(run["schedule"])})
 
 
 def columns_of(together):
     """The arrays of a plan of arrays."""
-    return {name: getattr(together.layout if name in LAYOUT else together, name) for name in (*DIMENSIONS, "gpus")}
+    held = {name: getattr(together.layout if name in LAYOUT else together, name) for name in (*DIMENSIONS, "gpus")}
+    return {**held, "schedule": together.schedule.which}
 
 
 def kept(together, which):

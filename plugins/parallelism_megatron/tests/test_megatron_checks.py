@@ -7,14 +7,14 @@ from serving_plans import serving
 
 from llmplan import train
 from llmplan.errors import BadInputError
-from llmplan.records import Efficiency, Recompute, Schedule, Tuning
+from llmplan.records import Efficiency, Recompute, Tuning
 from llmplan_parallelism_megatron.rules.common import routed_experts
 from llmplan_parallelism_megatron.rules.training import check, remarks
+from llmplan_parallelism_megatron.training.schedules import ZERO_BUBBLE
 
 ISLAND = evolve(GPU, name="island", scale_out_bytes_per_second=None, host_bytes_per_second=None)
 """No link leaves its scale-up domain of 8."""
 TWELVE = evolve(PLAIN, name="twelve", heads=12, kv_heads=6, layers=10)
-ZERO_BUBBLE = Schedule.ZERO_BUBBLE
 
 
 # Refusals

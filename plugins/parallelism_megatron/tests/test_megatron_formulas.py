@@ -290,6 +290,14 @@ def test_an_optimizer_in_host_memory_goes_down_the_host_link():
     assert seconds[0] - seconds[1] == pytest.approx(parameters * (4 + 2) / 2e9, rel=1e-9)
 
 
+def test_an_optimizer_in_host_memory_reads_and_writes_its_states_there():
+    """States in host memory would be updated at the speed of the link alone: 410 GB/s, half of it, over eight GPUs."""
+    parameters = sum(PLAIN.parameters_by_part().values())
+    device = evolve(GPU, host_bytes_per_second=1e13)
+    seconds = price(hardware=device, offload_optimizer=True).time_breakdown["optimizer"]
+    assert seconds == pytest.approx(parameters * (2 * 12 / 25e9 + (4 + 2) / 1e13), rel=1e-12)
+
+
 def test_frozen_weights_need_no_gradients():
     """LoRA would take the time of weight gradients that it does not make, or its adapters none."""
     fast = {"curves": flat(), "hardware": evolve(GPU, memory_bytes_per_second=1e30)}

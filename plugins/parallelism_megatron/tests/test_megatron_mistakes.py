@@ -5,10 +5,11 @@ from attrs import evolve
 from megatron_plans import ADAM, BUSY, FP16, GPU, GROUPED, IDEAL, MEGATRON, PLAIN, SPARSE, flat, plan, price
 
 from llmplan import registry, train
-from llmplan.records import CollectiveCurve, Efficiency, NetworkCurve, Recompute, Schedule, Tuning
+from llmplan.records import CollectiveCurve, Efficiency, NetworkCurve, Recompute, Tuning
 from llmplan_parallelism_megatron.kernels.reached import training_kernels
 from llmplan_parallelism_megatron.network.collectives import all_gather_seconds, all_reduce_seconds
 from llmplan_parallelism_megatron.network.groups import Group
+from llmplan_parallelism_megatron.training.schedules import SCHEDULES
 
 WIDE = evolve(GPU, memory_bytes_per_second=1e18)
 """Memory traffic takes no time, multiplications and communication do."""
@@ -141,7 +142,7 @@ def test_one_micro_batch_gains_nothing_from_a_longer_pipeline():
     assert seconds[1] == pytest.approx(seconds[0])
 
 
-@pytest.mark.parametrize("schedule", list(Schedule))
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: schedule.name)
 def test_every_schedule_has_a_bubble(schedule):
     """Mistake: a better schedule fills what no schedule fills: the wait for the first micro-batch."""
     assert price(PLAIN, pp=8, gradient_accumulation=8, schedule=schedule).time_breakdown["pipeline_bubble"] > 0

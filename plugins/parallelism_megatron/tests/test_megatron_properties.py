@@ -26,13 +26,14 @@ from megatron_plans import (
 )
 
 from llmplan import train
-from llmplan.records import Recompute, Schedule
+from llmplan.records import Recompute
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.stages import end_stages
 from llmplan_parallelism_megatron.training.layer import layer_times
 from llmplan_parallelism_megatron.training.memory import gradient_bytes, optimizer_bytes, weight_bytes
 from llmplan_parallelism_megatron.training.parameters import stage_parameters
 from llmplan_parallelism_megatron.training.pipeline import pipeline
+from llmplan_parallelism_megatron.training.schedules import ZERO_BUBBLE
 
 ROUNDING = 1 + 1e-12
 UNSHARED = (IDEAL, BUSY, OLD)
@@ -155,7 +156,7 @@ def test_zero_bubble_fills_with_work_that_there_is(micro_batches):
     """With few micro-batches the bubble would be filled with more gradients of weights than a stage has to make, and a
     step get faster with slower ones.
     """
-    one = plan(PLAIN, pp=8, gradient_accumulation=micro_batches, schedule=Schedule.ZERO_BUBBLE, micro_batch=4)
+    one = plan(PLAIN, pp=8, gradient_accumulation=micro_batches, schedule=ZERO_BUBBLE, micro_batch=4)
     fused = MEGATRON.train(one)
     unfused = MEGATRON.train(_under(one, fused_accumulation=False))
     assert unfused.iteration_seconds >= fused.iteration_seconds
@@ -164,7 +165,7 @@ def test_zero_bubble_fills_with_work_that_there_is(micro_batches):
 def test_a_slower_host_makes_no_zero_bubble_shorter():
     """Where kernels bound the head's stage and the host all others, a slower host would fill the bubble."""
     wide = evolve(PLAIN, name="wide-head", vocab=16_000)
-    one = plan(wide, tp=2, pp=2, gradient_accumulation=2, schedule=Schedule.ZERO_BUBBLE, micro_batch=2, seq_len=512)
+    one = plan(wide, tp=2, pp=2, gradient_accumulation=2, schedule=ZERO_BUBBLE, micro_batch=2, seq_len=512)
     hosts = (_under(one, host_seconds_per_layer=seconds) for seconds in (0.0, 1e-4, 1.5e-4, 2e-4, 3e-4))
     seconds = [MEGATRON.train(slower).iteration_seconds for slower in hosts]
     assert seconds == sorted(seconds)

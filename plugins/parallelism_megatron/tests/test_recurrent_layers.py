@@ -3,7 +3,10 @@
 import pytest
 
 from llmplan import infer, train
-from llmplan.records import DeltaAttention, DenseMlp, GroupedAttention, Layer, LayeredModel
+from llmplan.records import DeltaAttention, DenseMlp, GroupedAttention, Layer, LayeredModel, Operator
+from llmplan.search.serving.infer import plan_inference
+from llmplan_parallelism_megatron.serving.layers import without_shape
+from llmplan_parallelism_megatron.serving.rank import Rank
 
 MLP = DenseMlp(hidden=2048, ffn_hidden=6144, gated=True)
 DELTA = Layer(mixer=DeltaAttention(hidden=2048, key_heads=16, value_heads=32, key_dim=128, value_dim=128), mlp=MLP)
@@ -67,3 +70,14 @@ def test_a_hybrid_is_trained():
     estimate = train(**plan)
     assert 0.1 < estimate.mfu < 0.8
     assert estimate.model_flops > 0
+
+
+def test_what_multiplies_no_weights_gains_nothing_by_narrow_ones():
+    """If it fails, FP8 weights halve the time of the delta rule, which multiplies states and keys."""
+    rank = Rank.of(plan_inference(**PLAN | {"dtype": "fp8", "tp": 1, "model": model(DELTA)}))
+    alone, weighing = (
+        without_shape(Operator("one", "part", flops=1e12, weights=weights), 1.0, rank.kernels).seconds
+        for weights in (0.0, 1.0)
+    )
+    assert weighing > 1e12 / 1979e12
+    assert alone > 1e12 / 989e12 > weighing

@@ -38,6 +38,17 @@ def test_a_token_reads_all_weights_of_layers_and_head_and_the_cache():
     assert lines["attention"] + lines["mlp"] == pytest.approx(2 * (weights + operands + moved) / 2e12)
 
 
+def test_a_token_is_sampled_from_logits_in_32_bits():
+    """If it fails, the head reads its weights, but sampling comes for free or at half its bytes.
+
+    512 x 4000 weights, their input and output, a norm that reads and writes 512 elements; 4,000 logits read, as many
+    probabilities written.
+    """
+    head = MEGATRON.infer(serving(PLAIN, curves=FLAT)).decode_breakdown["output_embedding_loss"]
+    moved = 2 * (512 * 4000 + 512 + 4000 + 2 * 512) + 4 * 2 * 4000
+    assert head == pytest.approx(moved / 2e12, rel=1e-12)
+
+
 def test_a_large_prompt_takes_its_flops():
     """If it fails, prefill takes another time than its multiplications, causal attention and logits of one position."""
     tokens = 100_000

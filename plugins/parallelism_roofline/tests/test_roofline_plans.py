@@ -43,7 +43,7 @@ NOT_PRICED = [
     ({"ep": 2, "dp": 2}, "ep: 2"),
     ({"vpp": 2, "pp": 2}, "vpp: 2"),
     ({"zero": 3, "dp": 4, "zero_group": 2}, "zero-group: 2"),
-    ({"schedule": Schedule.ZERO_BUBBLE, "pp": 2}, "schedule: zero-bubble"),
+    ({"schedule": Schedule(name="zero-bubble"), "pp": 2}, "schedule: zero-bubble"),
     ({"tuning": Tuning.LORA, "lora_rank": 8}, "tuning: lora"),
     ({"tuning": Tuning.QLORA, "lora_rank": 8}, "tuning: qlora"),
     ({"offload_optimizer": True}, "offload: optimizer"),

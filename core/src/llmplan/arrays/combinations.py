@@ -99,7 +99,7 @@ class Table:
         values = array.take(key.level.plans)
         if key is self.plans or key.fields == fields:
             return key, values
-        found = _numbered(*_codes(values))
+        found = numbered(*_codes(values))
         self.keys[fields] = Key(self, fields, key.level, found)
         return self.keys[fields], values.take(found.rows)
 
@@ -171,10 +171,10 @@ def _codes(values: Any) -> tuple[Any, int]:
 def _pairs(one: tuple[Any, int], other: tuple[Any, int]) -> Numbered:
     """The pairs of codes that occur."""
     (codes, bound), (others, other_bound) = one, other
-    return _numbered(codes * other_bound + others, bound * other_bound)
+    return numbered(codes * other_bound + others, bound * other_bound)
 
 
-def _numbered(codes: Any, bound: int) -> Numbered:
+def numbered(codes: Any, bound: int) -> Numbered:
     """The codes that occur."""
     if bound > _SPARSE * len(codes) + _SMALL:
         _, rows, numbers = np.unique(codes, return_index=True, return_inverse=True)

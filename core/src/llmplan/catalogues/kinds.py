@@ -85,11 +85,12 @@ COST_MODELS = Kind("cost-models", "llmplan_parallelism_models", "estimate.cost_m
 FRAMEWORKS = Kind("frameworks", "llmplan_framework_profiles", "records.framework.FrameworkProfile", in_files=True)
 ENGINES = Kind("engines", "llmplan_engine_profiles", "records.engine.EngineProfile", in_files=True)
 OPTIMIZERS = Kind("optimizers", "llmplan_optimizers", "records.optimizer.Optimizer", in_files=True)
+SCHEDULES = Kind("schedules", "llmplan_schedules", "records.schedule.Schedule")
 VALIDATION_SETS = Kind("validation-sets", "llmplan_validation_sets", "records.validation.ValidationSet")
 EXPORTERS = Kind("exporters", "llmplan_exporters", "estimate.output.Exporter")
 REPORTERS = Kind("reporters", "llmplan_reporters", "estimate.output.Reporter")
 LAUNCHERS = Kind("launchers", "llmplan_launchers", "estimate.launch.Launcher")
 KINDS = (
-    *(MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, MODEL_READERS, VALIDATION_SETS),
-    *(EXPORTERS, REPORTERS, LAUNCHERS),
+    *(MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, SCHEDULES, MODEL_READERS),
+    *(VALIDATION_SETS, EXPORTERS, REPORTERS, LAUNCHERS),
 )

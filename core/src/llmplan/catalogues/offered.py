@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ModelArchitecture,
         ModelReader,
         Optimizer,
+        Schedule,
         ValidationSet,
     )
 
@@ -68,6 +69,11 @@ class Registry:
     def optimizers(self) -> Catalogue[Optimizer]:
         """Optimizers."""
         return Catalogue(kinds.OPTIMIZERS, self.plugins)
+
+    @cached_property
+    def schedules(self) -> Catalogue[Schedule]:
+        """Pipeline schedules."""
+        return Catalogue(kinds.SCHEDULES, self.plugins)
 
     @cached_property
     def validation_sets(self) -> Catalogue[ValidationSet]:

@@ -7,7 +7,18 @@ from typing import Annotated, Any
 import attrs
 import typer
 
-from llmplan.catalogues import COST_MODELS, DTYPES, ENGINES, FRAMEWORKS, GPUS, MODELS, OPTIMIZERS, Kind, registry
+from llmplan.catalogues import (
+    COST_MODELS,
+    DTYPES,
+    ENGINES,
+    FRAMEWORKS,
+    GPUS,
+    MODELS,
+    OPTIMIZERS,
+    SCHEDULES,
+    Kind,
+    registry,
+)
 from llmplan.cli.options import completer
 from llmplan.cli.tables import print_table
 from llmplan.errors import BadInputError, UnknownNameError
@@ -16,7 +27,7 @@ from llmplan.records import Block, LoweredModel, ModelArchitecture
 from llmplan.space.read_model import read_model
 from llmplan.units import GIGA, TERA
 
-_SHOWN = (MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS)
+_SHOWN = (MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, SCHEDULES)
 
 
 def _names() -> list[str]:

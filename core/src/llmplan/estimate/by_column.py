@@ -11,12 +11,13 @@ from attrs import evolve
 
 from llmplan.arrays.quantities import Number
 from llmplan.estimate.training import TrainingEstimate
-from llmplan.records import TrainingPlan
+from llmplan.records import Schedules, TrainingPlan
 
+_SCHEDULE = "schedule.which"
 _FIELDS = (
     *("layout.tp", "layout.cp", "layout.ep", "layout.pp", "layout.dp", "layout.gpus", "layout.zero"),
     *("layout.zero_group", "layout.sequence_parallel", "micro_batch", "seq_len", "gradient_accumulation"),
-    *("layout.vpp", "schedule", "recompute", "offload_activations", "offload_optimizer"),
+    *("layout.vpp", _SCHEDULE, "recompute", "offload_activations", "offload_optimizer"),
 )
 """Sizes of groups first, which decide on most others; at the end what few formulas ask for."""
 _values = attrgetter(*_FIELDS)
@@ -39,7 +40,9 @@ def by_column(plan: TrainingPlan) -> Iterator[tuple[TrainingPlan, Filled]]:
         layout: dict[str, Any] = {
             name.removeprefix("layout."): value for name, value in fields.items() if name.startswith("layout.")
         }
-        run: dict[str, Any] = {name: value for name, value in fields.items() if not name.startswith("layout.")}
+        run: dict[str, Any] = {name: value for name, value in fields.items() if "." not in name}
+        if _SCHEDULE in fields and isinstance(plan.schedule, Schedules):
+            run["schedule"] = plan.schedule.at(fields[_SCHEDULE])
         yield evolve(plan, layout=evolve(plan.layout, **layout), **run), lambda value: in_full(value, plans)
 
 

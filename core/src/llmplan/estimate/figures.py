@@ -23,7 +23,7 @@ WHOLE = ("iterations", "replicas", "sequences", "tokens", "GPUs")
 _PRICE, _TDP = "--price-per-gpu-hour", "an accelerator whose TDP is known (tdp_w)"
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Figure:
     """One figure."""
 

@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from llmplan.arrays.quantities import Number, total
-from llmplan.errors import BadInputError
 from llmplan.estimate.energy import average_power
 from llmplan.estimate.inference import InferenceEstimate
 from llmplan.estimate.line import Kind, Line
@@ -21,8 +20,6 @@ from llmplan.records.server import ServerPlan
 
 _SECONDS_PER_HOUR = 3600.0
 _MILLION = 1e6
-_PEAK = 1.0 + 1e-9
-"""Of the hardware, but for rounding."""
 NEARLY_FULL = 0.9
 """Of the capacity: beyond it waiting grows steeply, and a simulation of some thousand requests has not settled."""
 CACHES = Line("kv_cache", Kind.TENSORS, "keys and values of the sequences in work")
@@ -305,22 +302,6 @@ class ServerEstimate:
             )
         elif load > NEARLY_FULL:
             yield f"load {load:.0%} of the capacity: waiting depends on every burst, and grows the longer it lasts"
-
-
-def answering(request: Any, estimate: Any) -> Any:
-    """The estimate with what was asked; what a cost model returned in its place as it is.
-
-    BadInputError where a stated MFU would need more than the peak for what the plan recomputes.
-    """
-    if not isinstance(estimate, (TrainingEstimate, InferenceEstimate, ServerEstimate)):
-        return estimate
-    if isinstance(estimate, TrainingEstimate) and estimate.plan.efficiency.mfu is not None and estimate.hfu > _PEAK:
-        most = math.floor(100.0 * estimate.mfu / estimate.hfu) / 100.0
-        raise BadInputError(
-            f"mfu: {estimate.mfu:g} is an HFU of {estimate.hfu:.1%} with what is recomputed here, and no hardware does "
-            f"more than its peak; give at most {most:g}, or less recompute"
-        )
-    return evolve(estimate, request=request)
 
 
 Estimate: TypeAlias = TrainingEstimate | InferenceEstimate | ServerEstimate

@@ -17,6 +17,7 @@ from llmplan.output.sections import INDENT, console_of, heading, in_brief, rende
 from llmplan.output.table import Column, Row, figure_columns, fits, fitted, plain_words
 from llmplan.output.words import dotted
 from llmplan.request import option_name
+from llmplan.space.dimensions import SIZES
 
 _NAMED = 3
 """Plans that a warning names, before it counts them."""
@@ -25,7 +26,6 @@ _NAMES = ("model", "gpu", "dtype", "cost_model", "engine", "framework", "optimiz
 _NUMBERS = ("batch", "prompt_tokens", "output_tokens", "kv_bits", "global_batch", "seq_len", "tokens")
 _FOLLOWS = "kv-bits"
 """From the dtype, where it is not given."""
-_SIZES = ("tp", "cp", "pp", "vpp", "dp", "ep")
 _ALWAYS = "tp"
 """Said at 1 too."""
 _RANGE = f"{ITERATION.key}_range"
@@ -111,7 +111,7 @@ def _given(name: str, *, right: bool = True) -> Column:
 
 def _layout(row: Row, varied: Collection[str]) -> str:
     layout = row.get("layout") or {}
-    sizes = [name for name in _SIZES if name in layout and name not in varied]
+    sizes = [name for name in SIZES if name in layout and name not in varied]
     return " ".join(f"{name} {layout[name]}" for name in sizes if name == _ALWAYS or layout[name] > 1)
 
 

@@ -12,13 +12,14 @@ from attrs import fields, has
 from llmplan.estimate import Comparison, Estimate, InferenceEstimate, ServerEstimate, Spread, TrainingEstimate
 from llmplan.estimate.figures import SERVER, TRAIN, Figure, figures_of, kind_of_estimate
 from llmplan.estimate.spread import LEVEL
-from llmplan.records import Efficiency, InferencePlan, Recompute, Schedule, TrainingPlan, Tuning
+from llmplan.records import Efficiency, InferencePlan, Recompute, TrainingPlan, Tuning
+from llmplan.space.dimensions import SIZES
 
 SCHEMA = 2
 """Raised when a key changes its meaning or goes away; new keys may join."""
 _ESTIMATES = (TrainingEstimate, InferenceEstimate, ServerEstimate)
 _NAMES = {"model": "model", "gpu": "hardware", "dtype": "dtype", "gemm_format": "gemm", "cost_model": "cost_model"}
-_SIZES = {name: name for name in ("gpus", "tp", "pp", "vpp", "dp", "cp", "ep")} | {"sp": "sequence_parallel"}
+_SIZES = {name: name for name in ("gpus", *SIZES)} | {"sp": "sequence_parallel"}
 _KERNELS = ("flops", "hbm", "scale_up", "scale_out")
 _BREAKDOWNS = {
     TRAIN: ("time_breakdown", "forward_breakdown", "memory_breakdown"),
@@ -133,7 +134,7 @@ def _training(plan: TrainingPlan) -> dict[str, Any]:
         **{name: plain(getattr(plan, name)) for name in names},
         "lora_rank": None if plan.tuning is Tuning.FULL else plan.lora_rank,
         "recompute": Recompute(plan.recompute).label,
-        "schedule": Schedule(plan.schedule).label,
+        "schedule": plan.schedule_name,
         "offload": {"optimizer": bool(plan.offload_optimizer), "activations": bool(plan.offload_activations)},
     }
 

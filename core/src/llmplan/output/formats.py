@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from llmplan.estimate import Comparison, Estimate
 from llmplan.output.document import document, rows
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Comparison, Estimate
 
 _PAGE, _WIDE = 100, 250
 """Columns of a report in a file, and of a table with a line for each plan, which nobody reads on a terminal."""

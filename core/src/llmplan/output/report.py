@@ -27,7 +27,7 @@ from llmplan.output.sections import (
     title,
 )
 from llmplan.output.words import count, dotted, seconds
-from llmplan.records import Recompute, Schedule, TrainingPlan, Tuning
+from llmplan.records import Recompute, TrainingPlan, Tuning
 
 _MFU = (
     "counts the whole square of attention and the output head, neither recomputation nor looking up embeddings "
@@ -89,9 +89,9 @@ def _training(estimate: TrainingEstimate, console: Console) -> Iterator[Renderab
 
 def _sharing(plan: TrainingPlan) -> tuple[str, str]:
     """Schedule, where it is not the usual one, and ZeRO."""
-    schedule, group = Schedule(plan.schedule), plan.layout.zero_group
+    (schedule,), group = plan.schedule.among, plan.layout.zero_group
     over = "" if group is None else f" over {group:,}"
-    return "" if schedule is Schedule.ONE_F_ONE_B else schedule.label, f"ZeRO {plan.layout.zero}{over}"
+    return "" if schedule.default else schedule.name, f"ZeRO {plan.layout.zero}{over}"
 
 
 def _optimizer(plan: TrainingPlan) -> str:

@@ -20,11 +20,6 @@ from llmplan.search.infeasible import Verdict
 from llmplan.search.result import SearchResult
 from llmplan.space.dimensions import DIMENSIONS
 
-_USUAL: Mapping[str, Any] = {
-    **{option_name(one.name): one.word(one.plainest) for one in DIMENSIONS if not one.always_said},
-    "prefill-replicas": 0, "prefill-tp": 0, "prefill-pp": 0, "speculative-tokens": 0,
-}  # fmt: skip
-"""What needs no words where all plans have it."""
 _TITLED = ("model", "gpu", "dtype", "gpus")
 _HEADS = {**{option_name(one.name): one.heading for one in DIMENSIONS if one.heading}, "gpus": "GPUs"}
 _TITLES = {TRAIN: "search of training plans", "infer": "search of servers"}
@@ -135,7 +130,8 @@ def _of_rows(plans: Sequence[Row], result: SearchResult, console: Console) -> It
     names = list(rows[0]["said"])
     differing = [name for name in names if len({_word(row["said"][name]) for row in rows}) > 1]
     same = [name for name in names if name not in (*differing, *_TITLED)]
-    common = dotted(_in_words(name, value) for name in same if (value := rows[0]["said"][name]) != _USUAL.get(name))
+    usual = _usual()
+    common = dotted(_in_words(name, value) for name in same if (value := rows[0]["said"][name]) != usual.get(name))
     if common:
         yield Padding(Text(common), (0, 0, 0, INDENT))
     asked = {result.objective, *result.pareto_of}
@@ -277,3 +273,11 @@ def _word(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return f"{value:,}" if isinstance(value, int) else "all" if value is None else str(value)
+
+
+def _usual() -> dict[str, Any]:
+    """What needs no words where all plans have it."""
+    return {
+        **{option_name(one.name): one.unsaid for one in DIMENSIONS if not one.always_said},
+        "prefill-replicas": 0, "prefill-tp": 0, "prefill-pp": 0, "speculative-tokens": 0,
+    }  # fmt: skip

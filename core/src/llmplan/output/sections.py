@@ -17,6 +17,7 @@ from llmplan.estimate.figures import MEMORY, Figure, figures_of, kind_of_estimat
 from llmplan.estimate.line import Bottleneck
 from llmplan.estimate.spread import LEVEL
 from llmplan.output.words import about, dotted, gib, in_words, percent
+from llmplan.space.dimensions import BY_NAME, SIZES
 
 INDENT = 2
 _WIDE = 250
@@ -73,9 +74,8 @@ def title(estimate: Estimate, what: str) -> Text:
 def layout(estimate: Estimate, *more: str) -> str:
     """Sizes of the parallelism, those of 1 only where they always stand."""
     layout = estimate.plan.layout
-    always = ("tp", "pp", "dp")
-    names = ("tp", "cp", "pp", "vpp", "dp", "ep")
-    sizes = (f"{name} {getattr(layout, name)}" for name in names if name in always or getattr(layout, name) > 1)
+    held = {one: getattr(layout, one.name) for one in map(BY_NAME.__getitem__, SIZES)}
+    sizes = (f"{one.name} {size}" for one, size in held.items() if one.always_said or size > 1)
     sequence_parallel = "sequence parallel" if layout.sequence_parallel and layout.tp > 1 else ""
     return dotted((*sizes, sequence_parallel, *more))
 

@@ -56,11 +56,10 @@ if TYPE_CHECKING:
     from llmplan.records.plan import (
         InferencePlan as InferencePlan,
         Layout as Layout,
-        Schedule as Schedule,
         TrainingPlan as TrainingPlan,
         Tuning as Tuning,
     )
-    from llmplan.records.schedule import PipelineSchedule as PipelineSchedule, PipelineTimes as PipelineTimes
+    from llmplan.records.schedule import PipelineTimes as PipelineTimes, Schedule as Schedule, Schedules as Schedules
     from llmplan.records.server import ServerPlan as ServerPlan, Speculation as Speculation
     from llmplan.records.serving import ServingSteps as ServingSteps, Step as Step
     from llmplan.records.sparse_index import SparseIndex as SparseIndex
@@ -98,8 +97,8 @@ _HOMES = {
     "model": "Block Cache Gemm LoweredModel ModelArchitecture Operator Recompute Scores Split State Tensor Works",
     "model_reader": "ModelReader",
     "optimizer": "Optimizer",
-    "plan": "InferencePlan Layout Schedule TrainingPlan Tuning",
-    "schedule": "PipelineSchedule PipelineTimes",
+    "plan": "InferencePlan Layout TrainingPlan Tuning",
+    "schedule": "PipelineTimes Schedule Schedules",
     "server": "ServerPlan Speculation",
     "serving": "ServingSteps Step",
     "sparse_index": "SparseIndex",

@@ -6,7 +6,7 @@ at once.
 
 from __future__ import annotations
 
-from enum import Enum, IntEnum
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -19,6 +19,7 @@ from llmplan.records.goodput import Failures
 from llmplan.records.hardware import HardwareProfile
 from llmplan.records.model import ModelArchitecture
 from llmplan.records.optimizer import Optimizer
+from llmplan.records.schedule import PLAIN, Schedule, Schedules
 
 if TYPE_CHECKING:
     from llmplan.records.engine import EngineProfile
@@ -28,20 +29,6 @@ def _ideal_engine() -> EngineProfile:
     from llmplan.records.engine import EngineProfile
 
     return EngineProfile(name="ideal")
-
-
-class Schedule(IntEnum):
-    """In which order a pipeline stage works on its micro-batches."""
-
-    ONE_F_ONE_B = 0
-    """One forward, one backward (Narayanan et al. 2021, arXiv:2104.04473, section 2.2), interleaved where vpp > 1."""
-    ZERO_BUBBLE = 1
-    """Gradients of weights fill the bubble (Qi et al. 2023, arXiv:2401.10241, ZB-H1)."""
-
-    @property
-    def label(self) -> str:
-        """The schedule as options and files write it."""
-        return "1f1b" if self is Schedule.ONE_F_ONE_B else "zero-bubble"
 
 
 class Tuning(Enum):
@@ -129,7 +116,7 @@ class TrainingPlan(_Plan):
     master_weights: bool = True
     """The optimizer works on a copy in 32 bits."""
     gradient_bits: Number = 32.0
-    schedule: int = Schedule.ONE_F_ONE_B
+    schedule: Schedule | Schedules = PLAIN
     tuning: Tuning = Tuning.FULL
     lora_rank: int = 0
     offload_optimizer: bool = False
@@ -144,6 +131,11 @@ class TrainingPlan(_Plan):
     """With which it was ranked and limits hold: 0.5 is the point estimate."""
     pue: float = 1.0
     """Power usage effectiveness: energy of the data center / energy of the accelerators."""
+
+    @property
+    def schedule_name(self) -> str:
+        """Of a plan of numbers."""
+        return self.schedule.among[0].name
 
     @property
     def offloaded(self) -> str:

@@ -16,7 +16,7 @@ _TOGETHER = "+"
 """Between options that change together, and between their values."""
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Change:
     """Options that change together, usually one, and the values that they take in turn."""
 

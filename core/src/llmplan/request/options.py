@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from attrs import field, fields, frozen
 
-from llmplan.records import Recompute, Schedule, Tuning, Variation
+from llmplan.records import Recompute, Tuning, Variation
 from llmplan.request.values import as_flag, as_text, as_variation
 
 _Converters: TypeAlias = Sequence[tuple[str, Callable[[Any, str], Any]]]
@@ -64,7 +64,7 @@ def given_options(request: Options) -> dict[str, Any]:
 
 
 def _in_words(value: Any) -> Any:
-    if isinstance(value, (Recompute, Schedule)):
+    if isinstance(value, Recompute):
         return value.label
     if isinstance(value, Tuning):
         return value.value

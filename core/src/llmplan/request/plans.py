@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import fields, frozen
 
-from llmplan.records import Recompute, Schedule, Tuning, Variation
+from llmplan.records import Recompute, Tuning, Variation
 from llmplan.request.options import Options, option
 from llmplan.request.values import (
     FAMILY_WORDS,
@@ -30,7 +30,6 @@ from llmplan.request.values import (
 )
 
 _MODES = {mode.label: mode for mode in Recompute}
-_SCHEDULES = {schedule.label: schedule for schedule in Schedule}
 _TUNINGS = {tuning.value: tuning for tuning in Tuning}
 OFFLOADS = ("none", "optimizer", "activations", "all")
 _OFFLOADS = {word: word for word in OFFLOADS}
@@ -69,12 +68,7 @@ class TrainRequest(Request):
     cp: int | None = option("Context parallel size: ranks that share each sequence.", as_whole(1))
     ep: int | None = option("Expert parallel size, inside dp x cp.", as_whole(1))
     vpp: int | None = option("Chunks of layers on each pipeline stage (interleaved schedule).", as_whole(1), every=True)
-    schedule: Schedule | None = option(
-        f"Pipeline schedule: {', '.join(_SCHEDULES)}.",
-        as_word(_SCHEDULES),
-        metavar="NAME",
-        names=lambda: list(_SCHEDULES),
-    )
+    schedule: Any = option("Pipeline schedule.", as_record_or_name, metavar="NAME", names="schedules")
     zero: int | None = option("ZeRO stage: 0, 1, 2 or 3.", as_whole(0, 3), every=True)
     zero_group: int | None = option("Ranks that ZeRO divides over; all of dp x cp by default.", as_whole(1))
     micro_batch: int | None = option("Sequences that one pipeline takes in at once.", as_whole(1))
@@ -160,6 +154,9 @@ class InferRequest(Request):
     ep: int | None = option("Expert parallel size, inside tp x dp.", as_whole(1))
     engine: Any = option(
         "Program that serves: kernels, host time, memory, batching.", as_record_or_name, metavar="NAME", names="engines"
+    )
+    confidence: float | None = option(
+        "With which layouts are ranked: 0.9 by default, 0.5 is the point estimate.", as_confidence, metavar="FRACTION"
     )
     cuda_graphs: bool | None = option("Launch the steps of decoding whole; as the engine does by default.", as_flag)
     rate: float | None = option("Requests that come: 2/s, 90/min or 5000/h.", as_rate, metavar="RATE")

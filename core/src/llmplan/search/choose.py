@@ -123,7 +123,7 @@ def _refusal(case: TrainingCase) -> BadInputError:
 def _laid_out(case: TrainingCase) -> Iterator[dict[str, Any]]:
     """Rows of sizes that make the GPUs, everything else the first of what is given, usual, or the plainest."""
     values = case.values
-    plainest = {one.name: one.plainest if one.is_flag or not one.usual else one.usual[0] for one in DIMENSIONS}
+    plainest = {one.name: one.plainest if one.is_flag or not one.usual else one.usual()[0] for one in DIMENSIONS}
     plainest |= {name: values[name][0] for name in values.given}
     known: dict[str, Any] = {name: values[name][0] for name in ("gpus", "dp") if name in values.given}
     tried = 0

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from llmplan.estimate import TrainingEstimate
-from llmplan.estimate.server import answering
+from llmplan.estimate.answer import answering
 from llmplan.records import TrainingPlan
 from llmplan.request import TrainRequest
 from llmplan.space.case import training_case

@@ -166,5 +166,5 @@ def _whole(column: Any) -> Any:
 
 def _in_words(dimension: Dimension, column: Any) -> Any:
     """Modes by their names."""
-    modes = dimension.modes
-    return np.array([dimension.word(mode) for mode in modes])[column] if modes else column
+    words = [dimension.word(mode) for mode in dimension.modes] if dimension.places is None else dimension.places()
+    return np.array(words)[column] if words else column

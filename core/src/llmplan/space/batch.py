@@ -19,7 +19,7 @@ _NOTEWORTHY_BATCH = 2
 """Times the common batch above which one that nobody asked for is worth a warning."""
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Wanted:
     """The sequences of one iteration that were asked for."""
 

@@ -20,6 +20,7 @@ from llmplan.space.choice import Choice, choose, failing_as
 from llmplan.space.dimensions import DIMENSIONS, NAMES, Scope, Values, columns_of, laid_out, values_of
 from llmplan.space.experts import experts_of
 from llmplan.space.fill import priced, template
+from llmplan.space.schedules import place_of, schedule_names
 from llmplan.space.sizes import missing_size
 from llmplan.space.training_space import TrainingSpace
 
@@ -29,7 +30,7 @@ Masks = Mapping[str, Any]
 """By constraint, in words: where plans break it."""
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class TrainingCase:
     """All that a worker needs to list and price its share of the plans."""
 
@@ -211,7 +212,15 @@ def training_case(
     )
     given = "gradient_accumulation" in space.values
     batch = wanted_batch(request, scope.seq_len, accumulation_is_given=given, nearest=nearest)
-    return TrainingCase(index, request, choice, plan, values_of(space.values, scope), batch)
+    return TrainingCase(index, request, choice, plan, values_of(_known(space.values), scope), batch)
+
+
+def _known(values: Mapping[str, tuple[Any, ...]]) -> Mapping[str, tuple[Any, ...]]:
+    """With schedules by the names that plugins give them; BadInputError where there is none of a name."""
+    if "schedule" not in values:
+        return values
+    places = sorted({place_of(given) for given in values["schedule"]})
+    return {**values, "schedule": tuple(schedule_names()[place] for place in places)}
 
 
 def _refuse_two_micro_batches(request: TrainRequest, space: TrainingSpace) -> None:

@@ -13,8 +13,9 @@ from typing import Any
 from attrs import evolve, field, fields_dict, frozen
 
 from llmplan.arrays.quantities import Truth
-from llmplan.records import Layout, ModelArchitecture, Recompute, Schedule, TrainingPlan
+from llmplan.records import Layout, ModelArchitecture, Recompute, TrainingPlan
 from llmplan.request import OFFLOADS, option_name
+from llmplan.space.schedules import open_schedules, place_of, schedule_names
 
 MOST_GPUS = 65_536
 WIDEST_TENSOR = 1_024
@@ -24,7 +25,7 @@ Row = Mapping[str, Any]
 """Fields of a plan by name: of one plan, or arrays of many."""
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Scope:
     """What decides on the values that a dimension may have."""
 
@@ -39,7 +40,7 @@ class Scope:
     """Whether the cost model judges arrays of plans; else it is asked about one after the other, so about few."""
 
 
-@frozen(eq=False, kw_only=True)
+@frozen(eq=False, kw_only=True, repr=False)
 class Dimension:
     """One thing that a plan decides on."""
 
@@ -56,14 +57,18 @@ class Dimension:
     """All that could be legal where nothing is given, the plainest first; none where they follow from other sizes."""
     few: Callable[[Scope], Sequence[Any]] | None = None
     """The same for a cost model that judges plans one by one."""
-    usual: Sequence[Any] | None = None
+    usual: Callable[[], Sequence[Any]] | None = None
     """What most runs do about it, which is looked at first; None where that is no matter of custom."""
     idle: Callable[[Row], Truth] | None = None
     """Where it changes nothing, so that its first value stands for all."""
     tie: int | None = None
     """Its place among those by which equal plans are told apart, the smaller value first; None where others tell."""
     fields: Mapping[str, Callable[[Any], Any]] = field(factory=dict)
-    """The fields that a value stands for, where they are not the dimension itself."""
+    """The fields that a value stands for, where they are not the value itself."""
+    read: Callable[[Row], Any] | None = None
+    """The value that fields of numbers stand for, the way back."""
+    places: Callable[[], Sequence[Any]] | None = None
+    """What the numbers of a column stand for, by place, where these are no numbers."""
     word: Callable[[Any], Any] = lambda value: value
     """A value as options write it."""
     heading: str = ""
@@ -78,7 +83,7 @@ class Dimension:
 
     @property
     def modes(self) -> Sequence[Any]:
-        """Of a dimension that is a mode, all of them by number; none of others."""
+        """Of a dimension that is a mode of the core's, all of them by number; none of others."""
         return tuple(type(self.plainest)) if isinstance(self.plainest, IntEnum) else ()
 
     @property
@@ -88,10 +93,12 @@ class Dimension:
 
     def of(self, row: Row) -> Any:
         """The value that a row of numbers has, as options have it."""
-        if not self.fields:
-            return row[self.name]
-        held = [row[name] for name in self.fields]
-        return next(word for word in OFFLOADS if [of(word) for of in self.fields.values()] == held)
+        return row[self.name] if self.read is None else self.read(row)
+
+    @property
+    def unsaid(self) -> Any:
+        """The value that needs no mention, as options have it."""
+        return self.usual()[0] if self.plainest is None and self.usual is not None else self.word(self.plainest)
 
 
 def _divisors_of_domain(scope: Scope) -> Sequence[int]:
@@ -102,6 +109,12 @@ def _offloads(scope: Scope) -> Sequence[str]:
     """What the framework has, alone and together."""
     has = {"none": True, **{name: name in scope.offloads for name in ("optimizer", "activations")}}
     return [word for word in OFFLOADS if has.get(word, all(has.values()))]
+
+
+def _offload_of(row: Row) -> str:
+    both = row["offload_optimizer"] and row["offload_activations"]
+    one = "optimizer" if row["offload_optimizer"] else "activations" if row["offload_activations"] else "none"
+    return "all" if both else one
 
 
 def _one(_scope: Scope) -> Sequence[int]:
@@ -129,11 +142,11 @@ DIMENSIONS = (
         idle=lambda row: row["dp"] * row["cp"] == 1,
     ),
     Dimension(
-        name="sequence_parallel", step="shared", plainest=False, tie=13, usual=(True,), heading="sp",
+        name="sequence_parallel", step="shared", plainest=False, tie=13, usual=lambda: (True,), heading="sp",
         values=lambda _: (False, True), idle=lambda row: row["tp"] == 1,
     ),
     Dimension(
-        name="zero", step="shared", plainest=0, tie=8, usual=(1, 3), heading="ZeRO", always_said=True,
+        name="zero", step="shared", plainest=0, tie=8, usual=lambda: (1, 3), heading="ZeRO", always_said=True,
         values=lambda _: (0, 1, 2, 3), idle=lambda row: row["dp"] * row["cp"] == 1,
     ),
     Dimension(
@@ -141,9 +154,9 @@ DIMENSIONS = (
         values=lambda _: (inf,), idle=lambda row: row["dp"] * row["cp"] == 1,
     ),
     Dimension(
-        name="schedule", step="shared", plainest=Schedule(0), tie=7, usual=(Schedule(0),),
-        values=lambda _: tuple(Schedule), few=lambda _: (Schedule(0),), idle=lambda row: row["pp"] == 1,
-        word=lambda value: Schedule(value).label,
+        name="schedule", step="shared", plainest=None, tie=7, usual=lambda: schedule_names()[:1],
+        values=lambda _: open_schedules(), few=lambda _: schedule_names()[:1], idle=lambda row: row["pp"] == 1,
+        fields={"schedule": place_of}, read=lambda row: schedule_names()[int(row["schedule"])], places=schedule_names,
     ),
     Dimension(name="micro_batch", step="batch", plainest=1, tie=12, heading="batch", always_said=True),
     Dimension(name="gradient_accumulation", step="batch", plainest=1, tie=15),
@@ -152,12 +165,13 @@ DIMENSIONS = (
         values=lambda _: tuple(Recompute), word=lambda value: Recompute(value).label,
     ),
     Dimension(
-        name="offload", step="goes", plainest="none", tie=9, usual=("none",), values=_offloads,
+        name="offload", step="goes", plainest="none", tie=9, usual=lambda: ("none",), values=_offloads,
         few=lambda _: ("none",),
         fields={
             "offload_optimizer": lambda word: word in ("optimizer", "all"),
             "offload_activations": lambda word: word in ("activations", "all"),
         },
+        read=_offload_of,
     ),
 )  # fmt: skip
 """In the order of reports."""
@@ -194,19 +208,23 @@ def columns_of(values: Mapping[str, Any]) -> dict[str, Any]:
     return row
 
 
+SIZES = tuple(one.name for one in DIMENSIONS if one.step in ("sizes", "chunks") and one.name != "gpus")
+"""How the work is divided, in the order of reports."""
 PLAINEST: Row = columns_of({dimension.name: dimension.plainest for dimension in DIMENSIONS})
 
 
 def laid_out(template: TrainingPlan, row: Row) -> TrainingPlan:
     """The template with the fields of a row, of numbers or arrays, and the plainest of what the row leaves out."""
     chosen = {**PLAINEST, **{name: row[name] for name in COLUMNS if name in row}}
+    chosen["schedule"] = template.schedule.at(chosen["schedule"])
     layout = evolve(template.layout, **{name: chosen[name] for name in _OF_LAYOUT})
     return evolve(template, layout=layout, **{name: chosen[name] for name in COLUMNS if name not in _OF_LAYOUT})
 
 
 def row_of(plan: TrainingPlan) -> dict[str, Any]:
     """The fields of a plan."""
-    return {name: getattr(plan.layout if name in _OF_LAYOUT else plan, name) for name in COLUMNS}
+    held = {name: getattr(plan.layout if name in _OF_LAYOUT else plan, name) for name in COLUMNS}
+    return {**held, "schedule": place_of(plan.schedule_name)}
 
 
 def described(plan: TrainingPlan) -> dict[str, Any]:
@@ -220,7 +238,7 @@ def is_idle(dimension: Dimension, row: Row) -> Truth:
     return dimension.idle is not None and dimension.idle(row)
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Values:
     """The values of every dimension that has any, each in order, the plainest first."""
 

@@ -16,8 +16,10 @@ import numpy as np
 from attrs import frozen
 
 from llmplan.arrays.rows import Columns, crossed, kept, length, pieces, product_of
+from llmplan.records import Schedules
 from llmplan.space.case import Masks, TrainingCase
 from llmplan.space.dimensions import BY_NAME, Dimension, columns_of, divisors, is_idle, micro_batches, of_step
+from llmplan.space.schedules import adopt
 
 _SIZES = tuple(one.name for one in of_step("sizes"))
 _AT_ONCE = 65_536
@@ -31,7 +33,7 @@ def _none(_columns: Columns) -> Masks:
     return {}
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Step:
     """One or more dimensions."""
 
@@ -77,11 +79,15 @@ def _legal(columns: Columns, broken: Masks, illegal: Counter[str]) -> Columns:
     return kept(columns, ~bad)
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Listing:
     """The plans of one case, in one order."""
 
     case: TrainingCase
+
+    def __attrs_post_init__(self) -> None:
+        if isinstance(self.case.template.schedule, Schedules):
+            adopt(self.case.template.schedule)
 
     def roots(self, illegal: Counter[str]) -> Iterator[Columns]:
         """Every division of the GPUs into tp, pp, cp, dp and ep."""
@@ -181,7 +187,7 @@ class Listing:
         """Every combination of these."""
         values = {one.name: list(self.case.values[one.name]) for one in dimensions}
         if usual:
-            values = {one.name: _first_and(values[one.name], one.usual) for one in dimensions}
+            values = {one.name: _first_and(values[one.name], one.usual and one.usual()) for one in dimensions}
         at = product_of({name: range(len(given)) for name, given in values.items()})
         table: Columns = {}
         for name, given in values.items():
@@ -194,11 +200,17 @@ class Listing:
         aside = []
         for one in of_step("shared"):
             first, idle = self.case.values[one.name][0], is_idle(one, columns)
-            aside.append(idle & (columns[one.name] != first))
-            wanted = one.usual if usual else None
+            aside.append(idle & (columns[one.name] != _number_of(one, first)))
+            wanted = one.usual() if usual and one.usual else None
             if wanted is not None and any(value in wanted for value in self.case.values[one.name]):
-                aside.append(~idle & ~np.isin(columns[one.name], column(wanted)))
+                numbers = column([_number_of(one, value) for value in wanted])
+                aside.append(~idle & ~np.isin(columns[one.name], numbers))
         return aside
+
+
+def _number_of(dimension: Dimension, value: Any) -> Any:
+    """As it stands in the dimension's column."""
+    return columns_of({dimension.name: value})[dimension.name]
 
 
 def column(values: Sequence[Any]) -> Any:

@@ -11,6 +11,7 @@ from llmplan.records import Layout, TrainingPlan
 from llmplan.request import TrainRequest
 from llmplan.space.choice import Choice, failing_as
 from llmplan.space.run_settings import how_it_trains
+from llmplan.space.schedules import schedules
 
 _TOKENS_PER_PARAMETER = 20
 """Compute-optimal training (Hoffmann et al. 2022, arXiv:2203.15556), where a model's own tokens are not published."""
@@ -30,6 +31,7 @@ def template(request: TrainRequest, choice: Choice) -> TrainingPlan:
         gemm=choice.gemm,
         layout=Layout(gpus=1),
         efficiency=choice.efficiency,
+        schedule=schedules(),
         cost_model=choice.cost_model.name,
         micro_batch=1,
         gradient_accumulation=1,

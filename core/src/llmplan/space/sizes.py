@@ -23,13 +23,13 @@ def check_sizes(values: Mapping[str, Sequence[Any]], model: ModelArchitecture) -
     if gpus is None or not factors:
         return
     terms = [f"{name} {size}" for name, size in factors if name != "cp" or size > 1]
-    if len(factors) == len(FACTORS) and product != gpus:
-        raise BadInputError(f"gpus: {gpus} contradicts {' x '.join(terms)} = {product}")
     if gpus % product:
         below, above = gpus // product * product, (gpus // product + 1) * product
         near = f"{below} or {above}" if below else f"{above}"
         product_of = f"{' x '.join(terms)} = {product}" if len(terms) > 1 else terms[0]
         raise BadInputError(f"gpus: {gpus} is not divisible by {product_of}; {near} would be")
+    if len(factors) == len(FACTORS) and product != gpus:
+        raise BadInputError(f"gpus: {gpus} contradicts {' x '.join(terms)} = {product}")
 
 
 def missing_size(given: Mapping[str, Any]) -> dict[str, Any] | None:

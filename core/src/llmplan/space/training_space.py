@@ -81,7 +81,7 @@ def values_of(name: str, value: Any) -> tuple[Any, ...]:
     if name == _PRICE:
         return tuple(found)
     distinct = [one for at, one in enumerate(found) if one not in found[:at]]
-    return tuple(distinct if name in RECORDS else sorted(distinct, key=_rank))
+    return tuple(distinct if name in (*RECORDS, "schedule") else sorted(distinct, key=_rank))
 
 
 def _rank(value: Any) -> Any:

@@ -28,6 +28,7 @@ from llmplan.catalogues import (
     LAUNCHERS,
     MODELS,
     OPTIMIZERS,
+    SCHEDULES,
     Catalogue,
     Kind,
 )
@@ -40,6 +41,7 @@ from llmplan.records.model import ALWAYS_KEPT
 from llmplan.search.serving.infer import infer, plan_inference
 from llmplan.search.train import train
 from llmplan.space.dimensions import DIMENSIONS
+from llmplan.space.schedules import schedule_names
 from llmplan.testing.contracts import (
     ContractError,
     check_engine,
@@ -47,6 +49,7 @@ from llmplan.testing.contracts import (
     check_hardware,
     check_lines,
     check_optimizer,
+    check_schedule,
     checked_name,
     require,
 )
@@ -67,6 +70,7 @@ __all__ = [
     "check_model",
     "check_optimizer",
     "check_plugin",
+    "check_schedule",
 ]
 
 SAMPLE_MODEL = records.Transformer(
@@ -163,6 +167,11 @@ def check_model(model: records.ModelArchitecture) -> None:
         _check_arrays(name, model)
 
 
+def _scheduled(price: Any) -> dict[str, Any]:
+    """Training by the default schedule of those that are installed."""
+    return {"schedule": schedule_names()[0]} if price is train else {}
+
+
 def check_cost_model(
     cost_model: CostModel,
     model: records.ModelArchitecture = SAMPLE_MODEL,
@@ -175,7 +184,7 @@ def check_cost_model(
     """
     name = checked_name(COST_MODELS, cost_model)
     chosen: dict[str, Any] = {"cost_model": cost_model, "model": model, "gpu": hardware, "dtype": dtype}
-    answers = [_check_price(name, price, {**chosen, **options}) for price, options in _PLANS]
+    answers = [_check_price(name, price, {**chosen, **_scheduled(price), **options}) for price, options in _PLANS]
     refusals = [answer for answer in answers if answer is not None]
     if answers[_ALONE] is None and hasattr(cost_model, "serving"):
         alone: dict[str, Any] = {**chosen, **_PLANS[_ALONE][1]}
@@ -191,6 +200,7 @@ _CHECKS: Mapping[Kind, Callable[[Any], None]] = {
     ENGINES: check_engine,
     FRAMEWORKS: check_framework,
     OPTIMIZERS: check_optimizer,
+    SCHEDULES: check_schedule,
     LAUNCHERS: lambda launcher: check_launcher(launcher, _samples(launcher)),
 }
 

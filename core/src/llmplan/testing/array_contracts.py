@@ -30,8 +30,8 @@ _LAYOUTS: Sequence[Mapping[str, Any]] = (
 )
 """Some of them illegal, for most models."""
 _BATCHES = ({"micro_batch": 1, "recompute": 0}, {"micro_batch": 2, "recompute": 4})
-_SIZES = ("gpus", "tp", "pp", "ep", "zero", "sequence_parallel")
-_NUMBERS = ("micro_batch", "recompute")
+_SIZES = ("gpus", *dict.fromkeys(name for layout in _LAYOUTS for name in layout))
+_NUMBERS = tuple(_BATCHES[0])
 
 
 def check_arrays(name: str, cost_model: CostModel, plan: TrainingPlan) -> None:

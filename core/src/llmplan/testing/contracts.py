@@ -12,7 +12,7 @@ from typing import Any
 from attrs import fields, fields_dict
 
 from llmplan import records
-from llmplan.catalogues import ENGINES, FRAMEWORKS, GPUS, OPTIMIZERS, Kind
+from llmplan.catalogues import ENGINES, FRAMEWORKS, GPUS, OPTIMIZERS, SCHEDULES, Kind
 from llmplan.errors import LlmplanError
 from llmplan.estimate.line import Kind as LineKind, kind_of
 
@@ -139,6 +139,20 @@ def check_optimizer(optimizer: records.Optimizer) -> None:
     require(optimizer.source, f"{name}: no source")
     held = optimizer.state_bytes
     require(held <= _MOST_STATE_BYTES, f"{name}: state_bytes: {held:g} is above {_MOST_STATE_BYTES} of one parameter")
+
+
+def check_schedule(schedule: records.Schedule) -> None:
+    """It has a source; more to fill it with shortens no other bubble than its own, and slower stages none at all."""
+    name = checked_name(SCHEDULES, schedule)
+    require(schedule.source, f"{name}: no source")
+    for p, m in ((2.0, 2.0), (4.0, 16.0), (8.0, 3.0)):
+        times = records.PipelineTimes((p - 1) * 3.0, 0.0, 0.0, p, 1.0, m)
+        filled = times._replace(others_weights=(p - 1) * 1.0, own_weights=1.0)
+        slower = times._replace(others=(p - 1) * 4.0)
+        bubble, shorter, longer = (schedule.bubble_seconds(one) for one in (times, filled, slower))
+        require(0 <= shorter <= bubble <= longer, f"{name}: bubble_seconds: {shorter:g}, {bubble:g}, {longer:g}")
+        held = schedule.in_flight(p, 1.0, m)
+        require(0 < held <= m, f"{name}: in_flight: {held:g} of {m:g} micro-batches")
 
 
 def _numbers(profile: records.HardwareProfile) -> Iterator[tuple[str, float]]:

@@ -144,7 +144,7 @@ def _train(plan: TrainingPlan) -> TrainingEstimate:
 
 
 def _spreads(plan: TrainingPlan) -> tuple[Spread, Spread]:
-    """How far time and memory may be off, by kind of plan."""
+    """How far off time and memory may be, by kind of plan."""
     from llmplan_parallelism_megatron.ranges.training import spreads
 
     return spreads(plan)

@@ -11,7 +11,7 @@ from llmplan.hookspecs import hookimpl
 if TYPE_CHECKING:
     from llmplan.catalogues import TomlRecords
     from llmplan.estimate import CostModel
-    from llmplan.records import ValidationSet
+    from llmplan.records import Schedule, ValidationSet
 
 LLMPLAN_API = 1
 _HERE = Path(__file__).parent
@@ -47,6 +47,14 @@ def llmplan_optimizers() -> TomlRecords:
     from llmplan.catalogues import TomlRecords
 
     return TomlRecords(_HERE / "optimizers")
+
+
+@hookimpl
+def llmplan_schedules() -> Iterable[Schedule]:
+    """1F1B, interleaved or not, and zero-bubble."""
+    from llmplan_parallelism_megatron.training.schedules import SCHEDULES
+
+    return SCHEDULES
 
 
 @hookimpl

@@ -10,7 +10,7 @@ from llmplan.arrays.quantities import Number, Truth, has_remainder
 from llmplan.estimate import rules
 from llmplan.estimate.rules import TOO_LONG_A_PIPELINE, Rule
 from llmplan.estimate.sharding import most_parts
-from llmplan.records import Efficiency, InferencePlan, Schedule, TrainingPlan, Tuning
+from llmplan.records import Efficiency, InferencePlan, TrainingPlan, Tuning
 
 NOTEWORTHY_BUBBLE = 0.1
 """Share of an iteration above which a bubble that is not priced is worth a warning."""
@@ -73,7 +73,9 @@ UNPRICED = (
         lambda plan: plan.layout.zero_group,
     ),
     _unpriced(
-        "schedule", lambda plan: plan.schedule != Schedule.ONE_F_ONE_B, lambda plan: Schedule(plan.schedule).label
+        "schedule",
+        lambda plan: plan.schedule.of(lambda schedule: not schedule.default),
+        lambda plan: plan.schedule_name,
     ),
     _unpriced("optimizer", _another_optimizer, lambda plan: plan.optimizer.name),
     _unpriced("master-weights", lambda plan: not plan.master_weights, lambda _plan: "false"),

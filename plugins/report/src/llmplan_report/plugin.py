@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from llmplan.estimate import Exporter
 from llmplan.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Exporter
 
 LLMPLAN_API = 1
 _SUFFIXES = (".svg", ".png", ".pdf")
@@ -16,6 +18,8 @@ _SUFFIXES = (".svg", ".png", ".pdf")
 @hookimpl
 def llmplan_exporters() -> Iterable[Exporter]:
     """``.svg``, ``.png`` and ``.pdf``."""
+    from llmplan.estimate import Exporter
+
     for suffix in _SUFFIXES:
         yield Exporter(
             name=f"picture-{suffix[1:]}",

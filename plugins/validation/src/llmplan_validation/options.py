@@ -14,6 +14,7 @@ from attrs import evolve
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
 from llmplan.records import DTypeRule, FrameworkProfile, HardwareProfile, Recompute
+from llmplan.space.schedules import schedule_names
 from llmplan_validation.cells import Cells, flag, number, text, whole
 from llmplan_validation.models import lookup_name_of, model_of
 
@@ -56,12 +57,12 @@ def options_of_row(cells: Cells) -> dict[str, Any]:
 
 
 def _as_most_do(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Runs whose source does not say it: 1F1B, ZeRO 1, nothing offloaded, micro-batches of one sequence; sequence
-    parallel, without context parallelism, where tensor parallelism is stated. Who ran it had measured it, so that the
-    estimate alone decides on what is left open.
+    """Runs whose source does not say it: the default schedule, ZeRO 1, nothing offloaded, micro-batches of 1 sequence;
+    sequence parallel, without context parallelism, where tensor parallelism is stated. Who ran it had measured it, so
+    that the estimate alone decides on what is left open.
     """
     sizes = {"cp": 1, "sequence_parallel": given["tp"] > 1} if "tp" in given else {}
-    return {"schedule": "1f1b", "zero": 1, "offload": "none", "micro_batch": 1, "confidence": 0.5, **sizes}
+    return {"schedule": schedule_names()[0], "zero": 1, "offload": "none", "micro_batch": 1, "confidence": 0.5, **sizes}
 
 
 def recompute_of(word: str) -> Recompute | None:

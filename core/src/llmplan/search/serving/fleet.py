@@ -57,6 +57,18 @@ class Fleet:
         return make_work(self.like).output_tokens
 
     @cached_property
+    def doubt(self) -> Any:
+        """How many times as long as estimated the tokens of each layout may take, with the confidence asked for."""
+        spreads = self.case.choice.cost_model.infer(self.like.plan).spreads
+        every = np.arange(len(self.sizes))
+        if spreads is None:
+            return np.ones(len(every))
+        plan = self.plan(every, np.ones(len(every))).plan
+        found = [spreads(one)[1] for one in ([plan] if self.case.in_arrays else _apart(plan))]
+        factors = [one.upper(self.case.confidence) for one in found]
+        return np.broadcast_to(factors[0], len(every)) if self.case.in_arrays else np.array(factors)
+
+    @cached_property
     def column(self) -> dict[str, Any]:
         """Sizes as arrays."""
         names = ("tp", "pp", "dp", "ep", "gpus")

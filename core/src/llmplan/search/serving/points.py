@@ -34,6 +34,8 @@ class Point:
     """In closed form."""
     strained: bool
     """Whether users wait for room, or the rate is nearly all that can be answered."""
+    doubt: float
+    """Times that its tokens may take as long as estimated, with the confidence asked for."""
     tokens_per_second_per_gpu: float
     cost_per_million_tokens: float | None
     """None where no price is known."""
@@ -109,6 +111,11 @@ class Part:
         return column["gpus"][self.at] * self.groups + apart[self.at]
 
     @property
+    def doubt(self) -> Any:
+        """Times that tokens may take as long as estimated, with the confidence asked for."""
+        return self.fleet.doubt[self.at]
+
+    @property
     def dp(self) -> Any:
         """Replicas."""
         return self.fleet.column["dp"][self.at] * self.groups
@@ -167,6 +174,7 @@ class Part:
             users=int(one.users[0]) or None,
             means=Means(**means),
             strained=bool(one.strained[0]),
+            doubt=float(one.doubt[0]),
             tokens_per_second_per_gpu=float(one.tokens_per_second_per_gpu[0]),
             cost_per_million_tokens=None if cost == np.inf else cost,
         )

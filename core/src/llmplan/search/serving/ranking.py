@@ -1,4 +1,7 @@
-"""Which plan comes first: one that holds its load, by objective, then by the time of an answer, then as listed."""
+"""Which plan comes first: one that holds its load, by objective, then by the time of an answer, then as listed.
+
+Figures count at the upper end of their range, with the confidence that was asked for: what one can count on.
+"""
 
 from __future__ import annotations
 
@@ -30,14 +33,20 @@ Rank: TypeAlias = tuple[bool, float, float]
 def rank(objective: str, point: Point, estimate: ServerEstimate | None = None) -> Rank:
     """The smaller the better; by its estimate, where that is known, else in closed form."""
     total = point.means.total_seconds if estimate is None else estimate.total_seconds
-    return point.strained, OBJECTIVES[objective](estimate or point), total or 0.0
+    return point.strained, _counted_on(objective, estimate or point, point.doubt), (total or 0.0) * point.doubt
+
+
+def _counted_on(objective: str, plan: Any, doubt: Any) -> Any:
+    """The figure at the upper end of its range: tokens may take longer than estimated."""
+    figure = OBJECTIVES[objective](plan)
+    return figure if objective == "gpus" else figure / doubt if objective == "throughput" else figure * doubt
 
 
 def first_of(objective: str, points: Part, kept: Any) -> Point:
     """The best of those that are kept."""
     which = np.flatnonzero(kept)
-    figure = np.broadcast_to(OBJECTIVES[objective](points), len(points.at))[which]
-    order = np.lexsort((points.total_seconds[which], figure, points.strained[which]))
+    figure = np.broadcast_to(_counted_on(objective, points, points.doubt), len(points.at))[which]
+    order = np.lexsort(((points.total_seconds * points.doubt)[which], figure, points.strained[which]))
     return points.point(int(which[order[0]]))
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from llmplan.arrays.quantities import Number, Truth
 
@@ -35,3 +36,31 @@ class Kind:
     """Those of its traits that are `ESSENTIAL`."""
     sharded: Truth = False
     """Whether weights or gradients are divided over replicas: these runs have a largest scale of their own."""
+
+    def distinct(self) -> tuple[Kind, Any]:
+        """Each kind that occurs among plans of arrays, once, and which of them each plan is of; None for one plan.
+
+        A million plans are of a few dozen kinds.
+        """
+        flags = [has for has in (*self.traits.values(), self.sharded) if getattr(has, "ndim", 0)]
+        if not flags and not getattr(self.scale, "ndim", 0):
+            return self, None
+        from llmplan.arrays.combinations import numbered
+
+        scale: Any = self.scale
+        sizes, codes = ([scale], 0) if not getattr(scale, "ndim", 0) else _codes(scale)
+        for flag in flags:
+            codes = codes * 2 + flag
+        found = numbered(codes, len(sizes) << len(flags))
+
+        def first(value: Any) -> Any:
+            return value.take(found.rows) if getattr(value, "ndim", 0) else value
+
+        traits = {name: first(has) for name, has in self.traits.items()}
+        return evolve(self, traits=traits, scale=first(scale), sharded=first(self.sharded)), found.numbers
+
+
+def _codes(values: Any) -> tuple[Any, Any]:
+    """The distinct values, and for each value its number."""
+    distinct, codes = values.__array_namespace__().unique_inverse(values)
+    return distinct, codes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from llmplan.arrays.quantities import Number, Truth
 from llmplan.estimate import Spread
@@ -25,8 +26,16 @@ _EIGHT_BITS = 8.0
 
 def spreads(plan: TrainingPlan) -> tuple[Spread, Spread]:
     """How far time and memory may be off."""
-    ranges, kind = training_ranges(), kind_of(plan)
-    return ranges[TIME].spread(kind), ranges[MEMORY].spread(kind)
+    ranges, (kinds, at) = training_ranges(), kind_of(plan).distinct()
+    time, memory = ranges[TIME].spread(kinds), ranges[MEMORY].spread(kinds)
+    return (time, memory) if at is None else (_of_each(time, at), _of_each(memory, at))
+
+
+def _of_each(spread: Spread, at: Any) -> Spread:
+    """Of each plan that of its kind."""
+    fields = ("low", "high", "rows", "extrapolated")
+    held = {name: getattr(spread, name) for name in fields}
+    return Spread(**{name: value.take(at) if getattr(value, "ndim", 0) else value for name, value in held.items()})
 
 
 def training_ranges() -> Mapping[str, Ranges]:
@@ -65,14 +74,17 @@ def _arithmetic(plan: TrainingPlan) -> dict[str, Truth]:
 def _splits(plan: TrainingPlan) -> dict[str, Truth]:
     """How the work is divided, in which order it is done, and what waits in host memory."""
     layout = plan.layout
-    usual = Schedule.ONE_F_ONE_B
     return {
         "tensor": layout.tp > 1,
         "pipeline": layout.pp > 1,
         "context": layout.cp > 1,
         "offload": plan.offload_optimizer | plan.offload_activations,
-        **{f"schedule-{one.label}": plan.schedule == one for one in Schedule if one is not usual},
+        **{f"schedule-{one.name}": _has(plan, one) for one in plan.schedule.among if not one.default},
     }
+
+
+def _has(plan: TrainingPlan, wanted: Schedule) -> Truth:
+    return plan.schedule.of(lambda schedule: schedule is wanted)
 
 
 def _sharding(plan: TrainingPlan) -> dict[str, Truth]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from llmplan.arrays.quantities import Truth, floor, has_remainder
 from llmplan.estimate import rules
 from llmplan.estimate.rules import TOO_LONG_A_PIPELINE, Rule
-from llmplan.records import Schedule, TrainingPlan
+from llmplan.records import TrainingPlan
 from llmplan_parallelism_megatron.network.groups import Group, groups_of
 from llmplan_parallelism_megatron.rules.common import DIVIDES_EXPERTS, DIVIDES_HEADS, nearest, routed_experts
 from llmplan_parallelism_megatron.rules.scale_up import stays_inside, stays_linked
@@ -120,9 +120,11 @@ REFUSED = (
     DIVIDES_EXPERTS,
     Rule("ep divides dp x cp", _uneven_replicas, _say_replicas),
     Rule(
-        "vpp is 1 with schedule zero-bubble",
-        lambda plan: (plan.layout.vpp > 1) & (plan.schedule == Schedule.ZERO_BUBBLE),
-        lambda plan: f"vpp: {int(plan.layout.vpp)} with schedule zero-bubble, which has one chunk a stage; 1 would do",
+        "vpp is 1 with a schedule of one chunk a stage",
+        lambda plan: (plan.layout.vpp > 1) & plan.schedule.of(lambda schedule: not schedule.interleaves),
+        lambda plan: (
+            f"vpp: {int(plan.layout.vpp)} with schedule {plan.schedule_name}, which has one chunk a stage; 1 would do"
+        ),
     ),
     Rule(
         "vpp is 1 without a pipeline",
@@ -161,9 +163,9 @@ AVOIDED = (
     stays_inside(_groups, "cp"),
     Rule("pp x vpp divides the layers", _uneven_stages, _say_stages),
     Rule(
-        "schedule zero-bubble has a bubble to fill",
-        lambda plan: (plan.schedule == Schedule.ZERO_BUBBLE) & (plan.layout.pp == 1),
-        lambda _plan: "schedule zero-bubble changes nothing with pp 1: there is no bubble to fill",
+        "another schedule has a bubble to fill",
+        lambda plan: plan.schedule.of(lambda schedule: not schedule.default) & (plan.layout.pp == 1),
+        lambda plan: f"schedule {plan.schedule_name} changes nothing with pp 1: there is no bubble to fill",
     ),
     Rule(
         "ZeRO 0 or 1 in a pipeline",

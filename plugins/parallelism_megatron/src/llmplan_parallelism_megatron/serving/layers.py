@@ -58,9 +58,12 @@ def add_kernel(tally: Tally, layer: Layer, place: int, flow: Flow, rank: Rank) -
 def without_shape(operator: Operator, tokens: Number, kernels: ServingKernels) -> kernel.Waits:
     """FLOPs at the rate of large multiplications, or its weights read once: of operators that state no shape.
 
-    Those without FLOPs look up single rows, or only move data.
+    Those without FLOPs look up single rows, or only move data. Those without weights multiply activations with each
+    other, in 16 bits as attention does, whatever the dtype makes of weights.
     """
-    computing = operator.flops * tokens / (kernels.dense.flops * kernels.dense.curve.plateau)
+    by_weights = kernels.dense.flops * kernels.dense.curve.plateau
+    rate = where(operator.weights > 0, by_weights, kernels.attention_flops * kernels.prefill.plateau)
+    computing = operator.flops * tokens / rate
     reading = operator.weights * kernels.dense.weight_bytes / kernels.bytes_per_second
     computes, bound = operator.flops > 0, computing >= reading
     return kernel.Waits(

@@ -45,7 +45,6 @@ from llmplan_parallelism_megatron.training.memory import (
 )
 from llmplan_parallelism_megatron.training.parameters import Parameters
 from llmplan_parallelism_megatron.training.pipeline import ends
-from llmplan_parallelism_megatron.training.schedules import by_schedule
 
 _MANY = 2.0**20
 """Sequences of a micro-batch beside which a layer's weights are nothing."""
@@ -108,7 +107,7 @@ def _seconds(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
     others = whole - slowest
     # as if all of the time were gradients of weights, which a schedule may fill its bubble with
     times = PipelineTimes(others, others, slowest, layout.pp, layout.vpp, m)
-    bubble = by_schedule(plan, lambda schedule: schedule.bubble_seconds(times))
+    bubble: Number = plan.schedule.of(lambda schedule: schedule.bubble_seconds(times))
     return sequences * (m * slowest + bubble)
 
 

@@ -171,12 +171,15 @@ def _multiplication(operators: Sequence[Operator], rank: Rank, *, wide: bool) ->
 
 
 def _without_shape(operator: Operator, rank: Rank) -> Seconds:
-    """FLOPs at the rate of large multiplications, or its weights read once: of operators that state no shape."""
-    kernels = rank.kernels
-    seconds = operator.flops / kernels.narrow.most_flops_per_second
+    """FLOPs at the rate of large multiplications, or its weights read once: of operators that state no shape.
+
+    Those without weights multiply activations with each other, in 16 bits, and have gradients of both.
+    """
+    kernels, weighs = rank.kernels, operator.weights > 0
+    rate = where(weighs, kernels.narrow.most_flops_per_second, kernels.wide.most_flops_per_second)
     read = operator.weights * rank.plan.dtype.weight_bits / 8 / kernels.bytes_per_second
-    once = where(operator.flops > 0, maximum(seconds, read), 0.0)
-    return Seconds(once, once, once if rank.plan.tuning is Tuning.FULL else 0.0)
+    once = where(operator.flops > 0, maximum(operator.flops / rate, read), 0.0)
+    return Seconds(once, once, once if rank.plan.tuning is Tuning.FULL else where(weighs, 0.0, once))
 
 
 def _adapter_seconds(gemm: Gemm, rank: Rank) -> Number:

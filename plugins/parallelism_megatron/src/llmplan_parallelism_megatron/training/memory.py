@@ -15,7 +15,6 @@ from llmplan_parallelism_megatron.training.data_parallel import divides_gradient
 from llmplan_parallelism_megatron.training.layer import QLORA_BYTES
 from llmplan_parallelism_megatron.training.optimizer_step import optimizer_parameters, share, state_bytes
 from llmplan_parallelism_megatron.training.parameters import Parameters, stage_parameters
-from llmplan_parallelism_megatron.training.schedules import by_schedule
 
 GATHERED_LAYERS = 2.0
 """Layers whose weights ZeRO 3 holds whole: the one at work and the next (Zhao et al. 2023, arXiv:2304.11277, 4.1)."""
@@ -110,7 +109,8 @@ def stored_bytes(parameters: Number, each: Number) -> Number:
 def micro_batches_in_flight(plan: TrainingPlan) -> Number:
     """Micro-batches whose activations the first stage holds."""
     layout, m = plan.layout, plan.gradient_accumulation
-    return by_schedule(plan, lambda schedule: schedule.in_flight(layout.pp, layout.vpp, m))
+    held: Number = plan.schedule.of(lambda schedule: schedule.in_flight(layout.pp, layout.vpp, m))
+    return held
 
 
 def held_activations(plan: TrainingPlan, kept: Number, in_flight: Number) -> Number:

@@ -14,7 +14,6 @@ from llmplan_parallelism_megatron.network import collectives
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.stages import end_stages, slowest_stage, stage_seconds
 from llmplan_parallelism_megatron.training.layer import LayerTimes, Seconds, layer_times
-from llmplan_parallelism_megatron.training.schedules import by_schedule
 
 
 @define(eq=False, repr=False)
@@ -217,7 +216,7 @@ def _bubble(rank: Rank, slowest: Work, whole: Work, transfer: Number) -> Number:
         v=layout.vpp,
         m=rank.plan.gradient_accumulation,
     )
-    waiting = by_schedule(rank.plan, lambda schedule: schedule.bubble_seconds(times))
+    waiting = rank.plan.schedule.of(lambda schedule: schedule.bubble_seconds(times))
     return where(layout.pp > 1, bubble_seconds(waiting, layout.pp, transfer, layout.vpp), 0.0)
 
 

@@ -1,13 +1,10 @@
-"""The pipeline schedules that this package knows, in the order of `llmplan.records.Schedule`."""
+"""The pipeline schedules that this package offers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from llmplan.arrays.quantities import Number, maximum, minimum, where
 from llmplan.arrays.term import term
-from llmplan.records import PipelineSchedule, PipelineTimes, TrainingPlan
+from llmplan.records import PipelineTimes, Schedule
 
 _NARAYANAN = "Narayanan et al. 2021, arXiv:2104.04473, section 2.2"
 _KORTHIKANTI = "Korthikanti et al. 2022, arXiv:2205.05198, section 4.2.3"
@@ -61,7 +58,11 @@ def _interleaved_or_not(p: Number, v: Number, m: Number) -> Number:
     return where(v > 1, interleaved_in_flight(m, p, v), in_flight(m, p))
 
 
-ONE_F_ONE_B = PipelineSchedule(
+def _one_chunk(p: Number, _v: Number, m: Number) -> Number:
+    return in_flight(m, p)
+
+
+ONE_F_ONE_B = Schedule(
     name="1f1b",
     default=True,
     description="one forward, one backward; interleaved where stages hold several chunks",
@@ -70,22 +71,11 @@ ONE_F_ONE_B = PipelineSchedule(
     interleaves=True,
     source=_NARAYANAN,
 )
-ZERO_BUBBLE = PipelineSchedule(
+ZERO_BUBBLE = Schedule(
     name="zero-bubble",
     description="gradients of weights fill the bubble (ZB-H1)",
     bubble_seconds=_zero_bubble,
-    in_flight=lambda p, _v, m: in_flight(m, p),
+    in_flight=_one_chunk,
     source=_QI,
 )
 SCHEDULES = (ONE_F_ONE_B, ZERO_BUBBLE)
-
-
-def by_schedule(plan: TrainingPlan, formula: Callable[[PipelineSchedule], Number]) -> Number:
-    """A figure that depends on the schedule, of plans that may have different ones."""
-    code: Any = plan.schedule
-    if isinstance(code, int):
-        return formula(SCHEDULES[code])
-    value = formula(SCHEDULES[0])
-    for place, schedule in enumerate(SCHEDULES[1:], start=1):
-        value = where(code == place, formula(schedule), value)
-    return value

@@ -1,0 +1,35 @@
+"""The map of the house, held against the house."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MAP = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
+RECIPES = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+PATHS = sorted(set(re.findall(r"`((?:core|plugins|tools|docs|tests)/[\w./-]+)`", MAP + RECIPES)))
+ROOMS = sorted(path.name for path in (ROOT / "core" / "src" / "llmplan").iterdir() if (path / "__init__.py").exists())
+PACKAGES = sorted(path.parent.name for path in (ROOT / "plugins").glob("*/pyproject.toml"))
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_what_the_map_names_is_there(path):
+    """Whoever follows a recipe would look for a file that has moved."""
+    assert list(ROOT.glob(path.replace("NAME", "*")))
+
+
+@pytest.mark.parametrize("room", [*ROOMS, *PACKAGES])
+def test_every_room_is_on_the_map(room):
+    """A newcomer would find a folder that nothing explains."""
+    assert f"{room}/" in MAP
+
+
+def test_a_figure_of_the_report_is_spelt_in_one_file_beside_its_estimate():
+    """What the map promises of a figure: `mfu_causal`, the youngest, is in the table and where it is computed."""
+    spelt = {
+        path.relative_to(ROOT).as_posix()
+        for path in [*ROOT.glob("core/src/**/*.py"), *ROOT.glob("plugins/*/src/**/*.py")]
+        if re.search(r"\bmfu_causal\b", path.read_text(encoding="utf-8"))
+    }
+    assert spelt == {"core/src/llmplan/estimate/figures.py", "core/src/llmplan/estimate/training.py"}
