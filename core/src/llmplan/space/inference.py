@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from attrs import evolve
 
@@ -13,13 +13,12 @@ from llmplan.records import InferencePlan
 from llmplan.request import InferRequest
 from llmplan.space.choice import Choice, failing_as
 from llmplan.space.inference_plan import make_inference_plan
-from llmplan.space.layout import Sizes, fixed_sizes
 from llmplan.space.server_sizes import (
     Given,
     ReplicaSizes,
+    fixed_request,
     further_pipelines,
     given_sizes,
-    is_one,
     numbers_of_groups,
     pipelines,
     usual_sizes,
@@ -30,22 +29,20 @@ def price_batch(request: InferRequest, choice: Choice) -> InferenceEstimate:
     """A static batch: on the sizes that the request gives, or on the smallest replica that holds it."""
     if request.max_batch and request.max_context:
         raise BadInputError("max-batch: contradicts max-context; give one of them")
-    sizes = fixed_sizes(request, choice)
-    if sizes is not None and is_one(request, choice.model):
-        return _price(request, choice, sizes)
+    fixed = fixed_request(request, choice.model)
+    if fixed is not None:
+        return _price(fixed, choice)
     least = _least(request)
-    chosen = _smallest(request, choice, lambda fixed: _price_all_given(fixed, choice, _sizes_of(fixed)), least)
+    chosen = _smallest(request, choice, least)
     said = _said(chosen, request)
     if least is request:
         return assume(chosen, said)
     layout = chosen.plan.layout
-    sizes = Sizes(int(layout.tp), int(layout.pp), int(layout.dp))
-    return assume(_price(evolve(request, ep=int(layout.ep)), choice, sizes), said)
+    tp, pp, dp, ep = (int(size) for size in (layout.tp, layout.pp, layout.dp, layout.ep))
+    return assume(_price(evolve(request, gpus=None, tp=tp, pp=pp, dp=dp, ep=ep), choice), said)
 
 
-def _smallest(
-    request: InferRequest, choice: Choice, price: Callable[[InferRequest], InferenceEstimate], least: InferRequest
-) -> InferenceEstimate:
+def _smallest(request: InferRequest, choice: Choice, least: InferRequest) -> InferenceEstimate:
     """Of all layouts that hold the batch with headroom the one that is best by `_order`; else the nearest to it.
 
     Sizes that cannot be priced are passed over; BadInputError where that is all of them.
@@ -58,7 +55,7 @@ def _smallest(
         key = sizes, groups
         if key not in known:
             try:
-                known[key] = price(evolve(least, gpus=None, **sizes.times(groups)))
+                known[key] = _price_all_given(evolve(least, gpus=None, **sizes.times(groups)), choice)
             except BadInputError as error:
                 refused.append(error)
                 known[key] = None
@@ -112,10 +109,6 @@ def _said(estimate: InferenceEstimate, request: InferRequest) -> str:
     return f"{chosen}: {why}" if chosen else why
 
 
-def _sizes_of(request: InferRequest) -> Sizes:
-    return Sizes(request.tp or 1, request.pp or 1, request.dp or 1)
-
-
 def _least(request: InferRequest) -> InferRequest:
     """What has to fit before memory is filled: one sequence, or prompts of one token."""
     if request.max_batch:
@@ -123,55 +116,53 @@ def _least(request: InferRequest) -> InferRequest:
     return evolve(request, max_context=None, prompt_tokens=1) if request.max_context else request
 
 
-def _price(request: InferRequest, choice: Choice, sizes: Sizes) -> InferenceEstimate:
+def _price(request: InferRequest, choice: Choice) -> InferenceEstimate:
     """Of the batch, or of the prompts, that fill the memory, where the request asks for that."""
     if request.max_batch:
-        return _largest_batch(request, choice, sizes)
+        return _largest_batch(request, choice)
     if request.max_context:
-        return _longest_prompts(request, choice, sizes)
-    return _price_all_given(request, choice, sizes)
+        return _longest_prompts(request, choice)
+    return _price_all_given(request, choice)
 
 
-def _price_all_given(request: InferRequest, choice: Choice, sizes: Sizes) -> InferenceEstimate:
-    plan = checked_plan(request, choice, sizes)
+def _price_all_given(request: InferRequest, choice: Choice) -> InferenceEstimate:
+    plan = checked_plan(request, choice)
     with failing_as(choice.cost_model):
         return choice.cost_model.infer(plan)
 
 
-def checked_plan(request: InferRequest, choice: Choice, sizes: Sizes) -> InferencePlan:
+def checked_plan(request: InferRequest, choice: Choice) -> InferencePlan:
     """With what the cost model has to say; BadInputError where it cannot price it."""
-    plan = make_inference_plan(request, choice, sizes)
+    plan = make_inference_plan(request, choice)
     with failing_as(choice.cost_model):
         against = choice.cost_model.check(plan)
         warnings = (*plan.warnings, *choice.cost_model.remarks(plan))
         return evolve(plan, layout_warnings=against, warnings=warnings)
 
 
-def _largest_batch(request: InferRequest, choice: Choice, sizes: Sizes) -> InferenceEstimate:
+def _largest_batch(request: InferRequest, choice: Choice) -> InferenceEstimate:
     """As many sequences of these lengths as fit; one, which does not, where none does."""
     if request.batch is not None:
         raise BadInputError(f"max-batch: contradicts batch {request.batch}; give one of them")
-    alone = _price_all_given(evolve(request, batch=1), choice, sizes)
+    alone = _price_all_given(evolve(request, batch=1), choice)
     most = int(alone.max_batch_size)
     if most <= 1:
         return alone
-    return assume(
-        _price_all_given(evolve(request, batch=most), choice, sizes), f"batch {most:,}: the largest that fits"
-    )
+    return assume(_price_all_given(evolve(request, batch=most), choice), f"batch {most:,}: the largest that fits")
 
 
-def _longest_prompts(request: InferRequest, choice: Choice, sizes: Sizes) -> InferenceEstimate:
+def _longest_prompts(request: InferRequest, choice: Choice) -> InferenceEstimate:
     """Prompts as long as fit at this batch, answers of the given length behind them."""
     if request.prompt_tokens is not None:
         raise BadInputError(f"max-context: contradicts prompt-tokens {request.prompt_tokens}; give one of them")
-    short = _price_all_given(evolve(request, prompt_tokens=1), choice, sizes)
+    short = _price_all_given(evolve(request, prompt_tokens=1), choice)
     if short.longest_context is None:
         raise BadInputError(f"max-context: the cost model {choice.cost_model.name} does not say what fits")
     context = short.longest_context(short.plan)
     prompt = int(context - short.plan.output_tokens)
     if prompt <= 1:
         return short
-    longest = _price_all_given(evolve(request, prompt_tokens=prompt), choice, sizes)
+    longest = _price_all_given(evolve(request, prompt_tokens=prompt), choice)
     return assume(longest, f"prompt-tokens {prompt:,}: the most that fit")
 
 

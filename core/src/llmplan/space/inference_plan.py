@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from llmplan.catalogues import ENGINES, registry
 from llmplan.errors import BadInputError
-from llmplan.records import InferencePlan
+from llmplan.records import InferencePlan, Layout
 from llmplan.request import InferRequest, option_name
 from llmplan.space.choice import Choice, default_record, find_record
-from llmplan.space.layout import Sizes, make_layout
 
 if TYPE_CHECKING:
     from llmplan.records import EngineProfile
@@ -18,7 +17,7 @@ _DEFAULT_PROMPT_TOKENS = 512
 _DEFAULT_OUTPUT_TOKENS = 128
 
 
-def make_inference_plan(request: InferRequest, choice: Choice, sizes: Sizes) -> InferencePlan:
+def make_inference_plan(request: InferRequest, choice: Choice) -> InferencePlan:
     """Everything filled in, each default said; BadInputError where sequences are beyond the model's context."""
     said = list(choice.assumptions)
 
@@ -37,7 +36,7 @@ def make_inference_plan(request: InferRequest, choice: Choice, sizes: Sizes) -> 
         hardware=choice.hardware,
         dtype=choice.dtype,
         gemm=choice.gemm,
-        layout=make_layout(sizes, sequence_parallel=bool(request.sequence_parallel), ep=request.ep or 1),
+        layout=_layout(request),
         efficiency=choice.efficiency,
         cost_model=choice.cost_model.name,
         batch=default("batch", 1),
@@ -49,6 +48,14 @@ def make_inference_plan(request: InferRequest, choice: Choice, sizes: Sizes) -> 
         price_per_gpu_hour=request.price_per_gpu_hour,
         assumptions=tuple(said),
         warnings=choice.warnings,
+    )
+
+
+def _layout(request: InferRequest) -> Layout:
+    """Of the sizes that a request gives, which are all."""
+    tp, pp, dp = request.tp or 1, request.pp or 1, request.dp or 1
+    return Layout(
+        gpus=tp * pp * dp, tp=tp, pp=pp, dp=dp, ep=request.ep or 1, sequence_parallel=bool(request.sequence_parallel)
     )
 
 

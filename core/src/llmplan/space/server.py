@@ -12,7 +12,6 @@ from llmplan.estimate import ServerEstimate
 from llmplan.records import EngineProfile, InferencePlan, Lengths, Request, ServerPlan, Speculation, Variation, Workload
 from llmplan.request import LOADS, SERVER_OPTIONS, InferRequest, option_name
 from llmplan.space.choice import Choice, find_record
-from llmplan.space.layout import Sizes, make_layout
 
 if TYPE_CHECKING:
     from llmplan.queueing.server import Pricer
@@ -179,9 +178,8 @@ def _prefill_pool(request: InferRequest, choice: Choice, plan: InferencePlan) ->
     pp = request.prefill_pp or int(layout.pp)
     if pp > choice.model.layers:
         raise BadInputError(f"prefill-pp: {pp} is more than the {choice.model.layers} layers of {choice.model.name}")
-    sizes = Sizes(request.prefill_tp or int(layout.tp), pp, request.prefill_replicas)
-    made = make_layout(sizes, sequence_parallel=layout.sequence_parallel, ep=layout.ep)
-    pool = evolve(plan, layout=made)
+    tp, dp = request.prefill_tp or int(layout.tp), request.prefill_replicas
+    pool = evolve(plan, layout=evolve(layout, gpus=tp * pp * dp, tp=tp, pp=pp, dp=dp))
     return evolve(pool, layout_warnings=choice.cost_model.check(pool))
 
 

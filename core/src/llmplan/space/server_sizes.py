@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from llmplan.records import HardwareProfile, ModelArchitecture
 from llmplan.request import InferRequest
 from llmplan.space.experts import experts_of
+from llmplan.space.sizes import check_sizes
 
 Given = Mapping[str, Sequence[int]]
 """The values of the options of a layout that a request gives."""
@@ -55,11 +56,20 @@ def given_sizes(request: InferRequest) -> Given:
     return {name: (value,) for name, value in values.items() if value is not None}
 
 
-def is_one(request: InferRequest, model: ModelArchitecture) -> bool:
-    """Whether a request leaves nothing of the layout open."""
-    ep = request.ep is not None or experts_of(model) == 1
-    replicas = request.dp is not None or request.gpus is not None
-    return request.tp is not None and request.pp is not None and replicas and ep
+def fixed_request(request: InferRequest, model: ModelArchitecture) -> InferRequest | None:
+    """The request with all sizes that follow from it, where it leaves nothing of the layout open; else None.
+
+    BadInputError where sizes that are given do not go together.
+    """
+    given = given_sizes(request)
+    check_sizes(given, model)
+    check_sizes({**given, "cp": (1,)}, model)  # servers have no context parallelism: what is given may be all there is
+    if request.tp is None or request.pp is None or (request.dp is None and request.gpus is None):
+        return None
+    if request.ep is None and experts_of(model) > 1:
+        return None
+    replicas = request.dp or (request.gpus or 1) // (request.tp * request.pp)
+    return evolve(request, gpus=None, dp=replicas, ep=request.ep or 1)
 
 
 def numbers_of_groups(sizes: ReplicaSizes, given: Given, apart: int = 0) -> Sequence[int] | None:

@@ -15,7 +15,6 @@ from llmplan.request import LOADS, InferRequest, option_name
 from llmplan.search.serving.space import InferenceSpace
 from llmplan.space.choice import Choice, choose
 from llmplan.space.inference import checked_plan
-from llmplan.space.layout import Sizes
 from llmplan.space.server import check_load, server_plan, steps_of
 from llmplan.space.server_sizes import ReplicaSizes
 from llmplan.units import MIB
@@ -64,8 +63,7 @@ class Case:
 
     def plan(self, request: InferRequest) -> ServerPlan:
         """Of these options; BadInputError where it cannot be priced."""
-        sizes = Sizes(request.tp or 1, request.pp or 1, request.dp or 1)
-        return server_plan(request, self.choice, checked_plan(evolve(request, batch=1), self.choice, sizes))
+        return server_plan(request, self.choice, checked_plan(evolve(request, batch=1), self.choice))
 
     def server(self, sizes: ReplicaSizes, groups: int = 1) -> Server:
         """Of so many groups of replicas."""

@@ -12,9 +12,8 @@ from llmplan.records import InferencePlan
 from llmplan.request import InferRequest, of_server
 from llmplan.space.choice import choose
 from llmplan.space.inference import checked_plan, price_batch
-from llmplan.space.layout import Sizes, fixed_sizes
 from llmplan.space.server import check_load, serve
-from llmplan.space.server_sizes import is_one
+from llmplan.space.server_sizes import fixed_request
 
 
 def infer(request: InferRequest | None = None, **options: Any) -> InferenceEstimate | ServerEstimate:
@@ -35,12 +34,11 @@ def _priced(request: InferRequest) -> InferenceEstimate | ServerEstimate:
         return price_batch(request, choose(request, "infer"))
     check_load(request)
     choice = choose(request, "infer")
-    sizes = fixed_sizes(request, choice)
-    if sizes is not None and is_one(request, choice.model):
-        return serve(request, choice, checked_plan(evolve(request, batch=1), choice, sizes))
+    fixed = fixed_request(request, choice.model)
+    if fixed is not None:
+        return serve(fixed, choice, checked_plan(evolve(fixed, batch=1), choice))
     fixed, said = _chosen(request)
-    sizes = Sizes(fixed.tp or 1, fixed.pp or 1, fixed.dp or 1)
-    plan = checked_plan(evolve(fixed, batch=1), choice, sizes)
+    plan = checked_plan(evolve(fixed, batch=1), choice)
     return serve(fixed, choice, evolve(plan, assumptions=(said, *plan.assumptions)))
 
 
