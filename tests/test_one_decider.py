@@ -173,7 +173,11 @@ def test_what_a_framework_has_not_is_not_chosen_unasked(framework):
     plan = train(**options).plan
     assert not plan.offload_activations
     assert not plan.offload_optimizer or "optimizer" in plan.framework.offloads
-    assert train(**options, offload="activations").plan.offload_activations
+    asked_for = train(**options, offload="activations")
+    assert asked_for.plan.offload_activations
+    assert asked_for.host_bytes_per_gpu > 0
+    assert any("of memory for each GPU, which nobody stated" in said for said in asked_for.warnings)
+    assert train(**options, offload="none").host_bytes_per_gpu is None
 
 
 def test_what_the_estimates_alone_would_choose_is_said():

@@ -41,6 +41,7 @@ def test_a_plan_shows_where_time_and_memory_go(kind):
     times = [estimate.time_breakdown] if kind == "train" else [estimate.prefill_breakdown, estimate.decode_breakdown]
     for breakdown in (*times, estimate.memory_breakdown):
         assert {str(line) for line, value in breakdown.items() if value > 0} <= words(picture)
+    assert {line.kind.value for lines in times for line, value in lines.items() if value > 0} <= words(picture)
     assert exporter_of("plan.svg").export(estimate) == picture
 
 

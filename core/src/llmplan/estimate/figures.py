@@ -312,6 +312,10 @@ FIGURES = (
         heading="memory, GiB", scale=GIB, drawn=True, objective="memory",
     ),
     Figure("memory_capacity_bytes", "bytes", "of one GPU", _ALL),
+    Figure(
+        "host_bytes_per_gpu", "bytes", "that wait in host memory for each GPU; `null` where nothing does", (TRAIN,),
+        better=LOW, fact="host memory", say="{value} a GPU",
+    ),
 )  # fmt: skip
 """In the order of the JSON and of the report."""
 

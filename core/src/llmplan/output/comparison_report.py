@@ -13,7 +13,7 @@ from rich.text import Text
 from llmplan.estimate import Comparison, Variant
 from llmplan.estimate.figures import ITERATION
 from llmplan.output.document import rows
-from llmplan.output.sections import INDENT, console_of, heading, rendered, wide_console
+from llmplan.output.sections import INDENT, console_of, heading, in_brief, rendered, wide_console
 from llmplan.output.table import Column, Row, figure_columns, fits, fitted, plain_words
 from llmplan.output.words import dotted
 from llmplan.request import option_name
@@ -48,8 +48,10 @@ def _sections(comparison: Comparison, console: Console) -> Iterator[RenderableTy
     yield from _listed("Not priced", [(row["refused"], [one.label]) for one, row in pairs if row["refused"]])
     yield from _listed("EXTRAPOLATED: hardly a published run of this kind, if any", _extrapolated(pairs), "bold yellow")
     yield from _listed("Warnings", _said(pairs, "warnings"), "bold yellow")
-    assumed = [(line, labels) for line, labels in _said(pairs, "assumptions") if not labels]
-    yield from _listed("Assumed for every plan, beside what --json says of each", assumed)
+    assumed = [line for line, labels in _said(pairs, "assumptions") if not labels]
+    if assumed:
+        yield heading("Assumed for every plan, beside what --json says of each")
+        yield in_brief(assumed, console)
 
 
 def columns(varied: Collection[str], plans: Sequence[Row]) -> list[Column]:

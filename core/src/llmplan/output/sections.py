@@ -22,6 +22,7 @@ from llmplan.space.dimensions import BY_NAME, SIZES
 INDENT = 2
 _WIDE = 250
 _FREE = "free"
+_WIDEST_TEXT = 120
 _WIDEST_BAR, _NARROWEST_BAR = 40, 8
 _WIDTH_OF_WORDS = 50
 """Columns that name, figure and share of a breakdown take beside its bar."""
@@ -170,12 +171,17 @@ def said(
 ) -> Iterator[RenderableType]:
     """What was assumed, in short or with all sources, and what to know before trusting the figures."""
     if assumptions:
-        short = Padding(Text(packed(map(in_short, assumptions), console.width - INDENT)), (0, 0, 0, INDENT))
         yield heading("Assumed" if sources else "Assumed (--sources says why)")
-        yield bullets(assumptions) if sources else short
+        yield bullets(assumptions) if sources else in_brief(assumptions, console)
     if warnings:
         yield heading("Warnings", "bold yellow")
         yield bullets(warnings)
+
+
+def in_brief(assumptions: Iterable[str], console: Console) -> Padding:
+    """Each as far as it does not go on to say why, as many on a line as there is room for."""
+    width = min(console.width, _WIDEST_TEXT) - INDENT
+    return Padding(Text(packed(map(in_short, assumptions), width)), (0, 0, 0, INDENT))
 
 
 def in_short(assumption: str) -> str:

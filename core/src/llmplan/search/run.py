@@ -70,8 +70,8 @@ def run(
     try:
         for case in cases:
             roots.extend((case, rows) for rows in Listing(case).roots(found.illegal))
-        question = _aimed(roots, question, executor, found)
-        _merge_all(roots, question, executor, found, watch, sink)
+        question = _aimed(roots, question, executor, found, _half(watch, 0))
+        _merge_all(roots, question, executor, found, _half(watch, 1), sink)
     except KeyboardInterrupt:
         if not interruptible:
             raise
@@ -79,12 +79,25 @@ def run(
     return Outcome(found, [rows for _, rows in roots], time.perf_counter() - begin, complete)
 
 
+def _half(watch: Watch | None, passed: int) -> Watch | None:
+    """What is told of one of the two passes."""
+    if watch is None:
+        return None
+    told: Watch = watch
+    return lambda state: told(Progress(state.done + passed * state.roots, 2 * state.roots, state.found))
+
+
 def _aimed(
-    roots: Sequence[tuple[Any, Columns]], question: Question, executor: Executor | None, found: Found
+    roots: Sequence[tuple[Any, Columns]],
+    question: Question,
+    executor: Executor | None,
+    found: Found,
+    watch: Watch | None,
 ) -> Question:
     """The question with what the usual plans reach, which are what is found so far; the simplest is one of them."""
     known = {name: getattr(found, name) for name in ("best", "point", "frontier", "simplest")}
-    _merge_all(roots, evolve(question, usual=True, keep=False), executor, evolve(Found.nothing(question), **known))
+    usual = evolve(Found.nothing(question), **known)
+    _merge_all(roots, evolve(question, usual=True, keep=False), executor, usual, watch)
     if not question.prune:
         return question
     return evolve(

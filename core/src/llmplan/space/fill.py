@@ -12,6 +12,7 @@ from llmplan.request import TrainRequest
 from llmplan.space.choice import Choice, failing_as
 from llmplan.space.run_settings import how_it_trains
 from llmplan.space.schedules import schedules
+from llmplan.units import GIB
 
 _TOKENS_PER_PARAMETER = 20
 """Compute-optimal training (Hoffmann et al. 2022, arXiv:2203.15556), where a model's own tokens are not published."""
@@ -59,7 +60,22 @@ def priced(plan: TrainingPlan, choice: Choice, mfu: float | None) -> TrainingEst
             f"tokens: {plan.tokens:,.0f} is less than one iteration of "
             f"{plan.global_batch:,} sequences x {plan.seq_len:,} = {estimate.tokens_per_iteration:,} tokens"
         )
+    estimate = _with_host(estimate, choice) if plan.offloaded else estimate
     return estimate if mfu is None else at_mfu(estimate, mfu)
+
+
+def _with_host(estimate: TrainingEstimate, choice: Choice) -> TrainingEstimate:
+    """With what waits in host memory: the tensors that the accelerator would hold without it."""
+    plan = estimate.plan
+    with failing_as(choice.cost_model):
+        here = choice.cost_model.train(evolve(plan, offload_optimizer=False, offload_activations=False))
+    held = estimate.memory_breakdown
+    lines = {line: size for line, size in here.memory_breakdown.items() if getattr(line, "kind", None) is Kind.TENSORS}
+    host = sum(max(0.0, size - held.get(line, 0.0)) for line, size in lines.items())
+    warning = (
+        f"offload {plan.offloaded}: the host needs {host / GIB:,.1f} GiB of memory for each GPU, which nobody stated"
+    )
+    return evolve(estimate, host_bytes_per_gpu=host, plan=evolve(plan, warnings=(*plan.warnings, warning)))
 
 
 def at_mfu(estimate: TrainingEstimate, mfu: float) -> TrainingEstimate:

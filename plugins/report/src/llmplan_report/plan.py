@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from llmplan.estimate import Estimate, TrainingEstimate
+from llmplan.estimate.line import SECONDS, kind_of
 from llmplan.output.words import gib, percent, seconds
 from llmplan_report.drawing import as_file
 
@@ -28,6 +29,7 @@ def draw(estimate: Estimate, suffix: str) -> bytes:
         axes = sheet.subplots(len(panels), 1, squeeze=False, gridspec_kw={"height_ratios": heights})
         for panel, (name, words, parts) in zip(axes.flat, panels, strict=True):
             _bars(panel, name, words, parts)
+        _legend(sheet, [parts for _, words, parts in panels if words is seconds])
 
     return as_file(suffix, _WIDE, sum(heights) + _HEAD, drawn)
 
@@ -41,12 +43,29 @@ def _breakdowns(estimate: Estimate) -> tuple[tuple[str, Callable[[float], str], 
 
 
 def _known(lines: Mapping[str, float]) -> dict[str, float]:
-    return {str(line): float(value) for line, value in lines.items() if value > 0}
+    return {line: float(value) for line, value in lines.items() if value > 0}
+
+
+def _colour(line: str) -> str:
+    """Of its kind of seconds; grey of bytes, and where the cost model does not say."""
+    kind = kind_of(line)
+    return f"C{SECONDS.index(kind)}" if kind in SECONDS else "0.6"
+
+
+def _legend(sheet: Sheet, panels: Iterable[Mapping[str, float]]) -> None:
+    """The kinds of seconds that there are."""
+    from matplotlib.patches import Patch
+
+    lines = {kind: line for parts in panels for line in parts if (kind := kind_of(line)) in SECONDS}
+    handles = [Patch(color=_colour(lines[kind]), label=kind.value) for kind in SECONDS if kind in lines]
+    if handles:
+        sheet.legend(handles=handles, loc="outside lower center", ncols=len(handles))
 
 
 def _bars(panel: Axes, name: str, words: Callable[[float], str], parts: Mapping[str, float]) -> None:
     whole = sum(parts.values())
-    bars = panel.barh(list(parts), [100 * part / whole for part in parts.values()])
+    shares = [100 * part / whole for part in parts.values()]
+    bars = panel.barh([str(line) for line in parts], shares, color=[_colour(line) for line in parts])
     panel.bar_label(bars, [f"{words(part)}, {percent(part / whole)}" for part in parts.values()], padding=3)
     panel.invert_yaxis()
     panel.set_title(f"{name}: {words(whole)}", loc="left", fontsize="medium")
