@@ -314,6 +314,26 @@ def test_frozen_weights_need_no_gradients():
     assert lora.model_flops == pytest.approx(2 / 3 * full.model_flops)
 
 
+def test_adapters_cost_kernels_and_launches_beside_their_multiplications():
+    """Dropout and sums of adapters would take no time, or their launches; or full training would pay for them."""
+    moving = evolve(IDEAL, name="moving", adapter_input_bytes=5.0, adapter_output_bytes=10.0)
+    tuned = {"tuning": Tuning.LORA, "lora_rank": 8}
+    more = [
+        price(EVEN, framework=moving, **tuned).time_breakdown[line] - price(EVEN, **tuned).time_breakdown[line]
+        for line in ("forward", "backward")
+    ]
+    h, tokens, layers = 1024, 1024, 8
+    # q, k, v and attention's output; up and down with four times the width
+    read, added = 4 * h + h + 4 * h, 4 * h + 4 * h + h
+    forward = layers * tokens * (5 * read + 10 * added) / (GPU.memory_bytes_per_second * 0.85)
+    assert more == [pytest.approx(forward), pytest.approx(1.5 * forward)]
+    assert price(EVEN, framework=moving).time_breakdown == price(EVEN).time_breakdown
+
+    slow = evolve(IDEAL, name="slow", host_seconds_per_adapter=1.0)
+    launched = price(EVEN, framework=slow, **tuned, gradient_accumulation=1)
+    assert launched.iteration_seconds - launched.time_breakdown["optimizer"] == pytest.approx(2 * 8 * 6)
+
+
 def test_a_slow_host_is_waited_for():
     """A host that launches more slowly than kernels run would cost nothing, or cost what kernels hide."""
     framework = evolve(IDEAL, name="slow", host_seconds_per_layer=1.0, host_seconds_per_step=5.0)

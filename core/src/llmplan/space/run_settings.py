@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from llmplan.catalogues import FRAMEWORKS, OPTIMIZERS, Kind, registry
@@ -25,7 +26,6 @@ _NEED_FAILURES = ("checkpoint_seconds", "checkpoint_gb_per_s", "checkpoint_inter
 def how_it_trains(request: TrainRequest, choice: Choice, said: list[str]) -> dict[str, Any]:
     """Fields of the plan, each default said."""
     how: dict[str, Any] = {
-        "master_weights": request.master_weights is not False,
         "expert_imbalance": request.expert_imbalance or 1.0,
         **_tuning(request, said),
     }
@@ -33,6 +33,9 @@ def how_it_trains(request: TrainRequest, choice: Choice, said: list[str]) -> dic
         record = _record(getattr(request, option), option, kind, said)
         how |= {} if record is None else {option: record}
     framework = how.get("framework")
+    how["master_weights"] = request.master_weights
+    if request.master_weights is None:
+        how["master_weights"] = framework is None or framework.master_weights
     if request.gradient_bits is not None:
         how["gradient_bits"] = request.gradient_bits
     elif framework is not None:
@@ -100,8 +103,9 @@ def _checkpoint_seconds(request: TrainRequest, choice: Choice, how: dict[str, An
             f"checkpoint-gb-per-s: {bandwidth:g} with tuning {how['tuning'].value}, whose checkpoints are small; "
             "give checkpoint-seconds"
         )
-    optimizer = how.get("optimizer")
-    per_parameter = _BYTES_OF_WEIGHT + (0.0 if optimizer is None else optimizer.state_bytes)
+    optimizer, framework = how.get("optimizer"), how.get("framework")
+    bits = math.inf if framework is None else framework.state_bits
+    per_parameter = _BYTES_OF_WEIGHT + (0.0 if optimizer is None else optimizer.state_bytes_in(bits))
     per_parameter += _BYTES_OF_MASTER_WEIGHT if how["master_weights"] else 0.0
     stored = per_parameter * sum(choice.model.parameters_by_part().values())
     seconds = stored / (bandwidth * _GB)
