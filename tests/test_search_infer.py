@@ -11,6 +11,7 @@ from attrs import evolve
 from llmplan import infer
 from llmplan.errors import BadInputError
 from llmplan.output.document import document
+from llmplan.output.report import report
 from llmplan.output.search_report import search_report
 from llmplan.records import DTypeRule, HardwareProfile, MixtureOfExperts, Transformer
 from llmplan.request import given_options
@@ -372,6 +373,20 @@ def test_a_trace_is_a_load_too(tmp_path):
     found = search(InferenceSpace(**options, **SIZES, trace=str(trace)), "gpus", ttft=5, top=1)
     assert found.best[0].simulated.requests == 60
     assert document(infer(found.requests[0])) == document(found.best[0])
+
+
+def test_a_trace_of_one_instant_has_no_rate(tmp_path):
+    """If it fails, requests that come together end in a traceback, or load a server infinitely."""
+    trace = tmp_path / "trace.csv"
+    trace.write_text("arrival_seconds,prompt_tokens,output_tokens\n" + 5 * "0,200,10\n", encoding="utf-8")
+    options = {
+        name: value for name, value in FIXED.items() if name not in ("prompt_tokens", "output_tokens", "requests")
+    }
+    best = search(InferenceSpace(**options, **SIZES, trace=str(trace)), top=1).best[0]
+    assert best.load is None
+    assert best.simulated.requests == 5
+    assert document(infer(**options, trace=str(trace))) is not None
+    assert "all at once" in report(best)
 
 
 @pytest.mark.parametrize(

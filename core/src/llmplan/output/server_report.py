@@ -69,8 +69,9 @@ def _load(estimate: ServerEstimate) -> str:
     load = estimate.server.workload
     if load.trace:
         prompt, output = estimate.mean_lengths
+        rate = "all at once" if estimate.offered_rate is None else f"{estimate.offered_rate:.3g}/s"
         return (
-            f"{len(load.trace):,} requests of {load.trace_name}, {estimate.offered_rate:.3g}/s; on average "
+            f"{len(load.trace):,} requests of {load.trace_name}, {rate}; on average "
             f"{prompt:,.0f} prompt and {output:,.0f} output tokens"
         )
     lengths = f"{load.prompt.label} prompt and {load.output.label} output tokens each"

@@ -132,11 +132,11 @@ class Workload:
 
     @property
     def offered_rate(self) -> float | None:
-        """Requests a second that come whatever the server does; None of a number of users."""
+        """Requests a second that come whatever the server does; None of users, and of a trace of one instant."""
         if not self.trace:
             return self.rate
         span = self.trace[-1].arrival_seconds - self.trace[0].arrival_seconds
-        return (len(self.trace) - 1) / span if span > 0 else math.inf
+        return (len(self.trace) - 1) / span if span > 0 else None
 
     def lengths_at(self, prompt: float, output: float) -> tuple[int, int]:
         """Of the request that has these ranks, 0 to 1, among all by prompt and by answer."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from heapq import heapify, heappop, heappush
-from math import inf
 from typing import Any
 
 import numpy as np
@@ -142,7 +141,8 @@ class Tried:
     @cached_property
     def closed(self) -> Means | None:
         """In closed form, to the last digit as in arrays; requests of one instant come at no rate."""
-        at_once = self.server.plan.workload.offered_rate == inf
+        workload = self.server.plan.workload
+        at_once = bool(workload.trace) and workload.offered_rate is None
         return closed_form(self.server) if at_once else self.point.means
 
     @cached_property

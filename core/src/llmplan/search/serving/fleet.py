@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from math import inf
 from typing import Any
 
 import numpy as np
@@ -48,8 +47,9 @@ class Fleet:
 
         Requests of one instant come at no rate: any layout answers them in the end, and the smallest is looked for.
         """
-        rate = self.like.workload.offered_rate if self.case.at_a_rate else None
-        return _ALMOST_NONE if rate == inf else rate
+        if not self.case.at_a_rate:
+            return None
+        return self.like.workload.offered_rate or _ALMOST_NONE
 
     @cached_property
     def output_tokens(self) -> float:

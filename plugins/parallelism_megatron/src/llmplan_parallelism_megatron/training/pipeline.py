@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define
 
@@ -79,6 +79,23 @@ class Pipeline:
         return self.micro_batches * (self.slowest.seconds + self.transfer) + self.bubble
 
 
+_LINES: Mapping[str, Callable[[LayerTimes], Number]] = {
+    "forward": lambda layer: layer.compute.forward,
+    "backward": lambda layer: layer.compute.backward,
+    "recompute": lambda layer: layer.compute.recompute,
+    "tp_comm": lambda layer: layer.tensor.all,
+    "cp_comm": lambda layer: layer.context.all,
+    "ep_comm": lambda layer: layer.expert.all,
+}
+"""Lines of the breakdown that are so many micro-batches of what layers take."""
+_FORWARD: Mapping[str, Callable[[LayerTimes], Number]] = {
+    "tp_comm": lambda layer: layer.tensor.forward,
+    "cp_comm": lambda layer: layer.context.forward,
+    "ep_comm": lambda layer: layer.expert.forward,
+}
+"""Communication of the forward pass."""
+
+
 def pipeline(rank: Rank) -> Pipeline:
     """T = m t + bubble: m micro-batches on the slowest stage, which holds ceil(L/p) layers and an end of the model."""
     blocks, plan = rank.model.layers, rank.plan
@@ -92,19 +109,8 @@ def pipeline(rank: Rank) -> Pipeline:
     def on_stage(seconds: Callable[[LayerTimes], Number]) -> Number:
         return stage_seconds(counts, [seconds(layer) for layer in times])
 
-    lines = {
-        "forward": on_stage(lambda layer: layer.compute.forward),
-        "backward": on_stage(lambda layer: layer.compute.backward),
-        "recompute": on_stage(lambda layer: layer.compute.recompute),
-        "tp_comm": on_stage(lambda layer: layer.tensor.all),
-        "cp_comm": on_stage(lambda layer: layer.context.all),
-        "ep_comm": on_stage(lambda layer: layer.expert.all),
-    }
-    forward = {
-        "tp_comm": on_stage(lambda layer: layer.tensor.forward),
-        "cp_comm": on_stage(lambda layer: layer.context.forward),
-        "ep_comm": on_stage(lambda layer: layer.expert.forward),
-    }
+    lines = {line: on_stage(seconds) for line, seconds in _LINES.items()}
+    forward = {line: on_stage(seconds) for line, seconds in _FORWARD.items()}
     slowest = Work(
         forward=lines["forward"] + total(forward.values()),
         all=total(lines.values()),
