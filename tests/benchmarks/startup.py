@@ -97,6 +97,7 @@ def main() -> None:
         "gpus": 2048,
         "tp": 8,
         "pp": 8,
+        **{"cp": 1, "vpp": 1, "zero": 1, "micro_batch": 1, "schedule": "1f1b", "offload": "none"},
         "sequence_parallel": True,
         "recompute": "attention-compute",
         "global_batch": 2048,
