@@ -446,7 +446,10 @@ BAD_COST_MODELS = (
     (Priced(factor=lambda plan: plan.hardware.scale_up_bytes_per_second), "twice the scale_up_bytes_per_second"),
     (Priced(factor=lambda _plan: 0.5), "is above 1: faster than the peak"),
     (Priced(seconds=lambda seconds: {"compute": 2 * seconds, "gift": -seconds}), "train: time_breakdown: gift: is -"),
-    (Priced(seconds=lambda seconds: {"compute": seconds, "bubble": float("inf")}), "bubble: is inf, not a finite number"),
+    (
+        Priced(seconds=lambda seconds: {"compute": seconds, "bubble": float("inf")}),
+        "bubble: is inf, not a finite number",
+    ),
     (Priced(seconds=lambda seconds: {"compute": first(seconds)}), "for an array of micro_batch"),
     (Priced(memory=0.0), "memory_bytes_per_gpu: 0.0 is not positive"),
     (Priced(memory=-1.0), "memory_breakdown: weights: is -1.0, not a finite number"),
