@@ -57,8 +57,8 @@ class Judged:
         factors = {"nothing": 1.0, "time": 1.0, "memory": 1.0}
         if estimate.spreads is not None:
             time, memory = estimate.spreads(estimate.plan)
-            stated = estimate.plan.efficiency.mfu is not None
-            factors |= {"memory": memory.upper(confidence), "time": 1.0 if stated else time.upper(confidence)}
+            doubt = 1.0 if estimate.plan.efficiency.by_user else time.upper(confidence)
+            factors |= {"memory": memory.upper(confidence), "time": doubt}
         return cls(estimate, mfu, factors)
 
     def figure(self, name: str) -> Number:

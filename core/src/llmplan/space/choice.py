@@ -145,6 +145,7 @@ def failing_as(cost_model: CostModel) -> Iterator[None]:
 
 
 _EFFICIENCIES = ("flops", "hbm", "scale_up", "scale_out")
+_WITHOUT_RANGE = "; times have no range: stated efficiencies have no published error"
 
 
 def _efficiency(
@@ -164,9 +165,8 @@ def _efficiency(
     if request.ideal or len(stated) == len(_EFFICIENCIES):
         rest = [name.replace("_", "-") for name in _EFFICIENCIES if name not in stated]
         given = [f"{_in_words(stated)} given"] if stated else []
-        return Efficiency(
-            **stated
-        ), f"efficiencies: {'; '.join([*given, *([f'{_listed(rest)} ideal (1)'] if rest else [])])}"
+        said = "; ".join([*given, *([f"{_listed(rest)} ideal (1)"] if rest else [])])
+        return Efficiency(**stated, stated=_EFFICIENCIES), f"efficiencies: {said}{_WITHOUT_RANGE}"
     with failing_as(cost_model):
         calibrated = cost_model.efficiency(hardware, gemm, phase)
     if mfu is not None:
@@ -176,7 +176,8 @@ def _efficiency(
         return calibrated, f"efficiencies: {calibrated.source}"
     mixed = evolve(calibrated, **stated, stated=tuple(stated))
     rest = [name.replace("_", "-") for name in _EFFICIENCIES if name not in stated]
-    return mixed, f"efficiencies: {_in_words(stated)} given; {_listed(rest)} calibrated: {calibrated.source}"
+    said = f"efficiencies: {_in_words(stated)} given; {_listed(rest)} calibrated: {calibrated.source}"
+    return mixed, f"{said}{_WITHOUT_RANGE}"
 
 
 def _in_words(stated: Mapping[str, float]) -> str:
