@@ -29,10 +29,11 @@ def test_times_have_no_range(stated):
 @pytest.mark.parametrize("stated", STATED, ids=lambda given: next(iter(given)))
 def test_plans_are_ranked_by_their_estimates(stated):
     """A plan would lose to a slower one for a doubt that has nothing to do with it, "with 90% confidence"."""
-    sure, even = (search(TrainingSpace(**TRAINED, **stated, confidence=level)) for level in (0.9, 0.5))
-    assert sure.confidence is None
-    assert "confidence" not in search_report(sure, width=200)
-    assert sure.best[0].time_breakdown == even.best[0].time_breakdown
+    found = search(TrainingSpace(**TRAINED, **stated))
+    assert found.confidence is None
+    assert "confidence" not in search_report(found, width=200)
+    columns = found.columns
+    assert found.best[0].training_seconds == pytest.approx(columns["training_seconds"][columns["feasible"]].min())
     served = search(InferenceSpace(**SERVED, **stated, gpus=4, concurrency=8, requests=0))
     assert served.confidence is None
     assert "confidence" not in search_report(served, width=200)

@@ -28,7 +28,7 @@ class Efficiency:
     curves: KernelCurves | None = None
     """What kernels and links reach by shape, where a cost model uses that: then the four are summaries."""
     stated: tuple[str, ...] = ()
-    """Which of the four the user gives: they hold whatever the shape, and no published run says how far off they are."""
+    """Which of the four the user gives: they hold whatever the shape, and have no published error."""
     source: str = "given"
     """Who says so: ``given`` on the command line, or the calibration that stands behind the numbers."""
 
