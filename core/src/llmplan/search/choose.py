@@ -65,9 +65,13 @@ def _said(cases: list[TrainingCase], outcome: Outcome, question: Question) -> Tr
         if estimate.feasible:
             why = f"none of {many} fits{sure} and headroom, this takes the least memory"
     elif cases[0].request.mfu is not None:
-        why = f"the fastest of {many} that fits by the cost model{sure}"
+        why = f"the fastest of {many} that fits by the cost model{sure and f',{sure}'}"
     else:
-        why = f"the fastest of {many} that fits{sure}" if question.point else f"the fastest of {many} that fits"
+        why = (
+            f"the fastest of {many} that fits{sure and f',{sure}'}"
+            if question.point
+            else f"the fastest of {many} that fits"
+        )
     if found.legal == 1:
         return estimate
     words = [f"{_words(cases[0], estimate)}: {why}"]
@@ -80,7 +84,7 @@ def _said(cases: list[TrainingCase], outcome: Outcome, question: Question) -> Tr
 
 def _sure(estimate: TrainingEstimate, confidence: float) -> str:
     """How sure that is; nobody knows for efficiencies that the user states."""
-    return "" if estimate.plan.efficiency.stated else f", with {confidence:.0%} confidence"
+    return "" if estimate.plan.efficiency.stated else f" with {confidence:.0%} confidence"
 
 
 def given_values(request: TrainRequest) -> tuple[Any, ...]:
