@@ -33,7 +33,9 @@ def test_plans_are_ranked_by_their_estimates(stated):
     assert found.confidence is None
     assert "confidence" not in search_report(found, width=200)
     columns = found.columns
-    assert found.best[0].training_seconds == pytest.approx(columns["training_seconds"][columns["feasible"]].min())
+    assert found.best[0].training_seconds == pytest.approx(
+        columns["training_seconds"][columns["feasible"]].min(), rel=1e-3
+    )
     served = search(InferenceSpace(**SERVED, **stated, gpus=4, concurrency=8, requests=0))
     assert served.confidence is None
     assert "confidence" not in search_report(served, width=200)
