@@ -91,7 +91,7 @@ def _leap(name: str, figures: Iterable[Ranges]) -> Iterator[str]:
 def _added(halves: Halves) -> str:
     """What a leap adds, or that it adds nothing."""
     said = _percent(halves)
-    return "–" if said == "+0% to +0%" else said
+    return "-" if said == "+0% to +0%" else said
 
 
 def _percent(halves: Halves) -> str:

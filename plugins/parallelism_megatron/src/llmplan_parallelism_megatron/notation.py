@@ -16,11 +16,9 @@ class Symbol(NamedTuple):
 
 
 SIZES: Mapping[str, Symbol] = {
-    "m": Symbol(
-        "rows of the left matrix of a multiplication (tokens); in formulas of the pipeline, micro-batches in an iteration"
-    ),
+    "m": Symbol("rows of the left matrix of a multiplication (tokens); in formulas of the pipeline, micro-batches"),
     "n": Symbol(
-        "columns of the right matrix; in formulas of collectives, ranks, or scale-up domains where a group spans several"
+        "columns of the right matrix; in formulas of collectives, ranks, or scale-up domains where they span several"
     ),
     "k": Symbol("the side that both matrices share"),
     "g": Symbol("multiplications side by side: experts"),
