@@ -25,7 +25,7 @@ from llmplan.errors import BadInputError, UnknownNameError
 from llmplan.output.words import gib
 from llmplan.records import Block, LoweredModel, ModelArchitecture
 from llmplan.space.read_model import read_model
-from llmplan.units import GIGA, TERA
+from llmplan.units import GIGA, rate
 
 _SHOWN = (MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, SCHEDULES)
 
@@ -171,7 +171,7 @@ def _words(key: str, value: Any) -> str:
 
 def _number_words(key: str, value: float) -> str:
     if key.startswith("peak_flops."):
-        return f"{value / TERA:,.5g} T(FL)OP/s"
+        return rate(value, key.removeprefix("peak_flops."))
     if key.endswith("_bytes_per_second"):
         return f"{value / GIGA:,.5g} GB/s"
     if key.endswith("_bytes"):
