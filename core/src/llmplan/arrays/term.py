@@ -1,8 +1,8 @@
 """Formulas that carry their own words: each is a function with one line of algebra, a unit and a source.
 
 The algebra is written in the names of the function's parameters, and of the fields of the record that a method belongs
-to, as Python would evaluate it, so that a test can hold it against the function. `recorded` notes which formulas an
-estimate called, with which numbers: that is what explanations are printed from.
+to, as Python would evaluate it, so that a test can hold it against the function. While `recorded` is open, formulas
+return numbers that know their origin, with which numbers they were called: explanations are printed from that.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from functools import cached_property, wraps
 from typing import Any, TypeVar, cast
 
 from attrs import define, field, frozen
+
+from llmplan.arrays.traced import traced
 
 Formula = TypeVar("Formula", bound=Callable[..., Any])
 
@@ -83,12 +85,6 @@ class Record:
 
     calls: list[Evaluated] = field(factory=list)
 
-    def maker(self, value: Any) -> Evaluated | None:
-        """The call that returned this very number; None where none did."""
-        if not isinstance(value, float):
-            return None
-        return next((call for call in reversed(self.calls) if call.value is value), None)
-
 
 _RECORD: ContextVar[Record | None] = ContextVar("record", default=None)
 
@@ -119,8 +115,9 @@ def term(algebra: str, *, unit: str, source: str) -> Callable[[Formula], Formula
             before = len(record.calls)
             value = function(*arguments, **named)
             inner = tuple(record.calls[before:])
-            record.calls.append(Evaluated(described, described.numbers(arguments, named), value, inner))
-            return value
+            call = Evaluated(described, described.numbers(arguments, named), value, inner)
+            record.calls.append(call)
+            return traced(value, call) if isinstance(value, (int, float)) else value
 
         TERMS[f"{function.__module__}.{function.__qualname__}"] = described
         return cast("Formula", evaluated)

@@ -1,6 +1,7 @@
 """``--explain``: every line of the breakdowns as arithmetic."""
 
 import json
+import textwrap
 
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
@@ -37,11 +38,17 @@ def print_json(estimate: Estimate, lines: tuple[Explained, ...]) -> None:
 
 
 def print_lines(lines: tuple[Explained, ...]) -> None:
-    """Each line of the breakdowns with its value, its formula, the numbers put in, its source."""
+    """Each line of the breakdowns with its value, its formula, the numbers put in, its source; then those without."""
     for line in lines:
+        if not line.value:
+            continue
         value = f"{line.value:.{_DIGITS}g}"
         print(f"\n{line.line} = {value} {line.unit}")
         print(f"  {line.formula}")
         if line.numbers != value:
             print(f"  = {line.numbers}")
         print(f"  [{line.source}]")
+    none = [line.line for line in lines if not line.value]
+    if none:
+        print()
+        print(textwrap.fill(f"None in this plan: {', '.join(none)}", subsequent_indent="  ", break_on_hyphens=False))

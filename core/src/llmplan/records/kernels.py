@@ -15,7 +15,7 @@ from llmplan.arrays.quantities import Number, ceil_log2, maximum, sqrt
 from llmplan.arrays.term import term
 from llmplan.records.checks import fraction, not_negative, positive_values
 
-_FITTED = "a rational saturation in each size, fitted to timings of the accelerator"
+_FITTED = "a rational saturation in each size, fitted to timings of the accelerator: `llmplan show GPU`"
 _RING = "Patarasuk and Yuan 2009, doi:10.1016/j.jpdc.2008.09.002, section 4"
 
 
@@ -71,7 +71,11 @@ class GemmCurve:
         return peak_flops * self.plateau * square * d / (d + self.half_k)
 
 
-@term("g * ((m + n) * k * operand_bytes + m * n * output_bytes)", unit="bytes", source="the operands, each once")
+@term(
+    "g * ((m + n) * k * operand_bytes + m * n * output_bytes)",
+    unit="bytes",
+    source="Williams et al. 2009, doi:10.1145/1498765.1498785",
+)
 def gemm_bytes(m: Number, n: Number, k: Number, g: Number, operand_bytes: Number, output_bytes: Number) -> Number:
     """What g multiplications move: m k + k n elements in, m n out."""
     return g * ((m + n) * k * operand_bytes + m * n * output_bytes)
@@ -169,7 +173,9 @@ class NetworkCurve:
         moved = rank_bytes(volume, n) * n / maximum(n - 1, 1.0)
         return passes * ceil_log2(n) * self.step_seconds + moved / (card * self.plateau)
 
-    @term("step_seconds + message / (card * plateau)", unit="s", source="latency + size / bandwidth")
+    @term(
+        "step_seconds + message / (card * plateau)", unit="s", source="Hockney 1994, doi:10.1016/S0167-8191(06)80021-9"
+    )
     def hop_seconds(self, message: Number, card: Number) -> Number:
         """A message from one rank to another, over the network."""
         return self.step_seconds + message / (card * self.plateau)

@@ -15,7 +15,7 @@ from llmplan.arrays.rows import Columns, joined, length
 from llmplan.errors import BadInputError
 from llmplan.estimate import TrainingEstimate
 from llmplan.request import SearchRequest, given_options
-from llmplan.search.decide import decided, question_of, record
+from llmplan.search.decide import cases_of, decided, question_of, record
 from llmplan.search.infeasible import Dead, verdict
 from llmplan.search.result import SearchResult, counts_of
 from llmplan.search.run import Outcome, Watch
@@ -109,7 +109,7 @@ def _result(
     found = outcome.found
     best, point = _records(cases, found.best.rows), _records(cases, found.point.rows)
     dead = not best and outcome.complete
-    again = partial(training_cases, nearest=cases[0].batch.nearest)
+    again = partial(cases_of, reach=cases[0].batch.reach)
     return SearchResult(
         objective=asked.objective or "time",
         space=_values(space, cases, outcome.roots),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
+from math import inf
+
 from attrs import frozen
 
-from llmplan.arrays.quantities import Number, Truth, floor, maximum, where
+from llmplan.arrays.quantities import Number, Truth, floor, maximum, minimum, where
 from llmplan.errors import BadInputError
 from llmplan.request import TrainRequest
 from llmplan.space.dimensions import Row
@@ -19,18 +22,31 @@ _NOTEWORTHY_BATCH = 2
 """Times the common batch above which one that nobody asked for is worth a warning."""
 
 
+class Reach(IntEnum):
+    """How far plans may be from the batch that is wanted: each is looked at where those before it have none."""
+
+    CLOSE = 0
+    """Within `ABOUT`, of micro-batches that are tried anyway."""
+    ODD = 1
+    """Within `ABOUT`, of the micro-batch that makes the batch with the accumulation given, whatever its size."""
+    NEAREST = 2
+    """Beyond: as near as any plan comes to a batch that was asked for, anything instead of the common one."""
+
+
 @frozen(eq=False, repr=False)
 class Wanted:
     """The sequences of one iteration that were asked for."""
 
-    sequences: float | None
-    """None where micro-batch and accumulation are given instead."""
+    sequences: float
     exact: bool
     """Given in sequences; else in tokens, or the common batch."""
-    asked_tokens: float | None = None
-    """Where they were given in tokens."""
-    nearest: bool = False
-    """Whether any batch will do that is as near as a layout comes, since none is within `ABOUT`."""
+    asked: bool = True
+    """Else it is the common one."""
+    made: bool = False
+    """Whether micro-batch and accumulation are given, which make what they make."""
+    reach: Reach = Reach.CLOSE
+    within: float = inf
+    """Of those beyond `ABOUT`: sequences by which the nearest miss it."""
 
     @property
     def words(self) -> str:
@@ -40,43 +56,45 @@ class Wanted:
 
     @property
     def most_sequences(self) -> float:
-        """Of a batch that is still the one asked for; of one that nothing is said about, as many as replicas."""
-        return (self.sequences or 1.0) * (2.0 if self.nearest else 1.0 + ABOUT)
+        """Of a batch that is still the one asked for."""
+        return (1.0 + (1.0 if self.reach is Reach.NEAREST else ABOUT)) * self.sequences
 
     def accumulation(self, row: Row) -> Number:
         """Micro-batches of a pipeline that come nearest; interleaved stages take them in rounds of pp."""
-        assert self.sequences is not None  # noqa: S101 - the caller has asked
         step = row["dp"] * row["micro_batch"]
         if self.exact:
             return maximum(floor(self.sequences / step), 1.0)
         rounds = where(row["vpp"] > 1, row["pp"], 1.0)
         return rounds * maximum(floor(self.sequences / (step * rounds) + 0.5), 1.0)
 
+    def micro_batch(self, row: Row) -> Number:
+        """The size that comes nearest with an accumulation that is given."""
+        return maximum(floor(self.sequences / (row["dp"] * row["gradient_accumulation"]) + 0.5), 1.0)
+
+    def off_by(self, row: Row) -> Number:
+        """Sequences by which a plan misses it."""
+        made: Number = row["dp"] * row["micro_batch"] * row["gradient_accumulation"]
+        return abs(made - self.sequences)
+
     def missed(self, row: Row) -> Truth:
         """Where the batch is another one."""
-        if self.sequences is None:
-            return row["dp"] < 0
-        made = row["dp"] * row["micro_batch"] * row["gradient_accumulation"]
+        off_by = self.off_by(row)
         if self.exact:
-            return made != self.sequences
-        if not self.nearest:
-            return abs(made - self.sequences) > ABOUT * self.sequences
-        if self.asked_tokens is None:
-            return row["dp"] < 0
-        rounds = where(row["vpp"] > 1, row["pp"], 1.0)
-        return abs(made - self.sequences) > 0.5 * row["dp"] * row["micro_batch"] * rounds
+            return off_by > 0
+        if self.reach is not Reach.NEAREST:
+            return off_by > ABOUT * self.sequences
+        most = minimum(self.within, 0.5 * row["dp"] * row["micro_batch"] * row["gradient_accumulation"])
+        return (off_by <= ABOUT * self.sequences) | (off_by > (most if self.asked else inf))
 
 
-def wanted_batch(request: TrainRequest, seq_len: int, *, accumulation_is_given: bool, nearest: bool) -> Wanted:
+def wanted_batch(request: TrainRequest, seq_len: int, reach: Reach, *, made: bool) -> Wanted:
     """As given, else the common 4M tokens."""
     _refuse_two_batches(request)
     if request.global_batch is not None:
         return Wanted(float(request.global_batch), exact=True)
     tokens = request.global_batch_tokens
-    if tokens is None and accumulation_is_given:
-        return Wanted(None, exact=True)
     sequences = (DEFAULT_BATCH_TOKENS if tokens is None else tokens) / seq_len
-    return Wanted(sequences, exact=False, asked_tokens=tokens, nearest=nearest)
+    return Wanted(sequences, exact=False, asked=tokens is not None, made=made, reach=reach)
 
 
 @frozen(eq=False, repr=False)
@@ -111,21 +129,30 @@ def said_of_batch(request: TrainRequest, wanted: Wanted, sequences: int, seq_len
     made = f"global batch {sequences:,} sequences = {tokens:,} tokens"
     if asked is not None:
         return () if tokens == asked else (f"{made} (asked: {asked:,.0f})",)
-    if wanted.exact:
+    if wanted.exact or wanted.made:
         return ()
-    return (f"{made}, near the common 4M" if tokens <= _NOTEWORTHY_BATCH * DEFAULT_BATCH_TOKENS else made,)
+    return (f"{made}, near the common 4M" if _is_close(tokens, DEFAULT_BATCH_TOKENS) else made,)
 
 
 def warned_of_batch(request: TrainRequest, wanted: Wanted, sequences: int, seq_len: int, dp: int) -> tuple[str, ...]:
-    """Of one that is far above the common one, where nobody asked for it."""
-    tokens = sequences * seq_len
-    if wanted.exact or request.global_batch_tokens or tokens <= _NOTEWORTHY_BATCH * DEFAULT_BATCH_TOKENS:
+    """Of one that is not what was asked for, or far above the common one where nobody asked."""
+    tokens, asked = sequences * seq_len, request.global_batch_tokens
+    if asked is not None and not _is_close(tokens, asked):
+        off = f"{tokens / asked - 1:+.0%} against the {asked:,.0f} asked for"
+        return (f"global-batch-tokens: {tokens:,} is as near as a plan with the other options comes, {off}",)
+    if asked is not None or wanted.exact or wanted.made or tokens <= _NOTEWORTHY_BATCH * DEFAULT_BATCH_TOKENS:
         return ()
+    share = sequences // dp
     warning = (
-        f"one micro-batch on each of {dp:,} replicas makes a global batch of {tokens / 1e6:,.3g}M tokens, "
-        f"{tokens / DEFAULT_BATCH_TOKENS:.2g} times the common 4M: fewer replicas, or more model parallelism?"
+        f"{'a sequence' if share == 1 else f'{share:,} sequences'} on each of {dp:,} replicas: a global batch of "
+        f"{tokens / 1e6:,.3g}M tokens, {tokens / DEFAULT_BATCH_TOKENS:.2g} times the common 4M: "
+        "fewer replicas, or more model parallelism?"
     )
     return (warning,)
+
+
+def _is_close(tokens: float, wanted: float) -> bool:
+    return abs(tokens - wanted) <= ABOUT * wanted
 
 
 def _refuse_two_batches(request: TrainRequest) -> None:

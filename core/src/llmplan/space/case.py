@@ -14,8 +14,8 @@ from attrs import evolve, frozen
 from llmplan.errors import BadInputError
 from llmplan.estimate import Kind, Line, TrainingEstimate
 from llmplan.records import TrainingPlan
-from llmplan.request import TrainRequest, option_name
-from llmplan.space.batch import Wanted, choose_batch, said_of_batch, wanted_batch, warned_of_batch
+from llmplan.request import TrainRequest
+from llmplan.space.batch import Reach, Wanted, choose_batch, said_of_batch, wanted_batch, warned_of_batch
 from llmplan.space.choice import Choice, choose, failing_as
 from llmplan.space.dimensions import DIMENSIONS, NAMES, Scope, Values, columns_of, laid_out, values_of
 from llmplan.space.experts import experts_of
@@ -190,13 +190,13 @@ def _number(value: Any) -> Any:
     return value
 
 
-def training_cases(space: TrainingSpace, *, nearest: bool = False) -> list[TrainingCase]:
-    """One of each model, accelerator and dtype; of batches as near as a layout comes, where none is near enough."""
-    return [training_case(space, request, index, nearest=nearest) for index, request in enumerate(space.requests())]
+def training_cases(space: TrainingSpace, reach: Reach = Reach.CLOSE) -> list[TrainingCase]:
+    """One of each model, accelerator and dtype, with batches that are so near to what is wanted."""
+    return [training_case(space, request, index, reach) for index, request in enumerate(space.requests())]
 
 
 def training_case(
-    space: TrainingSpace, request: TrainRequest, index: int = 0, *, nearest: bool = False
+    space: TrainingSpace, request: TrainRequest, index: int = 0, reach: Reach = Reach.CLOSE
 ) -> TrainingCase:
     """Of one request: what has one value or none; the space holds all values."""
     _refuse_two_micro_batches(request, space)
@@ -210,8 +210,8 @@ def training_case(
         offloads=plan.framework.offloads,
         judged_in_arrays=hasattr(choice.cost_model, "illegal"),
     )
-    given = "gradient_accumulation" in space.values
-    batch = wanted_batch(request, scope.seq_len, accumulation_is_given=given, nearest=nearest)
+    made = {"micro_batch", "gradient_accumulation"} <= set(space.values)
+    batch = wanted_batch(request, scope.seq_len, reach, made=made)
     return TrainingCase(index, request, choice, plan, values_of(_known(space.values), scope), batch)
 
 
@@ -225,10 +225,8 @@ def _known(values: Mapping[str, tuple[Any, ...]]) -> Mapping[str, tuple[Any, ...
 
 def _refuse_two_micro_batches(request: TrainRequest, space: TrainingSpace) -> None:
     """The largest that is tried beside one that is given."""
-    for option in ("micro_batch", "gradient_accumulation"):
-        given = space.values.get(option)
-        if request.max_micro_batch is not None and given:
-            raise BadInputError(
-                f"max-micro-batch: {request.max_micro_batch} contradicts {option_name(option)} {given[0]}; "
-                "give one of them"
-            )
+    given = space.values.get("micro_batch")
+    if request.max_micro_batch is not None and given:
+        raise BadInputError(
+            f"max-micro-batch: {request.max_micro_batch} contradicts micro-batch {given[0]}; give one of them"
+        )

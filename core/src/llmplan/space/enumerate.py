@@ -17,6 +17,7 @@ from attrs import frozen
 
 from llmplan.arrays.rows import Columns, crossed, kept, length, pieces, product_of
 from llmplan.records import Schedules
+from llmplan.space.batch import Reach
 from llmplan.space.case import Masks, TrainingCase
 from llmplan.space.dimensions import BY_NAME, Dimension, columns_of, divisors, is_idle, micro_batches, of_step
 from llmplan.space.schedules import adopt
@@ -121,7 +122,7 @@ class Listing:
         steps = [
             Step(shared, outside=partial(self._aside, usual=usual), broken=_unusable_groups),
             Step(self._table("vpp"), outside=self._odd_chunks),
-            Step(self._batches(roots), outside=self._too_large, derive=self._accumulated, broken=self._missed),
+            Step(self._batches(roots), outside=self._outside_batch, derive=self._accumulated, broken=self._missed),
             Step({}, broken=self.case.refused),
             Step(goes, broken=self.case.refused),
         ]
@@ -153,23 +154,46 @@ class Listing:
     def _batches(self, roots: Columns) -> Columns:
         """Micro-batches as given, else those that divide the batch or come near enough."""
         of, batch = self.case.values.of, self.case.batch
+        accumulation = of.get("gradient_accumulation", (1,))
         micro: Sequence[Any] | None = of.get("micro_batch")
         if micro is None:
-            most = min(batch.most_sequences / float(roots["dp"].min()), self.case.most_micro_batch)
-            exact = batch.exact and batch.sequences
-            micro = divisors(int(exact)) if exact else micro_batches(int(most))
-            micro = [size for size in micro if size <= most] or [1]
+            most = min(
+                batch.most_sequences / (float(roots["dp"].min()) * min(accumulation)), self.case.most_micro_batch
+            )
+            tried = [size for size in self._tried(most) if size <= most] or [1]
+            micro = sorted({*tried, *self._odd(roots, most)})
         values = {"micro_batch": micro}
         if "gradient_accumulation" in of:
-            values["gradient_accumulation"] = of["gradient_accumulation"]
+            values["gradient_accumulation"] = accumulation
         return product_of({name: column(given) for name, given in values.items()})
 
-    def _too_large(self, columns: Columns) -> Sequence[Any]:
-        """Micro-batches that nobody gave, of which a replica's share of the batch has not even one."""
+    def _tried(self, most: float) -> Sequence[int]:
+        """Micro-batches that are tried whatever the accumulation."""
+        batch = self.case.batch
+        return divisors(int(batch.sequences)) if batch.exact else micro_batches(int(most))
+
+    def _odd(self, roots: Columns, most: float) -> Sequence[float]:
+        """Those that make the batch with an accumulation that is given, whatever their size."""
+        given, batch = self.case.values.of.get("gradient_accumulation"), self.case.batch
+        if given is None or batch.reach is Reach.CLOSE:
+            return []
+        rows = crossed({"dp": column(_distinct(roots["dp"]))}, {"gradient_accumulation": column(given)})
+        return [size for size in _distinct(batch.micro_batch(rows)) if size <= most]
+
+    def _outside_batch(self, columns: Columns) -> Sequence[Any]:
+        """Micro-batches that nobody gave: of which a replica's share of the batch has not even one, or that are odd
+        where another would do.
+        """
         if "micro_batch" in self.case.values.of:
             return []
-        too_many = columns["micro_batch"] * columns["dp"] > self.case.batch.most_sequences
-        return [(columns["micro_batch"] > 1) & too_many]
+        batch, micro = self.case.batch, columns["micro_batch"]
+        share = batch.most_sequences / columns["dp"]
+        outside = [(micro > 1) & (micro * columns.get("gradient_accumulation", 1.0) > share)]
+        if "gradient_accumulation" not in columns or batch.exact or batch.reach is Reach.CLOSE:
+            return outside
+        odd = ~np.isin(micro, self._tried(float(micro.max())))
+        fits = odd & (micro == batch.micro_batch(columns))
+        return [*outside, ~fits if batch.reach is Reach.ODD else odd & ~fits]
 
     def _accumulated(self, columns: Columns) -> Columns:
         if "gradient_accumulation" in columns:

@@ -16,6 +16,7 @@ from llmplan.errors import BadInputError
 from llmplan.estimate import CostModel
 from llmplan.estimate.figures import ITERATION, MEMORY
 from llmplan.records import TrainingPlan
+from llmplan.space.dimensions import NAMES
 from llmplan.testing.contracts import require
 
 _ROUNDING = 1e-9
@@ -30,7 +31,7 @@ _LAYOUTS: Sequence[Mapping[str, Any]] = (
 )
 """Some of them illegal, for most models."""
 _BATCHES = ({"micro_batch": 1, "recompute": 0}, {"micro_batch": 2, "recompute": 4})
-_SIZES = ("gpus", *dict.fromkeys(name for layout in _LAYOUTS for name in layout))
+_SIZES = tuple(name for name in NAMES if name == "gpus" or any(name in layout for layout in _LAYOUTS))
 _NUMBERS = tuple(_BATCHES[0])
 
 

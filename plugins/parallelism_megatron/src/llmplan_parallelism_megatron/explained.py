@@ -2,87 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
-from llmplan.arrays.term import Record, recorded
+from llmplan.arrays.term import recorded
 from llmplan.estimate import Explained
-from llmplan.estimate.explained import explained, explained_lines
+from llmplan.estimate.explained import explained_kernel, explained_lines
 from llmplan.records import InferencePlan, Operator, TrainingPlan
+
+if TYPE_CHECKING:
+    from llmplan_parallelism_megatron.serving.tally import Tally
+
+Part = TypeVar("Part")
+_BESIDE = {"tp_comm": ", communication", "ep_comm": ", communication", "kv_cache": ", its cache"}
+"""Lines of the breakdown that a kernel of a layer has beside its own."""
 
 
 def explain_training(plan: TrainingPlan) -> tuple[Explained, ...]:
-    """The kernels of each kind of layer, forward, then the lines of time and of memory."""
+    """The kernels of each kind of layer and of both ends, forward, then the lines of time and of memory."""
     from llmplan_parallelism_megatron import lines
     from llmplan_parallelism_megatron.rank import Rank
     from llmplan_parallelism_megatron.training.iteration import time_breakdown
     from llmplan_parallelism_megatron.training.layer import LayerTimes, add_communication, add_kernel, kernels_of
     from llmplan_parallelism_megatron.training.memory import training_memory
-    from llmplan_parallelism_megatron.training.pipeline import pipeline
+    from llmplan_parallelism_megatron.training.pipeline import add_loss, pipeline
 
-    rank = Rank.of(plan)
-    with recorded() as time:
+    with recorded():
+        rank, loss = Rank.of(plan), LayerTimes()
+        kernels: list[Explained] = []
+        model = rank.model
+        for name, block in _named(model.layers, model.embedding, model.head):
+            for operators in kernels_of(block.operators):
+                times, label = LayerTimes(), _label(name, operators)
+                add_kernel(times, operators, rank, wide=block is model.head)
+                add_communication(times, operators[-1], rank)
+                kernels += explained_kernel(label, times.compute.forward)
+                kernels += explained_kernel(
+                    f"{label}, communication", times.tensor.forward + times.expert.forward + times.context.forward
+                )
+        add_loss(loss, rank)
+        kernels += explained_kernel("head: reading logits for the loss", loss.compute.forward)
         seconds = lines.seconds(time_breakdown(rank, pipeline(rank)))
-    with recorded() as memory:
         held = lines.held(training_memory(rank), plan.hardware)
-    blocks = [list(kernels_of(block.operators)) for block in rank.model.layers]
-    kernels = _kernels(
-        blocks,
-        lambda kind, place: add_kernel(LayerTimes(), blocks[kind][place], rank),
-        lambda operators: add_communication(LayerTimes(), operators[-1], rank),
-    )
-    return (*kernels, *explained_lines(seconds, time, "s"), *explained_lines(held, memory, "bytes"))
+    return (*kernels, *explained_lines(seconds, "s"), *explained_lines(held, "bytes"))
 
 
 def explain_inference(plan: InferencePlan) -> tuple[Explained, ...]:
     """The kernels of each kind of layer in a mean step of decoding, then the lines of both phases and of memory."""
     from llmplan_parallelism_megatron.serving.extent import of_decoding
     from llmplan_parallelism_megatron.serving.infer import infer
-    from llmplan_parallelism_megatron.serving.layers import add_communication, add_kernel
+    from llmplan_parallelism_megatron.serving.layers import add_place
+    from llmplan_parallelism_megatron.serving.passes import add_states, head_tally
     from llmplan_parallelism_megatron.serving.rank import Rank
     from llmplan_parallelism_megatron.serving.tally import Tally
 
-    rank, flow = Rank.of(plan), of_decoding(plan.batch, plan.prompt_tokens, plan.output_tokens)
-    with recorded() as record:
+    with recorded():
+        rank, flow = Rank.of(plan), of_decoding(plan.batch, plan.prompt_tokens, plan.output_tokens)
         estimate = infer(plan)
-    kernels = _kernels(
-        [layer.kernels for layer in rank.layers],
-        lambda kind, place: add_kernel(Tally(), rank.layers[kind], place, flow, rank),
-        lambda operators: add_communication(Tally(), operators[-1], flow.tokens, rank),
-    )
-    phases = {"prefill": estimate.prefill_breakdown, "decode": estimate.decode_breakdown}
+        kernels: list[Explained] = []
+        for name, layer in _named(rank.layers, rank.embedding):
+            for place, operators in enumerate(layer.kernels):
+                tally = Tally()
+                add_place(tally, layer, place, flow, rank)
+                kernels += _tallied(_label(name, operators), tally)
+        states = Tally()
+        add_states(states, flow, rank)
+        kernels += [*_tallied("layer kind 1: states", states), *_tallied("head", head_tally(flow.rows, rank))]
     return (
         *kernels,
-        *(
-            explained
-            for phase, breakdown in phases.items()
-            for explained in explained_lines(breakdown, record, "s", phase)
-        ),
-        *explained_lines(estimate.memory_breakdown, record, "bytes"),
+        *explained_lines(estimate.prefill_breakdown, "s", "prefill"),
+        *explained_lines(estimate.decode_breakdown, "s", "decode"),
+        *explained_lines(estimate.memory_breakdown, "bytes"),
     )
 
 
-def _kernels(
-    layers: Iterable[Sequence[Sequence[Operator]]],
-    add_kernel: Callable[[int, int], None],
-    add_communication: Callable[[Sequence[Operator]], None],
-) -> Iterator[Explained]:
-    """Each kernel of each kind of layer, and what ranks exchange after it."""
-    for kind, kernels in enumerate(layers):
-        for place, operators in enumerate(kernels):
-            name = f"layer kind {kind + 1}: {' + '.join(operator.name for operator in operators)}"
-            with recorded() as kernel:
-                add_kernel(kind, place)
-            yield from _first_seconds(name, kernel)
-            with recorded() as exchange:
-                add_communication(operators)
-            yield from _first_seconds(f"{name}, communication", exchange)
+def _named(layers: Sequence[Part], *ends: Part) -> Iterator[tuple[str, Part]]:
+    for kind, layer in enumerate(layers):
+        yield f"layer kind {kind + 1}", layer
+    yield from zip(("embedding", "head"), ends, strict=False)
 
 
-def _first_seconds(name: str, record: Record) -> Iterator[Explained]:
-    """The first formula that returned seconds and more than none, of those that none of the others called or took."""
-    taken = {id(one) for call in record.calls for one in call.inner}
-    taken |= {id(made) for call in record.calls for number in call.numbers.values() if (made := record.maker(number))}
-    calls = (call for call in record.calls if call.term.unit == "s" and call.value and id(call) not in taken)
-    call = next(calls, None)
-    if call is not None:
-        yield explained(name, call, record)
+def _label(name: str, operators: Sequence[Operator]) -> str:
+    return f"{name}: {' + '.join(operator.name for operator in operators)}"
+
+
+def _tallied(name: str, tally: Tally) -> Iterator[Explained]:
+    """What is computed, what is read of the cache, what ranks exchange."""
+    for line, seconds in tally.lines.items():
+        yield from explained_kernel(f"{name}{_BESIDE.get(line, '')}", seconds)

@@ -50,7 +50,7 @@ def slowest_stage(ends: tuple[Stage, Stage], layers: Sequence[Number], embedding
     return either(last.total(layers, embedding, head) >= first.total(layers, embedding, head), last, first)
 
 
-@term("dot(l, t)", unit="s", source="the layers of a stage run one after the other")
+@term("dot(l, t)", unit="s", source="by definition")
 def stage_seconds(l: Sequence[Number], t: Sequence[Number]) -> Number:  # noqa: E741 - as the literature has it
     """A micro-batch, or a server's pass, on the slowest stage: so many layers of each kind, the embedding and the head
     as far as it has them.
@@ -58,7 +58,7 @@ def stage_seconds(l: Sequence[Number], t: Sequence[Number]) -> Number:  # noqa: 
     return dot(l, t)
 
 
-@term("m * stage", unit="s", source="Narayanan et al. 2021, arXiv:2104.04473, section 2.2")
+@term("m * stage", unit="s", source="by definition")
 def repeated_seconds(m: Number, stage: Number) -> Number:
     """The slowest stage works on m micro-batches, or passes over prompts, one after the other; the others keep up."""
     return m * stage

@@ -29,7 +29,7 @@ from llmplan.records import (
     State,
 )
 from llmplan_parallelism_megatron.kernels.attention import SCORE_BYTES, UNFUSED_LAUNCHES
-from llmplan_parallelism_megatron.kernels.elementwise import moved_seconds
+from llmplan_parallelism_megatron.kernels.elementwise import ROOFLINE, moved_seconds, reading_seconds
 from llmplan_parallelism_megatron.kernels.reached import Kernels, curves_of, kernels_of
 
 SIXTEEN_BITS = 16.0
@@ -62,7 +62,7 @@ def _waits(launch: Number, computing: Number, **moving: Number) -> Waits:
     )
 
 
-@term("launch + max(computing, moving)", unit="s", source="Williams et al. 2009, doi:10.1145/1498765.1498785")
+@term("launch + max(computing, moving)", unit="s", source=ROOFLINE)
 def kernel_seconds(launch: Number, computing: Number, moving: Number) -> Number:
     """A kernel computes while it moves data, so that the slower of the two binds: computation for prompts, reading
     weights or the cache for decoding.
@@ -70,13 +70,7 @@ def kernel_seconds(launch: Number, computing: Number, moving: Number) -> Number:
     return launch + maximum(computing, moving)
 
 
-@term("elements * each / bandwidth", unit="s", source="size / bandwidth")
-def reading_seconds(elements: Number, each: float, bandwidth: float) -> Number:
-    """Weights are read once a pass, however many tokens share them, which is why larger batches decode faster."""
-    return elements * each / bandwidth
-
-
-@term("g * m * (k * operand_bytes + n * output_bytes) / bandwidth", unit="s", source="the operands, each once")
+@term("g * m * (k * operand_bytes + n * output_bytes) / bandwidth", unit="s", source=ROOFLINE)
 def moving_seconds(
     g: Number, m: Number, k: Number, operand_bytes: float, n: Number, output_bytes: float, bandwidth: float
 ) -> Number:
@@ -254,7 +248,7 @@ def attend_unfused(flops: Number, scores: Number, tokens: Number, head_dim: Numb
     )
 
 
-@term("flops / rate", unit="s", source="operations / rate")
+@term("flops / rate", unit="s", source=ROOFLINE)
 def flops_seconds(flops: Number, rate: Number) -> Number:
     """Attention over prompts is bound by computation, which grows with the square of their length."""
     return flops / rate

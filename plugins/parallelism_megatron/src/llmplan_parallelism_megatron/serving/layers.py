@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from llmplan.arrays.quantities import Number, maximum, minimum, total, where
 from llmplan.estimate.sharding import ways
 from llmplan.records import Cache, Operator, Scores, State, Works
+from llmplan_parallelism_megatron.kernels.elementwise import reading_seconds
 from llmplan_parallelism_megatron.serving import kernels as kernel
 from llmplan_parallelism_megatron.serving.extent import Extent, Flow
-from llmplan_parallelism_megatron.serving.kernels import ServingKernels, state_bytes
+from llmplan_parallelism_megatron.serving.kernels import ServingKernels, flops_seconds, state_bytes
 from llmplan_parallelism_megatron.serving.rank import Layer, Rank
 from llmplan_parallelism_megatron.serving.tally import Tally
 
@@ -20,24 +21,29 @@ FUSED_RESIDUAL = 2.0 / 3.0
 def layer_tally(layer: Layer, flow: Flow, rank: Rank) -> Tally:
     """One layer, or the embedding, over the tokens of a pass, or those of them that an operator works on."""
     tally = Tally()
-    for place, operators in enumerate(layer.kernels):
-        works = operators[0].works
-        part = flow.over(works)
-        if works is not Works.PROMPT:
-            _add(tally, layer, place, part, rank)
-            continue
-        one = Tally()
-        _add(one, layer, place, part.of_one_at_least(), rank)
-        tally.join(one.repeated(where(part.tokens > 0, 1.0, 0.0)))
+    for place in range(len(layer.kernels)):
+        add_place(tally, layer, place, flow, rank)
     return tally
 
 
+def add_place(tally: Tally, layer: Layer, place: int, flow: Flow, rank: Rank) -> None:
+    """One kernel of a layer, and what ranks exchange after it."""
+    works = layer.kernels[place][0].works
+    part = flow.over(works)
+    if works is not Works.PROMPT:
+        _add(tally, layer, place, part, rank)
+        return
+    one = Tally()
+    _add(one, layer, place, part.of_one_at_least(), rank)
+    tally.join(one.weighted(where(part.tokens > 0, 1.0, 0.0)))
+
+
 def _add(tally: Tally, layer: Layer, place: int, flow: Flow, rank: Rank) -> None:
-    add_kernel(tally, layer, place, flow, rank)
-    add_communication(tally, layer.kernels[place][-1], flow.tokens, rank)
+    _add_kernel(tally, layer, place, flow, rank)
+    _add_communication(tally, layer.kernels[place][-1], flow.tokens, rank)
 
 
-def add_kernel(tally: Tally, layer: Layer, place: int, flow: Flow, rank: Rank) -> None:
+def _add_kernel(tally: Tally, layer: Layer, place: int, flow: Flow, rank: Rank) -> None:
     """One kernel of a layer, and what its operators move beside it."""
     operators, multiplication = layer.kernels[place], layer.multiplications[place]
     kernels, tokens, first = rank.kernels, flow.tokens, operators[0]
@@ -63,8 +69,8 @@ def without_shape(operator: Operator, tokens: Number, kernels: ServingKernels) -
     """
     by_weights = kernels.dense.flops * kernels.dense.curve.plateau
     rate = where(operator.weights > 0, by_weights, kernels.attention_flops * kernels.prefill.plateau)
-    computing = operator.flops * tokens / rate
-    reading = operator.weights * kernels.dense.weight_bytes / kernels.bytes_per_second
+    computing = flops_seconds(operator.flops * tokens, rate)
+    reading = reading_seconds(operator.weights, kernels.dense.weight_bytes, kernels.bytes_per_second)
     computes, bound = operator.flops > 0, computing >= reading
     return kernel.Waits(
         where(computes, maximum(computing, reading), 0.0),
@@ -86,7 +92,7 @@ def _beside(tally: Tally, operators: Sequence[Operator], tokens: Number, kernels
         tally.add(operator.part, kernel.move(elements, kernels, kernels.stream_bytes, launched=not fused))
 
 
-def add_communication(tally: Tally, operator: Operator, tokens: Number, rank: Rank) -> None:
+def _add_communication(tally: Tally, operator: Operator, tokens: Number, rank: Rank) -> None:
     """Partial sums over tensor parallel ranks, and tokens to and from the ranks of the experts."""
     kernels, links = rank.kernels, rank.links
     if operator.reduced_elements is not None:

@@ -56,7 +56,7 @@ def caches_bytes(sequences: Number, p: Number, each: Number) -> Number:
     return sequences * p * each
 
 
-@term("tokens * each", unit="bytes", source="what the widest operator reads and writes")
+@term("tokens * each", unit="bytes", source="by definition")
 def held_bytes(tokens: Number, each: Number) -> Number:
     """What a pass holds grows with its tokens: prompts need more room than decoding."""
     return tokens * each
@@ -78,7 +78,7 @@ def engine_bytes(plan: InferencePlan) -> dict[str, Number]:
     }
 
 
-@term("(1 - share) * memory", unit="bytes", source="the engine's own default")
+@term("(1 - share) * memory", unit="bytes", source="the default of the engine: `llmplan show ENGINE`")
 def kept_free_bytes(share: float, memory: float) -> float:
     """An engine takes a share of the device for itself and leaves the rest alone."""
     return (1.0 - share) * memory

@@ -31,19 +31,20 @@ def forward(rank: Rank, flow: Flow) -> Pass:
     layers = [layer_tally(layer, flow, rank) for layer in rank.layers]
     embedding = layer_tally(rank.embedding, flow, rank)
     head = head_tally(flow.rows, rank)
-    if not any(layer.attends for layer in rank.layers):
-        layers[0].add("kv_cache", _states(rank, flow))
+    add_states(layers[0], flow, rank)
     transfer = Tally()
     sent = rank.state_elements * flow.tokens * rank.kernels.stream_bytes
     transfer.add_for("pp_comm", "communication", rank.links.transfer_seconds(sent, layout))
     return _stages(rank, layers, (embedding, head), transfer, flow)
 
 
-def _states(rank: Rank, flow: Flow) -> kernel.Waits:
+def add_states(first: Tally, flow: Flow, rank: Rank) -> None:
     """Of layers that look back by no attention: what they keep is read and written, all of it with the first."""
+    if any(layer.attends for layer in rank.layers):
+        return
     cache = rank.plan.model.kv_cache(flow.decoding.sequences, flow.decoding.end)
     held = cache.elements / ways(rank.plan.layout.tp, cache.max_ways) / rank.layers[0].count
-    return kernel.look_back(2.0 * held, 0.0 * held, 0.0 * held, rank.kernels)
+    first.add("kv_cache", kernel.look_back(2.0 * held, 0.0 * held, 0.0 * held, rank.kernels))
 
 
 def head_tally(rows: Number, rank: Rank) -> Tally:

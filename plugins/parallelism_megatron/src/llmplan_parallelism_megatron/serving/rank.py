@@ -180,7 +180,7 @@ def _weight_bytes(share: LoweredModel, layout: Layout, kernels: ServingKernels) 
 @term(
     "dense * dense_each + experts * expert_each + ends * end_each",
     unit="bytes",
-    source="every rank of the fullest stage holds its part",
+    source="by definition",
 )
 def weight_bytes(
     dense: Number, dense_each: float, experts: Number, expert_each: float, ends: Number, end_each: float

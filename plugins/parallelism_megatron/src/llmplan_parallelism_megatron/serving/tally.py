@@ -50,6 +50,11 @@ class Tally:
             {resource: times * seconds for resource, seconds in self.bounds.items()},
         )
 
+    def weighted(self, weight: Number) -> Tally:
+        """All of it where the weight is 1, none where it is 0."""
+        of_lines = {line: weight * seconds for line, seconds in self.lines.items()}
+        return Tally(of_lines, {resource: weight * seconds for resource, seconds in self.bounds.items()})
+
     def join(self, other: Tally) -> None:
         """Another, behind this one."""
         for mine, theirs in ((self.lines, other.lines), (self.bounds, other.bounds)):

@@ -46,7 +46,7 @@ class Traffic:
 @term(
     "max(forward - hides_forward, 0) + max(backward - hides_backward, 0)",
     unit="s",
-    source=f"{_RAJBHANDARI}; how much overlaps is the framework's",
+    source=f"{_RAJBHANDARI}; overlap measured of the framework: `llmplan show FRAMEWORK`",
 )
 def exposed_seconds(forward: Number, hides_forward: Number, backward: Number, hides_backward: Number) -> Number:
     """Weights are gathered behind the forward pass, gradients reduced behind the backward pass; what takes longer than

@@ -11,7 +11,12 @@ from llmplan.arrays.quantities import Number, maximum, total, where
 from llmplan.arrays.term import term
 from llmplan.records import Block, Gemm, Operator, Recompute, Tuning
 from llmplan_parallelism_megatron.kernels.attention import fused_seconds, unfused_seconds
-from llmplan_parallelism_megatron.kernels.elementwise import BACKWARD_MOVED, moved_seconds
+from llmplan_parallelism_megatron.kernels.elementwise import (
+    BACKWARD_MOVED,
+    moved_seconds,
+    reading_seconds,
+    without_shape_seconds,
+)
 from llmplan_parallelism_megatron.network import collectives
 from llmplan_parallelism_megatron.rank import Rank
 
@@ -177,8 +182,9 @@ def _without_shape(operator: Operator, rank: Rank) -> Seconds:
     """
     kernels, weighs = rank.kernels, operator.weights > 0
     rate = where(weighs, kernels.narrow.most_flops_per_second, kernels.wide.most_flops_per_second)
-    read = operator.weights * rank.plan.dtype.weight_bits / 8 / kernels.bytes_per_second
-    once = where(operator.flops > 0, maximum(operator.flops / rate, read), 0.0)
+    read = operator.weights * rank.plan.dtype.weight_bits / 8
+    computed = without_shape_seconds(operator.flops, rate, read, kernels.bytes_per_second)
+    once = where(operator.flops > 0, computed, 0.0)
     return Seconds(once, once, once if rank.plan.tuning is Tuning.FULL else where(weighs, 0.0, once))
 
 
@@ -189,8 +195,8 @@ def _adapter_seconds(gemm: Gemm, rank: Rank) -> Number:
     up = by.seconds(gemm.m, gemm.n, r, gemm.groups, width, width)
     if rank.plan.tuning is Tuning.LORA:
         return down + up
-    widened = gemm.groups * gemm.n * gemm.k * (QLORA_BYTES + SIXTEEN_BIT_BYTES) / rank.kernels.bytes_per_second
-    return down + up + widened
+    weights = gemm.groups * gemm.n * gemm.k
+    return down + up + reading_seconds(weights, QLORA_BYTES + SIXTEEN_BIT_BYTES, rank.kernels.bytes_per_second)
 
 
 def _attention(operators: Sequence[Operator], rank: Rank) -> Seconds:

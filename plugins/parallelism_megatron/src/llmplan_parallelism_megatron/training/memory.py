@@ -21,7 +21,7 @@ GATHERED_LAYERS = 2.0
 OFFLOADED_LAYERS = 2.0
 """Layers whose activations stay while the others' wait in host memory."""
 _KORTHIKANTI = "Korthikanti et al. 2022, arXiv:2205.05198, section 4"
-_FRAMEWORK = "measured of the framework"
+_FRAMEWORK = "measured of the framework: `llmplan show FRAMEWORK`"
 
 
 @define(eq=False, repr=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from llmplan.arrays.quantities import Number, where
 from llmplan.arrays.term import term
 from llmplan.records import TrainingPlan
+from llmplan_parallelism_megatron.kernels.elementwise import ROOFLINE
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.training.data_parallel import shards
 from llmplan_parallelism_megatron.training.parameters import Parameters
@@ -56,28 +57,26 @@ def optimizer_seconds(rank: Rank, parameters: Parameters) -> Number:
     updated = optimizer_parameters(rank, parameters)
     held, gradient_bytes, weight_bytes = 2.0 * state_bytes(plan), plan.gradient_bits / 8, rank.held_bytes
     orthogonal = plan.optimizer.newton_schulz_steps * NEWTON_SCHULZ_FLOPS * rank.width
-    on_device = on_device_seconds(
-        updated,
-        held + 3.0 * gradient_bytes + weight_bytes,
-        kernels.bytes_per_second,
-        orthogonal,
-        kernels.wide.most_flops_per_second,
-    )
+    moved = held + 3.0 * gradient_bytes + weight_bytes
+    on_device = moved_states_seconds(updated, moved, kernels.bytes_per_second)
+    on_device = on_device + orthogonal_seconds(updated, orthogonal, kernels.wide.most_flops_per_second)
     link, memory = rank.host_bytes_per_second, HOST_MEMORY_BYTES_PER_SECOND
     on_host = on_host_seconds(updated, gradient_bytes + weight_bytes, link, held, memory)
     return where(plan.offload_optimizer, on_host, on_device)
 
 
-@term(
-    "updated * (moved / bandwidth + orthogonal / rate)",
-    unit="s",
-    source="Kingma and Ba 2014, arXiv:1412.6980, algorithm 1; Jordan et al. 2024, kellerjordan.github.io/posts/muon",
-)
-def on_device_seconds(updated: Number, moved: Number, bandwidth: float, orthogonal: Number, rate: float) -> Number:
+@term("updated * moved / bandwidth", unit="s", source=ROOFLINE)
+def moved_states_seconds(updated: Number, moved: Number, bandwidth: float) -> Number:
     """States are read and written, gradients read for their norm and for the step, and cleared; weights are written: so
-    many bytes a parameter, which memory binds. Muon multiplies as well, so many FLOPs a parameter.
+    many bytes a parameter, which memory binds.
     """
-    return updated * (moved / bandwidth + orthogonal / rate)
+    return updated * moved / bandwidth
+
+
+@term("updated * orthogonal / rate", unit="s", source="Jordan et al. 2024, Muon, kellerjordan.github.io/posts/muon")
+def orthogonal_seconds(updated: Number, orthogonal: Number, rate: float) -> Number:
+    """Muon makes gradients orthogonal, which takes so many FLOPs a parameter; other optimizers do not."""
+    return updated * orthogonal / rate
 
 
 @term(

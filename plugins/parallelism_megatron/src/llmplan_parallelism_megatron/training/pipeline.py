@@ -9,7 +9,7 @@ from attrs import define
 from llmplan.arrays.quantities import Number, dot, maximum, total, where
 from llmplan.arrays.term import term
 from llmplan.records import Block, PipelineTimes, Recompute
-from llmplan_parallelism_megatron.kernels.elementwise import BACKWARD_MOVED
+from llmplan_parallelism_megatron.kernels.elementwise import BACKWARD_MOVED, reading_seconds
 from llmplan_parallelism_megatron.network import collectives
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.stages import end_stages, slowest_stage, stage_seconds
@@ -145,18 +145,19 @@ def _whole(rank: Rank, times: Sequence[LayerTimes], hosts: Sequence[tuple[Number
 def ends(rank: Rank) -> tuple[LayerTimes, LayerTimes]:
     """The embedding, and the head with the loss; recomputation is of layers alone."""
     embedding, head = layer_times(rank.model.embedding, rank), layer_times(rank.model.head, rank, wide=True)
-    _add_loss(head, rank)
+    add_loss(head, rank)
     for end in (embedding, head):
         end.compute.recompute = end.tensor.recompute = 0.0
     return embedding, head
 
 
-def _add_loss(head: LayerTimes, rank: Rank) -> None:
+def add_loss(head: LayerTimes, rank: Rank) -> None:
     """What the loss reads and writes of every logit, forward and backward."""
     operators = rank.model.head.operators
     logits = total(tensor.elements for operator in operators for tensor in operator.inputs if tensor.width == "loss")
-    moved = logits * rank.plan.framework.logit_bytes_moved
-    seconds = moved / rank.kernels.bytes_per_second / (1.0 + BACKWARD_MOVED)
+    # what the framework moves is that of both passes
+    each = rank.plan.framework.logit_bytes_moved / (1.0 + BACKWARD_MOVED)
+    seconds = reading_seconds(logits, each, rank.kernels.bytes_per_second)
     part = operators[-1].part
     head.parts[part] = head.parts.get(part, 0.0) + seconds
     head.compute.add(Seconds(seconds, BACKWARD_MOVED * seconds), 0.0)
