@@ -338,3 +338,16 @@ def test_a_confidence_of_one_half_is_the_estimate(run):
     """If it fails, a report says the same number of days twice."""
     _, out, _ = run("train", "llama-7b", "--gpu", "a100-sxm-80gb", "--gpus", "8", "--confidence", "0.5")
     assert "with 50% confidence" not in out[: out.index("Assumed")]
+
+
+def test_markdown_is_the_table_of_the_best_plans(run, tmp_path):
+    """If it fails, a search in Markdown is a list of all its numbers, which nobody reads."""
+    path = tmp_path / "search.md"
+    assert run(*SEARCH, "--top", "3", "--output", str(path))[0] == 0
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("# llama-7b on 16 x a100-sxm-80gb\n")
+    table = text[text.index("## Best plans by time, with 90% confidence") : text.index("## Why the first")]
+    rows = [line.split(" | ") for line in table.split("\n") if line.startswith("| ")]
+    assert [row[0] for row in rows] == ["| #", "| ---:", "| 1", "| 2", "| 3"]
+    assert len({len(row) for row in rows}) == 1
+    assert "| plans | " in text

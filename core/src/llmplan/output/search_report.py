@@ -27,7 +27,7 @@ from llmplan.output.otherwise import otherwise
 from llmplan.output.plan_words import training_words, value_words
 from llmplan.output.search_words import change_words, says_why_not
 from llmplan.output.sections import INDENT, behind, bullets, console_of, facts, heading, plus_minus, rendered, said
-from llmplan.output.table import Column, Row, figure_columns, fitted
+from llmplan.output.table import Column, Row, escaped, figure_columns, fitted, markdown_table
 from llmplan.output.words import count, dotted, percent, seconds
 from llmplan.request import option_name
 from llmplan.search.infeasible import Verdict
@@ -62,12 +62,40 @@ def search_report(result: SearchResult, width: int | None = None, *, sources: bo
     return rendered(console, _sections(result, console, sources=sources))
 
 
+def search_markdown(result: SearchResult) -> str:
+    """The facts, the best plans and the frontier as tables, why the first is first, what was assumed."""
+    title = _title(result).plain.partition("  ")
+    lines = [f"# {title[0]}", "", f"{title[2].strip()}", "", "| | |", "| --- | --- |"]
+    facts = {**_totals(result), **({**_ranges(result), **_by_estimate(result)} if result.best else {})}
+    lines += [f"| {name} | {escaped(fact)} |" for name, fact in facts.items()]
+    if result.best:
+        lines += ["", f"## Best plans{_by_what(result)}", "", *_in_markdown(_said_rows(result.best, result), result)]
+    if result.why:
+        lines += ["", "## Why the first", "", *(f"- {_reason(reason, result)}" for reason in result.why)]
+    if result.best and result.pareto:
+        rows = _said_rows(result.pareto, result) if result.command == TRAIN else _points(result, result.pareto)
+        lines += ["", f"## Frontier of {' and '.join(result.pareto_of)}", "", *_in_markdown(rows, result)]
+    if result.verdict is not None:
+        would = [f"- {change_words(change)} would do" for change in result.verdict.changes]
+        lines += ["", "## No plan is feasible", "", says_why_not(result.verdict), *(["", *would] if would else [])]
+    if result.best:
+        assumptions = (*result.best[0].plan.assumptions, *_looked_at(result))
+        lines += ["", "## Assumed", "", *(f"- {line}" for line in assumptions)]
+        warnings = (*result.warnings, *result.best[0].warnings)
+        lines += ["", "## Warnings", "", *(f"- {line}" for line in warnings)] if warnings else []
+    return "\n".join(lines) + "\n"
+
+
+def _in_markdown(plans: Sequence[Row], result: SearchResult) -> list[str]:
+    common, columns, rows = _columns(plans, result)
+    return [*([f"All: {common}", ""] if common else []), *markdown_table(columns, rows)]
+
+
 def _sections(result: SearchResult, console: Console, *, sources: bool) -> Iterator[RenderableType]:
     yield _title(result)
     yield facts(_totals(result))
     if result.best:
-        sure = f", with {result.confidence:.0%} confidence" if _is_sure(result) else ""
-        yield heading(f"Best plans by {result.objective}{sure}")
+        yield heading(f"Best plans{_by_what(result)}")
         yield from _table(result.best, result, console)
         yield facts({**_ranges(result), **_by_estimate(result)})
     if result.why:
@@ -153,21 +181,30 @@ def _by(whole: int, parts: Mapping[str, int]) -> str:
 
 def _table(estimates: Sequence[Any], result: SearchResult, console: Console) -> Iterator[RenderableType]:
     """What all plans have in common on a line, what differs in columns, then their figures."""
+    yield from _of_rows(_said_rows(estimates, result), result, console)
+
+
+def _said_rows(estimates: Sequence[Any], result: SearchResult) -> list[Row]:
     described = _described(result)
-    plans = [{**document(estimate), "said": described(estimate)} for estimate in estimates]
-    yield from _of_rows(plans, result, console)
+    return [{**document(estimate), "said": described(estimate)} for estimate in estimates]
 
 
 def _of_rows(plans: Sequence[Row], result: SearchResult, console: Console) -> Iterator[RenderableType]:
-    rows = [{**plan, "at": at} for at, plan in enumerate(plans, 1)]
+    common, columns, rows = _columns(plans, result)
+    if common:
+        yield Padding(Text(common), (0, 0, 0, INDENT))
+    yield from fitted(columns, rows, console, INDENT)
+
+
+def _columns(plans: Sequence[Row], result: SearchResult) -> tuple[str, list[Column], list[Row]]:
+    """What all have in common, and the columns of what differs and of figures, with the rows that they read."""
+    rows: list[Row] = [{**plan, "at": at} for at, plan in enumerate(plans, 1)]
     names = list(rows[0]["said"])
     differing = [name for name in names if len({value_words(row["said"][name]) for row in rows}) > 1]
     titled = [name for name in _TITLED if len(result.space.get(name, ())) == 1]
     same = [name for name in names if name not in (*differing, *titled)]
     usual = _usual()
     common = dotted(_in_words(name, value) for name in same if (value := rows[0]["said"][name]) != usual.get(name))
-    if common:
-        yield Padding(Text(common), (0, 0, 0, INDENT))
     asked = {result.objective, *result.pareto_of}
 
     def shown(figure: Figure) -> bool:
@@ -177,7 +214,7 @@ def _of_rows(plans: Sequence[Row], result: SearchResult, console: Console) -> It
         return figure.objective == result.objective or (result.objective == "time" and figure in _TIMES)
 
     columns = [Column("#", lambda row: str(row["at"])), *(_varying(name, rows) for name in differing)]
-    yield from fitted([*columns, *figure_columns(rows, shown, ranked)], rows, console, INDENT)
+    return common, [*columns, *figure_columns(rows, shown, ranked)], rows
 
 
 def _varying(name: str, rows: Sequence[Row]) -> Column:
@@ -192,6 +229,10 @@ def _described(result: SearchResult) -> Callable[[Any], dict[str, Any]]:
     from llmplan.search.serving.why import described as of_server
 
     return lambda estimate: {"gpus": estimate.server.gpus, **of_server(estimate)}
+
+
+def _by_what(result: SearchResult) -> str:
+    return f" by {result.objective}" + (f", with {result.confidence:.0%} confidence" if _is_sure(result) else "")
 
 
 def _ranges(result: SearchResult) -> dict[str, str]:
@@ -267,7 +308,12 @@ def _frontier(result: SearchResult, console: Console) -> Iterator[RenderableType
         shown = [points[round(place * step)] for place in range(min(len(points), _MOST_POINTS))]
         some = f", {len(shown)} of its {len(points)} points" if len(points) > len(shown) else ""
         yield heading(f"Frontier of {of} in closed form{some}")
-        yield from _of_rows([_point(row) for row in frontier_rows(result, shown)], result, console)
+        yield from _of_rows(_points(result, shown), result, console)
+
+
+def _points(result: SearchResult, points: Sequence[Any]) -> list[Row]:
+    """Of servers, in closed form."""
+    return [_point(row) for row in frontier_rows(result, points)]
 
 
 def _point(row: Row) -> Row:

@@ -140,3 +140,18 @@ def _of_columns(shown: Sequence[Column], rows: Sequence[Row]) -> Table:
     for row in rows:
         table.add_row(*(Text(column.text(row)) for column in shown))
     return table
+
+
+def markdown_table(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
+    """The lines of a table, as wide as it is."""
+    lines = [
+        [column.heading for column in columns],
+        ["---:" if column.right else "---" for column in columns],
+        *([column.text(row) for column in columns] for row in rows),
+    ]
+    return [f"| {' | '.join(map(escaped, line))} |" for line in lines]
+
+
+def escaped(value: Any) -> str:
+    """A cell of a Markdown table."""
+    return str(value).replace("|", "\\|")
