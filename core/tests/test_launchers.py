@@ -6,9 +6,8 @@ import pytest
 from attrs import evolve
 
 from llmplan.catalogues import Registry
-from llmplan.catalogues.plugins import PluginError
 from llmplan.cli import launching
-from llmplan.errors import BadInputError
+from llmplan.errors import BadInputError, PluginFailedError
 from llmplan.estimate import Launcher, LaunchFile, LaunchOptions
 from llmplan.request import TrainRequest
 from llmplan.testing import SAMPLE_DTYPE, SAMPLE_HARDWARE, SAMPLE_MODEL, ContractError, check_launcher
@@ -144,7 +143,7 @@ def test_a_launcher_that_reads_nothing(installed, tmp_path):
 def test_a_launcher_that_fails_is_named():
     """A fault of a plugin would be a traceback that says nothing to its user."""
     broken = launching.Export("acme", evolve(ACME, write=lambda _: 1 / 0), None)
-    with pytest.raises(PluginError, match="launcher acme failed: ZeroDivisionError: division by zero") as failed:
+    with pytest.raises(PluginFailedError, match="launcher: acme failed: ZeroDivisionError: division by zero") as failed:
         launching.launch([broken], samples()[0])
     assert failed.value.exit_code == 1
 

@@ -30,5 +30,5 @@ class UnsupportedFormatError(BadInputError):
     """A dtype asks for a number format that the accelerator has no units for."""
 
 
-class CostModelError(LlmplanError):
-    """A cost model fails while it prices a plan, instead of refusing the plan."""
+class PluginFailedError(LlmplanError):
+    """What a plugin offers fails when it is used, or answers nonsense."""

@@ -6,9 +6,7 @@ plugin is imported, checked, registered and asked on its own here.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import redirect_stdout
 from typing import Any
 
 import pluggy
@@ -17,6 +15,7 @@ from attrs import Factory, define, frozen
 from llmplan import hookspecs
 from llmplan.catalogues.entry_points import entry_points_of
 from llmplan.catalogues.folder import TomlRecords
+from llmplan.catalogues.guard import hushed, words_of
 from llmplan.errors import LlmplanError
 
 GROUP = "llmplan.plugins"
@@ -68,17 +67,21 @@ class Plugins:
     manager: pluggy.PluginManager
     loaded: list[Plugin] = Factory(list)
     problems: list[PluginProblem] = Factory(list)
+    failures: dict[str, None] = Factory(dict)
+    """What failed when it was used, one line each: it was said where it happened, and strict mode counts it."""
 
     def add(self, distribution: str, version: str, entry_point: str, load: Callable[[], Any]) -> None:
         """Load one plugin; a failure becomes a problem."""
         try:
-            with redirect_stdout(sys.stderr):  # stdout belongs to the command's own output
+            with hushed():  # stdout belongs to the command's own output
                 module = load()
-            _check_api(module)
-            hooks = self._hooks_of(module)
-            plugin = Plugin(distribution, version, entry_point, hooks)
-            self._register(module, plugin.id)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises stays with that plugin
+                _check_api(module)
+                hooks = self._hooks_of(module)
+                plugin = Plugin(distribution, version, entry_point, hooks)
+                self._register(module, plugin.id)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a plugin raises stays with that plugin
             self._note(distribution, version, entry_point, error)
         else:
             self.loaded.append(plugin)
@@ -87,9 +90,11 @@ class Plugins:
         """Every record, and folder of records, that plugins offer for a hook; all that one returns or nothing."""
         for plugin, implementation in self.implementations(hook):
             try:
-                with redirect_stdout(sys.stderr):
+                with hushed():
                     offered = _records(implementation(), check)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 - as above
                 self.note(plugin, error, f"{hook}: ")
             else:
                 yield from ((plugin, record) for record in offered)
@@ -103,8 +108,11 @@ class Plugins:
     def run(self, plugin: Plugin, hook: str, action: Callable[[], None]) -> None:
         """Do what a plugin asks for; a failure becomes a problem."""
         try:
-            action()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
+            with hushed():
+                action()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as above
             self.note(plugin, error, f"{hook}: ")
 
     def note(self, plugin: Plugin, error: BaseException, where: str = "", record: str = "") -> None:
@@ -142,10 +150,8 @@ class Plugins:
     ) -> None:
         import traceback
 
-        text = " ".join(str(error).split()) or "no message"
-        kind = "" if isinstance(error, LlmplanError) else f"{type(error).__name__}: "
         details = "".join(traceback.format_exception(error))
-        reason = f"{where}{kind}{text}"
+        reason = f"{where}{words_of(error)}"
         self.problems.append(PluginProblem(distribution, version, entry_point, reason, details, record))
 
 

@@ -7,7 +7,7 @@ from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, Explained, ServerEstimate
 from llmplan.output.document import document
-from llmplan.space.choice import failing_as
+from llmplan.space.asked import asking
 
 _DIGITS = 5
 
@@ -23,7 +23,7 @@ def explained(estimate: Estimate) -> tuple[Explained, ...]:
     explain = getattr(cost_model, "explain", None)
     if explain is None:
         raise BadInputError(f"explain: the cost model {plan.cost_model} explains nothing")
-    with failing_as(cost_model):
+    with asking(cost_model):
         lines: tuple[Explained, ...] = explain(plan)
     return lines
 

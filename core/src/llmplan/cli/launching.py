@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from attrs import frozen
 
-from llmplan.catalogues import registry
-from llmplan.catalogues.plugins import PluginError
-from llmplan.errors import BadInputError, LlmplanError
+from llmplan.catalogues import LAUNCHERS, registry
+from llmplan.catalogues.guard import Guard, WrongAnswerError
+from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, Launcher, LaunchFile, LaunchOptions
 from llmplan.request import LOADS, SERVER_OPTIONS, option_name
 
@@ -69,7 +69,7 @@ def launch(exports: Sequence[Export], estimate: Estimate) -> Callable[[], bool]:
     """
     if not estimate.feasible:
         return lambda: _say_nothing_is_launched(exports)
-    made = [(export, _guarded(export.name, export.launcher.write, estimate)) for export in exports]
+    made = [(export, _guarded(export.name, LaunchFile, export.launcher.write, estimate)) for export in exports]
 
     def write() -> bool:
         for export, file in made:
@@ -110,7 +110,7 @@ def options_from(text: str, command: str, *requests: type[Any]) -> dict[str, Any
 
     name, path, contents = _launch_file(text, command)
     launcher = registry().launchers[name]
-    found: LaunchOptions = _guarded(name, launcher.read, contents)
+    found = _guarded(name, LaunchOptions, launcher.read, contents)
     if found.remarks:
         print(f"llmplan: {path}: as {name} reads it: {'; '.join(found.remarks)}", file=sys.stderr)
     return plan_options(TomlSource(path, "", dict(found.options)), *requests)
@@ -150,7 +150,7 @@ def _contents(path: str) -> str:
 def _recognised(path: str, contents: str, command: str) -> str:
     """The one launcher that takes the file for its own."""
     reading = _reading(command)
-    found = [name for name, launcher in reading.items() if _guarded(name, launcher.recognises, contents)]
+    found = [name for name, launcher in reading.items() if _guarded(name, bool, launcher.recognises, contents)]
     if len(found) > 1:
         raise BadInputError(f"from: {path} may be a file of {' or '.join(found)}; write {found[0]}:{path}")
     if not found:
@@ -173,13 +173,12 @@ def _readers(command: str) -> str:
     return f"files of {names} can be read" if names else "no plugin that reads such files is installed"
 
 
-def _guarded(name: str, call: Callable[..., T] | None, *arguments: Any) -> T:
+def _guarded(name: str, wanted: type[T], call: Callable[..., T] | None, *arguments: Any) -> T:
     """What a launcher answers; what it raises by mistake names it."""
     if call is None:
         raise BadInputError(f"launcher: {name} reads no files")
-    try:
-        return call(*arguments)
-    except LlmplanError:
-        raise
-    except Exception as error:
-        raise PluginError(f"launcher {name} failed: {type(error).__name__}: {error}") from error
+    with Guard(LAUNCHERS, name.rpartition(":")[2]):
+        answer = call(*arguments)
+        if not isinstance(answer, wanted):
+            raise WrongAnswerError(f"returned a {type(answer).__name__}, not a {wanted.__name__}")
+    return answer

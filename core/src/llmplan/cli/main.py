@@ -11,7 +11,7 @@ from llmplan.catalogues import registry
 from llmplan.cli.app import build_app
 from llmplan.errors import LlmplanError
 
-BAD_INPUT = 2
+BAD_INPUT, INTERRUPTED = 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,12 +19,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without UTF-8 shows ? for a bar
+    plugins = registry().plugins
+    plugins.failures.clear()
     code = _run(arguments)
-    problems = registry().plugins.problems
-    for problem in problems:
+    for problem in plugins.problems:
         print(problem.line, file=sys.stderr)
-    if problems and code == 0 and os.environ.get("LLMPLAN_STRICT") == "1":
-        return 1
+    if code == 0 and os.environ.get("LLMPLAN_STRICT") == "1":
+        return 1 if plugins.problems or plugins.failures else 0
     return code
 
 
@@ -35,13 +36,24 @@ def _run(arguments: Sequence[str] | None) -> int:
     except LlmplanError as error:
         print(f"llmplan: {error}", file=sys.stderr)
         return error.exit_code
-    except typer.Abort:
-        return 130
-    except Exception as error:
-        from llmplan.cli.usage import is_usage_error, usage_line
+    except (typer.Abort, KeyboardInterrupt):
+        print("llmplan: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BaseException as error:  # noqa: BLE001 - it is raised again where it is llmplan's own fault
+        return _escaped(error)
+    return result if isinstance(result, int) else 0
 
-        if not is_usage_error(error):
-            raise
+
+def _escaped(error: BaseException) -> int:
+    """A command line that cannot be read, or the code of a plugin; what is llmplan's own fault is raised."""
+    from llmplan.catalogues.guard import failure_of_plugin
+    from llmplan.cli.usage import is_usage_error, usage_line
+
+    if is_usage_error(error):
         print(f"llmplan: {usage_line(error)}", file=sys.stderr)
         return BAD_INPUT
-    return result if isinstance(result, int) else 0
+    failure = failure_of_plugin(error)
+    if failure is None:
+        raise error
+    print(f"llmplan: {failure}", file=sys.stderr)
+    return failure.exit_code

@@ -12,7 +12,7 @@ _SHORT = 2
 """Letters that stand in too many options to mean one."""
 
 
-def is_usage_error(error: Exception) -> bool:
+def is_usage_error(error: BaseException) -> bool:
     """Typer's parser errors know how to say what is wrong; their classes are not public."""
     return hasattr(error, "format_message")
 

@@ -59,9 +59,8 @@ class TrainingEstimate(Fit):
 
     @property
     def time_spread(self) -> Spread | None:
-        """What was measured of predicted times of this kind; None for a stated MFU, which is the user's."""
-        stated = self.plan.efficiency.mfu is not None
-        return None if self.spreads is None or stated else self.spreads(self.plan)[0]
+        """What was measured of predicted times of this kind; None where the user states an efficiency."""
+        return None if self.spreads is None or self.plan.efficiency.by_user else self.spreads(self.plan)[0]
 
     @property
     def memory_spread(self) -> Spread | None:

@@ -129,7 +129,7 @@ def _result(
         by_estimate=point[0][0]
         if best and point and described(point[0][0].plan) != described(best[0][0].plan)
         else None,
-        confidence=question.confidence,
+        confidence=None if cases[0].template.efficiency.by_user else question.confidence,
         counts=counts_of(found),
         seconds=outcome.seconds,
         complete=outcome.complete,

@@ -15,8 +15,9 @@ from llmplan.errors import BadInputError
 from llmplan.estimate import Kind, Line, TrainingEstimate
 from llmplan.records import TrainingPlan
 from llmplan.request import TrainRequest
+from llmplan.space.asked import asking, bounds_of, trained
 from llmplan.space.batch import Reach, Wanted, choose_batch, said_of_batch, wanted_batch, warned_of_batch
-from llmplan.space.choice import Choice, choose, failing_as
+from llmplan.space.choice import Choice, choose
 from llmplan.space.dimensions import DIMENSIONS, NAMES, Scope, Values, columns_of, laid_out, values_of
 from llmplan.space.experts import experts_of
 from llmplan.space.fill import priced, template
@@ -114,19 +115,17 @@ class TrainingCase:
 
     def price_all(self, plan: TrainingPlan) -> TrainingEstimate:
         """A plan of arrays, by the cost model whatever MFU is stated."""
-        with failing_as(self.choice.cost_model):
-            return self.choice.cost_model.train(plan)
+        return trained(self.choice.cost_model, plan)
 
     def bound(self, plan: TrainingPlan) -> TrainingEstimate | None:
         """An estimate that no figure of the plan's own is below; None where the cost model has no bounds.
 
         All of its time counts as waiting, so that its energy is a bound too.
         """
-        bounds = getattr(self.choice.cost_model, "bounds", None)
+        bounds = bounds_of(self.choice.cost_model, plan)
         if bounds is None:
             return None
-        with failing_as(self.choice.cost_model):
-            seconds, memory = bounds(plan)
+        seconds, memory = bounds
         return TrainingEstimate(
             plan=plan,
             time_breakdown={_BOUND: seconds},
@@ -140,7 +139,7 @@ class TrainingCase:
     def refused(self, columns: Mapping[str, Any]) -> Masks:
         """By constraint, where the cost model refuses plans."""
         illegal = getattr(self.choice.cost_model, "illegal", None)
-        with failing_as(self.choice.cost_model):
+        with asking(self.choice.cost_model):
             masks: Masks = self._refused_one_by_one(columns) if illegal is None else illegal(self.plans(columns))
         return masks
 
@@ -163,7 +162,7 @@ class TrainingCase:
 
         said, check = getattr(self.choice.cost_model, "worded", None), self.choice.cost_model.check
         plans = len(columns["gpus"])
-        with failing_as(self.choice.cost_model):
+        with asking(self.choice.cost_model):
             if said is None:
                 return np.array([bool(check(plan)) for plan in self._scalars(columns)], dtype=bool)
             return np.broadcast_to(np.asarray(said(self.plans(columns)), dtype=bool), plans)

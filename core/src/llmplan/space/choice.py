@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from attrs import evolve, frozen
 
 from llmplan.catalogues import COST_MODELS, DTYPES, GPUS, MODELS, Catalogue, Kind, conforms, registry
-from llmplan.errors import BadInputError, CostModelError, LlmplanError
+from llmplan.errors import BadInputError
 from llmplan.estimate import CostModel, Phase
 from llmplan.records import DTypeRule, Efficiency, HardwareProfile, ModelArchitecture, NumberFormat, StoredWeights
 from llmplan.request import InferRequest, TrainRequest
+from llmplan.space.asked import efficiency_of
 from llmplan.units import rate
 
 
@@ -127,25 +126,8 @@ def _names(records: Iterable[Any]) -> str:
     return " and ".join(record.name for record in records)
 
 
-@contextmanager
-def failing_as(cost_model: CostModel) -> Iterator[None]:
-    """What a cost model raises without meaning to becomes one line that names it, its plugin and the place."""
-    try:
-        yield
-    except LlmplanError:
-        raise
-    except Exception as error:
-        from traceback import extract_tb
-
-        providers = registry().cost_models.providers(cost_model.name)
-        place = extract_tb(error.__traceback__)[-1]
-        raise CostModelError(
-            f"cost-model: {cost_model.name}{' of ' if providers else ''}{' and '.join(providers)} failed: "
-            f"{type(error).__name__}: {' '.join(str(error).split())} ({Path(place.filename).name}, line {place.lineno})"
-        ) from error
-
-
 _EFFICIENCIES = ("flops", "hbm", "scale_up", "scale_out")
+_WITHOUT_RANGE = "; times have no range: stated efficiencies have no published error"
 
 
 def _efficiency(
@@ -165,11 +147,9 @@ def _efficiency(
     if request.ideal or len(stated) == len(_EFFICIENCIES):
         rest = [name.replace("_", "-") for name in _EFFICIENCIES if name not in stated]
         given = [f"{_in_words(stated)} given"] if stated else []
-        return Efficiency(
-            **stated
-        ), f"efficiencies: {'; '.join([*given, *([f'{_listed(rest)} ideal (1)'] if rest else [])])}"
-    with failing_as(cost_model):
-        calibrated = cost_model.efficiency(hardware, gemm, phase)
+        said = "; ".join([*given, *([f"{_listed(rest)} ideal (1)"] if rest else [])])
+        return Efficiency(**stated, stated=_EFFICIENCIES), f"efficiencies: {said}{_WITHOUT_RANGE}"
+    calibrated = efficiency_of(cost_model, hardware, gemm, phase)
     if mfu is not None:
         said = f"MFU {mfu:.3g} of the whole run, given: nothing is added on top"
         return calibrated, f"{said}; the layout is chosen by efficiencies: {calibrated.source}"
@@ -177,7 +157,8 @@ def _efficiency(
         return calibrated, f"efficiencies: {calibrated.source}"
     mixed = evolve(calibrated, **stated, stated=tuple(stated))
     rest = [name.replace("_", "-") for name in _EFFICIENCIES if name not in stated]
-    return mixed, f"efficiencies: {_in_words(stated)} given; {_listed(rest)} calibrated: {calibrated.source}"
+    said = f"efficiencies: {_in_words(stated)} given; {_listed(rest)} calibrated: {calibrated.source}"
+    return mixed, f"{said}{_WITHOUT_RANGE}"
 
 
 def _in_words(stated: Mapping[str, float]) -> str:

@@ -9,7 +9,8 @@ from llmplan.estimate import Kind, Line, TrainingEstimate
 from llmplan.estimate.spread import CONFIDENCE
 from llmplan.records import Layout, TrainingPlan
 from llmplan.request import TrainRequest
-from llmplan.space.choice import Choice, failing_as
+from llmplan.space.asked import remarks_on, trained, words_against
+from llmplan.space.choice import Choice
 from llmplan.space.run_settings import how_it_trains
 from llmplan.space.schedules import schedules
 from llmplan.units import GIB
@@ -51,10 +52,9 @@ def priced(plan: TrainingPlan, choice: Choice, mfu: float | None) -> TrainingEst
     if mfu is not None:
         plan = evolve(plan, efficiency=evolve(plan.efficiency, mfu=mfu))
     _check_group(plan)
-    with failing_as(choice.cost_model):
-        against = choice.cost_model.check(plan)
-        plan = evolve(plan, layout_warnings=against, warnings=(*plan.warnings, *choice.cost_model.remarks(plan)))
-        estimate = choice.cost_model.train(plan)
+    against, remarks = words_against(choice.cost_model, plan), remarks_on(choice.cost_model, plan)
+    plan = evolve(plan, layout_warnings=against, warnings=(*plan.warnings, *remarks))
+    estimate = trained(choice.cost_model, plan)
     if plan.tokens < estimate.tokens_per_iteration:
         raise BadInputError(
             f"tokens: {plan.tokens:,.0f} is less than one iteration of "
@@ -67,8 +67,7 @@ def priced(plan: TrainingPlan, choice: Choice, mfu: float | None) -> TrainingEst
 def _with_host(estimate: TrainingEstimate, choice: Choice) -> TrainingEstimate:
     """With what waits in host memory: the tensors that the accelerator would hold without it."""
     plan = estimate.plan
-    with failing_as(choice.cost_model):
-        here = choice.cost_model.train(evolve(plan, offload_optimizer=False, offload_activations=False))
+    here = trained(choice.cost_model, evolve(plan, offload_optimizer=False, offload_activations=False))
     held = estimate.memory_breakdown
     lines = {line: size for line, size in here.memory_breakdown.items() if getattr(line, "kind", None) is Kind.TENSORS}
     host = sum(max(0.0, size - held.get(line, 0.0)) for line, size in lines.items())

@@ -11,7 +11,8 @@ from llmplan.estimate import InferenceEstimate
 from llmplan.estimate.spread import CONFIDENCE
 from llmplan.records import InferencePlan
 from llmplan.request import InferRequest
-from llmplan.space.choice import Choice, failing_as
+from llmplan.space.asked import asking, inferred, remarks_on, words_against
+from llmplan.space.choice import Choice
 from llmplan.space.inference_plan import make_inference_plan
 from llmplan.space.server_sizes import (
     Given,
@@ -126,18 +127,14 @@ def _price(request: InferRequest, choice: Choice) -> InferenceEstimate:
 
 
 def _price_all_given(request: InferRequest, choice: Choice) -> InferenceEstimate:
-    plan = checked_plan(request, choice)
-    with failing_as(choice.cost_model):
-        return choice.cost_model.infer(plan)
+    return inferred(choice.cost_model, checked_plan(request, choice))
 
 
 def checked_plan(request: InferRequest, choice: Choice) -> InferencePlan:
     """With what the cost model has to say; BadInputError where it cannot price it."""
     plan = make_inference_plan(request, choice)
-    with failing_as(choice.cost_model):
-        against = choice.cost_model.check(plan)
-        warnings = (*plan.warnings, *choice.cost_model.remarks(plan))
-        return evolve(plan, layout_warnings=against, warnings=warnings)
+    against, remarks = words_against(choice.cost_model, plan), remarks_on(choice.cost_model, plan)
+    return evolve(plan, layout_warnings=against, warnings=(*plan.warnings, *remarks))
 
 
 def _largest_batch(request: InferRequest, choice: Choice) -> InferenceEstimate:
@@ -158,7 +155,8 @@ def _longest_prompts(request: InferRequest, choice: Choice) -> InferenceEstimate
     short = _price_all_given(evolve(request, prompt_tokens=1), choice)
     if short.longest_context is None:
         raise BadInputError(f"max-context: the cost model {choice.cost_model.name} does not say what fits")
-    context = short.longest_context(short.plan)
+    with asking(choice.cost_model):
+        context = short.longest_context(short.plan)
     prompt = int(context - short.plan.output_tokens)
     if prompt <= 1:
         return short

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
@@ -11,6 +12,7 @@ from llmplan.errors import BadInputError
 from llmplan.estimate import ServerEstimate
 from llmplan.records import EngineProfile, InferencePlan, Lengths, Request, ServerPlan, Speculation, Variation, Workload
 from llmplan.request import LOADS, SERVER_OPTIONS, InferRequest, option_name
+from llmplan.space.asked import asking, inferred
 from llmplan.space.choice import Choice, find_record
 
 if TYPE_CHECKING:
@@ -45,7 +47,8 @@ def serve(request: InferRequest, choice: Choice, plan: InferencePlan) -> ServerE
 
     pricer = steps_of(choice, next(name for name in LOADS if getattr(request, name) is not None))
     server = make_server(server_plan(request, choice, plan), pricer)
-    return estimate_server(server, choice.cost_model.infer)
+    with asking(choice.cost_model):
+        return estimate_server(server, partial(inferred, choice.cost_model))
 
 
 def steps_of(choice: Choice, asked: str) -> Pricer:

@@ -33,7 +33,7 @@ from llmplan.catalogues import (
     Kind,
 )
 from llmplan.catalogues.plugins import Plugins
-from llmplan.errors import BadInputError, UnsupportedFormatError
+from llmplan.errors import BadInputError, PluginFailedError, UnsupportedFormatError
 from llmplan.estimate import CostModel, InferenceEstimate, Launcher, TrainingEstimate
 from llmplan.estimate.figures import FIGURES
 from llmplan.estimate.line import BYTES, SECONDS
@@ -288,6 +288,8 @@ def _check_price(name: str, price: Callable[..., Any], options: Mapping[str, Any
         estimate = price(**options)
     except BadInputError as error:
         return str(error)
+    except PluginFailedError as error:
+        raise ContractError(str(error)) from error
     _check_estimate(name, estimate)
     if _NUMPY is not None:
         _check_array_plan(name, options["cost_model"], estimate)

@@ -13,6 +13,7 @@ from llmplan.queueing.server import Server, make_server
 from llmplan.records import InferencePlan, ServerPlan
 from llmplan.request import LOADS, InferRequest, option_name
 from llmplan.search.serving.space import InferenceSpace
+from llmplan.space.asked import asking
 from llmplan.space.choice import Choice, choose
 from llmplan.space.inference import checked_plan
 from llmplan.space.server import check_load, server_plan, steps_of
@@ -86,8 +87,9 @@ class Case:
         """Which of the layouts of a plan of arrays the cost model refuses."""
         found: Any = False
         if self.in_arrays:
-            for broken in self.choice.cost_model.illegal(plan).values():  # type: ignore[attr-defined]
-                found = found | broken
+            with asking(self.choice.cost_model):
+                for broken in self.choice.cost_model.illegal(plan).values():  # type: ignore[attr-defined]
+                    found = found | broken
         return found
 
 

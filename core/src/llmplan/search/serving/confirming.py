@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from heapq import heapify, heappop, heappush
 from typing import Any
 
@@ -20,6 +20,7 @@ from llmplan.search.serving.limits import Limits
 from llmplan.search.serving.loads import Arrivals, load_of
 from llmplan.search.serving.points import Part, Point
 from llmplan.search.serving.ranking import Rank, first_of, rank
+from llmplan.space.asked import inferred
 
 REQUESTS, _OF_A_USER = 500, 2
 """That a simulation counts at least, where nothing is said, and of each user."""
@@ -152,5 +153,5 @@ class Tried:
 
     def confirmed(self) -> Confirmed:
         """With its estimate."""
-        estimate = closed_estimate(self.server, self.point.case.choice.cost_model.infer, self.closed)
+        estimate = closed_estimate(self.server, partial(inferred, self.point.case.choice.cost_model), self.closed)
         return Confirmed(self.point, self.request, evolve(estimate, simulated=self.simulated))

@@ -21,6 +21,7 @@ from llmplan.queueing.server import Server, make_server
 from llmplan.queueing.work import make_work
 from llmplan.records import InferencePlan, ServerPlan, ServingSteps, Step
 from llmplan.search.serving.case import Case
+from llmplan.space.asked import inferred
 from llmplan.space.server_sizes import ReplicaSizes
 
 _PROBE = Step(prompt_tokens=64.0, prompt_context=32.5, prompts=1.0, sequences=8.0, context=100.0)
@@ -59,9 +60,9 @@ class Fleet:
     @cached_property
     def doubt(self) -> Any:
         """How many times as long as estimated the tokens of each layout may take, with the confidence asked for."""
-        spreads = self.case.choice.cost_model.infer(self.like.plan).spreads
+        spreads = inferred(self.case.choice.cost_model, self.like.plan).spreads
         every = np.arange(len(self.sizes))
-        if spreads is None:
+        if spreads is None or self.like.plan.efficiency.by_user:
             return np.ones(len(every))
         plan = self.plan(every, np.ones(len(every))).plan
         found = [spreads(one)[1] for one in ([plan] if self.case.in_arrays else _apart(plan))]

@@ -1,0 +1,111 @@
+"""What a cost model answers: asked inside the boundary around plugins, and looked at before anybody counts on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from math import inf
+from typing import Any
+
+from llmplan.catalogues import COST_MODELS
+from llmplan.catalogues.guard import Guard, WrongAnswerError
+from llmplan.estimate import CostModel, InferenceEstimate, TrainingEstimate
+from llmplan.records import Efficiency, HardwareProfile, InferencePlan, NumberFormat, TrainingPlan
+
+
+def asking(cost_model: CostModel) -> Guard:
+    """Around anything else that a cost model is asked."""
+    return Guard(COST_MODELS, cost_model.name)
+
+
+def trained(cost_model: CostModel, plan: TrainingPlan) -> TrainingEstimate:
+    """A training run, or several side by side, as the cost model prices it."""
+    with asking(cost_model):
+        estimate = cost_model.train(plan)
+        _check_estimate("train", estimate, TrainingEstimate, plan)
+        for name in ("time_breakdown", "memory_breakdown", "forward_breakdown"):
+            _check_lines(f"train: {name}", getattr(estimate, name))
+        for name in ("model_flops", "hardware_flops"):
+            _check_number(f"train: {name}", getattr(estimate, name))
+    return estimate
+
+
+def inferred(cost_model: CostModel, plan: InferencePlan) -> InferenceEstimate:
+    """A batch of prompts, or several side by side, as the cost model prices it."""
+    with asking(cost_model):
+        estimate = cost_model.infer(plan)
+        _check_estimate("infer", estimate, InferenceEstimate, plan)
+        for name in ("prefill_breakdown", "decode_breakdown", "memory_breakdown"):
+            _check_lines(f"infer: {name}", getattr(estimate, name))
+        _check_number("infer: memory_bytes_per_sequence", estimate.memory_bytes_per_sequence)
+    return estimate
+
+
+def efficiency_of(cost_model: CostModel, hardware: HardwareProfile, gemm: NumberFormat, phase: Any) -> Efficiency:
+    """The calibrated one."""
+    with asking(cost_model):
+        found = cost_model.efficiency(hardware, gemm, phase)
+        _check_class("efficiency", found, Efficiency)
+    return found
+
+
+def words_against(cost_model: CostModel, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
+    """What `check` says of the layout; BadInputError where it refuses the plan."""
+    return _words("check", cost_model, cost_model.check, plan)
+
+
+def remarks_on(cost_model: CostModel, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
+    """What the reader has to know of the plan."""
+    return _words("remarks", cost_model, cost_model.remarks, plan)
+
+
+def bounds_of(cost_model: CostModel, plan: TrainingPlan) -> tuple[Any, Any] | None:
+    """Seconds and bytes that no estimate is below; None where the cost model has none."""
+    bounds: Callable[[TrainingPlan], Any] | None = getattr(cost_model, "bounds", None)
+    if bounds is None:
+        return None
+    with asking(cost_model):
+        seconds, memory = bounds(plan)
+        _check_number("bounds: seconds", seconds)
+        _check_number("bounds: bytes", memory)
+    return seconds, memory
+
+
+def _words(method: str, cost_model: CostModel, ask: Callable[[Any], Iterable[str]], plan: Any) -> tuple[str, ...]:
+    with asking(cost_model):
+        said = ask(plan)
+        if isinstance(said, str):
+            raise WrongAnswerError(f"{method}: returned the text {said[:40]!r}, not a tuple of texts")
+        words = tuple(said)
+        for one in words:
+            _check_class(method, one, str)
+    return words
+
+
+def _check_estimate(method: str, estimate: Any, wanted: type, plan: TrainingPlan | InferencePlan) -> None:
+    _check_class(method, estimate, wanted)
+    theirs = estimate.plan
+    if theirs is not plan and (theirs.layout is not plan.layout or theirs.model is not plan.model):
+        raise WrongAnswerError(f"{method}: returned the estimate of another plan")
+
+
+def _check_class(method: str, found: Any, wanted: type) -> None:
+    if not isinstance(found, wanted):
+        article = "an" if wanted.__name__[0] in "EI" else "a"
+        raise WrongAnswerError(f"{method}: returned a {type(found).__name__}, not {article} {wanted.__name__}")
+
+
+def _check_lines(what: str, lines: Mapping[str, Any] | None) -> None:
+    for line, value in (lines or {}).items():
+        _check_number(f"{what}: {line}", value)
+
+
+def _check_number(what: str, value: Any) -> None:
+    """A finite one, zero or more, or an array of such."""
+    if isinstance(value, (int, float)):
+        if 0 <= value < inf:
+            return
+        raise WrongAnswerError(f"{what}: is {value}, not a finite number of zero or more")
+    if not hasattr(value, "dtype"):
+        raise WrongAnswerError(f"{what}: is a {type(value).__name__}, not a number")
+    if value.size and not (value.min() >= 0 and value.max() < inf):
+        raise WrongAnswerError(f"{what}: holds what is not a finite number of zero or more")
