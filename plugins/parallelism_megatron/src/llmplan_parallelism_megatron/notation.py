@@ -38,6 +38,7 @@ SIZES: Mapping[str, Symbol] = {
     "layers": Symbol("layers whose weights are held whole at the same time"),
     "matrices": Symbol("weight matrices that stand side by side in one: K and V, gate and up projection"),
     "in_flight": Symbol("micro-batches that have gone forward through a stage and not yet come back"),
+    "away": Symbol("micro-batches whose activations wait in host memory"),
     "passes": Symbol("times that a collective goes around: 2 for an all-reduce, else 1"),
 }
 AMOUNTS: Mapping[str, Symbol] = {
