@@ -12,6 +12,7 @@ from llmplan.records import Layout, TrainingPlan
 from llmplan.request import TrainRequest
 from llmplan.space.asked import remarks_on, trained, words_against
 from llmplan.space.choice import Choice
+from llmplan.space.dimensions import PLAINEST
 from llmplan.space.run_settings import how_it_trains
 from llmplan.space.schedules import schedules
 from llmplan.units import GIB
@@ -26,6 +27,7 @@ def template(request: TrainRequest, choice: Choice) -> TrainingPlan:
     said = list(choice.assumptions)
     seq_len = sequence_length(request, choice, said)
     chosen = {
+        **{name: value for name, value in PLAINEST.items() if name in fields_dict(TrainingPlan)},
         **how_it_trains(request, choice, said),
         "model": choice.model,
         "hardware": choice.hardware,
@@ -35,11 +37,8 @@ def template(request: TrainRequest, choice: Choice) -> TrainingPlan:
         "efficiency": choice.efficiency,
         "schedule": schedules(),
         "cost_model": choice.cost_model.name,
-        "micro_batch": 1,
-        "gradient_accumulation": 1,
         "seq_len": seq_len,
         "tokens": _tokens(request, choice, said),
-        "recompute": 0,
         "assumptions": tuple(said),
         "warnings": choice.warnings,
     }
