@@ -113,6 +113,7 @@ def use_schedule(schedule):
         "vpp": 1,
         "gradient_accumulation": 8,
         "dp": 1,
+        "micro_batch": 1,
         "recompute": "none",
     }
     usual, own = (train(**plan, schedule=one) for one in ("1f1b", schedule))

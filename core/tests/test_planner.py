@@ -406,7 +406,8 @@ def test_efficiencies_are_always_said():
         for said in stated.assumptions
     )
     ideal = plan_training(**FIXED, ideal=True)
-    assert "efficiencies: flops 0.5 given; hbm, scale-up, scale-out ideal (1)" in ideal.assumptions
+    ones = "efficiencies: flops 0.5 given; hbm, scale-up, scale-out ideal (1)"
+    assert any(said.startswith(ones) for said in ideal.assumptions)
     whole = plan_training(**without("flops_efficiency"), mfu=0.4)
     begins = "MFU 0.4 of the whole run, given: nothing is added on top; the layout is chosen by efficiencies: "
     assert any(said.startswith(begins) for said in whole.assumptions)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 from attrs import evolve
-from megatron_plans import FP8, GPU, GROUPED, IDEAL, LATENT, MUON, PLAIN, SPARSE, flat, plan, price
+from megatron_plans import FP8, GPU, GROUPED, IDEAL, LATENT, MEGATRON, MUON, PLAIN, SPARSE, flat, plan, price
 
 from llmplan.records import CollectiveCurve, PipelineTimes, Recompute, Transformer, Tuning
 from llmplan_parallelism_megatron.kernels.reached import training_kernels
@@ -383,3 +383,14 @@ def test_a_collective_that_was_not_timed_is_priced_as_the_slowest():
     kernels = training_kernels(plan(curves=flat(collectives={"all_gather": fast, "all_reduce": slow})))
     seconds = collectives.reduce_scatter_seconds(1e9, Group(8, 1), kernels)
     assert seconds == pytest.approx(1e9 * 7 / 8 / (0.3 * 3e11))
+
+
+def test_an_attention_kernel_without_a_curve_is_the_slowest_that_has_one():
+    """A framework with a kernel that no accelerator was timed with could not be priced, or would be the fastest."""
+    known, unknown, newest = (
+        MEGATRON.train(plan(framework=evolve(IDEAL, name="own", attention=word))).time_breakdown["forward"]
+        for word in ("flash-2", "made-up", None)
+    )
+    assert unknown == known > newest
+    stated = plan(curves=None, framework=evolve(IDEAL, name="own", attention="made-up"))
+    assert MEGATRON.train(stated).feasible

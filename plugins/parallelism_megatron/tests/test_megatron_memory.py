@@ -2,7 +2,7 @@
 
 import pytest
 from attrs import evolve
-from megatron_plans import ADAM, BUSY, FP8, GROUPED, IDEAL, LATENT, PLAIN, SPARSE, flat, plan, price
+from megatron_plans import ADAM, BUSY, FP8, GROUPED, IDEAL, LATENT, MEGATRON, PLAIN, SPARSE, flat, plan, price
 
 from llmplan.records import FrameworkProfile, Recompute, Transformer, Tuning
 from llmplan_parallelism_megatron.rank import Rank
@@ -306,3 +306,20 @@ def test_the_first_stage_holds_all_layers_of_activations_whatever_the_pipeline()
         for pp in (1, 4)
     )
     assert alone == four == pytest.approx(8 * S * H * (34 + SCORES))
+
+
+def test_what_waits_in_host_memory_is_counted_by_hand():
+    """A host would be bought that is too small: 12 bytes of states and 4 of a gradient for each parameter that a rank
+    updates, and the activations of all layers but two.
+    """
+    quiet = plan(gradient_accumulation=4, framework=IDEAL)
+    at_work = MEGATRON.train(quiet)
+    assert at_work.host_bytes_per_gpu is None
+    updated = at_work.memory_breakdown["optimizer"] / 12.0
+    optimizer = MEGATRON.train(evolve(quiet, offload_optimizer=True))
+    assert optimizer.host_bytes_per_gpu == pytest.approx(updated * (12.0 + quiet.gradient_bits / 8))
+    activations = MEGATRON.train(evolve(quiet, offload_activations=True))
+    every, layers = at_work.memory_breakdown["activations"], quiet.model.layers
+    assert activations.host_bytes_per_gpu == pytest.approx(every * (1.0 - 2.0 / layers))
+    both = MEGATRON.train(evolve(quiet, offload_optimizer=True, offload_activations=True))
+    assert both.host_bytes_per_gpu == pytest.approx(optimizer.host_bytes_per_gpu + activations.host_bytes_per_gpu)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from attrs import field, frozen
+from attrs.validators import optional
 
 from llmplan.records.checks import (
     fraction,
     fraction_or_none,
     lookup_name,
     not_negative,
-    one_of,
     positive,
     positive_values,
     words_of,
@@ -30,8 +30,10 @@ class FrameworkProfile:
     """Words by which tables of measurements know it: the longest that occurs in the table's own word wins."""
     architectures: tuple[str, ...] = ()
     """Those of the accelerators that its aliases are meant for, all where empty."""
-    attention: str = field(default="flash-3", validator=one_of("unfused", "flash-1", "flash-2", "flash-3"))
-    """``unfused`` writes the scores to memory and multiplies what the mask hides."""
+    attention: str | None = field(default=None, validator=optional(lookup_name))
+    """Kernel by the word that curves of accelerators and cost models know it by; None for the newest. One without a
+    curve is priced as the slowest that has one.
+    """
     kernel_rate: float = field(default=1.0, validator=fraction)
     """Rate of its multiplications, against the best that were timed."""
     dropout: bool = False

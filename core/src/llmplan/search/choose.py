@@ -58,15 +58,20 @@ def _said(cases: list[TrainingCase], outcome: Outcome, question: Question) -> Tr
     """The estimate, with what was chosen out of how many plans."""
     found = outcome.found
     estimate, request = record(cases, found.best.rows, 0)
-    many, sure = f"{found.legal:,} plans", f"with {question.confidence:.0%} confidence"
+    many = f"{found.legal:,} plans"
+    sure = _sure(estimate, question.confidence)
     if not question.constraints:
         why = f"none of {many} fits, this comes nearest"
         if estimate.feasible:
-            why = f"none of {many} fits {sure} and headroom, this takes the least memory"
+            why = f"none of {many} fits{sure} and headroom, this takes the least memory"
     elif cases[0].request.mfu is not None:
-        why = f"the fastest of {many} that fits by the cost model, {sure}"
+        why = f"the fastest of {many} that fits by the cost model{sure and f',{sure}'}"
     else:
-        why = f"the fastest of {many} that fits, {sure}" if question.point else f"the fastest of {many} that fits"
+        why = (
+            f"the fastest of {many} that fits{sure and f',{sure}'}"
+            if question.point
+            else f"the fastest of {many} that fits"
+        )
     if found.legal == 1:
         return estimate
     words = [f"{_words(cases[0], estimate)}: {why}"]
@@ -75,6 +80,11 @@ def _said(cases: list[TrainingCase], outcome: Outcome, question: Question) -> Tr
         if given_values(its_request) != given_values(request):
             words.append(f"by the estimates alone: {_against(other, estimate)}")
     return assume(estimate, *words)
+
+
+def _sure(estimate: TrainingEstimate, confidence: float) -> str:
+    """How sure that is; nobody knows for efficiencies that the user states."""
+    return "" if estimate.plan.efficiency.stated else f" with {confidence:.0%} confidence"
 
 
 def given_values(request: TrainRequest) -> tuple[Any, ...]:
@@ -199,8 +209,8 @@ def _least_gpus(request: TrainRequest) -> int:
 
 
 def _why(estimate: TrainingEstimate) -> str:
-    seconds, sure = _seconds(estimate), f"with {estimate.plan.confidence:.0%} confidence"
-    days = f"{seconds / _DAY:.3g} days {sure}"
+    seconds = _seconds(estimate)
+    days = f"{seconds / _DAY:.3g} days{_sure(estimate, estimate.plan.confidence)}"
     if not estimate.feasible:
         return "none fits; these come nearest"
     if seconds > _LIMIT:

@@ -110,7 +110,7 @@ def _result(
             if best
         ),
         by_estimate=point[0][0] if point and point[0][1] != best[0][1] else None,
-        confidence=question.confidence,
+        confidence=None if cases[0].template.efficiency.by_user else question.confidence,
         counts=counts_of(found),
         seconds=outcome.seconds,
         complete=outcome.complete,

@@ -126,6 +126,7 @@ def _names(records: Iterable[Any]) -> str:
 
 
 _EFFICIENCIES = ("flops", "hbm", "scale_up", "scale_out")
+_WITHOUT_RANGE = "; times have no range: stated efficiencies have no published error"
 
 
 def _efficiency(
@@ -145,9 +146,8 @@ def _efficiency(
     if request.ideal or len(stated) == len(_EFFICIENCIES):
         rest = [name.replace("_", "-") for name in _EFFICIENCIES if name not in stated]
         given = [f"{_in_words(stated)} given"] if stated else []
-        return Efficiency(
-            **stated
-        ), f"efficiencies: {'; '.join([*given, *([f'{_listed(rest)} ideal (1)'] if rest else [])])}"
+        said = "; ".join([*given, *([f"{_listed(rest)} ideal (1)"] if rest else [])])
+        return Efficiency(**stated, stated=_EFFICIENCIES), f"efficiencies: {said}{_WITHOUT_RANGE}"
     calibrated = efficiency_of(cost_model, hardware, gemm, phase)
     if mfu is not None:
         said = f"MFU {mfu:.3g} of the whole run, given: nothing is added on top"
@@ -156,7 +156,8 @@ def _efficiency(
         return calibrated, f"efficiencies: {calibrated.source}"
     mixed = evolve(calibrated, **stated, stated=tuple(stated))
     rest = [name.replace("_", "-") for name in _EFFICIENCIES if name not in stated]
-    return mixed, f"efficiencies: {_in_words(stated)} given; {_listed(rest)} calibrated: {calibrated.source}"
+    said = f"efficiencies: {_in_words(stated)} given; {_listed(rest)} calibrated: {calibrated.source}"
+    return mixed, f"{said}{_WITHOUT_RANGE}"
 
 
 def _in_words(stated: Mapping[str, float]) -> str:

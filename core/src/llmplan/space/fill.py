@@ -64,21 +64,19 @@ def priced(plan: TrainingPlan, choice: Choice, mfu: float | None) -> TrainingEst
             f"tokens: {plan.tokens:,.0f} is less than one iteration of "
             f"{plan.global_batch:,} sequences x {plan.seq_len:,} = {estimate.tokens_per_iteration:,} tokens"
         )
-    estimate = _with_host(estimate, choice) if plan.offloaded else estimate
+    estimate = _warned_of_host(estimate)
     return estimate if mfu is None else at_mfu(estimate, mfu)
 
 
-def _with_host(estimate: TrainingEstimate, choice: Choice) -> TrainingEstimate:
-    """With what waits in host memory: the tensors that the accelerator would hold without it."""
-    plan = estimate.plan
-    here = trained(choice.cost_model, evolve(plan, offload_optimizer=False, offload_activations=False))
-    held = estimate.memory_breakdown
-    lines = {line: size for line, size in here.memory_breakdown.items() if getattr(line, "kind", None) is Kind.TENSORS}
-    host = sum(max(0.0, size - held.get(line, 0.0)) for line, size in lines.items())
+def _warned_of_host(estimate: TrainingEstimate) -> TrainingEstimate:
+    """With a word on host memory, whose size nobody states."""
+    plan, host = estimate.plan, estimate.host_bytes_per_gpu
+    if not host:
+        return estimate
     warning = (
         f"offload {plan.offloaded}: the host needs {host / GIB:,.1f} GiB of memory for each GPU, which nobody stated"
     )
-    return evolve(estimate, host_bytes_per_gpu=host, plan=evolve(plan, warnings=(*plan.warnings, warning)))
+    return evolve(estimate, plan=evolve(plan, warnings=(*plan.warnings, warning)))
 
 
 def at_mfu(estimate: TrainingEstimate, mfu: float) -> TrainingEstimate:

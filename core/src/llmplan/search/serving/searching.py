@@ -118,7 +118,7 @@ def _result(
     return SearchResult(
         command="infer",
         objective=looking.question.objective,
-        confidence=cases[0].confidence,
+        confidence=None if cases[0].choice.efficiency.by_user else cases[0].confidence,
         space=_values(cases, found.points, space),
         constraints={**limits.of, **({"percentile": limits.percentile} if limits.percentile else {})},
         best=tuple(one.estimate for one in best),

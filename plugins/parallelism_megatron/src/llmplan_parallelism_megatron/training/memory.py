@@ -117,9 +117,36 @@ def held_activations(plan: TrainingPlan, kept: Number, in_flight: Number) -> Num
     """What layers keep of the micro-batches in flight; of those that wait in host memory two layers stay: the one at
     work, and the one on its way.
     """
-    layers = ceil(plan.model.layers / plan.layout.pp)
-    here = where(plan.offload_activations, minimum(in_flight, OFFLOADED_LAYERS / layers), in_flight)
-    return activation_bytes(here, kept)
+    return activation_bytes(where(plan.offload_activations, _here(plan, in_flight), in_flight), kept)
+
+
+def _here(plan: TrainingPlan, in_flight: Number) -> Number:
+    """Of the micro-batches in flight, what stays where the others' activations wait in host memory."""
+    return minimum(in_flight, OFFLOADED_LAYERS / ceil(plan.model.layers / plan.layout.pp))
+
+
+def host_memory(rank: Rank) -> Number:
+    """Bytes in the memory of the host for one device, on the stage that has most there."""
+    in_flight, (first, last) = micro_batches_in_flight(rank.plan), end_stages(rank.model, rank.plan.layout)
+    alone = where(rank.plan.layout.pp == 1, in_flight, 1.0)
+    return maximum(_on_host(rank, first, in_flight), _on_host(rank, last, alone))
+
+
+def _on_host(rank: Rank, stage: Stage, in_flight: Number) -> Number:
+    plan = rank.plan
+    updated = optimizer_parameters(rank, stage_parameters(rank, stage))
+    away = where(plan.offload_activations, in_flight - _here(plan, in_flight), 0.0)
+    kept = layers_bytes(stage.counts, [kept_bytes(block, rank) for block in rank.model.layers])
+    each = where(plan.offload_optimizer, state_bytes(plan) + plan.gradient_bits / 8, 0.0)
+    return host_bytes(updated, each, away, kept)
+
+
+@term("updated * each + away * kept", unit="bytes", source="Ren et al. 2021, arXiv:2101.06840, section 4")
+def host_bytes(updated: Number, each: Number, away: Number, kept: Number) -> Number:
+    """An optimizer that steps on the host has its states, its master weights and a copy of the gradients there;
+    activations wait there until their layer's backward pass.
+    """
+    return updated * each + away * kept
 
 
 @term("in_flight * kept", unit="bytes", source=f"{_KORTHIKANTI}.2.3")
