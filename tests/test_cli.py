@@ -874,3 +874,15 @@ def test_the_shell_completes_registered_names(words, offered):
     )
     assert (finished.returncode, finished.stderr) == (0, "")
     assert set(finished.stdout.split()) == offered
+
+
+def test_several_files_are_written_at_once(run, tmp_path):
+    """If it fails, of two files only the last is written, and nobody is told."""
+    first, second = tmp_path / "a.csv", tmp_path / "b.md"
+    files = ("--output", str(first), "--output", str(second))
+    for gpus in ("8", "8,16"):
+        assert run("train", "--model", "llama-7b", "--gpu", "h100-sxm-80gb", "--gpus", gpus, *files)[0] == 0
+        assert first.read_text(encoding="utf-8").count(",") > 10
+        assert second.read_text(encoding="utf-8").startswith("| ")
+        first.unlink()
+        second.unlink()

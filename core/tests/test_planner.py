@@ -729,10 +729,10 @@ def test_a_device_without_the_format_is_refused():
 def test_a_fallback_and_a_slow_format_are_warned_of():
     """If it fails, a dtype that the hardware widens, or that is slower than a wider one, looks like a gain."""
     falls_back = plan_training(**FIXED | {"gpu": evolve(GPU, peak_flops={"fp32": 1e13})})
-    assert falls_back.warnings == ("mini-gpu has no fp16 units: half multiplies in fp32 at 10 T(FL)OP/s",)
+    assert falls_back.warnings == ("mini-gpu has no fp16 units: half multiplies in fp32 at 10 TFLOP/s",)
     slow = plan_training(**FIXED | {"gpu": evolve(GPU, peak_flops={"fp16": 1e13, "fp32": 2e13})})
     assert slow.warnings == (
-        "fp16 is slower than fp32 on mini-gpu, 10 against 20 T(FL)OP/s: half saves memory, not time",
+        "fp16 is slower than fp32 on mini-gpu, 10 TFLOP/s against 20 TFLOP/s: half saves memory, not time",
     )
     assert plan_training(**FIXED).warnings == ()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -68,27 +68,23 @@ def print_comparison(
     options: Mapping[str, Any],
     extra: Mapping[str, Any],
     reporter: str,
-    exporter: Exporter | None,
+    files: Sequence[tuple[str, str, Exporter]],
 ) -> bool:
     """Price, write and print; whether a plan fits. The ways out are looked at before anything is priced."""
     if extra.get("explain"):
         raise BadInputError("explain: explains one plan, not a comparison")
     render = _for_comparisons(f"reporter: {reporter}", registry().reporters[reporter].render_comparison)
-    files: dict[str, Callable[[Comparison], bytes]] = {}
-    if exporter is not None:
-        files["output"] = _for_comparisons(f"output: {exporter.suffix}", exporter.export_comparison)
-    if extra["picture"] is not None:
-        from llmplan.output.files import painter_of
-
-        painter = painter_of(extra["picture"])
-        files["picture"] = _for_comparisons(f"picture: {painter.suffix}", painter.export_comparison)
+    exports = [
+        (option, path, _for_comparisons(f"{option}: {exporter.suffix}", exporter.export_comparison))
+        for option, path, exporter in files
+    ]
     from llmplan.api import compare
 
     comparison = compare(price, changes, **options)
-    for option, contents in files.items():
+    for option, path, contents in exports:
         from llmplan.output.files import write_whole
 
-        write_whole(extra[option], contents(comparison), option)
+        write_whole(path, contents(comparison), option)
     print(render(comparison), end="")
     if not comparison.feasible:
         _say_that_none_fits(comparison)

@@ -74,12 +74,11 @@ def _said(cases: list[TrainingCase], outcome: Outcome, question: Question) -> Tr
         )
     if found.legal == 1:
         return estimate
-    words = [f"{_words(cases[0], estimate)}: {why}"]
     if question.constraints and length(found.point.rows):
         other, its_request = record(cases, found.point.rows, 0)
         if given_values(its_request) != given_values(request):
-            words.append(f"by the estimates alone: {_against(other, estimate)}")
-    return assume(estimate, *words)
+            estimate = evolve(estimate, by_estimate=other)
+    return assume(estimate, f"{_words(cases[0], estimate)}: {why}")
 
 
 def _sure(estimate: TrainingEstimate, confidence: float) -> str:
@@ -103,15 +102,6 @@ def _words(case: TrainingCase, estimate: TrainingEstimate) -> str:
     follows = {"gradient_accumulation", *(() if {"tp", "cp", "pp"}.intersection(chosen) else ("dp",))}
     names = [option_name(name) for name in chosen if name not in follows]
     return " ".join(f"{name} {_word(plan[name])}" for name in names)
-
-
-def _against(other: TrainingEstimate, estimate: TrainingEstimate) -> str:
-    """What another plan does otherwise, and what it takes."""
-    mine, its = described(estimate.plan), described(other.plan)
-    spread = other.time_spread
-    doubt = "" if spread is None else f" ({spread.low - 1:+.0%} to {spread.high - 1:+.0%})"
-    changed = " ".join(f"{name} {_word(value)}" for name, value in its.items() if value != mine[name])
-    return f"{changed}, {other.training_seconds / _DAY:.4g} days{doubt}"
 
 
 def _word(value: Any) -> str:

@@ -13,6 +13,7 @@ from llmplan.estimate import CostModel, Phase
 from llmplan.records import DTypeRule, Efficiency, HardwareProfile, ModelArchitecture, NumberFormat, StoredWeights
 from llmplan.request import InferRequest, TrainRequest
 from llmplan.space.asked import efficiency_of
+from llmplan.units import rate
 
 
 @frozen(eq=False, repr=False)
@@ -172,11 +173,11 @@ def _format_warnings(dtype: DTypeRule, gemm: NumberFormat, hardware: HardwarePro
     """Where the hardware computes in another format than the dtype asks for, or better should."""
     if gemm.fallback_from is not None:
         said = f"{hardware.name} has no {gemm.fallback_from} units: {dtype.name} multiplies in {gemm.name}"
-        return (f"{said} at {gemm.peak_flops / 1e12:,.4g} T(FL)OP/s",)
+        return (f"{said} at {rate(gemm.peak_flops, gemm.name)}",)
     wider = (name for formats in dtype.gemm_formats[1:] for name in formats if name in hardware.peak_flops)
     faster = [name for name in wider if hardware.peak_flops[name] > gemm.peak_flops]
     if not faster:
         return ()
-    peaks = f"{gemm.peak_flops / 1e12:,.4g} against {hardware.peak_flops[faster[0]] / 1e12:,.4g} T(FL)OP/s"
+    peaks = f"{rate(gemm.peak_flops, gemm.name)} against {rate(hardware.peak_flops[faster[0]], faster[0])}"
     said = f"{gemm.name} is slower than {faster[0]} on {hardware.name}, {peaks}"
     return (f"{said}: {dtype.name} saves memory, not time",)
