@@ -327,7 +327,7 @@ def test_figures_have_full_precision(document):
 
 
 def test_the_command_line_and_python_agree(document):
-    """If it fails, an option of the command line does not reach the planner."""
+    """If it fails, an option of the command line does not reach the plan."""
     given = {
         "tokens": ("1.4T", 1.4e12), "seq_len": ("1024", 1024), "micro_batch": ("2", 2), "global_batch": ("4096", 4096),
         "zero": ("2", 2), "recompute": ("full", "full"), "flops_efficiency": ("0.5", 0.5),

@@ -20,7 +20,7 @@ from llmplan.units import GIB
 
 TRAINING = train(
     model="llama-33b", gpu="h100-sxm-80gb", gpus=64, tp=8, pp=8, dtype="w4a4e16", cost_model="roofline",
-    price_per_gpu_hour=2.5,
+    sequence_parallel=True, price_per_gpu_hour=2.5,
 )  # fmt: skip
 """With every section: warnings, and names as long as they get."""
 SERVING = infer(model="llama-2-70b", gpu="a100-sxm-80gb", tp=4, pp=1, batch=8, cost_model="roofline")

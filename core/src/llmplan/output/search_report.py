@@ -117,8 +117,7 @@ def _looked_at(result: SearchResult) -> tuple[str, ...]:
         return ()
     from llmplan.space.server_sizes import SERVER_DIMENSIONS
 
-    values = (f"{name} {values}" for name, values in SERVER_DIMENSIONS.items() if name != "gpus")
-    return (f"looked at, where left open: {'; '.join(values)}",)
+    return tuple(f"{name} where left open: {values}" for name, values in SERVER_DIMENSIONS.items() if name != "gpus")
 
 
 def _title(result: SearchResult) -> Text:
