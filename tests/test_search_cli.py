@@ -327,8 +327,9 @@ def test_few_plans_are_counted_as_people_count(run):
 
 def test_nothing_is_said_of_the_estimates_where_they_choose_the_same(run):
     """If it fails, a report says that the point estimate alone would choose the very plan that it shows."""
-    fixed = ("--tp", "4", "--pp", "2", "--dp", "256", "--gradient-accumulation", "4")
-    _, out, _ = run("search", "train", "llama-65b", "--gpu", "a100-sxm-80gb", "--gpus", "2048", *fixed)
+    fixed = ("--tp", "4", "--pp", "2", "--vpp", "10", "--micro-batch", "2", "--zero", "1", "--recompute", "none")
+    options = (*fixed, "--offload", "none", "--schedule", "1f1b", "--sequence-parallel")
+    _, out, _ = run("search", "train", "llama-65b", "--gpu", "a100-sxm-80gb", "--gpus", "2048", *options)
     assert "point estimate alone" not in out
     _, printed, _ = run("search", "train", "llama-65b", "--gpu", "a100-sxm-80gb", "--gpus", "2048", *fixed, "--json")
     assert json.loads(printed)["by_estimate"] is None
