@@ -331,7 +331,7 @@ def test_nothing_is_said_of_the_estimates_where_they_choose_the_same(run):
     options = (*fixed, "--offload", "none", "--schedule", "1f1b", "--sequence-parallel")
     _, out, _ = run("search", "train", "llama-65b", "--gpu", "a100-sxm-80gb", "--gpus", "2048", *options)
     assert "point estimate alone" not in out
-    _, printed, _ = run("search", "train", "llama-65b", "--gpu", "a100-sxm-80gb", "--gpus", "2048", *fixed, "--json")
+    _, printed, _ = run("search", "train", "llama-65b", "--gpu", "a100-sxm-80gb", "--gpus", "2048", *options, "--json")
     assert json.loads(printed)["by_estimate"] is None
 
 
