@@ -12,11 +12,11 @@ from llmplan.space.choice import default_record, find_record
 
 def _all() -> list[Schedule]:
     """Those of the plugins that are installed now, and then those given as records."""
-    return _of(registry())
+    return known(registry())
 
 
 @cache
-def _of(plugins: Registry) -> list[Schedule]:
+def known(plugins: Registry) -> list[Schedule]:
     """Those that plugins offer, the default first, the plain one where they offer none."""
     offered = plugins.schedules
     if not offered:
