@@ -61,7 +61,8 @@ What is known of the rows that are off by more than 10 %:
 UNFITTED = """\
 ## Sources that no constant was fitted to
 
-The rows of `llmplan validate NAME-unfitted`. They make ranges, and nothing else.
+The rows of `llmplan validate NAME-unfitted`. They make ranges. Profiles of programs that fine-tune
+were chosen with these rows in sight, so their errors are no test of those profiles.
 """
 RANGES = """\
 ## Ranges
