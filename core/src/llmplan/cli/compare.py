@@ -11,6 +11,7 @@ import typer
 from llmplan.catalogues import registry
 from llmplan.cli.options import Request, completer
 from llmplan.errors import BadInputError
+from llmplan.output.files import contents_of, painter_of, text_of, write_whole
 from llmplan.output.words import gib
 from llmplan.request import InferRequest, TrainRequest, option_name, options_of
 from llmplan.request.changes import options_in, several
@@ -74,22 +75,18 @@ def print_comparison(
     if extra.get("explain"):
         raise BadInputError("explain: explains one plan, not a comparison")
     render = _for_comparisons(f"reporter: {reporter}", registry().reporters[reporter].render_comparison)
-    files: dict[str, Callable[[Comparison], bytes]] = {}
+    files: dict[str, tuple[Exporter, Callable[[Comparison], bytes]]] = {}
     if exporter is not None:
-        files["output"] = _for_comparisons(f"output: {exporter.suffix}", exporter.export_comparison)
+        files["output"] = exporter, _for_comparisons(f"output: {exporter.suffix}", exporter.export_comparison)
     if extra["picture"] is not None:
-        from llmplan.output.files import painter_of
-
         painter = painter_of(extra["picture"])
-        files["picture"] = _for_comparisons(f"picture: {painter.suffix}", painter.export_comparison)
+        files["picture"] = painter, _for_comparisons(f"picture: {painter.suffix}", painter.export_comparison)
     from llmplan.api import compare
 
     comparison = compare(price, changes, **options)
-    for option, contents in files.items():
-        from llmplan.output.files import write_whole
-
-        write_whole(extra[option], contents(comparison), option)
-    print(render(comparison), end="")
+    for option, (writer, export) in files.items():
+        write_whole(extra[option], contents_of(writer, export, comparison), option)
+    print(text_of(reporter, render, comparison), end="")
     if not comparison.feasible:
         _say_that_none_fits(comparison)
     return comparison.feasible
