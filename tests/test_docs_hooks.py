@@ -29,7 +29,7 @@ HEADINGS = dict(re.findall(r"^### (llmplan_\w+)\((.*)\)$", DOCUMENT, re.MULTILIN
 EXAMPLES = dict(re.findall(r"^### (llmplan_\w+)\(.*?\)$.*?^```python\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL))
 
 PLAN = {"model": "llama-7b", "gpu": "a100-sxm-80gb", "dtype": "w16a16e16", "cost_model": "roofline", "tp": 1, "pp": 1}
-TRAIN = {**PLAN, "dp": 8, "gradient_accumulation": 4, "seq_len": 2048, "tokens": 1e9}
+TRAIN = {**PLAN, "dp": 8, "micro_batch": 1, "gradient_accumulation": 4, "seq_len": 2048, "tokens": 1e9}
 
 
 def module_of(source, name="example"):

@@ -9,7 +9,7 @@ import numpy as np
 from attrs import define, field
 
 from llmplan.arrays.rows import Columns, joined, kept, length
-from llmplan.space.dimensions import TIES
+from llmplan.space.dimensions import SIZE_COLUMNS, TIES
 
 
 def worse(rows: Columns, by: Sequence[str], than: Sequence[float]) -> Any:
@@ -27,6 +27,10 @@ class Best:
 
     size: int
     by: tuple[str, ...]
+    alike: tuple[str, ...] = ()
+    """Where plans of the same sizes are equal in these, the first stands for all: how they go makes no difference. None
+    of these: each stands for itself.
+    """
     rows: Columns = field(factory=dict)
 
     def add(self, rows: Columns, finish: Callable[[Columns], Columns] = lambda rows: rows) -> None:
@@ -37,7 +41,18 @@ class Best:
         candidates = finish(candidates)
         merged = joined([self.rows, candidates]) if self.rows else candidates
         order = _order(merged, self.by)
-        self.rows = kept(merged, order[_distinct(merged, order)][: self.size])
+        merged = kept(merged, order[_distinct(merged, order)])
+        self.rows = kept(merged, self._different(merged)[: self.size])
+
+    def _different(self, rows: Columns) -> Any:
+        """Positions of rows in order, of those that are alike the first."""
+        if not self.alike:
+            return np.arange(length(rows))
+        keys = [rows[name] for name in (*self.alike, "case", *SIZE_COLUMNS)]
+        order = np.lexsort(keys)
+        begins = np.ones(len(order), dtype=bool)
+        begins[1:] = np.logical_or.reduce([key[order][1:] != key[order][:-1] for key in keys])
+        return np.sort(order[begins])
 
     def _candidates(self, rows: Columns) -> Columns:
         """Few of them, and none left out that could be among the best: sorting by all of `TIES` is slow."""
@@ -47,8 +62,14 @@ class Best:
         if length(rows) <= self.size:
             return rows
         order = np.lexsort([rows[name] for name in self.by[::-1]])
-        at = order[self.size - 1]
-        return kept(rows, ~worse(rows, self.by, [rows[name][at] for name in self.by]))
+        most = self.size
+        while most < length(rows):
+            at = order[most - 1]
+            few = kept(rows, ~worse(rows, self.by, [rows[name][at] for name in self.by]))
+            if len(self._different(few)) >= self.size:
+                return few
+            most = 2 * length(few)
+        return rows
 
     def threshold(self) -> tuple[float, ...] | None:
         """The figures of the last of them; None while there is room."""

@@ -33,6 +33,7 @@ def question_of(request: TrainRequest, objective: str, asked: SearchRequest | No
         constraints=constraints(headroom, asked.finish_within, asked.budget),
         top=1,
         confidence=CONFIDENCE if request.confidence is None else request.confidence,
+        stated=request.mfu is not None,
         prune=asked.prune is not False,
     )
 

@@ -50,6 +50,8 @@ class Judged:
     mfu: float | None
     """Stated for the whole run: plans are compared by the cost model, and keep limits at this MFU."""
     factors: Mapping[str, Number]
+    left_over: Number = 1.0
+    """Tokens of the run / those of its whole iterations."""
 
     @classmethod
     def at(cls, estimate: Estimate, confidence: float, mfu: float | None = None) -> Judged:
@@ -59,13 +61,21 @@ class Judged:
             time, memory = estimate.spreads(estimate.plan)
             stated = estimate.plan.efficiency.mfu is not None
             factors |= {"memory": memory.upper(confidence), "time": 1.0 if stated else time.upper(confidence)}
-        return cls(estimate, mfu, factors)
+        whole = estimate.iterations * estimate.tokens_per_iteration
+        return cls(estimate, mfu, factors, estimate.plan.tokens / whole)
 
     def figure(self, name: str) -> Number:
         """At the confidence, or as it is estimated; BadInputError where the plan lacks what it needs."""
         if name.startswith(ESTIMATED):
             return figure(self.estimate, name.removeprefix(ESTIMATED))
         return figure(self.estimate, name) * self.factors[_OFF_BY.get(name, "time")]
+
+    def ranked(self, name: str) -> Number:
+        """What plans are compared by: as if the last iteration took part of a batch, so that a batch is no better for
+        leaving more tokens over.
+        """
+        of_time = name.removeprefix(ESTIMATED) not in _OFF_BY
+        return self.figure(name) * self.left_over if of_time else self.figure(name)
 
     def limited(self, name: str) -> Number:
         """What has to keep to a limit: at a stated MFU, nothing of the time is in doubt."""

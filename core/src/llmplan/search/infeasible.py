@@ -12,7 +12,7 @@ from llmplan.arrays.rows import length
 from llmplan.errors import BadInputError
 from llmplan.request import option_name
 from llmplan.search.decide import record
-from llmplan.search.figures import ESTIMATED, OBJECTIVES, Constraint
+from llmplan.search.figures import ESTIMATED, OBJECTIVES, Constraint, Judged
 from llmplan.search.run import run
 from llmplan.search.workers import Found, Question
 from llmplan.space.dimensions import MOST_GPUS, NAMES, described
@@ -20,8 +20,8 @@ from llmplan.space.training_space import TrainingSpace
 
 _MOST_TRIES = 8
 """Values of one option that are tried, from the nearest on."""
-_MOST_DOUBLINGS = 6
-"""Of the GPUs asked for."""
+_MOST_DOUBLINGS, _PARTS = 6, 8
+"""Of the GPUs asked for, and of the double that would do."""
 
 Cases = Callable[[TrainingSpace], Sequence[Any]]
 
@@ -61,7 +61,8 @@ class Dead:
             return None
         if not length(rows):
             return None
-        return record(cases, rows, 0)[0], float(rows[by][0])
+        estimate = record(cases, rows, 0)[0]
+        return estimate, float(Judged.at(estimate, question.confidence).figure(by))
 
 
 @frozen(eq=False)
@@ -131,14 +132,17 @@ def _between(given: Sequence[Any], value: Any) -> Sequence[Any]:
 
 
 def _more_gpus(dead: Dead, killer: Constraint) -> Iterator[Change]:
-    """The fewest GPUs beyond those asked for, in whole scale-up domains: doubled until they do, then looked for."""
+    """The fewest GPUs beyond those asked for that are a round number: doubled until they do, then in eighths of that,
+    as powers of two of whole scale-up domains.
+    """
     if "gpus" not in dead.space.values or killer.figure == "cost":
         return
     most, domain = max(dead.space.values["gpus"]), dead.cases(dead.space)[0].choice.hardware.scale_up_domain
     doubled = (most << doublings for doublings in range(1, _MOST_DOUBLINGS + 1))
     for many in (many for many in doubled if many <= MOST_GPUS):
         if dead.best(dead.space.with_values(gpus=many), "gpus") is not None:
-            between = [fewer for fewer in range(many // 2 + 1, many + 1) if fewer % domain == 0]
+            step = domain << max(0, (many // (_PARTS * domain)).bit_length() - 1)
+            between = range(many // 2 // step * step + step, many, step)
             fewest = dead.best(dead.space.with_values(gpus=[*between, many]), "gpus")
             yield Change("gpus", many if fewest is None else int(fewest[0].plan.layout.gpus))
             return

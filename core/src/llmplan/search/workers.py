@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ _PRICED = (ITERATION.key, TRAINING.key, MFU.key)
 """What is kept of a priced plan beside its figures."""
 _POINT = 0.5
 """The confidence of the point estimate."""
+_HALF_OF_NOISE = 1 << 15
+"""The last 16 of the 52 bits of a float are rounded away."""
 
 
 @frozen(eq=False)
@@ -38,6 +41,8 @@ class Question:
     top: int
     confidence: float = CONFIDENCE
     """With which figures stay below what plans are compared by."""
+    stated: bool = False
+    """Whether the time is the user's, by an MFU: no range of it decides."""
     chunk: int = CHUNK
     keep: bool = False
     """Whether every priced plan is kept."""
@@ -58,11 +63,17 @@ class Question:
         return tuple(dict.fromkeys((*self.by, *self.pareto)))
 
     @property
+    def alike(self) -> tuple[str, ...]:
+        """What plans of the same sizes have in common that a list shows once; none where one plan is wanted."""
+        names = dict.fromkeys((*self.by, "time", "memory")) if self.top > 1 else ()
+        return tuple(f"{ESTIMATED}{name.removeprefix(ESTIMATED)}" for name in names)
+
+    @property
     def point(self) -> tuple[str, ...]:
         """The figures of the objective as they are estimated; none where that makes no difference."""
-        return (
-            () if self.confidence == _POINT else tuple(f"{ESTIMATED}{name.removeprefix(ESTIMATED)}" for name in self.by)
-        )
+        if self.stated or self.confidence == _POINT:
+            return ()
+        return tuple(f"{ESTIMATED}{name.removeprefix(ESTIMATED)}" for name in self.by)
 
 
 @define(eq=False)
@@ -88,7 +99,8 @@ class Found:
     def nothing(cls, question: Question) -> Found:
         """To begin with."""
         point = Best(1 if question.point else 0, question.point)
-        return cls(Best(question.top, question.by), point, Frontier(question.pareto), Best(1, ("worded",)))
+        best = Best(question.top, question.by, question.alike)
+        return cls(best, point, Frontier(question.pareto), Best(1, ("worded",)))
 
     def merge(self, other: Found) -> None:
         """With a share that comes after this one."""
@@ -137,7 +149,17 @@ def _not_ruled_out(case: TrainingCase, columns: Columns, question: Question, fou
 def _compared(judged: Judged, question: Question, plans: int) -> Columns:
     """What plans are compared by, as columns."""
     names = (*question.figures, *question.point)
-    return {name: np.broadcast_to(judged.figure(name), plans) for name in names}
+    return _columns(judged, names, plans)
+
+
+def _columns(judged: Judged, names: Sequence[str], plans: int) -> Columns:
+    return {name: np.broadcast_to(_rounded(judged.ranked(name)), plans) for name in names}
+
+
+def _rounded(figure: Any) -> Any:
+    """To 11 digits: where the last bits of a sum differ, plans are equal."""
+    bits = np.asarray(figure, dtype=float).view(np.int64)
+    return ((bits + _HALF_OF_NOISE) & ~(2 * _HALF_OF_NOISE - 1)).view(float)
 
 
 def _lost(rows: Columns, question: Question, found: Found) -> Any:
@@ -187,7 +209,7 @@ def _price(case: TrainingCase, columns: Columns, question: Question, found: Foun
     if question.keep:
         ranked = {"ranked_by": values[question.by[0]].copy()}
         found.kept.append({**columns, **_all_figures(judged, plans), **ranked, "feasible": feasible})
-    rows = kept({**columns, **values}, feasible)
+    rows = kept({**columns, **values, **_columns(judged, question.alike, plans)}, feasible)
     if not length(rows):
         return
 

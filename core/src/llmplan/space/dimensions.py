@@ -208,6 +208,8 @@ def columns_of(values: Mapping[str, Any]) -> dict[str, Any]:
     return row
 
 
+SIZE_COLUMNS = tuple(name for one in DIMENSIONS if one.step in ("sizes", "chunks", "batch") for name in one.columns)
+"""The fields that say how large everything is; the others say how it goes."""
 SIZES = tuple(one.name for one in DIMENSIONS if one.step in ("sizes", "chunks") and one.name != "gpus")
 """How the work is divided, in the order of reports."""
 PLAINEST: Row = columns_of({dimension.name: dimension.plainest for dimension in DIMENSIONS})
