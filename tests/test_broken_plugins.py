@@ -86,12 +86,11 @@ def test_what_came_second_is_reached_by_its_distribution(install, tmp_path, capf
 
 
 @pytest.mark.parametrize(
-    "entry_points",
-    [b"[llmplan.plugins]\nno equals sign\n", b"[llmplan.plugins]\n\xff\xfe = \xff\n", b"[llmplan.plugins]\na=\n"],
+    "lines", [b"no equals sign", b"\xff\xfe = \xff", b"a="], ids=["no equals sign", "not UTF-8", "no module"]
 )
-def test_entry_points_that_make_no_sense_cost_a_line(entry_points, install, capfd):
+def test_entry_points_that_make_no_sense_cost_a_line(lines, install, capfd):
     """If it fails, one file that an installer left half written takes every command down, or goes unnoticed."""
-    install("no_module_at_all", entry_points)
+    install("no_module_at_all", b"[llmplan.plugins]\n" + lines + b"\n")
     assert main([*TRAIN, "--json"]) == 0
     out, err = capfd.readouterr()
     assert json.loads(out)["gpu"] == "h100-sxm-80gb"

@@ -268,7 +268,7 @@ def test_a_name_is_found_in_any_case_and_by_its_aliases():
 
 def test_of_two_that_offer_a_name_the_first_has_it():
     """If it fails, what somebody installs beside it changes what a name means, or cannot be used itself."""
-    plugins = plugins_of(two=[gpu("t4", 2e9)], one=[gpu("t4", 1e9), gpu("a10")])
+    plugins = plugins_of(two={GPUS.hook: [gpu("t4", 2e9)]}, one={GPUS.hook: [gpu("t4", 1e9), gpu("a10")]})
     catalogue = Catalogue(GPUS, plugins)
     assert catalogue["t4"].memory_bytes == catalogue["one:t4"].memory_bytes == 1e9
     assert list(plugins.clashes) == ["gpu: t4 is that of one; there is two:t4, too"]
@@ -280,9 +280,8 @@ def test_of_two_that_offer_a_name_the_first_has_it():
 
 def test_what_is_of_this_project_keeps_its_name_and_its_aliases():
     """If it fails, a third party whose name sorts first takes an accelerator over, by its name or as people call it."""
-    plugins = plugins_of(
-        acme=[gpu("t4", 1e9), gpu("T4-16GB".lower(), 1e9)], ours=[evolve(gpu("t4", 2e9), aliases=("T4-16GB",))]
-    )
+    theirs, mine = [gpu("t4", 1e9), gpu("t4-16gb", 1e9)], [evolve(gpu("t4", 2e9), aliases=("T4-16GB",))]
+    plugins = plugins_of(acme={GPUS.hook: theirs}, ours={GPUS.hook: mine})
     plugins.own = frozenset({"ours"})
     catalogue = Catalogue(GPUS, plugins)
     assert catalogue["t4"].memory_bytes == catalogue["T4-16GB"].memory_bytes == catalogue["t4-16gb"].memory_bytes == 2e9

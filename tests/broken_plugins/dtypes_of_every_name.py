@@ -18,11 +18,5 @@ def llmplan_dtype_rules():
 
 
 def rule(match):
-    return DTypeRule(
-        name=match.group().lower(),
-        weight_bits=1,
-        activation_bits=1,
-        embedding_bits=1,
-        kv_bits=1,
-        gemm_formats=(("fp16",),),
-    )
+    bits = {"weight_bits": 1, "activation_bits": 1, "embedding_bits": 1, "kv_bits": 1}
+    return DTypeRule(name=match.group().lower(), **bits, gemm_formats=(("fp16",),))

@@ -91,16 +91,7 @@ class Catalogue(Mapping[str, T], Generic[T]):
         if not isinstance(name, str):
             raise UnknownNameError(f"{self.kind.singular}: {name!r} is not a name")
         distribution, _, plain = name.rpartition(":")
-        try:
-            offers = self._offers(plain, distribution)
-        except LlmplanError:
-            offers = self._offers_of_alias(plain, distribution)
-            if not offers:
-                raise
-        if self._plugins.own.isdisjoint(offers):  # an alias of this project's is not taken by a name of another's
-            called = self._offers_of_alias(plain, distribution)
-            mine = {by: offer for by, offer in called.items() if by in self._plugins.own}
-            offers = {**mine, **offers} if offers else called
+        offers = self._meant(plain, distribution)
         if not offers:
             raise UnknownNameError(self._unknown(name))
         if len(offers) > 1:
@@ -176,6 +167,26 @@ class Catalogue(Mapping[str, T], Generic[T]):
                 self._plugins.note(offer.plugin, error, record=f"{self.kind.singular} {name}")
             return False
 
+    def _meant(self, word: str, distribution: str) -> dict[str, Offer]:
+        """Of this very name, else in lower case, else with this alias, the one that has it first.
+
+        What is this project's is not taken by another's, in whatever way that is called so.
+        """
+        found: dict[str, Offer] = {}
+        refusals: list[LlmplanError] = []
+        for way in (self._offers, self._offers_in_lower_case, self._offers_of_alias):
+            try:
+                offers = way(word, distribution)
+            except LlmplanError as error:
+                refusals.append(error)
+                continue
+            found |= {by: offer for by, offer in offers.items() if not found or by in self._plugins.own}
+            if not self._plugins.own.isdisjoint(found):
+                break
+        if refusals and not found:
+            raise refusals[0]
+        return self._by_rank(found)
+
     def _offers(self, name: str, distribution: str = "") -> dict[str, Offer]:
         """By distribution, those of this very name; of one distribution alone where it is named."""
         offers = dict(self._offered.get(name, {}))
@@ -199,12 +210,14 @@ class Catalogue(Mapping[str, T], Generic[T]):
             return offers
         return {by: offers[by] for by in sorted(offers, key=self._plugins.rank)}
 
+    def _offers_in_lower_case(self, word: str, distribution: str) -> dict[str, Offer]:
+        return {} if word == word.lower() else self._offers(word.lower(), distribution)
+
     def _offers_of_alias(self, word: str, distribution: str) -> dict[str, Offer]:
-        """Of the name in lower case, or else of the one record that has this alias, of the distribution that has it."""
+        """Of the one record that has this alias, of the distribution that has it."""
         wanted = word.lower()
-        offers = {} if wanted == word else self._offers(wanted, distribution)
-        if offers or not wanted:
-            return offers
+        if not wanted:
+            return {}
         called = {
             (name, by)
             for name, by, record in self.entries(wanted)
