@@ -22,7 +22,7 @@ TRAINING = f"""\
 
 {GENERATED}
 `llmplan validate training` prices published training runs as their tables state them; what a table leaves open, the
-planner chooses. An error is (predicted - measured) / measured. Time is everything that follows from the seconds of an
+search chooses. An error is (predicted - measured) / measured. Time is everything that follows from the seconds of an
 iteration: throughput, utilisation, GPU-hours. Utilisations count FLOPs as their source does. Memory is the peak of one
 device: as nvidia-smi shows it, or what the allocator reserved, or what it gave to tensors, as the source says. The
 cost model's constants were calibrated over many of these rows, so errors on other runs can be larger.
@@ -61,7 +61,8 @@ What is known of the rows that are off by more than 10 %:
 UNFITTED = """\
 ## Sources that no constant was fitted to
 
-The rows of `llmplan validate NAME-unfitted`. They make ranges, and nothing else.
+The rows of `llmplan validate NAME-unfitted`. They make ranges. Profiles of programs that fine-tune
+were chosen with these rows in sight, so their errors are no test of those profiles.
 """
 RANGES = """\
 ## Ranges

@@ -148,7 +148,7 @@ Plans that differ by less than their ranges are as good: prefer the one like wha
 
 `--executor threads` and `processes` use the cores of a machine, `--executor dask --scheduler tcp://host:8786` a Dask
 cluster (`pip install 'llmplan-core[dask]'`): a worker that dies loses no plan. Ctrl-C prints the best so far and
-exits with 130. Where no plan is feasible, the report names the constraint that kills the last one, the plan that
+exits with 130. Where no plan is feasible, the report names the constraint that rules out the last one, the plan that
 comes nearest and the smallest changes that would do, and the exit code is 3. `--output` writes the best plan to a
 `.toml` file, which `llmplan train --plan` prices to the same figures, or all priced plans to `.csv`, `.json` or
 `.parquet`.

@@ -327,7 +327,7 @@ def test_figures_have_full_precision(document):
 
 
 def test_the_command_line_and_python_agree(document):
-    """If it fails, an option of the command line does not reach the planner."""
+    """If it fails, an option of the command line does not reach the plan."""
     given = {
         "tokens": ("1.4T", 1.4e12), "seq_len": ("1024", 1024), "micro_batch": ("2", 2), "global_batch": ("4096", 4096),
         "zero": ("2", 2), "recompute": ("full", "full"), "flops_efficiency": ("0.5", 0.5),
@@ -874,3 +874,15 @@ def test_the_shell_completes_registered_names(words, offered):
     )
     assert (finished.returncode, finished.stderr) == (0, "")
     assert set(finished.stdout.split()) == offered
+
+
+def test_several_files_are_written_at_once(run, tmp_path):
+    """If it fails, of two files only the last is written, and nobody is told."""
+    first, second = tmp_path / "a.csv", tmp_path / "b.md"
+    files = ("--output", str(first), "--output", str(second))
+    for gpus in ("8", "8,16"):
+        assert run("train", "--model", "llama-7b", "--gpu", "h100-sxm-80gb", "--gpus", gpus, *files)[0] == 0
+        assert first.read_text(encoding="utf-8").count(",") > 10
+        assert second.read_text(encoding="utf-8").startswith("| ")
+        first.unlink()
+        second.unlink()

@@ -19,6 +19,8 @@ KINDS = (MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, OPTIMIZERS, SCHEDULES, E
 def plugins_names():
     """What plugins contribute, but for number formats: fp16 is a word of datasheets, whatever dtypes are called."""
     contributed = {name for kind in KINDS for name in registry().catalogue(kind)}
+    timed = [gpu.kernels for gpu in registry().gpus.values() if gpu.kernels is not None]
+    contributed |= {kernel for curves in timed for kernel in curves.attention}
     return contributed - {name for gpu in registry().gpus.values() for name in gpu.peak_flops}
 
 
@@ -49,7 +51,16 @@ NAMES = sorted(plugins_names())
 
 def test_there_are_names_to_look_for():
     """If it fails, the test below looks for nothing."""
-    assert {"llama-65b", "h100-sxm-80gb", "w8a8e16", "roofline", "megatron-core", "adam", "zero-bubble"} <= set(NAMES)
+    assert {
+        "llama-65b",
+        "h100-sxm-80gb",
+        "w8a8e16",
+        "roofline",
+        "megatron-core",
+        "adam",
+        "zero-bubble",
+        "flash-3",
+    } <= set(NAMES)
     assert mentions("try llama-65b.") == ["llama-65b"]
     assert mentions("llama-65bis") == []
 

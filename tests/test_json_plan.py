@@ -14,7 +14,7 @@ from llmplan import infer, registry, train
 from llmplan.cli.main import main
 from llmplan.errors import BadInputError
 from llmplan.output.document import document
-from llmplan.request import InferRequest, TrainRequest
+from llmplan.request import InferRequest, InferSearchRequest, SearchRequest, TrainRequest
 from llmplan.request.plan_file import read_plan
 from llmplan.search import InferenceSpace, TrainingSpace, search
 
@@ -186,6 +186,72 @@ def test_the_best_plan_of_a_search_is_priced_from_its_json(space, price, request
     assert {**priced, "assumptions": None} == {**best, "assumptions": None}
 
 
+OPENED = (
+    (
+        (
+            "train",
+            "--model",
+            "llama-7b",
+            "--gpu",
+            "a100-sxm-80gb,GPU",
+            "--price-per-gpu-hour",
+            "2,1.5",
+            "--gpus",
+            "8,16",
+        ),
+        ("--tokens", "1T", "--recompute", "none,full", "--pp", "1..4", "--objective", "cost", "--pareto", "time,cost"),
+        (TrainRequest, SearchRequest),
+        lambda options, looked_for: search(TrainingSpace(**options), **looked_for),
+    ),
+    (
+        (
+            "infer",
+            "--model",
+            "llama-7b",
+            "--gpu",
+            "l40s,GPU",
+            "--price-per-gpu-hour",
+            "1,2",
+            "--engine",
+            "vllm,lmdeploy",
+        ),
+        (
+            "--kv-bits",
+            "8,16",
+            "--tp",
+            "1,2",
+            "--rate",
+            "2/s",
+            "--requests",
+            "20",
+            "--objective",
+            "cost",
+            "--tpot",
+            "1s",
+        ),
+        (InferRequest, InferSearchRequest),
+        lambda options, looked_for: search(InferenceSpace(**options), **looked_for),
+    ),
+)
+
+
+@pytest.mark.parametrize(("of_space", "rest", "requests", "searched"), OPENED, ids=("train", "infer"))
+def test_a_stored_search_opens_the_same_space(of_space, rest, requests, searched, files, tmp_path, capsys):
+    """If it fails, what a search was asked, lists and files among it, has to be typed in again."""
+    command, *options = (one.replace("GPU", files["gpu"]) for one in of_space)
+    assert main(("search", command, *options, *rest, "--json")) == 0
+    first = json.loads(capsys.readouterr().out)
+    stored = tmp_path / "result.json"
+    stored.write_text(json.dumps(first), encoding="utf-8")
+    same = ("request", "space", "objective", "constraints", "plans", "best", "pareto", "why")
+    assert main(("search", command, "--plan", str(stored), "--json")) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert {name: again[name] for name in same} == {name: first[name] for name in same}
+    asked = read_plan(str(stored), *requests)
+    looked_for = {name: asked.pop(name) for name in list(asked) if name in {one.name for one in fields(requests[1])}}
+    assert len(first["best"]) == len(searched(asked, looked_for).best)
+
+
 @pytest.mark.parametrize(
     ("contents", "message"),
     [
@@ -193,7 +259,7 @@ def test_the_best_plan_of_a_search_is_priced_from_its_json(space, price, request
         ("[1]", "is no result of llmplan train, infer or search"),
         (
             '{"schema": "llmplan.train/1"}',
-            "holds no request, as results of llmplan train and infer do from schema 2 on",
+            "holds no request, as results of llmplan train, infer and search do from schema 2 on",
         ),
         ('{"schema": "llmplan.infer/2", "request": {}}', "is a result of llmplan infer, which has other options"),
         ('{"best": []}', "the search found no plan"),

@@ -11,6 +11,8 @@ import pytest
 
 from llmplan import train
 from llmplan.errors import BadInputError
+from llmplan.output.otherwise import otherwise
+from llmplan.output.report import report
 from llmplan.request import TrainRequest, given_options, option_name
 from llmplan.request.plan_file import read_plan
 from llmplan.search import TrainingSpace, search
@@ -188,9 +190,12 @@ def test_what_the_estimates_alone_would_choose_is_said():
     sure_of, alone = (open_plan("llama-65b on 2,048 A100"), train(**CASES["llama-65b on 2,048 A100"], confidence=0.5))
     assert alone.training_seconds < sure_of.training_seconds
     assert rank(sure_of)[1] < alone.training_seconds * alone.time_spread.high
-    said = next(one for one in sure_of.plan.assumptions if one.startswith("by the estimates alone: "))
-    days = float(re.search(r", ([\d.]+) days \(", said).group(1))
-    assert round(alone.training_seconds / 86_400, 2) <= days < sure_of.training_seconds / 86_400
+    assert alone.training_seconds <= sure_of.by_estimate.training_seconds < sure_of.training_seconds
+    row = otherwise(sure_of, sure_of.by_estimate)["otherwise"]
+    assert re.fullmatch(r"the point estimate alone would choose .+: [\d.]+ days \(-\d+% to \+\d+%\)", row)
+    assert row in " ".join(report(sure_of, width=100).split())
+    assert alone.by_estimate is None
+    assert otherwise(alone, alone) == {}
 
 
 def test_options_are_those_of_the_dimensions():

@@ -172,10 +172,10 @@ def test_an_infeasible_request_exits_with_3_and_says_what_would_do(run):
     options = (*on("1"), "--memory-headroom", "0.5")
     code, out, err = run(*options)
     assert code == 3
-    assert err.startswith("llmplan: no plan is feasible: memory kills the last ")
+    assert err.startswith("llmplan: no plan is feasible: memory rules out the last ")
     assert (err.endswith(" would do\n"), err.count("\n")) == (True, 1)
     assert "No plan is feasible" in out
-    assert "memory kills the last " in out
+    assert "memory rules out the last " in out
     assert "would do" in out
     code, out, _ = run(*options, "--json")
     verdict = json.loads(out)["verdict"]
@@ -261,3 +261,94 @@ def test_a_terminal_shows_progress():
         process.wait()
         os.close(ours)
     assert b"/s, best tp" in shown
+
+
+VARYING = (
+    ("train", "llama-3.1-8b", ("gpu", "h100-sxm-80gb,a100-sxm-80gb"), ("--gpus", "64,128", "--tokens", "1T")),
+    ("train", "llama-3.1-8b", ("gpus", "64,128"), ("--gpu", "h100-sxm-80gb", "--tokens", "1T")),
+    ("train", "llama-3.1-8b", ("dtype", "bf16,fp16"), ("--gpu", "h100-sxm-80gb", "--gpus", "64")),
+    ("train", "llama-3.1-8b,llama-2-7b", ("model", ""), ("--gpu", "h100-sxm-80gb", "--gpus", "64", "--tokens", "1T")),
+    ("infer", "llama-3.1-8b", ("gpu", "h100-sxm-80gb,l40s"), ("--rate", "20", "--requests", "20")),
+)
+
+
+@pytest.mark.parametrize(("command", "model", "varied", "rest"), VARYING, ids=lambda one: str(one)[:20])
+def test_a_search_says_which_of_several_won(run, monkeypatch, command, model, varied, rest):
+    """If it fails, a search over several accelerators, models, dtypes or numbers of GPUs hides which one is best."""
+    monkeypatch.setenv("COLUMNS", "100")
+    name, values = varied
+    given = (f"--{name}", values) if values else ()
+    code, out, _ = run("search", command, "--model", model, *given, *rest, "--top", "3")
+    assert code == 0
+    _, printed, _ = run("search", command, "--model", model, *given, *rest, "--top", "3", "--json")
+    best = json.loads(printed)["best"]
+    lines = out.split("\n")
+    at = next(number for number, line in enumerate(lines) if line.startswith("Best plans"))
+    table = lines[at + 1 : lines.index("", at)]
+    value = {"gpus": lambda plan: str(plan["layout"]["gpus"])}.get(name, lambda plan: plan[name])
+    for number, plan in enumerate(best, 1):
+        row = next(line for line in table if line.split()[:1] == [str(number)])
+        assert value(plan) in f"{table[0]} {row}".replace("·", " ").split()
+
+
+def test_what_plans_are_ranked_by_stays_on_a_narrow_terminal(run, monkeypatch):
+    """If it fails, ten rows are in the order of a column that is not there, or two of them look the same."""
+    monkeypatch.setenv("COLUMNS", "60")
+    several = ("--gpu", "h100-sxm-80gb,a100-sxm-80gb", "--tokens", "1T", "--zero", "1", "--micro-batch", "1,2")
+    code, out, _ = run("search", "train", "llama-3.1-8b", *several, "--gpus", "64", "--top", "10")
+    assert code == 0
+    table = out[out.index("Best plans") : out.index("Why the first")]
+    assert re.search(r"\bat\b.*\n.*\bmost,", table)
+    assert "…" not in table
+    left_out = table[table.index("No room for ") :].replace("\n", " ")
+    assert "MFU (%)" in left_out
+    assert "most" not in left_out
+    code, out, _ = run("search", "train", "llama-3.1-8b", *several, "--gpus", "64", "--objective", "energy")
+    assert "energy," in out
+
+
+def test_a_comparison_never_cuts_what_varies(run, monkeypatch):
+    """If it fails, rows of a comparison cannot be told apart on 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+    gpus = ("--gpu", "h100,a100-sxm-80gb", "--gpus", "64,128", "--tokens", "1T")
+    _, out, _ = run("train", "llama-3.1-8b,llama-3.1-70b", *gpus)
+    rows = [line.split()[:3] for line in out.split("\n") if line.startswith("llama-3.1-")]
+    assert len({tuple(row) for row in rows}) == len(rows) == 8
+    assert "No room for MFU (%), range (%), " in " ".join(out.split())
+
+
+def test_few_plans_are_counted_as_people_count(run):
+    """If it fails, a search says `1 legal plans`, and how many of one it looks at in a second."""
+    one = ("--tp", "1", "--pp", "1", "--cp", "1", "--zero", "1", "--micro-batch", "1", "--recompute", "none")
+    _, out, _ = run("search", "train", "llama-7b", "--gpu", "a100-sxm-80gb", "--gpus", "8", *one, "--offload", "none")
+    plans = next(line for line in out.split("\n") if line.strip().startswith("plans "))
+    assert re.fullmatch(r"  plans +1 legal plan in [\d.]+ (ms|s)", plans)
+
+
+def test_nothing_is_said_of_the_estimates_where_they_choose_the_same(run):
+    """If it fails, a report says that the point estimate alone would choose the very plan that it shows."""
+    fixed = ("--tp", "4", "--pp", "2", "--vpp", "10", "--micro-batch", "2", "--zero", "1", "--recompute", "none")
+    options = (*fixed, "--offload", "none", "--schedule", "1f1b", "--sequence-parallel")
+    _, out, _ = run("search", "train", "llama-65b", "--gpu", "a100-sxm-80gb", "--gpus", "2048", *options)
+    assert "point estimate alone" not in out
+    _, printed, _ = run("search", "train", "llama-65b", "--gpu", "a100-sxm-80gb", "--gpus", "2048", *options, "--json")
+    assert json.loads(printed)["by_estimate"] is None
+
+
+def test_a_confidence_of_one_half_is_the_estimate(run):
+    """If it fails, a report says the same number of days twice."""
+    _, out, _ = run("train", "llama-7b", "--gpu", "a100-sxm-80gb", "--gpus", "8", "--confidence", "0.5")
+    assert "with 50% confidence" not in out[: out.index("Assumed")]
+
+
+def test_markdown_is_the_table_of_the_best_plans(run, tmp_path):
+    """If it fails, a search in Markdown is a list of all its numbers, which nobody reads."""
+    path = tmp_path / "search.md"
+    assert run(*SEARCH, "--top", "3", "--output", str(path))[0] == 0
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("# llama-7b on 16 x a100-sxm-80gb\n")
+    table = text[text.index("## Best plans by time, with 90% confidence") : text.index("## Why the first")]
+    rows = [line.split(" | ") for line in table.split("\n") if line.startswith("| ")]
+    assert [row[0] for row in rows] == ["| #", "| ---:", "| 1", "| 2", "| 3"]
+    assert len({len(row) for row in rows}) == 1
+    assert "| plans | " in text

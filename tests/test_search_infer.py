@@ -182,7 +182,7 @@ def test_only_what_is_reached_holds_a_plan_back(load, by):
     """If it fails, a user raises a limit that has nothing to do with the figures."""
     found = search(InferenceSpace(**FIXED, **SIZES, **load))
     assert found.why[0].held_back == by
-    assert ("held back by" in search_report(found)) == (by is not None)
+    assert ("keeps the other from a heavier load" in search_report(found)) == (by is not None)
 
 
 def test_a_winner_that_is_nearly_full_is_warned_of():

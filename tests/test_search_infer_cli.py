@@ -40,7 +40,7 @@ def test_the_report_says_what_was_found_and_why(run, monkeypatch):
     lines = out.split("\n")
     assert lines[0] == "llama-3.1-8b on h100-sxm-80gb  search of servers, w16a16e16"
     assert [line.split()[0] for line in lines[1:6]] == ["load", "limits", "plans", "priced", "pruned"]
-    assert "  limits      ttft 500 ms, tpot 12 ms, on average" in lines
+    assert "  limits      ttft 500 ms, tpot 12 ms, on average, by the estimates without their ranges" in lines
     for heading in ("Best plans by throughput, with 90% confidence", "Why the first", "Assumed (--sources says why)"):
         assert heading in lines
     first = next(line for line in lines if line.startswith("  1 "))
@@ -48,6 +48,18 @@ def test_the_report_says_what_was_found_and_why(run, monkeypatch):
     assert "more throughput than the runner-up: tp 1 for 2; GPU time of a token: " in " ".join(out.split())
     assert "Frontier of throughput and tpot in closed form, 10 of its " in out
     assert re.search(r"ranges of the first: first token \(-\d+% to \+\d+%\).*next token \(", " ".join(out.split()))
+
+
+def test_it_is_said_how_many_requests_were_simulated(run):
+    """If it fails, one server has two latencies, of the search and of `infer`, and nobody sees why."""
+    of_server = ("--model", "llama-3.1-8b", "--gpu", "h100-sxm-80gb", "--tp", "1", "--pp", "1", "--rate", "5/s")
+    _, out, _ = run("search", "infer", *of_server)
+    assert re.search(r"simulated +500 requests of each plan shown; infer simulates 2,000\n", out)
+    _, printed, _ = run("search", "infer", *of_server, "--json")
+    assert json.loads(printed)["best"][0]["server"]["simulated"]["requests"] == 500
+    _, printed, _ = run("infer", *of_server, "--json")
+    assert json.loads(printed)["server"]["simulated"]["requests"] == 2000
+    assert "  simulated " not in run("search", "infer", *of_server, "--requests", "100")[1]
 
 
 def test_the_best_plan_is_written_and_infer_prices_it(run, tmp_path):
@@ -120,7 +132,7 @@ def test_what_is_infeasible_says_what_would_do(run):
     """If it fails, a user is refused without a way out."""
     code, out, err = run(*SEARCH, "--tpot", "1ms")
     assert code == 3
-    assert err.startswith("llmplan: no plan is feasible: tpot kills the last ")
+    assert err.startswith("llmplan: no plan is feasible: tpot rules out the last ")
     assert " and 1 ms are allowed; --tpot " in err
     assert "No plan is feasible" in out
     assert "The plan that comes nearest" in out

@@ -61,7 +61,7 @@ def test_a_file_is_shown_as_its_record(run, tmp_path, name, kind):
     [
         (
             ("bf16", "--toml"),
-            "dtype: bf16: only models, gpus, frameworks, engines and optimizers can be given as files",
+            "toml: bf16 is a dtype, which has no form as a file; models, gpus, frameworks, engines and optimizers have",
         ),
         (("t4", "--toml", "--json"), "toml: contradicts --json"),
         (("none.toml",), "none.toml: No such file or directory"),
@@ -74,3 +74,13 @@ def test_what_cannot_be_shown_is_said(run, arguments, message):
     assert (code, out) == (2, "")
     assert err.startswith(f"llmplan: {message}")
     assert err.count("\n") == 1
+
+
+def test_a_file_of_one_line_is_of_the_kind_that_it_is_like(run, tmp_path):
+    """If it fails, an accelerator like another is read as a model that nobody knows."""
+    for name, kind in (("h100-sxm-80gb", "gpu"), ("llama-7b", "model"), ("adam", "optimizer")):
+        path = tmp_path / f"my-{kind}.toml"
+        path.write_text(f'like = "{name}"\n', encoding="utf-8")
+        code, out, err = run("show", str(path), "--json")
+        assert (code, err) == (0, "")
+        assert json.loads(out)["kind"] == kind

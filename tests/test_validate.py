@@ -112,7 +112,7 @@ def run(capsys, *arguments):
 
 
 def test_every_published_run_is_priced(whole, published):
-    """A change to the planner could drop rows, and the score would look better for it."""
+    """A change to the search could drop rows, and the score would look better for it."""
     document = json.loads(json.dumps(whole.document()))
     assert document["skipped"] == []
     assert [row["id"] for row in document["rows"]] == [row["id"] for row in published]
@@ -166,7 +166,7 @@ def test_a_table_of_ones_own_stands_in(capsys, table):
 
 
 def test_a_layout_that_contradicts_itself_is_skipped(capsys, table):
-    """A row that no planner could run would end the whole table."""
+    """A row that nobody could run would end the whole table."""
     document = run(capsys, "--rows", table({"tp": "16"}, {}))
     assert [entry["id"] for entry in document["skipped"]] == ["mine-0"]
     assert len(document["rows"]) == 1

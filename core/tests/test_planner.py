@@ -406,7 +406,8 @@ def test_efficiencies_are_always_said():
         for said in stated.assumptions
     )
     ideal = plan_training(**FIXED, ideal=True)
-    assert "efficiencies: flops 0.5 given; hbm, scale-up, scale-out ideal (1)" in ideal.assumptions
+    ones = "efficiencies: flops 0.5 given; hbm, scale-up, scale-out ideal (1)"
+    assert any(said.startswith(ones) for said in ideal.assumptions)
     whole = plan_training(**without("flops_efficiency"), mfu=0.4)
     begins = "MFU 0.4 of the whole run, given: nothing is added on top; the layout is chosen by efficiencies: "
     assert any(said.startswith(begins) for said in whole.assumptions)
@@ -728,10 +729,10 @@ def test_a_device_without_the_format_is_refused():
 def test_a_fallback_and_a_slow_format_are_warned_of():
     """If it fails, a dtype that the hardware widens, or that is slower than a wider one, looks like a gain."""
     falls_back = plan_training(**FIXED | {"gpu": evolve(GPU, peak_flops={"fp32": 1e13})})
-    assert falls_back.warnings == ("mini-gpu has no fp16 units: half multiplies in fp32 at 10 T(FL)OP/s",)
+    assert falls_back.warnings == ("mini-gpu has no fp16 units: half multiplies in fp32 at 10 TFLOP/s",)
     slow = plan_training(**FIXED | {"gpu": evolve(GPU, peak_flops={"fp16": 1e13, "fp32": 2e13})})
     assert slow.warnings == (
-        "fp16 is slower than fp32 on mini-gpu, 10 against 20 T(FL)OP/s: half saves memory, not time",
+        "fp16 is slower than fp32 on mini-gpu, 10 TFLOP/s against 20 TFLOP/s: half saves memory, not time",
     )
     assert plan_training(**FIXED).warnings == ()
 

@@ -20,7 +20,7 @@ from llmplan.units import GIB
 
 TRAINING = train(
     model="llama-33b", gpu="h100-sxm-80gb", gpus=64, tp=8, pp=8, dtype="w4a4e16", cost_model="roofline",
-    price_per_gpu_hour=2.5,
+    sequence_parallel=True, price_per_gpu_hour=2.5,
 )  # fmt: skip
 """With every section: warnings, and names as long as they get."""
 SERVING = infer(model="llama-2-70b", gpu="a100-sxm-80gb", tp=4, pp=1, batch=8, cost_model="roofline")
@@ -204,7 +204,7 @@ def test_every_figure_of_training_is_there(at):
     assert f"GPU-hours {TRAINING.gpu_hours:,.0f}" in text
     assert f"cost {TRAINING.cost:,.0f} at 2.5 a GPU-hour" in text
     mfu = f"MFU {percent(TRAINING.mfu)}, {percent(TRAINING.mfu_causal)} causal, HFU {percent(TRAINING.hfu)}"
-    assert f"{mfu} of 1,979 T(FL)OP/s int8" in text
+    assert f"{mfu} of 1,979 TOP/s int8" in text
     assert "llama-33b on 64 x h100-sxm-80gb training, w4a4e16, cost model roofline" in text
     assert "layout tp 8 · pp 8 · dp 1 · sequence parallel · ZeRO 0" in text
     assert f"framework {TRAINING.plan.framework.name} optimizer {TRAINING.plan.optimizer.name} · gradients in" in text

@@ -18,3 +18,9 @@ def parse_number(text: str) -> float:
     text = text.strip()
     exponent = _EXPONENTS.get(text[-1:].upper())
     return float(text if exponent is None else text[:-1].rstrip() + exponent)
+
+
+def rate(per_second: float, number_format: str) -> str:
+    """Of arithmetic in a number format: ``989 TFLOP/s``, of integers ``1,979 TOP/s``."""
+    operations = "OP" if number_format.startswith("int") else "FLOP"
+    return f"{per_second / TERA:,.5g} T{operations}/s"

@@ -4,7 +4,7 @@ import math
 
 import pytest
 from attrs import evolve
-from megatron_plans import FP8, GPU, GROUPED, IDEAL, LATENT, MUON, PLAIN, SPARSE, flat, plan, price
+from megatron_plans import FP8, GPU, GROUPED, IDEAL, LATENT, MEGATRON, MUON, PLAIN, SPARSE, flat, plan, price
 
 from llmplan.records import CollectiveCurve, PipelineTimes, Recompute, Transformer, Tuning
 from llmplan_parallelism_megatron.kernels.reached import training_kernels
@@ -314,6 +314,26 @@ def test_frozen_weights_need_no_gradients():
     assert lora.model_flops == pytest.approx(2 / 3 * full.model_flops)
 
 
+def test_adapters_cost_kernels_and_launches_beside_their_multiplications():
+    """Dropout and sums of adapters would take no time, or their launches; or full training would pay for them."""
+    moving = evolve(IDEAL, name="moving", adapter_input_bytes=5.0, adapter_output_bytes=10.0)
+    tuned = {"tuning": Tuning.LORA, "lora_rank": 8}
+    more = [
+        price(EVEN, framework=moving, **tuned).time_breakdown[line] - price(EVEN, **tuned).time_breakdown[line]
+        for line in ("forward", "backward")
+    ]
+    h, tokens, layers = 1024, 1024, 8
+    # q, k, v and attention's output; up and down with four times the width
+    read, added = 4 * h + h + 4 * h, 4 * h + 4 * h + h
+    forward = layers * tokens * (5 * read + 10 * added) / (GPU.memory_bytes_per_second * 0.85)
+    assert more == [pytest.approx(forward), pytest.approx(1.5 * forward)]
+    assert price(EVEN, framework=moving).time_breakdown == price(EVEN).time_breakdown
+
+    slow = evolve(IDEAL, name="slow", host_seconds_per_adapter=1.0)
+    launched = price(EVEN, framework=slow, **tuned, gradient_accumulation=1)
+    assert launched.iteration_seconds - launched.time_breakdown["optimizer"] == pytest.approx(2 * 8 * 6)
+
+
 def test_a_slow_host_is_waited_for():
     """A host that launches more slowly than kernels run would cost nothing, or cost what kernels hide."""
     framework = evolve(IDEAL, name="slow", host_seconds_per_layer=1.0, host_seconds_per_step=5.0)
@@ -383,3 +403,14 @@ def test_a_collective_that_was_not_timed_is_priced_as_the_slowest():
     kernels = training_kernels(plan(curves=flat(collectives={"all_gather": fast, "all_reduce": slow})))
     seconds = collectives.reduce_scatter_seconds(1e9, Group(8, 1), kernels)
     assert seconds == pytest.approx(1e9 * 7 / 8 / (0.3 * 3e11))
+
+
+def test_an_attention_kernel_without_a_curve_is_the_slowest_that_has_one():
+    """A framework with a kernel that no accelerator was timed with could not be priced, or would be the fastest."""
+    known, unknown, newest = (
+        MEGATRON.train(plan(framework=evolve(IDEAL, name="own", attention=word))).time_breakdown["forward"]
+        for word in ("flash-2", "made-up", None)
+    )
+    assert unknown == known > newest
+    stated = plan(curves=None, framework=evolve(IDEAL, name="own", attention="made-up"))
+    assert MEGATRON.train(stated).feasible

@@ -2,9 +2,9 @@
 
 import pytest
 from attrs import evolve
-from megatron_plans import ADAM, BUSY, FP8, GROUPED, IDEAL, LATENT, PLAIN, SPARSE, flat, plan, price
+from megatron_plans import ADAM, BUSY, FP8, GROUPED, IDEAL, LATENT, MEGATRON, PLAIN, SPARSE, flat, plan, price
 
-from llmplan.records import FrameworkProfile, Recompute, Transformer, Tuning
+from llmplan.records import FrameworkProfile, Optimizer, Recompute, Transformer, Tuning
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.training.memory import kept_bytes, micro_batches_in_flight
 
@@ -243,6 +243,7 @@ SEVEN = Transformer(
     gated_mlp=True,
     vocab=32000,
 )
+GATED = evolve(SEVEN, name="gated", layers=2, hidden=512, heads=8, kv_heads=8, head_dim=64, ffn_hidden=1536)
 ADAPTERS = 39_976_960
 """Of rank 16 on all matrices of Llama-2-7B, as PEFT prints: 16 x 32 x (4 (4096 + 4096) + 3 (4096 + 11008))."""
 
@@ -282,6 +283,54 @@ def test_qlora_freezes_matrices_in_4_bits():
     assert (held["gradients"], held["optimizer"]) == (lora["gradients"], lora["optimizer"])
 
 
+def test_qlora_widens_one_matrix_at_a_time():
+    """The matrix at work would take no room in 16 bits, or all of a layer would be wide at once."""
+    held = price(SEVEN, tuning=Tuning.QLORA, lora_rank=16).memory_breakdown
+    assert held["gather_buffers"] == 2 * 4096 * 11008
+
+
+PURE = evolve(IDEAL, name="pure", state_bits=16, gradient_bits=16, frees_gradients=True)
+
+
+def test_states_of_pytorch_have_the_width_of_weights():
+    """Adam would keep 8 bytes where a program trains in 16 bits alone, which are 4, or 8-bit states be halved too."""
+    parameters = sum(PLAIN.parameters_by_part().values())
+    pure = {"framework": PURE, "master_weights": False, "gradient_bits": 16, "gradient_accumulation": 2}
+    held = price(PLAIN, **pure).memory_breakdown
+    assert (held["gradients"], held["optimizer"]) == (2 * parameters, 4 * parameters)
+    narrow = Optimizer(name="narrow", state_bytes=2.0, state_bits=8)
+    assert price(PLAIN, **pure, optimizer=narrow).memory_breakdown["optimizer"] == 2 * parameters
+
+
+def test_gradients_that_nothing_accumulates_take_the_room_of_activations():
+    """Gradients would be counted beside all activations though none is there before the backward pass begins, or not
+    at all where they are more than the activations.
+    """
+    parameters = sum(PLAIN.parameters_by_part().values())
+    for sequences in (1, 64):
+        once, twice = (
+            price(PLAIN, framework=PURE, micro_batch=sequences, gradient_accumulation=m).memory_breakdown
+            for m in (1, 2)
+        )
+        working = sum(once[line] for line in ("activations", "recompute_buffer", "logits_and_loss", "gather_buffers"))
+        assert twice["gradients"] == 4 * parameters
+        assert once["gradients"] == max(4 * parameters - working, 0)
+
+
+def test_eager_kernels_keep_more():
+    """PyTorch's own norms would not keep their input in 32 bits, or its gated activations not what the gate became."""
+    tokens, framework = 2 * 1024, evolve(IDEAL, name="eager", eager=True)
+    fused, eager = (
+        price(GATED, framework=one, micro_batch=2, seq_len=1024).memory_breakdown["activations"]
+        for one in (IDEAL, framework)
+    )
+    assert eager - fused == GATED.layers * tokens * (2 * 4 * GATED.hidden + 2 * GATED.ffn_hidden)
+    again = {"micro_batch": 2, "seq_len": 1024, "recompute": Recompute.FULL}
+    fused, eager = (price(GATED, framework=one, **again).memory_breakdown for one in (IDEAL, framework))
+    assert eager["activations"] == fused["activations"]
+    assert eager["recompute_buffer"] > fused["recompute_buffer"]
+
+
 def test_states_of_one_device_are_all_parameters():
     """A tied table would be held twice on one device, or something of the model not at all."""
     for model in (PLAIN, GROUPED, SPARSE):
@@ -306,3 +355,20 @@ def test_the_first_stage_holds_all_layers_of_activations_whatever_the_pipeline()
         for pp in (1, 4)
     )
     assert alone == four == pytest.approx(8 * S * H * (34 + SCORES))
+
+
+def test_what_waits_in_host_memory_is_counted_by_hand():
+    """A host would be bought that is too small: 12 bytes of states and 4 of a gradient for each parameter that a rank
+    updates, and the activations of all layers but two.
+    """
+    quiet = plan(gradient_accumulation=4, framework=IDEAL)
+    at_work = MEGATRON.train(quiet)
+    assert at_work.host_bytes_per_gpu is None
+    updated = at_work.memory_breakdown["optimizer"] / 12.0
+    optimizer = MEGATRON.train(evolve(quiet, offload_optimizer=True))
+    assert optimizer.host_bytes_per_gpu == pytest.approx(updated * (12.0 + quiet.gradient_bits / 8))
+    activations = MEGATRON.train(evolve(quiet, offload_activations=True))
+    every, layers = at_work.memory_breakdown["activations"], quiet.model.layers
+    assert activations.host_bytes_per_gpu == pytest.approx(every * (1.0 - 2.0 / layers))
+    both = MEGATRON.train(evolve(quiet, offload_optimizer=True, offload_activations=True))
+    assert both.host_bytes_per_gpu == pytest.approx(optimizer.host_bytes_per_gpu + activations.host_bytes_per_gpu)

@@ -19,9 +19,9 @@ class Kind:
 
     def __init__(self, plural: str, hook: str, *classes: str, in_files: bool = False) -> None:
         self.plural = plural
-        self.singular = _SINGULAR.get(plural, plural.removesuffix("s"))
+        self.singular: str = _SINGULAR.get(plural, plural.removesuffix("s"))
         self.hook = hook
-        self.in_files = in_files
+        self.in_files: bool = in_files
         """Whether such a record can be a TOML file: ``--gpu FILE.toml``, a folder of a plugin."""
         self._classes = classes
 

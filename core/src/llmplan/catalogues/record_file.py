@@ -47,9 +47,14 @@ def record_of(
 
 
 def kind_of(path: str, kinds: Sequence[Kind]) -> Kind:
-    """The kind that has most of the keys of a file."""
-    keys = set(TomlSource.read(path).values)
-    return max(kinds, key=lambda kind: len(keys & form_of(kind, path).keys()))
+    """The kind that has most of the keys of a file; of several, the one that has the record that it is like."""
+    values = TomlSource.read(path).values
+    like = values.get("like")
+
+    def fitting(kind: Kind) -> tuple[int, bool]:
+        return len(values.keys() & form_of(kind, path).keys()), isinstance(like, str) and _is_installed(kind, like)
+
+    return max(kinds, key=fitting)
 
 
 def record_text(kind: Kind, record: Any) -> str:
@@ -83,6 +88,12 @@ def installed(kind: Kind, name: str) -> Any:
     from llmplan.catalogues.offered import registry
 
     return registry().catalogue(kind)[name]
+
+
+def _is_installed(kind: Kind, name: str) -> bool:
+    from llmplan.catalogues.offered import registry
+
+    return name in registry().catalogue(kind)
 
 
 def _with_sources(source: TomlSource, values: Mapping[str, Any], form: Form, table: tuple[str, ...]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -11,7 +11,7 @@ import typer
 from llmplan.catalogues import registry
 from llmplan.cli.options import Request, completer
 from llmplan.errors import BadInputError
-from llmplan.output.files import contents_of, painter_of, text_of, write_whole
+from llmplan.output.files import contents_of, text_of, write_whole
 from llmplan.output.words import gib
 from llmplan.request import InferRequest, TrainRequest, option_name, options_of
 from llmplan.request.changes import options_in, several
@@ -69,23 +69,21 @@ def print_comparison(
     options: Mapping[str, Any],
     extra: Mapping[str, Any],
     reporter: str,
-    exporter: Exporter | None,
+    files: Sequence[tuple[str, str, Exporter]],
 ) -> bool:
     """Price, write and print; whether a plan fits. The ways out are looked at before anything is priced."""
     if extra.get("explain"):
         raise BadInputError("explain: explains one plan, not a comparison")
     render = _for_comparisons(f"reporter: {reporter}", registry().reporters[reporter].render_comparison)
-    files: dict[str, tuple[Exporter, Callable[[Comparison], bytes]]] = {}
-    if exporter is not None:
-        files["output"] = exporter, _for_comparisons(f"output: {exporter.suffix}", exporter.export_comparison)
-    if extra["picture"] is not None:
-        painter = painter_of(extra["picture"])
-        files["picture"] = painter, _for_comparisons(f"picture: {painter.suffix}", painter.export_comparison)
+    exports = [
+        (option, path, exporter, _for_comparisons(f"{option}: {exporter.suffix}", exporter.export_comparison))
+        for option, path, exporter in files
+    ]
     from llmplan.api import compare
 
     comparison = compare(price, changes, **options)
-    for option, (writer, export) in files.items():
-        write_whole(extra[option], contents_of(writer, export, comparison), option)
+    for option, path, exporter, export in exports:
+        write_whole(path, contents_of(exporter, export, comparison), option)
     print(text_of(reporter, render, comparison), end="")
     if not comparison.feasible:
         _say_that_none_fits(comparison)

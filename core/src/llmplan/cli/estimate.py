@@ -34,7 +34,10 @@ EXTRA: Mapping[str, Any] = {
         typer.Option("--reporter", metavar="NAME", help="What to print.", autocompletion=completer("reporters")),
     ],
     "output": Annotated[
-        str | None, typer.Option("--output", metavar="FILE", help="Write to a file too: .json, .csv, .md or .txt.")
+        list[str] | None,
+        typer.Option(
+            "--output", metavar="FILE", help="Write to a file too: .json, .csv, .md or .txt; may be repeated."
+        ),
     ],
     "export": EXPORT,
     "from_": FROM,
@@ -79,23 +82,22 @@ def _add(
     extras: Mapping[str, Any],
 ) -> None:
     def run(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
-        reporter, exporter, painter = reporter_of(extra), *_ways_out(extra)
+        reporter, files = reporter_of(extra), _ways_out(extra)
         exports = _exports(name, extra, reporter)
         changes = changes_of(extra["compare"], request, given)
         options = _merged(name, extra, given, changes, request)
         if is_comparison(request, options, changes):
             if exports:
                 raise BadInputError(f"export: {exports[0].name} writes one plan, and these are several")
-            fits = print_comparison(price, changes, options, extra, reporter, exporter)
+            fits = print_comparison(price, changes, options, extra, reporter, files)
             return None if fits else DOES_NOT_FIT
         asked = request(**options)
         estimate = _priced(price, asked)
         launched = _launched(exports, estimate)
-        for option, way_out in (("output", exporter), ("picture", painter)):
-            if way_out is not None:
-                from llmplan.output.files import contents_of, write_whole
+        for option, path, exporter in files:
+            from llmplan.output.files import contents_of, write_whole
 
-                write_whole(extra[option], contents_of(way_out, way_out.export, estimate), option)
+            write_whole(path, contents_of(exporter, exporter.export, estimate), option)
         if launched():
             return None
         if extra.get("explain"):
@@ -182,14 +184,15 @@ def what_is_left(from_file: Mapping[str, Any], named: Collection[str]) -> dict[s
     return left
 
 
-def _ways_out(extra: Mapping[str, Any]) -> tuple[Exporter | None, Exporter | None]:
-    """What writes --output and --picture, looked for before anything is priced."""
-    if extra["output"] is None and extra["picture"] is None:
-        return None, None
+def _ways_out(extra: Mapping[str, Any]) -> list[tuple[str, str, Exporter]]:
+    """The option, the file and what writes it, of --output and --picture, looked for before anything is priced."""
+    outputs, picture = extra["output"] or (), extra["picture"]
+    if not outputs and picture is None:
+        return []
     from llmplan.output.files import exporter_of, painter_of
 
-    output, picture = extra["output"], extra["picture"]
-    return None if output is None else exporter_of(output), None if picture is None else painter_of(picture)
+    files = [("output", path, exporter_of(path)) for path in outputs]
+    return files if picture is None else [*files, ("picture", picture, painter_of(picture))]
 
 
 def reporter_of(extra: Mapping[str, Any]) -> str:

@@ -84,7 +84,7 @@ def _model(record: ModelArchitecture) -> dict[str, str]:
 
 
 def _gpu(record: HardwareProfile) -> dict[str, str]:
-    """Rates in T(FL)OP/s, empty where the device has no units for the format."""
+    """Rates in TFLOP/s, of integers TOP/s, empty where the device has no units for the format."""
     peaks = {name: digits(peak / 1e12) for name, peak in record.peak_flops.items()}
     return {
         ">GiB": f"{record.memory_bytes / GIB:,.4g}",

@@ -25,7 +25,7 @@ from llmplan.errors import BadInputError, UnknownNameError
 from llmplan.output.words import gib
 from llmplan.records import Block, LoweredModel, ModelArchitecture
 from llmplan.space.read_model import read_model
-from llmplan.units import GIGA, TERA
+from llmplan.units import GIGA, rate
 
 _SHOWN = (MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, SCHEDULES)
 
@@ -52,6 +52,8 @@ def add_show(app: typer.Typer, summary: str) -> None:
             raise BadInputError("toml: contradicts --json")
         record, kind, provider = find(name)
         if toml:
+            if not kind.in_files:
+                raise BadInputError(_no_file(name, kind))
             from llmplan.catalogues.record_file import record_text
 
             print(record_text(kind, record), end="")
@@ -59,6 +61,13 @@ def add_show(app: typer.Typer, summary: str) -> None:
             print(json.dumps(describe(record, kind, provider), indent=2))
         else:
             _print(describe(record, kind, provider))
+
+
+def _no_file(name: str, kind: Kind) -> str:
+    """That records of a kind have no form as files, and which kinds have."""
+    *kinds, last = (of.plural for of in _SHOWN if of.in_files)
+    article = "an" if kind.singular[0] in "aeiou" else "a"
+    return f"toml: {name} is {article} {kind.singular}, which has no form as a file; {', '.join(kinds)} and {last} have"
 
 
 def find(name: str) -> tuple[Any, Kind, str]:
@@ -171,7 +180,7 @@ def _words(key: str, value: Any) -> str:
 
 def _number_words(key: str, value: float) -> str:
     if key.startswith("peak_flops."):
-        return f"{value / TERA:,.5g} T(FL)OP/s"
+        return rate(value, key.removeprefix("peak_flops."))
     if key.endswith("_bytes_per_second"):
         return f"{value / GIGA:,.5g} GB/s"
     if key.endswith("_bytes"):

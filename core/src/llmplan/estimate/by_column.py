@@ -69,4 +69,5 @@ def priced_by_column(price: Callable[[TrainingPlan], TrainingEstimate], plan: Tr
             memory_breakdown=lines(estimate.memory_breakdown),
             model_flops=filled(estimate.model_flops),
             hardware_flops=filled(estimate.hardware_flops),
+            host_bytes_per_gpu=None,
         )

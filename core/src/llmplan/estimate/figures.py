@@ -55,6 +55,8 @@ class Figure:
     """People decide by it: in pictures too."""
     essential: bool = False
     """No table goes without it, however narrow."""
+    if_ranked: bool = False
+    """Its column stands only where plans are ranked by it."""
     objective: str = ""
     """The word of ``--objective`` that asks for the best of it."""
     limit: str = ""
@@ -163,7 +165,7 @@ FIGURES = (
     Figure(
         "energy_kwh", "kWh", "`gpu_hours` x power x `--pue`, without failures", (TRAIN,), better=LOW, range=_TIME,
         fact="energy", say="{value} at {of.average_power_watts:,.0f} W a GPU, PUE {plan.pue:g}", needs=_TDP,
-        objective="energy",
+        heading="energy, MWh", scale=1e3, if_ranked=True, objective="energy",
     ),
     Figure(
         "first_token_seconds", "s", "what a user waits for: prefill on all pipeline stages", (INFER,), better=LOW,
@@ -253,7 +255,7 @@ FIGURES = (
         "mfu", "share", "model FLOPs / (time x GPUs x peak), PaLM, arXiv:2204.02311, appendix B: forward and backward "
         "passes with the whole square of attention and the output head, without recomputation or looking up embeddings",
         (TRAIN,), better=HIGH, range=_TIME, fact="utilisation", say="MFU {value}", heading="MFU, %", scale=_PERCENT,
-        drawn=True, essential=True,
+        drawn=True,
     ),
     Figure(
         "mfu_causal", "share", "the same with the half of attention that a causal mask leaves, as Llama 3, "
@@ -320,5 +322,5 @@ FIGURES = (
 """In the order of the JSON and of the report."""
 
 ITERATION, TRAINING, MFU = (figure_of(key, TRAIN) for key in ("iteration_seconds", "training_seconds", "mfu"))
-AT_CONFIDENCE = figure_of("training_seconds_at_confidence", TRAIN)
+AT_CONFIDENCE, WALL_CLOCK = (figure_of(key, TRAIN) for key in ("training_seconds_at_confidence", "wall_clock_seconds"))
 MEMORY, CAPACITY = figure_of("memory_bytes_per_gpu", TRAIN), figure_of("memory_capacity_bytes", TRAIN)

@@ -58,13 +58,13 @@ class InferenceEstimate(Fit):
 
     @property
     def first_token_spread(self) -> Spread | None:
-        """What was measured of predicted first tokens of this kind."""
-        return None if self.spreads is None else self.spreads(self.plan)[0]
+        """What was measured of predicted first tokens of this kind; None where the user states an efficiency."""
+        return None if self.spreads is None or self.plan.efficiency.by_user else self.spreads(self.plan)[0]
 
     @property
     def next_token_spread(self) -> Spread | None:
-        """What was measured of predicted tokens, answers and throughput of this kind."""
-        return None if self.spreads is None else self.spreads(self.plan)[1]
+        """The same of further tokens, answers and throughput."""
+        return None if self.spreads is None or self.plan.efficiency.by_user else self.spreads(self.plan)[1]
 
     @property
     def prefill_bottleneck(self) -> Bottleneck | None:

@@ -12,7 +12,7 @@ LEVEL = 0.8
 
 CONFIDENCE = 0.9
 """With which plans are ranked, and limits hold, where nobody says otherwise: the upper end of a range."""
-_EVEN = 0.5
+EVEN = 0.5
 """As likely above as below: the point estimate."""
 
 
@@ -46,7 +46,7 @@ class Spread:
 
 def _normal_quantiles_of(confidence: float) -> float:
     """Of the normal distribution, in units of the one that `Spread.high` is."""
-    if confidence == _EVEN:
+    if confidence == EVEN:
         return 0.0
     from statistics import NormalDist
 

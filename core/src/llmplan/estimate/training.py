@@ -39,7 +39,9 @@ class TrainingEstimate(Fit):
     spreads: Callable[[TrainingPlan], tuple[Spread, Spread]] | None = None
     """How far time and memory of a plan, or of an array of them, may be off; None where nothing was measured."""
     host_bytes_per_gpu: Number | None = None
-    """What waits in host memory; None where nothing does."""
+    """What waits in host memory, of a plan of numbers; None where nothing does."""
+    by_estimate: TrainingEstimate | None = None
+    """Which of the same plans the point estimates alone would have chosen; None where that is this one."""
     request: Any = None
     """What was asked: a `TrainRequest`; None where a cost model was asked directly."""
 
@@ -57,9 +59,8 @@ class TrainingEstimate(Fit):
 
     @property
     def time_spread(self) -> Spread | None:
-        """What was measured of predicted times of this kind; None for a stated MFU, which is the user's."""
-        stated = self.plan.efficiency.mfu is not None
-        return None if self.spreads is None or stated else self.spreads(self.plan)[0]
+        """What was measured of predicted times of this kind; None where the user states an efficiency."""
+        return None if self.spreads is None or self.plan.efficiency.by_user else self.spreads(self.plan)[0]
 
     @property
     def memory_spread(self) -> Spread | None:

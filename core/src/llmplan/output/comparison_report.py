@@ -46,7 +46,7 @@ def _sections(comparison: Comparison, console: Console) -> Iterator[RenderableTy
     yield Padding(Text(facts, style="dim"), (0, 0, 1, INDENT))
     yield from fitted(columns(comparison.varied, plans), plans, console, 0)
     yield from _listed("Not priced", [(row["refused"], [one.label]) for one, row in pairs if row["refused"]])
-    yield from _listed("EXTRAPOLATED: hardly a published run of this kind, if any", _extrapolated(pairs), "bold yellow")
+    yield from _listed("EXTRAPOLATED: no published run of this kind, or too few", _extrapolated(pairs), "bold yellow")
     yield from _listed("Warnings", _said(pairs, "warnings"), "bold yellow")
     assumed = [line for line, labels in _said(pairs, "assumptions") if not labels]
     if assumed:
@@ -57,7 +57,7 @@ def _sections(comparison: Comparison, console: Console) -> Iterator[RenderableTy
 def columns(varied: Collection[str], plans: Sequence[Row]) -> list[Column]:
     """What varies, what was chosen differently, and the figures that people decide by."""
     chosen = [column for column in _chosen(varied) if len(column.said(plans)) > 1 and column.heading != _FOLLOWS]
-    rest = [column for column in (*_BOUNDS, Column("range, %", _range)) if column.said(plans)]
+    rest = [column for column in (*_BOUNDS, Column("range, %", _range, spare=1)) if column.said(plans)]
     ends = [*figure_columns(plans), *rest, Column("fits", fits, right=False)]
     return [*(_varying(name, plans) for name in varied), *chosen, *ends]
 
@@ -85,7 +85,7 @@ def _bound(name: str) -> Column:
         waits = row.get(f"{name}_bounds")
         return max(waits, key=waits.__getitem__) if waits else ""
 
-    return Column(f"{name} bound by", text, right=False, spare=1)
+    return Column(f"{name} bound by", text, right=False, spare=2)
 
 
 _BOUNDS = (_bound("prefill"), _bound("decode"))
@@ -123,7 +123,9 @@ def _range(row: Row) -> str:
 
 def _extrapolated(pairs: Sequence[tuple[Variant, Row]]) -> list[tuple[str, list[str]]]:
     """What of which plans is off by nobody knows how much, but for what such leaps have cost."""
-    return _by_line(pairs, lambda row: [name.replace("_", " ") for name, of in _behind(row) if of["extrapolated"]])
+    return _by_line(
+        pairs, lambda row: [f"the range of {name.replace('_', ' ')}" for name, of in _behind(row) if of["extrapolated"]]
+    )
 
 
 def _behind(row: Row) -> Iterator[tuple[str, Any]]:

@@ -10,8 +10,9 @@ from typing import Any
 from attrs import fields, has
 
 from llmplan.estimate import Comparison, Estimate, InferenceEstimate, ServerEstimate, Spread, TrainingEstimate
-from llmplan.estimate.figures import SERVER, TRAIN, Figure, figures_of, kind_of_estimate
+from llmplan.estimate.figures import SERVER, TRAIN, TRAINING, Figure, figures_of, kind_of_estimate
 from llmplan.estimate.spread import LEVEL
+from llmplan.output.plan_words import changes
 from llmplan.records import Efficiency, InferencePlan, Recompute, TrainingPlan, Tuning
 from llmplan.space.dimensions import SIZES
 
@@ -94,6 +95,23 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
         **server,
         "assumptions": list(plan.assumptions),
         "warnings": list(estimate.warnings),
+        **(_by_estimate(estimate) if isinstance(estimate, TrainingEstimate) else {}),
+    }
+
+
+def _by_estimate(estimate: TrainingEstimate) -> dict[str, Any]:
+    """What the point estimates alone would have chosen, in short."""
+    other = estimate.by_estimate
+    if other is None:
+        return {"by_estimate": None}
+    seconds = TRAINING.value(other)
+    ends = TRAINING.ends(seconds, TRAINING.spread(other))
+    return {
+        "by_estimate": {
+            "changed": plain(changes(estimate, other)),
+            TRAINING.key: plain(seconds),
+            f"{TRAINING.key}_range": plain(ends),
+        }
     }
 
 
@@ -229,6 +247,7 @@ def _search(result: Any) -> dict[str, Any]:
     return {
         "schema": f"llmplan.search/{SCHEMA}",
         "command": result.command,
+        "request": plain(result.asked),
         **{name: plain(getattr(result, name)) for name in names},
         "plans": {name: plain(getattr(result.counts, name)) for name in counts},
         "seconds": result.seconds,

@@ -60,8 +60,10 @@ def to_csv(of: Any) -> bytes:
 
 def to_markdown(of: Any) -> bytes:
     """The same two columns as a table."""
+    from llmplan.output.table import escaped
+
     lines = ["| figure | value |", "| --- | --- |"]
-    lines += [f"| {path} | {_escaped(value)} |" for path, value in paths(document(of))]
+    lines += [f"| {path} | {escaped(value)} |" for path, value in paths(document(of))]
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -88,15 +90,10 @@ def comparison_to_csv(comparison: Comparison) -> bytes:
 def comparison_to_markdown(comparison: Comparison) -> bytes:
     """The table for people."""
     from llmplan.output.comparison_report import columns
+    from llmplan.output.table import markdown_table
 
     plans = rows(comparison)
-    shown = columns(comparison.varied, plans)
-    lines = [
-        [column.heading for column in shown],
-        ["---:" if column.right else "---" for column in shown],
-        *([column.text(row) for column in shown] for row in plans),
-    ]
-    return "".join(f"| {' | '.join(_escaped(cell) for cell in line)} |\n" for line in lines).encode()
+    return ("\n".join(markdown_table(columns(comparison.varied, plans), plans)) + "\n").encode()
 
 
 def comparison_to_text(comparison: Comparison) -> bytes:
@@ -104,6 +101,13 @@ def comparison_to_text(comparison: Comparison) -> bytes:
     from llmplan.output.comparison_report import comparison_report
 
     return comparison_report(comparison, width=_WIDE).encode()
+
+
+def search_to_markdown(result: Any) -> bytes:
+    """The facts and the table of the best plans."""
+    from llmplan.output.search_report import search_markdown
+
+    return search_markdown(result).encode()
 
 
 def search_to_text(result: Any) -> bytes:
@@ -123,8 +127,3 @@ def paths(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from paths(inner, f"{path}.{index}")
     else:
         yield path, "" if value is None else value
-
-
-def _escaped(value: Any) -> str:
-    """A cell of a Markdown table."""
-    return str(value).replace("|", "\\|")

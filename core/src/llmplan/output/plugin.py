@@ -60,8 +60,8 @@ def llmplan_exporters() -> Iterable[Exporter]:
         suffix=".md",
         export=formats.to_markdown,
         export_comparison=formats.comparison_to_markdown,
-        export_search=formats.to_markdown,
-        description="a table of the figures, or of a comparison",
+        export_search=formats.search_to_markdown,
+        description="a table of the figures, of a comparison, or of the best plans of a search",
     )
     yield Exporter(
         name="text",

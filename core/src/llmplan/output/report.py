@@ -9,6 +9,7 @@ from rich.console import Console, RenderableType
 from llmplan.arrays.quantities import total
 from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.estimate.figures import ITERATION
+from llmplan.output.otherwise import otherwise
 from llmplan.output.sections import (
     bars,
     bound_by,
@@ -74,6 +75,7 @@ def _training(estimate: TrainingEstimate, console: Console) -> Iterator[Renderab
         {
             **figure_facts(estimate),
             "MFU": _MFU,
+            **otherwise(estimate, estimate.by_estimate),
             **resting({"time": estimate.time_spread, "memory": estimate.memory_spread}),
         }
     )

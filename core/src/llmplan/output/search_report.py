@@ -9,11 +9,25 @@ from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from llmplan.estimate.figures import AT_CONFIDENCE, FIGURES, LOW, SERVER, TRAIN, Figure, figures_of, limits, objectives
+from llmplan.estimate.figures import (
+    AT_CONFIDENCE,
+    FIGURES,
+    LOW,
+    SERVER,
+    TRAIN,
+    WALL_CLOCK,
+    Figure,
+    figures_of,
+    limits,
+    objectives,
+)  # fmt: skip
+from llmplan.estimate.spread import EVEN
 from llmplan.output.document import document, frontier_rows
+from llmplan.output.otherwise import otherwise
+from llmplan.output.plan_words import training_words, value_words
 from llmplan.output.search_words import change_words, says_why_not
 from llmplan.output.sections import INDENT, behind, bullets, console_of, facts, heading, plus_minus, rendered, said
-from llmplan.output.table import Column, Row, figure_columns, fitted
+from llmplan.output.table import Column, Row, escaped, figure_columns, fitted, markdown_table
 from llmplan.output.words import count, dotted, percent, seconds
 from llmplan.request import option_name
 from llmplan.search.infeasible import Verdict
@@ -23,20 +37,23 @@ from llmplan.space.dimensions import DIMENSIONS
 _TITLED = ("model", "gpu", "dtype", "gpus")
 _HEADS = {**{option_name(one.name): one.heading for one in DIMENSIONS if one.heading}, "gpus": "GPUs"}
 _TITLES = {TRAIN: "search of training plans", "infer": "search of servers"}
-_PLANS = {TRAIN: "legal plans", "infer": "layouts under their loads"}
+_PLANS = {TRAIN: ("legal plan", "legal plans"), "infer": ("layout under its load", "layouts under their loads")}
+_MANY = 1_000
+"""Plans, from which on their rate says something."""
 _KINDS = {TRAIN: TRAIN, "infer": SERVER}
+_TIMES = (AT_CONFIDENCE, WALL_CLOCK)
+"""Columns that show what plans are ranked by where the objective is time."""
 _HOLDING_BACK = {
-    "concurrency": "--concurrency",
+    **{option: f"--{option}" for option in ("concurrency", *limits(SERVER))},
     "kv": "room for caches",
     "max-sequences": "--max-sequences",
-    "steps": "its steps",
-    "prefill-pool": "those that read prompts",
-    "decode-pool": "those that decode",
+    "steps": "the time of its steps",
+    "prefill-pool": "the replicas that read prompts",
+    "decode-pool": "the replicas that decode",
 }
 _MOST_TERMS, _MOST_POINTS = 4, 10
 _LEAST = 0.0005
 """A share that one digit of a percent shows."""
-_EVEN = 0.5
 
 
 def search_report(result: SearchResult, width: int | None = None, *, sources: bool = False) -> str:
@@ -45,12 +62,40 @@ def search_report(result: SearchResult, width: int | None = None, *, sources: bo
     return rendered(console, _sections(result, console, sources=sources))
 
 
+def search_markdown(result: SearchResult) -> str:
+    """The facts, the best plans and the frontier as tables, why the first is first, what was assumed."""
+    title = _title(result).plain.partition("  ")
+    lines = [f"# {title[0]}", "", f"{title[2].strip()}", "", "| | |", "| --- | --- |"]
+    facts = {**_totals(result), **({**_ranges(result), **_by_estimate(result)} if result.best else {})}
+    lines += [f"| {name} | {escaped(fact)} |" for name, fact in facts.items()]
+    if result.best:
+        lines += ["", f"## Best plans{_by_what(result)}", "", *_in_markdown(_said_rows(result.best, result), result)]
+    if result.why:
+        lines += ["", "## Why the first", "", *(f"- {_reason(reason, result)}" for reason in result.why)]
+    if result.best and result.pareto:
+        rows = _said_rows(result.pareto, result) if result.command == TRAIN else _points(result, result.pareto)
+        lines += ["", f"## Frontier of {' and '.join(result.pareto_of)}", "", *_in_markdown(rows, result)]
+    if result.verdict is not None:
+        would = [f"- {change_words(change)} would do" for change in result.verdict.changes]
+        lines += ["", "## No plan is feasible", "", says_why_not(result.verdict), *(["", *would] if would else [])]
+    if result.best:
+        assumptions = (*result.best[0].plan.assumptions, *_looked_at(result))
+        lines += ["", "## Assumed", "", *(f"- {line}" for line in assumptions)]
+        warnings = (*result.warnings, *result.best[0].warnings)
+        lines += ["", "## Warnings", "", *(f"- {line}" for line in warnings)] if warnings else []
+    return "\n".join(lines) + "\n"
+
+
+def _in_markdown(plans: Sequence[Row], result: SearchResult) -> list[str]:
+    common, columns, rows = _columns(plans, result)
+    return [*([f"All: {common}", ""] if common else []), *markdown_table(columns, rows)]
+
+
 def _sections(result: SearchResult, console: Console, *, sources: bool) -> Iterator[RenderableType]:
     yield _title(result)
     yield facts(_totals(result))
     if result.best:
-        sure = f", with {result.confidence:.0%} confidence" if _is_sure(result) else ""
-        yield heading(f"Best plans by {result.objective}{sure}")
+        yield heading(f"Best plans{_by_what(result)}")
         yield from _table(result.best, result, console)
         yield facts({**_ranges(result), **_by_estimate(result)})
     if result.why:
@@ -72,8 +117,7 @@ def _looked_at(result: SearchResult) -> tuple[str, ...]:
         return ()
     from llmplan.space.server_sizes import SERVER_DIMENSIONS
 
-    values = (f"{name} {values}" for name, values in SERVER_DIMENSIONS.items() if name != "gpus")
-    return (f"looked at, where left open: {'; '.join(values)}",)
+    return tuple(f"{name} where left open: {values}" for name, values in SERVER_DIMENSIONS.items() if name != "gpus")
 
 
 def _title(result: SearchResult) -> Text:
@@ -87,13 +131,16 @@ def _title(result: SearchResult) -> Text:
 def _totals(result: SearchResult) -> dict[str, str]:
     counts = result.counts
     interrupted = "" if result.complete else "; INTERRUPTED: the best so far"
-    speed = f"in {seconds(result.seconds)}, {count(result.plans_per_second)} a second"
+    rate = f", {count(result.plans_per_second)} a second" if counts.legal >= _MANY else ""
+    plans = f"{counts.legal:,} {_PLANS[result.command][counts.legal != 1]} in {seconds(result.seconds)}"
+    both = sum(counts.pruned_by.get(name, 0) for name in counts.infeasible_by)
+    of_them = f"; {both:,} of them pruned" if both else ""
     return {
         **_asked(result),
-        "plans": f"{counts.legal:,} {_PLANS[result.command]} {speed}{interrupted}",
+        "plans": f"{plans}{rate}{interrupted}",
         "priced": f"{counts.priced:,}",
         "pruned": _by(counts.pruned, counts.pruned_by),
-        "infeasible": _by(counts.infeasible, counts.infeasible_by),
+        "infeasible": _by(counts.infeasible, counts.infeasible_by) + of_them,
     }
 
 
@@ -104,13 +151,26 @@ def _asked(result: SearchResult) -> dict[str, str]:
     given = [f"{name} {seconds(result.constraints[name])}" for name in limits(SERVER) if name in result.constraints]
     part = result.constraints.get("percentile")
     held = f"{', '.join(given)}, {'on average' if part is None else f'for {part} % of requests'}"
-    asked = {"limits": held if given else "none but memory"}
+    by = ", by the estimates without their ranges" if _is_sure(result) else ""
+    asked = {"limits": f"{held}{by}" if given else "none but memory"}
     if result.best:
         load = result.best[0].server.workload
         rate = "" if load.rate is None else f"{load.rate:.4g} requests/s, "
         lengths = f"{load.prompt.label} prompt and {load.output.label} output tokens each"
-        return {"load": load.trace_name or f"{rate}{lengths}", **asked}
+        return {"load": load.trace_name or f"{rate}{lengths}", **asked, **_simulated(result)}
     return asked
+
+
+def _simulated(result: SearchResult) -> dict[str, str]:
+    """Of how many requests the figures of the best plans are, where `infer` would simulate more."""
+    from llmplan.space.server import usual_requests
+
+    numbers = sorted({estimate.simulated.requests for estimate in result.best if estimate.simulated is not None})
+    if not numbers or result.asked.get("requests") is not None or result.best[0].server.workload.trace:
+        return {}
+    usual = usual_requests(result.best[0].server.workload.concurrency)
+    some = f"{numbers[0]:,}" if len(numbers) == 1 else f"{numbers[0]:,} to {numbers[-1]:,}"
+    return {"simulated": f"{some} requests of each plan shown; infer simulates {usual:,}"}
 
 
 def _by(whole: int, parts: Mapping[str, int]) -> str:
@@ -120,49 +180,58 @@ def _by(whole: int, parts: Mapping[str, int]) -> str:
 
 def _table(estimates: Sequence[Any], result: SearchResult, console: Console) -> Iterator[RenderableType]:
     """What all plans have in common on a line, what differs in columns, then their figures."""
+    yield from _of_rows(_said_rows(estimates, result), result, console)
+
+
+def _said_rows(estimates: Sequence[Any], result: SearchResult) -> list[Row]:
     described = _described(result)
-    plans = [{**document(estimate), "said": described(estimate)} for estimate in estimates]
-    yield from _of_rows(plans, result, console)
+    return [{**document(estimate), "said": described(estimate)} for estimate in estimates]
 
 
 def _of_rows(plans: Sequence[Row], result: SearchResult, console: Console) -> Iterator[RenderableType]:
-    rows = [{**plan, "at": at} for at, plan in enumerate(plans, 1)]
-    names = list(rows[0]["said"])
-    differing = [name for name in names if len({_word(row["said"][name]) for row in rows}) > 1]
-    same = [name for name in names if name not in (*differing, *_TITLED)]
-    usual = _usual()
-    common = dotted(_in_words(name, value) for name in same if (value := rows[0]["said"][name]) != usual.get(name))
+    common, columns, rows = _columns(plans, result)
     if common:
         yield Padding(Text(common), (0, 0, 0, INDENT))
+    yield from fitted(columns, rows, console, INDENT)
+
+
+def _columns(plans: Sequence[Row], result: SearchResult) -> tuple[str, list[Column], list[Row]]:
+    """What all have in common, and the columns of what differs and of figures, with the rows that they read."""
+    rows: list[Row] = [{**plan, "at": at} for at, plan in enumerate(plans, 1)]
+    names = list(rows[0]["said"])
+    differing = [name for name in names if len({value_words(row["said"][name]) for row in rows}) > 1]
+    titled = [name for name in _TITLED if len(result.space.get(name, ())) == 1]
+    same = [name for name in names if name not in (*differing, *titled)]
+    usual = _usual()
+    common = dotted(_in_words(name, value) for name in same if (value := rows[0]["said"][name]) != usual.get(name))
     asked = {result.objective, *result.pareto_of}
 
     def shown(figure: Figure) -> bool:
         return figure.drawn or figure.objective in asked or (figure is AT_CONFIDENCE and _is_sure(result))
 
+    def ranked(figure: Figure) -> bool:
+        return figure.objective == result.objective or (result.objective == "time" and figure in _TIMES)
+
     columns = [Column("#", lambda row: str(row["at"])), *(_varying(name, rows) for name in differing)]
-    yield from fitted([*columns, *figure_columns(rows, shown)], rows, console, INDENT)
+    return common, [*columns, *figure_columns(rows, shown, ranked)], rows
 
 
 def _varying(name: str, rows: Sequence[Row]) -> Column:
     right = not any(isinstance(row["said"][name], str) for row in rows)
-    return Column(_HEADS.get(name, name), lambda row: _word(row["said"][name]), right)
+    return Column(_HEADS.get(name, name), lambda row: value_words(row["said"][name]), right)
 
 
 def _described(result: SearchResult) -> Callable[[Any], dict[str, Any]]:
     """What a search decides on, in the words of options, of an estimate."""
     if result.command == TRAIN:
-        from llmplan.search.why import described
-
-        return lambda estimate: _with_batch(described(estimate.plan))
+        return lambda estimate: training_words(estimate.plan)
     from llmplan.search.serving.why import described as of_server
 
     return lambda estimate: {"gpus": estimate.server.gpus, **of_server(estimate)}
 
 
-def _with_batch(plan: dict[str, Any]) -> dict[str, Any]:
-    """Micro-batch and accumulation in one."""
-    times = plan.pop("gradient-accumulation")
-    return {**plan, "micro-batch": f"{plan['micro-batch']}x{times}"}
+def _by_what(result: SearchResult) -> str:
+    return f" by {result.objective}" + (f", with {result.confidence:.0%} confidence" if _is_sure(result) else "")
 
 
 def _ranges(result: SearchResult) -> dict[str, str]:
@@ -181,25 +250,19 @@ def _ranges(result: SearchResult) -> dict[str, str]:
 
 def _is_sure(result: SearchResult) -> bool:
     """Whether plans are ranked by anything but their estimates."""
-    return result.confidence is not None and result.confidence > _EVEN
+    return result.confidence is not None and result.confidence > EVEN
 
 
 def _by_estimate(result: SearchResult) -> dict[str, str]:
     """What the estimates alone would have chosen."""
-    if result.by_estimate is None:
-        return {}
-    described = _described(result)
-    mine, its = described(result.best[0]), described(result.by_estimate)
-    changed = ", ".join(f"{name} {_word(value)}" for name, value in its.items() if value != mine[name])
-    took = f"{seconds(result.by_estimate.training_seconds)}{plus_minus(result.by_estimate.time_spread)}"
-    return {"without": f"their ranges, the estimates alone would choose {changed}: {took}"}
+    return {} if result.by_estimate is None else otherwise(result.best[0], result.by_estimate)
 
 
 def _value(estimate: Any, figure: Figure, result: SearchResult) -> float:
     """What plans are ranked by."""
     value: float = figure.value(estimate)
     spread = figure.spread(estimate) if result.confidence is not None else None
-    return value if spread is None else value * spread.upper(result.confidence or _EVEN)
+    return value if spread is None else value * spread.upper(result.confidence or EVEN)
 
 
 def _reason(reason: Any, result: SearchResult) -> str:
@@ -210,14 +273,16 @@ def _reason(reason: Any, result: SearchResult) -> str:
     own, its = (_value(estimate, figure, result) for estimate in (result.best[0], reason.estimate))
     better = (its - own if figure.better == LOW else own - its) / its
     what = f"{'less' if figure.better == LOW else 'more'} {result.objective}"
-    changed = ", ".join(f"{name} {_word(mine)} for {_word(other)}" for name, (other, mine) in reason.changed.items())
+    changed = ", ".join(
+        f"{name} {value_words(mine)} for {value_words(other)}" for name, (other, mine) in reason.changed.items()
+    )
     moved = ", ".join(
         f"{line} {'-' if value < 0 else '+'}{_amount(abs(value), reason.unit)}"
         for line, value in list(reason.terms.items())[:_MOST_TERMS]
     )
     of = "GPU time of a token: " if moved and result.command != TRAIN else ""
     by = getattr(reason, "held_back", None)
-    back = f"the other is held back by {_HOLDING_BACK.get(by, f'its {by}')}" if by else ""
+    back = f"what keeps the other from a heavier load: {_HOLDING_BACK.get(by, by)}" if by else ""
     said = f"{_share(better)} {what} than" if better > 0 else "as good as"
     return f"{said} {reason.against}: {'; '.join(filter(None, (changed, of + moved, back)))}"
 
@@ -242,7 +307,12 @@ def _frontier(result: SearchResult, console: Console) -> Iterator[RenderableType
         shown = [points[round(place * step)] for place in range(min(len(points), _MOST_POINTS))]
         some = f", {len(shown)} of its {len(points)} points" if len(points) > len(shown) else ""
         yield heading(f"Frontier of {of} in closed form{some}")
-        yield from _of_rows([_point(row) for row in frontier_rows(result, shown)], result, console)
+        yield from _of_rows(_points(result, shown), result, console)
+
+
+def _points(result: SearchResult, points: Sequence[Any]) -> list[Row]:
+    """Of servers, in closed form."""
+    return [_point(row) for row in frontier_rows(result, points)]
 
 
 def _point(row: Row) -> Row:
@@ -264,15 +334,7 @@ def _why_not(verdict: Verdict, result: SearchResult, console: Console) -> Iterat
 def _in_words(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return f"{name.replace('-', ' ')}{'' if value else ' off'}"
-    return f"{_HEADS.get(name, name)} {_word(value)}"
-
-
-def _word(value: Any) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, float):
-        return f"{value:g}"
-    return f"{value:,}" if isinstance(value, int) else "all" if value is None else str(value)
+    return f"{_HEADS.get(name, name)} {value_words(value)}"
 
 
 def _usual() -> dict[str, Any]:

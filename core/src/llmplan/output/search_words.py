@@ -16,15 +16,19 @@ _TENTH_OF_A_DAY = 8640
 
 
 def says_why_not(verdict: Verdict) -> str:
-    """What kills the last plans."""
+    """What rules out the last plans."""
     if verdict.least is None or verdict.limit is None:
         left = f"{verdict.constraint}: not one legal plan is left; {verdict.plans:,} combinations break this"
         return _NOTHING_LEFT.get(verdict.constraint, left)
     words = _amount(verdict.constraint)
     return (
-        f"{verdict.constraint} kills the last {verdict.plans:,} plans: the least that one takes is "
+        f"{verdict.constraint} rules out {_last(verdict.plans)}: the least that one takes is "
         f"{words(verdict.least)}, and {words(verdict.limit)} are allowed"
     )
+
+
+def _last(plans: int) -> str:
+    return "the last plan" if plans == 1 else f"the last {plans:,} plans"
 
 
 def _amount(name: str) -> Callable[[float], str]:

@@ -13,11 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from llmplan.estimate import Estimate, ServerEstimate, Spread
-from llmplan.estimate.figures import MEMORY, Figure, figures_of, kind_of_estimate
+from llmplan.estimate.figures import AT_CONFIDENCE, MEMORY, Figure, figures_of, kind_of_estimate
 from llmplan.estimate.line import Bottleneck
-from llmplan.estimate.spread import LEVEL
+from llmplan.estimate.spread import EVEN, LEVEL
 from llmplan.output.words import about, dotted, gib, in_words, percent
 from llmplan.space.dimensions import BY_NAME, SIZES
+from llmplan.units import rate
 
 INDENT = 2
 _WIDE = 250
@@ -28,7 +29,6 @@ _WIDTH_OF_WORDS = 50
 """Columns that name, figure and share of a breakdown take beside its bar."""
 _LEAST, _SHORT = 20, 88
 """Letters of an assumption that are kept, and beyond which it ends at a colon, a semicolon or else a comma."""
-_TERA = 1e12
 
 
 def console_of(width: int | None) -> Console:
@@ -84,7 +84,7 @@ def figure_facts(estimate: Estimate) -> dict[str, str]:
     """The lines of the report that figures stand in; how one becomes known where it is not."""
     found: dict[str, list[str]] = {}
     for figure in figures_of(kind_of_estimate(estimate)):
-        if not figure.fact:
+        if not figure.fact or (figure is AT_CONFIDENCE and getattr(estimate.plan, "confidence", 1.0) <= EVEN):
             continue
         if figure.value(estimate) is not None:
             found.setdefault(figure.fact, []).append(said_of(figure, estimate))
@@ -105,7 +105,7 @@ def said_of(figure: Figure, estimate: Estimate) -> str:
         gpus=counted(number, "GPU"),
         plan=plan,
         of=estimate,
-        peak=f"{plan.gemm.peak_flops / _TERA:,.4g} T(FL)OP/s",
+        peak=rate(plan.gemm.peak_flops, plan.gemm.name),
     )
 
 
@@ -141,7 +141,7 @@ def resting(spreads: Mapping[str, Spread | None]) -> dict[str, str]:
     for name, spread in spreads.items():
         for words in behind(spread).values():
             found.setdefault(words, []).append(name)
-    if len(found) == 1:
+    if len(found) == 1 and all(spreads.values()):
         return {"ranges": next(iter(found))}
     said = [f"those of {' and '.join(names)} {words}" for words, names in found.items()]
     return {"ranges": "; ".join(said)} if said else {}

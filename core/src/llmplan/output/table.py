@@ -16,7 +16,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from llmplan.estimate.figures import CAPACITY, FIGURES, MEMORY, Figure
+from llmplan.estimate.figures import AT_CONFIDENCE, CAPACITY, FIGURES, MEMORY, MFU, Figure
+from llmplan.estimate.spread import EVEN
 from llmplan.output.words import count, digits, gib
 
 _MANY = 1e9
@@ -37,21 +38,37 @@ class Column:
     text: Callable[[Row], str]
     right: bool = True
     spare: int = 0
-    """Where a terminal is too narrow, those of 1 go first, then those of 2, never those of 0."""
+    """Where a terminal is too narrow, those of 1 go first, then those of 2 and of 3, never those of 0."""
+
+    @property
+    def in_a_list(self) -> str:
+        """Its heading among others: the unit in parentheses."""
+        what, comma, unit = self.heading.rpartition(", ")
+        return f"{what} ({unit})" if comma else unit
 
     def said(self, rows: Sequence[Row]) -> set[str]:
         """All that it says."""
         return {text for row in rows if (text := self.text(row))}
 
 
-def figure_columns(rows: Sequence[Row], asked: Callable[[Figure], bool] = lambda _: True) -> list[Column]:
-    """Of the figures that have a heading and that some row knows."""
+def figure_columns(
+    rows: Sequence[Row],
+    asked: Callable[[Figure], bool] = lambda figure: not figure.if_ranked,
+    ranked: Callable[[Figure], bool] = lambda _: False,
+) -> list[Column]:
+    """Of the figures that have a heading and that some row knows; those that rows are ranked by are never left out."""
     headed = {figure.key: figure for figure in FIGURES if figure.heading and asked(figure)}
     found = [
-        Column(figure.heading, _digits_of(figure), spare=0 if figure.essential else 2 if figure.drawn else 1)
+        Column(figure.heading, _digits_of(figure), spare=0 if ranked(figure) else _spare(figure))
         for figure in headed.values()
     ]
-    return [column for column in found if column.said(rows)]
+    said = [column for column in found if column.said(rows)]
+    again = {AT_CONFIDENCE.heading} if all(row.get("confidence", EVEN) <= EVEN for row in rows) else set()
+    return [column for column in said if column.heading not in again]
+
+
+def _spare(figure: Figure) -> int:
+    return 0 if figure.essential else 1 if figure is MFU else 3 if figure.drawn else 2
 
 
 def value_in(row: Row, figure: Figure) -> float | None:
@@ -92,7 +109,7 @@ def fits(row: Row) -> str:
 
 
 def fitted(columns: Sequence[Column], rows: Sequence[Row], console: Console, indent: int) -> Iterator[RenderableType]:
-    """Where the terminal is too narrow, spare columns go, and it is said which; then words wrap, figures never."""
+    """Where the terminal is too narrow, spare columns go, which is said; then words wrap, names and figures never."""
     shown, left_out = list(columns), []
     spares = sorted((column for column in shown if column.spare), key=lambda column: column.spare)
     wide = console.options.update(max_width=_ANY_WIDTH)
@@ -107,7 +124,7 @@ def fitted(columns: Sequence[Column], rows: Sequence[Row], console: Console, ind
     yield table
     console.width = width
     if left_out:
-        names = "; ".join(column.heading for column in left_out)
+        names = ", ".join(column.in_a_list for column in left_out)
         said = Text(f"No room for {names}: a wider terminal, a pipe or --output shows them", style="dim")
         yield Padding(said, (0, 0, 0, indent))
 
@@ -118,7 +135,23 @@ def _of_columns(shown: Sequence[Column], rows: Sequence[Row]) -> Table:
         cells = [column.text(row) for row in rows]
         width = max(map(len, [*cells, *_WORD.findall(column.heading)]))
         heading = "\n".join(wrap(column.heading, width))
-        table.add_column(heading, justify="right" if column.right else "left", no_wrap=column.right)
+        whole = column.right or not any(" " in cell for cell in cells)
+        table.add_column(heading, justify="right" if column.right else "left", no_wrap=whole)
     for row in rows:
         table.add_row(*(Text(column.text(row)) for column in shown))
     return table
+
+
+def markdown_table(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
+    """The lines of a table, as wide as it is."""
+    lines = [
+        [column.heading for column in columns],
+        ["---:" if column.right else "---" for column in columns],
+        *([column.text(row) for column in columns] for row in rows),
+    ]
+    return [f"| {' | '.join(map(escaped, line))} |" for line in lines]
+
+
+def escaped(value: Any) -> str:
+    """A cell of a Markdown table."""
+    return str(value).replace("|", "\\|")

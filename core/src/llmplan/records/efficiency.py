@@ -28,9 +28,14 @@ class Efficiency:
     curves: KernelCurves | None = None
     """What kernels and links reach by shape, where a cost model uses that: then the four are summaries."""
     stated: tuple[str, ...] = ()
-    """Which of the four the user gives beside curves: they hold whatever the shape."""
+    """Which of the four the user gives: they hold whatever the shape, and have no published error."""
     source: str = "given"
     """Who says so: ``given`` on the command line, or the calibration that stands behind the numbers."""
+
+    @property
+    def by_user(self) -> bool:
+        """Whether times follow from what the user states, so that no published error is theirs."""
+        return self.mfu is not None or bool(self.stated)
 
 
 @frozen(kw_only=True, eq=False, repr=False)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from attrs import field, frozen
+from attrs.validators import optional
 
 from llmplan.records.checks import (
     fraction,
     lookup_name,
     not_negative,
-    one_of,
     positive,
     positive_values,
     whole,
@@ -30,8 +30,10 @@ class EngineProfile:
     """Whether it is meant where the user names none."""
     aliases: tuple[str, ...] = ()
     """Words by which tables of measurements know it: the longest that occurs in the table's own word wins."""
-    attention: str = field(default="paged", validator=one_of("paged", "flash-2", "flash-3", "unfused"))
-    """Of the prompt: ``paged`` as engines time it, cache writes included; ``unfused`` writes the scores to memory."""
+    attention: str | None = field(default=None, validator=optional(lookup_name))
+    """Kernel for prompts, by the word that curves of accelerators and cost models know it by; None as engines time it,
+    cache writes included. One without a curve is priced as the slowest that has one.
+    """
     gemm_rate: float = field(default=1.0, validator=fraction)
     """Rate of its multiplications, against the best that were timed."""
     memory_rate: float = field(default=1.0, validator=fraction)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from attrs import field, frozen
+from attrs.validators import optional
 
 from llmplan.records.checks import (
     fraction,
     fraction_or_none,
     lookup_name,
     not_negative,
-    one_of,
     positive,
     positive_values,
     words_of,
@@ -30,14 +30,20 @@ class FrameworkProfile:
     """Words by which tables of measurements know it: the longest that occurs in the table's own word wins."""
     architectures: tuple[str, ...] = ()
     """Those of the accelerators that its aliases are meant for, all where empty."""
-    attention: str = field(default="flash-3", validator=one_of("unfused", "flash-1", "flash-2", "flash-3"))
-    """``unfused`` writes the scores to memory and multiplies what the mask hides."""
+    attention: str | None = field(default=None, validator=optional(lookup_name))
+    """Kernel by the word that curves of accelerators and cost models know it by; None for the newest. One without a
+    curve is priced as the slowest that has one.
+    """
     kernel_rate: float = field(default=1.0, validator=fraction)
     """Rate of its multiplications, against the best that were timed."""
     dropout: bool = False
     """Masks are drawn, applied and kept."""
     elementwise_traffic: float = field(default=1.0, validator=positive)
     """Bytes that norms, residuals and activation functions move, against kernels that fuse what can be fused."""
+    adapter_input_bytes: float = field(default=0.0, validator=not_negative)
+    """That kernels beside the multiplications of LoRA move of an element that an adapter reads: casts, dropout."""
+    adapter_output_bytes: float = field(default=0.0, validator=not_negative)
+    """The same of an element that it adds to: scaling, sum."""
     logit_bytes_moved: float = field(default=8.0, validator=not_negative)
     """Of one logit in the loss, forward and backward, beside the multiplication that makes it."""
     logit_bytes_kept: float = field(default=6.0, validator=not_negative)
@@ -46,10 +52,20 @@ class FrameworkProfile:
     """Of the gradients that accumulate."""
     gradient_bits_by_dtype: Mapping[str, float] = field(factory=dict, validator=positive_values)
     """The same, for dtypes in which it differs, by name."""
+    master_weights: bool = True
+    """Whether the optimizer works on a copy of the weights in 32 bits, where the user says nothing."""
+    state_bits: float = field(default=32.0, validator=positive)
+    """Of an optimizer's states, at most: those of PyTorch's have the width of the weights."""
+    frees_gradients: bool = False
+    """After each step: without accumulation they arise while the activations go that they are made of."""
     fused_accumulation: bool = True
     """Multiplications add to the gradients; else they write their own, which another kernel adds."""
     keeps_operands: bool = False
     """Inputs of multiplications are kept as they are multiplied: in 8 bits, where these are 8."""
+    eager: bool = False
+    """Kernels of PyTorch one by one: a norm keeps its input in 32 bits and what it makes of it, a gated activation the
+    output of its function.
+    """
     selective_share: float = field(default=0.0, validator=fraction_or_none)
     """Of a layer's other operators, the part that selective recomputation runs again too."""
     reduction_bits: float = field(default=32.0, validator=positive)
@@ -72,6 +88,8 @@ class FrameworkProfile:
     """In which the host launches the forward pass of a layer; the backward pass takes as long again."""
     host_seconds_per_routed_layer: float = field(default=0.0, validator=not_negative)
     """The same where a layer routes its tokens to experts."""
+    host_seconds_per_adapter: float = field(default=0.0, validator=not_negative)
+    """Beside that, of each matrix of a layer that LoRA adapts."""
     host_seconds_per_step: float = field(default=0.0, validator=not_negative)
     """Of an iteration, with the accelerator idle: data loading, logging, clipping, synchronisation."""
     optimizer_extra_bytes: float = field(default=0.0, validator=not_negative)

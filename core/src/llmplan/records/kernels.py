@@ -221,7 +221,7 @@ class KernelCurves:
     gemm: Mapping[str, GemmCurve]
     """By number format."""
     attention: Mapping[str, AttentionKernel]
-    """By generation: ``flash-2``, ``flash-3``."""
+    """By the word that frameworks and engines call a kernel by."""
     sustained: Mapping[str, float] = field(factory=dict, validator=positive_values)
     """Rate of multiplications in a training run that lasts, against the same kernels timed one by one, by format; 1
     where not given. Clocks fall under load, and collectives take some of the cores.

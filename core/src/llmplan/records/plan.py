@@ -93,7 +93,7 @@ class _Plan:
     cost_model: str
     price_per_gpu_hour: float | None = None
     assumptions: tuple[str, ...] = ()
-    """What the planner filled in, in words."""
+    """What was filled in, in words."""
     warnings: tuple[str, ...] = ()
     layout_warnings: tuple[str, ...] = ()
     """What the cost model says against the layout."""

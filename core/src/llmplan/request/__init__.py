@@ -1,6 +1,6 @@
 """What a user may ask for: every option of a command, once, for the command line, plan files and Python alike.
 
-A request holds only what was given; the planner fills in the rest and says what it assumed.
+A request holds only what was given; the rest is filled in, and it is said what was assumed.
 """
 
 from llmplan.request.options import given_options, options_of

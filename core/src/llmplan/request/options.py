@@ -60,14 +60,17 @@ def options_of(request: type[Options]) -> Mapping[str, Mapping[str, Any]]:
 def given_options(request: Options) -> dict[str, Any]:
     """What was given, in the words and numbers of a plan file; a record by its name."""
     given = {attribute.name: getattr(request, attribute.name) for attribute in fields(type(request))}
-    return {name: _in_words(value) for name, value in given.items() if value is not None}
+    return {name: words_of(value) for name, value in given.items() if value is not None}
 
 
-def _in_words(value: Any) -> Any:
+def words_of(value: Any) -> Any:
+    """A value of an option as a plan file has it."""
     if isinstance(value, Recompute):
         return value.label
     if isinstance(value, Tuning):
         return value.value
     if isinstance(value, Variation):
         return value.label
+    if isinstance(value, tuple):
+        return [words_of(one) for one in value]
     return value if isinstance(value, (bool, int, float, str)) else value.name

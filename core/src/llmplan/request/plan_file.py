@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from llmplan.catalogues.toml_source import TomlSource
 from llmplan.errors import BadInputError
 from llmplan.request import TrainRequest, given_options, options_of
 from llmplan.request.changes import several
-from llmplan.request.options import Options
+from llmplan.request.options import Options, words_of
 
 _IN_FILES: Mapping[str, Kind] = {kind.singular: kind for kind in KINDS if kind.in_files}
 
@@ -28,7 +28,7 @@ def read_plan(path: str, *requests: type[Any]) -> dict[str, Any]:
     """The options of these requests that a plan file gives, checked.
 
     Tables like [model] and [gpu] become records; files that it names are looked for beside it. Of a result in JSON they
-    are what was asked for it, of a search what asks for its best plan.
+    are what was asked for it. Of a search that is its space for another search, and else what asks for its best plan.
     """
     return plan_options(_asked_in(path, requests) if Path(path).suffix == _JSON else TomlSource.read(path), *requests)
 
@@ -52,15 +52,18 @@ def _asked_in(path: str, requests: tuple[type[Any], ...]) -> TomlSource:
         raise BadInputError(f"{path}: {reason}") from error
     if not isinstance(found, dict):
         raise BadInputError(f"{path}: is no result of llmplan train, infer or search")
-    best = found.get("best")
-    if isinstance(best, list):
+    best, searched = found.get("best"), found.get("command")
+    if isinstance(best, list) and len(requests) == 1:
         if not best:
             raise BadInputError(f"{path}: the search found no plan")
         found = best[0]
     asked, schema = found.get("request"), str(found.get("schema", ""))
     if not isinstance(asked, dict):
-        raise BadInputError(f"{path}: holds no request, as results of llmplan train and infer do from schema 2 on")
+        raise BadInputError(
+            f"{path}: holds no request, as results of llmplan train, infer and search do from schema 2 on"
+        )
     command = schema.removeprefix("llmplan.").partition("/")[0]
+    command = str(searched) if command == "search" else command
     if command != ("train" if any(issubclass(request, TrainRequest) for request in requests) else "infer"):
         raise BadInputError(f"{path}: is a result of llmplan {command}, which has other options")
     return TomlSource(path, text, asked)
@@ -79,6 +82,20 @@ def asked_in_full(request: Options, records: Mapping[str, Any]) -> dict[str, Any
             if isinstance(record, form.made):
                 words[option] = form.values(record)
     return words
+
+
+def space_in_full(
+    cases: Iterable[tuple[Options, Mapping[str, Any]]], several: Mapping[str, Sequence[Any]]
+) -> dict[str, Any]:
+    """The same of a search: of its cases, each with its records, what any was given, and options of several values."""
+    found: dict[str, list[Any]] = {}
+    for request, records in cases:
+        for name, words in asked_in_full(request, records).items():
+            values = found.setdefault(name, [])
+            if words not in values:
+                values.append(words)
+    found |= {name: [words_of(value) for value in values] for name, values in several.items()}
+    return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
 
 
 def _is_known(given: Any, record: Any, kind: Kind) -> bool:

@@ -58,23 +58,32 @@ def _said(cases: list[TrainingCase], outcome: Outcome, question: Question) -> Tr
     """The estimate, with what was chosen out of how many plans."""
     found = outcome.found
     estimate, request = record(cases, found.best.rows, 0)
-    many, sure = f"{found.legal:,} plans", f"with {question.confidence:.0%} confidence"
+    many = f"{found.legal:,} plans"
+    sure = _sure(estimate, question.confidence)
     if not question.constraints:
         why = f"none of {many} fits, this comes nearest"
         if estimate.feasible:
-            why = f"none of {many} fits {sure} and headroom, this takes the least memory"
+            why = f"none of {many} fits{sure} and headroom, this takes the least memory"
     elif cases[0].request.mfu is not None:
-        why = f"the fastest of {many} that fits by the cost model, {sure}"
+        why = f"the fastest of {many} that fits by the cost model{sure and f',{sure}'}"
     else:
-        why = f"the fastest of {many} that fits, {sure}" if question.point else f"the fastest of {many} that fits"
+        why = (
+            f"the fastest of {many} that fits{sure and f',{sure}'}"
+            if question.point
+            else f"the fastest of {many} that fits"
+        )
     if found.legal == 1:
         return estimate
-    words = [f"{_words(cases[0], estimate)}: {why}"]
     if question.constraints and length(found.point.rows):
         other, its_request = record(cases, found.point.rows, 0)
         if given_values(its_request) != given_values(request):
-            words.append(f"by the estimates alone: {_against(other, estimate)}")
-    return assume(estimate, *words)
+            estimate = evolve(estimate, by_estimate=other)
+    return assume(estimate, f"{_words(cases[0], estimate)}: {why}")
+
+
+def _sure(estimate: TrainingEstimate, confidence: float) -> str:
+    """How sure that is; nobody knows for efficiencies that the user states."""
+    return "" if estimate.plan.efficiency.stated else f" with {confidence:.0%} confidence"
 
 
 def given_values(request: TrainRequest) -> tuple[Any, ...]:
@@ -93,15 +102,6 @@ def _words(case: TrainingCase, estimate: TrainingEstimate) -> str:
     follows = {"gradient_accumulation", *(() if {"tp", "cp", "pp"}.intersection(chosen) else ("dp",))}
     names = [option_name(name) for name in chosen if name not in follows]
     return " ".join(f"{name} {_word(plan[name])}" for name in names)
-
-
-def _against(other: TrainingEstimate, estimate: TrainingEstimate) -> str:
-    """What another plan does otherwise, and what it takes."""
-    mine, its = described(estimate.plan), described(other.plan)
-    spread = other.time_spread
-    doubt = "" if spread is None else f" ({spread.low - 1:+.0%} to {spread.high - 1:+.0%})"
-    changed = " ".join(f"{name} {_word(value)}" for name, value in its.items() if value != mine[name])
-    return f"{changed}, {other.training_seconds / _DAY:.4g} days{doubt}"
 
 
 def _word(value: Any) -> str:
@@ -199,8 +199,8 @@ def _least_gpus(request: TrainRequest) -> int:
 
 
 def _why(estimate: TrainingEstimate) -> str:
-    seconds, sure = _seconds(estimate), f"with {estimate.plan.confidence:.0%} confidence"
-    days = f"{seconds / _DAY:.3g} days {sure}"
+    seconds = _seconds(estimate)
+    days = f"{seconds / _DAY:.3g} days{_sure(estimate, estimate.plan.confidence)}"
     if not estimate.feasible:
         return "none fits; these come nearest"
     if seconds > _LIMIT:

@@ -59,8 +59,8 @@ class Judged:
         factors = {"nothing": 1.0, "time": 1.0, "memory": 1.0}
         if estimate.spreads is not None:
             time, memory = estimate.spreads(estimate.plan)
-            stated = estimate.plan.efficiency.mfu is not None
-            factors |= {"memory": memory.upper(confidence), "time": 1.0 if stated else time.upper(confidence)}
+            doubt = 1.0 if estimate.plan.efficiency.by_user else time.upper(confidence)
+            factors |= {"memory": memory.upper(confidence), "time": doubt}
         whole = estimate.iterations * estimate.tokens_per_iteration
         return cls(estimate, mfu, factors, estimate.plan.tokens / whole)
 

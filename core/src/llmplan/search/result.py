@@ -48,6 +48,8 @@ class SearchResult:
     """The winner against others."""
     counts: Counts
     seconds: float
+    asked: Mapping[str, Any] = field(factory=dict)
+    """All that was given, the space and what was looked for, in the words of a plan file."""
     by_estimate: Any = None
     """Which of the same plans the estimates alone would have chosen, without their ranges, where that is another."""
     confidence: float | None = None

@@ -14,12 +14,12 @@ from attrs import evolve
 from llmplan.arrays.rows import Columns, joined, length
 from llmplan.errors import BadInputError
 from llmplan.estimate import TrainingEstimate
-from llmplan.request import SearchRequest
+from llmplan.request import SearchRequest, given_options
 from llmplan.search.decide import cases_of, decided, question_of, record
 from llmplan.search.infeasible import Dead, verdict
 from llmplan.search.result import SearchResult, counts_of
 from llmplan.search.run import Outcome, Watch
-from llmplan.search.why import compare
+from llmplan.search.why import compare, described
 from llmplan.search.workers import CHUNK, Question
 from llmplan.space.case import TrainingCase, training_cases
 from llmplan.space.dimensions import BY_COLUMN, COLUMNS, MOST_GPUS, Dimension
@@ -44,7 +44,7 @@ def search_training(
 ) -> SearchResult:
     """The best plans of a space. Every priced plan is kept as columns unless `keep` is false, or goes to `sink`."""
     question = _question(space, asked, chunk, keep=keep or sink is not None)
-    space = _with_gpus(space, question)
+    given, space = space, _with_gpus(space, question)
     parts: list[Columns] = []
     first = training_cases(space)
 
@@ -52,7 +52,24 @@ def search_training(
         (sink or parts.append)(_published(first, columns))
 
     cases, outcome = decided(space, question, executor=executor, watch=watch, sink=receive, interruptible=interruptible)
-    return _result(asked, space, cases, question, outcome, joined(parts))
+    return evolve(_result(asked, space, cases, question, outcome, joined(parts)), asked=_asked(given, cases, asked))
+
+
+def _asked(space: TrainingSpace, cases: Sequence[TrainingCase], asked: SearchRequest) -> dict[str, Any]:
+    """All that was given, in the words of a plan file."""
+    from llmplan.request.plan_file import space_in_full
+
+    several = {**space.values, **({"price_per_gpu_hour": space.prices} if len(space.prices) > 1 else {})}
+    records = (
+        {
+            "model": case.choice.model,
+            "gpu": case.choice.hardware,
+            "framework": case.template.framework,
+            "optimizer": case.template.optimizer,
+        }
+        for case in cases
+    )
+    return {**space_in_full(zip(space.requests(), records, strict=True), several), **given_options(asked)}
 
 
 def _question(space: TrainingSpace, asked: SearchRequest, chunk: int, *, keep: bool) -> Question:
@@ -109,8 +126,10 @@ def _result(
             )
             if best
         ),
-        by_estimate=point[0][0] if point and point[0][1] != best[0][1] else None,
-        confidence=question.confidence,
+        by_estimate=point[0][0]
+        if best and point and described(point[0][0].plan) != described(best[0][0].plan)
+        else None,
+        confidence=None if cases[0].template.efficiency.by_user else question.confidence,
         counts=counts_of(found),
         seconds=outcome.seconds,
         complete=outcome.complete,

@@ -13,6 +13,7 @@ from llmplan.estimate import CostModel, Phase
 from llmplan.records import DTypeRule, Efficiency, HardwareProfile, ModelArchitecture, NumberFormat, StoredWeights
 from llmplan.request import InferRequest, TrainRequest
 from llmplan.space.asked import efficiency_of
+from llmplan.units import rate
 
 
 @frozen(eq=False, repr=False)
@@ -134,6 +135,7 @@ def _names(records: Iterable[Any]) -> str:
 
 
 _EFFICIENCIES = ("flops", "hbm", "scale_up", "scale_out")
+_WITHOUT_RANGE = "; times have no range: stated efficiencies have no published error"
 
 
 def _efficiency(
@@ -153,9 +155,8 @@ def _efficiency(
     if request.ideal or len(stated) == len(_EFFICIENCIES):
         rest = [name.replace("_", "-") for name in _EFFICIENCIES if name not in stated]
         given = [f"{_in_words(stated)} given"] if stated else []
-        return Efficiency(
-            **stated
-        ), f"efficiencies: {'; '.join([*given, *([f'{_listed(rest)} ideal (1)'] if rest else [])])}"
+        said = "; ".join([*given, *([f"{_listed(rest)} ideal (1)"] if rest else [])])
+        return Efficiency(**stated, stated=_EFFICIENCIES), f"efficiencies: {said}{_WITHOUT_RANGE}"
     calibrated = efficiency_of(cost_model, hardware, gemm, phase)
     if mfu is not None:
         said = f"MFU {mfu:.3g} of the whole run, given: nothing is added on top"
@@ -164,7 +165,8 @@ def _efficiency(
         return calibrated, f"efficiencies: {calibrated.source}"
     mixed = evolve(calibrated, **stated, stated=tuple(stated))
     rest = [name.replace("_", "-") for name in _EFFICIENCIES if name not in stated]
-    return mixed, f"efficiencies: {_in_words(stated)} given; {_listed(rest)} calibrated: {calibrated.source}"
+    said = f"efficiencies: {_in_words(stated)} given; {_listed(rest)} calibrated: {calibrated.source}"
+    return mixed, f"{said}{_WITHOUT_RANGE}"
 
 
 def _in_words(stated: Mapping[str, float]) -> str:
@@ -179,11 +181,11 @@ def _format_warnings(dtype: DTypeRule, gemm: NumberFormat, hardware: HardwarePro
     """Where the hardware computes in another format than the dtype asks for, or better should."""
     if gemm.fallback_from is not None:
         said = f"{hardware.name} has no {gemm.fallback_from} units: {dtype.name} multiplies in {gemm.name}"
-        return (f"{said} at {gemm.peak_flops / 1e12:,.4g} T(FL)OP/s",)
+        return (f"{said} at {rate(gemm.peak_flops, gemm.name)}",)
     wider = (name for formats in dtype.gemm_formats[1:] for name in formats if name in hardware.peak_flops)
     faster = [name for name in wider if hardware.peak_flops[name] > gemm.peak_flops]
     if not faster:
         return ()
-    peaks = f"{gemm.peak_flops / 1e12:,.4g} against {hardware.peak_flops[faster[0]] / 1e12:,.4g} T(FL)OP/s"
+    peaks = f"{rate(gemm.peak_flops, gemm.name)} against {rate(hardware.peak_flops[faster[0]], faster[0])}"
     said = f"{gemm.name} is slower than {faster[0]} on {hardware.name}, {peaks}"
     return (f"{said}: {dtype.name} saves memory, not time",)

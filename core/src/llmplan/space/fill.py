@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from attrs import evolve
+from typing import Any
+
+from attrs import evolve, fields_dict
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import Kind, Line, TrainingEstimate
-from llmplan.estimate.spread import CONFIDENCE
 from llmplan.records import Layout, TrainingPlan
 from llmplan.request import TrainRequest
 from llmplan.space.asked import remarks_on, trained, words_against
 from llmplan.space.choice import Choice
+from llmplan.space.dimensions import PLAINEST
 from llmplan.space.run_settings import how_it_trains
 from llmplan.space.schedules import schedules
 from llmplan.units import GIB
@@ -24,27 +26,29 @@ def template(request: TrainRequest, choice: Choice) -> TrainingPlan:
     """A plan whose dimensions are still to come, each default of the rest said."""
     said = list(choice.assumptions)
     seq_len = sequence_length(request, choice, said)
-    ways = how_it_trains(request, choice, said)
-    return TrainingPlan(
-        **ways,
-        model=choice.model,
-        hardware=choice.hardware,
-        dtype=choice.dtype,
-        gemm=choice.gemm,
-        layout=Layout(gpus=1),
-        efficiency=choice.efficiency,
-        schedule=schedules(),
-        cost_model=choice.cost_model.name,
-        micro_batch=1,
-        gradient_accumulation=1,
-        seq_len=seq_len,
-        tokens=_tokens(request, choice, said),
-        recompute=0,
-        confidence=CONFIDENCE if request.confidence is None else request.confidence,
-        price_per_gpu_hour=request.price_per_gpu_hour,
-        assumptions=tuple(said),
-        warnings=choice.warnings,
-    )
+    chosen = {
+        **{name: value for name, value in PLAINEST.items() if name in fields_dict(TrainingPlan)},
+        **how_it_trains(request, choice, said),
+        "model": choice.model,
+        "hardware": choice.hardware,
+        "dtype": choice.dtype,
+        "gemm": choice.gemm,
+        "layout": Layout(gpus=1),
+        "efficiency": choice.efficiency,
+        "schedule": schedules(),
+        "cost_model": choice.cost_model.name,
+        "seq_len": seq_len,
+        "tokens": _tokens(request, choice, said),
+        "assumptions": tuple(said),
+        "warnings": choice.warnings,
+    }
+    return TrainingPlan(**{**_as_given(request), **chosen})
+
+
+def _as_given(request: TrainRequest) -> dict[str, Any]:
+    """Options that are fields of the plan; the plan has its own defaults for those that are not given."""
+    given = {name: getattr(request, name) for name in fields_dict(TrainRequest) if name in fields_dict(TrainingPlan)}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def priced(plan: TrainingPlan, choice: Choice, mfu: float | None) -> TrainingEstimate:
@@ -60,21 +64,19 @@ def priced(plan: TrainingPlan, choice: Choice, mfu: float | None) -> TrainingEst
             f"tokens: {plan.tokens:,.0f} is less than one iteration of "
             f"{plan.global_batch:,} sequences x {plan.seq_len:,} = {estimate.tokens_per_iteration:,} tokens"
         )
-    estimate = _with_host(estimate, choice) if plan.offloaded else estimate
+    estimate = _warned_of_host(estimate)
     return estimate if mfu is None else at_mfu(estimate, mfu)
 
 
-def _with_host(estimate: TrainingEstimate, choice: Choice) -> TrainingEstimate:
-    """With what waits in host memory: the tensors that the accelerator would hold without it."""
-    plan = estimate.plan
-    here = trained(choice.cost_model, evolve(plan, offload_optimizer=False, offload_activations=False))
-    held = estimate.memory_breakdown
-    lines = {line: size for line, size in here.memory_breakdown.items() if getattr(line, "kind", None) is Kind.TENSORS}
-    host = sum(max(0.0, size - held.get(line, 0.0)) for line, size in lines.items())
+def _warned_of_host(estimate: TrainingEstimate) -> TrainingEstimate:
+    """With a word on host memory, whose size nobody states."""
+    plan, host = estimate.plan, estimate.host_bytes_per_gpu
+    if not host:
+        return estimate
     warning = (
         f"offload {plan.offloaded}: the host needs {host / GIB:,.1f} GiB of memory for each GPU, which nobody stated"
     )
-    return evolve(estimate, host_bytes_per_gpu=host, plan=evolve(plan, warnings=(*plan.warnings, warning)))
+    return evolve(estimate, plan=evolve(plan, warnings=(*plan.warnings, warning)))
 
 
 def at_mfu(estimate: TrainingEstimate, mfu: float) -> TrainingEstimate:

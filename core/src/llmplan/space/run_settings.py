@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from llmplan.catalogues import FRAMEWORKS, OPTIMIZERS, Kind, registry
@@ -23,22 +24,20 @@ _NEED_FAILURES = ("checkpoint_seconds", "checkpoint_gb_per_s", "checkpoint_inter
 
 
 def how_it_trains(request: TrainRequest, choice: Choice, said: list[str]) -> dict[str, Any]:
-    """Fields of the plan, each default said."""
-    how: dict[str, Any] = {
-        "master_weights": request.master_weights is not False,
-        "expert_imbalance": request.expert_imbalance or 1.0,
-        **_tuning(request, said),
-    }
+    """Fields of the plan that are not as they are given, each default said."""
+    how = _tuning(request, said)
     for option, kind in (("framework", FRAMEWORKS), ("optimizer", OPTIMIZERS)):
         record = _record(getattr(request, option), option, kind, said)
         how |= {} if record is None else {option: record}
     framework = how.get("framework")
-    if request.gradient_bits is not None:
-        how["gradient_bits"] = request.gradient_bits
-    elif framework is not None:
+    if request.master_weights is None and framework is not None:
+        how["master_weights"] = framework.master_weights
+    if request.gradient_bits is None and framework is not None:
         how["gradient_bits"] = framework.gradient_bits_of(choice.dtype.name)
     how["failures"] = _failures(request, choice, how, said)
-    how["pue"] = _pue(request, choice, said)
+    if choice.hardware.tdp_watts is not None:
+        alone = "; PUE 1: energy of the GPUs alone" if request.pue in {None, 1} else ""
+        said.append(f"power: the TDP while a GPU works, {IDLE_SHARE:g} of it (assumed) while it waits{alone}")
     return how
 
 
@@ -100,19 +99,12 @@ def _checkpoint_seconds(request: TrainRequest, choice: Choice, how: dict[str, An
             f"checkpoint-gb-per-s: {bandwidth:g} with tuning {how['tuning'].value}, whose checkpoints are small; "
             "give checkpoint-seconds"
         )
-    optimizer = how.get("optimizer")
-    per_parameter = _BYTES_OF_WEIGHT + (0.0 if optimizer is None else optimizer.state_bytes)
-    per_parameter += _BYTES_OF_MASTER_WEIGHT if how["master_weights"] else 0.0
+    optimizer, framework = how.get("optimizer"), how.get("framework")
+    bits = math.inf if framework is None else framework.state_bits
+    per_parameter = _BYTES_OF_WEIGHT + (0.0 if optimizer is None else optimizer.state_bytes_in(bits))
+    mastered = how.get("master_weights", request.master_weights is not False)
+    per_parameter += _BYTES_OF_MASTER_WEIGHT if mastered else 0.0
     stored = per_parameter * sum(choice.model.parameters_by_part().values())
     seconds = stored / (bandwidth * _GB)
     said.append(f"checkpoint-seconds {seconds:.3g}: {per_parameter:g} bytes a parameter, {stored / _GB:,.0f} GB")
     return seconds
-
-
-def _pue(request: TrainRequest, choice: Choice, said: list[str]) -> float:
-    """What the energy of the run assumes, said."""
-    pue = request.pue or 1.0
-    if choice.hardware.tdp_watts is not None:
-        alone = "; PUE 1: energy of the GPUs alone" if pue == 1 else ""
-        said.append(f"power: the TDP while a GPU works, {IDLE_SHARE:g} of it (assumed) while it waits{alone}")
-    return pue

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from functools import cache
 
-from llmplan.catalogues import SCHEDULES, registry
+from llmplan.catalogues import SCHEDULES, Registry, registry
 from llmplan.records import Schedule, Schedules
 from llmplan.records.schedule import PLAIN
 from llmplan.space.choice import default_record, find_record
 
 
-@cache
 def _all() -> list[Schedule]:
-    """Those that plugins offer, the default first, the plain one where they offer none; then those given as records."""
-    offered = registry().schedules
+    """Those of the plugins that are installed now, and then those given as records."""
+    return known(registry())
+
+
+@cache
+def known(plugins: Registry) -> list[Schedule]:
+    """Those that plugins offer, the default first, the plain one where they offer none."""
+    offered = plugins.schedules
     if not offered:
         return [PLAIN]
     usual = default_record(offered, "schedule")

@@ -129,7 +129,7 @@ def _workload(request: InferRequest, choice: Choice, plan: InferencePlan, said: 
         trace = read_trace(request.trace, context)
     requests = request.requests
     if requests is None:
-        requests = max(_DEFAULT_REQUESTS, _REQUESTS_OF_A_USER * (request.concurrency or 0))
+        requests = usual_requests(request.concurrency)
         if not trace:
             said.append(f"{requests:,} requests simulated, seed {request.seed or 0}")
     if request.rate is not None:
@@ -145,6 +145,11 @@ def _workload(request: InferRequest, choice: Choice, plan: InferencePlan, said: 
         requests=len(trace) or requests,
         seed=request.seed or 0,
     )
+
+
+def usual_requests(users: int | None) -> int:
+    """That a simulation of `infer` counts where nothing is said."""
+    return max(_DEFAULT_REQUESTS, _REQUESTS_OF_A_USER * (users or 0))
 
 
 def _lengths(mean: float, variation: Variation | None) -> Lengths:

@@ -29,8 +29,6 @@ _PLAUSIBLE: Mapping[str, tuple[float, float]] = {
 """Wide enough for any accelerator; a number in GB or TFLOP/s falls outside."""
 _NO_FASTER = (("tf32", "fp16"), ("tf32", "bf16"), ("fp16", "fp8"), ("bf16", "fp8"), ("fp8", "fp4"), ("int8", "int4"))
 """No accelerator runs the first format faster than the second; integers may be slower than floats of any width."""
-_ATTENTION = ("flash-2", "flash-3")
-"""Generations whose curves cost models look up; the older ones are derived from them."""
 _LONGEST_LAUNCH = 0.01
 """Seconds of a launch or a step: one in microseconds is longer."""
 _LONGEST_HOST = {"host_seconds_per_layer": 1.0, "host_seconds_per_routed_layer": 1.0, "host_seconds_per_step": 600.0}
@@ -179,8 +177,7 @@ def _check_kernels(name: str, curves: records.KernelCurves) -> None:
     require(curves.source, f"{name}: kernels: no source")
     for field in ("gemm", "collectives"):
         require(getattr(curves, field), f"{name}: kernels.{field} is empty")
-    missing = [one for one in _ATTENTION if one not in curves.attention]
-    require(not missing, f"{name}: kernels.attention: {', '.join(missing)}: missing")
+    require(curves.attention, f"{name}: kernels.attention: none is given")
     if curves.serving is not None:
         require(curves.serving.source, f"{name}: kernels.serving: no source")
     for field, seconds in _launches(curves):

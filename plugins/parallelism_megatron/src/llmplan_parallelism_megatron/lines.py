@@ -56,7 +56,7 @@ _BYTES = _by_name(
         Line("activations", Kind.TENSORS),
         Line("recompute_buffer", Kind.TENSORS, "activations of the layer that runs again"),
         Line("logits_and_loss", Kind.TENSORS),
-        Line("gather_buffers", Kind.TENSORS, "whole weights of the layers at work"),
+        Line("gather_buffers", Kind.TENSORS, "whole or widened weights of what is at work"),
         Line("communication_buffers", Kind.TENSORS),
         Line("allocator_slack", Kind.SLACK, "fragments and rounding of the allocator"),
         Line("kv_cache", Kind.TENSORS, "keys and values"),

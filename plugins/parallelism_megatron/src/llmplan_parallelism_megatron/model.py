@@ -25,7 +25,7 @@ from llmplan_parallelism_megatron.kernels.reached import collective_curve
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.rules.training import check, illegal, remarks, worded
 from llmplan_parallelism_megatron.training.iteration import time_breakdown
-from llmplan_parallelism_megatron.training.memory import training_memory
+from llmplan_parallelism_megatron.training.memory import host_memory, training_memory
 from llmplan_parallelism_megatron.training.pipeline import pipeline
 
 
@@ -140,7 +140,13 @@ def _train(plan: TrainingPlan) -> TrainingEstimate:
         model_flops=(1.0 + backward) * forward,
         hardware_flops=(1.0 + backward) * forward + recompute,
         spreads=_spreads,
+        host_bytes_per_gpu=host_memory(rank) if _offloads(plan) else None,
     )
+
+
+def _offloads(plan: TrainingPlan) -> bool:
+    """Whether a plan of numbers keeps anything in host memory."""
+    return plan.offload_optimizer is True or plan.offload_activations is True
 
 
 def _spreads(plan: TrainingPlan) -> tuple[Spread, Spread]:

@@ -62,7 +62,7 @@ class Fleet:
         """How many times as long as estimated the tokens of each layout may take, with the confidence asked for."""
         spreads = inferred(self.case.choice.cost_model, self.like.plan).spreads
         every = np.arange(len(self.sizes))
-        if spreads is None:
+        if spreads is None or self.like.plan.efficiency.by_user:
             return np.ones(len(every))
         plan = self.plan(every, np.ones(len(every))).plan
         found = [spreads(one)[1] for one in ([plan] if self.case.in_arrays else _apart(plan))]

@@ -9,9 +9,10 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+from llmplan.catalogues import ENGINES
 from llmplan.errors import BadInputError
 from llmplan.estimate.server import NEARLY_FULL
-from llmplan.request import InferSearchRequest
+from llmplan.request import InferRequest, InferSearchRequest, given_options
 from llmplan.search.result import SearchResult, counts_of
 from llmplan.search.serving.case import Case, cases_of
 from llmplan.search.serving.confirming import Confirmed, Confirming
@@ -23,6 +24,7 @@ from llmplan.search.serving.ranking import check
 from llmplan.search.serving.space import InferenceSpace
 from llmplan.search.serving.verdict import Dead, verdict
 from llmplan.search.serving.why import reasons
+from llmplan.space.choice import find_record
 
 TOP = 5
 _MOST_USERS = 20_000
@@ -82,7 +84,24 @@ def search_inference(
     if sink is not None and columns:
         sink(columns)
     result = _result(looking, cases, space, columns if keep else {}, complete=complete)
-    return evolve(result, seconds=time.perf_counter() - begin)
+    return evolve(result, asked=_asked(space, cases, asked), seconds=time.perf_counter() - begin)
+
+
+def _asked(space: InferenceSpace, cases: Sequence[Case], asked: InferSearchRequest) -> dict[str, Any]:
+    """All that was given, in the words of a plan file."""
+    from llmplan.request.plan_file import space_in_full
+
+    prices = [price for _, price in space.priced]
+    several = {**space.layout, **({"price_per_gpu_hour": prices} if len(set(prices)) > 1 else {})}
+    records = (
+        {"model": case.choice.model, "gpu": case.choice.hardware, **_engine(request)}
+        for request, case in zip(space.requests(), cases, strict=True)
+    )
+    return {**space_in_full(zip(space.requests(), records, strict=True), several), **given_options(asked)}
+
+
+def _engine(request: InferRequest) -> dict[str, Any]:
+    return {} if request.engine is None else {"engine": find_record(request.engine, "engine", ENGINES)}
 
 
 @frozen(eq=False)
@@ -118,7 +137,7 @@ def _result(
     return SearchResult(
         command="infer",
         objective=looking.question.objective,
-        confidence=cases[0].confidence,
+        confidence=None if cases[0].choice.efficiency.by_user else cases[0].confidence,
         space=_values(cases, found.points, space),
         constraints={**limits.of, **({"percentile": limits.percentile} if limits.percentile else {})},
         best=tuple(one.estimate for one in best),

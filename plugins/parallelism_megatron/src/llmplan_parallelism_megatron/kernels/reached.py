@@ -25,6 +25,7 @@ FLASH_1_RATE = 0.5
 """Of FlashAttention-2, which is "around 2x" as fast (Dao 2023, arXiv:2307.08691, abstract)."""
 _GENERATIONS = {"unfused": "flash-2", "flash-1": "flash-2"}
 """Whose curve stands in for one without its own."""
+_NEWEST = "flash-3"
 _SIXTEEN_BIT = ("bf16", "fp16")
 
 
@@ -54,7 +55,7 @@ def flat(efficiency: Efficiency, gemm: str) -> KernelCurves:
     kernel = AttentionKernel(forward=attention, backward=attention)
     return KernelCurves(
         gemm={gemm: GemmCurve(plateau=efficiency.flops)},
-        attention={"flash-2": kernel, "flash-3": kernel},
+        attention={"any": kernel},
         hbm=efficiency.hbm,
         collectives={"any": CollectiveCurve(plateau=efficiency.scale_up)},
         network=NetworkCurve(plateau=efficiency.scale_out),
@@ -99,12 +100,19 @@ def kernels_of(
         framework,
         gemm_kernel(gemm),
         gemm_kernel(wide),
-        curves.attention[_GENERATIONS.get(framework.attention, framework.attention)],
+        attention_kernel(curves, framework.attention),
         wide.peak_flops * (FLASH_1_RATE if framework.attention == "flash-1" else 1.0),
         curves,
         bandwidth,
         hardware.beyond_domain_bytes_per_second or hardware.scale_up_bytes_per_second,
     )
+
+
+def attention_kernel(curves: KernelCurves, name: str | None) -> AttentionKernel:
+    """Its own curve, or that of the generation that stands in for it; else the slowest that any kernel has."""
+    word, known = name or _NEWEST, curves.attention
+    found = known.get(_GENERATIONS.get(word, word))
+    return found or min(known.values(), key=lambda kernel: kernel.forward.plateau)
 
 
 def training_kernels(plan: TrainingPlan) -> Kernels:

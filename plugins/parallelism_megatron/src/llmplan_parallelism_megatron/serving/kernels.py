@@ -30,13 +30,15 @@ from llmplan.records import (
 )
 from llmplan_parallelism_megatron.kernels.attention import SCORE_BYTES, UNFUSED_LAUNCHES
 from llmplan_parallelism_megatron.kernels.elementwise import ROOFLINE, moved_seconds, reading_seconds
-from llmplan_parallelism_megatron.kernels.reached import Kernels, curves_of, kernels_of
+from llmplan_parallelism_megatron.kernels.reached import Kernels, attention_kernel, curves_of, kernels_of
 
 SIXTEEN_BITS = 16.0
 """What flows between kernels: no engine keeps the residual stream in fewer, and attention multiplies in as many."""
 _FORMAT_BITS = {"int4": 4.0, "fp4": 4.0, "int8": 8.0, "fp8": 8.0, "tf32": 32.0, "fp32": 32.0}
 _LEAST_WIDENED = 6.0
 """Bits of a weight from which kernels widen it as one of 8 bits; fewer as one of 4."""
+_PAGED = "paged"
+"""As engines time it, which is what one without a word has too."""
 _IDEAL = FrameworkProfile(name="ideal")
 
 
@@ -193,10 +195,9 @@ def _decode(curves: KernelCurves) -> DecodeCurve:
 
 def _prefill(curves: KernelCurves, engine: EngineProfile) -> AttentionCurve:
     """As engines time it, or of a generation of kernels by itself."""
-    if engine.attention == "paged":
-        return curves.attention["flash-3"].forward if curves.serving is None else curves.serving.prefill
-    generation = "flash-2" if engine.attention == "unfused" else engine.attention
-    return curves.attention[generation].forward
+    if engine.attention in (None, _PAGED) and curves.serving is not None:
+        return curves.serving.prefill
+    return attention_kernel(curves, None if engine.attention == _PAGED else engine.attention).forward
 
 
 def _widening_seconds(weight_bits: float, format_bits: float, curves: KernelCurves) -> float:

@@ -36,6 +36,7 @@ from llmplan_parallelism_megatron.network.groups import groups_of
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.training.layer import layer_times
 from llmplan_parallelism_megatron.training.memory import (
+    beside_activations,
     gradient_bytes,
     held_activations,
     kept_bytes,
@@ -125,10 +126,11 @@ def _bytes(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
         dense / layout.tp, experts / (layout.tp * layout.ep), floors.embedding / layout.tp, 0.0, 0.0
     )
     rank = evolve(floors.rank, plan=plan, groups=groups_of(layout))
-    states = (of(rank, held_by_rank) for of in (weight_bytes, gradient_bytes, optimizer_bytes))
+    states = weight_bytes(rank, held_by_rank) + optimizer_bytes(rank, held_by_rank)
     of_one = plan.micro_batch / (layout.cp * layout.tp) * kept
-    activations = (1.0 + plan.framework.slack) * held_activations(plan, of_one, micro_batches_in_flight(plan))
-    return total(states) + activations + plan.framework.context_bytes
+    activations = held_activations(plan, of_one, micro_batches_in_flight(plan))
+    gradients = beside_activations(rank, gradient_bytes(rank, held_by_rank), activations)
+    return states + gradients + (1.0 + plan.framework.slack) * activations + plan.framework.context_bytes
 
 
 def by_mode(plan: TrainingPlan, values: Sequence[float]) -> Number:

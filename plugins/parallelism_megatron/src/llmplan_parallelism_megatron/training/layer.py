@@ -165,8 +165,10 @@ def _multiplication(operators: Sequence[Operator], rank: Rank, *, wide: bool) ->
     forward = by.forward_seconds(gemm, operand, output)
     backward = by.input_gradient_seconds(gemm, operand, output)
     if plan.tuning is not Tuning.FULL:
-        adapter = 0.0 if wide else _adapter_seconds(gemm, rank)
-        return Seconds(forward + adapter, backward + 2.0 * adapter)
+        if wide:
+            return Seconds(forward, backward)
+        adapter, beside = _adapter_seconds(gemm, rank), _beside_adapter_seconds(gemm, rank)
+        return Seconds(forward + adapter + beside, backward + 2.0 * adapter + BACKWARD_MOVED * beside)
     gradients = 2.0 * plan.gradient_bits / 8  # read, added to and written
     fused = plan.framework.fused_accumulation
     weights = by.weight_gradient_seconds(gemm, operand, gradients if fused else output)
@@ -197,6 +199,13 @@ def _adapter_seconds(gemm: Gemm, rank: Rank) -> Number:
         return down + up
     weights = gemm.groups * gemm.n * gemm.k
     return down + up + reading_seconds(weights, QLORA_BYTES + SIXTEEN_BIT_BYTES, rank.kernels.bytes_per_second)
+
+
+def _beside_adapter_seconds(gemm: Gemm, rank: Rank) -> Number:
+    """What the program moves beside the multiplications of adapters, of each matrix that shares the input."""
+    framework = rank.plan.framework
+    read = gemm.matrices * gemm.k * framework.adapter_input_bytes
+    return gemm.groups * gemm.m * (read + gemm.n * framework.adapter_output_bytes) / rank.kernels.bytes_per_second
 
 
 def _attention(operators: Sequence[Operator], rank: Rank) -> Seconds:

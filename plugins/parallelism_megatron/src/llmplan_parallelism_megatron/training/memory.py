@@ -8,11 +8,11 @@ from attrs import define
 
 from llmplan.arrays.quantities import Number, ceil, dot, maximum, minimum, total, where
 from llmplan.arrays.term import term
-from llmplan.records import Block, Recompute, Tensor, TrainingPlan, Tuning
+from llmplan.records import Block, Operator, Recompute, Tensor, TrainingPlan, Tuning
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.stages import Stage, end_stages
 from llmplan_parallelism_megatron.training.data_parallel import divides_gradients, divides_weights, shards
-from llmplan_parallelism_megatron.training.layer import QLORA_BYTES
+from llmplan_parallelism_megatron.training.layer import QLORA_BYTES, SIXTEEN_BIT_BYTES
 from llmplan_parallelism_megatron.training.optimizer_step import optimizer_parameters, share, state_bytes
 from llmplan_parallelism_megatron.training.parameters import Parameters, stage_parameters
 
@@ -38,7 +38,7 @@ class Working:
     def of(cls, rank: Rank) -> Working:
         """The same on every stage, but for the logits, which the last one has."""
         kept = [kept_bytes(block, rank) for block in rank.model.layers]
-        return cls(kept, _rerun(rank, kept), _logits(rank), _gathered(rank))
+        return cls(kept, _rerun(rank, kept), _logits(rank), _gathered(rank) + _widened(rank))
 
 
 def training_memory(rank: Rank) -> dict[str, Number]:
@@ -60,13 +60,14 @@ def _stage(rank: Rank, stage: Stage, working: Working, in_flight: Number) -> dic
         "logits_and_loss": where(stage.last > 0, working.logits, 0.0),
         "gather_buffers": working.gather,
     }
+    worked = total(at_work.values())
     return {
         "weights": weight_bytes(rank, parameters),
-        "gradients": gradient_bytes(rank, parameters),
+        "gradients": beside_activations(rank, gradient_bytes(rank, parameters), worked),
         "optimizer": optimizer_bytes(rank, parameters),
         **at_work,
         "communication_buffers": where(rank.plan.layout.gpus > 1, framework.communication_bytes, 0.0),
-        "allocator_slack": slack_bytes(framework.slack, total(at_work.values())),
+        "allocator_slack": slack_bytes(framework.slack, worked),
         "driver": framework.context_bytes,
     }
 
@@ -93,6 +94,14 @@ def gradient_bytes(rank: Rank, parameters: Parameters) -> Number:
     return stored_bytes(kept, plan.gradient_bits / 8)
 
 
+def beside_activations(rank: Rank, gradients: Number, working: Number) -> Number:
+    """Gradients that nothing accumulates take the room that activations leave in the backward pass, and what they need
+    beyond it: memory peaks where it begins, or where the optimizer steps.
+    """
+    alone = rank.plan.framework.frees_gradients & (rank.plan.gradient_accumulation == 1)
+    return where(alone, maximum(gradients - working, 0.0), gradients)
+
+
 def optimizer_bytes(rank: Rank, parameters: Parameters) -> Number:
     """Master weights and states, divided by ZeRO 1; none here where they live in host memory."""
     plan = rank.plan
@@ -117,9 +126,36 @@ def held_activations(plan: TrainingPlan, kept: Number, in_flight: Number) -> Num
     """What layers keep of the micro-batches in flight; of those that wait in host memory two layers stay: the one at
     work, and the one on its way.
     """
-    layers = ceil(plan.model.layers / plan.layout.pp)
-    here = where(plan.offload_activations, minimum(in_flight, OFFLOADED_LAYERS / layers), in_flight)
-    return activation_bytes(here, kept)
+    return activation_bytes(where(plan.offload_activations, _here(plan, in_flight), in_flight), kept)
+
+
+def _here(plan: TrainingPlan, in_flight: Number) -> Number:
+    """Of the micro-batches in flight, what stays where the others' activations wait in host memory."""
+    return minimum(in_flight, OFFLOADED_LAYERS / ceil(plan.model.layers / plan.layout.pp))
+
+
+def host_memory(rank: Rank) -> Number:
+    """Bytes in the memory of the host for one device, on the stage that has most there."""
+    in_flight, (first, last) = micro_batches_in_flight(rank.plan), end_stages(rank.model, rank.plan.layout)
+    alone = where(rank.plan.layout.pp == 1, in_flight, 1.0)
+    return maximum(_on_host(rank, first, in_flight), _on_host(rank, last, alone))
+
+
+def _on_host(rank: Rank, stage: Stage, in_flight: Number) -> Number:
+    plan = rank.plan
+    updated = optimizer_parameters(rank, stage_parameters(rank, stage))
+    away = where(plan.offload_activations, in_flight - _here(plan, in_flight), 0.0)
+    kept = layers_bytes(stage.counts, [kept_bytes(block, rank) for block in rank.model.layers])
+    each = where(plan.offload_optimizer, state_bytes(plan) + plan.gradient_bits / 8, 0.0)
+    return host_bytes(updated, each, away, kept)
+
+
+@term("updated * each + away * kept", unit="bytes", source="Ren et al. 2021, arXiv:2101.06840, section 4")
+def host_bytes(updated: Number, each: Number, away: Number, kept: Number) -> Number:
+    """An optimizer that steps on the host has its states, its master weights and a copy of the gradients there;
+    activations wait there until their layer's backward pass.
+    """
+    return updated * each + away * kept
 
 
 @term("in_flight * kept", unit="bytes", source=f"{_KORTHIKANTI}.2.3")
@@ -173,6 +209,8 @@ def kept_bytes(block: Block, rank: Rank, mode: Number | None = None) -> Number:
         for tensor in operator.inputs:
             if not tensor.fusible:
                 kept = kept + _where_kept(recompute, tensor, narrow * _bytes(tensor, plan))
+                beside = _eager_bytes(operator, tensor, plan) if framework.eager else 0.0
+                kept = kept + where(recompute < min(operator.recomputed_from, Recompute.FULL), beside, 0.0)
             elif unfused:
                 kept = kept + _where_kept(recompute, tensor, _bytes(tensor, plan) + dropout * 3.0 * tensor.elements)
         if dropout and operator.reduced_elements is not None:
@@ -195,6 +233,14 @@ def _bytes(tensor: Tensor, plan: TrainingPlan) -> Number:
     # a norm computes in 32 bits but keeps the activations that it was given
     width = "activation" if tensor.width == "norm" else tensor.width
     return tensor.elements * plan.dtype.bits[width] / 8
+
+
+def _eager_bytes(operator: Operator, tensor: Tensor, plan: TrainingPlan) -> Number:
+    """Beside its input: of a norm this once more in 32 bits, of a product of two its function's output."""
+    if tensor.width == "norm":
+        return tensor.elements * plan.dtype.bits["norm"] / 8
+    multiplies = operator.gemm is None and operator.moved is not None and len(operator.inputs) > 1
+    return _bytes(tensor, plan) / len(operator.inputs) if multiplies else 0.0
 
 
 def _logits(rank: Rank) -> Number:
@@ -225,3 +271,15 @@ def _gathered(rank: Rank) -> Number:
 def gathered_bytes(layers: float, parameters: Number, each: float) -> Number:
     """Under ZeRO 3 the layer at work and the next one are whole on every rank."""
     return layers * parameters * each
+
+
+def _widened(rank: Rank) -> Number:
+    """The largest frozen matrix in 16 bits: QLoRA widens one at a time (Dettmers et al. 2023, arXiv:2305.14314, 3)."""
+    largest: Number = 0.0
+    if rank.plan.tuning is Tuning.QLORA:
+        for block in rank.model.layers:
+            for operator in block.operators:
+                if operator.gemm is not None:
+                    gemm = operator.gemm
+                    largest = maximum(largest, gemm.groups * gemm.n * gemm.k / gemm.matrices)
+    return largest * SIXTEEN_BIT_BYTES

@@ -26,7 +26,7 @@ def state_bytes(plan: TrainingPlan) -> float:
     framework adds.
     """
     master = MASTER_BYTES if plan.master_weights and plan.dtype.held_bits < 8 * MASTER_BYTES else 0.0
-    return master + plan.optimizer.state_bytes + plan.framework.optimizer_extra_bytes
+    return master + plan.optimizer.state_bytes_in(plan.framework.state_bits) + plan.framework.optimizer_extra_bytes
 
 
 @term(

@@ -8,7 +8,7 @@ from attrs import define
 
 from llmplan.arrays.quantities import Number, dot, maximum, total, where
 from llmplan.arrays.term import term
-from llmplan.records import Block, PipelineTimes, Recompute
+from llmplan.records import Block, PipelineTimes, Recompute, Tuning
 from llmplan_parallelism_megatron.kernels.elementwise import BACKWARD_MOVED, reading_seconds
 from llmplan_parallelism_megatron.network import collectives
 from llmplan_parallelism_megatron.rank import Rank
@@ -168,6 +168,10 @@ def _host(rank: Rank, block: Block) -> tuple[Number, Number]:
     framework = rank.plan.framework
     routed = any(operator.gemm is not None and operator.gemm.routed for operator in block.operators)
     once = framework.host_seconds_per_routed_layer if routed else framework.host_seconds_per_layer
+    if rank.plan.tuning is not Tuning.FULL:
+        once += framework.host_seconds_per_adapter * sum(
+            operator.gemm.matrices for operator in block.operators if operator.gemm is not None
+        )
     return once, once * (1.0 + where(rank.plan.recompute >= Recompute.FULL, 1.0, 0.0))
 
 

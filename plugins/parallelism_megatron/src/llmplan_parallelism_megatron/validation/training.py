@@ -14,7 +14,7 @@ TRAINING = ValidationSet(
 )
 UNFITTED_TRAINING = ValidationSet(
     name="training-unfitted",
-    description="further measured training runs, to which no constant of a cost model was fitted",
+    description="further measured training runs; profiles of fine-tuning were chosen with their rows in sight",
     table=Path(__file__).with_name("training_unfitted.csv"),
     source="10 publications, cited row by row in training_unfitted.csv",
 )
