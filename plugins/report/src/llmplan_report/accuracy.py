@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from llmplan.errors import BadInputError
-from llmplan_report.drawing import BLACK, GREY, HUES, PALE, as_file, labelled, legend
+from llmplan_report.drawing import BLACK, GREY, HUES, PALE, as_file, labelled, legend, plain_powers, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _PANEL, _HEAD, _LEGEND_LINE = 4.6, 0.9, 0.2
 _ACROSS, _MOST_NAMED = 2, 12
 """Panels side by side; sources that have a colour of their own, those with the most rows."""
+_DECADE = 10.0
 _MARKERS = ("o", "s", "^")
 
 
@@ -30,13 +31,13 @@ def draw(result: Mapping[str, Any], suffix: str) -> bytes:
     high = _HEAD + _PANEL * down + _LEGEND_LINE * (2 + len(sources))
 
     def drawn(sheet: Sheet) -> None:
-        sheet.suptitle(f"{result['set']}: {len(rows):,} published figures and what llmplan says", fontsize="medium")
+        titled(sheet, f"{result['set']}: {len(rows):,} published figures and what llmplan says")
         panels = list(sheet.subplots(down, across, squeeze=False).flat)
         for panel, metric in zip(panels, metrics, strict=False):
             _metric(panel, metric, [row for row in rows if row["metric"] == metric], sources)
         for spare in panels[len(metrics) :]:
             spare.remove()
-        legend(sheet, labelled(panels), across)
+        legend(sheet, labelled(panels))
 
     return as_file(suffix, _PANEL * across, high, drawn)
 
@@ -67,7 +68,11 @@ def _metric(
         if row.get("low") is not None:
             panel.plot([row["measured"]] * 2, [row["low"], row["high"]], color=look["color"], alpha=0.35, linewidth=1)
         panel.plot(row["measured"], row["predicted"], linestyle="none", markersize=4, label=name, **look)
-    panel.set(xscale="log", yscale="log", xlim=(least, most), ylim=(least, most), xlabel="measured", ylabel="predicted")
+    panel.set(xlim=(least, most), ylim=(least, most), xlabel="measured", ylabel="predicted")
     panel.set_title(f"{metric}, {len(rows)} rows", loc="left")
     panel.set_aspect("equal")
+    if most > _DECADE * least:
+        panel.set(xscale="log", yscale="log", xlim=(least, most), ylim=(least, most))
+        for axis in (panel.xaxis, panel.yaxis):
+            plain_powers(axis)
     panel.grid()

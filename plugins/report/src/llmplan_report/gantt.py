@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.line import Kind, kind_of, of_kinds
-from llmplan.output.words import percent, seconds
-from llmplan_report.drawing import GREY, HUES, PALE, as_file, legend, unit_of_seconds
+from llmplan.output.words import seconds
+from llmplan_report.drawing import GREY, HUES, PALE, as_file, legend, titled, unit_of_seconds
 from llmplan_report.passes import BACKWARD, FORWARD, WEIGHTS, Pass, Times, passes
 from llmplan_report.subject import Subject
 
@@ -22,7 +22,10 @@ _HIGH_BAR = 0.8
 _MOST_STAGES, _MOST_PASSES = 64, 20_000
 _NAMED = 0.012
 """Of the width: a pass that is wider has room for the number of its micro-batch."""
-_COLOURS = {FORWARD: HUES[0], BACKWARD: HUES[1], WEIGHTS: HUES[2], "recompute": HUES[3], "exposed": HUES[5]}
+_RECOMPUTE, _EXPOSED = "recompute", "exposed communication"
+_COLOURS = {FORWARD: HUES[0], BACKWARD: HUES[1], WEIGHTS: HUES[2], _RECOMPUTE: HUES[3], _EXPOSED: HUES[5]}
+_EDGE = 30.0
+"""Points of white between passes, over their number: many passes have less between them, which is no bubble."""
 _OF_PASSES = ("forward", "backward", "recompute")
 
 
@@ -44,9 +47,8 @@ def draw(subject: Subject, suffix: str) -> bytes:
 
     def drawn(sheet: Sheet) -> None:
         panel = sheet.subplots()
-        busy = sum(one.seconds for one in made) / p
-        title = f"{subject.title}, schedule {plan.schedule_name}: {seconds(end + sum(after.values()))} an iteration"
-        panel.set_title(f"{title}, {percent(1.0 - busy / end)} of the passes' time is bubble", loc="left")
+        whole = f"{seconds(float(estimate.iteration_seconds))} an iteration"
+        titled(sheet, f"{subject.title}, schedule {plan.schedule_name}: {whole}")
         handles = _passes(panel, made, times, exposed, unit)
         handles |= _after(panel, p, end, after, unit)
         panel.set_yticks(range(p), [f"stage {stage}" for stage in range(p)])
@@ -80,31 +82,37 @@ def _within(line: str) -> bool:
     return kind_of(line) is Kind.COMMUNICATION and not line.startswith("dp")
 
 
-def _passes(panel: Axes, made: Iterable[Pass], times: Times, exposed: float, unit: float) -> dict[str, Any]:
-    """Each pass in its colour, its recomputation and exposed communication at its end; what the legend says."""
-    found: dict[str, Any] = {}
+def _passes(panel: Axes, made: Sequence[Pass], times: Times, exposed: float, unit: float) -> dict[str, Any]:
+    """Each pass in its colour, its recomputation and exposed communication at its ends; what the legend says."""
     again = times.recompute / times.backward if times.backward else 0.0
-    width = panel.get_figure().get_size_inches()[0]  # type: ignore[union-attr]
+    spans: dict[tuple[str, int], list[tuple[float, float]]] = {}
     for one in made:
-        parts = [(one.kind, 1.0 - exposed), ("exposed", exposed)]
-        if one.kind == BACKWARD and again:
-            parts = [("recompute", again * (1.0 - exposed)), (BACKWARD, (1.0 - again) * (1.0 - exposed)), parts[1]]
         left = one.start
-        for kind, share in parts:
-            if share > 0 and one.seconds > 0:
-                name = "exposed communication" if kind == "exposed" else kind
-                (bar,) = panel.barh(one.stage, share * one.seconds / unit, left=left / unit, height=_HIGH_BAR,
-                                    color=_COLOURS[kind], edgecolor="white", linewidth=0.3)  # fmt: skip
-                found.setdefault(name, bar)
+        for kind, share in _parts(one.kind, again, exposed):
+            if share * one.seconds > 0:
+                spans.setdefault((kind, one.stage), []).append((left / unit, share * one.seconds / unit))
                 left += share * one.seconds
-    _numbers(panel, made, unit, width)
+    found: dict[str, Any] = {}
+    for (kind, stage), parts in spans.items():
+        low = stage - _HIGH_BAR / 2
+        bars = panel.broken_barh(parts, (low, _HIGH_BAR), facecolors=_COLOURS[kind], edgecolors="white",
+                                 linewidth=min(0.4, _EDGE / len(made)))  # fmt: skip
+        found.setdefault(kind, bars)
+    _numbers(panel, made, unit)
     return found
 
 
-def _numbers(panel: Axes, made: Iterable[Pass], unit: float, width: float) -> None:
+def _parts(kind: str, again: float, exposed: float) -> list[tuple[str, float]]:
+    """Of a pass, what it is made of and the share of each."""
+    own = 1.0 - exposed
+    recomputed = again * own if kind == BACKWARD else 0.0
+    return [(_RECOMPUTE, recomputed), (kind, own - recomputed), (_EXPOSED, exposed)]
+
+
+def _numbers(panel: Axes, made: Sequence[Pass], unit: float) -> None:
     end = max(one.end for one in made)
     for one in made:
-        if one.seconds / end > _NAMED * 10.0 / width:
+        if one.seconds / end > _NAMED:
             middle = (one.start + one.seconds / 2) / unit
             panel.text(middle, one.stage, f"{one.micro_batch + 1}", ha="center", va="center", fontsize="x-small",
                        color="white", clip_on=True)  # fmt: skip

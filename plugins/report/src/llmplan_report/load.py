@@ -11,7 +11,7 @@ from llmplan import infer
 from llmplan.errors import BadInputError
 from llmplan.estimate import ServerEstimate
 from llmplan.output.words import digits
-from llmplan_report.drawing import BLACK, GREY, HUES, as_file, labelled, legend, unit_of_seconds
+from llmplan_report.drawing import BLACK, GREY, HUES, as_file, labelled, legend, titled, unit_of_seconds
 from llmplan_report.subject import Subject
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def draw(subject: Subject, suffix: str) -> bytes:
         raise BadInputError("picture: not one sequence fits, so there is no load to draw latencies over")
 
     def drawn(sheet: Sheet) -> None:
-        sheet.suptitle(subject.title, fontsize="medium")
+        titled(sheet, subject.title)
         for panel, (figure, name) in zip(sheet.subplots(1, 2), _LATENCIES.items(), strict=True):
             _latency(panel, estimate, figure, name, loads)
         legend(sheet, labelled(sheet.axes))
@@ -43,7 +43,7 @@ def draw(subject: Subject, suffix: str) -> bytes:
 
 def _only(subject: Subject) -> ServerEstimate:
     found = [estimate for _, estimate in subject.priced]
-    if len(found) != 1 or not isinstance(found[0], ServerEstimate) or found[0].server.workload.trace is not None:
+    if len(found) != 1 or not isinstance(found[0], ServerEstimate) or found[0].server.workload.trace:
         raise BadInputError("picture: latency over load is of one server with a rate or with users")
     return found[0]
 

@@ -18,6 +18,8 @@ from attrs import evolve, frozen
 from llmplan.records import PipelineTimes, Schedule
 
 FORWARD, BACKWARD, WEIGHTS = "forward", "backward", "gradients of weights"
+_MANY = 4
+"""Times the stages: of so many micro-batches only a schedule that holds all holds as many."""
 _DEFERRED_SHARE = 0.5
 """Of a backward pass without recomputation: gradients of weights take as many FLOPs as those of inputs."""
 
@@ -77,9 +79,9 @@ def passes(schedule: Schedule, p: int, v: int, m: int, times: Times) -> list[Pas
                 make(queue.popleft(), max(ready, free[stage]))
         if len(made) == before:
             raise AssertionError("a pass waits for one that waits for it")  # pragma: no cover - the order forbids it
-    for queue in owed:
-        while queue:
-            make(queue.popleft(), free[queue[0].stage])
+    for stage, left in enumerate(owed):
+        while left:
+            make(left.popleft(), free[stage])
     return sorted(made, key=lambda one: (one.start, one.stage))
 
 
@@ -97,10 +99,13 @@ def _order(schedule: Schedule, p: int, v: int, m: int, stage: int) -> Iterator[P
     if v > 1:
         ahead = min(whole, 2 * (p - stage - 1) + (v - 1) * p)
     else:
-        held = ceil(float(schedule.in_flight(p, v, m)))
-        ahead = m if held >= m > p else max(0, min(m, held) - 1 - stage)
+        many = _MANY * p
+        held = ceil(float(schedule.in_flight(p, v, many)))
+        ahead = m if held >= many else min(m, max(0, held - 1 - stage))
     forward = (Pass(FORWARD, stage, *_of(number, p, v)) for number in range(whole))
-    backward = (Pass(BACKWARD, stage, v - 1 - chunk, of) for chunk, of in (_of(number, p, v) for number in range(whole)))
+    backward = (
+        Pass(BACKWARD, stage, v - 1 - chunk, of) for chunk, of in (_of(number, p, v) for number in range(whole))
+    )
     for _ in range(ahead):
         yield next(forward)
     for one in forward:

@@ -14,7 +14,7 @@ from attrs import frozen
 from llmplan.errors import BadInputError
 from llmplan.estimate import TrainingEstimate
 from llmplan.records.model import LoweredModel, Operator
-from llmplan_report.drawing import BLACK, GREY, HUES, as_file, labelled, legend
+from llmplan_report.drawing import BLACK, GREY, HUES, as_file, labelled, legend, plain_powers, titled
 from llmplan_report.subject import Subject
 
 if TYPE_CHECKING:
@@ -51,13 +51,15 @@ def draw(subject: Subject, suffix: str) -> bytes:
 
     def drawn(sheet: Sheet) -> None:
         panel = sheet.subplots()
-        panel.set_title(f"{subject.title}: operators on the roofline of a {estimate.plan.gemm.name} GPU", loc="left")
+        titled(sheet, f"{subject.title}: operators on the {estimate.plan.gemm.name} roofline")
         _roof(panel, estimate, [dot.intensity for dots in phases.values() for dot in dots])
         for place, (phase, dots) in enumerate(phases.items()):
             _place(panel, estimate, phase, dots, filled=place == 0)
         panel.set(xscale="log", yscale="log", xlabel="FLOPs a byte of memory traffic", ylabel="reachable TFLOP/s")
         panel.grid(which="both")
-        legend(sheet, labelled([panel]), 4)
+        plain_powers(panel.yaxis)
+        plain_powers(panel.xaxis)
+        legend(sheet, labelled([panel]))
 
     return as_file(suffix, _WIDE, _HIGH, drawn)
 
@@ -74,14 +76,16 @@ def _phases(estimate: Any) -> Iterator[tuple[str, LoweredModel, float | None]]:
 
 
 def _dots(estimate: Any, lowered: LoweredModel, context: float | None) -> list[_Dot]:
-    """Operators with FLOPs, those of one name in all layers together."""
+    """Operators with FLOPs, those of one name in all layers together; those without weights by their part, since a
+    kernel that fuses them reads queries, keys and values once.
+    """
     bits = estimate.plan.dtype.bits
     sums: dict[str, list[float]] = {}
     for block in (*lowered.layers, lowered.head):
         for operator in block.operators:
-            sums.setdefault(operator.name, [0.0, 0.0])
-            sums[operator.name][0] += block.count * float(operator.flops)
-            sums[operator.name][1] += block.count * _moved(operator, bits, context)
+            of = sums.setdefault(operator.name if operator.weights else operator.part, [0.0, 0.0])
+            of[0] += block.count * float(operator.flops)
+            of[1] += block.count * _moved(operator, bits, context)
     return [_Dot(name, flops, moved) for name, (flops, moved) in sums.items() if flops > 0 and moved > 0]
 
 

@@ -11,23 +11,21 @@ from llmplan.errors import BadInputError
 from llmplan.estimate import TrainingEstimate
 from llmplan.output.words import gib, seconds
 from llmplan.units import GIB
-from llmplan_report.drawing import BLACK, as_file, below, looks, unit_of_seconds, words_of
+from llmplan_report.drawing import BLACK, as_file, below, legend_inches, looks, titled, unit_of_seconds, words_of
 from llmplan_report.subject import Subject
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Sheet
 
-_WIDE, _HEAD, _HIGH_BAR, _LEGEND_LINE = 5.0, 1.3, 0.34, 0.2
-"""Inches of a panel, of titles and axis, of a bar, of a line of the legend."""
+_WIDE, _HEAD, _HIGH_BAR = 5.0, 0.95, 0.34
+"""Inches of a panel, of titles, of a bar."""
 _LETTER = 0.075
 _MOST_BARS = 200
 _ROOM = 1.22
 """Of the longest bar: what stands behind it needs place."""
 _HALF_BAR = 0.4
-_ACROSS = 3
-"""Entries of a legend side by side."""
-_NO_ROOM = "does not fit"
+_NO_ROOM, _CAPACITY = "does not fit", "capacity"
 
 
 @frozen(eq=False)
@@ -71,14 +69,15 @@ def _drawn(subject: Subject, asked: Sequence[_Panel], suffix: str) -> bytes:
     if not panels:
         raise BadInputError("picture: these plans have no such breakdown (a plan with --mfu has none of time)")
     names = 0.3 + _LETTER * max(map(len, subject.labels))
-    entries = max(len(_lines(subject, panel)) + 1 for panel in panels)
-    high = _HEAD + _HIGH_BAR * len(subject.plans) + _LEGEND_LINE * -(-entries // _ACROSS)
+    under = max(legend_inches([*map(words_of, _lines(subject, panel)), _CAPACITY], _WIDE) for panel in panels)
+    high = _HEAD + _HIGH_BAR * len(subject.plans) + under
 
     def drawn(sheet: Sheet) -> None:
-        sheet.suptitle(subject.title, fontsize="medium")
+        titled(sheet, subject.title)
+        sheet.get_layout_engine().set(rect=(0, under / high, 1, 1 - under / high))  # type: ignore[union-attr, call-arg]
         axes = sheet.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         for axis, panel in zip(axes, panels, strict=True):
-            below(axis, _bars(axis, subject, panel), _ACROSS)
+            below(axis, _bars(axis, subject, panel), _WIDE)
         axes[0].set_yticks(range(len(subject.plans)), subject.labels)
         axes[0].set_ylim(len(subject.plans) - 0.5, -0.5)
 
@@ -126,10 +125,17 @@ def _ends(axis: Axes, subject: Subject, panel: _Panel, unit: float) -> None:
         parts = _parts(one.estimate, panel)
         if one.estimate is None or not parts:
             continue
-        whole = sum(parts.values())
-        short = panel is _MEMORY and whole > one.estimate.memory_capacity_bytes
+        whole, room = sum(parts.values()), one.estimate.memory_capacity_bytes if panel is _MEMORY else 0.0
+        short = 0.0 < room < whole
         text = f" {panel.words(whole)}{f', {_NO_ROOM}' if short else ''}"
-        axis.text(whole / unit, place, text, va="center", fontsize="small", fontweight="bold" if short else "normal")
+        axis.text(
+            max(whole, room) / unit,
+            place,
+            text,
+            va="center",
+            fontsize="small",
+            fontweight="bold" if short else "normal",
+        )
 
 
 def _capacities(axis: Axes, subject: Subject) -> dict[str, Any]:
@@ -139,4 +145,4 @@ def _capacities(axis: Axes, subject: Subject) -> dict[str, Any]:
         if one.estimate is not None:
             at = float(one.estimate.memory_capacity_bytes) / GIB
             (handle,) = axis.plot([at, at], [place - _HALF_BAR, place + _HALF_BAR], color=BLACK, linewidth=1.6)
-    return {} if handle is None else {"capacity": handle}
+    return {} if handle is None else {_CAPACITY: handle}

@@ -44,7 +44,8 @@ class Subject:
         """What stands beside each plan: with its layout, where layouts differ."""
         differ = len({one.layout for one, _ in self.priced}) > 1
         return tuple(
-            dotted((one.label, one.layout if differ else "" if one.estimate else "not priced")) for one in self.plans
+            dotted((one.label, "not priced" if one.estimate is None else one.layout if differ else ""))
+            for one in self.plans
         )
 
 
@@ -100,7 +101,7 @@ def layout_words(estimate: Estimate) -> str:
         return " ".join(sizes)
     zero = [f"ZeRO {layout['zero']}"] if layout["zero"] else []
     again = [] if plan["recompute"] == "none" else [f"recompute {plan['recompute']}"]
-    return ", ".join([" ".join(sizes), *zero, f"micro-batch {plan['micro_batch']}", *again]).removeprefix(", ")
+    return ", ".join([" ".join(sizes), *zero, f"micro-batch {layout['micro_batch']}", *again]).removeprefix(", ")
 
 
 def seconds_of(estimates: Sequence[Any], breakdown: str) -> bool:

@@ -11,7 +11,7 @@ from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
 from llmplan.estimate import InferenceEstimate, TrainingEstimate
 from llmplan.output.words import seconds
-from llmplan_report.drawing import BLACK, HUES, as_file, labelled, legend
+from llmplan_report.drawing import BLACK, HUES, as_file, labelled, legend, titled
 from llmplan_report.subject import Subject
 
 if TYPE_CHECKING:
@@ -70,11 +70,11 @@ def answer_of(estimate: Any) -> float:
 
 def _answer(estimate: Any, plan: Any) -> float:
     model = registry().cost_models[plan.cost_model]
-    changed = model.train(plan) if isinstance(estimate, TrainingEstimate) else model.infer(plan)
     if isinstance(estimate, TrainingEstimate):
+        changed = model.train(plan)
         # whole iterations would hide a small change of tokens
         return float(changed.iteration_seconds * plan.tokens / changed.tokens_per_iteration)
-    return answer_of(changed)
+    return answer_of(model.infer(plan))
 
 
 def _changes(plan: Any) -> Iterator[tuple[str, Callable[[float], Any]]]:
@@ -112,7 +112,7 @@ def draw(subject: Subject, suffix: str) -> bytes:
     def drawn(sheet: Sheet) -> None:
         panel = sheet.subplots()
         what = "training time" if isinstance(estimate, TrainingEstimate) else "whole answer"
-        panel.set_title(f"{subject.title}: {what} {seconds(base)}", loc="left")
+        titled(sheet, f"{subject.title}: {what} {seconds(base)}")
         for place, swing in enumerate(found):
             for end, name, hue in ((swing.lower, "10 % lower", HUES[1]), (swing.higher, "10 % higher", HUES[0])):
                 change = 100.0 * (end / base - 1.0)
