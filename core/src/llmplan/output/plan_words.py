@@ -1,10 +1,10 @@
-"""A training plan in the words of options."""
+"""Plans in the words of options."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from llmplan.estimate import TrainingEstimate
+from llmplan.estimate import ServerEstimate, TrainingEstimate
 from llmplan.records import TrainingPlan
 from llmplan.space import dimensions
 
@@ -21,6 +21,28 @@ def training_words(plan: TrainingPlan) -> dict[str, Any]:
     words = {**records, **dimensions.described(plan)}
     times = words.pop("gradient-accumulation")
     return {**words, "micro-batch": f"{words['micro-batch']}x{times}"}
+
+
+def server_words(estimate: ServerEstimate) -> dict[str, Any]:
+    """What a search decides on, in the words of options."""
+    server, plan = estimate.server, estimate.plan
+    pool = server.prefill_pool
+    speculation = server.speculation
+    return {
+        "model": plan.model.name,
+        "gpu": plan.hardware.name,
+        "dtype": plan.dtype.name,
+        "engine": plan.engine.name,
+        "kv-bits": plan.kv_bits,
+        **{name: int(getattr(plan.layout, name)) for name in ("tp", "pp", "ep", "dp")},
+        "prefill-replicas": 0 if pool is None else int(pool.layout.dp),
+        "prefill-tp": 0 if pool is None else int(pool.layout.tp),
+        "prefill-pp": 0 if pool is None else int(pool.layout.pp),
+        "step-tokens": server.step_tokens,
+        "max-sequences": server.max_sequences,
+        "chunked-prefill": server.chunked,
+        "speculative-tokens": 0 if speculation is None else speculation.draft_tokens,
+    }
 
 
 def value_words(value: Any) -> str:
