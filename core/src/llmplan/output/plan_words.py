@@ -6,7 +6,9 @@ from typing import Any
 
 from llmplan.estimate import ServerEstimate, TrainingEstimate
 from llmplan.records import TrainingPlan
+from llmplan.request import option_name
 from llmplan.space import dimensions
+from llmplan.space.dimensions import SERVED, served
 
 
 def changes(estimate: TrainingEstimate, other: TrainingEstimate) -> dict[str, Any]:
@@ -26,22 +28,12 @@ def training_words(plan: TrainingPlan) -> dict[str, Any]:
 def server_words(estimate: ServerEstimate) -> dict[str, Any]:
     """What a search decides on, in the words of options."""
     server, plan = estimate.server, estimate.plan
-    pool = server.prefill_pool
-    speculation = server.speculation
     return {
         "model": plan.model.name,
         "gpu": plan.hardware.name,
         "dtype": plan.dtype.name,
         "engine": plan.engine.name,
-        "kv-bits": plan.kv_bits,
-        **{name: int(getattr(plan.layout, name)) for name in ("tp", "pp", "ep", "dp")},
-        "prefill-replicas": 0 if pool is None else int(pool.layout.dp),
-        "prefill-tp": 0 if pool is None else int(pool.layout.tp),
-        "prefill-pp": 0 if pool is None else int(pool.layout.pp),
-        "step-tokens": server.step_tokens,
-        "max-sequences": server.max_sequences,
-        "chunked-prefill": server.chunked,
-        "speculative-tokens": 0 if speculation is None else speculation.draft_tokens,
+        **{option_name(name): SERVED[name].read(server) for name in served("replica", "group", "pool", "case")},
     }
 
 

@@ -17,6 +17,7 @@ from llmplan.request import InferRequest, InferSearchRequest, given_options
 from llmplan.search.result import SearchResult, counts_of
 from llmplan.space.choice import find_record
 from llmplan.space.inference_space import InferenceSpace
+from llmplan.space.server_sizes import SIZES
 from llmplan_serving_load.search.case import Case, cases_of
 from llmplan_serving_load.search.confirming import Confirmed, Confirming
 from llmplan_serving_load.search.exploring import Candidate, Explored, explore
@@ -216,7 +217,7 @@ def _values(cases: Sequence[Case], points: Points, space: InferenceSpace) -> dic
         "engine": (plan.engine.name for plan in plans),
         "kv_bits": (plan.kv_bits for plan in plans),
         **{name: (getattr(one, "name", one) for one in values) for name, values in space.cases.items()},
-        **{name: sorted({one for part in points.parts for one in _sizes(part, name)}) for name in ("tp", "pp", "ep")},
+        **{name: sorted({one for part in points.parts for one in _sizes(part, name)}) for name in SIZES},
         "dp": space.layout.get("dp", () if cases[0].at_a_rate else _ends(points.column("dp"))),
         "concurrency": space.layout.get("concurrency", () if cases[0].at_a_rate else _ends(points.column("users"))),
     }
