@@ -92,6 +92,12 @@ def looks(lines: Iterable[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def kind_colour(line: str) -> str | None:
+    """The first colour of a line's kind; None of bytes, and where its cost model does not say."""
+    hues = _HUES_OF.get(kind_of(line))
+    return hues[0] if hues else None
+
+
 def words_of(line: str) -> str:
     """A line for a reader: ``tensor parallel communication``, or its own name."""
     return str(getattr(line, "words", line.replace("_", " ")))

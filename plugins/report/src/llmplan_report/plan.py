@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from llmplan.estimate import Estimate, TrainingEstimate
 from llmplan.estimate.line import SECONDS, kind_of
 from llmplan.output.words import gib, percent, seconds
-from llmplan_report.drawing import as_file, legend, looks, titled, words_of
+from llmplan_report.drawing import as_file, kind_colour, legend, looks, titled, words_of
 from llmplan_report.subject import of_plan
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def _bars(panel: Axes, name: str, words: Callable[[float], str], parts: Mapping[
     whole, found = sum(parts.values()), dict[str, Any]()
     for place, (line, look) in enumerate(looks(parts).items()):
         share = parts[line] / whole
-        (bar,) = panel.barh(place, 100 * share, **{**look, "hatch": ""})
+        colour = kind_colour(line) or look["facecolor"]
+        (bar,) = panel.barh(place, 100 * share, color=colour)
         panel.text(100 * share, place, f" {words(parts[line])}, {percent(share)}", va="center")
         if (kind := kind_of(line)) in SECONDS:
             found.setdefault(kind.value, bar)
