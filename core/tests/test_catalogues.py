@@ -42,9 +42,9 @@ from llmplan.records import (
     ModelReader,
     Optimizer,
     Schedule,
-    Transformer,
     ValidationSet,
 )
+from llmplan_layers import Transformer
 
 
 def gpu(name, memory_bytes=1e9):
