@@ -22,10 +22,6 @@ class UnknownNameError(BadInputError, KeyError):
     __str__ = Exception.__str__
 
 
-class NameConflictError(BadInputError, LookupError):
-    """A name that two plugins provide, looked up without saying which one is meant."""
-
-
 class UnsupportedFormatError(BadInputError):
     """A dtype asks for a number format that the accelerator has no units for."""
 

@@ -18,7 +18,8 @@ from llmplan.catalogues.folder import TomlRecords
 from llmplan.catalogues.guard import hushed, words_of
 from llmplan.errors import LlmplanError
 
-GROUP = "llmplan.plugins"
+CORE = "llmplan-core"
+GROUP, OWN = "llmplan.plugins", "llmplan.own"
 
 
 @frozen(eq=False, repr=False)
@@ -69,6 +70,14 @@ class Plugins:
     problems: list[PluginProblem] = Factory(list)
     failures: dict[str, None] = Factory(dict)
     """What failed when it was used, one line each: it was said where it happened, and strict mode counts it."""
+    clashes: dict[str, None] = Factory(dict)
+    """Names and defaults that were asked for and that several distributions claim, one line each."""
+    own: frozenset[str] = frozenset({CORE})
+    """The distributions of this project."""
+
+    def rank(self, distribution: str) -> tuple[bool, str]:
+        """Of those that claim a name or a default the least has it: what is installed later changes nothing."""
+        return distribution not in self.own, distribution
 
     def add(self, distribution: str, version: str, entry_point: str, load: Callable[[], Any]) -> None:
         """Load one plugin; a failure becomes a problem."""
@@ -159,8 +168,10 @@ def load_plugins() -> Plugins:
     """Load every plugin that is installed, in the order of distribution and entry-point names."""
     manager = pluggy.PluginManager("llmplan")
     manager.add_hookspecs(hookspecs)
-    plugins = Plugins(manager)
-    for found in sorted(entry_points_of(GROUP)):
+    points = sorted(entry_points_of(GROUP, OWN))
+    own = (point.name for point in points if point.group == OWN and point.distribution == CORE)
+    plugins = Plugins(manager, own=frozenset((CORE, *own)))
+    for found in (point for point in points if point.group == GROUP):
         plugins.add(found.distribution, found.version, found.name, found.load)
     return plugins
 

@@ -11,6 +11,7 @@ import typer
 from llmplan.catalogues import registry
 from llmplan.cli.options import Request, completer
 from llmplan.errors import BadInputError
+from llmplan.output.files import contents_of, text_of, write_whole
 from llmplan.output.words import gib
 from llmplan.request import InferRequest, TrainRequest, option_name, options_of
 from llmplan.request.changes import options_in, several
@@ -75,17 +76,15 @@ def print_comparison(
         raise BadInputError("explain: explains one plan, not a comparison")
     render = _for_comparisons(f"reporter: {reporter}", registry().reporters[reporter].render_comparison)
     exports = [
-        (option, path, _for_comparisons(f"{option}: {exporter.suffix}", exporter.export_comparison))
+        (option, path, exporter, _for_comparisons(f"{option}: {exporter.suffix}", exporter.export_comparison))
         for option, path, exporter in files
     ]
     from llmplan.api import compare
 
     comparison = compare(price, changes, **options)
-    for option, path, contents in exports:
-        from llmplan.output.files import write_whole
-
-        write_whole(path, contents(comparison), option)
-    print(render(comparison), end="")
+    for option, path, exporter, export in exports:
+        write_whole(path, contents_of(exporter, export, comparison), option)
+    print(text_of(reporter, render, comparison), end="")
     if not comparison.feasible:
         _say_that_none_fits(comparison)
     return comparison.feasible

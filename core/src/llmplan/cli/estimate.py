@@ -12,6 +12,7 @@ from llmplan.catalogues import registry
 from llmplan.cli.compare import COMPARING, changes_of, is_comparison, print_comparison
 from llmplan.cli.options import EXPORT, FROM, Request, completer, with_options
 from llmplan.errors import BadInputError
+from llmplan.output.files import text_of
 from llmplan.request import InferRequest, TrainRequest
 
 if TYPE_CHECKING:
@@ -94,15 +95,15 @@ def _add(
         estimate = _priced(price, asked)
         launched = _launched(exports, estimate)
         for option, path, exporter in files:
-            from llmplan.output.files import write_whole
+            from llmplan.output.files import contents_of, write_whole
 
-            write_whole(path, exporter.export(estimate), option)
+            write_whole(path, contents_of(exporter, exporter.export, estimate), option)
         if launched():
             return None
         if extra.get("explain"):
             _explain(estimate, reporter)
         else:
-            print(registry().reporters[reporter].render(estimate), end="")
+            print(text_of(reporter, registry().reporters[reporter].render, estimate), end="")
             if extra["sources"]:
                 from llmplan.cli.sources import print_sources
 
@@ -152,7 +153,7 @@ def _explain(estimate: Estimate, reporter: str) -> None:
     if reporter == "json":
         print_json(estimate, lines)
     else:
-        print(registry().reporters[reporter].render(estimate), end="")
+        print(text_of(reporter, registry().reporters[reporter].render, estimate), end="")
         print_lines(lines)
 
 

@@ -21,11 +21,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a terminal without UTF-8 shows ? for a bar
     plugins = registry().plugins
     plugins.failures.clear()
+    plugins.clashes.clear()
     code = _run(arguments)
     for problem in plugins.problems:
         print(problem.line, file=sys.stderr)
+    for clash in plugins.clashes:
+        print(f"llmplan: {clash}", file=sys.stderr)
     if code == 0 and os.environ.get("LLMPLAN_STRICT") == "1":
-        return 1 if plugins.problems or plugins.failures else 0
+        return 1 if plugins.problems or plugins.failures or plugins.clashes else 0
     return code
 
 

@@ -113,13 +113,21 @@ def _missing(catalogue: Catalogue[Any], option: str) -> NoReturn:
 
 
 def default_record(catalogue: Catalogue[Any], option: str) -> Any:
-    """The one record that claims to be the default, so that the order of installation never changes a number."""
-    claims = [record for _, _, record in catalogue.entries("default") if record.default]
-    if len(claims) != 1:
+    """The one that claims to be the default: this project's, else that of the first distribution by name, so that what
+    is installed later never changes a number.
+    """
+    plugins = registry().plugins
+    claims = [(by, record) for _, by, record in catalogue.entries("default") if record.default]
+    first = min((by for by, _ in claims), key=plugins.rank, default="")
+    mine = [record for by, record in claims if by == first]
+    if len(mine) != 1:
         state = "none is the default" if catalogue else f"no plugin that offers {catalogue.kind.plural} is installed"
-        state = f"{_names(claims)} all claim to be the default" if claims else state
+        state = f"{_names(mine)} all claim to be the default" if mine else state
         raise BadInputError(f"{option}: not given, and {state}")
-    return claims[0]
+    for by, record in claims:
+        if by != first:
+            plugins.clashes[f"{option}: {mine[0].name} is the default; so claims {by}:{record.name} to be"] = None
+    return mine[0]
 
 
 def _names(records: Iterable[Any]) -> str:
