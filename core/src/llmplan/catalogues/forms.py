@@ -90,6 +90,7 @@ class ModelForm:
     """A way to write models in TOML."""
 
     name: str = field(validator=lookup_name)
+    description: str = ""
     make: Callable[[], Form]
     """Called when a file or a model is written in this way."""
     key: str = ""

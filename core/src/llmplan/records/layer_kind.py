@@ -13,6 +13,7 @@ class LayerKind:
 
     name: str = field(validator=lookup_name)
     """Its table in TOML is called the same, with underscores for dashes."""
+    description: str = ""
     cls: type
     """An attrs class whose fields are the keys of the table; ``hidden`` follows from the model."""
     role: str = field(default="mixer", validator=one_of("mixer", "mlp"))

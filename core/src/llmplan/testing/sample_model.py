@@ -61,10 +61,11 @@ class SampleModel:
         made = self._matrix("projection", "attention", tokens, (h, 2 * h), n // 2)
         heads = Tensor(tokens * h, dropped_from=Recompute.ATTENTION, max_ways=n)
         flops, again = 2 * tokens * keys * h, Recompute.ATTENTION_COMPUTE
+        mask = Tensor(tokens * keys * n, dropped_from=again, fusible=True, max_ways=n)
         cache = Cache(h, n // 2, 4 * h, heads_per_key=2)
         scores = Scores(seq_len, h / n, 0.5, cache)
         look = Operator("scores", "attention", flops, 0, (heads, heads), None, again, n, "heads", scores=scores)
-        mixed = Operator("mix", "attention", flops, 0, (heads,), None, again, n, "heads")
+        mixed = Operator("mix", "attention", flops, 0, (mask, heads), None, again, n, "heads")
         out = self._matrix("output", "attention", tokens, (h, h), n)
         up, down = (
             self._matrix(name, "mlp", tokens, shape) for name, shape in (("up", (h, 4 * h)), ("down", (4 * h, h)))

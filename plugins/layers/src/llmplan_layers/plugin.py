@@ -20,13 +20,16 @@ def llmplan_layer_kinds() -> Iterable[LayerKind]:
     import llmplan_layers as ours
     from llmplan.records import LayerKind
 
-    yield LayerKind(name="attention", cls=ours.GroupedAttention)
-    yield LayerKind(name="latent-attention", cls=ours.LatentAttentionLayer)
-    yield LayerKind(name="cross-attention", cls=ours.CrossAttention)
-    yield LayerKind(name="delta", cls=ours.DeltaAttention)
-    yield LayerKind(name="mamba", cls=ours.Mamba1)
-    yield LayerKind(name="mamba2", cls=ours.Mamba2)
-    yield LayerKind(name="mlp", cls=ours.DenseMlp, role="mlp")
+    for name, (cls, words) in {
+        "attention": (ours.GroupedAttention, "multi-head, grouped-query or multi-query attention"),
+        "latent-attention": (ours.LatentAttentionLayer, "multi-head latent attention"),
+        "cross-attention": (ours.CrossAttention, "attention to what was written, then to what an encoder has read"),
+        "delta": (ours.DeltaAttention, "linear attention by the delta rule"),
+        "mamba": (ours.Mamba1, "a selective state space a channel"),
+        "mamba2": (ours.Mamba2, "a selective state space a head"),
+    }.items():
+        yield LayerKind(name=name, description=words, cls=cls)
+    yield LayerKind(name="mlp", description="two matrices, or three with a gate", cls=ours.DenseMlp, role="mlp")
 
 
 @hookimpl
@@ -34,8 +37,8 @@ def llmplan_model_forms() -> Iterable[ModelForm]:
     """Transformers, and models of layers, which have a table of kinds."""
     from llmplan.catalogues.forms import ModelForm
 
-    yield ModelForm(name="transformer", make=_of_transformers)
-    yield ModelForm(name="layers", make=_of_layers, key="kinds")
+    yield ModelForm(name="transformer", description="a decoder-only transformer", make=_of_transformers)
+    yield ModelForm(name="layers", description="layers of any kinds, in order", make=_of_layers, key="kinds")
 
 
 def _of_transformers() -> Form:
