@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from llmplan.catalogues import TomlRecords
     from llmplan.catalogues.forms import ModelForm
-    from llmplan.estimate import CostModel, Exporter, Launcher, Reporter
+    from llmplan.estimate import CostModel, Exporter, Launcher, Reporter, ServerModel
     from llmplan.records import (
         DTypeFamily,
         DTypeRule,
@@ -71,6 +71,11 @@ def llmplan_layer_kinds() -> Iterable[LayerKind]:  # type: ignore[empty-body]
 @hookspec
 def llmplan_parallelism_models() -> Iterable[CostModel]:  # type: ignore[empty-body]
     """Cost models: they price a plan's operators, collectives, schedule and memory."""
+
+
+@hookspec
+def llmplan_server_models() -> Iterable[ServerModel]:  # type: ignore[empty-body]
+    """Models of servers under a load: they say what becomes of priced passes when requests come and wait."""
 
 
 @hookspec
