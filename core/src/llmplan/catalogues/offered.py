@@ -10,12 +10,14 @@ from llmplan.catalogues.catalogue import Catalogue
 from llmplan.catalogues.plugins import Plugins, load_plugins
 
 if TYPE_CHECKING:
+    from llmplan.catalogues.forms import ModelForm
     from llmplan.estimate import CostModel, Exporter, Launcher, Reporter, ServerModel
     from llmplan.records import (
         DTypeRule,
         EngineProfile,
         FrameworkProfile,
         HardwareProfile,
+        LayerKind,
         ModelArchitecture,
         ModelReader,
         Optimizer,
@@ -39,6 +41,16 @@ class Registry:
     def model_readers(self) -> Catalogue[ModelReader]:
         """Readers of models that are not registered."""
         return Catalogue(kinds.MODEL_READERS, self.plugins)
+
+    @cached_property
+    def model_forms(self) -> Catalogue[ModelForm]:
+        """Ways to write models in TOML."""
+        return Catalogue(kinds.MODEL_FORMS, self.plugins)
+
+    @cached_property
+    def layer_kinds(self) -> Catalogue[LayerKind]:
+        """Kinds of layers that models in TOML may have."""
+        return Catalogue(kinds.LAYER_KINDS, self.plugins)
 
     @cached_property
     def gpus(self) -> Catalogue[HardwareProfile]:
