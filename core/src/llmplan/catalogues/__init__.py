@@ -20,7 +20,7 @@ from llmplan.catalogues.kinds import (
     Kind,
     conforms,
 )
-from llmplan.catalogues.offered import Registry, registry
+from llmplan.catalogues.offered import Registry, plugged, register, registry, reload, unregister
 
 __all__ = [
     "COST_MODELS",
@@ -42,5 +42,9 @@ __all__ = [
     "Registry",
     "TomlRecords",
     "conforms",
+    "plugged",
+    "register",
     "registry",
+    "reload",
+    "unregister",
 ]
