@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -79,6 +80,14 @@ def test_it_costs_one_line_and_strict_mode_notices(module, install, tmp_path, ca
     capfd.readouterr()
     assert main(["plugins", "--json"]) in (0, 1)
     assert module.replace("_", "-") in capfd.readouterr().out
+
+
+@pytest.mark.usefixtures("install")
+def test_every_package_here_is_this_project_s():
+    """If it fails, a package of ours is not in `llmplan.own` of core/pyproject.toml, and loses its names."""
+    packages = (Path(__file__).parents[1] / "plugins").glob("*/pyproject.toml")
+    names = {re.search(r'^name = "(.+)"', path.read_text("utf-8"), re.MULTILINE)[1] for path in packages}
+    assert names <= registry().plugins.own
 
 
 def test_what_came_second_is_reached_by_its_distribution(install, tmp_path, capfd):

@@ -13,7 +13,7 @@ from llmplan.catalogues.plugins import Plugins, load_plugins
 from llmplan.catalogues.selection import PluginFile, Selection, of_environment
 
 if TYPE_CHECKING:
-    from llmplan.estimate import CostModel, Exporter, Launcher, Reporter
+    from llmplan.estimate import CostModel, Exporter, Launcher, Reporter, ServerModel
     from llmplan.records import (
         DTypeRule,
         EngineProfile,
@@ -57,6 +57,7 @@ class Registry:
     dtypes: _Collected[DTypeRule] = _Collected(kinds.DTYPES)
     """Names that follow a family's pattern are found without being listed."""
     cost_models: _Collected[CostModel] = _Collected(kinds.COST_MODELS)
+    server_models: _Collected[ServerModel] = _Collected(kinds.SERVER_MODELS)
     frameworks: _Collected[FrameworkProfile] = _Collected(kinds.FRAMEWORKS)
     engines: _Collected[EngineProfile] = _Collected(kinds.ENGINES)
     optimizers: _Collected[Optimizer] = _Collected(kinds.OPTIMIZERS)
