@@ -13,12 +13,14 @@ from llmplan.catalogues.plugins import Plugins, load_plugins
 from llmplan.catalogues.selection import PluginFile, Selection, of_environment
 
 if TYPE_CHECKING:
+    from llmplan.catalogues.forms import ModelForm
     from llmplan.estimate import CostModel, Exporter, Launcher, Reporter, ServerModel
     from llmplan.records import (
         DTypeRule,
         EngineProfile,
         FrameworkProfile,
         HardwareProfile,
+        LayerKind,
         ModelArchitecture,
         ModelReader,
         Optimizer,
@@ -53,6 +55,8 @@ class Registry:
 
     models: _Collected[ModelArchitecture] = _Collected(kinds.MODELS)
     model_readers: _Collected[ModelReader] = _Collected(kinds.MODEL_READERS)
+    model_forms: _Collected[ModelForm] = _Collected(kinds.MODEL_FORMS)
+    layer_kinds: _Collected[LayerKind] = _Collected(kinds.LAYER_KINDS)
     gpus: _Collected[HardwareProfile] = _Collected(kinds.GPUS)
     dtypes: _Collected[DTypeRule] = _Collected(kinds.DTYPES)
     """Names that follow a family's pattern are found without being listed."""

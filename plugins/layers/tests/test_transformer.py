@@ -6,8 +6,9 @@ import pytest
 from attrs import evolve
 
 from llmplan.errors import BadInputError
-from llmplan.records import LatentAttention, MixtureOfExperts, Recompute, Transformer
+from llmplan.records import Recompute
 from llmplan.testing import check_model
+from llmplan_layers import LatentAttention, MixtureOfExperts, Transformer
 
 PLAIN = Transformer(
     name="mini", layers=4, hidden=64, heads=4, kv_heads=2, head_dim=16, ffn_hidden=256, gated_mlp=True, vocab=1000

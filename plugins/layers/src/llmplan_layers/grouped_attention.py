@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 from llmplan.arrays.quantities import Number
-from llmplan.records.attention import Seen, core, norm_of, output_projection, projection
 from llmplan.records.checks import whole
 from llmplan.records.model import Cache, Operator, Recompute, Tensor
+from llmplan_layers.attention import Seen, core, norm_of, output_projection, projection
 
 if TYPE_CHECKING:
-    from llmplan.records.sparse_index import SparseIndex
+    from llmplan_layers.sparse_index import SparseIndex
 
 
 @frozen(kw_only=True, eq=False, repr=False, slots=False)

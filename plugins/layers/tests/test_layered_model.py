@@ -3,7 +3,9 @@
 import pytest
 from attrs import evolve
 
-from llmplan.records import (
+from llmplan.records import Works
+from llmplan.testing import check_model
+from llmplan_layers import (
     CrossAttention,
     DeltaAttention,
     DenseMlp,
@@ -19,9 +21,7 @@ from llmplan.records import (
     SparseIndex,
     SparseMlp,
     Transformer,
-    Works,
 )
-from llmplan.testing import check_model
 
 H = 64
 MLP = DenseMlp(hidden=H, ffn_hidden=96, gated=True)

@@ -7,8 +7,8 @@ from math import inf
 from typing import NamedTuple, Protocol
 
 from llmplan.arrays.quantities import Number, minimum, total
-from llmplan.records.mlp import residual
 from llmplan.records.model import NEVER_KEPT, Cache, Gemm, Operator, Recompute, Scores, Split, Tensor
+from llmplan_layers.mlp import residual
 
 
 class Mask(Enum):

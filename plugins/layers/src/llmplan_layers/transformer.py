@@ -10,18 +10,18 @@ from attrs import field, frozen
 from attrs.validators import optional
 
 from llmplan.arrays.quantities import Number
-from llmplan.records import transformer_checks as check
-from llmplan.records.attention import AttentionLayer
 from llmplan.records.checks import lookup_name, one_of, positive, whole
-from llmplan.records.grouped_attention import GroupedAttention
-from llmplan.records.layered_model import Layer, LayeredModel
-from llmplan.records.mlp import DenseMlp, MlpLayer
 from llmplan.records.model import LoweredModel, Tensor
+from llmplan_layers import transformer_checks as check
+from llmplan_layers.attention import AttentionLayer
+from llmplan_layers.grouped_attention import GroupedAttention
+from llmplan_layers.layered_model import Layer, LayeredModel
+from llmplan_layers.mlp import DenseMlp, MlpLayer
 
 if TYPE_CHECKING:
-    from llmplan.records.latent_attention import LatentAttention
-    from llmplan.records.mixture_of_experts import MixtureOfExperts
     from llmplan.records.stored_weights import StoredWeights
+    from llmplan_layers.latent_attention import LatentAttention
+    from llmplan_layers.mixture_of_experts import MixtureOfExperts
 
 
 @frozen(kw_only=True, eq=False, slots=False, repr=False)
@@ -91,7 +91,7 @@ class Transformer:
     @cached_property
     def _attention(self) -> AttentionLayer:
         if self.mla is not None:
-            from llmplan.records.latent_attention import LatentAttentionLayer
+            from llmplan_layers.latent_attention import LatentAttentionLayer
 
             return LatentAttentionLayer(hidden=self.hidden, heads=self.heads, mla=self.mla, o_bias=self.o_bias)
         return GroupedAttention(
@@ -112,7 +112,7 @@ class Transformer:
         dense = DenseMlp(hidden=self.hidden, ffn_hidden=self.ffn_hidden, gated=self.gated_mlp, bias=self.mlp_bias)
         sparse: MlpLayer = dense
         if self.moe is not None:
-            from llmplan.records.mixture_of_experts import SparseMlp
+            from llmplan_layers.mixture_of_experts import SparseMlp
 
             sparse = SparseMlp(moe=self.moe, dense=dense)
         kinds: dict[tuple[MlpLayer, int | None], Layer] = {}

@@ -14,8 +14,8 @@ from attrs.validators import optional
 from llmplan.arrays.quantities import Number
 from llmplan.errors import BadInputError
 from llmplan.records.checks import count, whole
-from llmplan.records.mlp import DenseMlp
 from llmplan.records.model import NEVER_KEPT, Gemm, Operator, Split, Tensor, touched_share
+from llmplan_layers.mlp import DenseMlp
 
 
 def _some_of_all(moe: MixtureOfExperts, _field: object, top_k: int) -> None:

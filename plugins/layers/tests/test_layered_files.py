@@ -1,12 +1,14 @@
 """Models of layers in TOML."""
 
 import pytest
-from attrs import asdict
+from attrs import asdict, evolve, frozen
 
+from llmplan import registry
 from llmplan.catalogues import MODELS
 from llmplan.catalogues.record_file import read_record, record_text
 from llmplan.errors import BadInputError
-from llmplan.records import (
+from llmplan.records import LayerKind, Works
+from llmplan_layers import (
     CrossAttention,
     DeltaAttention,
     DenseMlp,
@@ -19,7 +21,6 @@ from llmplan.records import (
     MixtureOfExperts,
     SparseIndex,
     SparseMlp,
-    Works,
 )
 
 HYBRID = """
@@ -125,3 +126,37 @@ def test_what_is_wrong_is_named(write, instead, words):
     with pytest.raises(BadInputError) as error:
         read_record(write(HYBRID.replace(*instead)), MODELS)
     assert words in str(error.value)
+
+
+def test_a_model_may_be_like_one_of_layers(write):
+    """If it fails, somebody who changes one number of a hybrid model has to write all of it."""
+    base = LayeredModel(name="every", hidden=64, vocab=100, order=EVERY)
+    wider = read_record(write('like = "every"\nvocab = 200\n', "wider"), MODELS, lambda _: base)
+    same(wider, evolve(base, name="wider", vocab=200))
+
+
+@frozen(kw_only=True, eq=False)
+class Averaged(DeltaAttention):
+    """A third party's kind of layer."""
+
+    part: str = "averages"
+
+
+def test_a_third_party_adds_a_kind_of_layer_with_a_class_and_its_key(write, monkeypatch):
+    """If it fails, a new kind of layer needs a change of ours."""
+    kinds = {**registry().layer_kinds, "running-average": LayerKind(name="running-average", cls=Averaged)}
+    monkeypatch.setitem(vars(registry()), "layer_kinds", kinds)
+    text = """\
+layers = 2
+order = ["averaging"]
+hidden = 64
+vocab = 100
+[kinds.averaging]
+running_average = { key_heads = 2, value_heads = 4, key_dim = 8, value_dim = 16 }
+"""
+    model = read_record(write(text, "new"), MODELS)
+    assert model.parameters_by_part()["averages"] > 0
+    same(read_record(write(record_text(MODELS, model), "new"), MODELS), model)
+    monkeypatch.undo()
+    with pytest.raises(BadInputError, match=r"running_average: not a field; there are .*delta"):
+        read_record(write(text, "new"), MODELS)

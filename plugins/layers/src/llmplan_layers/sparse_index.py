@@ -8,9 +8,9 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from llmplan.arrays.quantities import Number, minimum
-from llmplan.records.attention import Seen, projection
 from llmplan.records.checks import whole
 from llmplan.records.model import Cache, Operator, Recompute, Scores, Tensor
+from llmplan_layers.attention import Seen, projection
 
 _COPIED = 1
 """Every tensor parallel rank scores all keys."""

@@ -9,10 +9,10 @@ from attrs import field, frozen
 from attrs.validators import optional
 
 from llmplan.arrays.quantities import Number
-from llmplan.records.attention import Seen, core, norm_of, output_projection, projection
 from llmplan.records.checks import whole
 from llmplan.records.model import Cache, Operator, Recompute, Tensor
-from llmplan.records.sparse_index import SparseIndex
+from llmplan_layers.attention import Seen, core, norm_of, output_projection, projection
+from llmplan_layers.sparse_index import SparseIndex
 
 _COPIED = 1
 """Every tensor parallel rank holds the latents, and the matrices that lead down to them."""

@@ -11,9 +11,7 @@ from attrs import field, frozen
 from attrs.validators import optional
 
 from llmplan.arrays.quantities import Number, minimum, total
-from llmplan.records.attention import AttentionLayer, Mask, Seen, seen
 from llmplan.records.checks import lookup_name, positive, whole
-from llmplan.records.mlp import MlpLayer
 from llmplan.records.model import (
     ALWAYS_KEPT,
     NEVER_KEPT,
@@ -26,6 +24,8 @@ from llmplan.records.model import (
     Tensor,
     Works,
 )
+from llmplan_layers.attention import AttentionLayer, Mask, Seen, seen
+from llmplan_layers.mlp import MlpLayer
 
 if TYPE_CHECKING:
     from llmplan.records.stored_weights import StoredWeights

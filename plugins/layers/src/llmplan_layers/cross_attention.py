@@ -8,9 +8,9 @@ from __future__ import annotations
 from attrs import frozen
 
 from llmplan.arrays.quantities import Number
-from llmplan.records.attention import Mask, Seen, norm_of, seen
-from llmplan.records.grouped_attention import GroupedAttention
 from llmplan.records.model import Cache, Operator, Recompute, Tensor, Works
+from llmplan_layers.attention import Mask, Seen, norm_of, seen
+from llmplan_layers.grouped_attention import GroupedAttention
 
 
 @frozen(kw_only=True, eq=False, repr=False, slots=False)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from llmplan.arrays.quantities import Number
-from llmplan.records.attention import Seen, output_projection, projection
 from llmplan.records.checks import whole
 from llmplan.records.model import Operator, Recompute, State, Tensor
+from llmplan_layers.attention import Seen, output_projection, projection
 
 CHUNK = 64.0
 """Tokens that kernels work on at once, as in flash-linear-attention."""
