@@ -30,7 +30,7 @@ def exporter_of(path: str, option: str = "output", others: Iterable[str] = ()) -
         raise BadInputError(f"{option}: {path!r} does not end in {suffixes}")
     owner, *rest = sorted(fitting, key=plugins.rank)
     for other in rest:
-        plugins.clashes[f"{option}: {suffix} is written by {owner}; {other}:{file} has {other} write it"] = None
+        plugins.clash(f"{option}: {suffix} is written by {owner}; {other}:{file} has {other} write it")
     exporter = fitting[owner]
     if exporter.check is not None:
         with Guard(EXPORTERS, exporter.name, owner):
