@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from llmplan.request.options import given_options, options_of
-from llmplan.request.plans import OFFLOADS, Request, TrainRequest
+from llmplan.request.plans import OFFLOADS, PlanRequest, TrainRequest
 from llmplan.request.values import option_name
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ __all__ = [
     "SERVER_OPTIONS",
     "InferRequest",
     "InferSearchRequest",
-    "Request",
+    "PlanRequest",
     "SearchRequest",
     "TrainRequest",
     "given_options",

@@ -31,7 +31,7 @@ _OFFLOADS = {word: word for word in OFFLOADS}
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class Request(Options):
+class PlanRequest(Options):
     """What training and inference have in common."""
 
     model: Any = option(
@@ -57,7 +57,7 @@ class Request(Options):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class TrainRequest(Request):
+class TrainRequest(PlanRequest):
     """Options of a training plan; None is what was not given."""
 
     cp: int | None = option("Context parallel size: ranks that share each sequence.", as_whole(1))

@@ -8,8 +8,20 @@ from attrs import fields, frozen
 
 from llmplan.records import FAMILIES, Variation
 from llmplan.request.options import option
-from llmplan.request.plans import Request
-from llmplan.request.values import (as_bits, as_confidence, as_flag, as_fraction, as_part, as_positive, as_rate, as_record_or_name, as_text, as_whole, refuse)
+from llmplan.request.plans import PlanRequest
+from llmplan.request.values import (
+    as_bits,
+    as_confidence,
+    as_flag,
+    as_fraction,
+    as_part,
+    as_positive,
+    as_rate,
+    as_record_or_name,
+    as_text,
+    as_whole,
+    refuse,
+)
 
 _FAMILY_WORDS = ", ".join(f"{family.name}:CV" if family.most_cv else family.name for family in FAMILIES.values())
 
@@ -29,7 +41,7 @@ def _as_variation(value: Any, name: str) -> Variation:
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class InferRequest(Request):
+class InferRequest(PlanRequest):
     """Options of an inference plan; None is what was not given."""
 
     batch: int | None = option("Sequences that one replica answers at once.", as_whole(1))
