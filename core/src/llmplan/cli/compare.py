@@ -42,7 +42,12 @@ COMPARING: Mapping[str, Any] = {
         ),
     ],
     "picture": Annotated[
-        str | None, typer.Option("--picture", metavar="FILE", help="Draw it too: .png, .svg or .pdf.")
+        list[str] | None,
+        typer.Option(
+            "--picture",
+            metavar="[KIND:]FILE",
+            help="Draw it too: .png, .svg or .pdf; KIND is one of `llmplan list exporters`. May be repeated.",
+        ),
     ],
 }
 
