@@ -164,7 +164,15 @@ def use_commands(implementation):
     assert (result.exit_code, result.output) == (0, "2\n")
 
 
+def use_cluster(cluster):
+    """Its spine carries a quarter of what the accelerator's own network would."""
+    plan = train(**TRAIN | {"cluster": cluster}).plan
+    assert plan.hardware.cluster.link(2) == plan.hardware.scale_out_bytes_per_second / 4
+    assert "cluster acme-hall" in " ".join(plan.assumptions)
+
+
 USES = {
+    "llmplan_clusters": use_cluster,
     "llmplan_hardware_profiles": use_hardware,
     "llmplan_dtype_rules": use_dtype,
     "llmplan_model_architectures": use_model,

@@ -11,6 +11,7 @@ from attrs import evolve
 
 from llmplan import hookimpl, hookspecs
 from llmplan.catalogues import (
+    CLUSTERS,
     COST_MODELS,
     DTYPES,
     ENGINES,
@@ -34,11 +35,13 @@ from llmplan.errors import BadInputError, NameConflictError, UnknownNameError
 from llmplan.estimate import Exporter, Launcher, LaunchFile, Reporter
 from llmplan.output.files import exporter_of
 from llmplan.records import (
+    Cluster,
     DTypeFamily,
     DTypeRule,
     EngineProfile,
     FrameworkProfile,
     HardwareProfile,
+    Level,
     ModelReader,
     Optimizer,
     Schedule,
@@ -85,6 +88,7 @@ RECORDS = {
     MODELS: model,
     MODEL_READERS: lambda name: ModelReader(name=name, claims=bool, read=print),
     GPUS: gpu,
+    CLUSTERS: lambda name: Cluster(name=name, levels=(Level(size=8),)),
     DTYPES: dtype,
     COST_MODELS: cost_model,
     FRAMEWORKS: lambda name: FrameworkProfile(name=name),

@@ -80,6 +80,7 @@ def conforms(record: Any, cls: type) -> bool:
 MODELS = Kind("models", "llmplan_model_architectures", "records.model.ModelArchitecture", in_files=True)
 MODEL_READERS = Kind("model-readers", "llmplan_model_readers", "records.model_reader.ModelReader")
 GPUS = Kind("gpus", "llmplan_hardware_profiles", "records.hardware.HardwareProfile", in_files=True)
+CLUSTERS = Kind("clusters", "llmplan_clusters", "records.cluster.Cluster", in_files=True)
 DTYPES = Kind("dtypes", "llmplan_dtype_rules", "records.dtype.DTypeRule", "records.dtype.DTypeFamily")
 COST_MODELS = Kind("cost-models", "llmplan_parallelism_models", "estimate.cost_model.CostModel")
 FRAMEWORKS = Kind("frameworks", "llmplan_framework_profiles", "records.framework.FrameworkProfile", in_files=True)
@@ -91,6 +92,6 @@ EXPORTERS = Kind("exporters", "llmplan_exporters", "estimate.output.Exporter")
 REPORTERS = Kind("reporters", "llmplan_reporters", "estimate.output.Reporter")
 LAUNCHERS = Kind("launchers", "llmplan_launchers", "estimate.launch.Launcher")
 KINDS = (
-    *(MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, SCHEDULES, MODEL_READERS),
+    *(MODELS, GPUS, CLUSTERS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, SCHEDULES, MODEL_READERS),
     *(VALIDATION_SETS, EXPORTERS, REPORTERS, LAUNCHERS),
 )

@@ -12,6 +12,7 @@ from llmplan.catalogues.plugins import Plugins, load_plugins
 if TYPE_CHECKING:
     from llmplan.estimate import CostModel, Exporter, Launcher, Reporter
     from llmplan.records import (
+        Cluster,
         DTypeRule,
         EngineProfile,
         FrameworkProfile,
@@ -44,6 +45,11 @@ class Registry:
     def gpus(self) -> Catalogue[HardwareProfile]:
         """Hardware profiles."""
         return Catalogue(kinds.GPUS, self.plugins)
+
+    @cached_property
+    def clusters(self) -> Catalogue[Cluster]:
+        """Clusters."""
+        return Catalogue(kinds.CLUSTERS, self.plugins)
 
     @cached_property
     def dtypes(self) -> Catalogue[DTypeRule]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from llmplan.records.attention import AttentionLayer as AttentionLayer, Mask as Mask, Seen as Seen
+    from llmplan.records.cluster import Cluster as Cluster, Level as Level
     from llmplan.records.cross_attention import CrossAttention as CrossAttention
     from llmplan.records.delta_attention import DeltaAttention as DeltaAttention
     from llmplan.records.dtype import DTypeFamily as DTypeFamily, DTypeRule as DTypeRule, NumberFormat as NumberFormat
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "attention": "AttentionLayer Mask Seen",
+    "cluster": "Cluster Level",
     "cross_attention": "CrossAttention",
     "delta_attention": "DeltaAttention",
     "dtype": "DTypeFamily DTypeRule NumberFormat",

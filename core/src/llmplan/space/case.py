@@ -17,7 +17,7 @@ from llmplan.records import TrainingPlan
 from llmplan.request import TrainRequest
 from llmplan.space.asked import asking, bounds_of, trained
 from llmplan.space.batch import Reach, Wanted, choose_batch, said_of_batch, wanted_batch, warned_of_batch
-from llmplan.space.choice import Choice, choose
+from llmplan.space.choice import Choice, choose, with_price
 from llmplan.space.dimensions import DIMENSIONS, NAMES, Scope, Values, columns_of, laid_out, values_of
 from llmplan.space.experts import experts_of
 from llmplan.space.fill import priced, template
@@ -200,6 +200,7 @@ def training_case(
     """Of one request: what has one value or none; the space holds all values."""
     _refuse_two_micro_batches(request, space)
     choice = choose(request, "train")
+    request = with_price(request, choice.hardware)
     plan = template(request, choice)
     scope = Scope(
         model=choice.model,

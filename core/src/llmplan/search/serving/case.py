@@ -14,7 +14,7 @@ from llmplan.records import InferencePlan, ServerPlan
 from llmplan.request import LOADS, InferRequest, option_name
 from llmplan.search.serving.space import InferenceSpace
 from llmplan.space.asked import asking
-from llmplan.space.choice import Choice, choose
+from llmplan.space.choice import Choice, choose, with_price
 from llmplan.space.inference import checked_plan
 from llmplan.space.server import check_load, server_plan, steps_of
 from llmplan.space.server_sizes import ReplicaSizes
@@ -109,4 +109,5 @@ def case_of(index: int, request: InferRequest, layout: Mapping[str, tuple[int, .
     request = request if loads else evolve(request, concurrency=1)
     check_load(request)
     choice = choose(request, "infer")
+    request = with_price(request, choice.hardware)
     return Case(index, request, choice, steps_of(choice, asked), layout)
