@@ -42,7 +42,19 @@ FLAG = {
     "max_batch",
     "max_context",
 }
-NAME = {"model", "gpu", "cluster", "dtype", "cost_model", "framework", "optimizer", "schedule", "engine", "draft_model"}
+NAME = {
+    "model",
+    "gpu",
+    "cluster",
+    "dtype",
+    "cost_model",
+    "framework",
+    "optimizer",
+    "schedule",
+    "engine",
+    "draft_model",
+    "server_model",
+}
 TEXT = {"trace"}
 LENGTHS = {"prompt_lengths", "output_lengths"}
 CHOICE = {"recompute", "tuning", "offload"}
