@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from attrs import evolve, frozen
 
-from llmplan.catalogues import CLUSTERS, COST_MODELS, DTYPES, GPUS, MODELS, Catalogue, Kind, conforms, registry
+from llmplan.catalogues import CLUSTERS, COST_MODELS, DTYPES, GPUS, MODELS, conforms, registry
 from llmplan.errors import BadInputError
-from llmplan.estimate import CostModel, Phase
-from llmplan.records import DTypeRule, Efficiency, HardwareProfile, ModelArchitecture, NumberFormat, StoredWeights
-from llmplan.request import InferRequest, TrainRequest
+from llmplan.records import Efficiency
 from llmplan.space.asked import efficiency_of
 from llmplan.space.suspects import parameters_of
 from llmplan.units import rate
 
-Asked = TypeVar("Asked", TrainRequest, InferRequest)
+if TYPE_CHECKING:
+    from llmplan.catalogues import Catalogue, Kind
+    from llmplan.estimate import CostModel, Phase
+    from llmplan.records import DTypeRule, HardwareProfile, ModelArchitecture, NumberFormat, StoredWeights
+    from llmplan.request import InferRequest, TrainRequest
+
+Asked = TypeVar("Asked", "TrainRequest", "InferRequest")
 
 
 @frozen(eq=False, repr=False)
