@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         LoweredModel as LoweredModel,
         ModelArchitecture as ModelArchitecture,
         Operator as Operator,
+        Phase as Phase,
         Recompute as Recompute,
         Scores as Scores,
         Split as Split,
@@ -74,7 +75,7 @@ _HOMES = {
         "ServingCurves gemm_bytes"
     ),
     "layer_kind": "LayerKind",
-    "model": "Block Cache Gemm LoweredModel ModelArchitecture Operator Recompute Scores Split State Tensor Works",
+    "model": "Block Cache Gemm LoweredModel ModelArchitecture Operator Phase Recompute Scores Split State Tensor Works",
     "model_reader": "ModelReader",
     "optimizer": "Optimizer",
     "plan": "InferencePlan Layout TrainingPlan Tuning",

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from llmplan.catalogues import COST_MODELS, DTYPES, GPUS, MODELS, Catalogue, Kind, conforms, registry
 from llmplan.errors import BadInputError
-from llmplan.estimate import CostModel, Phase
+from llmplan.estimate import Command, CostModel
 from llmplan.records import DTypeRule, Efficiency, HardwareProfile, ModelArchitecture, NumberFormat, StoredWeights
 from llmplan.request import InferRequest, TrainRequest
 from llmplan.space.asked import efficiency_of
@@ -30,7 +30,7 @@ class Choice:
     warnings: tuple[str, ...]
 
 
-def choose(request: TrainRequest | InferRequest, phase: Phase) -> Choice:
+def choose(request: TrainRequest | InferRequest, phase: Command) -> Choice:
     """Look up what the request names; take the defaults for the rest."""
     model = find_record(request.model, "model", MODELS, assume_transformer=bool(request.assume_transformer))
     if phase == "infer" and not getattr(model, "generates", True):
@@ -69,7 +69,7 @@ def _meant(option: str, wanted: Any, record: Any) -> tuple[str, ...]:
     return (f"{option} {wanted}: {record.name}",) if is_alias else ()
 
 
-def dtype_of(stored: StoredWeights, phase: Phase) -> tuple[DTypeRule, str]:
+def dtype_of(stored: StoredWeights, phase: Command) -> tuple[DTypeRule, str]:
     """The rule of a checkpoint: to serve as it is stored, to train with weights that are not quantised."""
     if phase == "train":
         rule: DTypeRule = find_record(stored.training_dtype, "dtype", DTYPES)
@@ -143,7 +143,7 @@ def _efficiency(
     cost_model: CostModel,
     hardware: HardwareProfile,
     gemm: NumberFormat,
-    phase: Phase,
+    phase: Command,
 ) -> tuple[Efficiency, str]:
     """The calibrated ones, or 1 where all is ideal, but for those that are given; and whose they are."""
     stated = {name: getattr(request, f"{name}_efficiency") for name in _EFFICIENCIES}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from llmplan.arrays.quantities import Number
-from llmplan.estimate import Explained, InferenceEstimate, Phase, Spread, TrainingEstimate
+from llmplan.estimate import Command, Explained, InferenceEstimate, Spread, TrainingEstimate
 from llmplan.estimate.by_column import priced_by_column
 from llmplan.estimate.kernel_efficiency import kernel_efficiency
 from llmplan.records import (
@@ -43,7 +43,7 @@ class Megatron:
     serving_in_arrays: bool = True
     """Layouts of servers may be arrays: a search prices many side by side."""
 
-    def efficiency(self, hardware: HardwareProfile, gemm: NumberFormat, phase: Phase) -> Efficiency:
+    def efficiency(self, hardware: HardwareProfile, gemm: NumberFormat, phase: Command) -> Efficiency:
         """Curves of kernels and links, where the accelerator has them."""
         curves = hardware.kernels
         if curves is None:
@@ -120,7 +120,7 @@ class Megatron:
         return Steps(plan)
 
 
-def _source(curves: KernelCurves, phase: Phase) -> str:
+def _source(curves: KernelCurves, phase: Command) -> str:
     serving = curves.serving
     return curves.source if phase == "train" or serving is None else f"{curves.source}; serving: {serving.source}"
 
