@@ -9,7 +9,7 @@ from llmplan_layers import Transformer
 
 ASKS = ("--model", "broken")
 CODE = 1
-SAID = "plugin model-exits failed: SystemExit: 0 (model_exits.py, line 2"
+SAID = "model: broken of model-exits failed: SystemExit: 0 (model_exits.py, line 2"
 
 
 @hookimpl

@@ -23,7 +23,7 @@ from llmplan.catalogues.kinds import (
     Kind,
     conforms,
 )
-from llmplan.catalogues.offered import Registry, registry
+from llmplan.catalogues.offered import Registry, plugged, register, registry, reload, unregister
 
 __all__ = [
     "COST_MODELS",
@@ -48,5 +48,9 @@ __all__ = [
     "Registry",
     "TomlRecords",
     "conforms",
+    "plugged",
+    "register",
     "registry",
+    "reload",
+    "unregister",
 ]

@@ -56,6 +56,8 @@ def is_family(record: Any) -> bool:
 
 def _check_family(family: Any) -> None:
     """That every listed name follows the pattern; rules are made when they are looked up."""
+    if not isinstance(family.listed, (tuple, list)):
+        raise PluginError(f"lists its names as a {type(family.listed).__name__}, not as a tuple")
     for name in family.listed:
         check_name(name)
         if family.pattern.fullmatch(name) is None:
