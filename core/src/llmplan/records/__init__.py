@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from llmplan.records.engine import EngineProfile as EngineProfile
     from llmplan.records.framework import FrameworkProfile as FrameworkProfile
     from llmplan.records.hardware import HardwareProfile as HardwareProfile
+    from llmplan.records.inference_plan import InferencePlan as InferencePlan
     from llmplan.records.kernels import (
         AttentionCurve as AttentionCurve,
         AttentionKernel as AttentionKernel,
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from llmplan.records.model_reader import ModelReader as ModelReader
     from llmplan.records.optimizer import Optimizer as Optimizer
     from llmplan.records.plan import (
-        InferencePlan as InferencePlan,
         Layout as Layout,
         TrainingPlan as TrainingPlan,
         Tuning as Tuning,
@@ -78,7 +78,8 @@ _HOMES = {
     "model": "Block Cache Gemm LoweredModel ModelArchitecture Operator Phase Recompute Scores Split State Tensor Works",
     "model_reader": "ModelReader",
     "optimizer": "Optimizer",
-    "plan": "InferencePlan Layout TrainingPlan Tuning",
+    "inference_plan": "InferencePlan",
+    "plan": "Layout TrainingPlan Tuning",
     "schedule": "PipelineTimes Schedule Schedules",
     "server": "ServerPlan Speculation",
     "serving": "ServingSteps Step",

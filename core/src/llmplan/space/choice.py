@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from attrs import evolve, frozen
 
-from llmplan.catalogues import COST_MODELS, DTYPES, GPUS, MODELS, Catalogue, Kind, conforms, registry
+from llmplan.catalogues import COST_MODELS, DTYPES, GPUS, MODELS, conforms, registry
 from llmplan.errors import BadInputError
-from llmplan.estimate import Command, CostModel
-from llmplan.records import DTypeRule, Efficiency, HardwareProfile, ModelArchitecture, NumberFormat, StoredWeights
-from llmplan.request import InferRequest, TrainRequest
+from llmplan.records import Efficiency
 from llmplan.space.asked import efficiency_of
 from llmplan.space.suspects import parameters_of
 from llmplan.units import rate
+
+if TYPE_CHECKING:
+    from llmplan.catalogues import Catalogue, Kind
+    from llmplan.estimate import Command, CostModel
+    from llmplan.records import DTypeRule, HardwareProfile, ModelArchitecture, NumberFormat, StoredWeights
+    from llmplan.request import InferRequest, TrainRequest
 
 
 @frozen(eq=False, repr=False)
