@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from llmplan.records.cluster import Cluster as Cluster, Level as Level
     from llmplan.records.dtype import DTypeFamily as DTypeFamily, DTypeRule as DTypeRule, NumberFormat as NumberFormat
     from llmplan.records.efficiency import (
         CalibratedEfficiency as CalibratedEfficiency,
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "cluster": "Cluster Level",
     "dtype": "DTypeFamily DTypeRule NumberFormat",
     "efficiency": "CalibratedEfficiency Efficiency WholeRunEfficiency",
     "engine": "EngineProfile",
