@@ -99,6 +99,11 @@ class TrainRequest(Request):
         names=lambda: list(_TUNINGS),
     )
     lora_rank: int | None = option("Rank of the LoRA matrices.", as_whole(1))
+    lora_targets: str | None = option(
+        "Matrices with adapters, by words of the cost model: q+v or attention; all by default.",
+        as_text,
+        metavar="WORDS",
+    )
     offload: str | None = option(
         f"What waits in host memory: {', '.join(_OFFLOADS)}.",
         as_word(_OFFLOADS),
