@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -10,6 +9,7 @@ import typer
 
 from llmplan.catalogues import registry
 from llmplan.cli.options import Request, completer
+from llmplan.cli.said import say
 from llmplan.errors import BadInputError
 from llmplan.output.files import contents_of, text_of, write_whole
 from llmplan.output.words import gib
@@ -35,7 +35,12 @@ COMPARING: Mapping[str, Any] = {
         ),
     ],
     "picture": Annotated[
-        str | None, typer.Option("--picture", metavar="FILE", help="Draw it too: .png, .svg or .pdf.")
+        list[str] | None,
+        typer.Option(
+            "--picture",
+            metavar="[KIND:]FILE",
+            help="Draw it too: .png, .svg or .pdf; KIND is one of `llmplan list exporters`. May be repeated.",
+        ),
     ],
 }
 
@@ -106,4 +111,4 @@ def _say_that_none_fits(comparison: Comparison) -> None:
         f"does not fit: {plans}; {label} comes nearest, {over:,.0f} bytes ({gib(over)}) more than the "
         f"{gib(nearest.memory_capacity_bytes)} of {nearest.plan.hardware.name}"
     )
-    print(f"llmplan: {by if over > 0 else f'overloaded: {plans} fits and answers all that comes'}", file=sys.stderr)
+    say(f"llmplan: {by if over > 0 else f'overloaded: {plans} fits and answers all that comes'}")

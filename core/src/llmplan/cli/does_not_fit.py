@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 from llmplan.cli.estimate import DOES_NOT_FIT
 from llmplan.cli.options import Request
+from llmplan.cli.said import say
 from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.output.words import gib
 from llmplan.records import Recompute
@@ -19,7 +18,7 @@ def say_why_not(estimate: Estimate, request: Request) -> int:
     if isinstance(estimate, ServerEstimate) and estimate.overloaded:
         from llmplan.cli.overloaded import overloaded
 
-        print(f"llmplan: {overloaded(estimate, request.gpus)}", file=sys.stderr)
+        say(f"llmplan: {overloaded(estimate, request.gpus)}")
         return DOES_NOT_FIT
     return _say_it_does_not_fit(estimate, request)
 
@@ -30,10 +29,9 @@ def _say_it_does_not_fit(estimate: Estimate, request: Request) -> int:
     listed = ", ".join(f"{name} {size:,.0f} ({gib(size)})" for name, size in parts)
     pool = estimate.fullest_pool if isinstance(estimate, ServerEstimate) else None
     where = f"the {pool} pool needs " if pool else ""
-    print(
+    say(
         f"llmplan: does not fit: {where}{used - capacity:,.0f} bytes ({gib(used - capacity)}) more than the "
-        f"{gib(capacity)} of {estimate.plan.hardware.name}; {listed}{_way_out(estimate, request)}",
-        file=sys.stderr,
+        f"{gib(capacity)} of {estimate.plan.hardware.name}; {listed}{_way_out(estimate, request)}"
     )
     return DOES_NOT_FIT
 

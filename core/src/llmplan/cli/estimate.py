@@ -186,13 +186,13 @@ def what_is_left(from_file: Mapping[str, Any], named: Collection[str]) -> dict[s
 
 def _ways_out(extra: Mapping[str, Any]) -> list[tuple[str, str, Exporter]]:
     """The option, the file and what writes it, of --output and --picture, looked for before anything is priced."""
-    outputs, picture = extra["output"] or (), extra["picture"]
-    if not outputs and picture is None:
+    outputs, pictures = extra["output"] or (), extra["picture"] or ()
+    if not outputs and not pictures:
         return []
     from llmplan.output.files import exporter_of, painter_of
 
     files = [("output", path, exporter_of(path)) for path in outputs]
-    return files if picture is None else [*files, ("picture", picture, painter_of(picture))]
+    return [*files, *(("picture", path, painter_of(path)) for path in pictures)]
 
 
 def reporter_of(extra: Mapping[str, Any]) -> str:

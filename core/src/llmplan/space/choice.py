@@ -13,6 +13,7 @@ from llmplan.estimate import CostModel, Phase
 from llmplan.records import DTypeRule, Efficiency, HardwareProfile, ModelArchitecture, NumberFormat, StoredWeights
 from llmplan.request import InferRequest, TrainRequest
 from llmplan.space.asked import efficiency_of
+from llmplan.space.suspects import parameters_of
 from llmplan.units import rate
 
 
@@ -35,6 +36,7 @@ def choose(request: TrainRequest | InferRequest, phase: Phase) -> Choice:
     model = find_record(request.model, "model", MODELS, assume_transformer=bool(request.assume_transformer))
     if phase == "infer" and not getattr(model, "generates", True):
         raise BadInputError(f"model: {model.name} is an encoder: it predicts no next token; llmplan train prices it")
+    parameters_of(model)
     hardware = find_record(request.gpu, "gpu", GPUS)
     assumptions = [*_meant("model", request.model, model), *_meant("gpu", request.gpu, hardware)]
     assumptions += getattr(model, "assumed", ())
@@ -126,7 +128,7 @@ def default_record(catalogue: Catalogue[Any], option: str) -> Any:
         raise BadInputError(f"{option}: not given, and {state}")
     for by, record in claims:
         if by != first:
-            plugins.clashes[f"{option}: {mine[0].name} is the default; so claims {by}:{record.name} to be"] = None
+            plugins.clash(f"{option}: {mine[0].name} is the default; so claims {by}:{record.name} to be")
     return mine[0]
 
 
