@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from llmplan.cli.estimate import DOES_NOT_FIT
-from llmplan.cli.options import Request
 from llmplan.cli.said import say
 from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.output.words import gib
 from llmplan.records import Recompute
-from llmplan.request import InferRequest
+from llmplan.request import InferRequest, PlanRequest
 
 _MOST_ZERO = 3
 
 
-def say_why_not(estimate: Estimate, request: Request) -> int:
+def say_why_not(estimate: Estimate, request: PlanRequest) -> int:
     """One line, and the exit code."""
     if isinstance(estimate, ServerEstimate) and estimate.overloaded:
         from llmplan.cli.overloaded import overloaded
@@ -23,7 +22,7 @@ def say_why_not(estimate: Estimate, request: Request) -> int:
     return _say_it_does_not_fit(estimate, request)
 
 
-def _say_it_does_not_fit(estimate: Estimate, request: Request) -> int:
+def _say_it_does_not_fit(estimate: Estimate, request: PlanRequest) -> int:
     used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
     parts = sorted(estimate.memory_breakdown.items(), key=lambda part: -part[1])
     listed = ", ".join(f"{name} {size:,.0f} ({gib(size)})" for name, size in parts)
@@ -36,7 +35,7 @@ def _say_it_does_not_fit(estimate: Estimate, request: Request) -> int:
     return DOES_NOT_FIT
 
 
-def _way_out(estimate: Estimate, request: Request) -> str:
+def _way_out(estimate: Estimate, request: PlanRequest) -> str:
     """Options that hold less, where they are not taken yet."""
     if not isinstance(estimate, TrainingEstimate):
         return _way_out_of_serving(estimate, request) if isinstance(request, InferRequest) else ""

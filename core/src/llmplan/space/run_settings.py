@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from llmplan.catalogues import FRAMEWORKS, OPTIMIZERS, Kind, registry
+from llmplan.catalogues import FRAMEWORKS, OPTIMIZERS, registry
 from llmplan.errors import BadInputError
 from llmplan.estimate.energy import IDLE_SHARE
 from llmplan.records import Tuning
-from llmplan.records.goodput import Failures
-from llmplan.request import TrainRequest, option_name
-from llmplan.space.choice import Choice, default_record, find_record
+from llmplan.request import option_name
+from llmplan.space.choice import default_record, find_record
 from llmplan.space.suspects import parameters_of
+
+if TYPE_CHECKING:
+    from llmplan.catalogues import Kind
+    from llmplan.records.goodput import Failures
+    from llmplan.request import TrainRequest
+    from llmplan.space.choice import Choice
 
 _LORA_RANK = 16
 """Between the 8 and 64 of most published adapters (Hu et al. 2021, arXiv:2106.09685, table 6)."""
@@ -83,6 +88,8 @@ def _failures(request: TrainRequest, choice: Choice, how: dict[str, Any], said: 
         said.append("checkpoint-interval sqrt(2 x checkpoint x MTBF), the optimum (Young 1974, Daly 2006)")
     if request.restart_seconds is None:
         said.append(f"restart-seconds {_RESTART_SECONDS:g}")
+    from llmplan.records.goodput import Failures
+
     return Failures(
         per_gpu_day=request.failures_per_gpu_day,
         checkpoint_seconds=checkpoint,

@@ -38,6 +38,7 @@ from llmplan.errors import BadInputError, PluginFailedError, UnsupportedFormatEr
 from llmplan.estimate import CostModel, InferenceEstimate, TrainingEstimate
 from llmplan.estimate.figures import FIGURES
 from llmplan.estimate.line import BYTES, SECONDS
+from llmplan.records.cluster import two_levels
 from llmplan.records.model import ALWAYS_KEPT
 from llmplan.search.infer import infer, plan_inference
 from llmplan.search.train import train
@@ -82,8 +83,7 @@ SAMPLE_HARDWARE = records.HardwareProfile(
     memory_bytes=64e9,
     memory_bytes_per_second=2e12,
     peak_flops={"fp16": 4e14},
-    scale_up_bytes_per_second=2e11,
-    scale_up_domain=8,
+    cluster=two_levels(2e11, 8),
 )
 SAMPLE_DTYPE = records.DTypeRule(
     name="sample", weight_bits=16, activation_bits=16, embedding_bits=16, gemm_formats=(("fp16",),)

@@ -14,6 +14,7 @@ from attrs import evolve
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
 from llmplan.records import DTypeRule, FrameworkProfile, HardwareProfile, Recompute
+from llmplan.records.cluster import ROUND
 from llmplan.space.schedules import schedule_names
 from llmplan_validation.cells import Cells, flag, number, text, whole
 from llmplan_validation.models import lookup_name_of, model_of
@@ -92,7 +93,9 @@ def hardware_of(cells: Cells) -> HardwareProfile:
     node = whole(cells, "gpus_per_node")
     if node is None or node >= found.scale_up_domain or _RACK in text(cells, "notes"):
         return found
-    return evolve(found, scale_up_domain=node)
+    if found.cluster.levels[0].topology in ROUND:  # a torus goes on from host to host
+        return found
+    return evolve(found, cluster=found.cluster.with_first(node))
 
 
 def called(cell: str, profiles: Iterable[HardwareProfile]) -> HardwareProfile:
