@@ -20,6 +20,7 @@ from llmplan.request.values import (
     as_positive_seconds,
     as_record_or_name,
     as_seconds,
+    as_text,
     as_whole,
     as_word,
 )
