@@ -138,11 +138,13 @@ def _train(plan: TrainingPlan) -> TrainingEstimate:
     forward = rank.whole.flops * replicas
     recompute = rank.whole.recomputed_flops(plan.recompute) * replicas
     backward = 2.0 if plan.tuning is Tuning.FULL else 1.0
+    fullest, first = training_memory(rank)
     return TrainingEstimate(
         plan=plan,
         time_breakdown=lines.seconds(time_breakdown(rank, work)),
         forward_breakdown=lines.seconds(work.forward_lines),
-        memory_breakdown=lines.held(training_memory(rank), plan.hardware),
+        memory_breakdown=lines.held(fullest, plan.hardware),
+        first_stage_memory=lines.held(first, plan.hardware),
         model_flops=(1.0 + backward) * forward,
         hardware_flops=(1.0 + backward) * forward + recompute,
         spreads=_spreads,
