@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         LoweredModel as LoweredModel,
         ModelArchitecture as ModelArchitecture,
         Operator as Operator,
+        Phase as Phase,
         Recompute as Recompute,
         Scores as Scores,
         Split as Split,
@@ -76,7 +77,7 @@ _HOMES = {
         "ServingCurves gemm_bytes"
     ),
     "layer_kind": "LayerKind",
-    "model": "Block Cache Gemm LoweredModel ModelArchitecture Operator Recompute Scores Split State Tensor Works",
+    "model": "Block Cache Gemm LoweredModel ModelArchitecture Operator Phase Recompute Scores Split State Tensor Works",
     "model_reader": "ModelReader",
     "optimizer": "Optimizer",
     "inference_plan": "InferencePlan",

@@ -32,6 +32,8 @@ _COLUMNS = {
     "lora_rank": "lora_rank",
 }
 """Columns that hold an option as it is."""
+_ON = {"on q and v": "q+v", "on attention": "attention"}
+"""Words of notes: the matrices that have adapters."""
 _SELECTIVE = "selective"
 _RACK = "NVL72"
 """In the notes: the scale-up domain is the rack, however many accelerators a node holds."""
@@ -49,12 +51,21 @@ def options_of_row(cells: Cells) -> dict[str, Any]:
         "sequence_parallel": flag(cells, "sp"),
         "zero": whole(cells, "zero_stage", 0),
         "tuning": text(cells, "tuning").lower() or None,
+        "lora_targets": _targets(cells),
         "tokens": number(cells, "total_tokens"),
         "dp": None if text(cells, "n_gpus") else whole(cells, "dp"),
         **{option: whole(cells, column) for column, option in _COLUMNS.items()},
     }
     given = {name: value for name, value in options.items() if value is not None}
     return {**_as_most_do(given), **given}
+
+
+def _targets(cells: Cells) -> str | None:
+    """The column, else the words of the notes."""
+    notes = text(cells, "notes").lower()
+    if text(cells, "tuning").lower() in {"", "full"}:
+        return None
+    return text(cells, "lora_targets") or next((targets for words, targets in _ON.items() if words in notes), None)
 
 
 def _as_most_do(given: Mapping[str, Any]) -> dict[str, Any]:
