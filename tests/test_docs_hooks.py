@@ -19,9 +19,10 @@ from llmplan import hookspecs, infer, registry, train
 from llmplan.catalogues import Registry
 from llmplan.catalogues.plugins import Plugins
 from llmplan.errors import BadInputError
-from llmplan.search import TrainingSpace, search
+from llmplan.search import InferenceSpace, TrainingSpace, search
 from llmplan.space import schedules
-from llmplan.testing import check_plugin
+from llmplan.testing import SAMPLE_MODEL, check_model, check_plugin
+from llmplan_layers import DenseMlp, Layer, LayeredModel
 from llmplan_validation import validate
 
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "plugins.md").read_text("utf-8")
@@ -60,6 +61,25 @@ def use_model(model):
     assert estimate.model_flops == 3 * 2 * (24 * 2048 * 2052 + 1000 * 2048) * estimate.tokens_per_iteration
 
 
+def use_layer_kind(kind):
+    """2 layers of 4 x 64^2 weights and of 128 more for each of 64 channels, 2 x 2 x 64 x 16 FLOPs of what is seen."""
+    mixer = kind.cls(hidden=64, heads=4)
+    layer = Layer(mixer=mixer, mlp=DenseMlp(hidden=64, ffn_hidden=64, gated=False))
+    model = LayeredModel(name="fading", hidden=64, vocab=10, order=(layer, layer))
+    check_model(model)
+    estimate = train(**TRAIN | {"model": model})
+    of_a_token = 2 * (2 * 6 * 64**2 + 4 * 64 * 16) + 2 * 10 * 64
+    assert estimate.model_flops == 3 * of_a_token * estimate.tokens_per_iteration
+    assert (kind.key, kind.role) == ("retention", "mixer")
+
+
+def use_model_form(form):
+    """Twice the layers of the sample, and no file of another way."""
+    way = form.make()
+    assert way.keys() == {"name", form.key}
+    assert way.record(way.cls(name="twice", times=2)).layers == 2 * SAMPLE_MODEL.layers
+
+
 def use_model_reader(reader):
     """Made of three words: 2 x (12 x 64^2) weights of layers and two tables of 10 x 64, norms beside them."""
     with TemporaryDirectory() as folder:
@@ -77,6 +97,24 @@ def use_cost_model(cost_model):
     """Half of the peak, as it says."""
     assert train(**TRAIN | {"cost_model": cost_model}).mfu == pytest.approx(0.5)
     assert infer(**PLAN | {"cost_model": cost_model}).max_batch_size > 0
+
+
+def use_server_model(model):
+    """Ten users wait nine times for one who is answered in their place; the search asks it, too."""
+    served = PLAN | {
+        "cost_model": "megatron",
+        "dp": 1,
+        "server_model": model,
+        "prompt_tokens": 512,
+        "output_tokens": 64,
+    }
+    alone, ten = (infer(**served, concurrency=users) for users in (1, 10))
+    assert ten.total_seconds == pytest.approx(10 * alone.total_seconds)
+    assert infer(**served, rate="1000/s").overloaded
+    space = InferenceSpace(**{**served, "dp": None}, rate=2 / alone.total_seconds)
+    best = search(space, "gpus", top=1).best[0]
+    assert best.plan.layout.dp == 3
+    assert best.means == infer(**{**served, "dp": 3}, rate=2 / alone.total_seconds).means
 
 
 def use_framework(framework):
@@ -168,8 +206,11 @@ USES = {
     "llmplan_hardware_profiles": use_hardware,
     "llmplan_dtype_rules": use_dtype,
     "llmplan_model_architectures": use_model,
+    "llmplan_layer_kinds": use_layer_kind,
+    "llmplan_model_forms": use_model_form,
     "llmplan_model_readers": use_model_reader,
     "llmplan_parallelism_models": use_cost_model,
+    "llmplan_server_models": use_server_model,
     "llmplan_framework_profiles": use_framework,
     "llmplan_engine_profiles": use_engine,
     "llmplan_optimizers": use_optimizer,

@@ -29,13 +29,13 @@ class UnknownNameError(BadInputError, KeyError):
     __str__ = Exception.__str__
 
 
-class NameConflictError(BadInputError, LookupError):
-    """A name that two plugins provide, looked up without saying which one is meant."""
-
-
 class UnsupportedFormatError(BadInputError):
     """A dtype asks for a number format that the accelerator has no units for."""
 
 
 class PluginFailedError(LlmplanError):
     """What a plugin offers fails when it is used, or answers nonsense."""
+
+
+class PluginWarning(UserWarning):
+    """A plugin, or one of its records, is ignored, or several claim one name: what a script is told of it."""

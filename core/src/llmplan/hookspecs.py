@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     import typer
 
     from llmplan.catalogues import TomlRecords
-    from llmplan.estimate import CostModel, Exporter, Launcher, Reporter
+    from llmplan.catalogues.forms import ModelForm
+    from llmplan.estimate import CostModel, Exporter, Launcher, Reporter, ServerModel
     from llmplan.records import (
         DTypeFamily,
         DTypeRule,
         EngineProfile,
         FrameworkProfile,
         HardwareProfile,
+        LayerKind,
         ModelArchitecture,
         ModelReader,
         Optimizer,
@@ -48,7 +50,7 @@ def llmplan_dtype_rules() -> Iterable[DTypeRule | DTypeFamily]:  # type: ignore[
 
 @hookspec
 def llmplan_model_architectures() -> Iterable[ModelArchitecture | TomlRecords] | TomlRecords:  # type: ignore[empty-body]
-    """Models that lower themselves to operators; `Transformer` records serve decoder-only transformers."""
+    """Models that lower themselves to operators; those of `llmplan_layers` serve transformers and models of layers."""
 
 
 @hookspec
@@ -57,8 +59,23 @@ def llmplan_model_readers() -> Iterable[ModelReader]:  # type: ignore[empty-body
 
 
 @hookspec
+def llmplan_model_forms() -> Iterable[ModelForm]:  # type: ignore[empty-body]
+    """Ways to write models in TOML: the keys of a file, and the model that is made of them."""
+
+
+@hookspec
+def llmplan_layer_kinds() -> Iterable[LayerKind]:  # type: ignore[empty-body]
+    """Kinds of layers, each a class that lowers itself, with the key that it has in a model of layers in TOML."""
+
+
+@hookspec
 def llmplan_parallelism_models() -> Iterable[CostModel]:  # type: ignore[empty-body]
     """Cost models: they price a plan's operators, collectives, schedule and memory."""
+
+
+@hookspec
+def llmplan_server_models() -> Iterable[ServerModel]:  # type: ignore[empty-body]
+    """Models of servers under a load: they say what becomes of priced passes when requests come and wait."""
 
 
 @hookspec

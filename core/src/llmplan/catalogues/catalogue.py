@@ -7,9 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from llmplan.catalogues.folder import TomlRecords
+from llmplan.catalogues.guard import Guard
 from llmplan.catalogues.kinds import Kind, is_family
 from llmplan.catalogues.plugins import Plugin, Plugins
-from llmplan.errors import BadInputError, NameConflictError, UnknownNameError
+from llmplan.errors import BadInputError, LlmplanError, UnknownNameError
 
 if TYPE_CHECKING:
     from llmplan.records import DTypeFamily
@@ -45,7 +46,7 @@ class Offer:
 
 class Catalogue(Mapping[str, T], Generic[T]):
     """The records of one kind. ``catalogue[name]`` finds a record, ``catalogue["distribution:name"]`` the one of that
-    distribution where two offer the same name.
+    distribution. Where several offer a name it is that of this project, else of the first distribution by name.
 
     Names are found in any case, and by a record's aliases where nothing has that name.
     """
@@ -90,13 +91,14 @@ class Catalogue(Mapping[str, T], Generic[T]):
         if not isinstance(name, str):
             raise UnknownNameError(f"{self.kind.singular}: {name!r} is not a name")
         distribution, _, plain = name.rpartition(":")
-        offers = self._offers(plain, distribution) or self._offers_of_alias(plain, distribution)
+        offers = self._meant(plain, distribution)
         if not offers:
             near = self.near(name)
             raise UnknownNameError(self._unknown(name, near), (name, near[0]) if near else None)
         if len(offers) > 1:
-            ways = " or ".join(f"{provider}:{plain}" for provider in offers)
-            raise NameConflictError(f"{self.kind.singular}: {plain} comes from {len(offers)} plugins; write {ways}")
+            owner, *others = offers
+            ways = ", ".join(f"{other}:{plain}" for other in others)
+            self._plugins.clash(f"{self.kind.singular}: {plain} is that of {owner}; there is {ways}, too")
         found: T = next(iter(offers.values())).record
         return found
 
@@ -105,8 +107,6 @@ class Catalogue(Mapping[str, T], Generic[T]):
             return True
         try:
             self[name]  # type: ignore[index]
-        except NameConflictError:
-            return True
         except BadInputError:
             return False
         return True
@@ -118,13 +118,13 @@ class Catalogue(Mapping[str, T], Generic[T]):
         return sum(map(len, self._offered.values()))
 
     def names(self) -> list[str]:
-        """Every name that is listed, in the order in which plugins offer them; where two offer one, with each's
-        distribution, as it has to be written.
+        """Every name that is listed, in the order in which plugins offer them; where several offer one, those that
+        do not have it with their distribution, as it has to be written.
         """
         return [
-            name if len(offers) == 1 else f"{distribution}:{name}"
+            f"{distribution}:{name}" if place else name
             for name, offers in self._offered.items()
-            for distribution in offers
+            for place, distribution in enumerate(self._by_rank(offers))
         ]
 
     def near(self, name: str) -> list[str]:
@@ -136,7 +136,7 @@ class Catalogue(Mapping[str, T], Generic[T]):
         return (holding or get_close_matches(wanted, self._offered, cutoff=0.6))[:_MOST_NEAR]
 
     def providers(self, name: str) -> list[str]:
-        """The distributions that offer this name: one, unless plugins disagree."""
+        """The distributions that offer this name, the one that has it first."""
         return list(self._offers(name))
 
     def offers(self) -> list[tuple[str, str]]:
@@ -151,7 +151,7 @@ class Catalogue(Mapping[str, T], Generic[T]):
         return [
             (name, distribution, offer.record)
             for name, offers in self._offered.items()
-            for distribution, offer in offers.items()
+            for distribution, offer in self._by_rank(offers).items()
             if not offer.being_made and offer.mentions(mentioning) and self._sound(name, offer)
         ]
 
@@ -159,44 +159,76 @@ class Catalogue(Mapping[str, T], Generic[T]):
         """Whether the record can be made; the first time that it cannot be is noted."""
         try:
             return offer.record is not None
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with one record stays with that record
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever is wrong with one record stays with that record
             key = (name, offer.plugin.distribution)
             if key not in self._dropped:
                 self._dropped.add(key)
                 self._plugins.note(offer.plugin, error, record=f"{self.kind.singular} {name}")
             return False
 
+    def _meant(self, word: str, distribution: str) -> dict[str, Offer]:
+        """Of this very name, else in lower case, else with this alias, the one that has it first.
+
+        What is this project's is not taken by another's, in whatever way that is called so.
+        """
+        found: dict[str, Offer] = {}
+        refusals: list[LlmplanError] = []
+        for way in (self._offers, self._offers_in_lower_case, self._offers_of_alias):
+            try:
+                offers = way(word, distribution)
+            except LlmplanError as error:
+                refusals.append(error)
+                continue
+            found |= {by: offer for by, offer in offers.items() if not found or by in self._plugins.own}
+            if not self._plugins.own.isdisjoint(found):
+                break
+        if refusals and not found:
+            raise refusals[0]
+        return self._by_rank(found)
+
     def _offers(self, name: str, distribution: str = "") -> dict[str, Offer]:
         """By distribution, those of this very name; of one distribution alone where it is named."""
         offers = dict(self._offered.get(name, {}))
-        refusals: list[Exception] = []
+        refusals: list[LlmplanError] = []
         for plugin, family in self._families:
             try:
-                rule = None if plugin.distribution in offers else family.rule(name)
-            except Exception as error:  # noqa: BLE001 - one family's refusal is no answer for the others
+                with Guard(self.kind, name, plugin.distribution):
+                    rule = None if plugin.distribution in offers else family.rule(name)
+            except LlmplanError as error:  # one family's refusal is no answer for the others
                 refusals.append(error)
             else:
                 if rule is not None:
                     offers[plugin.distribution] = _made(plugin, rule)
         if refusals and not offers:
             raise refusals[0]
-        return {key: offer for key, offer in offers.items() if distribution in ("", key)}
+        return self._by_rank({key: offer for key, offer in offers.items() if distribution in ("", key)})
+
+    def _by_rank(self, offers: dict[str, Offer]) -> dict[str, Offer]:
+        """The one that has the name first."""
+        if len(offers) < 2:  # noqa: PLR2004 - most names have one
+            return offers
+        return {by: offers[by] for by in sorted(offers, key=self._plugins.rank)}
+
+    def _offers_in_lower_case(self, word: str, distribution: str) -> dict[str, Offer]:
+        return {} if word == word.lower() else self._offers(word.lower(), distribution)
 
     def _offers_of_alias(self, word: str, distribution: str) -> dict[str, Offer]:
-        """Of the name in lower case, or else of the one record that has this alias."""
+        """Of the one record that has this alias, of the distribution that has it."""
         wanted = word.lower()
-        offers = {} if wanted == word else self._offers(wanted, distribution)
-        if offers or not wanted:
-            return offers
+        if not wanted:
+            return {}
         called = {
             (name, by)
             for name, by, record in self.entries(wanted)
             if distribution in ("", by) and wanted in map(str.lower, getattr(record, "aliases", ()))
         }
-        names = sorted({name for name, _ in called})
+        first = min((by for _, by in called), key=self._plugins.rank, default="")
+        names = sorted({name for name, by in called if by == first})
         if len(names) > 1:
             raise UnknownNameError(f"{self.kind.singular}: {word!r} may be {' or '.join(names)}; write one of them")
-        return {by: self._offered[name][by] for name, by in called}
+        return {by: self._offered[name][by] for name, by in sorted(called, key=lambda one: self._plugins.rank(one[1]))}
 
     def _unknown(self, name: str, near: list[str]) -> str:
         kind = self.kind

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from importlib.machinery import PathFinder
 from typing import Any, NamedTuple
@@ -25,28 +25,37 @@ class FoundEntryPoint(NamedTuple):
     name: str
     value: str
     """``package.module``, or ``package.module:attribute``."""
+    group: str = ""
 
     def load(self) -> Any:
         """The module, or what it holds under the attribute."""
         module, _, attributes = self.value.partition("[")[0].strip().partition(":")
+        if not module:
+            raise ImportError(f"entry_points.txt: {self.name!r} names no module; NAME = PACKAGE.MODULE would")
         loaded: Any = import_module(module)
         for attribute in filter(None, attributes.split(".")):
             loaded = getattr(loaded, attribute)
         return loaded
 
 
-def entry_points_of(group: str) -> Iterator[FoundEntryPoint]:
-    """Those of all distributions on the path; of two with one name the first counts."""
+def entry_points_of(*groups: str) -> Iterator[FoundEntryPoint]:
+    """Those of these groups of all distributions on the path; of two with one name the first counts."""
     if _only_folders():
-        yield from _in_folders(group)
+        yield from _in_folders(groups)
         return
-    from importlib.metadata import entry_points
+    from importlib.metadata import distributions
 
-    for entry_point in entry_points(group=group):
-        if entry_point.dist is not None:
-            metadata = entry_point.dist.metadata
-            name, version = (metadata[key] if key in metadata else "" for key in ("Name", "Version"))  # noqa: SIM401 - 3.10 has no get
-            yield FoundEntryPoint(name or "unknown distribution", version, entry_point.name, entry_point.value)
+    names = set()
+    for distribution in distributions():
+        metadata = distribution.metadata
+        name, version = (metadata[key] if key in metadata else "" for key in ("Name", "Version"))  # noqa: SIM401 - 3.10 has no get
+        if name and name in names:
+            continue
+        names.add(name)
+        text = distribution.read_text("entry_points.txt") or ""
+        for group in groups:
+            for point in _section(text, f"[{group}]"):
+                yield FoundEntryPoint(name or "unknown distribution", version, *point, group)
 
 
 def _only_folders() -> bool:
@@ -57,8 +66,8 @@ def _only_folders() -> bool:
     )
 
 
-def _in_folders(group: str) -> Iterator[FoundEntryPoint]:
-    header, seen = f"[{group}]", set()
+def _in_folders(groups: Iterable[str]) -> Iterator[FoundEntryPoint]:
+    seen = set()
     for folder in sys.path:
         for info in _infos(folder or "."):
             key = info.rpartition("/")[2].split("-")[0].replace(".", "_").lower()
@@ -66,9 +75,11 @@ def _in_folders(group: str) -> Iterator[FoundEntryPoint]:
                 continue
             seen.add(key)
             points = _text(f"{info}/entry_points.txt")
-            if header in points:
-                name, version = _name_and_version(info)
-                yield from (FoundEntryPoint(name, version, *point) for point in _section(points, header))
+            for group in groups:
+                header = f"[{group}]"
+                if header in points:
+                    name, version = _name_and_version(info)
+                    yield from (FoundEntryPoint(name, version, *point, group) for point in _section(points, header))
 
 
 def _infos(folder: str) -> list[str]:
@@ -100,7 +111,7 @@ def _name_and_version(info: str) -> tuple[str, str]:
 
 def _text(path: str) -> str:
     try:
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123
+        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - its plugin fails, and is named
             return file.read()
-    except (OSError, UnicodeDecodeError):
+    except OSError:
         return ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -10,7 +9,9 @@ import typer
 
 from llmplan.catalogues import registry
 from llmplan.cli.options import Request, completer
+from llmplan.cli.said import say
 from llmplan.errors import BadInputError
+from llmplan.output.files import contents_of, text_of, write_whole
 from llmplan.output.words import gib
 from llmplan.request import InferRequest, TrainRequest, option_name, options_of
 from llmplan.request.changes import options_in, several
@@ -34,7 +35,12 @@ COMPARING: Mapping[str, Any] = {
         ),
     ],
     "picture": Annotated[
-        str | None, typer.Option("--picture", metavar="FILE", help="Draw it too: .png, .svg or .pdf.")
+        list[str] | None,
+        typer.Option(
+            "--picture",
+            metavar="[KIND:]FILE",
+            help="Draw it too: .png, .svg or .pdf; KIND is one of `llmplan list exporters`. May be repeated.",
+        ),
     ],
 }
 
@@ -75,17 +81,15 @@ def print_comparison(
         raise BadInputError("explain: explains one plan, not a comparison")
     render = _for_comparisons(f"reporter: {reporter}", registry().reporters[reporter].render_comparison)
     exports = [
-        (option, path, _for_comparisons(f"{option}: {exporter.suffix}", exporter.export_comparison))
+        (option, path, exporter, _for_comparisons(f"{option}: {exporter.suffix}", exporter.export_comparison))
         for option, path, exporter in files
     ]
     from llmplan.api import compare
 
     comparison = compare(price, changes, **options)
-    for option, path, contents in exports:
-        from llmplan.output.files import write_whole
-
-        write_whole(path, contents(comparison), option)
-    print(render(comparison), end="")
+    for option, path, exporter, export in exports:
+        write_whole(path, contents_of(exporter, export, comparison), option)
+    print(text_of(reporter, render, comparison), end="")
     if not comparison.feasible:
         _say_that_none_fits(comparison)
     return comparison.feasible
@@ -107,4 +111,4 @@ def _say_that_none_fits(comparison: Comparison) -> None:
         f"does not fit: {plans}; {label} comes nearest, {over:,.0f} bytes ({gib(over)}) more than the "
         f"{gib(nearest.memory_capacity_bytes)} of {nearest.plan.hardware.name}"
     )
-    print(f"llmplan: {by if over > 0 else f'overloaded: {plans} fits and answers all that comes'}", file=sys.stderr)
+    say(f"llmplan: {by if over > 0 else f'overloaded: {plans} fits and answers all that comes'}")

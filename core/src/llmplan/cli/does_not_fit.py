@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 from llmplan.cli.estimate import DOES_NOT_FIT
 from llmplan.cli.options import Request
+from llmplan.cli.said import say
 from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.output.words import gib
 from llmplan.records import Recompute
@@ -24,9 +23,9 @@ def say_why_not(estimate: Estimate, request: Request) -> int:
         line, instead = overloaded(estimate, request.gpus), enough(estimate, request.gpus)
     else:
         line, instead = _does_not_fit(estimate, request)
-    print(f"llmplan: {line}", file=sys.stderr)
+    say(f"llmplan: {line}")
     if hint := _command(estimate, request, instead):
-        print(f"hint: {hint}", file=sys.stderr)
+        say(f"hint: {hint}")
     return DOES_NOT_FIT
 
 
@@ -80,7 +79,7 @@ def _way_out(estimate: Estimate, request: Request) -> tuple[str, str]:
 
 def _way_out_of_serving(estimate: InferenceEstimate | ServerEstimate, request: InferRequest) -> tuple[str, str]:
     """The nearest settings that fit, tried out; and what else holds less."""
-    from llmplan.search.serving.nearest import nearest_that_fit
+    from llmplan.search.nearest import nearest_that_fit
 
     if isinstance(estimate, ServerEstimate) and estimate.fullest_pool == "prefill":
         return "; more --prefill-tp or --prefill-pp, or fewer bits (--dtype, --kv-bits) hold less", ""

@@ -12,6 +12,7 @@ from llmplan.catalogues import registry
 from llmplan.cli.compare import COMPARING, changes_of, is_comparison, print_comparison
 from llmplan.cli.options import EXPORT, FROM, Request, completer, with_options
 from llmplan.errors import BadInputError
+from llmplan.output.files import text_of
 from llmplan.request import InferRequest, TrainRequest
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def add_train(app: typer.Typer, summary: str) -> None:
 
 def add_infer(app: typer.Typer, summary: str) -> None:
     """Add ``llmplan infer``."""
-    from llmplan.search.serving.infer import infer
+    from llmplan.search.infer import infer
 
     _add(app, "infer", summary, InferRequest, infer, {**EXTRA, "explain": _EXPLAIN})
 
@@ -94,15 +95,15 @@ def _add(
         estimate = _priced(price, asked)
         launched = _launched(exports, estimate)
         for option, path, exporter in files:
-            from llmplan.output.files import write_whole
+            from llmplan.output.files import contents_of, write_whole
 
-            write_whole(path, exporter.export(estimate), option)
+            write_whole(path, contents_of(exporter, exporter.export, estimate), option)
         if launched():
             return None
         if extra.get("explain"):
             _explain(estimate, reporter)
         else:
-            print(registry().reporters[reporter].render(estimate), end="")
+            print(text_of(reporter, registry().reporters[reporter].render, estimate), end="")
             if extra["sources"]:
                 from llmplan.cli.sources import print_sources
 
@@ -154,7 +155,7 @@ def _explain(estimate: Estimate, reporter: str) -> None:
     else:
         from llmplan.output.report import forward_pass
 
-        print(registry().reporters[reporter].render(estimate), end="")
+        print(text_of(reporter, registry().reporters[reporter].render, estimate), end="")
         print(forward_pass(estimate), end="")
         print_lines(lines)
 
@@ -188,13 +189,13 @@ def what_is_left(from_file: Mapping[str, Any], named: Collection[str]) -> dict[s
 
 def _ways_out(extra: Mapping[str, Any]) -> list[tuple[str, str, Exporter]]:
     """The option, the file and what writes it, of --output and --picture, looked for before anything is priced."""
-    outputs, picture = extra["output"] or (), extra["picture"]
-    if not outputs and picture is None:
+    outputs, pictures = extra["output"] or (), extra["picture"] or ()
+    if not outputs and not pictures:
         return []
     from llmplan.output.files import exporter_of, painter_of
 
     files = [("output", path, exporter_of(path)) for path in outputs]
-    return files if picture is None else [*files, ("picture", picture, painter_of(picture))]
+    return [*files, *(("picture", path, painter_of(path)) for path in pictures)]
 
 
 def reporter_of(extra: Mapping[str, Any]) -> str:

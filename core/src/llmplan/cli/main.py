@@ -1,14 +1,16 @@
 """Entry point: runs a command, and turns everything that goes wrong into one line and an exit code."""
 
 import io
-import os
 import sys
 from collections.abc import Sequence
 
 import typer
 
-from llmplan.catalogues import registry
+from llmplan.catalogues.offered import registry, selected
+from llmplan.catalogues.plugins import is_strict, printing_problems
+from llmplan.catalogues.selection import of_arguments
 from llmplan.cli.app import build_app
+from llmplan.cli.said import say
 from llmplan.errors import LlmplanError
 
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -19,18 +21,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without UTF-8 shows ? for a bar
+    given = (sys.argv[1:] if arguments is None else list(arguments)) or ["--help"]
+    try:
+        words, selection = of_arguments(given)
+        with printing_problems(), selected(selection):
+            return _run_and_tell(words)
+    except LlmplanError as error:  # of a selection that is none
+        say(f"llmplan: {error}")
+        return error.exit_code
+
+
+def _run_and_tell(given: Sequence[str]) -> int:
+    """The command, then what is wrong with plugins; in strict mode any of it is a failure."""
     plugins = registry().plugins
     plugins.failures.clear()
-    code = _run(arguments)
+    plugins.clashes.clear()
+    code = _run(given)
     for problem in plugins.problems:
-        print(problem.line, file=sys.stderr)
-    if code == 0 and os.environ.get("LLMPLAN_STRICT") == "1":
-        return 1 if plugins.problems or plugins.failures else 0
+        say(problem.line)
+    for clash in plugins.clashes:
+        say(f"llmplan: {clash}")
+    if code == 0 and is_strict():
+        return 1 if plugins.problems or plugins.failures or plugins.clashes else 0
     return code
 
 
-def _run(arguments: Sequence[str] | None) -> int:
-    given = (sys.argv[1:] if arguments is None else list(arguments)) or ["--help"]
+def _run(given: Sequence[str]) -> int:
     app = None
     try:
         app = build_app(registry(), given)
@@ -39,7 +55,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         _say(str(error), given, app, error.instead)
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        print("llmplan: interrupted", file=sys.stderr)
+        say("llmplan: interrupted")
         return INTERRUPTED
     except BaseException as error:  # noqa: BLE001 - it is raised again where it is llmplan's own fault
         return _escaped(error, given, app)
@@ -50,10 +66,10 @@ def _say(line: str, given: Sequence[str], app: typer.Typer | None, instead: tupl
     """What is wrong on one line and, apart, a command that works."""
     from llmplan.cli.hints import hint_of
 
-    print(f"llmplan: {line}", file=sys.stderr)
+    say(f"llmplan: {line}")
     commands = [] if app is None else [command.name or "" for command in app.registered_commands]
     if hint := hint_of(line, given, commands, instead):
-        print(f"hint: {hint}", file=sys.stderr)
+        say(f"hint: {hint}")
 
 
 def _escaped(error: BaseException, given: Sequence[str], app: typer.Typer | None) -> int:
@@ -67,5 +83,5 @@ def _escaped(error: BaseException, given: Sequence[str], app: typer.Typer | None
     failure = failure_of_plugin(error)
     if failure is None:
         raise error
-    print(f"llmplan: {failure}", file=sys.stderr)
+    say(f"llmplan: {failure}")
     return failure.exit_code

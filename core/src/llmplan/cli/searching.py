@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +11,9 @@ import typer
 from llmplan.catalogues import registry
 from llmplan.cli.estimate import DOES_NOT_FIT, EXTRA, reporter_of
 from llmplan.cli.options import EXPORT
+from llmplan.cli.said import say
 from llmplan.errors import BadInputError
+from llmplan.output.files import text_of
 from llmplan.request import options_of
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ def renderer_of(extra: Mapping[str, Any]) -> Callable[[SearchResult], str]:
     render = registry().reporters[reporter].render_search
     if render is None:
         raise BadInputError(f"reporter: {reporter} has no form for what a search finds")
-    return render
+    return partial(text_of, reporter, render)
 
 
 def exports_of(extra: Mapping[str, Any], command: str) -> Sequence[Any]:
@@ -93,7 +95,7 @@ def found(
 
         would = " or ".join(map(change_words, result.verdict.changes))
         why = f"{says_why_not(result.verdict)}{would and f'; {would} would do'}"
-        print(f"llmplan: no plan is feasible: {why}", file=sys.stderr)
+        say(f"llmplan: no plan is feasible: {why}")
     return _exit_code(result)
 
 

@@ -3,44 +3,85 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
-from llmplan.catalogues import registry
+from llmplan.catalogues import EXPORTERS, REPORTERS, registry
+from llmplan.catalogues.guard import Guard, WrongAnswerError
 from llmplan.errors import BadInputError
 from llmplan.estimate import Exporter
 
+T = TypeVar("T")
 _PICTURES = (".png", ".svg", ".pdf")
+_PREFIX = re.compile(r"([a-z][a-z0-9-]+):")
+"""Of a file, what is to write it; a file of such a name is written as ``./NAME``."""
 
 
 def exporter_of(path: str, option: str = "output", others: Iterable[str] = ()) -> Exporter:
-    """The one for the file's ending; BadInputError where there is none, or more than one. Others are no exporters'."""
-    entries = registry().exporters.entries()
-    fitting = {f"{provider}:{name}": of for name, provider, of in entries if of.suffix == Path(path).suffix}
+    """The one for the file's ending, of the kind or of the distribution that is written before it, else of the one that
+    has the ending; BadInputError where there is none. Others are no exporters'.
+    """
+    plugins, entries = registry().plugins, registry().exporters.entries()
+    wanted, file = _wanted_and_file(path)
+    suffix = Path(file).suffix
+    of_ending = [(by, of) for _, by, of in entries if of.suffix == suffix]
+    fitting = {by: of for by, of in of_ending if wanted == of.kind or (wanted == by and not of.kind)}
     if not fitting:
+        if _PREFIX.match(path) and of_ending:
+            kinds = ", ".join(sorted({of.kind for _, of in of_ending} - {""})) or "none"
+            raise BadInputError(f"{option}: {path!r} names no kind of {suffix} that there is ({kinds})")
         suffixes = ", ".join(dict.fromkeys((*others, *(exporter.suffix for _, _, exporter in entries))))
         raise BadInputError(f"{option}: {path!r} does not end in {suffixes}")
-    if len(fitting) > 1:
-        raise BadInputError(f"{option}: {Path(path).suffix} is written by {' and '.join(fitting)}; uninstall one")
-    exporter = next(iter(fitting.values()))
+    owner, *rest = sorted(fitting, key=plugins.rank)
+    for other in rest:
+        plugins.clash(f"{option}: {suffix} is written by {owner}; {other}:{file} has {other} write it")
+    exporter = fitting[owner]
     if exporter.check is not None:
-        exporter.check()
+        with Guard(EXPORTERS, exporter.name, owner):
+            exporter.check()
     return exporter
+
+
+def _wanted_and_file(path: str) -> tuple[str, str]:
+    """``gantt:FILE`` or ``distribution:FILE`` in its parts, the first empty where none is named."""
+    match = _PREFIX.match(path)
+    return (match[1], path[match.end() :]) if match else ("", path)
+
+
+def contents_of(exporter: Exporter, export: Callable[[T], bytes], found: T) -> bytes:
+    """What an exporter makes of an estimate, a comparison or what a search found."""
+    with Guard(EXPORTERS, exporter.name):
+        contents = export(found)
+        if not isinstance(contents, bytes):
+            raise WrongAnswerError(f"returned a {type(contents).__name__}, not bytes")
+    return contents
+
+
+def text_of(reporter: str, render: Callable[[T], str], found: T) -> str:
+    """What a reporter makes of it."""
+    with Guard(REPORTERS, reporter.rpartition(":")[2]):
+        text = render(found)
+        if not isinstance(text, str):
+            raise WrongAnswerError(f"returned a {type(text).__name__}, not text")
+    return text
 
 
 def painter_of(path: str) -> Exporter:
     """The exporter of a picture; where there is none, what has to be installed."""
-    if Path(path).suffix not in _PICTURES:
+    suffix = Path(path).suffix
+    if suffix not in _PICTURES:
         raise BadInputError(f"picture: {path!r} does not end in {', '.join(_PICTURES)}")
-    if not any(exporter.suffix == Path(path).suffix for _, _, exporter in registry().exporters.entries()):
+    if not any(exporter.suffix == suffix for _, _, exporter in registry().exporters.entries()):
         raise BadInputError("picture: no plugin draws any; pip install 'llmplan-report[picture]' brings one")
     return exporter_of(path, "picture")
 
 
 def write_whole(path: str, contents: bytes, option: str = "output") -> None:
     """Write beside, then rename: a reader never sees half a file, and a failure leaves the old one."""
-    target = Path(path)
+    target = Path(_wanted_and_file(path)[1])
     beside = target.with_name(f".{os.getpid()}.{target.name[:64]}.tmp")
     try:
         beside.write_bytes(contents)

@@ -9,9 +9,11 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from llmplan.catalogues import registry
+from llmplan.catalogues import LAUNCHERS, registry
+from llmplan.catalogues.guard import Guard
 from llmplan.errors import LlmplanError
 from llmplan.estimate import Comparison, Estimate, Launcher, TrainingEstimate, Variant
+from llmplan.output.files import painter_of
 from llmplan.output.sections import INDENT, heading
 from llmplan.request import given_options, option_name, options_of
 from llmplan.request.searches import NOT_OF_SERVERS
@@ -21,7 +23,7 @@ _ARGUMENT = "model"
 _OPEN = (*NAMES, "gradient_accumulation", "max_micro_batch")
 """What a search is free to choose; how many accelerators there are stays."""
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
-_PICTURE = ".svg"
+_PICTURE = "plan.svg"
 
 Step = tuple[str, Sequence[str]]
 """What a command is for, and the command."""
@@ -54,7 +56,7 @@ def _of(estimate: Estimate) -> Iterator[Step]:
     if not estimate.feasible:
         return
     if _draws():
-        yield "a picture", command_line((name,), {**options, "picture": f"plan{_PICTURE}"})
+        yield "a picture", command_line((name,), {**options, "picture": _PICTURE})
     launcher = launcher_of(estimate)
     if launcher is not None:
         file = f"{launcher.name}:{launcher.file_name}"
@@ -184,7 +186,8 @@ def launcher_of(estimate: Estimate) -> Launcher | None:
     launchers = [one for _, _, one in registry().launchers.entries() if one.command == command]
     for launcher in sorted(launchers, key=lambda one: program not in one.programs):
         try:
-            launcher.write(estimate)
+            with Guard(LAUNCHERS, launcher.name):
+                launcher.write(estimate)
         except LlmplanError:
             continue
         return launcher
@@ -193,11 +196,8 @@ def launcher_of(estimate: Estimate) -> Launcher | None:
 
 def _draws() -> bool:
     """Whether a picture can be drawn here."""
-    exporters = [one for _, _, one in registry().exporters.entries() if one.suffix == _PICTURE]
     try:
-        for exporter in exporters:
-            if exporter.check is not None:
-                exporter.check()
+        painter_of(_PICTURE)
     except LlmplanError:
         return False
-    return bool(exporters)
+    return True

@@ -8,6 +8,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from attrs import frozen
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
 from llmplan.estimate import Exporter
-from llmplan.output.files import exporter_of, painter_of, write_whole
+from llmplan.output.files import contents_of, exporter_of, painter_of, write_whole
 from llmplan.request import given_options
 from llmplan.search.result import SearchResult
 
@@ -24,12 +25,11 @@ _PLAN = ".toml"
 
 
 @contextmanager
-def outputs(paths: Sequence[str], picture: str | None = None) -> Iterator[Outputs]:
+def outputs(paths: Sequence[str], pictures: Sequence[str] = ()) -> Iterator[Outputs]:
     """Files for what is found; what is not finished leaves nothing behind."""
     rest = [path for path in paths if Path(path).suffix not in (_PLAN, *_TABLES)]
     exports = [(path, "output", _of_searches(exporter_of(path, others=(_PLAN, *_TABLES)), "output")) for path in rest]
-    if picture is not None:
-        exports.append((picture, "picture", _of_searches(painter_of(picture), "picture")))
+    exports += [(path, "picture", _of_searches(painter_of(path), "picture")) for path in pictures]
     plans = [path for path in paths if Path(path).suffix == _PLAN]
     tables = [_TABLES[suffix](path) for path in paths if (suffix := Path(path).suffix) in _TABLES]
     files = Outputs(plans, tables, exports)
@@ -43,7 +43,7 @@ def outputs(paths: Sequence[str], picture: str | None = None) -> Iterator[Output
 def _of_searches(exporter: Exporter, option: str) -> Callable[[SearchResult], bytes]:
     if exporter.export_search is None:
         raise BadInputError(f"{option}: {exporter.suffix} has no form for what a search finds")
-    return exporter.export_search
+    return partial(contents_of, exporter, exporter.export_search)
 
 
 @frozen(eq=False)

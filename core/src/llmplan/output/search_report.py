@@ -26,7 +26,7 @@ from llmplan.output.document import document, frontier_rows
 from llmplan.output.headline import headline
 from llmplan.output.next_steps import next_steps
 from llmplan.output.otherwise import otherwise
-from llmplan.output.plan_words import training_words, value_words
+from llmplan.output.plan_words import server_words, training_words, value_words
 from llmplan.output.search_words import change_words, says_why_not
 from llmplan.output.sections import (
     INDENT,
@@ -45,7 +45,7 @@ from llmplan.output.words import count, dotted, percent, seconds
 from llmplan.request import option_name
 from llmplan.search.infeasible import Verdict
 from llmplan.search.result import SearchResult
-from llmplan.space.dimensions import DIMENSIONS
+from llmplan.space.dimensions import DIMENSIONS, SERVED
 
 _TITLED = ("model", "gpu", "dtype", "gpus")
 _HEADS = {**{option_name(one.name): one.heading for one in DIMENSIONS if one.heading}, "gpus": "GPUs"}
@@ -140,9 +140,7 @@ def _looked_at(result: SearchResult) -> tuple[str, ...]:
     """Of a server: which values were looked at where nothing was said."""
     if result.command == TRAIN:
         return ()
-    from llmplan.space.server_sizes import SERVER_DIMENSIONS
-
-    return tuple(f"{name} where left open: {values}" for name, values in SERVER_DIMENSIONS.items() if name != "gpus")
+    return tuple(f"{name} where left open: {one.left_open}" for name, one in SERVED.items() if one.left_open)
 
 
 def _title(result: SearchResult) -> Text:
@@ -250,9 +248,7 @@ def _described(result: SearchResult) -> Callable[[Any], dict[str, Any]]:
     """What a search decides on, in the words of options, of an estimate."""
     if result.command == TRAIN:
         return lambda estimate: training_words(estimate.plan)
-    from llmplan.search.serving.why import described as of_server
-
-    return lambda estimate: {"gpus": estimate.server.gpus, **of_server(estimate)}
+    return lambda estimate: {"gpus": estimate.server.gpus, **server_words(estimate)}
 
 
 def _by_what(result: SearchResult) -> str:
@@ -364,7 +360,5 @@ def _in_words(name: str, value: Any) -> str:
 
 def _usual() -> dict[str, Any]:
     """What needs no words where all plans have it."""
-    return {
-        **{option_name(one.name): one.unsaid for one in DIMENSIONS if not one.always_said},
-        "prefill-replicas": 0, "prefill-tp": 0, "prefill-pp": 0, "speculative-tokens": 0,
-    }  # fmt: skip
+    of_servers = {option_name(name): one.unsaid for name, one in SERVED.items()}
+    return {**of_servers, **{option_name(one.name): one.unsaid for one in DIMENSIONS if not one.always_said}}

@@ -29,6 +29,8 @@ _WIDEST_TEXT = 120
 _WIDEST_BAR, _NARROWEST_BAR = 40, 8
 _WIDTH_OF_WORDS = 50
 """Columns that name, figure and share of a breakdown take beside its bar."""
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1a\x1c-\x1f\x7f-\x9f]|\x1b(?!\[[0-9;]*m)")
+"""What a terminal takes for a command, but for colours: names and texts come from anywhere."""
 _SHORT = range(100, 20, -4)
 """Letters of an assumption, beyond which it ends at a colon, a semicolon or a comma: the most that fit."""
 _FIRST = 60
@@ -66,7 +68,8 @@ def rendered(console: Console, renderables: Iterable[RenderableType]) -> str:
     with console.capture() as captured:
         for renderable in renderables:
             console.print(renderable)
-    return "\n".join(line.rstrip() for line in captured.get().split("\n"))
+    text = _CONTROL.sub("?", captured.get())
+    return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
 def priced_by(estimate: Estimate) -> str:

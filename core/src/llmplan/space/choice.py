@@ -13,6 +13,7 @@ from llmplan.estimate import CostModel, Phase
 from llmplan.records import DTypeRule, Efficiency, HardwareProfile, ModelArchitecture, NumberFormat, StoredWeights
 from llmplan.request import InferRequest, TrainRequest
 from llmplan.space.asked import efficiency_of
+from llmplan.space.suspects import parameters_of
 from llmplan.units import rate
 
 
@@ -35,6 +36,7 @@ def choose(request: TrainRequest | InferRequest, phase: Phase) -> Choice:
     model = find_record(request.model, "model", MODELS, assume_transformer=bool(request.assume_transformer))
     if phase == "infer" and not getattr(model, "generates", True):
         raise BadInputError(f"model: {model.name} is an encoder: it predicts no next token; llmplan train prices it")
+    parameters_of(model)
     hardware = find_record(request.gpu, "gpu", GPUS)
     assumptions = [*_meant("model", request.model, model), *_meant("gpu", request.gpu, hardware)]
     assumptions += getattr(model, "assumed", ())
@@ -113,13 +115,21 @@ def _missing(catalogue: Catalogue[Any], option: str) -> NoReturn:
 
 
 def default_record(catalogue: Catalogue[Any], option: str) -> Any:
-    """The one record that claims to be the default, so that the order of installation never changes a number."""
-    claims = [record for _, _, record in catalogue.entries("default") if record.default]
-    if len(claims) != 1:
+    """The one that claims to be the default: this project's, else that of the first distribution by name, so that what
+    is installed later never changes a number.
+    """
+    plugins = registry().plugins
+    claims = [(by, record) for _, by, record in catalogue.entries("default") if record.default]
+    first = min((by for by, _ in claims), key=plugins.rank, default="")
+    mine = [record for by, record in claims if by == first]
+    if len(mine) != 1:
         state = "none is the default" if catalogue else f"no plugin that offers {catalogue.kind.plural} is installed"
-        state = f"{_names(claims)} all claim to be the default" if claims else state
+        state = f"{_names(mine)} all claim to be the default" if mine else state
         raise BadInputError(f"{option}: not given, and {state}")
-    return claims[0]
+    for by, record in claims:
+        if by != first:
+            plugins.clash(f"{option}: {mine[0].name} is the default; so claims {by}:{record.name} to be")
+    return mine[0]
 
 
 def _names(records: Iterable[Any]) -> str:

@@ -15,6 +15,7 @@ from llmplan.space.choice import Choice
 from llmplan.space.dimensions import PLAINEST
 from llmplan.space.run_settings import how_it_trains
 from llmplan.space.schedules import schedules
+from llmplan.space.suspects import parameters_of
 from llmplan.units import GIB
 
 _TOKENS_PER_PARAMETER = 20
@@ -127,6 +128,6 @@ def _tokens(request: TrainRequest, choice: Choice, said: list[str]) -> float:
     if published is not None:
         said.append(f"tokens {published:.3g}, what {choice.model.name} was trained on")
         return published
-    tokens = float(_TOKENS_PER_PARAMETER * sum(choice.model.parameters_by_part().values()))
+    tokens = float(_TOKENS_PER_PARAMETER * parameters_of(choice.model))
     said.append(f"tokens {tokens:.3g}, {_TOKENS_PER_PARAMETER} a parameter (Hoffmann et al. 2022)")
     return tokens

@@ -12,6 +12,7 @@ from llmplan.records import Tuning
 from llmplan.records.goodput import Failures
 from llmplan.request import TrainRequest, option_name
 from llmplan.space.choice import Choice, default_record, find_record
+from llmplan.space.suspects import parameters_of
 
 _LORA_RANK = 16
 """Between the 8 and 64 of most published adapters (Hu et al. 2021, arXiv:2106.09685, table 6)."""
@@ -104,7 +105,7 @@ def _checkpoint_seconds(request: TrainRequest, choice: Choice, how: dict[str, An
     per_parameter = _BYTES_OF_WEIGHT + (0.0 if optimizer is None else optimizer.state_bytes_in(bits))
     mastered = how.get("master_weights", request.master_weights is not False)
     per_parameter += _BYTES_OF_MASTER_WEIGHT if mastered else 0.0
-    stored = per_parameter * sum(choice.model.parameters_by_part().values())
+    stored = per_parameter * parameters_of(choice.model)
     seconds = stored / (bandwidth * _GB)
     said.append(f"checkpoint-seconds {seconds:.3g}: {per_parameter:g} bytes a parameter, {stored / _GB:,.0f} GB")
     return seconds
