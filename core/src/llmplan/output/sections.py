@@ -95,6 +95,8 @@ def figure_facts(estimate: Estimate) -> dict[str, str]:
             continue
         if figure.value(estimate) is not None:
             found.setdefault(figure.fact, []).append(said_of(figure, estimate))
+        elif figure.needs and not figure.needs.startswith("--"):  # of options the headline tells
+            found.setdefault(figure.fact, [f"not known without {figure.needs}"])
     return {fact: ", ".join(pieces) for fact, pieces in found.items()}
 
 
