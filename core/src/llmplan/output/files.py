@@ -7,12 +7,14 @@ import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from llmplan.catalogues import EXPORTERS, REPORTERS, registry
 from llmplan.catalogues.guard import Guard, WrongAnswerError
 from llmplan.errors import BadInputError
-from llmplan.estimate import Exporter
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Exporter
 
 T = TypeVar("T")
 _PICTURES = (".png", ".svg", ".pdf")
