@@ -14,17 +14,11 @@ _MOST_PARTS = 3
 """Of memory, that one line names."""
 
 
-<<<<<<< HEAD
-def say_why_not(estimate: Estimate, request: Request) -> int:
-    """What is wrong on one line and, apart, a command that fits or finds what would; the exit code."""
-=======
 def say_why_not(estimate: Estimate, request: PlanRequest) -> int:
-    """One line, and the exit code."""
->>>>>>> main
+    """What is wrong on one line and, apart, a command that fits or finds what would; the exit code."""
     if isinstance(estimate, ServerEstimate) and estimate.overloaded:
         from llmplan.cli.overloaded import enough, overloaded
 
-<<<<<<< HEAD
         line, instead = overloaded(estimate, request.gpus), enough(estimate, request.gpus)
     else:
         line, instead = _does_not_fit(estimate, request)
@@ -34,7 +28,7 @@ def say_why_not(estimate: Estimate, request: PlanRequest) -> int:
     return DOES_NOT_FIT
 
 
-def _does_not_fit(estimate: Estimate, request: Request) -> tuple[str, str]:
+def _does_not_fit(estimate: Estimate, request: PlanRequest) -> tuple[str, str]:
     """By how much, what takes the room, and options that would do, where they were tried."""
     used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
     parts = sorted(estimate.memory_breakdown.items(), key=lambda part: -part[1])[:_MOST_PARTS]
@@ -48,7 +42,7 @@ def _does_not_fit(estimate: Estimate, request: Request) -> tuple[str, str]:
     ), instead
 
 
-def _command(estimate: Estimate, request: Request, instead: str) -> str:
+def _command(estimate: Estimate, request: PlanRequest, instead: str) -> str:
     """The same question with these options in place of its own, or else the search that says what would do."""
     from llmplan.output.next_steps import command_line, command_options, search_of
 
@@ -68,30 +62,8 @@ def _command(estimate: Estimate, request: Request, instead: str) -> str:
     return " ".join(command_line(("infer",), {**kept, **changed}))
 
 
-def _way_out(estimate: Estimate, request: Request) -> tuple[str, str]:
+def _way_out(estimate: Estimate, request: PlanRequest) -> tuple[str, str]:
     """Options that hold less, where they are not taken yet; and those that were tried and fit."""
-=======
-        say(f"llmplan: {overloaded(estimate, request.gpus)}")
-        return DOES_NOT_FIT
-    return _say_it_does_not_fit(estimate, request)
-
-
-def _say_it_does_not_fit(estimate: Estimate, request: PlanRequest) -> int:
-    used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
-    parts = sorted(estimate.memory_breakdown.items(), key=lambda part: -part[1])
-    listed = ", ".join(f"{name} {size:,.0f} ({gib(size)})" for name, size in parts)
-    pool = estimate.fullest_pool if isinstance(estimate, ServerEstimate) else None
-    where = f"the {pool} pool needs " if pool else ""
-    say(
-        f"llmplan: does not fit: {where}{used - capacity:,.0f} bytes ({gib(used - capacity)}) more than the "
-        f"{gib(capacity)} of {estimate.plan.hardware.name}; {listed}{_way_out(estimate, request)}"
-    )
-    return DOES_NOT_FIT
-
-
-def _way_out(estimate: Estimate, request: PlanRequest) -> str:
-    """Options that hold less, where they are not taken yet."""
->>>>>>> main
     if not isinstance(estimate, TrainingEstimate):
         return _way_out_of_serving(estimate, request) if isinstance(request, InferRequest) else ("", "")
     plan = estimate.plan
