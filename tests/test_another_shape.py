@@ -33,8 +33,9 @@ class Recurrent:
         """2 filters of 40, 2 mixers of 100 and a bias of 10, a state of 120, two tables of 200."""
         return {"table": 200, "filter": 80, "mixing": 220, "state": 120, "words": 200}
 
-    def lower(self, batch, seq_len, _context=None):
+    def lower(self, batch, seq_len, context=None, phase=None):
         """The convolutions hold 150 parameters each, 10 of them a bias."""
+        del context, phase
         tokens = 1.0 * batch * seq_len
         first, channels = Tensor(tokens * HIDDEN, dropped_from=ALWAYS_KEPT), Tensor(tokens * HIDDEN)
         convolution = (

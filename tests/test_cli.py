@@ -437,6 +437,7 @@ OF_TRAINING = [
     (("--tuning", "adapters"), "tuning: 'adapters' is not one of full, lora, qlora"),
     (("--offload", "weights"), "offload: 'weights' is not one of none, optimizer, activations, all"),
     (("--tuning", "full", "--lora-rank", "8"), "lora-rank: 8 with tuning full, which trains all weights"),
+    (("--tuning", "full", "--lora-targets", "q"), "lora-targets: q with tuning full, which trains all weights"),
     (
         ("--gpus", "8", "--max-micro-batch", "auto", "--micro-batch", "2"),
         "max-micro-batch: auto contradicts micro-batch 2; give one of them",
@@ -637,6 +638,7 @@ HOW = {
     "gradient_bits": ("16", 16, "gradient_bits = 16"),
     "tuning": ("qlora", "qlora", 'tuning = "qlora"'),
     "lora_rank": ("64", 64, "lora_rank = 64"),
+    "lora_targets": ("q+v", "q+v", 'lora_targets = "q+v"'),
     "offload": ("all", "all", 'offload = "all"'),
     "expert_imbalance": ("1.5", 1.5, "expert_imbalance = 1.5"),
 }

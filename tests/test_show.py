@@ -61,7 +61,7 @@ def test_a_file_is_shown_as_its_record(run, tmp_path, name, kind):
     [
         (
             ("bf16", "--toml"),
-            "toml: bf16 is a dtype, which has no form as a file; models, gpus, frameworks, engines and optimizers have",
+            "toml: bf16 is a dtype, which has no form as a file; models, gpus, clusters, frameworks, engines and",
         ),
         (("t4", "--toml", "--json"), "toml: contradicts --json"),
         (("none.toml",), "none.toml: No such file or directory"),

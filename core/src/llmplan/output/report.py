@@ -102,12 +102,16 @@ def _optimizer(plan: TrainingPlan) -> str:
     return dotted(
         (
             plan.optimizer.name,
-            "" if plan.tuning is Tuning.FULL else f"{plan.tuning.value} rank {plan.lora_rank}",
+            "" if plan.tuning is Tuning.FULL else f"{plan.tuning.value} rank {plan.lora_rank}" + _on(plan.lora_targets),
             "" if plan.master_weights else "no master weights",
             f"gradients in {plan.gradient_bits:g} bits",
             f"{waiting} in host memory" if waiting else "",
         )
     )
+
+
+def _on(targets: tuple[str, ...]) -> str:
+    return f" on {', '.join(targets)}" if targets else ""
 
 
 def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[RenderableType]:

@@ -87,7 +87,8 @@ class Floors:
 
 def bounds(plan: TrainingPlan) -> tuple[Number, Number]:
     """Seconds of an iteration, bytes of the first stage."""
-    fixed = plan.hardware, plan.framework, plan.gemm, plan.efficiency, plan.dtype, plan.tuning, plan.lora_rank
+    tuned = plan.tuning, plan.lora_rank, plan.lora_targets
+    fixed = plan.hardware, plan.framework, plan.gemm, plan.efficiency, plan.dtype, tuned
     floors = floors_of(plan.model, *fixed, plan.seq_len)
     held = ceil(plan.model.layers / plan.layout.pp)
     return _ROUNDING * _seconds(plan, floors, held), _ROUNDING * _bytes(plan, floors, held)
@@ -136,7 +137,7 @@ def _bytes(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
         experts = experts + first * (leading.experts - others.experts)
         kept = kept + first * (by_mode(plan, leading.kept) - by_mode(plan, others.kept))
     held_by_rank = Parameters(
-        dense / layout.tp, experts / (layout.tp * layout.ep), floors.embedding / layout.tp, 0.0, 0.0
+        dense / layout.tp, experts / (layout.tp * layout.ep), floors.embedding / layout.tp, 0.0, 0.0, 0.0
     )
     rank = evolve(floors.rank, plan=plan, groups=groups_of(layout))
     states = weight_bytes(rank, held_by_rank) + optimizer_bytes(rank, held_by_rank)
@@ -163,8 +164,7 @@ def floors_of(
     gemm: NumberFormat,
     efficiency: Efficiency,
     dtype: DTypeRule,
-    tuning: Tuning,
-    lora_rank: int,
+    tuned: tuple[Tuning, int, tuple[str, ...]],
     seq_len: float,
 ) -> Floors:
     """What plans have in common that differ in layout and batch alone."""
@@ -175,8 +175,9 @@ def floors_of(
         gemm=gemm,
         efficiency=efficiency,
         dtype=dtype,
-        tuning=tuning,
-        lora_rank=lora_rank,
+        tuning=tuned[0],
+        lora_rank=tuned[1],
+        lora_targets=tuned[2],
         seq_len=seq_len,
         layout=Layout(gpus=1),
         micro_batch=_MANY,
