@@ -1,8 +1,8 @@
 """What no plan falls below, at a fraction of its price: a search passes over plans that are bound to lose.
 
 One rank that has it all, with kernels at their plateaus and so many sequences that reading weights takes no time, is
-priced as any other; tp and cp divide its work at best. Tokens go to experts and back as they are priced; transfers, data
-parallel traffic, the optimizer and other latencies are left out.
+priced as any other; tp and cp divide its work at best. Tokens go to experts and back as they are priced; transfers,
+data parallel traffic, the optimizer and other latencies are left out.
 """
 
 from __future__ import annotations
