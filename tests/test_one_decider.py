@@ -214,6 +214,25 @@ def test_what_a_framework_has_not_is_not_chosen_unasked(framework):
     assert train(**options, offload="none").host_bytes_per_gpu is None
 
 
+def test_what_waits_in_host_memory_has_room_there(tmp_path):
+    """If it fails, a plan is proposed whose host, of which everything is known, runs out of memory."""
+    options = {"model": "llama-65b", "gpu": "h100-sxm-80gb", "gpus": 8, "tp": 8}
+    path = tmp_path / "hall.toml"
+    found = {}
+    for gib in (512, 2048):
+        path.write_text(f"host_memory_gib = {gib}\n[[levels]]\nsize = 8\n")
+        found[gib] = train(**options, cluster=str(path))
+        for offload in ("optimizer", "all"):
+            if gib == 512:
+                with pytest.raises(BadInputError, match=f"offload: {offload} needs .* of host memory for each GPU"):
+                    train(**options, cluster=str(path), offload=offload)
+    assert found[512].host_bytes_per_gpu is None
+    assert not found[512].feasible
+    assert found[2048].feasible
+    assert 0 < found[2048].host_bytes_per_gpu <= 2048 / 8 * 2**30
+    assert not any("nobody stated" in said for said in found[2048].warnings)
+
+
 def test_what_the_estimates_alone_would_choose_is_said():
     """If it fails, nobody sees what a plan that nobody has run might gain."""
     sure_of, alone = (open_plan("llama-65b on 2,048 A100"), train(**CASES["llama-65b on 2,048 A100"], confidence=0.5))
