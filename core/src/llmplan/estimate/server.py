@@ -177,7 +177,7 @@ class ServerEstimate:
 
     @property
     def offered_rate(self) -> float | None:
-        """Requests a second that come; None of a number of users, and of a trace that is over before one is answered."""
+        """Requests a second that come; None of users, and of a trace that is over before one is answered."""
         rate, requests = self.server.workload.offered_rate, len(self.server.workload.trace)
         if rate is None or self.capacity is None:
             return rate
