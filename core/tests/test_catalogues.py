@@ -11,6 +11,7 @@ from attrs import evolve
 
 from llmplan import hookimpl, hookspecs
 from llmplan.catalogues import (
+    CLUSTERS,
     COST_MODELS,
     DTYPES,
     ENGINES,
@@ -19,6 +20,8 @@ from llmplan.catalogues import (
     GPUS,
     KINDS,
     LAUNCHERS,
+    LAYER_KINDS,
+    MODEL_FORMS,
     MODEL_READERS,
     MODELS,
     OPTIMIZERS,
@@ -30,22 +33,26 @@ from llmplan.catalogues import (
     Registry,
     registry,
 )
+from llmplan.catalogues.forms import ModelForm
 from llmplan.catalogues.plugins import PluginError, Plugins
 from llmplan.errors import BadInputError, UnknownNameError
 from llmplan.estimate import Exporter, Launcher, LaunchFile, Reporter
 from llmplan.output.files import exporter_of
 from llmplan.records import (
+    Cluster,
     DTypeFamily,
     DTypeRule,
     EngineProfile,
     FrameworkProfile,
     HardwareProfile,
+    LayerKind,
+    Level,
     ModelReader,
     Optimizer,
     Schedule,
-    Transformer,
     ValidationSet,
 )
+from llmplan_layers import Transformer
 
 
 def gpu(name, memory_bytes=1e9):
@@ -85,7 +92,10 @@ def family(pattern, listed, bits=8):
 RECORDS = {
     MODELS: model,
     MODEL_READERS: lambda name: ModelReader(name=name, claims=bool, read=print),
+    MODEL_FORMS: lambda name: ModelForm(name=name, make=list),
+    LAYER_KINDS: lambda name: LayerKind(name=name, cls=list),
     GPUS: gpu,
+    CLUSTERS: lambda name: Cluster(name=name, levels=(Level(size=8),)),
     DTYPES: dtype,
     COST_MODELS: cost_model,
     SERVER_MODELS: lambda name: SimpleNamespace(name=name, description="", default=False, serve=print),

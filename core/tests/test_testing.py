@@ -28,8 +28,10 @@ from llmplan.records import (
     NetworkCurve,
     Operator,
     Optimizer,
+    Phase,
     Schedule,
     Tensor,
+    Works,
 )
 from llmplan.testing import (
     SAMPLE_DTYPE,
@@ -44,6 +46,7 @@ from llmplan.testing import (
     check_optimizer,
     check_plugin,
     check_schedule,
+    model_contract,
 )
 
 # Hardware
@@ -116,9 +119,6 @@ BAD_GPUS = (
     (gpu(peak_flops={"int8": 4e14, "int4": 2e14}), "int8 is faster than int4"),
     (gpu(efficiency=evolve(CALIBRATED, flops={"fp16": 70.0})), "efficiency.flops.fp16: 70 is above 1"),
     (timed(source=""), "kernels: no source"),
-    (timed(gemm={}), "kernels.gemm is empty"),
-    (timed(collectives={}), "kernels.collectives is empty"),
-    (timed(attention={}), "kernels.attention: none is given"),
     (timed(launch_seconds=3.0), "kernels.launch_seconds: 3 is above 0.01: is it in seconds?"),
     (timed(network=NetworkCurve(plateau=0.8, step_seconds=10.0)), "kernels.network.step_seconds: 10 is above"),
     (timed(gemm={"fp16": GemmCurve(plateau=0.7, launch_seconds=3.0)}), "kernels.gemm.fp16.launch_seconds: 3 is above"),
@@ -129,7 +129,7 @@ BAD_GPUS = (
     (gpu(aliases=("X1", " ")), "aliases: ' ' is no word"),
     (gpu(aliases=("X1", 7)), "aliases: 7 is no word"),
     (gpu(aliases=("X1", "x1")), "aliases: X1 is there twice"),
-    (SAMPLE_MODEL, "returned a Transformer, not a HardwareProfile"),
+    (SAMPLE_MODEL, "returned a SampleModel, not a HardwareProfile"),
 )
 
 # Frameworks and optimizers
@@ -155,7 +155,7 @@ BAD_FRAMEWORKS = (
     (framework(gradient_bits=320), "gradient_bits: 320 is above 64"),
     (framework(reduction_bits=128), "reduction_bits: 128 is above 64"),
     (framework(gradient_bits_by_dtype={"fp16": 160.0}), "gradient_bits_by_dtype.fp16: 160 is above 64"),
-    (SAMPLE_MODEL, "returned a Transformer, not a FrameworkProfile"),
+    (SAMPLE_MODEL, "returned a SampleModel, not a FrameworkProfile"),
 )
 
 OPTIMIZER = Optimizer(name="moving", state_bytes=8, source="a paper")
@@ -163,7 +163,7 @@ GOOD_OPTIMIZERS = (OPTIMIZER, evolve(OPTIMIZER, state_bytes=0), evolve(OPTIMIZER
 BAD_OPTIMIZERS = (
     (evolve(OPTIMIZER, source=""), "moving: no source"),
     (evolve(OPTIMIZER, state_bytes=1e9), "state_bytes: 1e+09 is above 64 of one parameter"),
-    (SAMPLE_MODEL, "returned a Transformer, not a Optimizer"),
+    (SAMPLE_MODEL, "returned a SampleModel, not a Optimizer"),
 )
 
 SCHEDULE = Schedule(name="plain", source="a paper")
@@ -173,7 +173,7 @@ BAD_SCHEDULES = (
     (evolve(SCHEDULE, bubble_seconds=lambda times: -times.others), "plain: bubble_seconds: -3, -3, -4"),
     (evolve(SCHEDULE, bubble_seconds=lambda times: times.others_weights), "plain: bubble_seconds: 1, 0, 0"),
     (evolve(SCHEDULE, in_flight=lambda p, *_: p), "plain: in_flight: 8 of 3 micro-batches"),
-    (SAMPLE_MODEL, "returned a Transformer, not a Schedule"),
+    (SAMPLE_MODEL, "returned a SampleModel, not a Schedule"),
 )
 
 # Dtypes
@@ -218,7 +218,7 @@ BAD_DTYPES = (
     (family(build=lambda _match: rule(name="other")), "x8: listed, and makes other"),
     (family(build=refusing), "x8: listed, and refused: x8 is not to our liking"),
     (family(build=lambda match: rule(name=match.group(), gemm_formats=())), "x8: gemm_formats"),
-    (SAMPLE_MODEL, "returned a Transformer, not a DTypeRule or DTypeFamily"),
+    (SAMPLE_MODEL, "returned a SampleModel, not a DTypeRule or DTypeFamily"),
 )
 
 # Models
@@ -241,9 +241,9 @@ class Wrong:
         """Of the sample, changed."""
         return self.parts(dict(SAMPLE_MODEL.parameters_by_part()))
 
-    def lower(self, batch, seq_len, context=None):
+    def lower(self, batch, seq_len, context=None, phase=Phase.TRAINING):
         """The sample, the operators of its layers changed."""
-        lowered = SAMPLE_MODEL.lower(batch, seq_len, context)
+        lowered = SAMPLE_MODEL.lower(batch, seq_len, context, phase)
         (layer,) = lowered.layers
         changed = Block(tuple(self.operators(layer.operators, batch)), layer.parameters, layer.count)
         return LoweredModel(lowered.embedding, (changed,), lowered.head)
@@ -266,9 +266,25 @@ class Nearsighted(Wrong):
 class Forgetful(Wrong):
     """A model whose attention shrinks with what there is to attend to."""
 
-    def lower(self, batch, seq_len, context=None):
-        """Half the tokens where there is a context."""
-        return super().lower(batch, seq_len if context is None else seq_len / 2)
+    def lower(self, batch, seq_len, context=None, phase=Phase.TRAINING):
+        """The longer the context, the fewer keys."""
+        return super().lower(batch, seq_len, None if context is None else 256 / context, phase)
+
+
+@frozen(eq=False)
+class Tower(Wrong):
+    """A model that reads an image with each prompt."""
+
+    moved: object = lambda tokens: 4.0 * tokens
+    phases: tuple = (Phase.TRAINING, Phase.PREFILL)
+
+    def lower(self, batch, seq_len, context=None, phase=Phase.TRAINING):
+        """With one more operator in the embedding."""
+        lowered = super().lower(batch, seq_len, context, phase)
+        if phase in self.phases:
+            tower = Operator("tower", "vision", moved=batch * self.moved(seq_len), works=Works.SEQUENCE)
+            lowered.embedding.operators += (tower,)
+        return lowered
 
 
 @frozen
@@ -292,11 +308,15 @@ GOOD_MODELS = (
     SAMPLE_MODEL,
     evolve(SAMPLE_MODEL, tied_embeddings=True),
     Wrong(),
+    Tower(moved=lambda _: 9.0),
     Wrong(cache=lambda batch, _tokens: 7.0 * batch),
     Wrong(cache=lambda _batch, _tokens: 0.0),
 )
 BAD_MODELS = (
     (Wrong(parts=lambda parts: parts | {"bias": 1}), "parameters_by_part says"),
+    (adding(flops=7.0), "wrong: extra: flops: 7.0 of 16 tokens, 7.0 of 32: not as of tokens"),
+    (Tower(), "wrong: tower: moved: 64.0 of 16 tokens, 128.0 of 32: not as of a sequence"),
+    (Tower(moved=lambda _: 9.0, phases=tuple(Phase)), "tower: works once on a sequence, and is there in decode too"),
     (Wrong(parts=lambda parts: parts | {"bias": 0.5}), "parameters_by_part: bias: 0.5 is no count"),
     (Wrong(layers=5), "layers says 5, the blocks of lower 4"),
     (Wrong(operators=lambda operators, batch: [evolve(one, flops=one.flops * batch) for one in operators]), "linear"),
@@ -462,7 +482,7 @@ BAD_COST_MODELS = (
     (Priced(holds=Kind.MEMORY), "memory_breakdown: weights: Kind.MEMORY is none of Kind.TENSORS, Kind.SLACK"),
     (NoEstimate(), "returned a float, not an InferenceEstimate"),
     (NoSum(), "time_breakdown does not sum to iteration_seconds"),
-    (SAMPLE_MODEL, "returned a Transformer, not a CostModel"),
+    (SAMPLE_MODEL, "returned a SampleModel, not a CostModel"),
 )
 
 # Plugins
@@ -577,7 +597,8 @@ def test_a_bad_record_is_refused(check, record, said):
 @pytest.mark.parametrize(("check", "record"), GOOD, ids=lambda value: getattr(value, "__name__", None))
 def test_numpy_is_not_needed(check, record, monkeypatch):
     """If it fails, plugin authors need numpy to test a plugin that does not."""
-    monkeypatch.setattr(testing, "_NUMPY", None)
+    monkeypatch.setattr(testing, "NUMPY", None)
+    monkeypatch.setattr(model_contract, "NUMPY", None)
     check(record)
 
 

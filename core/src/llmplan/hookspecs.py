@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     import typer
 
     from llmplan.catalogues import TomlRecords
+    from llmplan.catalogues.forms import ModelForm
     from llmplan.estimate import CostModel, Exporter, Launcher, Reporter, ServerModel
     from llmplan.records import (
+        Cluster,
         DTypeFamily,
         DTypeRule,
         EngineProfile,
         FrameworkProfile,
         HardwareProfile,
+        LayerKind,
         ModelArchitecture,
         ModelReader,
         Optimizer,
@@ -42,18 +45,33 @@ def llmplan_hardware_profiles() -> Iterable[HardwareProfile | TomlRecords] | Tom
 
 
 @hookspec
+def llmplan_clusters() -> Iterable[Cluster | TomlRecords] | TomlRecords:  # type: ignore[empty-body]
+    """Clusters: what joins accelerators, level by level, and the hosts they are in, for ``--cluster NAME``."""
+
+
+@hookspec
 def llmplan_dtype_rules() -> Iterable[DTypeRule | DTypeFamily]:  # type: ignore[empty-body]
     """Dtypes: bits of each tensor and the GEMM format; a family serves every name of a pattern."""
 
 
 @hookspec
 def llmplan_model_architectures() -> Iterable[ModelArchitecture | TomlRecords] | TomlRecords:  # type: ignore[empty-body]
-    """Models that lower themselves to operators; `Transformer` records serve decoder-only transformers."""
+    """Models that lower themselves to operators; those of `llmplan_layers` serve transformers and models of layers."""
 
 
 @hookspec
 def llmplan_model_readers() -> Iterable[ModelReader]:  # type: ignore[empty-body]
     """Readers of models that are not registered: of files, folders, names on a hub."""
+
+
+@hookspec
+def llmplan_model_forms() -> Iterable[ModelForm]:  # type: ignore[empty-body]
+    """Ways to write models in TOML: the keys of a file, and the model that is made of them."""
+
+
+@hookspec
+def llmplan_layer_kinds() -> Iterable[LayerKind]:  # type: ignore[empty-body]
+    """Kinds of layers, each a class that lowers itself, with the key that it has in a model of layers in TOML."""
 
 
 @hookspec

@@ -3,6 +3,7 @@
 from llmplan.catalogues.catalogue import Catalogue
 from llmplan.catalogues.folder import TomlRecords
 from llmplan.catalogues.kinds import (
+    CLUSTERS,
     COST_MODELS,
     DTYPES,
     ENGINES,
@@ -11,6 +12,8 @@ from llmplan.catalogues.kinds import (
     GPUS,
     KINDS,
     LAUNCHERS,
+    LAYER_KINDS,
+    MODEL_FORMS,
     MODEL_READERS,
     MODELS,
     OPTIMIZERS,
@@ -21,9 +24,10 @@ from llmplan.catalogues.kinds import (
     Kind,
     conforms,
 )
-from llmplan.catalogues.offered import Registry, registry
+from llmplan.catalogues.offered import Registry, plugged, register, registry, reload, unregister
 
 __all__ = [
+    "CLUSTERS",
     "COST_MODELS",
     "DTYPES",
     "ENGINES",
@@ -32,7 +36,9 @@ __all__ = [
     "GPUS",
     "KINDS",
     "LAUNCHERS",
+    "LAYER_KINDS",
     "MODELS",
+    "MODEL_FORMS",
     "MODEL_READERS",
     "OPTIMIZERS",
     "REPORTERS",
@@ -44,5 +50,9 @@ __all__ = [
     "Registry",
     "TomlRecords",
     "conforms",
+    "plugged",
+    "register",
     "registry",
+    "reload",
+    "unregister",
 ]
