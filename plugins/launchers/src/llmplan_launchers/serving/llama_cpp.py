@@ -7,7 +7,7 @@ from typing import Any
 from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, Launcher, LaunchFile
 from llmplan_launchers.formats.settings import serving
-from llmplan_launchers.formats.table import Entry, said
+from llmplan_launchers.formats.table import Entry, called, said
 from llmplan_launchers.formats.words import priced_as, repository
 from llmplan_launchers.serving.precision import cache_word, checkpoint
 from llmplan_launchers.serving.server import MODEL, Server, over_nodes, script, several
@@ -71,4 +71,10 @@ def _write(estimate: Estimate) -> LaunchFile:
     return script(estimate, server(estimate))
 
 
-LAUNCHER = Launcher(name="llama-cpp", command="infer", write=_write, description="llama.cpp: a script of llama-server")
+LAUNCHER = Launcher(
+    name="llama-cpp",
+    command="infer",
+    write=_write,
+    description="llama.cpp: a script of llama-server",
+    words=called(*BATCH),
+)

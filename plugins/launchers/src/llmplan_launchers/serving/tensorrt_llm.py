@@ -8,7 +8,7 @@ from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, Launcher, LaunchFile
 from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.settings import serving
-from llmplan_launchers.formats.table import Entry, said
+from llmplan_launchers.formats.table import Entry, called, said
 from llmplan_launchers.formats.words import priced_as, repository
 from llmplan_launchers.serving.precision import cache_word, checkpoint, quantised, stored_so
 from llmplan_launchers.serving.server import MODEL, Server, over_nodes, replicas, script, several
@@ -92,5 +92,9 @@ def _write(estimate: Estimate) -> LaunchFile:
 
 
 LAUNCHER = Launcher(
-    name="tensorrt-llm", command="infer", write=_write, description="TensorRT-LLM: a script of trtllm-serve"
+    name="tensorrt-llm",
+    command="infer",
+    write=_write,
+    description="TensorRT-LLM: a script of trtllm-serve",
+    words=called(*LAYOUT, *BATCH),
 )
