@@ -12,6 +12,7 @@ from attrs import frozen
 from llmplan import infer, registry, train
 from llmplan.output.document import document
 from llmplan.output.formats import as_table
+from llmplan.output.report import forward_pass
 from llmplan.records import Block, DTypeRule, HardwareProfile, LoweredModel, Operator, Tensor
 from llmplan.records.model import ALWAYS_KEPT
 from llmplan.testing import check_cost_model, check_model
@@ -199,4 +200,4 @@ def test_it_is_reported_in_its_own_words(price, options):
     estimate = price(**options)
     figures = document(estimate)
     assert {"filter", "mixing", "state"} <= set(figures.get("forward_breakdown") or figures["prefill_breakdown"])
-    assert "mixing" in as_table(estimate)
+    assert "mixing" in f"{as_table(estimate)}{forward_pass(estimate)}"

@@ -18,6 +18,7 @@ from llmplan.catalogues import KINDS
 from llmplan.cli.main import main
 from llmplan.output.formats import to_markdown
 from llmplan.output.report import report
+from llmplan.output.words import gib
 from llmplan.request import InferRequest, TrainRequest, option_name, options_of
 
 ROOFLINE = ("--cost-model", "roofline")
@@ -78,9 +79,9 @@ def refused(run):
         code, out, err = run(*arguments)
         assert code == 2
         assert out == ""
-        assert re.fullmatch(r"llmplan: [^\n]+\n", err)
+        assert re.fullmatch(r"llmplan: [^\n]+\n(hint: llmplan [^\n]+\n)?", err)
         assert "Traceback" not in err
-        return err.removeprefix("llmplan: ").rstrip("\n")
+        return err.removeprefix("llmplan: ").partition("\n")[0]
 
     return asked
 
@@ -400,11 +401,11 @@ CONTRADICTIONS = [
     (("--output", ""), "output: '' does not end in .json, .csv, .md, .txt"),
     (
         ("--dtype", "mine.toml"),
-        "dtype: mine.toml: only models, gpus, frameworks, engines and optimizers can be given as files",
+        "dtype: mine.toml: only models, gpus, clusters, frameworks, engines and optimizers can be given as files",
     ),
     (
         ("--cost-model", "mine.toml"),
-        "cost-model: mine.toml: only models, gpus, frameworks, engines and optimizers can be given as files",
+        "cost-model: mine.toml: only models, gpus, clusters, frameworks, engines and optimizers can be given as files",
     ),
     (("--model", "missing.toml"), "missing.toml: No such file or directory"),
     (("--gpu", "missing.toml"), "missing.toml: No such file or directory"),
@@ -485,12 +486,27 @@ def test_bad_input_costs_one_line_and_exit_code_2(refused, tmp_path, monkeypatch
         (("--no-such-option",), "No such option: --no-such-option; llmplan --help lists them"),
         (("train", "--xyzzy"), "No such option: --xyzzy; llmplan train --help lists them"),
         (("train", "--micro_batch", "2"), "No such option: --micro_batch; did you mean --micro-batch or "),
-        (("train", "--gpu-count", "8"), "No such option: --gpu-count; did you mean --gpu or --gpus?"),
+        (("train", "--gpu-count", "8"), "No such option: --gpu-count; here it is --gpus"),
         (("train", "--kv-bits", "8"), "No such option: --kv-bits; llmplan infer has it"),
+        (("train", "--micro-batch-size", "8"), "No such option: --micro-batch-size; here it is --micro-batch"),
+        (
+            ("train", "--tensor-model-parallel-size", "8"),
+            "No such option: --tensor-model-parallel-size; here it is --tp",
+        ),
+        (("train", "--per_device_train_batch_size", "8"), "No such option: --per_device_train_batch_size; here it is "),
+        (("train", "--batch-size", "8"), "No such option: --batch-size; here it is --micro-batch or --global-batch"),
+        (("train", "--users", "8"), "No such option: --users; llmplan infer has it, as --concurrency"),
+        (("train", "--deadline", "3w"), "No such option: --deadline; llmplan search train has it, as --finish-within"),
+        (("infer", "--tensor-parallel-size", "8"), "No such option: --tensor-parallel-size; here it is --tp"),
+        (("infer", "--batch-size", "8"), "No such option: --batch-size; here it is --batch"),
+        (("infer", "--users", "8"), "No such option: --users; here it is --concurrency"),
+        (("infer", "--input-len", "8"), "No such option: --input-len; here it is --prompt-tokens"),
+        (("infer", "--max-num-seqs", "8"), "No such option: --max-num-seqs; here it is --max-sequences"),
+        (("infer", "--ttft", "1s"), "No such option: --ttft; llmplan search infer has it"),
         (("train", "--objective", "cost"), "No such option: --objective; llmplan search train has it"),
         (("train", "--model"), "Option '--model' requires an argument."),
         (("infer", "a", "b"), "Got unexpected extra argument(s) (b); llmplan infer --help shows what there"),
-        (("list", "gpuz"), "list: 'gpuz' is none of models, gpus, dtypes, cost-models"),
+        (("list", "gpuz"), "list: 'gpuz' is none of models, gpus, clusters, dtypes, cost-models"),
         (("list", "models", "surplus"), "Got unexpected extra argument"),
         (("show",), "Missing argument 'name': Of a model, gpu, dtype, "),
         (("show", "llama-65"), "show: 'llama-65' is unknown; did you mean llama-65b, "),
@@ -574,12 +590,10 @@ def test_a_plan_that_does_not_fit_says_by_how_much_and_where(run, command):
     result = one_object(out)
     assert result["feasible"] is False
     used, capacity = result["memory_bytes_per_gpu"], result.get("memory_capacity_bytes")
-    assert re.fullmatch(r"llmplan: does not fit: [^\n]+\n", err)
-    assert f"{used - capacity:,.0f} bytes" in err
-    for part, size in result["memory_breakdown"].items():
-        assert f"{part} {size:,.0f} (" in err
-    parts = re.findall(r"(\w+) [\d,]+ \(", err.partition(";")[2])
-    assert parts == sorted(parts, key=lambda part: -result["memory_breakdown"][part])
+    assert re.fullmatch(r"llmplan: does not fit: [^\n]+\nhint: llmplan [^\n]+\n", err)
+    assert f"does not fit: {gib(used - capacity)} more than" in err
+    largest = sorted(result["memory_breakdown"].items(), key=lambda part: -part[1])[:3]
+    assert "; " + ", ".join(f"{part} {gib(size)}" for part, size in largest) in err
 
 
 def test_a_plan_that_does_not_fit_is_reported_and_written_too(run, tmp_path):
@@ -754,7 +768,7 @@ def test_every_kind_of_output_is_written_and_can_be_read(run, document, tmp_path
     for path in files.values():
         code, out, err = run(*command, "--output", str(path))
         assert (code, err) == (0, "")
-        assert "Totals" in out
+        assert "Figures" in out
     assert one_object(files["json"].read_text()) == expected
     rows = list(csv.reader(io.StringIO(files["csv"].read_text())))
     assert rows[0] == ["figure", "value"]

@@ -75,6 +75,7 @@ LAUNCHER = Launcher(
     name="llama-cpp",
     command="infer",
     write=_write,
+    programs=("llama.cpp",),
     description="llama.cpp: a script of llama-server",
     words=called(*BATCH),
 )

@@ -95,6 +95,7 @@ LAUNCHER = Launcher(
     name="tensorrt-llm",
     command="infer",
     write=_write,
+    programs=("tensorrt-llm", "tensorrt-llm-0.9", "tensorrt-llm-0.5"),
     description="TensorRT-LLM: a script of trtllm-serve",
     words=called(*LAYOUT, *BATCH),
 )

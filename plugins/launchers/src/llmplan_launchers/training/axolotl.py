@@ -126,6 +126,7 @@ LAUNCHER = Launcher(
     name="axolotl",
     command="train",
     write=_write,
+    suffix=".yaml",
     description="Axolotl: YAML for fine-tuning, of all weights or of LoRA adapters",
     words=called(*BATCH),
 )

@@ -135,6 +135,7 @@ LAUNCHER = Launcher(
     name="megatron-bridge",
     command="train",
     write=_write,
+    suffix=".py",
     description="Megatron-Bridge (NeMo): a recipe in Python that torchrun starts",
     words=called(*FIELDS),
 )
