@@ -25,7 +25,7 @@ from llmplan_parallelism_megatron.training.pipeline import pipeline
 
 if TYPE_CHECKING:
     from llmplan.arrays.quantities import Number
-    from llmplan.estimate import Explained, InferenceEstimate, Phase, Spread
+    from llmplan.estimate import Command, Explained, InferenceEstimate, Spread
     from llmplan.records import (
         HardwareProfile,
         InferencePlan,
@@ -49,7 +49,7 @@ class Megatron:
     serving_in_arrays: bool = True
     """Layouts of servers may be arrays: a search prices many side by side."""
 
-    def efficiency(self, hardware: HardwareProfile, gemm: NumberFormat, phase: Phase) -> Efficiency:
+    def efficiency(self, hardware: HardwareProfile, gemm: NumberFormat, phase: Command) -> Efficiency:
         """Curves of kernels and links, where the accelerator has them."""
         curves = hardware.kernels
         if curves is None:
@@ -126,7 +126,7 @@ class Megatron:
         return Steps(plan)
 
 
-def _source(curves: KernelCurves, phase: Phase) -> str:
+def _source(curves: KernelCurves, phase: Command) -> str:
     serving = curves.serving
     return curves.source if phase == "train" or serving is None else f"{curves.source}; serving: {serving.source}"
 

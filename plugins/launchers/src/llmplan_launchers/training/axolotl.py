@@ -126,5 +126,6 @@ LAUNCHER = Launcher(
     name="axolotl",
     command="train",
     write=_write,
+    suffix=".yaml",
     description="Axolotl: YAML for fine-tuning, of all weights or of LoRA adapters",
 )

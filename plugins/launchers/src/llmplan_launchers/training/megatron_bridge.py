@@ -135,5 +135,6 @@ LAUNCHER = Launcher(
     name="megatron-bridge",
     command="train",
     write=_write,
+    suffix=".py",
     description="Megatron-Bridge (NeMo): a recipe in Python that torchrun starts",
 )

@@ -1,8 +1,8 @@
 """What no plan falls below, at a fraction of its price: a search passes over plans that are bound to lose.
 
 One rank that has it all, with kernels at their plateaus and so many sequences that reading weights takes no time, is
-priced as any other; tp and cp divide its work at best. Transfers, expert and data parallel traffic, the optimizer and
-all latencies are left out.
+priced as any other; tp and cp divide its work at best. Tokens go to experts and back as they are priced; transfers,
+data parallel traffic, the optimizer and other latencies are left out.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from llmplan.records import (
     Layout,
     ModelArchitecture,
     NumberFormat,
+    Operator,
     PipelineTimes,
     Recompute,
     TrainingPlan,
@@ -34,7 +35,7 @@ from llmplan.records import (
 from llmplan_parallelism_megatron.kernels.reached import Kernels, collective_curve, training_kernels
 from llmplan_parallelism_megatron.network.groups import groups_of
 from llmplan_parallelism_megatron.rank import Rank
-from llmplan_parallelism_megatron.training.layer import layer_times
+from llmplan_parallelism_megatron.training.layer import LayerTimes, add_communication, layer_times
 from llmplan_parallelism_megatron.training.memory import (
     beside_activations,
     gradient_bytes,
@@ -63,6 +64,8 @@ class Floor:
     """Bytes by recompute mode."""
     reduced: float
     """Seconds of all-reduces over ranks without number."""
+    exchanges: Sequence[tuple[float, Operator]]
+    """What sends tokens to experts and back, each with the share of the layers that have it."""
     dense: float
     """Parameters outside of experts."""
     experts: float
@@ -97,9 +100,11 @@ def _seconds(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
     layout, m = plan.layout, plan.gradient_accumulation
     sequences = plan.micro_batch / layout.cp
     exchanged = 1.0 - 1.0 / minimum(layout.tp, plan.hardware.scale_up_domain)
+    rank = evolve(floors.rank, plan=plan, groups=groups_of(layout), kernels=training_kernels(plan))
 
     def layer(floor: Floor) -> Number:
-        return by_mode(plan, floor.seconds) / layout.tp + exchanged * floor.reduced
+        experts = total(share * _exchange_seconds(operator, sequences, rank) for share, operator in floor.exchanges)
+        return by_mode(plan, floor.seconds) / layout.tp + exchanged * floor.reduced + experts / sequences
 
     one, head = layer(floors.others), floors.head / layout.tp
     slowest, whole = held * one + head, floors.others.count * one + head
@@ -112,6 +117,14 @@ def _seconds(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
     times = PipelineTimes(others, others, slowest, layout.pp, layout.vpp, m)
     bubble: Number = plan.schedule.of(lambda schedule: schedule.bubble_seconds(times))
     return sequences * (m * slowest + bubble)
+
+
+def _exchange_seconds(operator: Operator, sequences: Number, rank: Rank) -> Number:
+    """Of a micro-batch, forward and backward and where it is recomputed: as it is priced."""
+    of_one = evolve(operator, exchanged=(operator.exchanged or 0.0) / _MANY * sequences / rank.sequence_ways)
+    times = LayerTimes()
+    add_communication(times, of_one, rank)
+    return times.expert.all
 
 
 def _bytes(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
@@ -223,8 +236,21 @@ def _floor(blocks: Sequence[Block], rank: Rank) -> Floor:
         reduced=mean(lambda block: _reduced_seconds(block, rank)),
         dense=mean(lambda block: block.parameters - block.expert_parameters),
         experts=mean(lambda block: block.expert_parameters),
+        exchanges=_exchanges(blocks, layers),
         count=layers,
     )
+
+
+def _exchanges(blocks: Sequence[Block], layers: int) -> Sequence[tuple[float, Operator]]:
+    """Those that are alike in one."""
+    found: dict[tuple[Number, int], tuple[float, Operator]] = {}
+    for block in blocks:
+        for operator in block.operators:
+            if operator.exchanged is not None:
+                key = operator.exchanged, operator.recomputed_from
+                share, _ = found.get(key, (0.0, operator))
+                found[key] = share + block.count / layers, evolve(operator, reduced_elements=None)
+    return tuple(found.values())
 
 
 def _reduced_seconds(block: Block, rank: Rank) -> float:
