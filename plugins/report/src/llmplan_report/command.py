@@ -1,8 +1,9 @@
-"""``llmplan report``: any other command of llmplan, as a page."""
+"""``llmplan report``, any other command of llmplan as a page; ``llmplan serve``, all of them in a browser."""
 
 from __future__ import annotations
 
 import io
+import socket
 from contextlib import redirect_stdout
 
 import typer
@@ -11,6 +12,8 @@ from llmplan.catalogues import registry
 from llmplan.cli.app import build_app
 from llmplan.errors import BadInputError
 
+_MOST_AT_ONCE = 16
+"""Requests that the page answers side by side."""
 _PRICES = ("train", "infer", "search")
 
 
@@ -37,3 +40,34 @@ def add_report(app: typer.Typer) -> None:
             code = build_app(registry(), words)(args=words, prog_name="llmplan", standalone_mode=False)
         print(output)
         return code if isinstance(code, int) else None
+
+
+def add_serve(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command("serve", help="A page on this machine alone: choose, move sliders, see time, memory and cost move.")
+    def serve(
+        port: int = typer.Option(8321, "--port", min=0, max=65535, help="Of this machine; 0 takes a free one."),
+    ) -> None:
+        """Answer until Ctrl-C."""
+        try:
+            import uvicorn
+
+            from llmplan_report.web.app import make_app
+        except ImportError as error:
+            raise BadInputError("serve: needs 'llmplan-report[web]'; pip install brings it") from error
+        listening = _listening(port)
+        print(f"http://127.0.0.1:{listening.getsockname()[1]}/  (Ctrl-C ends it)", flush=True)
+        settings = uvicorn.Config(make_app(), log_level="warning", limit_concurrency=_MOST_AT_ONCE)
+        uvicorn.Server(settings).run(sockets=[listening])
+
+
+def _listening(port: int) -> socket.socket:
+    """Of this machine alone, whatever other networks it is in."""
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(("127.0.0.1", port))
+    except OSError as error:
+        raise BadInputError(f"port: {port} is taken; --port 0 takes a free one") from error
+    return listening

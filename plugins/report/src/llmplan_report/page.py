@@ -36,7 +36,7 @@ _WORDS = {
     "frontier": "The frontier of throughput and latency.",
     "figures": "The figures that people decide by.",
 }
-_SVG = ".svg"
+_SVG, _HERE = ".svg", ("--output", "report.html")
 
 
 @frozen
@@ -90,7 +90,7 @@ def of_plan(estimate: Estimate) -> bytes:
         pictures=_drawn(lambda kind: pictures.of_plan(estimate, kind, _SVG), _kinds(estimate)),
         tables=[*_breakdowns(estimate), *_sensitivity(estimate), *_alternatives(estimate), *_formulas(estimate)],
         assumptions=[*plan.assumptions, f"efficiencies: {plan.efficiency.source}"],
-        command=_command((name,), given_options(estimate.request)) if estimate.request is not None else "",
+        command=command_line((name,), given_options(estimate.request), *_HERE) if estimate.request is not None else "",
     )
 
 
@@ -143,7 +143,7 @@ def of_found(result: SearchResult) -> bytes:
         else [],
         tables=[_best_plans(result.best)] if result.best else [],
         assumptions=[] if best is None else list(best.plan.assumptions),
-        command=_command(("search", result.command), result.asked),
+        command=command_line(("search", result.command), result.asked, *_HERE),
     )
 
 
@@ -272,8 +272,8 @@ def _formulas(estimate: Estimate) -> list[Rows]:
     return [Rows("Formulas, with the numbers of this plan", heads, said, folded=True)]
 
 
-def _command(command: Sequence[str], options: Mapping[str, Any]) -> str:
-    """The command line, with the page as what it writes; empty where an option has no words of a command line."""
+def command_line(command: Sequence[str], options: Mapping[str, Any], *more: str) -> str:
+    """The command line that asks for the same; empty where an option has no words of a command line."""
     words = ["llmplan", *command]
     for name, value in options.items():
         if value is None:
@@ -285,4 +285,4 @@ def _command(command: Sequence[str], options: Mapping[str, Any]) -> str:
         else:
             listed = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
             words += [f"--{option_name(name)}", listed]
-    return shlex.join([*words, "--output", "report.html"])
+    return shlex.join([*words, *more])

@@ -62,10 +62,11 @@ def llmplan_exporters() -> Iterable[Exporter]:
 
 @hookimpl
 def llmplan_commands(app: typer.Typer) -> None:
-    """``llmplan report``."""
-    from llmplan_report.command import add_report
+    """``llmplan report`` and ``llmplan serve``."""
+    from llmplan_report.command import add_report, add_serve
 
     add_report(app)
+    add_serve(app)
 
 
 def _paged(of_what: str) -> Callable[[Any], bytes]:
