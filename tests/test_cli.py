@@ -434,7 +434,7 @@ OF_TRAINING = [
     (("--tokens", "1.4X"), "tokens: '1.4X' is not a positive number, like 1.4e12 or 1.4T"),
     (("--gpus", "8", "--tokens", "1000"), "tokens: 1,000 is less than one iteration of "),
     (("--batch", "8"), "No such option: --batch"),
-    (("--schedule", "gpipe"), "schedule: 'gpipe' is unknown; llmplan list schedules shows what there is"),
+    (("--schedule", "gpipe"), "schedule: 'gpipe' is unknown; did you mean dualpipe?"),
     (("--tuning", "adapters"), "tuning: 'adapters' is not one of full, lora, qlora"),
     (("--offload", "weights"), "offload: 'weights' is not one of none, optimizer, activations, all"),
     (("--tuning", "full", "--lora-rank", "8"), "lora-rank: 8 with tuning full, which trains all weights"),
