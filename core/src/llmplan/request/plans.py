@@ -20,6 +20,7 @@ from llmplan.request.values import (
     as_positive_seconds,
     as_record_or_name,
     as_seconds,
+    as_text,
     as_whole,
     as_word,
 )
@@ -107,6 +108,11 @@ class TrainRequest(PlanRequest):
         names=lambda: list(_TUNINGS),
     )
     lora_rank: int | None = option("Rank of the LoRA matrices.", as_whole(1))
+    lora_targets: str | None = option(
+        "Matrices with adapters, by words of the cost model: q+v or attention; all by default.",
+        as_text,
+        metavar="WORDS",
+    )
     offload: str | None = option(
         f"What waits in host memory: {', '.join(_OFFLOADS)}.",
         as_word(_OFFLOADS),

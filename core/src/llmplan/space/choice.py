@@ -16,7 +16,7 @@ from llmplan.units import rate
 
 if TYPE_CHECKING:
     from llmplan.catalogues import Catalogue, Kind
-    from llmplan.estimate import CostModel, Phase
+    from llmplan.estimate import Command, CostModel
     from llmplan.records import DTypeRule, HardwareProfile, ModelArchitecture, NumberFormat, StoredWeights
     from llmplan.request import InferRequest, TrainRequest
 
@@ -37,7 +37,7 @@ class Choice:
     warnings: tuple[str, ...]
 
 
-def choose(request: TrainRequest | InferRequest, phase: Phase) -> Choice:
+def choose(request: TrainRequest | InferRequest, phase: Command) -> Choice:
     """Look up what the request names; take the defaults for the rest."""
     model = find_record(request.model, "model", MODELS, assume_transformer=bool(request.assume_transformer))
     if phase == "infer" and not getattr(model, "generates", True):
@@ -110,7 +110,7 @@ def _meant(option: str, wanted: Any, record: Any) -> tuple[str, ...]:
     return (f"{option} {wanted}: {record.name}",) if is_alias else ()
 
 
-def dtype_of(stored: StoredWeights, phase: Phase) -> tuple[DTypeRule, str]:
+def dtype_of(stored: StoredWeights, phase: Command) -> tuple[DTypeRule, str]:
     """The rule of a checkpoint: to serve as it is stored, to train with weights that are not quantised."""
     if phase == "train":
         rule: DTypeRule = find_record(stored.training_dtype, "dtype", DTYPES)
@@ -155,14 +155,14 @@ def _missing(catalogue: Catalogue[Any], option: str) -> NoReturn:
 
 def default_record(catalogue: Catalogue[Any], option: str, architecture: str = "") -> Any:
     """The one that claims to be the default: this project's, else that of the first distribution by name, so that what
-    is installed later never changes a number. Those that are meant for the accelerator's architecture come first.
+    is installed later never changes a number. Those that are usual on the accelerator's architecture come first.
     """
     plugins = registry().plugins
-    every = [(by, record) for _, by, record in catalogue.entries("default") if record.default]
-    meant = [one for one in every if architecture in getattr(one[1], "architectures", ())]
-    claims = meant or [one for one in every if not getattr(one[1], "architectures", ())]
-    meant = [record for record in claims if architecture in getattr(record, "architectures", ())]
-    claims = meant or [record for record in claims if not getattr(record, "architectures", ())]
+    claims = [
+        (by, record)
+        for _, by, record in (catalogue.entries(f'"{architecture}"') if architecture else ())
+        if architecture in getattr(record, "usual_on", ())
+    ] or [(by, record) for _, by, record in catalogue.entries("default") if record.default]
     first = min((by for by, _ in claims), key=plugins.rank, default="")
     mine = [record for by, record in claims if by == first]
     if len(mine) != 1:
@@ -188,7 +188,7 @@ def _efficiency(
     cost_model: CostModel,
     hardware: HardwareProfile,
     gemm: NumberFormat,
-    phase: Phase,
+    phase: Command,
 ) -> tuple[Efficiency, str]:
     """The calibrated ones, or 1 where all is ideal, but for those that are given; and whose they are."""
     stated = {name: getattr(request, f"{name}_efficiency") for name in _EFFICIENCIES}

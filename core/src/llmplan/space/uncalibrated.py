@@ -46,10 +46,9 @@ def _of_installed(_registry: Registry) -> tuple[KernelCurves, CalibratedEfficien
 def lower_quartile(known: Sequence[KernelCurves]) -> KernelCurves:
     """Of each kind of kernel and link the curve that a quarter of the accelerators are below, latencies above."""
     serving = [one.serving for one in known if one.serving is not None]
-    attention = [one.attention.get("flash-2") or min(one.attention.values(), key=_attention) for one in known]
     return KernelCurves(
         gemm=_by_name([one.gemm for one in known], _gemm),
-        attention={"flash-2": _quartile(attention, _attention)},
+        attention=_by_name([one.attention for one in known], _attention),
         sustained=_by_name([one.sustained for one in known], float),
         hbm=_quartile([one.hbm for one in known], float),
         launch_seconds=-_quartile([-one.launch_seconds for one in known], float),

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from attrs import fields, fields_dict
@@ -18,6 +20,9 @@ from llmplan.estimate.line import Kind as LineKind, kind_of
 from llmplan.records.cluster import is_plain
 from llmplan.records.hardware import LINKS
 
+WIDTHS = ("weight", "activation", "embedding", "norm", "loss")
+ROUNDING = 1e-9
+NUMPY: Any = import_module("numpy") if find_spec("numpy") else None
 _PLAUSIBLE: Mapping[str, tuple[float, float]] = {
     "memory_bytes": (1e8, 1e14),
     "memory_bytes_per_second": (1e9, 1e17),
@@ -52,6 +57,11 @@ _MOST_STATE_BYTES = 64
 
 class ContractError(LlmplanError, AssertionError):
     """A plugin, or one of its records, breaks a rule that llmplan relies on."""
+
+
+def same(arrays: Any, numbers: Any) -> bool:
+    """Whether what was computed at once is what was computed one by one."""
+    return bool(NUMPY.allclose(arrays, numbers, rtol=ROUNDING, atol=0))
 
 
 def require(condition: object, message: str) -> None:

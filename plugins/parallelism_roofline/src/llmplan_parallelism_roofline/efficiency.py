@@ -8,7 +8,7 @@ from llmplan.estimate.kernel_efficiency import kernel_efficiency
 from llmplan.records import Efficiency
 
 if TYPE_CHECKING:
-    from llmplan.estimate import Phase
+    from llmplan.estimate import Command
     from llmplan.records import CalibratedEfficiency, HardwareProfile, NumberFormat
 
 _WHOLE_RUNS = 0.54
@@ -23,7 +23,7 @@ UNCALIBRATED = Efficiency(
 )
 
 
-def default_efficiency(hardware: HardwareProfile, gemm: NumberFormat, phase: Phase) -> Efficiency:
+def default_efficiency(hardware: HardwareProfile, gemm: NumberFormat, phase: Command) -> Efficiency:
     """Training: what whole runs reached, since nothing is added on top. Inference: what kernels and links reach."""
     if phase == "infer":
         return kernel_efficiency(hardware, gemm)
@@ -52,6 +52,6 @@ def _without_runs(known: CalibratedEfficiency, gemm: NumberFormat) -> Efficiency
         hbm=known.hbm,
         scale_up=known.scale_up,
         scale_out=known.scale_out,
-        source=f"FLOPs {_WHOLE_RUNS * kernels:.2f}: {_WHOLE_RUNS:g} of the {kernels:.2f} that its large multiplications "
+        source=f"FLOPs {_WHOLE_RUNS * kernels:.2f}: {_WHOLE_RUNS:g} of the {kernels:.2f} that large multiplications "
         "reach, as whole runs on others do; no run on this one is known",
     )

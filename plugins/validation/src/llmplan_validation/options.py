@@ -32,6 +32,8 @@ _COLUMNS = {
     "lora_rank": "lora_rank",
 }
 """Columns that hold an option as it is."""
+_ON = {"on q and v": "q+v", "on attention": "attention"}
+"""Words of notes: the matrices that have adapters."""
 _SELECTIVE = "selective"
 Profile = TypeVar("Profile", FrameworkProfile, EngineProfile)
 _RACK = "NVL72"
@@ -50,6 +52,7 @@ def options_of_row(cells: Cells) -> dict[str, Any]:
         "sequence_parallel": flag(cells, "sp"),
         "zero": whole(cells, "zero_stage", 0),
         "tuning": text(cells, "tuning").lower() or None,
+        "lora_targets": _targets(cells),
         "tokens": number(cells, "total_tokens"),
         "dp": None if text(cells, "n_gpus") else whole(cells, "dp"),
         **{option: whole(cells, column) for column, option in _COLUMNS.items()},
@@ -58,6 +61,14 @@ def options_of_row(cells: Cells) -> dict[str, Any]:
         options["recompute"] = recompute_of(options["framework"].usual_recompute or "")
     given = {name: value for name, value in options.items() if value is not None}
     return {**_as_most_do(given), **given}
+
+
+def _targets(cells: Cells) -> str | None:
+    """The column, else the words of the notes."""
+    notes = text(cells, "notes").lower()
+    if text(cells, "tuning").lower() in {"", "full"}:
+        return None
+    return text(cells, "lora_targets") or next((targets for words, targets in _ON.items() if words in notes), None)
 
 
 def _as_most_do(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,10 +113,10 @@ def called(cell: str, profiles: Iterable[HardwareProfile]) -> HardwareProfile:
 
 
 def default_of(profiles: Iterable[Profile], architecture: str) -> Profile | None:
-    """The default program of an architecture, else that of all."""
-    defaults = [profile for profile in profiles if profile.default]
-    meant = [profile for profile in defaults if architecture in profile.architectures]
-    return next(iter(meant or [profile for profile in defaults if not profile.architectures]), None)
+    """The usual program of an architecture, else the default."""
+    profiles = list(profiles)
+    usual = (profile for profile in profiles if architecture in profile.usual_on)
+    return next(usual, None) or next((profile for profile in profiles if profile.default), None)
 
 
 def framework_of(cell: str, hardware: HardwareProfile, profiles: Iterable[FrameworkProfile]) -> FrameworkProfile | None:
