@@ -31,6 +31,9 @@ def run(capsys):
     return ran
 
 
+ALIKE = ("--prompt-lengths", "fixed", "--output-lengths", "fixed")
+
+
 def test_the_report_says_what_a_user_asks(run):
     """Latency, throughput, memory and price, what each phase is bound by, and what would shorten it."""
     code, out, err = run(*RATE, "--price-per-gpu-hour", "2")
@@ -206,7 +209,7 @@ def test_engines_that_read_prompts_whole_fit(run):
     """Their steps are as long as prompts, one sequence at a time where they serve one. If it fails, nothing fits."""
     model = ("--model", "llama-3-70b", "--gpu", "h100-sxm-80gb", "--tp", "8", "--dp", "1", "--rate", "0.1/s")
     for engine, sequences in (("tensorrt-llm-0.9", 256), ("gpt-fast", 1)):
-        code, out, _ = run("infer", *model, "--engine", engine, "--requests", "0", "--json")
+        code, out, _ = run("infer", *model, "--engine", engine, *ALIKE, "--requests", "0", "--json")
         batching = json.loads(out)["server"]["batching"]
         assert (code, batching["step_tokens"], batching["max_sequences"]) == (0, 512, sequences)
         assert not batching["chunked_prefill"]

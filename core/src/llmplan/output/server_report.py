@@ -69,7 +69,7 @@ def _load(estimate: ServerEstimate) -> str:
         prompt, output = estimate.mean_lengths
         rate = "all at once" if estimate.offered_rate is None else f"{estimate.offered_rate:.3g}/s"
         return (
-            f"{len(load.trace):,} requests of {load.trace_name}, {rate}; on average "
+            f"{counted(len(load.trace), 'request')} of {load.trace_name}, {rate}; on average "
             f"{prompt:,.0f} prompt and {output:,.0f} output tokens"
         )
     lengths = f"{load.prompt.label} prompt and {load.output.label} output tokens each"

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from llmplan.records.validation import ValidationRow as ValidationRow, ValidationSet as ValidationSet
     from llmplan.records.workload import (
         FAMILIES as FAMILIES,
+        USUAL as USUAL,
         Family as Family,
         Lengths as Lengths,
         Request as Request,
@@ -87,7 +88,7 @@ _HOMES = {
     "serving": "ServingSteps Step",
     "stored_weights": "StoredWeights",
     "validation": "ValidationRow ValidationSet",
-    "workload": "FAMILIES Family Lengths Request Variation Workload",
+    "workload": "FAMILIES USUAL Family Lengths Request Variation Workload",
 }
 """The public names of each module, as above: a command builds only the classes that it needs."""
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
