@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from attrs import frozen
+
 from llmplan.catalogues import KINDS, Kind
 from llmplan.errors import BadInputError, LlmplanError
 from llmplan.estimate import Comparison, Estimate, Variant
@@ -43,6 +45,17 @@ def search(space: TrainingSpace | InferenceSpace, objective: str | None = None, 
     return search_servers(space, objective or "throughput", **options)
 
 
+@frozen(repr=False)
+class Comparing:
+    """How far a comparison is."""
+
+    done: int
+    roots: int
+    """Plans that are priced, of all."""
+    variants: tuple[Variant, ...]
+    """Those that are priced."""
+
+
 _REQUESTS: Mapping[Any, type[TrainRequest | InferRequest]] = {train: TrainRequest, infer: InferRequest}
 _KINDS: Mapping[Any, Kind] = {kind.plural: kind for kind in KINDS}
 _MOST_REASONS = 4
@@ -53,13 +66,16 @@ def compare(
     price: Callable[..., Estimate],
     changes: Mapping[str, Any] | None = None,
     /,
+    *,
+    watch: Callable[[Comparing], None] | None = None,
     **options: Any,
 ) -> Comparison:
     """Price several plans: ``compare(infer, model="llama-65b", gpu=["l40s", "h100-sxm-80gb"], batch="1..64")``.
 
     `price` is `train` or `infer`; of its options those with several values vary, every combination of them. What
     should change together is one entry of `changes`: ``{"gpu+tp": [("l40s", 4), ("h100-sxm-80gb", 2)]}``.
-    A plan that cannot be priced stays in its place with the reason; BadInputError where that is all of them.
+    A plan that cannot be priced stays in its place with the reason; BadInputError where that is all of them. `watch` is
+    told before each plan how far that is; where it raises KeyboardInterrupt, the plans that are left are not priced.
     """
     request = _REQUESTS.get(price)
     if request is None:
@@ -67,10 +83,25 @@ def compare(
     varying, same = read_changes(request, changes or {}, options)
     same = {name: _resolved(request, name, value) for name, value in same.items()}
     refusals: list[LlmplanError] = []
-    variants = tuple(_priced(price, request, same, varied, refusals) for varied in combinations(varying))
+    variants: tuple[Variant, ...] = ()
+    plans, stopped = list(combinations(varying)), False
+    for varied in plans:
+        try:
+            if watch is not None and not stopped:
+                watch(Comparing(len(variants), len(plans), variants))
+        except KeyboardInterrupt:
+            if not any(variant.estimate for variant in variants):
+                raise
+            stopped = True
+        pricing = _stopped if stopped else price
+        variants += (_priced(pricing, request, same, varied, refusals),)
     if len(refusals) == len(variants):
         raise _why_none(variants, refusals)
     return Comparison(command=price.__name__, varied=_values(varying, variants), variants=variants)
+
+
+def _stopped(_request: Any) -> Any:
+    raise BadInputError("stopped before it was priced")
 
 
 def _priced(
