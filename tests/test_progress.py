@@ -48,7 +48,7 @@ def test_a_comparison_says_what_it_did_not_come_to():
 
     def impatient(state):
         if state.done == 2:
-            raise KeyboardInterrupt
+            raise module.OutOfTimeError
 
     comparison = compare(infer, model="llama-3.1-8b", gpu="h100-sxm-80gb", tp=1, pp=1, batch="1..8", watch=impatient)
     assert [variant.refused for variant in comparison.variants[1:]] == [None, *["stopped before it was priced"] * 2]

@@ -151,7 +151,10 @@ def test_what_is_infeasible_says_what_would_do(run):
         (("--picture", "frontier.gif"), "llmplan: picture: 'frontier.gif' does not end in .png, .svg, .pdf\n"),
         (
             ("--output", "best.yaml"),
-            "llmplan: output: 'best.yaml' does not end in .toml, .csv, .json, .parquet, .md, .txt, .svg, .png, .pdf, .html\n",
+            (
+                "llmplan: output: 'best.yaml' does not end in .toml, .csv, .json, .parquet, .md, .txt, .svg, .png, "
+                ".pdf, .html\n"
+            ),
         ),
         (("--speculative-tokens", "4"), "llmplan: speculative-tokens: needs acceptance-rate too\n"),
         (("--ep", "2"), "llmplan: ep: 2 divides routed experts, and llama-3.1-8b has none; 1 would do\n"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
@@ -75,7 +76,7 @@ def compare(
     `price` is `train` or `infer`; of its options those with several values vary, every combination of them. What
     should change together is one entry of `changes`: ``{"gpu+tp": [("l40s", 4), ("h100-sxm-80gb", 2)]}``.
     A plan that cannot be priced stays in its place with the reason; BadInputError where that is all of them. `watch` is
-    told before each plan how far that is; where it raises KeyboardInterrupt, the plans that are left are not priced.
+    told how far that is; where it raises an error of a class of KeyboardInterrupt, the plans that are left stay open.
     """
     request = _REQUESTS.get(price)
     if request is None:
@@ -87,17 +88,28 @@ def compare(
     plans, stopped = list(combinations(varying)), False
     for varied in plans:
         try:
-            if watch is not None and not stopped:
-                watch(Comparing(len(variants), len(plans), variants))
-        except KeyboardInterrupt:
-            if not any(variant.estimate for variant in variants):
+            pricing = (
+                _stopped if stopped else _watched(price, request, watch, Comparing(len(variants), len(plans), variants))
+            )
+            variants += (_priced(pricing, request, same, varied, refusals),)
+        except KeyboardInterrupt as interrupt:
+            if type(interrupt) is KeyboardInterrupt or not any(variant.estimate for variant in variants):
                 raise
             stopped = True
-        pricing = _stopped if stopped else price
-        variants += (_priced(pricing, request, same, varied, refusals),)
+            variants += (_priced(_stopped, request, same, varied, refusals),)
     if len(refusals) == len(variants):
         raise _why_none(variants, refusals)
     return Comparison(command=price.__name__, varied=_values(varying, variants), variants=variants)
+
+
+def _watched(
+    price: Callable[..., Any], request: type[Any], watch: Callable[[Comparing], None] | None, state: Comparing
+) -> Callable[..., Any]:
+    """What prices a plan, and says how far the comparison is before it does and while it looks at many plans."""
+    if watch is None:
+        return price
+    watch(state)
+    return partial(price, watch=lambda _: watch(state)) if request is TrainRequest else price
 
 
 def _stopped(_request: Any) -> Any:
