@@ -44,6 +44,16 @@ class EngineProfile:
     """The most query heads that share one reading of keys and values; larger groups read them head by head."""
     rereading: float = field(default=1.0, validator=fraction)
     """Of the time of the first reading, what each further one of a larger group takes: caches catch some of them."""
+    kv_bits: float | None = field(default=None, validator=optional(positive))
+    """Of an element of the KV cache unless the user says otherwise: vLLM's ``auto`` is 16, whatever weights have; None
+    where the cache follows the checkpoint's dtype.
+    """
+    score_bytes: float = field(default=8.0, validator=positive)
+    """Unfused attention moves so many of each score: 8 in four kernels of 16 bits, more where a softmax in 32 bits stands
+    between conversions.
+    """
+    held_score_bytes: float = field(default=0.0, validator=not_negative)
+    """Unfused attention holds so many of each score of a layer at once."""
     cache_token_seconds: float = field(default=0.0, validator=not_negative)
     """Of a cached token of each sequence, in kernels that do not divide a sequence over the cores."""
     launch_share: float = field(default=1.0, validator=positive)
@@ -62,6 +72,16 @@ class EngineProfile:
     """The steps of decoding are captured once and launched whole, unless the user says otherwise."""
     launch_seconds_per_layer: float = field(default=0.0, validator=not_negative)
     """That a layer takes longer where its kernels are launched one by one, not as a graph."""
+    launches_per_layer: float = field(default=0.0, validator=not_negative)
+    """Kernels that its code launches for a layer, one by one, while the accelerator works on those before; 0 where they
+    are captured, or where `launch_seconds_per_layer` says all.
+    """
+    launches_per_narrow_matrix: float = field(default=0.0, validator=not_negative)
+    """More of them, or host time of as many, for each matrix of fewer than 16 bits."""
+    host_seconds_per_launch: float = field(default=0.0, validator=not_negative)
+    """Of the host: a pass takes as long as all of its launches where kernels run faster than the host launches them."""
+    first_call_seconds: float = field(default=0.0, validator=not_negative)
+    """Of a program that runs once and measures its first call: kernels are loaded and memory is reserved."""
     host_seconds_per_step: float = field(default=0.0, validator=not_negative)
     """Between steps, with the accelerator idle: scheduling, sampling, input and output."""
     host_seconds_per_sequence: float = field(default=0.0, validator=not_negative)

@@ -42,7 +42,7 @@ def make_inference_plan(request: InferRequest, choice: Choice) -> InferencePlan:
         batch=default("batch", 1),
         prompt_tokens=prompt,
         output_tokens=output,
-        kv_bits=default("kv_bits", choice.dtype.kv_bits or choice.dtype.activation_bits),
+        kv_bits=default("kv_bits", engine.kv_bits or choice.dtype.kv_bits or choice.dtype.activation_bits),
         engine=engine,
         cuda_graphs=graphs,
         price_per_gpu_hour=request.price_per_gpu_hour,

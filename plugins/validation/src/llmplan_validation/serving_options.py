@@ -101,10 +101,14 @@ def _engine(cell: str) -> EngineProfile | None:
 
 
 def engine_of(cell: str, profiles: Iterable[EngineProfile]) -> EngineProfile | None:
-    """The profile whose longest alias occurs in the cell; None where no alias does."""
-    best: tuple[int, EngineProfile] | None = None
-    for profile in profiles:
-        length = max((len(alias) for alias in profile.aliases if alias.lower() in cell.lower()), default=0)
-        if length and (best is None or length > best[0]):
-            best = (length, profile)
-    return None if best is None else best[1]
+    """The profile whose alias stands first in the cell, of several there the longest: what runs on something else is
+    named before it; None where no alias occurs.
+    """
+    every = list(profiles)
+    found = [
+        (place, -len(alias), number)
+        for number, profile in enumerate(every)
+        for alias in profile.aliases
+        if (place := cell.lower().find(alias.lower())) >= 0
+    ]
+    return every[min(found)[2]] if found else None

@@ -28,7 +28,7 @@ from llmplan.records import (
     NumberFormat,
     State,
 )
-from llmplan_parallelism_megatron.kernels.attention import SCORE_BYTES, UNFUSED_LAUNCHES
+from llmplan_parallelism_megatron.kernels.attention import UNFUSED_LAUNCHES
 from llmplan_parallelism_megatron.kernels.elementwise import ROOFLINE, moved_seconds, reading_seconds
 from llmplan_parallelism_megatron.kernels.reached import Kernels, attention_kernel, curves_of, kernels_of
 
@@ -245,7 +245,7 @@ def attend_unfused(flops: Number, scores: Number, tokens: Number, head_dim: Numb
     return _waits(
         where(flops > 0, UNFUSED_LAUNCHES * kernels.launch_seconds, 0.0),
         flops_seconds(flops, rate),
-        activations=reading_seconds(scores, SCORE_BYTES, kernels.bytes_per_second),
+        activations=reading_seconds(scores, kernels.engine.score_bytes, kernels.bytes_per_second),
     )
 
 
