@@ -11,17 +11,17 @@ from attrs import fields_dict
 from llmplan.cli.options import annotations_of
 from llmplan.estimate import by_column
 from llmplan.records import Layout, TrainingPlan
-from llmplan.request import TrainRequest
-from llmplan.space.dimensions import BY_NAME, COLUMNS, DIMENSIONS, TIES
+from llmplan.request import InferRequest, TrainRequest
+from llmplan.search.serving.space import RANGED as RANGED_OF_SERVERS
+from llmplan.space.dimensions import BY_NAME, COLUMNS, DIMENSIONS, SERVED, TIES
+from llmplan.space.server_sizes import ReplicaSizes
 from llmplan.space.training_space import RANGED
 
 SOURCES = Path(__file__).parents[1] / "core" / "src" / "llmplan"
 HOME = SOURCES / "space" / "dimensions.py"
 BY_SPEED = SOURCES / "estimate" / "by_column.py"
 """In the order in which combinations of fields are priced fastest, which is no matter of the table; agrees below."""
-OF_TRAINING = {
-    name for name in (*BY_NAME, *COLUMNS) if name not in ("gpus", "tp", "pp", "dp", "ep")
-}  # what servers have too is listed where servers are
+NAMES = {*BY_NAME, *COLUMNS, *SERVED} - {"tp", "pp", "dp"}  # which any formula of sizes names together
 SEVERAL = 4
 """Names of dimensions in one literal that are a list of them."""
 
@@ -32,7 +32,7 @@ def spelled(path):
         if isinstance(node, (ast.Tuple, ast.List, ast.Set, ast.Dict)):
             parts = [*node.keys, *node.values] if isinstance(node, ast.Dict) else node.elts
             words = {part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)}
-            yield {word.removeprefix("layout.").replace("-", "_") for word in words} & OF_TRAINING
+            yield {word.removeprefix("layout.").replace("-", "_") for word in words} & NAMES
 
 
 def test_no_other_source_lists_them():
@@ -50,6 +50,14 @@ def test_arrays_are_priced_by_all_of_them():
     """If it fails, plans that differ in a dimension are priced as if they did not."""
     held = {name.removeprefix("layout.").partition(".")[0] for name in by_column._FIELDS}  # noqa: SLF001 - no one else needs it
     assert held == {*COLUMNS, "seq_len"}
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_a_dimension_of_servers_is_an_option(name):
+    """If it fails, a value that a search chooses cannot be asked for, or only one value of it."""
+    assert name in fields_dict(InferRequest)
+    assert name in RANGED_OF_SERVERS
+    assert SERVED[name].decides not in ("replica", "group") or name in fields_dict(ReplicaSizes)
 
 
 @pytest.mark.parametrize("dimension", DIMENSIONS, ids=lambda one: one.name)

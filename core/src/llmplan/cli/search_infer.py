@@ -10,11 +10,9 @@ import typer
 from llmplan.cli.options import annotations_of, with_annotations
 from llmplan.cli.searching import exports_of, extra_options, found, renderer_of, split
 from llmplan.request import InferRequest, InferSearchRequest
+from llmplan.space.dimensions import SERVED
 
-_RANGED = (
-    "model", "gpu", "dtype", "engine", "gpus", "tp", "pp", "dp", "ep", "kv_bits", "concurrency", "price_per_gpu_hour",
-    "step_tokens", "max_sequences", "speculative_tokens", "draft_model", "prefill_replicas", "prefill_tp", "prefill_pp",
-)  # fmt: skip
+_RANGED = ("model", "gpu", "dtype", "engine", "price_per_gpu_hour", *SERVED)
 _NOT_OF_SERVERS = ("batch", "max_batch", "max_context")
 _EXTRA = extra_options("loads")
 

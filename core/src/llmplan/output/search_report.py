@@ -32,7 +32,7 @@ from llmplan.output.words import count, dotted, percent, seconds
 from llmplan.request import option_name
 from llmplan.search.infeasible import Verdict
 from llmplan.search.result import SearchResult
-from llmplan.space.dimensions import DIMENSIONS
+from llmplan.space.dimensions import DIMENSIONS, SERVED
 
 _TITLED = ("model", "gpu", "dtype", "gpus")
 _HEADS = {**{option_name(one.name): one.heading for one in DIMENSIONS if one.heading}, "gpus": "GPUs"}
@@ -115,9 +115,7 @@ def _looked_at(result: SearchResult) -> tuple[str, ...]:
     """Of a server: which values were looked at where nothing was said."""
     if result.command == TRAIN:
         return ()
-    from llmplan.space.server_sizes import SERVER_DIMENSIONS
-
-    return tuple(f"{name} where left open: {values}" for name, values in SERVER_DIMENSIONS.items() if name != "gpus")
+    return tuple(f"{name} where left open: {one.left_open}" for name, one in SERVED.items() if one.left_open)
 
 
 def _title(result: SearchResult) -> Text:
@@ -339,7 +337,5 @@ def _in_words(name: str, value: Any) -> str:
 
 def _usual() -> dict[str, Any]:
     """What needs no words where all plans have it."""
-    return {
-        **{option_name(one.name): one.unsaid for one in DIMENSIONS if not one.always_said},
-        "prefill-replicas": 0, "prefill-tp": 0, "prefill-pp": 0, "speculative-tokens": 0,
-    }  # fmt: skip
+    of_servers = {option_name(name): one.unsaid for name, one in SERVED.items()}
+    return {**of_servers, **{option_name(one.name): one.unsaid for one in DIMENSIONS if not one.always_said}}

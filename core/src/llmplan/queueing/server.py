@@ -19,6 +19,8 @@ from llmplan.queueing.work import Work, make_work
 from llmplan.records import InferencePlan, ServerPlan, ServingSteps, Step
 
 Pricer = Callable[[InferencePlan], ServingSteps]
+_DIVIDED = ("tp", "pp", "ep")
+"""Sizes of one replica."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -68,11 +70,11 @@ class Server:
         """Some of many servers, by their numbers; each with so many replicas that decode."""
         pool, decode = self.plan.prefill_pool, self.decode_engine.taken(servers)
         layout = self.plan.plan.layout
-        sizes = {name: getattr(layout, name)[servers] for name in ("tp", "pp", "ep")}
+        sizes = {name: getattr(layout, name)[servers] for name in _DIVIDED}
         gpus = sizes["tp"] * sizes["pp"] * replicas
         plan = evolve(self.plan, plan=evolve(self.plan.plan, layout=evolve(layout, **sizes, dp=replicas, gpus=gpus)))
         if pool is not None:
-            named = {name: getattr(pool.layout, name)[servers] for name in ("tp", "pp", "ep", "dp", "gpus")}
+            named = {name: getattr(pool.layout, name)[servers] for name in (*_DIVIDED, "dp", "gpus")}
             plan = evolve(plan, prefill_pool=evolve(pool, layout=evolve(pool.layout, **named)))
         return evolve(
             self,

@@ -22,7 +22,8 @@ from llmplan.search.run import Outcome, Watch
 from llmplan.search.why import compare, described
 from llmplan.search.workers import CHUNK, Question
 from llmplan.space.case import TrainingCase, training_cases
-from llmplan.space.dimensions import BY_COLUMN, COLUMNS, MOST_GPUS, Dimension
+from llmplan.space.dimension import Dimension
+from llmplan.space.dimensions import BY_COLUMN, COLUMNS, MOST_GPUS
 from llmplan.space.enumerate import Listing
 from llmplan.space.training_space import TrainingSpace
 

@@ -10,7 +10,7 @@ from attrs import frozen
 from llmplan.arrays.quantities import Number, Truth, floor, maximum, minimum, where
 from llmplan.errors import BadInputError
 from llmplan.request import TrainRequest
-from llmplan.space.dimensions import Row
+from llmplan.space.dimension import Row
 
 DEFAULT_BATCH_TOKENS = 2.0**22
 """Tokens of an iteration: the 4M of LLaMA at every size (arXiv:2302.13971, table 2), 2,048 sequences of 2,048."""

@@ -18,7 +18,8 @@ from llmplan.request import TrainRequest
 from llmplan.space.asked import asking, bounds_of, trained
 from llmplan.space.batch import Reach, Wanted, choose_batch, said_of_batch, wanted_batch, warned_of_batch
 from llmplan.space.choice import Choice, choose
-from llmplan.space.dimensions import DIMENSIONS, NAMES, Scope, Values, columns_of, laid_out, values_of
+from llmplan.space.dimension import Scope
+from llmplan.space.dimensions import DIMENSIONS, NAMES, Values, columns_of, laid_out, values_of
 from llmplan.space.experts import experts_of
 from llmplan.space.fill import priced, template
 from llmplan.space.schedules import place_of, schedule_names

@@ -1,104 +1,30 @@
-"""The dimensions of a training plan, one entry each: all that the enumerator, the chooser and the reports know of them.
+"""The dimensions of a plan, one entry each: all that the enumerators, the choosers and the reports know of them.
 
-Nothing else lists them: rows of plans, the order of ties, what is idle, what is said are loops over `DIMENSIONS`.
+Nothing else lists them: rows of plans, the order of ties, what is idle, what is said are loops over `DIMENSIONS`, those
+of training, and `SERVED`, those of servers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from enum import IntEnum
 from math import inf
 from typing import Any
 
-from attrs import evolve, field, fields_dict, frozen
+from attrs import evolve, fields_dict, frozen
 
 from llmplan.arrays.quantities import Truth
-from llmplan.records import Layout, ModelArchitecture, Recompute, TrainingPlan
+from llmplan.records import Layout, Recompute, ServerPlan, TrainingPlan
 from llmplan.request import OFFLOADS, option_name
+from llmplan.space.dimension import Dimension, Row, Scope, Served
 from llmplan.space.schedules import open_schedules, place_of, schedule_names
 
 MOST_GPUS = 65_536
 WIDEST_TENSOR = 1_024
 """Ranks that share a tensor; heads are fewer."""
-
-Row = Mapping[str, Any]
-"""Fields of a plan by name: of one plan, or arrays of many."""
-
-
-@frozen(eq=False, repr=False)
-class Scope:
-    """What decides on the values that a dimension may have."""
-
-    model: ModelArchitecture
-    domain: int
-    """Accelerators of a scale-up domain."""
-    seq_len: int
-    experts: int
-    offloads: Sequence[str]
-    """What the framework can keep in host memory."""
-    judged_in_arrays: bool
-    """Whether the cost model judges arrays of plans; else it is asked about one after the other, so about few."""
-
-
-@frozen(eq=False, kw_only=True, repr=False)
-class Dimension:
-    """One thing that a plan decides on."""
-
-    name: str
-    """The option, and the field of the layout or the plan."""
-    step: str
-    """Where the enumerator adds it: with the ``sizes`` that make the GPUs, as these are ``shared``, in ``chunks``, with
-    the ``batch``, or last, as the run ``goes``. Plans that differ in the last alone lie side by side, which is how cost
-    models price them fastest.
-    """
-    plainest: Any
-    """What no cost model refuses where it takes anything else; in words and without arrays what needs no mention."""
-    values: Callable[[Scope], Sequence[Any]] = lambda _: ()
-    """All that could be legal where nothing is given, the plainest first; none where they follow from other sizes."""
-    few: Callable[[Scope], Sequence[Any]] | None = None
-    """The same for a cost model that judges plans one by one."""
-    usual: Callable[[], Sequence[Any]] | None = None
-    """What most runs do about it, which is looked at first; None where that is no matter of custom."""
-    idle: Callable[[Row], Truth] | None = None
-    """Where it changes nothing, so that its first value stands for all."""
-    tie: int | None = None
-    """Its place among those by which equal plans are told apart, the smaller value first; None where others tell."""
-    fields: Mapping[str, Callable[[Any], Any]] = field(factory=dict)
-    """The fields that a value stands for, where they are not the value itself."""
-    read: Callable[[Row], Any] | None = None
-    """The value that fields of numbers stand for, the way back."""
-    places: Callable[[], Sequence[Any]] | None = None
-    """What the numbers of a column stand for, by place, where these are no numbers."""
-    word: Callable[[Any], Any] = lambda value: value
-    """A value as options write it."""
-    heading: str = ""
-    """In tables, where the name is too long."""
-    always_said: bool = False
-    """Whether a report states it at its plainest too."""
-
-    @property
-    def is_flag(self) -> bool:
-        """Whether it is on or off."""
-        return self.plainest is False
-
-    @property
-    def modes(self) -> Sequence[Any]:
-        """Of a dimension that is a mode of the core's, all of them by number; none of others."""
-        return tuple(type(self.plainest)) if isinstance(self.plainest, IntEnum) else ()
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The fields of a row that hold it."""
-        return tuple(self.fields) or (self.name,)
-
-    def of(self, row: Row) -> Any:
-        """The value that a row of numbers has, as options have it."""
-        return row[self.name] if self.read is None else self.read(row)
-
-    @property
-    def unsaid(self) -> Any:
-        """The value that needs no mention, as options have it."""
-        return self.usual()[0] if self.plainest is None and self.usual is not None else self.word(self.plainest)
+_WIDEST_REPLICA = 8
+"""Ranks that share a tensor of a server where the scale-up domain is smaller, as the last resort."""
+_MOST_STAGES = 64
+"""Of a server's pipeline."""
 
 
 def _divisors_of_domain(scope: Scope) -> Sequence[int]:
@@ -121,25 +47,66 @@ def _one(_scope: Scope) -> Sequence[int]:
     return (1,)
 
 
-DIMENSIONS = (
-    Dimension(name="gpus", step="sizes", plainest=1, tie=1, always_said=True),
+def _of_layout(name: str) -> Callable[[ServerPlan], Any]:
+    return lambda server: int(getattr(server.plan.layout, name))
+
+
+def _of_prefill(name: str) -> Callable[[ServerPlan], Any]:
+    return lambda server: 0 if server.prefill_pool is None else int(getattr(server.prefill_pool.layout, name))
+
+
+def _draft_model(server: ServerPlan) -> str:
+    draft = None if server.speculation is None else server.speculation.draft
+    return "none" if draft is None else draft.model.name
+
+
+def _draft_tokens(server: ServerPlan) -> int:
+    return 0 if server.speculation is None else server.speculation.draft_tokens
+
+
+TABLE = (
+    Dimension(
+        name="gpus", step="sizes", plainest=1, tie=1, always_said=True,
+        served=Served(decides="total", read=_of_layout("gpus")),
+    ),
     Dimension(
         name="tp", step="sizes", plainest=1, always_said=True, few=_divisors_of_domain,
         values=lambda scope: range(1, max(scope.domain, WIDEST_TENSOR) + 1),
+        served=Served(
+            decides="replica", read=_of_layout("tp"), left_open="powers of two inside the scale-up domain",
+            values=lambda scope: powers_of_two(scope.domain),
+            further=lambda scope: powers_of_two(max(_WIDEST_REPLICA, scope.domain)),
+        ),
     ),
     Dimension(name="cp", step="sizes", plainest=1, tie=4, values=lambda scope: divisors(scope.seq_len), few=_one),
     Dimension(
         name="pp", step="sizes", plainest=1, tie=3, always_said=True,
         values=lambda scope: range(1, scope.model.layers + 1),
+        served=Served(
+            decides="replica", read=_of_layout("pp"),
+            left_open="powers of two, to twice the shortest pipeline that fits",
+            values=lambda scope: powers_of_two(min(scope.model.layers, _MOST_STAGES)),
+            further=lambda scope: range(1, scope.model.layers + 1),
+        ),
     ),
     Dimension(
         name="vpp", step="chunks", plainest=1, tie=6, idle=lambda row: row["pp"] == 1, few=_one,
         values=lambda scope: range(1, scope.model.layers + 1),
     ),
-    Dimension(name="dp", step="sizes", plainest=1, always_said=True),
+    Dimension(
+        name="dp", step="sizes", plainest=1, always_said=True,
+        served=Served(
+            decides="group", read=_of_layout("dp"), values=lambda scope: powers_of_two(scope.domain),
+            left_open="under a load the fewest replicas that hold it, else one, or what gpus makes",
+        ),
+    ),
     Dimension(
         name="ep", step="sizes", plainest=1, tie=5, values=lambda scope: divisors(scope.experts), few=_one,
         idle=lambda row: row["dp"] * row["cp"] == 1,
+        served=Served(
+            decides="group", read=_of_layout("ep"), values=lambda scope: divisors(scope.experts),
+            left_open="experts over the replicas of a scale-up domain, and over some of their tensor parallel ranks",
+        ),
     ),
     Dimension(
         name="sequence_parallel", step="shared", plainest=False, tie=13, usual=lambda: (True,), heading="sp",
@@ -173,8 +140,22 @@ DIMENSIONS = (
         },
         read=_offload_of,
     ),
+    Dimension(name="concurrency", served=Served(decides="load", read=lambda server: server.workload.concurrency)),
+    Dimension(name="kv_bits", served=Served(decides="case", read=lambda server: server.plan.kv_bits)),
+    Dimension(name="prefill_replicas", served=Served(decides="pool", read=_of_prefill("dp"), unsaid=0)),
+    Dimension(name="prefill_tp", served=Served(decides="pool", read=_of_prefill("tp"), unsaid=0)),
+    Dimension(name="prefill_pp", served=Served(decides="pool", read=_of_prefill("pp"), unsaid=0)),
+    Dimension(name="step_tokens", served=Served(decides="case", read=lambda server: server.step_tokens)),
+    Dimension(name="max_sequences", served=Served(decides="case", read=lambda server: server.max_sequences)),
+    Dimension(name="chunked_prefill", served=Served(decides="case", read=lambda server: server.chunked)),
+    Dimension(name="speculative_tokens", served=Served(decides="case", read=_draft_tokens, unsaid=0)),
+    Dimension(name="draft_model", served=Served(decides="case", read=_draft_model, unsaid="none")),
 )  # fmt: skip
 """In the order of reports."""
+DIMENSIONS = tuple(one for one in TABLE if one.step)
+"""Those of training."""
+SERVED: Mapping[str, Served] = {one.name: one.served for one in TABLE if one.served is not None}
+"""Those of servers, by name."""
 BY_NAME: Mapping[str, Dimension] = {dimension.name: dimension for dimension in DIMENSIONS}
 NAMES = tuple(BY_NAME)
 BY_COLUMN: Mapping[str, Dimension] = {column: one for one in DIMENSIONS for column in one.columns}
@@ -270,13 +251,23 @@ def _open(scope: Scope) -> Iterator[tuple[str, Sequence[Any]]]:
             yield dimension.name, values
 
 
+def served(*decides: str) -> tuple[str, ...]:
+    """The dimensions of servers that decide one of these, in their order."""
+    return tuple(name for name, one in SERVED.items() if one.decides in decides)
+
+
 def divisors(number: int) -> tuple[int, ...]:
     """In order."""
     small = [size for size in range(1, int(number**0.5) + 1) if number % size == 0]
     return tuple(dict.fromkeys([*small, *(number // size for size in reversed(small))]))
 
 
+def powers_of_two(most: int) -> tuple[int, ...]:
+    """In order."""
+    return tuple(1 << power for power in range(most.bit_length()))
+
+
 def micro_batches(most: int) -> tuple[int, ...]:
     """Powers of two and three times those, where a batch is only about what was asked."""
-    doubled = [1 << power for power in range(most.bit_length())]
+    doubled = powers_of_two(most)
     return tuple(sorted(size for size in {*doubled, *(3 * size for size in doubled)} if size <= most))

@@ -19,7 +19,8 @@ from llmplan.arrays.rows import Columns, crossed, kept, length, pieces, product_
 from llmplan.records import Schedules
 from llmplan.space.batch import Reach
 from llmplan.space.case import Masks, TrainingCase
-from llmplan.space.dimensions import BY_NAME, Dimension, columns_of, divisors, is_idle, micro_batches, of_step
+from llmplan.space.dimension import Dimension
+from llmplan.space.dimensions import BY_NAME, columns_of, divisors, is_idle, micro_batches, of_step
 from llmplan.space.schedules import adopt
 
 _SIZES = tuple(one.name for one in of_step("sizes"))

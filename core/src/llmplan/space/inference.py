@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from attrs import evolve
 
@@ -15,6 +16,7 @@ from llmplan.space.asked import asking, inferred, remarks_on, words_against
 from llmplan.space.choice import Choice
 from llmplan.space.inference_plan import make_inference_plan
 from llmplan.space.server_sizes import (
+    SIZES,
     Given,
     ReplicaSizes,
     fixed_request,
@@ -39,8 +41,8 @@ def price_batch(request: InferRequest, choice: Choice) -> InferenceEstimate:
     if least is request:
         return assume(chosen, said)
     layout = chosen.plan.layout
-    tp, pp, dp, ep = (int(size) for size in (layout.tp, layout.pp, layout.dp, layout.ep))
-    return assume(_price(evolve(request, gpus=None, tp=tp, pp=pp, dp=dp, ep=ep), choice), said)
+    sizes: dict[str, Any] = {name: int(getattr(layout, name)) for name in SIZES}
+    return assume(_price(evolve(request, gpus=None, **sizes), choice), said)
 
 
 def _smallest(request: InferRequest, choice: Choice, least: InferRequest) -> InferenceEstimate:
@@ -104,7 +106,7 @@ def _order(found: tuple[InferenceEstimate, ReplicaSizes, int], confidence: float
 def _said(estimate: InferenceEstimate, request: InferRequest) -> str:
     """What was chosen for the sizes that the request leaves open, and why."""
     layout = estimate.plan.layout
-    names = [name for name in ("tp", "pp", "dp", "ep") if getattr(request, name) is None]
+    names = [name for name in SIZES if getattr(request, name) is None]
     chosen = " ".join(f"{name} {getattr(layout, name)}" for name in names if name != "ep" or layout.ep > 1)
     why = "the smallest sizes that fit into memory" if estimate.feasible else "nothing fits, this comes nearest"
     return f"{chosen}: {why}" if chosen else why

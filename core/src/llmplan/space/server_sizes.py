@@ -1,7 +1,7 @@
-"""Into what a server's replicas can be divided: the one list of layouts that plans and searches of servers look at.
+"""Into what a server's replicas can be divided: the one enumerator of layouts that plans and searches of servers have.
 
 A replica is tensor parallel ranks on pipeline stages; of models with experts several replicas may share these. What a
-request gives is taken as it is; what it leaves open has the values that `SERVER_DIMENSIONS` says.
+request gives is taken as it is; what it leaves open has the values of `space.dimensions`.
 """
 
 from __future__ import annotations
@@ -13,22 +13,15 @@ from attrs import evolve, frozen
 
 from llmplan.records import HardwareProfile, ModelArchitecture
 from llmplan.request import InferRequest
+from llmplan.space.dimension import Scope
+from llmplan.space.dimensions import SERVED, powers_of_two, served
 from llmplan.space.experts import experts_of
 from llmplan.space.sizes import check_sizes
 
 Given = Mapping[str, Sequence[int]]
 """The values of the options of a layout that a request gives."""
-SERVER_DIMENSIONS = {
-    "tp": "powers of two inside the scale-up domain",
-    "pp": "powers of two, to twice the shortest pipeline that fits",
-    "dp": "under a load the fewest replicas that hold it, else one, or what gpus makes",
-    "ep": "experts over the replicas of a scale-up domain, and over some of their tensor parallel ranks too",
-    "gpus": "what the others make",
-}
-"""Options of a layout, and what is looked at where they are left open."""
-_MOST_STAGES = 64
-_WIDEST = 8
-"""Ranks that share a tensor where the scale-up domain is smaller, as the last resort."""
+SIZES = served("replica", "group")
+"""That make a layout."""
 
 
 @frozen(repr=False)
@@ -47,12 +40,12 @@ class ReplicaSizes:
 
     def times(self, groups: int) -> dict[str, Any]:
         """The options of so many of these."""
-        return {"tp": self.tp, "pp": self.pp, "dp": self.dp * groups, "ep": self.ep}
+        return {**{name: getattr(self, name) for name in SIZES}, "dp": self.dp * groups}
 
 
 def given_sizes(request: InferRequest) -> Given:
     """The options of a layout that a request gives, each with its one value."""
-    values = {name: getattr(request, name) for name in SERVER_DIMENSIONS}
+    values = {name: getattr(request, name) for name in (*SIZES, *served("total"))}
     return {name: (value,) for name, value in values.items() if value is not None}
 
 
@@ -88,8 +81,7 @@ def numbers_of_groups(sizes: ReplicaSizes, given: Given, apart: int = 0) -> Sequ
 
 def pipelines(model: ModelArchitecture, hardware: HardwareProfile, given: Given) -> list[list[ReplicaSizes]]:
     """Replicas that are alike but for the length of their pipelines, the shortest first."""
-    lengths = given.get("pp") or _powers_of_two(min(model.layers, _MOST_STAGES))
-    return _pipelines(model, hardware, given, (_powers_of_two(hardware.scale_up_domain), lengths))
+    return _pipelines(_scope(model, hardware), given, {name: SERVED[name].values for name in served("replica")})
 
 
 def usual_sizes(
@@ -107,31 +99,34 @@ def usual_sizes(
 
 def further_pipelines(model: ModelArchitecture, hardware: HardwareProfile, given: Given) -> list[list[ReplicaSizes]]:
     """What is looked at where none of the usual sizes can be had: pipelines of any length, wider tensor parallelism."""
-    wide = _powers_of_two(max(_WIDEST, hardware.scale_up_domain))
-    return _pipelines(model, hardware, given, (wide, given.get("pp") or range(1, model.layers + 1)))
+    further = {name: SERVED[name].further or SERVED[name].values for name in served("replica")}
+    return _pipelines(_scope(model, hardware), given, further)
+
+
+def _scope(model: ModelArchitecture, hardware: HardwareProfile) -> Scope:
+    return Scope(model=model, domain=hardware.scale_up_domain, experts=experts_of(model))
 
 
 def _pipelines(
-    model: ModelArchitecture, hardware: HardwareProfile, given: Given, of: tuple[Sequence[int], Sequence[int]]
+    scope: Scope, given: Given, values: Mapping[str, Callable[[Scope], Sequence[int]]]
 ) -> list[list[ReplicaSizes]]:
-    tps, pps = of
-    groups = [(tp, *group) for tp in given.get("tp") or tps for group in _groups(model, hardware, tp, given)]
+    tps, pps = (given.get(name) or of(scope) for name, of in values.items())
+    groups = [(tp, *group) for tp in tps for group in _groups(scope, tp, given)]
     return [[ReplicaSizes(tp, pp, dp, ep) for pp in pps] for tp, dp, ep in groups]
 
 
-def _groups(model: ModelArchitecture, hardware: HardwareProfile, tp: int, given: Given) -> Sequence[tuple[int, int]]:
+def _groups(scope: Scope, tp: int, given: Given) -> Sequence[tuple[int, int]]:
     """Replicas that share experts, and over how many ranks: those of the replicas, or some tensor parallel ones too."""
-    experts, eps = experts_of(model), given.get("ep")
-    if experts == 1 and eps is None:
+    eps = given.get("ep")
+    if scope.experts == 1 and eps is None:
         return [(1, 1)]
-    parts = [part for part in _powers_of_two(tp) if tp % part == 0]
-    replicas = {*_powers_of_two(max(1, hardware.scale_up_domain // tp)), *given.get("dp", ())}
-    inside = [(dp, dp * part) for dp in sorted(replicas) for part in parts]
-    if eps is None:
-        return [(dp, ep) for dp, ep in inside if experts % ep == 0]
-    asked = [(dp, ep) for dp, ep in inside if ep in eps]
+    parts = [part for part in powers_of_two(tp) if tp % part == 0]
+    shared = [dp for dp in SERVED["dp"].values(scope) if dp * tp <= scope.domain]
+    replicas = sorted({1, *shared, *given.get("dp", ())})
+    inside = [(dp, dp * part) for dp in replicas for part in parts]
+    asked = [(dp, ep) for dp, ep in inside if ep in (eps or SERVED["ep"].values(scope))]
     found = {ep for _, ep in asked}
-    return [*asked, *((ep // part, ep) for ep in eps if ep not in found for part in parts if ep % part == 0)]
+    return [*asked, *((ep // part, ep) for ep in eps or () if ep not in found for part in parts if ep % part == 0)]
 
 
 def _quotients(values: Sequence[int] | None, size: int, apart: int = 0) -> set[int] | None:
@@ -139,7 +134,3 @@ def _quotients(values: Sequence[int] | None, size: int, apart: int = 0) -> set[i
     if values is None:
         return None
     return {(value - apart) // size for value in values if value > apart and (value - apart) % size == 0}
-
-
-def _powers_of_two(most: int) -> list[int]:
-    return [1 << exponent for exponent in range(most.bit_length())]

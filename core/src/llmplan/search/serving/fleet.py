@@ -22,10 +22,12 @@ from llmplan.queueing.work import make_work
 from llmplan.records import InferencePlan, ServerPlan, ServingSteps, Step
 from llmplan.search.serving.case import Case
 from llmplan.space.asked import inferred
+from llmplan.space.dimensions import served
 from llmplan.space.server_sizes import ReplicaSizes
 
 _PROBE = Step(prompt_tokens=64.0, prompt_context=32.5, prompts=1.0, sequences=8.0, context=100.0)
 """A step by which replicas are told apart."""
+_SIZES = served("replica", "group", "total")
 _ALMOST_NONE = 1e-6
 """Requests a second."""
 
@@ -72,8 +74,7 @@ class Fleet:
     @cached_property
     def column(self) -> dict[str, Any]:
         """Sizes as arrays."""
-        names = ("tp", "pp", "dp", "ep", "gpus")
-        return {name: np.array([float(getattr(one, name)) for one in self.sizes]) for name in names}
+        return {name: np.array([float(getattr(one, name)) for one in self.sizes]) for name in _SIZES}
 
     def side_by_side(self, at: Any, groups: Any) -> Server:
         """Servers of arrays: so many groups of replicas of each of these sizes."""
@@ -82,8 +83,8 @@ class Fleet:
     def plan(self, at: Any, groups: Any) -> ServerPlan:
         """The plan of arrays of so many groups of each of these sizes."""
         column, request = self.column, self.case.request
-        tp, pp, ep, dp = (column[name][at] for name in ("tp", "pp", "ep", "dp"))
-        replicas = dp * groups
+        tp, pp, ep = column["tp"][at], column["pp"][at], column["ep"][at]
+        replicas = column["dp"][at] * groups
         layout = evolve(self.like.plan.layout, gpus=tp * pp * replicas, tp=tp, pp=pp, dp=replicas, ep=ep)
         plan = evolve(self.like, plan=evolve(self.like.plan, layout=layout))
         pool = self.like.prefill_pool
@@ -231,9 +232,8 @@ class OneByOne:
 def _apart(plan: InferencePlan) -> list[InferencePlan]:
     """The plans of numbers that a plan of arrays of layouts stands for."""
     layout = plan.layout
-    names = ("gpus", "tp", "pp", "dp", "ep")
-    columns: list[Any] = [getattr(layout, name) for name in names]
+    columns: list[Any] = [getattr(layout, name) for name in _SIZES]
     rows: list[dict[str, Any]] = [
-        {name: int(value) for name, value in zip(names, row, strict=True)} for row in zip(*columns, strict=True)
+        {name: int(value) for name, value in zip(_SIZES, row, strict=True)} for row in zip(*columns, strict=True)
     ]
     return [evolve(plan, layout=evolve(layout, **row)) for row in rows]

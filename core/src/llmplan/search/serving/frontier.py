@@ -10,6 +10,8 @@ from llmplan.estimate.figures import SERVER, objectives
 from llmplan.search.serving.fleet import Fleet
 from llmplan.search.serving.limits import LATENCIES, Limits
 from llmplan.search.serving.points import Part, Point, Points
+from llmplan.space.dimensions import SERVED, served
+from llmplan.space.server_sizes import SIZES
 
 
 def axis_of(points: Points) -> str:
@@ -43,7 +45,7 @@ def columns_of(points: Points, limits: Limits) -> dict[str, Any]:
 
 def _columns(part: Part, limits: Limits) -> dict[str, Any]:
     many, column = len(part.at), part.fleet.column
-    sizes = {name: column[name][part.at].astype(int) for name in ("tp", "pp", "ep")}
+    sizes = {name: column[name][part.at].astype(int) for name in SIZES if name != "dp"}
     apart = np.array([part.fleet.case.apart(one) for one in part.fleet.sizes])
     found = {
         **_named(part.fleet),
@@ -66,16 +68,12 @@ def _named(fleet: Fleet) -> dict[str, Any]:
         "gpu": plan.hardware.name,
         "dtype": plan.dtype.name,
         "engine": plan.engine.name,
-        "kv_bits": plan.kv_bits,
     }
 
 
-def _batching(fleet: Fleet) -> dict[str, int]:
-    return {
-        "step_tokens": fleet.like.step_tokens,
-        "max_sequences": fleet.like.max_sequences,
-        "speculative_tokens": fleet.case.request.speculative_tokens or 0,
-    }
+def _batching(fleet: Fleet) -> dict[str, Any]:
+    """What is one for all layouts of a case."""
+    return {name: SERVED[name].read(fleet.like) for name in served("case")}
 
 
 def row_of(point: Point, limits: Limits) -> dict[str, Any]:

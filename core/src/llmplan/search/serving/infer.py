@@ -13,7 +13,7 @@ from llmplan.request import InferRequest, of_server
 from llmplan.space.choice import choose
 from llmplan.space.inference import checked_plan, price_batch
 from llmplan.space.server import check_load, serve
-from llmplan.space.server_sizes import fixed_request
+from llmplan.space.server_sizes import SIZES, fixed_request
 
 
 def infer(request: InferRequest | None = None, **options: Any) -> InferenceEstimate | ServerEstimate:
@@ -52,6 +52,6 @@ def _chosen(request: InferRequest) -> tuple[InferRequest, str]:
     from llmplan.search.serving.choosing import best_for_load
 
     fixed, why = best_for_load(request)
-    names = [name for name in ("tp", "pp", "dp", "ep") if getattr(request, name) is None]
+    names = [name for name in SIZES if getattr(request, name) is None]
     shown = (f"{name} {getattr(fixed, name)}" for name in names if name != "ep" or (fixed.ep or 1) > 1)
     return fixed, f"{' '.join(shown)}: {why}"

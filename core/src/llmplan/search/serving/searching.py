@@ -25,6 +25,7 @@ from llmplan.search.serving.space import InferenceSpace
 from llmplan.search.serving.verdict import Dead, verdict
 from llmplan.search.serving.why import reasons
 from llmplan.space.choice import find_record
+from llmplan.space.server_sizes import SIZES
 
 TOP = 5
 _MOST_USERS = 20_000
@@ -213,7 +214,7 @@ def _values(cases: Sequence[Case], points: Points, space: InferenceSpace) -> dic
         "engine": (plan.engine.name for plan in plans),
         "kv_bits": (plan.kv_bits for plan in plans),
         **{name: (getattr(one, "name", one) for one in values) for name, values in space.cases.items()},
-        **{name: sorted({one for part in points.parts for one in _sizes(part, name)}) for name in ("tp", "pp", "ep")},
+        **{name: sorted({one for part in points.parts for one in _sizes(part, name)}) for name in SIZES},
         "dp": space.layout.get("dp", () if cases[0].at_a_rate else _ends(points.column("dp"))),
         "concurrency": space.layout.get("concurrency", () if cases[0].at_a_rate else _ends(points.column("users"))),
     }

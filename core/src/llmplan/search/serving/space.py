@@ -11,13 +11,11 @@ from attrs import evolve, frozen
 from llmplan.errors import BadInputError
 from llmplan.request import InferRequest, option_name, options_of
 from llmplan.request.changes import several
+from llmplan.space.dimensions import served
 
-LAYOUT = ("tp", "pp", "dp", "ep", "gpus", "concurrency")
+LAYOUT = served("replica", "group", "total", "load")
 """Options that may have several values; all sensible ones where they are left out."""
-CASES = (
-    "model", "dtype", "engine", "kv_bits", "step_tokens", "max_sequences", "chunked_prefill", "speculative_tokens",
-    "draft_model", "prefill_replicas", "prefill_tp", "prefill_pp",
-)  # fmt: skip
+CASES = ("model", "dtype", "engine", *served("pool", "case"))
 """Options of which each combination of the values given is a case of its own; one value where they are left out."""
 PRICED = ("gpu", "price_per_gpu_hour")
 RANGED = (*CASES, *PRICED, *LAYOUT)

@@ -9,9 +9,11 @@ from attrs import frozen
 
 from llmplan.arrays.quantities import total
 from llmplan.estimate import ServerEstimate
+from llmplan.request import option_name
 from llmplan.search.serving.confirming import Confirmed
 from llmplan.search.serving.limits import Limits
 from llmplan.search.serving.ranking import OBJECTIVES
+from llmplan.space.dimensions import SERVED, served
 
 _NOTEWORTHY = 0.01
 """Of the GPU time of a token: what a term has to change by to be named."""
@@ -110,20 +112,10 @@ def _full(plan: Confirmed) -> str | None:
 def described(estimate: ServerEstimate) -> dict[str, Any]:
     """What a search decides on, in the words of options."""
     server, plan = estimate.server, estimate.plan
-    pool = server.prefill_pool
-    speculation = server.speculation
     return {
         "model": plan.model.name,
         "gpu": plan.hardware.name,
         "dtype": plan.dtype.name,
         "engine": plan.engine.name,
-        "kv-bits": plan.kv_bits,
-        **{name: int(getattr(plan.layout, name)) for name in ("tp", "pp", "ep", "dp")},
-        "prefill-replicas": 0 if pool is None else int(pool.layout.dp),
-        "prefill-tp": 0 if pool is None else int(pool.layout.tp),
-        "prefill-pp": 0 if pool is None else int(pool.layout.pp),
-        "step-tokens": server.step_tokens,
-        "max-sequences": server.max_sequences,
-        "chunked-prefill": server.chunked,
-        "speculative-tokens": 0 if speculation is None else speculation.draft_tokens,
+        **{option_name(name): SERVED[name].read(server) for name in served("replica", "group", "pool", "case")},
     }
