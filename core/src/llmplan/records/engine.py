@@ -38,8 +38,14 @@ class EngineProfile:
     """Rate of its multiplications, against the best that were timed."""
     memory_rate: float = field(default=1.0, validator=fraction)
     """Bandwidth that its kernels reach, against the best that were timed."""
-    memory_rates: Mapping[str, float] = field(factory=dict, validator=positive_values)
-    """The same on accelerators where it differs, by their architecture."""
+    cycle_bytes: Mapping[str, float] = field(factory=dict, validator=positive_values)
+    """Of weights, that a core takes in a cycle at most, by the bits of a weight up to which it holds: ``4``, ``8``,
+    ``16``. Wide memory is faster than that; what is not here is bound by memory alone.
+    """
+    widened_rows: int = field(default=0, validator=not_negative)
+    """Weights of fewer than 16 bits are written out in 16 before they multiply more rows than these; 0 for never."""
+    sums_in_16_bits: bool = False
+    """Multiplications in FP16 add in FP16, which some accelerators do at twice the rate."""
     grouped_heads: int = field(default=128, validator=whole)
     """The most query heads that share one reading of keys and values; larger groups read them head by head."""
     rereading: float = field(default=1.0, validator=fraction)
@@ -49,9 +55,7 @@ class EngineProfile:
     where the cache follows the checkpoint's dtype.
     """
     score_bytes: float = field(default=8.0, validator=positive)
-    """Unfused attention moves so many of each score: 8 in four kernels of 16 bits, more where a softmax in 32 bits stands
-    between conversions.
-    """
+    """Unfused attention moves so many of each score: 8 in kernels of 16 bits, more with a softmax in 32 bits."""
     held_score_bytes: float = field(default=0.0, validator=not_negative)
     """Unfused attention holds so many of each score of a layer at once."""
     cache_token_seconds: float = field(default=0.0, validator=not_negative)

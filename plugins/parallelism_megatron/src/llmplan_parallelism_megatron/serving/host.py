@@ -31,14 +31,14 @@ def add_host(rank: Rank, tally: Tally, counts: Sequence[Number], flow: Flow) -> 
 
 
 @term(
-    "max(launches * each - kernels, 0)",
+    "max(calls * call - running, 0)",
     unit="s",
     source="PyTorch documentation, CUDA semantics, asynchronous execution: the host runs ahead of the accelerator, or "
     "behind it",
 )
-def host_bound_seconds(launches: Number, each: float, kernels: Number) -> Number:
+def host_bound_seconds(calls: Number, call: float, running: Number) -> Number:
     """The host launches kernels while others run; where it takes longer than they do, the accelerator waits for it."""
-    return maximum(launches * each - kernels, 0.0)
+    return maximum(calls * call - running, 0.0)
 
 
 def launches_of(layer: Layer, rank: Rank) -> float:

@@ -40,10 +40,10 @@ def score_bytes(rank: Rank, tokens: Number) -> Number:
     )
 
 
-@term("tokens * keys * heads * each", unit="bytes", source="Dao et al. 2022, arXiv:2205.14135, section 2.2")
-def held_score_bytes(tokens: Number, keys: Number, heads: Number, each: float) -> Number:
+@term("tokens * keys * heads * each_score", unit="bytes", source="Dao et al. 2022, arXiv:2205.14135, section 2.2")
+def held_score_bytes(tokens: Number, keys: Number, heads: Number, each_score: float) -> Number:
     """Attention that is not fused writes the scores of a layer to memory: the whole square of every head."""
-    return tokens * keys * heads * each
+    return tokens * keys * heads * each_score
 
 
 def step_tokens(plan: InferencePlan, batch: Number) -> Number:
