@@ -12,8 +12,8 @@ from llmplan.cli.options import annotations_of
 from llmplan.estimate import by_column
 from llmplan.records import Layout, TrainingPlan
 from llmplan.request import InferRequest, TrainRequest
-from llmplan.search.serving.space import RANGED as RANGED_OF_SERVERS
 from llmplan.space.dimensions import BY_NAME, COLUMNS, DIMENSIONS, SERVED, TIES
+from llmplan.space.inference_space import RANGED as RANGED_OF_SERVERS
 from llmplan.space.server_sizes import ReplicaSizes
 from llmplan.space.training_space import RANGED
 

@@ -19,7 +19,7 @@ from llmplan import hookspecs, infer, registry, train
 from llmplan.catalogues import Registry
 from llmplan.catalogues.plugins import Plugins
 from llmplan.errors import BadInputError
-from llmplan.search import TrainingSpace, search
+from llmplan.search import InferenceSpace, TrainingSpace, search
 from llmplan.space import schedules
 from llmplan.testing import check_plugin
 from llmplan_validation import validate
@@ -77,6 +77,24 @@ def use_cost_model(cost_model):
     """Half of the peak, as it says."""
     assert train(**TRAIN | {"cost_model": cost_model}).mfu == pytest.approx(0.5)
     assert infer(**PLAN | {"cost_model": cost_model}).max_batch_size > 0
+
+
+def use_server_model(model):
+    """Ten users wait nine times for one who is answered in their place; the search asks it, too."""
+    served = PLAN | {
+        "cost_model": "megatron",
+        "dp": 1,
+        "server_model": model,
+        "prompt_tokens": 512,
+        "output_tokens": 64,
+    }
+    alone, ten = (infer(**served, concurrency=users) for users in (1, 10))
+    assert ten.total_seconds == pytest.approx(10 * alone.total_seconds)
+    assert infer(**served, rate="1000/s").overloaded
+    space = InferenceSpace(**{**served, "dp": None}, rate=2 / alone.total_seconds)
+    best = search(space, "gpus", top=1).best[0]
+    assert best.plan.layout.dp == 3
+    assert best.means == infer(**{**served, "dp": 3}, rate=2 / alone.total_seconds).means
 
 
 def use_framework(framework):
@@ -170,6 +188,7 @@ USES = {
     "llmplan_model_architectures": use_model,
     "llmplan_model_readers": use_model_reader,
     "llmplan_parallelism_models": use_cost_model,
+    "llmplan_server_models": use_server_model,
     "llmplan_framework_profiles": use_framework,
     "llmplan_engine_profiles": use_engine,
     "llmplan_optimizers": use_optimizer,

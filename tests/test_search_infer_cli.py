@@ -11,7 +11,7 @@ import pytest
 
 from llmplan.cli.main import main
 from llmplan.cli.search_infer import _said
-from llmplan.search.serving.searching import Progress
+from llmplan_serving_load.search.searching import Progress
 
 SEARCH = (
     "search", "infer", "--model", "llama-3.1-8b", "--gpu", "h100-sxm-80gb", "--tp", "1,2", "--pp", "1",

@@ -6,13 +6,11 @@ import json
 import pickle
 
 import pytest
-from affine_server import AffineSteps
 from attrs import evolve
 
 from llmplan import train
 from llmplan.estimate import Kind, Line
 from llmplan.estimate.line import bottleneck
-from llmplan.queueing.speculation import SpeculatingSteps
 
 LINE = Line("exposed", Kind.COMMUNICATION, "sums that nothing hides", "fewer replicas", idle=True)
 
@@ -36,19 +34,6 @@ def test_words_of_a_bottleneck_are_the_cost_models_own():
     found = bottleneck({Line("flux", Kind.COMPUTE, "bending time", "a larger --batch"): 3.0, LINE: 1.0})
     assert (found.words, found.share, found.advice) == ("bending time", 0.75, "a larger --batch")
     assert bottleneck({"flux": 1.0}).words == "flux"
-
-
-@pytest.mark.parametrize(("kind", "counted"), [(Kind.TENSORS, 2), (Kind.SYSTEM, 1), (Kind.RESERVE, 1)])
-def test_a_draft_shares_what_a_device_has_once(kind, counted):
-    """If it fails, a draft model loads the driver a second time, or keeps a second tenth of the memory free."""
-
-    class Steps(AffineSteps):
-        def fixed_memory(self, _step_tokens):
-            return {Line("mine", kind): 5.0}
-
-    both = SpeculatingSteps(Steps(), Steps(), 2).fixed_memory(1.0)
-    assert sum(both.values()) == 5.0 * counted
-    assert all(line.kind is kind for line in both)
 
 
 def test_a_foreign_cost_models_names_decide_nothing():

@@ -41,7 +41,18 @@ FLAG = {
     "max_batch",
     "max_context",
 }
-NAME = {"model", "gpu", "dtype", "cost_model", "framework", "optimizer", "schedule", "engine", "draft_model"}
+NAME = {
+    "model",
+    "gpu",
+    "dtype",
+    "cost_model",
+    "framework",
+    "optimizer",
+    "schedule",
+    "engine",
+    "draft_model",
+    "server_model",
+}
 TEXT = {"trace"}
 LENGTHS = {"prompt_lengths", "output_lengths"}
 CHOICE = {"recompute", "tuning", "offload"}

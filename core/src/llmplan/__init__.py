@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from llmplan.catalogues import registry
     from llmplan.errors import LlmplanError
     from llmplan.hookspecs import hookimpl
-    from llmplan.search.serving.infer import infer, plan_inference
+    from llmplan.search.infer import infer, plan_inference
     from llmplan.search.train import plan_training, train
 
 __all__ = ["LlmplanError", "compare", "hookimpl", "infer", "plan_inference", "plan_training", "registry", "train"]
@@ -18,8 +18,8 @@ _HOMES = {
     "LlmplanError": "errors",
     "compare": "api",
     "hookimpl": "hookspecs",
-    "infer": "search.serving.infer",
-    "plan_inference": "search.serving.infer",
+    "infer": "search.infer",
+    "plan_inference": "search.infer",
     "plan_training": "search.train",
     "registry": "catalogues",
     "train": "search.train",

@@ -11,14 +11,14 @@ from llmplan.errors import BadInputError, LlmplanError
 from llmplan.estimate import Comparison, Estimate, Variant
 from llmplan.request import InferRequest, SearchRequest, TrainRequest, option_name, options_of
 from llmplan.request.changes import Change, combinations, read_changes
-from llmplan.search.serving.infer import infer, plan_inference
+from llmplan.search.infer import infer, plan_inference
 from llmplan.search.train import plan_training, train
 from llmplan.space.choice import find_record
 from llmplan.space.training_space import TrainingSpace
 
 if TYPE_CHECKING:
     from llmplan.search.result import SearchResult
-    from llmplan.search.serving.space import InferenceSpace
+    from llmplan.space.inference_space import InferenceSpace
 
 __all__ = ["compare", "infer", "plan_inference", "plan_training", "search", "train"]
 
@@ -35,12 +35,12 @@ def search(space: TrainingSpace | InferenceSpace, objective: str | None = None, 
 
         asked = {name: options.pop(name) for name in options_of(SearchRequest) if name in options}
         return search_training(space, SearchRequest(objective=objective, **asked), **options)
-    from llmplan.search.serving.searching import search_inference
+    from llmplan.search.servers import search_servers
 
     if options.pop("executor", None) is not None:
         raise TypeError("a search for servers takes no executor")
     options.pop("chunk", None)
-    return search_inference(space, objective or "throughput", **options)
+    return search_servers(space, objective or "throughput", **options)
 
 
 _REQUESTS: Mapping[Any, type[TrainRequest | InferRequest]] = {train: TrainRequest, infer: InferRequest}

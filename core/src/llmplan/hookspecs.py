@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import typer
 
     from llmplan.catalogues import TomlRecords
-    from llmplan.estimate import CostModel, Exporter, Launcher, Reporter
+    from llmplan.estimate import CostModel, Exporter, Launcher, Reporter, ServerModel
     from llmplan.records import (
         DTypeFamily,
         DTypeRule,
@@ -59,6 +59,11 @@ def llmplan_model_readers() -> Iterable[ModelReader]:  # type: ignore[empty-body
 @hookspec
 def llmplan_parallelism_models() -> Iterable[CostModel]:  # type: ignore[empty-body]
     """Cost models: they price a plan's operators, collectives, schedule and memory."""
+
+
+@hookspec
+def llmplan_server_models() -> Iterable[ServerModel]:  # type: ignore[empty-body]
+    """Models of servers under a load: they say what becomes of priced passes when requests come and wait."""
 
 
 @hookspec

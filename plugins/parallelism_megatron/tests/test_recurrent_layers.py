@@ -4,7 +4,7 @@ import pytest
 
 from llmplan import infer, train
 from llmplan.records import DeltaAttention, DenseMlp, GroupedAttention, Layer, LayeredModel, Operator
-from llmplan.search.serving.infer import plan_inference
+from llmplan.search.infer import plan_inference
 from llmplan_parallelism_megatron.serving.layers import without_shape
 from llmplan_parallelism_megatron.serving.rank import Rank
 

@@ -82,6 +82,7 @@ MODEL_READERS = Kind("model-readers", "llmplan_model_readers", "records.model_re
 GPUS = Kind("gpus", "llmplan_hardware_profiles", "records.hardware.HardwareProfile", in_files=True)
 DTYPES = Kind("dtypes", "llmplan_dtype_rules", "records.dtype.DTypeRule", "records.dtype.DTypeFamily")
 COST_MODELS = Kind("cost-models", "llmplan_parallelism_models", "estimate.cost_model.CostModel")
+SERVER_MODELS = Kind("server-models", "llmplan_server_models", "estimate.server_model.ServerModel")
 FRAMEWORKS = Kind("frameworks", "llmplan_framework_profiles", "records.framework.FrameworkProfile", in_files=True)
 ENGINES = Kind("engines", "llmplan_engine_profiles", "records.engine.EngineProfile", in_files=True)
 OPTIMIZERS = Kind("optimizers", "llmplan_optimizers", "records.optimizer.Optimizer", in_files=True)
@@ -91,6 +92,6 @@ EXPORTERS = Kind("exporters", "llmplan_exporters", "estimate.output.Exporter")
 REPORTERS = Kind("reporters", "llmplan_reporters", "estimate.output.Reporter")
 LAUNCHERS = Kind("launchers", "llmplan_launchers", "estimate.launch.Launcher")
 KINDS = (
-    *(MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, SCHEDULES, MODEL_READERS),
+    *(MODELS, GPUS, DTYPES, COST_MODELS, SERVER_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, SCHEDULES, MODEL_READERS),
     *(VALIDATION_SETS, EXPORTERS, REPORTERS, LAUNCHERS),
 )

@@ -10,7 +10,7 @@ from llmplan.catalogues.catalogue import Catalogue
 from llmplan.catalogues.plugins import Plugins, load_plugins
 
 if TYPE_CHECKING:
-    from llmplan.estimate import CostModel, Exporter, Launcher, Reporter
+    from llmplan.estimate import CostModel, Exporter, Launcher, Reporter, ServerModel
     from llmplan.records import (
         DTypeRule,
         EngineProfile,
@@ -54,6 +54,11 @@ class Registry:
     def cost_models(self) -> Catalogue[CostModel]:
         """Parallelism cost models."""
         return Catalogue(kinds.COST_MODELS, self.plugins)
+
+    @cached_property
+    def server_models(self) -> Catalogue[ServerModel]:
+        """Models of servers under a load."""
+        return Catalogue(kinds.SERVER_MODELS, self.plugins)
 
     @cached_property
     def frameworks(self) -> Catalogue[FrameworkProfile]:

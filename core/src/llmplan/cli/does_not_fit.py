@@ -54,7 +54,7 @@ def _way_out(estimate: Estimate, request: Request) -> str:
 
 def _way_out_of_serving(estimate: InferenceEstimate | ServerEstimate, request: InferRequest) -> str:
     """The nearest settings that fit, tried out; and what else holds less."""
-    from llmplan.search.serving.nearest import nearest_that_fit
+    from llmplan.search.nearest import nearest_that_fit
 
     if isinstance(estimate, ServerEstimate) and estimate.fullest_pool == "prefill":
         return "; more --prefill-tp or --prefill-pp, or fewer bits (--dtype, --kv-bits) hold less"

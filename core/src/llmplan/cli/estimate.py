@@ -68,7 +68,7 @@ def add_train(app: typer.Typer, summary: str) -> None:
 
 def add_infer(app: typer.Typer, summary: str) -> None:
     """Add ``llmplan infer``."""
-    from llmplan.search.serving.infer import infer
+    from llmplan.search.infer import infer
 
     _add(app, "infer", summary, InferRequest, infer, {**EXTRA, "explain": _EXPLAIN})
 

@@ -31,15 +31,15 @@ def _infer(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     """Search, print and write what was found."""
     from llmplan.cli.progress import progress
     from llmplan.output.search_files import outputs
-    from llmplan.search.serving.searching import search_inference
-    from llmplan.search.serving.space import InferenceSpace
+    from llmplan.search.servers import search_servers
+    from llmplan.space.inference_space import InferenceSpace
 
     render, exports = renderer_of(extra), exports_of(extra, "infer")
     options, looked_for = split(given, extra["plan"], InferRequest, InferSearchRequest)
     with ExitStack() as stack:
         files = stack.enter_context(outputs(extra["output"] or (), extra["picture"]))
         watch = stack.enter_context(progress(_said))
-        result = search_inference(
+        result = search_servers(
             InferenceSpace(**options), keep=bool(files.exports), sink=files.sink, watch=watch, interruptible=True,
             **looked_for,
         )  # fmt: skip

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from llmplan.estimate.load import Capacity as Capacity, Means as Means, Simulated as Simulated
     from llmplan.estimate.output import Exporter as Exporter, Reporter as Reporter
     from llmplan.estimate.server import Estimate as Estimate, ServerEstimate as ServerEstimate
+    from llmplan.estimate.server_model import (
+        SearchingServerModel as SearchingServerModel,
+        ServerModel as ServerModel,
+    )
     from llmplan.estimate.spread import Spread as Spread
     from llmplan.estimate.training import TrainingEstimate as TrainingEstimate
 
@@ -32,6 +36,7 @@ _HOMES = {
     "load": "Capacity Means Simulated",
     "output": "Exporter Reporter",
     "server": "Estimate ServerEstimate",
+    "server_model": "SearchingServerModel ServerModel",
     "spread": "Spread",
     "training": "TrainingEstimate",
 }

@@ -180,8 +180,6 @@ def _ranges(spreads: Mapping[str, Spread | None]) -> dict[str, Any]:
 
 def _server(estimate: ServerEstimate) -> dict[str, Any]:
     """The load, the most that can be answered, closed form and simulation."""
-    from llmplan.queueing.speculation import tokens_per_step
-
     server, load, speculation = estimate.server, estimate.server.workload, estimate.server.speculation
     own = {figure.key.removeprefix("server."): figure for figure in figures_of(SERVER) if figure.key.count(".") == 1}
     return {
@@ -206,7 +204,7 @@ def _server(estimate: ServerEstimate) -> dict[str, Any]:
             "draft_tokens": speculation.draft_tokens,
             "acceptance_rate": speculation.acceptance_rate,
             "draft_model": speculation.draft and speculation.draft.model.name,
-            "tokens_per_step": tokens_per_step(speculation.acceptance_rate, speculation.draft_tokens),
+            "tokens_per_step": speculation.tokens_per_step,
         },
         "prefill_layout": server.prefill_pool and _layout(server.prefill_pool),
         **{name: plain(figure.value(estimate)) for name, figure in own.items()},
@@ -266,11 +264,7 @@ def frontier_rows(result: Any, points: Iterable[Any]) -> list[dict[str, Any]]:
     """Plans as their command prints them; of servers points in closed form, which are no estimates."""
     if result.command == TRAIN:
         return [document(estimate) for estimate in points]
-    from llmplan.search.serving.frontier import row_of
-    from llmplan.search.serving.limits import Limits
-
-    limits = Limits({name: limit for name, limit in result.constraints.items() if name != "percentile"})
-    found: list[dict[str, Any]] = plain([row_of(point, limits) for point in points])
+    found: list[dict[str, Any]] = plain(list(points))
     return found
 
 

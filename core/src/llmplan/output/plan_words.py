@@ -1,12 +1,14 @@
-"""A training plan in the words of options."""
+"""Plans in the words of options."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from llmplan.estimate import TrainingEstimate
+from llmplan.estimate import ServerEstimate, TrainingEstimate
 from llmplan.records import TrainingPlan
+from llmplan.request import option_name
 from llmplan.space import dimensions
+from llmplan.space.dimensions import SERVED, served
 
 
 def changes(estimate: TrainingEstimate, other: TrainingEstimate) -> dict[str, Any]:
@@ -21,6 +23,18 @@ def training_words(plan: TrainingPlan) -> dict[str, Any]:
     words = {**records, **dimensions.described(plan)}
     times = words.pop("gradient-accumulation")
     return {**words, "micro-batch": f"{words['micro-batch']}x{times}"}
+
+
+def server_words(estimate: ServerEstimate) -> dict[str, Any]:
+    """What a search decides on, in the words of options."""
+    server, plan = estimate.server, estimate.plan
+    return {
+        "model": plan.model.name,
+        "gpu": plan.hardware.name,
+        "dtype": plan.dtype.name,
+        "engine": plan.engine.name,
+        **{option_name(name): SERVED[name].read(server) for name in served("replica", "group", "pool", "case")},
+    }
 
 
 def value_words(value: Any) -> str:

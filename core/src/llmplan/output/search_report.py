@@ -24,7 +24,7 @@ from llmplan.estimate.figures import (
 from llmplan.estimate.spread import EVEN
 from llmplan.output.document import document, frontier_rows
 from llmplan.output.otherwise import otherwise
-from llmplan.output.plan_words import training_words, value_words
+from llmplan.output.plan_words import server_words, training_words, value_words
 from llmplan.output.search_words import change_words, says_why_not
 from llmplan.output.sections import INDENT, behind, bullets, console_of, facts, heading, plus_minus, rendered, said
 from llmplan.output.table import Column, Row, escaped, figure_columns, fitted, markdown_table
@@ -223,9 +223,7 @@ def _described(result: SearchResult) -> Callable[[Any], dict[str, Any]]:
     """What a search decides on, in the words of options, of an estimate."""
     if result.command == TRAIN:
         return lambda estimate: training_words(estimate.plan)
-    from llmplan.search.serving.why import described as of_server
-
-    return lambda estimate: {"gpus": estimate.server.gpus, **of_server(estimate)}
+    return lambda estimate: {"gpus": estimate.server.gpus, **server_words(estimate)}
 
 
 def _by_what(result: SearchResult) -> str:

@@ -13,7 +13,6 @@ from llmplan.estimate.figures import INFER, figures_of
 from llmplan.output.report import phase
 from llmplan.output.sections import INDENT, counted, facts, figure_facts, heading, layout, title
 from llmplan.output.words import digits, percent, seconds
-from llmplan.queueing.speculation import tokens_per_step
 
 _MOSTLY = 0.5
 _LATENCIES = [(figure.fact, figure.key) for figure in figures_of(INFER) if figure.unit == "s" and figure.fact]
@@ -56,11 +55,10 @@ def _plan(estimate: ServerEstimate) -> dict[str, str]:
         found["prefix cache"] = f"holds {percent(server.prefix_hit_rate)} of prompt tokens"
     speculation = server.speculation
     if speculation is not None:
-        of_step = tokens_per_step(speculation.acceptance_rate, speculation.draft_tokens)
         by = "" if speculation.draft is None else f" by {speculation.draft.model.name}"
         found["speculation"] = (
             f"{speculation.draft_tokens} tokens proposed{by}, {percent(speculation.acceptance_rate)} accepted: "
-            f"{of_step:.3g} tokens a step"
+            f"{speculation.tokens_per_step:.3g} tokens a step"
         )
     return {**found, "KV cache": f"{estimate.plan.kv_bits:g} bits"}
 

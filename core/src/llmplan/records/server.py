@@ -19,6 +19,11 @@ class Speculation:
     draft: InferencePlan | None = None
     """The model that proposes; None where that costs nothing, as looking up n-grams of the prompt."""
 
+    @property
+    def tokens_per_step(self) -> float:
+        """E = (1 - alpha^(gamma + 1)) / (1 - alpha), written as a sum (equation 1 of the paper)."""
+        return sum(self.acceptance_rate**accepted for accepted in range(self.draft_tokens + 1))
+
 
 @frozen(kw_only=True, eq=False, repr=False)
 class ServerPlan:

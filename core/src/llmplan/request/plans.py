@@ -166,6 +166,9 @@ class InferRequest(Request):
         as_text,
         metavar="FILE.csv",
     )
+    server_model: Any = option(
+        "What answers for a server under a load.", as_record_or_name, metavar="NAME", names="server-models"
+    )
     prompt_lengths: Variation | None = option(
         f"How prompts vary around --prompt-tokens: {FAMILY_WORDS}.", as_variation, metavar="SHAPE"
     )

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from llmplan.search.result import SearchResult
-    from llmplan.search.serving.space import InferenceSpace
+    from llmplan.space.inference_space import InferenceSpace
     from llmplan.space.training_space import TrainingSpace
 
 __all__ = ["InferenceSpace", "SearchResult", "TrainingSpace", "search"]
 
 _HOMES = {
-    "InferenceSpace": "search.serving.space",
+    "InferenceSpace": "space.inference_space",
     "SearchResult": "search.result",
     "TrainingSpace": "space.training_space",
     "search": "api",

@@ -43,7 +43,8 @@ class SearchResult:
     """Of each of them the options of `llmplan train` or `infer` that ask for it alone."""
     pareto_of: tuple[str, ...]
     pareto: tuple[Any, ...]
-    """Estimates of the frontier in the order of its first figure; of servers points in closed form, by latency."""
+    """Estimates of the frontier in the order of its first figure; of servers points in closed form, by latency,
+    as the JSON has them."""
     why: tuple[Any, ...]
     """The winner against others."""
     counts: Counts

@@ -1,15 +1,27 @@
-"""What a cost model answers: asked inside the boundary around plugins, and looked at before anybody counts on it."""
+"""What cost models and server models answer: asked inside the boundary around plugins, and looked at first."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from math import inf
-from typing import Any
+from typing import Any, TypeAlias
 
-from llmplan.catalogues import COST_MODELS
+from llmplan.catalogues import COST_MODELS, SERVER_MODELS
 from llmplan.catalogues.guard import Guard, WrongAnswerError
-from llmplan.estimate import CostModel, InferenceEstimate, TrainingEstimate
-from llmplan.records import Efficiency, HardwareProfile, InferencePlan, NumberFormat, TrainingPlan
+from llmplan.estimate import CostModel, InferenceEstimate, ServerEstimate, ServerModel, TrainingEstimate
+from llmplan.records import (
+    Efficiency,
+    HardwareProfile,
+    InferencePlan,
+    NumberFormat,
+    ServerPlan,
+    ServingSteps,
+    TrainingPlan,
+)
+
+StepsOf: TypeAlias = Callable[[InferencePlan], ServingSteps]
+"""Prices passes of a replica of a plan."""
 
 
 def asking(cost_model: CostModel) -> Guard:
@@ -38,6 +50,37 @@ def inferred(cost_model: CostModel, plan: InferencePlan) -> InferenceEstimate:
             _check_lines(f"infer: {name}", getattr(estimate, name))
         _check_number("infer: memory_bytes_per_sequence", estimate.memory_bytes_per_sequence)
     return estimate
+
+
+def served(model: ServerModel, plan: ServerPlan, steps: StepsOf, cost_model: CostModel) -> ServerEstimate:
+    """A server under its load, as the server model has it."""
+    with Guard(SERVER_MODELS, model.name):
+        estimate = model.serve(plan, steps, partial(inferred, cost_model))
+        _check_class("serve", estimate, ServerEstimate)
+        if estimate.server is not plan:
+            raise WrongAnswerError("serve: returned the estimate of another server")
+    return estimate
+
+
+class AskedSteps:
+    """A cost model's passes of a server, each priced inside the boundary."""
+
+    def __init__(self, steps: ServingSteps, cost_model: CostModel) -> None:
+        self._steps, self._guard = steps, asking(cost_model)
+
+    def __getattr__(self, name: str) -> Any:
+        """A member of `ServingSteps`, whose methods are kept."""
+        with self._guard:
+            found = getattr(self._steps, name)
+        if not callable(found):
+            return found
+
+        def asked(*given: Any) -> Any:
+            with self._guard:
+                return found(*given)
+
+        self.__dict__[name] = asked
+        return asked
 
 
 def efficiency_of(cost_model: CostModel, hardware: HardwareProfile, gemm: NumberFormat, phase: Any) -> Efficiency:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import evolve
 
-from llmplan.catalogues import MODELS
+from llmplan.catalogues import MODELS, SERVER_MODELS, registry
 from llmplan.errors import BadInputError
-from llmplan.estimate import ServerEstimate
+from llmplan.estimate import ServerEstimate, ServerModel
 from llmplan.records import EngineProfile, InferencePlan, Lengths, Request, ServerPlan, Speculation, Variation, Workload
 from llmplan.request import LOADS, SERVER_OPTIONS, InferRequest, option_name
-from llmplan.space.asked import asking, inferred
-from llmplan.space.choice import Choice, find_record
-
-if TYPE_CHECKING:
-    from llmplan.queueing.server import Pricer
+from llmplan.space.asked import AskedSteps, StepsOf, asking, served
+from llmplan.space.choice import Choice, default_record, find_record
 
 _DEFAULT_REQUESTS = 2000
 _REQUESTS_OF_A_USER = 4
@@ -42,21 +38,41 @@ def check_load(request: InferRequest) -> None:
 
 def serve(request: InferRequest, choice: Choice, plan: InferencePlan) -> ServerEstimate:
     """Price a load on the replicas of a plan."""
-    from llmplan.queueing import estimate_server
-    from llmplan.queueing.server import make_server
-
-    pricer = steps_of(choice, next(name for name in LOADS if getattr(request, name) is not None))
-    server = make_server(server_plan(request, choice, plan), pricer)
-    with asking(choice.cost_model):
-        return estimate_server(server, partial(inferred, choice.cost_model))
+    model, steps = server_model_of(request, load_of(request)), steps_of(choice, load_of(request))
+    return served(model, server_plan(request, choice, plan), steps, choice.cost_model)
 
 
-def steps_of(choice: Choice, asked: str) -> Pricer:
+def load_of(request: InferRequest) -> str:
+    """The option that is its load."""
+    return next(name for name in LOADS if getattr(request, name) is not None)
+
+
+def server_model_of(request: InferRequest, asked: str) -> ServerModel:
+    """The one that is named, or that is meant where none is; BadInputError, which names what was asked, without any."""
+    catalogue = registry().server_models
+    if not catalogue and request.server_model is None:
+        raise BadInputError(f"{asked}: a load needs a server model: pip install llmplan-serving-load")
+    named = request.server_model
+    model: ServerModel = (
+        default_record(catalogue, "server-model")
+        if named is None
+        else find_record(named, "server-model", SERVER_MODELS)
+    )
+    return model
+
+
+def steps_of(choice: Choice, asked: str) -> StepsOf:
     """What prices the steps of a server; BadInputError, which names what was asked, where the cost model does not."""
-    pricer: Pricer | None = getattr(choice.cost_model, "serving", None)
+    cost_model = choice.cost_model
+    pricer: StepsOf | None = getattr(cost_model, "serving", None)
     if pricer is None:
-        raise BadInputError(f"{asked}: the cost model {choice.cost_model.name} prices no server under load")
-    return pricer
+        raise BadInputError(f"{asked}: the cost model {cost_model.name} prices no server under load")
+
+    def steps(plan: InferencePlan) -> Any:
+        with asking(cost_model):
+            return AskedSteps(pricer(plan), cost_model)
+
+    return steps
 
 
 def server_plan(request: InferRequest, choice: Choice, plan: InferencePlan) -> ServerPlan:
@@ -106,6 +122,9 @@ def _step_tokens(engine: EngineProfile, workload: Workload, decoding: int) -> tu
 def _always_assumed(request: InferRequest, plan: InferencePlan) -> list[str]:
     """What is modelled in one way only."""
     said = ["first come, first served; a request starts when there is room in the cache for its whole answer"]
+    if request.server_model is not None:
+        model = server_model_of(request, "server-model")
+        said.append(f"server model {model.name}: {model.description}")
     if plan.layout.dp > 1 or (request.prefill_replicas or 1) > 1:
         said.append("requests go to replicas at random" if request.concurrency is None else "users stay with a replica")
     if plan.layout.pp > 1:

@@ -29,16 +29,17 @@ from llmplan.catalogues import (
     MODELS,
     OPTIMIZERS,
     SCHEDULES,
+    SERVER_MODELS,
     Catalogue,
     Kind,
 )
 from llmplan.catalogues.plugins import Plugins
 from llmplan.errors import BadInputError, PluginFailedError, UnsupportedFormatError
-from llmplan.estimate import CostModel, InferenceEstimate, Launcher, TrainingEstimate
+from llmplan.estimate import CostModel, InferenceEstimate, TrainingEstimate
 from llmplan.estimate.figures import FIGURES
 from llmplan.estimate.line import BYTES, SECONDS
 from llmplan.records.model import ALWAYS_KEPT
-from llmplan.search.serving.infer import infer, plan_inference
+from llmplan.search.infer import infer, plan_inference
 from llmplan.search.train import train
 from llmplan.space.dimensions import DIMENSIONS
 from llmplan.space.schedules import schedule_names
@@ -54,7 +55,7 @@ from llmplan.testing.contracts import (
     require,
 )
 from llmplan.testing.launcher_contract import check_launcher, sample_estimates
-from llmplan.testing.serving_contract import check_serving_steps
+from llmplan.testing.serving_contract import check_server_model, check_serving_steps
 
 __all__ = [
     "SAMPLE_DTYPE",
@@ -71,6 +72,7 @@ __all__ = [
     "check_optimizer",
     "check_plugin",
     "check_schedule",
+    "check_server_model",
 ]
 
 SAMPLE_MODEL = records.Transformer(
@@ -201,12 +203,13 @@ _CHECKS: Mapping[Kind, Callable[[Any], None]] = {
     FRAMEWORKS: check_framework,
     OPTIMIZERS: check_optimizer,
     SCHEDULES: check_schedule,
-    LAUNCHERS: lambda launcher: check_launcher(launcher, _samples(launcher)),
+    SERVER_MODELS: lambda model: check_server_model(model, _samples("infer")[0]),
+    LAUNCHERS: lambda launcher: check_launcher(launcher, _samples(launcher.command)),
 }
 
 
-def _samples(launcher: Launcher) -> list[Any]:
-    return list(sample_estimates(launcher.command, SAMPLE_MODEL, SAMPLE_HARDWARE, SAMPLE_DTYPE))
+def _samples(command: str) -> list[Any]:
+    return list(sample_estimates(command, SAMPLE_MODEL, SAMPLE_HARDWARE, SAMPLE_DTYPE))
 
 
 def _refuse_problems(plugins: Plugins) -> None:

@@ -73,7 +73,7 @@ def _lines(panel: Axes, result: SearchResult) -> None:
     series: dict[str, list[_Row]] = {}
     for row in rows:
         series.setdefault(" ".join(_word(name, row[name]) for name in differing), []).append(row)
-    leading = [(point.latencies[result.pareto_of[1]], point.tokens_per_second_per_gpu) for point in result.pareto]
+    leading = [(point[latency], point[speed]) for point in result.pareto]
     places = {label: [(row[latency], row[speed]) for row in members] for label, members in series.items()}
     on_it = set(leading)
 

@@ -11,7 +11,7 @@ from attrs import evolve
 from llmplan.errors import BadInputError
 from llmplan.estimate import TrainingEstimate
 from llmplan.records import ValidationRow, ValidationSet
-from llmplan.search.serving.infer import infer
+from llmplan.search.infer import infer
 from llmplan.search.train import train
 from llmplan_validation.cells import Cells
 from llmplan_validation.ranges import spread_of

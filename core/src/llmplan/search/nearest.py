@@ -1,0 +1,48 @@
+"""The settings nearest to an inference plan that does not fit, with which it would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from attrs import evolve
+
+from llmplan.errors import BadInputError
+from llmplan.estimate import InferenceEstimate, ServerEstimate
+from llmplan.request import InferRequest
+from llmplan.search.infer import infer
+
+
+def nearest_that_fit(request: InferRequest, estimate: InferenceEstimate | ServerEstimate) -> tuple[str, ...]:
+    """A smaller batch, and the layout that the same request has where its sizes are open; none if nothing does."""
+    if isinstance(estimate, ServerEstimate):
+        return tuple(_larger(evolve(request, requests=0), estimate))
+    asked = evolve(request, max_batch=None, max_context=None)
+    batch = int(estimate.max_batch_size)
+    found = [*([f"--batch {batch}"] if batch else []), *_larger(asked, estimate)]
+    return tuple(found or _larger(evolve(asked, batch=1), estimate))
+
+
+def _larger(request: InferRequest, estimate: InferenceEstimate | ServerEstimate) -> Iterator[str]:
+    """Sizes that fit, in options; with as many sequences as fit where one is asked for instead of more."""
+    fitting = _fitting(evolve(request, gpus=None, tp=None, pp=None, dp=int(estimate.plan.layout.dp)))
+    if fitting is None:
+        return
+    layout = fitting.plan.layout
+    sizes: dict[str, Any] = {name: int(getattr(layout, name)) for name in ("tp", "pp", "dp")}
+    if request.ep is None and layout.ep > 1:
+        sizes["ep"] = int(layout.ep)
+    gpus = {} if request.gpus is None else {"gpus": int(layout.gpus)}
+    fewer = {}
+    if isinstance(fitting, InferenceEstimate) and isinstance(estimate, InferenceEstimate):
+        fewer = {"batch": int(fitting.max_batch_size)} if request.batch == 1 < estimate.plan.batch else {}
+    yield " ".join(f"--{name} {size}" for name, size in {**gpus, **sizes, **fewer}.items())
+
+
+def _fitting(request: InferRequest) -> InferenceEstimate | ServerEstimate | None:
+    try:
+        estimate = infer(request)
+    except BadInputError:
+        return None
+    fits = estimate.fits if isinstance(estimate, ServerEstimate) else estimate.feasible
+    return estimate if fits else None

@@ -1,0 +1,21 @@
+"""What this package contributes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from llmplan.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from llmplan.estimate import ServerModel
+
+LLMPLAN_API = 1
+
+
+@hookimpl
+def llmplan_server_models() -> Iterable[ServerModel]:
+    """The server model ``continuous-batching``."""
+    from llmplan_serving_load.model import ContinuousBatching
+
+    return [ContinuousBatching()]

@@ -1,0 +1,65 @@
+"""From a server's plan to what it does: closed form and simulation, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import evolve
+
+from llmplan.estimate import InferenceEstimate, Means, ServerEstimate
+from llmplan.records import InferencePlan
+from llmplan_serving_load.queueing.capacity import capacity
+from llmplan_serving_load.queueing.closed_form import open_means
+from llmplan_serving_load.queueing.closed_loop import closed_means
+from llmplan_serving_load.queueing.server import Server
+from llmplan_serving_load.queueing.simulation import simulate
+
+BatchPricer = Callable[[InferencePlan], InferenceEstimate]
+
+
+def estimate_server(server: Server, batches: BatchPricer) -> ServerEstimate:
+    """`batches` prices a batch of its plan, by the same cost model as its steps."""
+    estimate = closed_estimate(server, batches)
+    if not estimate.feasible or estimate.capacity is None or not server.plan.workload.requests:
+        return estimate
+    return evolve(estimate, simulated=simulate(server, estimate.closed_form))
+
+
+def closed_estimate(server: Server, batches: BatchPricer, closed: Means | None = None) -> ServerEstimate:
+    """The same without a simulation; `closed` where the closed form is known."""
+    plan, fits = server.plan, server.fits
+    most = capacity(server) if fits else None
+    closed = closed or (closed_form(server) if fits else None)
+    decoding = closed.decoding if closed is not None else 1.0 if most is None else most.decoding
+    return ServerEstimate(
+        server=plan,
+        prefill=batches(_batch(server, plan.prefill_pool or plan.plan, 1)),
+        decode=batches(_batch(server, plan.plan, decoding)),
+        fixed_memory=server.fixed_memory,
+        kv_bytes=server.longest_kv_bytes,
+        prefill_memory=server.prefill_memory,
+        mean_lengths=(server.work.prompt_tokens, server.work.output_tokens),
+        capacity=most,
+        closed_form=closed,
+        simulated=None,
+    )
+
+
+def closed_form(server: Server) -> Means | None:
+    """At the rate of a trace too, as if its requests came at random."""
+    workload = server.plan.workload
+    if workload.concurrency is not None:
+        return closed_means(server, workload.concurrency)
+    rate = workload.offered_rate
+    return None if rate is None else open_means(server, rate)
+
+
+def _batch(server: Server, plan: InferencePlan, sequences: float) -> InferencePlan:
+    """Sequences of mean length on each stage of a replica."""
+    work = server.work
+    return evolve(
+        plan,
+        batch=max(1, round(sequences / int(plan.layout.pp))),
+        prompt_tokens=max(1, round(work.prompt_tokens)),
+        output_tokens=max(1, round(work.output_tokens)),
+    )

@@ -1,0 +1,188 @@
+"""Layouts under loads, each priced in closed form: as columns of arrays, and one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from attrs import fields_dict, frozen
+
+from llmplan.estimate import Means
+from llmplan.space.server_sizes import ReplicaSizes
+from llmplan_serving_load.search.case import Case
+from llmplan_serving_load.search.fleet import Fleet
+from llmplan_serving_load.search.limits import LATENCIES, Latencies, latencies_of
+
+_SECONDS_PER_HOUR = 3600.0
+_MILLION = 1e6
+
+
+@frozen(eq=False)
+class Point:
+    """A layout, how many replicas of it there are, and a load."""
+
+    part: Part
+    """The same as columns of one element."""
+    case: Case
+    sizes: ReplicaSizes
+    groups: int
+    """Of replicas that share experts, each the least that can stand alone."""
+    users: int | None
+    """In all; None where requests come at a rate."""
+    means: Means
+    """In closed form."""
+    strained: bool
+    """Whether users wait for room, or the rate is nearly all that can be answered."""
+    doubt: float
+    """Times that its tokens may take as long as estimated, with the confidence asked for."""
+    tokens_per_second_per_gpu: float
+    cost_per_million_tokens: float | None
+    """None where no price is known."""
+
+    @property
+    def dp(self) -> int:
+        """Replicas."""
+        return self.groups * self.sizes.dp
+
+    @property
+    def gpus(self) -> int:
+        """In all."""
+        return self.groups * self.sizes.gpus + self.case.apart(self.sizes)
+
+    @property
+    def latencies(self) -> Latencies:
+        """By option."""
+        return latencies_of(self.means)
+
+
+class Points:
+    """Columns, one element a point; points of several cases one after the other."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self.parts = [part for part in parts if len(part.at)]
+        self._begins = np.cumsum([0, *(len(part.at) for part in self.parts)])
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return int(self._begins[-1])
+
+    def column(self, name: str) -> Any:
+        """A figure of all of them, by the name of a property of `Part`."""
+        found = [np.broadcast_to(getattr(part, name), len(part.at)) for part in self.parts]
+        return np.concatenate(found) if found else np.zeros(0)
+
+    def latency(self, name: str) -> Any:
+        """Of all, by option; infinite where there is none."""
+        return self.column(LATENCIES[name])
+
+    def __getitem__(self, number: int) -> Point:
+        """One of them."""
+        part = int(np.searchsorted(self._begins, number, side="right")) - 1
+        return self.parts[part].point(number - int(self._begins[part]))
+
+
+@frozen(eq=False, slots=False)
+class Part:
+    """Points of one fleet."""
+
+    fleet: Fleet
+    at: Any
+    """Which of the fleet's sizes."""
+    groups: Any
+    users: Any
+    """0 where requests come at a rate."""
+    means: Means
+    strained: Any
+    """Whether they wait for room, or the rate is nearly all that can be answered: what others hold with ease."""
+
+    def __getattr__(self, name: str) -> Any:
+        """The means by name, infinite where there is no such."""
+        if name not in fields_dict(Means):
+            raise AttributeError(name)
+        found = getattr(self.means, name)
+        return np.inf if found is None else found
+
+    @property
+    def gpus(self) -> Any:
+        """In all."""
+        column, fleet = self.fleet.column, self.fleet
+        apart = np.array([float(fleet.case.apart(one)) for one in fleet.sizes])
+        return column["gpus"][self.at] * self.groups + apart[self.at]
+
+    @property
+    def doubt(self) -> Any:
+        """Times that tokens may take as long as estimated, with the confidence asked for."""
+        return self.fleet.doubt[self.at]
+
+    @property
+    def dp(self) -> Any:
+        """Replicas."""
+        return self.fleet.column["dp"][self.at] * self.groups
+
+    @property
+    def tokens_per_second_per_gpu(self) -> Any:
+        """Generated."""
+        return self.tokens_per_second / self.gpus
+
+    @property
+    def tokens_per_second(self) -> Any:
+        """Generated, in all."""
+        rate = self.fleet.rate or self.means.requests_per_second
+        return rate * self.fleet.output_tokens
+
+    @property
+    def cost_per_million_tokens(self) -> Any:
+        """Infinite where no price is known."""
+        price = self.fleet.case.request.price_per_gpu_hour
+        if price is None:
+            return np.inf
+        return price * self.gpus / _SECONDS_PER_HOUR / self.tokens_per_second * _MILLION
+
+    def taken(self, where: Any) -> Part:
+        """Some of them, by a mask or by their numbers."""
+        means: dict[str, Any] = {
+            name: _some(getattr(self.means, name), where, len(self.at)) for name in fields_dict(Means)
+        }
+        return Part(
+            self.fleet, self.at[where], self.groups[where], self.users[where], Means(**means), self.strained[where]
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Part]) -> Part:
+        """Points of one fleet together."""
+        names = ("at", "groups", "users", "strained")
+        columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+        means: dict[str, Any] = {
+            name: None
+            if getattr(parts[0].means, name) is None
+            else np.concatenate([np.broadcast_to(getattr(part.means, name), len(part.at)) for part in parts])
+            for name in fields_dict(Means)
+        }
+        return cls(fleet=parts[0].fleet, means=Means(**means), **columns)
+
+    def point(self, number: int) -> Point:
+        """One of them."""
+        one = self.taken(np.array([number]))
+        means: dict[str, Any] = {name: _number(getattr(one.means, name)) for name in fields_dict(Means)}
+        cost = float(np.broadcast_to(one.cost_per_million_tokens, 1)[0])
+        return Point(
+            part=one,
+            case=self.fleet.case,
+            sizes=self.fleet.sizes[int(one.at[0])],
+            groups=int(one.groups[0]),
+            users=int(one.users[0]) or None,
+            means=Means(**means),
+            strained=bool(one.strained[0]),
+            doubt=float(one.doubt[0]),
+            tokens_per_second_per_gpu=float(one.tokens_per_second_per_gpu[0]),
+            cost_per_million_tokens=None if cost == np.inf else cost,
+        )
+
+
+def _some(value: Any, where: Any, many: int) -> Any:
+    return None if value is None else np.broadcast_to(value, many)[where]
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value[0])
