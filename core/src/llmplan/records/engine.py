@@ -50,6 +50,14 @@ class EngineProfile:
     """The most query heads that share one reading of keys and values; larger groups read them head by head."""
     rereading: float = field(default=1.0, validator=fraction)
     """Of the time of the first reading, what each further one of a larger group takes: caches catch some of them."""
+    shared_groups: tuple[int, ...] = ()
+    """Sizes of groups of query heads for which kernels exist that share a reading; empty where any up to
+    `grouped_heads` does.
+    """
+    cycle_elements: float = field(default=0.0, validator=not_negative)
+    """Of keys and values, that a core works on in a cycle for query heads that share no reading: caches catch what they
+    read again, and the cores bind; 0 where memory alone does.
+    """
     kv_bits: float | None = field(default=None, validator=optional(positive))
     """Of an element of the KV cache unless the user says otherwise: vLLM's ``auto`` is 16, whatever weights have; None
     where the cache follows the checkpoint's dtype.

@@ -83,6 +83,7 @@ AMOUNTS: Mapping[str, Symbol] = {
 }
 RATES: Mapping[str, Symbol] = {
     "clock": Symbol("of the cores", "1/s"),
+    "cores_rate": Symbol("elements of the cache that all cores work on", "1/s"),
     "stream": Symbol("bandwidth of memory, as far as the engine's kernels reach it", "bytes/s"),
     "peak_flops": Symbol("dense peak of the number format, as far as a run sustains it", "FLOP/s"),
     "rate": Symbol("what multiplications reach", "FLOP/s"),

@@ -125,6 +125,8 @@ class ServingKernels:
     """Of an activation between kernels."""
     cache_bytes: float
     """Of an element of the KV cache."""
+    elements_per_second: float
+    """Of keys and values, that the cores work on for query heads that share no reading."""
 
 
 def serving_kernels(plan: InferencePlan) -> ServingKernels:
@@ -188,6 +190,7 @@ def _serving_kernels(
         launch_seconds=curves.launch_seconds * shared,
         stream_bytes=stream,
         cache_bytes=kv_bits / 8,
+        elements_per_second=engine.cycle_elements * (hardware.sm_count or 0) * (hardware.clock_hertz or 0.0) or inf,
     )
 
 
@@ -307,11 +310,22 @@ def state_bytes(state: State, kernels: ServingKernels) -> float:
     return kernels.stream_bytes if state.bits is None else state.bits / 8
 
 
-def look_back(cache: Number, keys: Number, flops: Number, kernels: ServingKernels) -> Waits:
-    """Of decoding: reading so many elements of the cache, or its keys one by one, or computing at what large prompts
-    reach.
+def look_back(
+    cache: Number, keys: Number, flops: Number, kernels: ServingKernels, one_by_one: Number = 0.0
+) -> Waits:
+    """Of decoding: reading so many elements of the cache, or its keys one by one, or the elements of query heads that
+    share no reading, or computing at what large prompts reach.
     """
     reading = kernels.decode.reading_seconds(cache * kernels.cache_bytes, kernels.memory_bytes_per_second)
     reading = maximum(reading, where(cache > 0, keys * kernels.engine.cache_token_seconds, 0.0))
+    reading = maximum(reading, core_bound_seconds(one_by_one, kernels.elements_per_second))
     computing = flops_seconds(flops, kernels.attention_flops * kernels.prefill.plateau)
     return _waits(where(cache > 0, kernels.decode.launch_seconds, 0.0), computing, kv_cache=reading)
+
+
+@term("elements / cores_rate", unit="s", source="TensorRT-LLM 0.5, decoderMaskedMultiheadAttentionTemplate.h")
+def core_bound_seconds(elements: Number, cores_rate: float) -> Number:
+    """Masked multi-head attention reads keys and values for each query head, from caches where heads share them, so
+    that the cores bind.
+    """
+    return elements / cores_rate
