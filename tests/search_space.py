@@ -8,7 +8,8 @@ from attrs import evolve
 
 from llmplan import train
 from llmplan.errors import BadInputError
-from llmplan.records import DTypeRule, HardwareProfile, Transformer
+from llmplan.records import DTypeRule, HardwareProfile
+from llmplan_layers import Transformer
 
 MODEL = Transformer(
     name="mini", layers=12, hidden=1024, heads=16, kv_heads=16, head_dim=64, ffn_hidden=4096, gated_mlp=False,

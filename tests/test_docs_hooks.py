@@ -21,7 +21,8 @@ from llmplan.catalogues.plugins import Plugins
 from llmplan.errors import BadInputError
 from llmplan.search import InferenceSpace, TrainingSpace, search
 from llmplan.space import schedules
-from llmplan.testing import check_plugin
+from llmplan.testing import SAMPLE_MODEL, check_model, check_plugin
+from llmplan_layers import DenseMlp, Layer, LayeredModel
 from llmplan_validation import validate
 
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "plugins.md").read_text("utf-8")
@@ -58,6 +59,25 @@ def use_model(model):
     """24 layers of 2048 x (4 + 2048) and two tables of 1000 x 2048, each twice in a multiply-add."""
     estimate = train(**TRAIN | {"model": model})
     assert estimate.model_flops == 3 * 2 * (24 * 2048 * 2052 + 1000 * 2048) * estimate.tokens_per_iteration
+
+
+def use_layer_kind(kind):
+    """2 layers of 4 x 64^2 weights and of 128 more for each of 64 channels, 2 x 2 x 64 x 16 FLOPs of what is seen."""
+    mixer = kind.cls(hidden=64, heads=4)
+    layer = Layer(mixer=mixer, mlp=DenseMlp(hidden=64, ffn_hidden=64, gated=False))
+    model = LayeredModel(name="fading", hidden=64, vocab=10, order=(layer, layer))
+    check_model(model)
+    estimate = train(**TRAIN | {"model": model})
+    of_a_token = 2 * (2 * 6 * 64**2 + 4 * 64 * 16) + 2 * 10 * 64
+    assert estimate.model_flops == 3 * of_a_token * estimate.tokens_per_iteration
+    assert (kind.key, kind.role) == ("retention", "mixer")
+
+
+def use_model_form(form):
+    """Twice the layers of the sample, and no file of another way."""
+    way = form.make()
+    assert way.keys() == {"name", form.key}
+    assert way.record(way.cls(name="twice", times=2)).layers == 2 * SAMPLE_MODEL.layers
 
 
 def use_model_reader(reader):
@@ -186,6 +206,8 @@ USES = {
     "llmplan_hardware_profiles": use_hardware,
     "llmplan_dtype_rules": use_dtype,
     "llmplan_model_architectures": use_model,
+    "llmplan_layer_kinds": use_layer_kind,
+    "llmplan_model_forms": use_model_form,
     "llmplan_model_readers": use_model_reader,
     "llmplan_parallelism_models": use_cost_model,
     "llmplan_server_models": use_server_model,

@@ -9,11 +9,12 @@ from attrs import fields_dict
 
 from llmplan import compare, infer, registry, train
 from llmplan.catalogues.hardware_file import HardwareFile
-from llmplan.catalogues.layered_file import KindFile, LayeredFile
 from llmplan.output.document import document
-from llmplan.records import LatentAttention, MixtureOfExperts, Transformer
 from llmplan.request import LOADS, SERVER_OPTIONS, InferSearchRequest, SearchRequest
 from llmplan.search import InferenceSpace, TrainingSpace, search
+from llmplan_layers import LatentAttention, MixtureOfExperts, Transformer
+from llmplan_layers.kind_file import kind_file
+from llmplan_layers.layered_file import form
 from llmplan_validation import validate
 
 PAGE = (Path(__file__).parents[1] / "docs" / "reference.md").read_text(encoding="utf-8")
@@ -53,8 +54,8 @@ def documented_inside(heading, key):
         ("Options of `llmplan search infer`", fields_dict(InferSearchRequest)),
         ("Options of `llmplan search train`", fields_dict(SearchRequest)),
         ("A model in TOML", {*fields_dict(Transformer), "source", "like"}),
-        ("A model of layers in TOML", {*fields_dict(LayeredFile), "source"}),
-        ("A kind of layer: `[kinds.NAME]`", fields_dict(KindFile)),
+        ("A model of layers in TOML", {*fields_dict(form().cls), "source"}),
+        ("A kind of layer: `[kinds.NAME]`", fields_dict(kind_file(registry().layer_kinds.values()))),
         ("Experts: `[moe]` of a model", fields_dict(MixtureOfExperts)),
         ("Latent attention: `[mla]` of a model", fields_dict(LatentAttention)),
         ("An accelerator in TOML", {*fields_dict(HardwareFile), "source", "like"}),

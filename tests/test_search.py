@@ -14,10 +14,10 @@ from search_space import DTYPE, FIXED, GPU, MODEL, SPACE, brute_force, with_gpu
 
 from llmplan import registry, train
 from llmplan.errors import BadInputError
-from llmplan.records import MixtureOfExperts
 from llmplan.request import given_options
 from llmplan.search import TrainingSpace, search
 from llmplan.space.schedules import place_of
+from llmplan_layers import MixtureOfExperts
 
 DAY = 86_400.0
 

@@ -19,6 +19,8 @@ from llmplan.catalogues import (
     GPUS,
     KINDS,
     LAUNCHERS,
+    LAYER_KINDS,
+    MODEL_FORMS,
     MODEL_READERS,
     MODELS,
     OPTIMIZERS,
@@ -30,6 +32,7 @@ from llmplan.catalogues import (
     Registry,
     registry,
 )
+from llmplan.catalogues.forms import ModelForm
 from llmplan.catalogues.plugins import PluginError, Plugins
 from llmplan.errors import BadInputError, UnknownNameError
 from llmplan.estimate import Exporter, Launcher, LaunchFile, Reporter
@@ -40,12 +43,13 @@ from llmplan.records import (
     EngineProfile,
     FrameworkProfile,
     HardwareProfile,
+    LayerKind,
     ModelReader,
     Optimizer,
     Schedule,
-    Transformer,
     ValidationSet,
 )
+from llmplan_layers import Transformer
 
 
 def gpu(name, memory_bytes=1e9):
@@ -85,6 +89,8 @@ def family(pattern, listed, bits=8):
 RECORDS = {
     MODELS: model,
     MODEL_READERS: lambda name: ModelReader(name=name, claims=bool, read=print),
+    MODEL_FORMS: lambda name: ModelForm(name=name, make=list),
+    LAYER_KINDS: lambda name: LayerKind(name=name, cls=list),
     GPUS: gpu,
     DTYPES: dtype,
     COST_MODELS: cost_model,

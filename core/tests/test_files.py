@@ -16,9 +16,10 @@ from llmplan.catalogues.record_file import read_record
 from llmplan.catalogues.toml_source import TomlSource
 from llmplan.errors import BadInputError
 from llmplan.output.files import write_whole
-from llmplan.records import HardwareProfile, Recompute, Transformer
+from llmplan.records import HardwareProfile, Recompute
 from llmplan.request import InferRequest, TrainRequest
 from llmplan.request.plan_file import read_plan
+from llmplan_layers import Transformer
 
 MODEL = {
     "name": "mini", "layers": 4, "hidden": 64, "heads": 4, "ffn_hidden": 256, "gated_mlp": True, "vocab": 1000,

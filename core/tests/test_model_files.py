@@ -7,9 +7,9 @@ import pytest
 from llmplan.catalogues import MODELS
 from llmplan.catalogues.record_file import read_record
 from llmplan.errors import BadInputError
-from llmplan.records import LatentAttention, MixtureOfExperts
 from llmplan.request import TrainRequest
 from llmplan.request.plan_file import read_plan
+from llmplan_layers import LatentAttention, MixtureOfExperts
 
 SHAPE = """\
 name = "mini"

@@ -16,11 +16,12 @@ from llmplan.catalogues import Registry
 from llmplan.catalogues.plugins import Plugins
 from llmplan.errors import BadInputError, UnknownNameError, UnsupportedFormatError
 from llmplan.hookspecs import hookimpl
-from llmplan.records import DTypeRule, HardwareProfile, Recompute, Transformer, Tuning
+from llmplan.records import DTypeRule, HardwareProfile, Recompute, Tuning
 from llmplan.request import InferRequest, TrainRequest
 from llmplan.space import choice
 from llmplan.space.batch import choose_batch
 from llmplan.space.dimensions import described
+from llmplan_layers import Transformer
 
 MODEL = Transformer(
     name="mini", layers=12, hidden=1024, heads=16, kv_heads=16, head_dim=64, ffn_hidden=4096, gated_mlp=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from attrs import asdict, evolve
 
+from llmplan import registry
 from llmplan.catalogues import GPUS, MODELS, OPTIMIZERS, REPORTERS, Registry, TomlRecords
 from llmplan.catalogues.record_file import read_record
 from llmplan.errors import BadInputError, UnknownNameError
@@ -18,7 +19,7 @@ from llmplan.records import (
     KernelCurves,
     NetworkCurve,
 )
-from llmplan.testing import SAMPLE_MODEL, ContractError, check_plugin
+from llmplan.testing import ContractError, check_plugin
 
 from test_catalogues import plugins_of  # isort: skip
 
@@ -268,6 +269,6 @@ def test_models_are_files_too(tmp_path):
 def test_none_may_be_a_word_of_the_field(tmp_path):
     """A model without positions would come out with rotary ones, its own or those of the model that it is like."""
     path = tmp_path / "still.toml"
-    path.write_text('like = "sample"\nposition = "none"\nqk_norm = "none"\n')
-    model = read_record(str(path), MODELS, lambda _: SAMPLE_MODEL)
+    path.write_text('like = "llama-7b"\nposition = "none"\nqk_norm = "none"\n')
+    model = read_record(str(path), MODELS, lambda _: registry().models["llama-7b"])
     assert (model.position, model.qk_norm) == ("none", "none")

@@ -19,10 +19,10 @@ from llmplan.records import (
     Efficiency,
     HardwareProfile,
     Recompute,
-    Transformer,
     ValidationSet,
     WholeRunEfficiency,
 )
+from llmplan_layers import Transformer
 
 HARDWARE = HardwareProfile(
     name="mini-gpu",

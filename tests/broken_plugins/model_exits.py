@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 
 from llmplan import hookimpl
-from llmplan.records import Transformer
+from llmplan_layers import Transformer
 
 ASKS = ("--model", "broken")
 CODE = 1
-SAID = "plugin model-exits failed: SystemExit: 0 (model_exits.py, line 2"
+SAID = "model: broken of model-exits failed: SystemExit: 0 (model_exits.py, line 2"
 
 
 @hookimpl

@@ -28,3 +28,7 @@ class UnsupportedFormatError(BadInputError):
 
 class PluginFailedError(LlmplanError):
     """What a plugin offers fails when it is used, or answers nonsense."""
+
+
+class PluginWarning(UserWarning):
+    """A plugin, or one of its records, is ignored, or several claim one name: what a script is told of it."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import typer
 
     from llmplan.catalogues import TomlRecords
+    from llmplan.catalogues.forms import ModelForm
     from llmplan.estimate import CostModel, Exporter, Launcher, Reporter, ServerModel
     from llmplan.records import (
         DTypeFamily,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         EngineProfile,
         FrameworkProfile,
         HardwareProfile,
+        LayerKind,
         ModelArchitecture,
         ModelReader,
         Optimizer,
@@ -48,12 +50,22 @@ def llmplan_dtype_rules() -> Iterable[DTypeRule | DTypeFamily]:  # type: ignore[
 
 @hookspec
 def llmplan_model_architectures() -> Iterable[ModelArchitecture | TomlRecords] | TomlRecords:  # type: ignore[empty-body]
-    """Models that lower themselves to operators; `Transformer` records serve decoder-only transformers."""
+    """Models that lower themselves to operators; those of `llmplan_layers` serve transformers and models of layers."""
 
 
 @hookspec
 def llmplan_model_readers() -> Iterable[ModelReader]:  # type: ignore[empty-body]
     """Readers of models that are not registered: of files, folders, names on a hub."""
+
+
+@hookspec
+def llmplan_model_forms() -> Iterable[ModelForm]:  # type: ignore[empty-body]
+    """Ways to write models in TOML: the keys of a file, and the model that is made of them."""
+
+
+@hookspec
+def llmplan_layer_kinds() -> Iterable[LayerKind]:  # type: ignore[empty-body]
+    """Kinds of layers, each a class that lowers itself, with the key that it has in a model of layers in TOML."""
 
 
 @hookspec

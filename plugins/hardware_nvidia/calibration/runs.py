@@ -15,7 +15,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from llmplan.records import LoweredModel, Recompute, Transformer, WholeRunEfficiency
+from llmplan.records import LoweredModel, Recompute, WholeRunEfficiency
+from llmplan_layers import Transformer
 
 Row: TypeAlias = Mapping[str, str]
 Runs: TypeAlias = Sequence[tuple[str, float]]

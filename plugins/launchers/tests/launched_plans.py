@@ -6,17 +6,8 @@ from hypothesis import strategies as st
 
 from llmplan import registry
 from llmplan.estimate import InferenceEstimate, TrainingEstimate
-from llmplan.records import (
-    Efficiency,
-    InferencePlan,
-    LatentAttention,
-    Layout,
-    MixtureOfExperts,
-    Recompute,
-    TrainingPlan,
-    Transformer,
-    Tuning,
-)
+from llmplan.records import Efficiency, InferencePlan, Layout, Recompute, TrainingPlan, Tuning
+from llmplan_layers import LatentAttention, MixtureOfExperts, Transformer
 
 SIZES = st.sampled_from([1, 2, 4, 8])
 

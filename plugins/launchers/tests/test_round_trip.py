@@ -10,11 +10,12 @@ from llmplan import registry
 from llmplan.catalogues import MODELS
 from llmplan.catalogues.toml_source import TomlSource
 from llmplan.errors import BadInputError
-from llmplan.records import Recompute, Transformer
+from llmplan.records import Recompute
 from llmplan.request import InferRequest, TrainRequest
 from llmplan.request.plan_file import plan_options
 from llmplan_launchers.formats.settings import precision
 from llmplan_launchers.training.torchtitan import FLAVORS
+from llmplan_layers import Transformer
 
 SAID_BY_ALL = (Recompute.NONE, Recompute.ATTENTION_COMPUTE, Recompute.FULL)
 NOT_OF_A_SHAPE = {"name", "family", "sources", "note", "training_seq_len", "training_tokens", "learned_pos_rows"}

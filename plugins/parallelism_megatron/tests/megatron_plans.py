@@ -14,17 +14,15 @@ from llmplan.records import (
     GemmCurve,
     HardwareProfile,
     KernelCurves,
-    LatentAttention,
     Layout,
-    MixtureOfExperts,
     NetworkCurve,
     Optimizer,
     Recompute,
     Schedules,
     TrainingPlan,
-    Transformer,
     Tuning,
 )
+from llmplan_layers import LatentAttention, MixtureOfExperts, Transformer
 from llmplan_parallelism_megatron.model import Megatron
 from llmplan_parallelism_megatron.training.schedules import ONE_F_ONE_B, SCHEDULES
 

@@ -4,7 +4,8 @@ import pytest
 from attrs import evolve
 
 from llmplan import infer, train
-from llmplan.records import CrossAttention, DenseMlp, GroupedAttention, Layer, LayeredModel, Mask, Works
+from llmplan.records import Works
+from llmplan_layers import CrossAttention, DenseMlp, GroupedAttention, Layer, LayeredModel, Mask
 
 MLP = DenseMlp(hidden=1024, ffn_hidden=4096, gated=False)
 ATTENTION = GroupedAttention(hidden=1024, heads=16, kv_heads=16, head_dim=64)

@@ -6,7 +6,8 @@ import pytest
 from attrs import evolve
 from megatron_plans import FP8, GPU, GROUPED, IDEAL, LATENT, MEGATRON, MUON, PLAIN, SPARSE, flat, plan, price
 
-from llmplan.records import CollectiveCurve, PipelineTimes, Recompute, Transformer, Tuning
+from llmplan.records import CollectiveCurve, PipelineTimes, Recompute, Tuning
+from llmplan_layers import Transformer
 from llmplan_parallelism_megatron.kernels.reached import training_kernels
 from llmplan_parallelism_megatron.network import collectives
 from llmplan_parallelism_megatron.network.groups import Group, groups_of

@@ -4,7 +4,8 @@ import pytest
 from attrs import evolve
 from megatron_plans import ADAM, BUSY, FP8, GROUPED, IDEAL, LATENT, MEGATRON, PLAIN, SPARSE, flat, plan, price
 
-from llmplan.records import FrameworkProfile, Optimizer, Recompute, Transformer, Tuning
+from llmplan.records import FrameworkProfile, Optimizer, Recompute, Tuning
+from llmplan_layers import Transformer
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.training.memory import kept_bytes, micro_batches_in_flight
 

@@ -3,8 +3,9 @@
 import pytest
 
 from llmplan import infer, train
-from llmplan.records import DeltaAttention, DenseMlp, GroupedAttention, Layer, LayeredModel, Operator
+from llmplan.records import Operator
 from llmplan.search.infer import plan_inference
+from llmplan_layers import DeltaAttention, DenseMlp, GroupedAttention, Layer, LayeredModel
 from llmplan_parallelism_megatron.serving.layers import without_shape
 from llmplan_parallelism_megatron.serving.rank import Rank
 

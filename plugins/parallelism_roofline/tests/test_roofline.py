@@ -19,8 +19,8 @@ from llmplan.records import (
     Optimizer,
     Recompute,
     TrainingPlan,
-    Transformer,
 )
+from llmplan_layers import Transformer
 from llmplan_parallelism_roofline.model import Roofline
 
 ROOFLINE = Roofline()

@@ -4,8 +4,9 @@ from attrs import evolve
 
 from llmplan import infer, train
 from llmplan.estimate.sharding import rank_of
-from llmplan.records import LatentAttention, MixtureOfExperts, Operator
+from llmplan.records import Operator
 from llmplan.testing import SAMPLE_DTYPE, SAMPLE_HARDWARE, SAMPLE_MODEL, check_cost_model
+from llmplan_layers import LatentAttention, MixtureOfExperts
 from llmplan_parallelism_roofline.model import Roofline
 
 MOE = MixtureOfExperts(n_routed_experts=8, top_k=2, moe_ffn_hidden=4096)

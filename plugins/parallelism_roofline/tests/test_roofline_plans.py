@@ -5,9 +5,10 @@ import pytest
 from attrs import evolve
 
 from llmplan.errors import BadInputError
-from llmplan.records import Efficiency, FrameworkProfile, Optimizer, Schedule, TrainingPlan, Transformer, Tuning
+from llmplan.records import Efficiency, FrameworkProfile, Optimizer, Schedule, TrainingPlan, Tuning
 from llmplan.records.plan import Layout
 from llmplan.testing import SAMPLE_DTYPE, SAMPLE_HARDWARE, SAMPLE_MODEL, check_cost_model
+from llmplan_layers import Transformer
 from llmplan_parallelism_roofline.model import Roofline
 
 ROOFLINE = Roofline()

@@ -11,6 +11,8 @@ from llmplan.catalogues.kinds import (
     GPUS,
     KINDS,
     LAUNCHERS,
+    LAYER_KINDS,
+    MODEL_FORMS,
     MODEL_READERS,
     MODELS,
     OPTIMIZERS,
@@ -21,7 +23,7 @@ from llmplan.catalogues.kinds import (
     Kind,
     conforms,
 )
-from llmplan.catalogues.offered import Registry, registry
+from llmplan.catalogues.offered import Registry, plugged, register, registry, reload, unregister
 
 __all__ = [
     "COST_MODELS",
@@ -32,7 +34,9 @@ __all__ = [
     "GPUS",
     "KINDS",
     "LAUNCHERS",
+    "LAYER_KINDS",
     "MODELS",
+    "MODEL_FORMS",
     "MODEL_READERS",
     "OPTIMIZERS",
     "REPORTERS",
@@ -44,5 +48,9 @@ __all__ = [
     "Registry",
     "TomlRecords",
     "conforms",
+    "plugged",
+    "register",
     "registry",
+    "reload",
+    "unregister",
 ]

@@ -97,7 +97,7 @@ class Catalogue(Mapping[str, T], Generic[T]):
         if len(offers) > 1:
             owner, *others = offers
             ways = ", ".join(f"{other}:{plain}" for other in others)
-            self._plugins.clashes[f"{self.kind.singular}: {plain} is that of {owner}; there is {ways}, too"] = None
+            self._plugins.clash(f"{self.kind.singular}: {plain} is that of {owner}; there is {ways}, too")
         found: T = next(iter(offers.values())).record
         return found
 

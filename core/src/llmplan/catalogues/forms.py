@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
 from typing import Any
 
-from attrs import field, fields, frozen, has
+from attrs import evolve, field, fields, frozen, has
+
+from llmplan.errors import BadInputError
+from llmplan.records.checks import lookup_name
 
 _SOURCED = ("efficiency", "efficiency.training_run", "kernels", "kernels.serving")
 """Tables of an accelerator that have a source each."""
@@ -38,16 +40,16 @@ class Form:
 
     shortened: Callable[[dict[str, Any]], dict[str, Any]] = _as_it_is
     """The values of a record without what follows from the others."""
-    other: tuple[str, Callable[[], Form]] | None = None
-    """Another way to write such a record: the key, and attribute, that only that has, and how."""
+    others: tuple[ModelForm, ...] = ()
+    """Further ways to write such a record."""
 
     def for_values(self, values: Mapping[str, Any]) -> Form:
         """The way in which these values are written."""
-        return self.other[1]() if self.other is not None and self.other[0] in values else self
+        return next((other.make() for other in self.others if other.key in values), self)
 
     def for_record(self, record: Any) -> Form:
         """The way in which this record is written."""
-        return self.other[1]() if self.other is not None and hasattr(record, self.other[0]) else self
+        return next((other.make() for other in self.others if hasattr(record, other.key)), self)
 
     @property
     def made(self) -> type[Any]:
@@ -83,6 +85,18 @@ class Form:
         return form.shortened(plain(form.back(record)))
 
 
+@frozen(kw_only=True, eq=False, repr=False)
+class ModelForm:
+    """A way to write models in TOML."""
+
+    name: str = field(validator=lookup_name)
+    description: str = ""
+    make: Callable[[], Form]
+    """Called when a file or a model is written in this way."""
+    key: str = ""
+    """What only files of this way have, and the attribute that only its models have; none of the usual way."""
+
+
 def plain(record: Any) -> dict[str, Any]:
     """The values of a record by field, nested ones too, without what is left at its default."""
     values: dict[str, Any] = {}
@@ -102,42 +116,15 @@ def _value(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _completed_model(values: dict[str, Any]) -> dict[str, Any]:
-    """kv_heads are heads, and head_dim is that of mla, or else hidden / heads, where left out."""
-    heads, hidden, mla = values.get("heads"), values.get("hidden"), values.get("mla")
-    if not isinstance(heads, int) or not isinstance(hidden, int) or heads < 1:
-        heads = hidden = 1  # never used: heads are refused
-    follows: dict[str, Any] = {"kv_heads": heads}
-    if isinstance(mla, Mapping):
-        parts = [mla.get(part) for part in ("qk_nope_head_dim", "qk_rope_head_dim")]
-        follows["head_dim"] = sum(part for part in parts if type(part) is int)
-    elif hidden % heads == 0:
-        follows["head_dim"] = hidden // heads
-    sources = values.get("sources", {})
-    behind = {key: sources["heads"] for key in follows if "heads" in sources and key not in sources}
-    return {**follows, **values, **({"sources": {**sources, **behind}} if behind else {})}
-
-
 def _of_models() -> Form:
-    from llmplan.records.transformer import Transformer
+    """As the plugins that make models write them."""
+    from llmplan.catalogues.offered import registry
 
-    why = {"head_dim": "not given, and hidden is no multiple of heads"}
-    return Form(Transformer, completed=_completed_model, why_missing=why, other=("kinds", _of_layers))
-
-
-@cache
-def _of_layers() -> Form:
-    from llmplan.catalogues.layered_file import LayeredFile, with_widths, without_widths
-    from llmplan.records.layered_model import LayeredModel
-
-    return Form(
-        LayeredFile,
-        LayeredFile.record,
-        LayeredFile.of,
-        completed=with_widths,
-        shortened=without_widths,
-        makes=LayeredModel,
-    )
+    offered = [*registry().model_forms.values()]
+    usual = next((form for form in offered if not form.key), None)
+    if usual is None:
+        raise BadInputError("model: no plugin that reads models in TOML is installed")
+    return evolve(usual.make(), others=tuple(form for form in offered if form.key))
 
 
 def _of_accelerators() -> Form:
@@ -176,7 +163,6 @@ IN_FILES = tuple(_FORMS)
 """What people call the kinds that are written in TOML."""
 
 
-@cache
 def form_called(kind: str) -> Form:
     """Of a kind that is written in TOML, by what people call it."""
     return _FORMS[kind]()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from _thread import allocate_lock
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -28,12 +29,14 @@ class Guard:
     the line; what llmplan refuses on purpose stays what it is. What it prints goes to stderr.
     """
 
-    __slots__ = ("_kind", "_name", "_provider")
+    __slots__ = ("_kind", "_name", "_provider", "_suspects")
 
-    def __init__(self, kind: Kind, name: str, provider: str = "") -> None:
+    def __init__(self, kind: Kind, name: str, provider: str = "", suspects: Callable[[], None] = lambda: None) -> None:
         self._kind = kind
         self._name = name
         self._provider = provider
+        self._suspects = suspects
+        """Looks at what it was given, where it fails: PluginFailedError of a record that is at fault instead."""
 
     def __enter__(self) -> None:
         _HUSH.__enter__()
@@ -44,6 +47,7 @@ class Guard:
         _HUSH.__exit__(_type, error, _traceback)
         if error is None or isinstance(error, (LlmplanError, KeyboardInterrupt)):
             return
+        self._suspects()
         raise self._failed(error) from error
 
     def _failed(self, error: BaseException) -> PluginFailedError:
@@ -51,6 +55,8 @@ class Guard:
 
         guilty, place = blame(error)
         offering = [self._provider] if self._provider else registry().catalogue(self._kind).providers(self._name)
+        if guilty is not None and guilty not in (*offering, *registry().plugins.own):
+            return _counted(f"plugin {guilty} failed: {words_of(error)} ({place})")
         offering = [guilty] if guilty in offering else offering
         whose = f"{self._name} of {' and '.join(offering)}" if offering else self._name
         what = f"{self._kind.singular}: {whose}"
@@ -112,12 +118,18 @@ def words_of(error: BaseException) -> str:
 
 
 def blame(error: BaseException) -> tuple[str | None, str]:
-    """The distribution of the plugin whose code raised it, None where none had a part in it, and the place."""
+    """The distribution of the plugin whose code raised it, None where none had a part in it, and the place.
+
+    Where the code of others calls this project's, which fails, it is theirs that called it wrongly.
+    """
     from traceback import walk_tb
 
-    homes = _homes()
+    from llmplan.catalogues.offered import registry
+
+    homes, own = _homes(), registry().plugins.own
     frames = [(frame, line) for frame, line in walk_tb(error.__traceback__)]
-    theirs = [one for one in frames if _package(one[0]) in homes]
+    ours = [one for one in frames if _package(one[0]) in homes]
+    theirs = [one for one in ours if homes[_package(one[0])] not in own] or ours
     if not frames:
         return None, "no traceback"
     frame, line = (theirs or frames)[-1]

@@ -56,6 +56,8 @@ def is_family(record: Any) -> bool:
 
 def _check_family(family: Any) -> None:
     """That every listed name follows the pattern; rules are made when they are looked up."""
+    if not isinstance(family.listed, (tuple, list)):
+        raise PluginError(f"lists its names as a {type(family.listed).__name__}, not as a tuple")
     for name in family.listed:
         check_name(name)
         if family.pattern.fullmatch(name) is None:
@@ -79,6 +81,8 @@ def conforms(record: Any, cls: type) -> bool:
 
 MODELS = Kind("models", "llmplan_model_architectures", "records.model.ModelArchitecture", in_files=True)
 MODEL_READERS = Kind("model-readers", "llmplan_model_readers", "records.model_reader.ModelReader")
+MODEL_FORMS = Kind("model-forms", "llmplan_model_forms", "catalogues.forms.ModelForm")
+LAYER_KINDS = Kind("layer-kinds", "llmplan_layer_kinds", "records.layer_kind.LayerKind")
 GPUS = Kind("gpus", "llmplan_hardware_profiles", "records.hardware.HardwareProfile", in_files=True)
 DTYPES = Kind("dtypes", "llmplan_dtype_rules", "records.dtype.DTypeRule", "records.dtype.DTypeFamily")
 COST_MODELS = Kind("cost-models", "llmplan_parallelism_models", "estimate.cost_model.CostModel")
@@ -93,5 +97,6 @@ REPORTERS = Kind("reporters", "llmplan_reporters", "estimate.output.Reporter")
 LAUNCHERS = Kind("launchers", "llmplan_launchers", "estimate.launch.Launcher")
 KINDS = (
     *(MODELS, GPUS, DTYPES, COST_MODELS, SERVER_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, SCHEDULES, MODEL_READERS),
+    *(MODEL_FORMS, LAYER_KINDS),
     *(VALIDATION_SETS, EXPORTERS, REPORTERS, LAUNCHERS),
 )

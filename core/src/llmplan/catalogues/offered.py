@@ -1,21 +1,26 @@
-"""The registry: everything that the installed plugins offer, by kind."""
+"""The registry: everything that the installed plugins offer, by kind; plugins come and go while a program runs."""
 
 from __future__ import annotations
 
-from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from _thread import RLock
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from llmplan.catalogues import kinds
 from llmplan.catalogues.catalogue import Catalogue
 from llmplan.catalogues.plugins import Plugins, load_plugins
+from llmplan.catalogues.selection import PluginFile, Selection, of_environment
 
 if TYPE_CHECKING:
+    from llmplan.catalogues.forms import ModelForm
     from llmplan.estimate import CostModel, Exporter, Launcher, Reporter, ServerModel
     from llmplan.records import (
         DTypeRule,
         EngineProfile,
         FrameworkProfile,
         HardwareProfile,
+        LayerKind,
         ModelArchitecture,
         ModelReader,
         Optimizer,
@@ -23,82 +28,51 @@ if TYPE_CHECKING:
         ValidationSet,
     )
 
+T = TypeVar("T")
+_LOCK = RLock()
+
+
+class _Collected(Generic[T]):
+    """The catalogue of one kind, made when it is first asked for and kept: by one thread, while others wait."""
+
+    def __init__(self, kind: kinds.Kind) -> None:
+        self._kind = kind
+
+    def __set_name__(self, _owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, registry: Registry, _owner: type) -> Catalogue[T]:
+        with _LOCK:
+            found: Catalogue[T] | None = vars(registry).get(self._name)
+            if found is None:
+                found = Catalogue(self._kind, registry.plugins)
+                vars(registry)[self._name] = found
+            return found
+
 
 class Registry:
-    """Everything that the installed plugins offer, each kind collected when it is first asked for."""
+    """Everything that plugins offer, each kind collected when it is first asked for."""
+
+    models: _Collected[ModelArchitecture] = _Collected(kinds.MODELS)
+    model_readers: _Collected[ModelReader] = _Collected(kinds.MODEL_READERS)
+    model_forms: _Collected[ModelForm] = _Collected(kinds.MODEL_FORMS)
+    layer_kinds: _Collected[LayerKind] = _Collected(kinds.LAYER_KINDS)
+    gpus: _Collected[HardwareProfile] = _Collected(kinds.GPUS)
+    dtypes: _Collected[DTypeRule] = _Collected(kinds.DTYPES)
+    """Names that follow a family's pattern are found without being listed."""
+    cost_models: _Collected[CostModel] = _Collected(kinds.COST_MODELS)
+    server_models: _Collected[ServerModel] = _Collected(kinds.SERVER_MODELS)
+    frameworks: _Collected[FrameworkProfile] = _Collected(kinds.FRAMEWORKS)
+    engines: _Collected[EngineProfile] = _Collected(kinds.ENGINES)
+    optimizers: _Collected[Optimizer] = _Collected(kinds.OPTIMIZERS)
+    schedules: _Collected[Schedule] = _Collected(kinds.SCHEDULES)
+    validation_sets: _Collected[ValidationSet] = _Collected(kinds.VALIDATION_SETS)
+    exporters: _Collected[Exporter] = _Collected(kinds.EXPORTERS)
+    reporters: _Collected[Reporter] = _Collected(kinds.REPORTERS)
+    launchers: _Collected[Launcher] = _Collected(kinds.LAUNCHERS)
 
     def __init__(self, plugins: Plugins) -> None:
         self.plugins = plugins
-
-    @cached_property
-    def models(self) -> Catalogue[ModelArchitecture]:
-        """Model architectures."""
-        return Catalogue(kinds.MODELS, self.plugins)
-
-    @cached_property
-    def model_readers(self) -> Catalogue[ModelReader]:
-        """Readers of models that are not registered."""
-        return Catalogue(kinds.MODEL_READERS, self.plugins)
-
-    @cached_property
-    def gpus(self) -> Catalogue[HardwareProfile]:
-        """Hardware profiles."""
-        return Catalogue(kinds.GPUS, self.plugins)
-
-    @cached_property
-    def dtypes(self) -> Catalogue[DTypeRule]:
-        """Dtype rules; names that follow a family's pattern are found without being listed."""
-        return Catalogue(kinds.DTYPES, self.plugins)
-
-    @cached_property
-    def cost_models(self) -> Catalogue[CostModel]:
-        """Parallelism cost models."""
-        return Catalogue(kinds.COST_MODELS, self.plugins)
-
-    @cached_property
-    def server_models(self) -> Catalogue[ServerModel]:
-        """Models of servers under a load."""
-        return Catalogue(kinds.SERVER_MODELS, self.plugins)
-
-    @cached_property
-    def frameworks(self) -> Catalogue[FrameworkProfile]:
-        """Training frameworks."""
-        return Catalogue(kinds.FRAMEWORKS, self.plugins)
-
-    @cached_property
-    def engines(self) -> Catalogue[EngineProfile]:
-        """Inference engines."""
-        return Catalogue(kinds.ENGINES, self.plugins)
-
-    @cached_property
-    def optimizers(self) -> Catalogue[Optimizer]:
-        """Optimizers."""
-        return Catalogue(kinds.OPTIMIZERS, self.plugins)
-
-    @cached_property
-    def schedules(self) -> Catalogue[Schedule]:
-        """Pipeline schedules."""
-        return Catalogue(kinds.SCHEDULES, self.plugins)
-
-    @cached_property
-    def validation_sets(self) -> Catalogue[ValidationSet]:
-        """Sets of published figures."""
-        return Catalogue(kinds.VALIDATION_SETS, self.plugins)
-
-    @cached_property
-    def exporters(self) -> Catalogue[Exporter]:
-        """File formats."""
-        return Catalogue(kinds.EXPORTERS, self.plugins)
-
-    @cached_property
-    def reporters(self) -> Catalogue[Reporter]:
-        """Renderings for the terminal."""
-        return Catalogue(kinds.REPORTERS, self.plugins)
-
-    @cached_property
-    def launchers(self) -> Catalogue[Launcher]:
-        """Programs that run plans, with their launch files."""
-        return Catalogue(kinds.LAUNCHERS, self.plugins)
 
     def catalogue(self, kind: kinds.Kind) -> Catalogue[Any]:
         """The catalogue of a kind."""
@@ -106,7 +80,77 @@ class Registry:
         return found
 
 
-@cache
+_present: list[Registry] = []
+"""The last one counts; none before the first question."""
+
+
 def registry() -> Registry:
     """The registry of this process: plugins are found once, their records when asked for."""
-    return Registry(load_plugins())
+    if not _present:
+        with _LOCK:
+            if not _present:
+                _present.append(Registry(load_plugins(of_environment())))
+    return _present[-1]
+
+
+def register(plugin: Any, distribution: str = "") -> None:
+    """Have one more plugin from now on: a module, or any object with hooks, or the path of a Python file."""
+    with _LOCK:
+        plugins = registry().plugins
+        _add(plugins, plugin, distribution)
+        _present[-1] = Registry(plugins)
+
+
+def unregister(distribution: str) -> None:
+    """Have the plugins of a distribution no longer; those that were registered are called after their module."""
+    with _LOCK:
+        plugins = registry().plugins
+        plugins.remove(distribution)
+        _present[-1] = Registry(plugins)
+
+
+def reload() -> None:
+    """Look for plugins afresh when they are next asked for: one was installed, or a file of records changed."""
+    with _LOCK:
+        _present.clear()
+
+
+@contextmanager
+def plugged(*added: Any, without: tuple[str, ...] = (), only: tuple[str, ...] = ()) -> Iterator[Registry]:
+    """Within it these plugins are there too, and those of some distributions are not; then all is as before."""
+    with _LOCK:
+        plugins = load_plugins(Selection(only, without))
+        for plugin in added:
+            _add(plugins, plugin, "")
+        found = Registry(plugins)
+        _present.append(found)
+    try:
+        yield found
+    finally:
+        with _LOCK:
+            if found in _present:
+                _present.remove(found)
+
+
+@contextmanager
+def selected(selection: Selection | None) -> Iterator[None]:
+    """Within it these plugins are loaded and no others; where it is None, those of the environment."""
+    if selection is None:
+        yield
+        return
+    found = Registry(load_plugins(selection))
+    _present.append(found)
+    try:
+        yield
+    finally:
+        _present.remove(found)
+
+
+def _add(plugins: Plugins, plugin: Any, distribution: str) -> None:
+    if isinstance(plugin, str):
+        file = PluginFile(plugin)
+        file.check()
+        plugins.add(distribution or file.name, "", "file", file.load)
+        return
+    name = getattr(plugin, "__name__", type(plugin).__name__)
+    plugins.add(distribution or name.partition(".")[0].replace("_", "-"), "", "registered", lambda: plugin)

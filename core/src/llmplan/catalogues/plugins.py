@@ -6,7 +6,10 @@ plugin is imported, checked, registered and asked on its own here.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
 from typing import Any
 
 import pluggy
@@ -16,10 +19,13 @@ from llmplan import hookspecs
 from llmplan.catalogues.entry_points import entry_points_of
 from llmplan.catalogues.folder import TomlRecords
 from llmplan.catalogues.guard import hushed, words_of
-from llmplan.errors import LlmplanError
+from llmplan.catalogues.selection import ALL, Selection
+from llmplan.errors import LlmplanError, PluginFailedError, PluginWarning
 
 CORE = "llmplan-core"
 GROUP, OWN = "llmplan.plugins", "llmplan.own"
+_MOST = 100_000
+"""Records that a plugin may offer of one kind."""
 
 
 @frozen(eq=False, repr=False)
@@ -30,6 +36,8 @@ class Plugin:
     version: str
     entry_point: str
     hooks: tuple[str, ...]
+    seconds: float = 0.0
+    """That it took to import."""
 
     @property
     def id(self) -> str:
@@ -74,6 +82,9 @@ class Plugins:
     """Names and defaults that were asked for and that several distributions claim, one line each."""
     own: frozenset[str] = frozenset({CORE})
     """The distributions of this project."""
+    notice: Callable[[str], None] = lambda _line: None
+    """Told of each problem and clash once, as it comes up."""
+    _being_asked: set[tuple[str, str]] = Factory(set)
 
     def rank(self, distribution: str) -> tuple[bool, str]:
         """Of those that claim a name or a default the least has it: what is installed later changes nothing."""
@@ -81,12 +92,13 @@ class Plugins:
 
     def add(self, distribution: str, version: str, entry_point: str, load: Callable[[], Any]) -> None:
         """Load one plugin; a failure becomes a problem."""
+        began = perf_counter()
         try:
             with hushed():  # stdout belongs to the command's own output
                 module = load()
                 _check_api(module)
                 hooks = self._hooks_of(module)
-                plugin = Plugin(distribution, version, entry_point, hooks)
+                plugin = Plugin(distribution, version, entry_point, hooks, perf_counter() - began)
                 self._register(module, plugin.id)
         except KeyboardInterrupt:
             raise
@@ -95,9 +107,30 @@ class Plugins:
         else:
             self.loaded.append(plugin)
 
+    def remove(self, distribution: str) -> None:
+        """Forget the plugins of a distribution, and what was wrong with them."""
+        for plugin in [plugin for plugin in self.loaded if plugin.distribution == distribution]:
+            self.loaded.remove(plugin)
+            self.manager.unregister(name=plugin.id)
+        self.problems[:] = [problem for problem in self.problems if problem.distribution != distribution]
+
+    def clash(self, line: str) -> None:
+        """Several claim what was asked for."""
+        if line not in self.clashes:
+            self.clashes[line] = None
+            self.notice(f"llmplan: {line}")
+
     def ask(self, hook: str, check: Callable[[Any], None]) -> Iterator[tuple[Plugin, Any]]:
-        """Every record, and folder of records, that plugins offer for a hook; all that one returns or nothing."""
+        """Every record, and folder of records, that plugins offer for a hook; all that one returns or nothing.
+
+        A plugin whose hook looks others' records up, to derive its own, finds those of all plugins that are not being
+        asked themselves.
+        """
         for plugin, implementation in self.implementations(hook):
+            asked = (plugin.id, hook)
+            if asked in self._being_asked:
+                continue
+            self._being_asked.add(asked)
             try:
                 with hushed():
                     offered = _records(implementation(), check)
@@ -107,6 +140,8 @@ class Plugins:
                 self.note(plugin, error, f"{hook}: ")
             else:
                 yield from ((plugin, record) for record in offered)
+            finally:
+                self._being_asked.discard(asked)
 
     def implementations(self, hook: str) -> Iterator[tuple[Plugin, Callable[..., Any]]]:
         """The functions behind a hook, in the order of loading."""
@@ -161,19 +196,56 @@ class Plugins:
 
         details = "".join(traceback.format_exception(error))
         reason = f"{where}{words_of(error)}"
-        self.problems.append(PluginProblem(distribution, version, entry_point, reason, details, record))
+        problem = PluginProblem(distribution, version, entry_point, reason, details, record)
+        if problem.line not in {known.line for known in self.problems}:
+            self.problems.append(problem)
+            self.notice(problem.line)
 
 
-def load_plugins() -> Plugins:
-    """Load every plugin that is installed, in the order of distribution and entry-point names."""
+def load_plugins(selection: Selection = ALL) -> Plugins:
+    """Load the plugins that are installed, in the order of distribution and entry-point names, then those in files."""
     manager = pluggy.PluginManager("llmplan")
     manager.add_hookspecs(hookspecs)
     points = sorted(entry_points_of(GROUP, OWN))
     own = (point.name for point in points if point.group == OWN and point.distribution == CORE)
-    plugins = Plugins(manager, own=frozenset((CORE, *own)))
-    for found in (point for point in points if point.group == GROUP):
-        plugins.add(found.distribution, found.version, found.name, found.load)
+    plugins = Plugins(manager, own=frozenset((CORE, *own)), notice=_tell)
+    points = [point for point in points if point.group == GROUP]
+    selection.check({point.distribution for point in points} - {CORE})
+    for found in points:
+        if found.distribution == CORE or selection.has(found.distribution):
+            plugins.add(found.distribution, found.version, found.name, found.load)
+    for file in selection.files:
+        plugins.add(file.name, "", "file", file.load)
     return plugins
+
+
+_PRINTED: list[bool] = []
+
+
+@contextmanager
+def printing_problems() -> Iterator[None]:
+    """Within it whoever runs tells of problems, as the command line does behind all else."""
+    _PRINTED.append(True)
+    try:
+        yield
+    finally:
+        _PRINTED.pop()
+
+
+def _tell(line: str) -> None:
+    """A script is warned; where `LLMPLAN_STRICT` is 1 it stops."""
+    if _PRINTED:
+        return
+    if is_strict():
+        raise PluginFailedError(line)
+    import warnings
+
+    warnings.warn(line, PluginWarning, stacklevel=2)
+
+
+def is_strict() -> bool:
+    """Whether a problem is a failure."""
+    return os.environ.get("LLMPLAN_STRICT") == "1"
 
 
 def _check_api(module: Any) -> None:
@@ -187,22 +259,24 @@ def _records(offered: Any, check: Callable[[Any], None]) -> list[Any]:
         offered = [offered]
     if not isinstance(offered, Iterable):
         raise PluginError(f"returned {type(offered).__name__}, not records")
-    records = list(offered)
-    for record in records:
-        check(record)
+    records: list[Any] = []
     names: set[str] = set()
-    for record in records:
+    for record in offered:
+        check(record)
         for name in _names_of(record):
             if name in names:
                 raise PluginError(f"offers {name} twice")
             names.add(name)
+        records.append(record)
+        if max(len(names), len(records)) > _MOST:
+            raise PluginError(f"offers more than {_MOST:,} records")
     return records
 
 
 def _names_of(record: Any) -> tuple[str, ...]:
     if isinstance(record, TomlRecords):
         return record.names
-    return (record.name,) if hasattr(record, "name") else ()
+    return (record.name,) if hasattr(record, "name") else tuple(record.listed)
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -37,10 +37,14 @@ def record_of(
     find: Callable[[str], Any] | None = None,
 ) -> Any:
     """The record that these values describe; they stand in that table of the file."""
-    form = form_of(kind, source.path).for_values(values)
+    form, like = form_of(kind, source.path), values.get("like")
 
     def values_of(name: str) -> dict[str, Any]:
         return form.values(installed(kind, name) if find is None else find(name))
+
+    if form.others and isinstance(like, str):
+        form = form.for_values({**values_of(like), **values})
+    form = form.for_values(values)
 
     given = _with_sources(source, values, form, table)
     return structure(source, resolve(source, given, values_of, form.own_sources, table, form.worded), form, table)

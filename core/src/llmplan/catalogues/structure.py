@@ -50,23 +50,28 @@ def structure(source: TomlSource, values: dict[str, Any], form: Form, table: tup
 @cache
 def _conversion_of(cls: Hashable, name: str) -> Callable[[Any], Any]:
     """What makes the value of a file that of this field; KeyError where there is none."""
-    return _conversion(_type_of(getattr(fields_dict(cls)[name], "type", None), cls))  # type: ignore[arg-type]
+    return _conversion(type_of(getattr(fields_dict(cls)[name], "type", None), cls))  # type: ignore[arg-type]
 
 
-def _type_of(annotation: Any, cls: Any) -> Any:
-    """A type from its words, in its module; of records, which are imported when they are needed."""
+def type_of(annotation: Any, cls: Any) -> Any:
+    """A type from its words, in its module; others are imported when they are needed."""
     if not isinstance(annotation, str):
         return annotation
-    return eval(annotation, vars(sys.modules[cls.__module__]), _Records())  # noqa: S307 - our own annotations
+    return eval(annotation, vars(sys.modules[cls.__module__]), _Names(cls))  # noqa: S307 - annotations of records
 
 
-class _Records(dict[str, Any]):
-    """The names of all records."""
+class _Names(dict[str, Any]):
+    """What the package of a class exports, and all records."""
+
+    def __init__(self, cls: Any) -> None:
+        super().__init__()
+        self._homes = (sys.modules[cls.__module__.partition(".")[0]], records)
 
     def __missing__(self, name: str) -> Any:
-        if name not in records.__all__:
-            raise KeyError(name)
-        return getattr(records, name)
+        for home in self._homes:
+            if name in getattr(home, "__all__", ()):
+                return getattr(home, name)
+        raise KeyError(name)
 
 
 def _conversion(kind: Any) -> Callable[[Any], Any]:
@@ -104,7 +109,7 @@ def _problems(form: Form, values: Mapping[str, Any], error: Exception) -> list[s
     import cattrs
 
     for one in _classes(form.cls):
-        resolve_types(one, localns=_Records())
+        resolve_types(one, localns=_Names(one))
     try:
         form.record(_converter().structure(form.completed(dict(values)), form.cls))
     except BadInputError as refusal:
@@ -119,14 +124,14 @@ def _classes(cls: Any) -> Iterator[Any]:
     """A class and those of the tables in it."""
     yield cls
     for field in fields(cls):
-        for inner in get_args(kind := _type_of(field.type, cls)) or (kind,):
+        for inner in get_args(kind := type_of(field.type, cls)) or (kind,):
             yield from _classes(inner) if _is_attrs(inner) else ()
 
 
 def _known(cls: Any, path: str) -> list[str]:
     """The fields of the table at a path; none where its keys are free."""
     for word in filter(None, path.split(".")):
-        kinds = {field.name: _type_of(field.type, cls) for field in fields(cls)} if _is_attrs(cls) else {}
+        kinds = {field.name: type_of(field.type, cls) for field in fields(cls)} if _is_attrs(cls) else {}
         kind = kinds.get(word, cls)
         cls = next((inner for inner in (kind, *get_args(kind)) if _is_attrs(inner)), kind)
     return [field.name for field in fields(cls)] if _is_attrs(cls) else []

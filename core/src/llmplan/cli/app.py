@@ -56,8 +56,14 @@ def _global_options(
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    _plugin: Annotated[
+        list[str] | None, typer.Option("--plugin", metavar="FILE.py", help="A plugin that is not installed.")
+    ] = None,
+    _without_plugin: Annotated[
+        list[str] | None, typer.Option("--without-plugin", metavar="NAME", help="As if this one were not installed.")
+    ] = None,
 ) -> None:
-    pass
+    """Plugins are read off the command line before there is an app, which has their commands."""
 
 
 def _add_plugin_commands(app: typer.Typer, registry: Registry) -> None:

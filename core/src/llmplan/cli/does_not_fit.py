@@ -2,43 +2,40 @@
 
 from __future__ import annotations
 
-import sys
-
 from llmplan.cli.estimate import DOES_NOT_FIT
-from llmplan.cli.options import Request
+from llmplan.cli.said import say
 from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.output.words import gib
 from llmplan.records import Recompute
-from llmplan.request import InferRequest
+from llmplan.request import InferRequest, PlanRequest
 
 _MOST_ZERO = 3
 
 
-def say_why_not(estimate: Estimate, request: Request) -> int:
+def say_why_not(estimate: Estimate, request: PlanRequest) -> int:
     """One line, and the exit code."""
     if isinstance(estimate, ServerEstimate) and estimate.overloaded:
         from llmplan.cli.overloaded import overloaded
 
-        print(f"llmplan: {overloaded(estimate, request.gpus)}", file=sys.stderr)
+        say(f"llmplan: {overloaded(estimate, request.gpus)}")
         return DOES_NOT_FIT
     return _say_it_does_not_fit(estimate, request)
 
 
-def _say_it_does_not_fit(estimate: Estimate, request: Request) -> int:
+def _say_it_does_not_fit(estimate: Estimate, request: PlanRequest) -> int:
     used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
     parts = sorted(estimate.memory_breakdown.items(), key=lambda part: -part[1])
     listed = ", ".join(f"{name} {size:,.0f} ({gib(size)})" for name, size in parts)
     pool = estimate.fullest_pool if isinstance(estimate, ServerEstimate) else None
     where = f"the {pool} pool needs " if pool else ""
-    print(
+    say(
         f"llmplan: does not fit: {where}{used - capacity:,.0f} bytes ({gib(used - capacity)}) more than the "
-        f"{gib(capacity)} of {estimate.plan.hardware.name}; {listed}{_way_out(estimate, request)}",
-        file=sys.stderr,
+        f"{gib(capacity)} of {estimate.plan.hardware.name}; {listed}{_way_out(estimate, request)}"
     )
     return DOES_NOT_FIT
 
 
-def _way_out(estimate: Estimate, request: Request) -> str:
+def _way_out(estimate: Estimate, request: PlanRequest) -> str:
     """Options that hold less, where they are not taken yet."""
     if not isinstance(estimate, TrainingEstimate):
         return _way_out_of_serving(estimate, request) if isinstance(request, InferRequest) else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +10,7 @@ from attrs import frozen
 
 from llmplan.catalogues import LAUNCHERS, registry
 from llmplan.catalogues.guard import Guard, WrongAnswerError
+from llmplan.cli.said import say
 from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, Launcher, LaunchFile, LaunchOptions
 from llmplan.request import LOADS, SERVER_OPTIONS, option_name
@@ -88,13 +88,13 @@ def _write(export: Export, file: LaunchFile) -> None:
 
         write_whole(export.path, text.encode(), "export")
     for remark in file.remarks:
-        print(f"llmplan: {export.name}: {remark}", file=sys.stderr)
+        say(f"llmplan: {export.name}: {remark}")
 
 
 def _say_nothing_is_launched(exports: Sequence[Export]) -> bool:
     """Of a plan that does not fit, or of a search that found none."""
     for export in exports:
-        print(f"llmplan: {export.name}: no launch file for a plan that is not feasible", file=sys.stderr)
+        say(f"llmplan: {export.name}: no launch file for a plan that is not feasible")
     return False
 
 
@@ -112,7 +112,7 @@ def options_from(text: str, command: str, *requests: type[Any]) -> dict[str, Any
     launcher = registry().launchers[name]
     found = _guarded(name, LaunchOptions, launcher.read, contents)
     if found.remarks:
-        print(f"llmplan: {path}: as {name} reads it: {'; '.join(found.remarks)}", file=sys.stderr)
+        say(f"llmplan: {path}: as {name} reads it: {'; '.join(found.remarks)}")
     return plan_options(TomlSource(path, "", dict(found.options)), *requests)
 
 
@@ -122,7 +122,7 @@ def without_load(read: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str,
     if not under_load or any(name in options for name in LOADS for options in (read, given)):
         return dict(read)
     names = ", ".join(map(option_name, under_load))
-    print(f"llmplan: without --rate, --concurrency or --trace, {names} of the file mean nothing", file=sys.stderr)
+    say(f"llmplan: without --rate, --concurrency or --trace, {names} of the file mean nothing")
     return {name: value for name, value in read.items() if name not in under_load}
 
 

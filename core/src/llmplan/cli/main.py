@@ -1,14 +1,16 @@
 """Entry point: runs a command, and turns everything that goes wrong into one line and an exit code."""
 
 import io
-import os
 import sys
 from collections.abc import Sequence
 
 import typer
 
-from llmplan.catalogues import registry
+from llmplan.catalogues.offered import registry, selected
+from llmplan.catalogues.plugins import is_strict, printing_problems
+from llmplan.catalogues.selection import of_arguments
 from llmplan.cli.app import build_app
+from llmplan.cli.said import say
 from llmplan.errors import LlmplanError
 
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -19,28 +21,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without UTF-8 shows ? for a bar
+    given = (sys.argv[1:] if arguments is None else list(arguments)) or ["--help"]
+    try:
+        words, selection = of_arguments(given)
+        with printing_problems(), selected(selection):
+            return _run_and_tell(words)
+    except LlmplanError as error:  # of a selection that is none
+        say(f"llmplan: {error}")
+        return error.exit_code
+
+
+def _run_and_tell(given: Sequence[str]) -> int:
+    """The command, then what is wrong with plugins; in strict mode any of it is a failure."""
     plugins = registry().plugins
     plugins.failures.clear()
     plugins.clashes.clear()
-    code = _run(arguments)
+    code = _run(given)
     for problem in plugins.problems:
-        print(problem.line, file=sys.stderr)
+        say(problem.line)
     for clash in plugins.clashes:
-        print(f"llmplan: {clash}", file=sys.stderr)
-    if code == 0 and os.environ.get("LLMPLAN_STRICT") == "1":
+        say(f"llmplan: {clash}")
+    if code == 0 and is_strict():
         return 1 if plugins.problems or plugins.failures or plugins.clashes else 0
     return code
 
 
-def _run(arguments: Sequence[str] | None) -> int:
-    given = (sys.argv[1:] if arguments is None else list(arguments)) or ["--help"]
+def _run(given: Sequence[str]) -> int:
     try:
         result = build_app(registry(), given)(args=given, prog_name="llmplan", standalone_mode=False)
     except LlmplanError as error:
-        print(f"llmplan: {error}", file=sys.stderr)
+        say(f"llmplan: {error}")
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        print("llmplan: interrupted", file=sys.stderr)
+        say("llmplan: interrupted")
         return INTERRUPTED
     except BaseException as error:  # noqa: BLE001 - it is raised again where it is llmplan's own fault
         return _escaped(error)
@@ -53,10 +66,10 @@ def _escaped(error: BaseException) -> int:
     from llmplan.cli.usage import is_usage_error, usage_line
 
     if is_usage_error(error):
-        print(f"llmplan: {usage_line(error)}", file=sys.stderr)
+        say(f"llmplan: {usage_line(error)}")
         return BAD_INPUT
     failure = failure_of_plugin(error)
     if failure is None:
         raise error
-    print(f"llmplan: {failure}", file=sys.stderr)
+    say(f"llmplan: {failure}")
     return failure.exit_code

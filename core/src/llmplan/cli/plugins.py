@@ -7,6 +7,7 @@ import typer
 
 from llmplan.catalogues import KINDS, registry
 from llmplan.catalogues.plugins import PluginProblem
+from llmplan.cli.said import plain
 from llmplan.cli.tables import print_table
 
 
@@ -14,7 +15,10 @@ def add_plugins(app: typer.Typer, summary: str) -> None:
     """Add the command."""
 
     @app.command("plugins", help=summary)
-    def plugins(json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+    def plugins(
+        json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+        timings: Annotated[bool, typer.Option("--timings", help="And how long each takes to import.")] = False,
+    ) -> None:
         offered = _offered()
         problems = registry().plugins.problems
         rows: list[dict[str, Any]] = [
@@ -23,6 +27,7 @@ def add_plugins(app: typer.Typer, summary: str) -> None:
                 "version": plugin.version,
                 "entry_point": plugin.entry_point,
                 "status": _status(plugin.distribution, plugin.entry_point, problems),
+                "import_seconds": round(plugin.seconds, 6),
                 "hooks": list(plugin.hooks),
                 "names": offered.get(plugin.distribution, {}),
             }
@@ -35,6 +40,7 @@ def add_plugins(app: typer.Typer, summary: str) -> None:
                 "version": problem.version,
                 "entry_point": problem.entry_point,
                 "status": "failed",
+                "import_seconds": None,
                 "hooks": [],
                 "names": {},
             }
@@ -44,12 +50,16 @@ def add_plugins(app: typer.Typer, summary: str) -> None:
         if json_:
             print(json.dumps({"schema": "llmplan.plugins/1", "plugins": rows, "problems": _problems()}, indent=2))
             return
-        print_table(
-            ("plugin", "version", "status", "offers"),
-            [(row["distribution"], row["version"], row["status"], _summary(row)) for row in rows],
-        )
+        head = ("plugin", "version", "status", *((">import",) if timings else ()), "offers")
+        print_table(head, [_cells(row, timings=timings) for row in rows])
         for problem in problems:
-            print(f"\n{problem.distribution} {problem.version}: {problem.reason}\n{problem.traceback}", end="")
+            print(plain(f"\n{problem.distribution} {problem.version}: {problem.reason}\n{problem.traceback}"), end="")
+
+
+def _cells(row: dict[str, Any], *, timings: bool) -> tuple[str, ...]:
+    seconds = row["import_seconds"]
+    took = "" if seconds is None else f"{1e3 * seconds:,.1f} ms"
+    return (row["distribution"], row["version"], row["status"], *((took,) if timings else ()), _summary(row))
 
 
 def _offered() -> dict[str, dict[str, list[str]]]:

@@ -37,7 +37,7 @@ def _infer(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     render, exports = renderer_of(extra), exports_of(extra, "infer")
     options, looked_for = split(given, extra["plan"], InferRequest, InferSearchRequest)
     with ExitStack() as stack:
-        files = stack.enter_context(outputs(extra["output"] or (), extra["picture"]))
+        files = stack.enter_context(outputs(extra["output"] or (), extra["picture"] or ()))
         watch = stack.enter_context(progress(_said))
         result = search_servers(
             InferenceSpace(**options), keep=bool(files.exports), sink=files.sink, watch=watch, interruptible=True,

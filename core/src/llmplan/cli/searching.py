@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +11,7 @@ import typer
 from llmplan.catalogues import registry
 from llmplan.cli.estimate import DOES_NOT_FIT, EXTRA, reporter_of
 from llmplan.cli.options import EXPORT
+from llmplan.cli.said import say
 from llmplan.errors import BadInputError
 from llmplan.output.files import text_of
 from llmplan.request import options_of
@@ -95,7 +95,7 @@ def found(
 
         would = " or ".join(map(change_words, result.verdict.changes))
         why = f"{says_why_not(result.verdict)}{would and f'; {would} would do'}"
-        print(f"llmplan: no plan is feasible: {why}", file=sys.stderr)
+        say(f"llmplan: no plan is feasible: {why}")
     return _exit_code(result)
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from llmplan.arrays.quantities import Number
-from llmplan.estimate.spread import Spread
-from llmplan.records.dtype import NumberFormat
-from llmplan.records.efficiency import Efficiency
-from llmplan.records.hardware import HardwareProfile
-from llmplan.records.plan import InferencePlan, TrainingPlan
-
 if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Number
     from llmplan.estimate.inference import InferenceEstimate
+    from llmplan.estimate.spread import Spread
     from llmplan.estimate.training import TrainingEstimate
+    from llmplan.records.dtype import NumberFormat
+    from llmplan.records.efficiency import Efficiency
+    from llmplan.records.hardware import HardwareProfile
+    from llmplan.records.inference_plan import InferencePlan
+    from llmplan.records.plan import TrainingPlan
 
 Phase: TypeAlias = Literal["train", "infer"]
 

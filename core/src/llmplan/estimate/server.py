@@ -15,7 +15,7 @@ from llmplan.estimate.line import Kind, Line
 from llmplan.estimate.load import Capacity, Means, Simulated
 from llmplan.estimate.spread import Spread
 from llmplan.estimate.training import TrainingEstimate
-from llmplan.records.plan import InferencePlan
+from llmplan.records.inference_plan import InferencePlan
 from llmplan.records.server import ServerPlan
 
 _SECONDS_PER_HOUR = 3600.0

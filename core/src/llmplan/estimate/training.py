@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from llmplan.arrays.quantities import Number, floor, total, where
+from llmplan.arrays.quantities import floor, total, where
 from llmplan.estimate.energy import average_power, busy_share, energy_kwh
 from llmplan.estimate.fit import Fit
 from llmplan.estimate.line import Line
-from llmplan.estimate.spread import Spread
 from llmplan.records.model import Recompute
-from llmplan.records.plan import TrainingPlan
+
+if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Number
+    from llmplan.estimate.spread import Spread
+    from llmplan.records.plan import TrainingPlan
 
 _SECONDS_PER_HOUR = 3600.0
 _NOTEWORTHY = 0.2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from rich.bar import Bar
@@ -27,6 +28,8 @@ _WIDEST_TEXT = 120
 _WIDEST_BAR, _NARROWEST_BAR = 40, 8
 _WIDTH_OF_WORDS = 50
 """Columns that name, figure and share of a breakdown take beside its bar."""
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1a\x1c-\x1f\x7f-\x9f]|\x1b(?!\[[0-9;]*m)")
+"""What a terminal takes for a command, but for colours: names and texts come from anywhere."""
 _LEAST, _SHORT = 20, 88
 """Letters of an assumption that are kept, and beyond which it ends at a colon, a semicolon or else a comma."""
 
@@ -60,7 +63,8 @@ def rendered(console: Console, renderables: Iterable[RenderableType]) -> str:
     with console.capture() as captured:
         for renderable in renderables:
             console.print(renderable)
-    return "\n".join(line.rstrip() for line in captured.get().split("\n"))
+    text = _CONTROL.sub("?", captured.get())
+    return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
 def title(estimate: Estimate, what: str) -> Text:

@@ -6,9 +6,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from llmplan.records.attention import AttentionLayer as AttentionLayer, Mask as Mask, Seen as Seen
-    from llmplan.records.cross_attention import CrossAttention as CrossAttention
-    from llmplan.records.delta_attention import DeltaAttention as DeltaAttention
     from llmplan.records.dtype import DTypeFamily as DTypeFamily, DTypeRule as DTypeRule, NumberFormat as NumberFormat
     from llmplan.records.efficiency import (
         CalibratedEfficiency as CalibratedEfficiency,
@@ -17,8 +14,8 @@ if TYPE_CHECKING:
     )
     from llmplan.records.engine import EngineProfile as EngineProfile
     from llmplan.records.framework import FrameworkProfile as FrameworkProfile
-    from llmplan.records.grouped_attention import GroupedAttention as GroupedAttention
     from llmplan.records.hardware import HardwareProfile as HardwareProfile
+    from llmplan.records.inference_plan import InferencePlan as InferencePlan
     from llmplan.records.kernels import (
         AttentionCurve as AttentionCurve,
         AttentionKernel as AttentionKernel,
@@ -30,13 +27,7 @@ if TYPE_CHECKING:
         ServingCurves as ServingCurves,
         gemm_bytes as gemm_bytes,
     )
-    from llmplan.records.latent_attention import (
-        LatentAttention as LatentAttention,
-        LatentAttentionLayer as LatentAttentionLayer,
-    )
-    from llmplan.records.layered_model import Layer as Layer, LayeredModel as LayeredModel
-    from llmplan.records.mixture_of_experts import MixtureOfExperts as MixtureOfExperts, SparseMlp as SparseMlp
-    from llmplan.records.mlp import DenseMlp as DenseMlp, MlpLayer as MlpLayer
+    from llmplan.records.layer_kind import LayerKind as LayerKind
     from llmplan.records.model import (
         Block as Block,
         Cache as Cache,
@@ -54,7 +45,6 @@ if TYPE_CHECKING:
     from llmplan.records.model_reader import ModelReader as ModelReader
     from llmplan.records.optimizer import Optimizer as Optimizer
     from llmplan.records.plan import (
-        InferencePlan as InferencePlan,
         Layout as Layout,
         TrainingPlan as TrainingPlan,
         Tuning as Tuning,
@@ -62,10 +52,7 @@ if TYPE_CHECKING:
     from llmplan.records.schedule import PipelineTimes as PipelineTimes, Schedule as Schedule, Schedules as Schedules
     from llmplan.records.server import ServerPlan as ServerPlan, Speculation as Speculation
     from llmplan.records.serving import ServingSteps as ServingSteps, Step as Step
-    from llmplan.records.sparse_index import SparseIndex as SparseIndex
-    from llmplan.records.state_space import Mamba1 as Mamba1, Mamba2 as Mamba2
     from llmplan.records.stored_weights import StoredWeights as StoredWeights
-    from llmplan.records.transformer import Transformer as Transformer
     from llmplan.records.validation import ValidationRow as ValidationRow, ValidationSet as ValidationSet
     from llmplan.records.workload import (
         FAMILIES as FAMILIES,
@@ -77,34 +64,25 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "attention": "AttentionLayer Mask Seen",
-    "cross_attention": "CrossAttention",
-    "delta_attention": "DeltaAttention",
     "dtype": "DTypeFamily DTypeRule NumberFormat",
     "efficiency": "CalibratedEfficiency Efficiency WholeRunEfficiency",
     "engine": "EngineProfile",
     "framework": "FrameworkProfile",
-    "grouped_attention": "GroupedAttention",
     "hardware": "HardwareProfile",
     "kernels": (
         "AttentionCurve AttentionKernel CollectiveCurve DecodeCurve GemmCurve KernelCurves NetworkCurve "
         "ServingCurves gemm_bytes"
     ),
-    "latent_attention": "LatentAttention LatentAttentionLayer",
-    "layered_model": "Layer LayeredModel",
-    "mixture_of_experts": "MixtureOfExperts SparseMlp",
-    "mlp": "DenseMlp MlpLayer",
+    "layer_kind": "LayerKind",
     "model": "Block Cache Gemm LoweredModel ModelArchitecture Operator Recompute Scores Split State Tensor Works",
     "model_reader": "ModelReader",
     "optimizer": "Optimizer",
-    "plan": "InferencePlan Layout TrainingPlan Tuning",
+    "inference_plan": "InferencePlan",
+    "plan": "Layout TrainingPlan Tuning",
     "schedule": "PipelineTimes Schedule Schedules",
     "server": "ServerPlan Speculation",
     "serving": "ServingSteps Step",
-    "sparse_index": "SparseIndex",
-    "state_space": "Mamba1 Mamba2",
     "stored_weights": "StoredWeights",
-    "transformer": "Transformer",
     "validation": "ValidationRow ValidationSet",
     "workload": "FAMILIES Family Lengths Request Variation Workload",
 }

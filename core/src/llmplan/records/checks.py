@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
+from sys import float_info
 from typing import Any
 
 from llmplan.errors import BadInputError
@@ -20,56 +20,73 @@ def lookup_name(_record: Any, field: Any, value: Any) -> None:
 def check_name(value: Any, field_name: str = "name") -> None:
     """The same, for a record that is no attrs class."""
     if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise BadInputError(f"{field_name}: {value!r} is not a lower-case name like my-gpu-80gb")
+        raise BadInputError(f"{field_name}: {shown(value)} is not a lower-case name like my-gpu-80gb")
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and -float_info.max <= value <= float_info.max
+    )
+
+
+def shown(value: Any, most: int = 60) -> str:
+    """A value in a message, which stays one line whatever was given."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def positive(record: Any, field: Any, value: Any) -> None:
     """A finite number above zero."""
     if not _is_number(value) or value <= 0:
-        raise BadInputError(f"{_of(record)}{field.name}: {value!r} is not a positive number")
+        raise BadInputError(f"{_of(record)}{field.name}: {shown(value)} is not a positive number")
 
 
 def not_negative(record: Any, field: Any, value: Any) -> None:
     """A finite number of at least zero."""
     if not _is_number(value) or value < 0:
-        raise BadInputError(f"{_of(record)}{field.name}: {value!r} is not a number of at least 0")
+        raise BadInputError(f"{_of(record)}{field.name}: {shown(value)} is not a number of at least 0")
 
 
 def whole(record: Any, field: Any, value: Any) -> None:
     """A whole number of at least 1."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise BadInputError(f"{_of(record)}{field.name}: {value!r} is not a whole number of at least 1")
+        raise BadInputError(f"{_of(record)}{field.name}: {shown(value)} is not a whole number of at least 1")
 
 
 def count(record: Any, field: Any, value: Any) -> None:
     """A whole number of at least 0."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise BadInputError(f"{_of(record)}{field.name}: {value!r} is not a whole number of at least 0")
+        raise BadInputError(f"{_of(record)}{field.name}: {shown(value)} is not a whole number of at least 0")
 
 
 def fraction(record: Any, field: Any, value: Any) -> None:
     """A number above 0 and at most 1."""
     if not _is_number(value) or not 0 < value <= 1:
-        raise BadInputError(f"{_of(record)}{field.name}: {value!r} is not a fraction above 0 and at most 1")
+        raise BadInputError(f"{_of(record)}{field.name}: {shown(value)} is not a fraction above 0 and at most 1")
 
 
 def fraction_or_none(record: Any, field: Any, value: Any) -> None:
     """A number from 0 to 1."""
     if not _is_number(value) or not 0 <= value <= 1:
-        raise BadInputError(f"{_of(record)}{field.name}: {value!r} is not a fraction from 0 to 1")
+        raise BadInputError(f"{_of(record)}{field.name}: {shown(value)} is not a fraction from 0 to 1")
 
 
 def positive_values(record: Any, field: Any, value: Any) -> None:
     """A mapping whose values are finite numbers above zero."""
     if not isinstance(value, Mapping):
-        raise BadInputError(f"{_of(record)}{field.name}: {value!r} is not a table of positive numbers")
+        raise BadInputError(f"{_of(record)}{field.name}: {shown(value)} is not a table of positive numbers")
     for key, number in value.items():
         if not _is_number(number) or number <= 0:
-            raise BadInputError(f"{_of(record)}{field.name}.{key}: {number!r} is not a positive number")
+            raise BadInputError(f"{_of(record)}{field.name}.{key}: {shown(number)} is not a positive number")
+
+
+def not_empty(record: Any, field: Any, value: Any) -> None:
+    """A mapping that holds something."""
+    if not value:
+        raise BadInputError(f"{_of(record)}{field.name}: is empty")
 
 
 def one_of(*options: str | int) -> Callable[[Any, Any, Any], None]:
@@ -77,7 +94,7 @@ def one_of(*options: str | int) -> Callable[[Any, Any, Any], None]:
 
     def check(record: Any, field: Any, value: Any) -> None:
         if value not in options:
-            raise BadInputError(f"{_of(record)}{field.name}: {value!r} is none of {', '.join(map(str, options))}")
+            raise BadInputError(f"{_of(record)}{field.name}: {shown(value)} is none of {', '.join(map(str, options))}")
 
     return check
 
@@ -87,7 +104,7 @@ def words_of(*options: str) -> Callable[[Any, Any, Any], None]:
 
     def check(record: Any, field: Any, value: Any) -> None:
         if not isinstance(value, tuple) or not set(value) <= set(options):
-            raise BadInputError(f"{_of(record)}{field.name}: {value!r} is not a tuple out of {', '.join(options)}")
+            raise BadInputError(f"{_of(record)}{field.name}: {shown(value)} is not a tuple out of {', '.join(options)}")
 
     return check
 

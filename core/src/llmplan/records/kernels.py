@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from llmplan.arrays.quantities import Number, ceil_log2, maximum, sqrt
 from llmplan.arrays.term import term
-from llmplan.records.checks import fraction, not_negative, positive_values
+from llmplan.records.checks import fraction, not_empty, not_negative, positive_values
 
 _FITTED = "a rational saturation in each size, fitted to timings of the accelerator: `llmplan show GPU`"
 _RING = "Patarasuk and Yuan 2009, doi:10.1016/j.jpdc.2008.09.002, section 4"
@@ -218,9 +218,9 @@ class ServingCurves:
 class KernelCurves:
     """All that is measured of one accelerator."""
 
-    gemm: Mapping[str, GemmCurve]
+    gemm: Mapping[str, GemmCurve] = field(validator=not_empty)
     """By number format."""
-    attention: Mapping[str, AttentionKernel]
+    attention: Mapping[str, AttentionKernel] = field(validator=not_empty)
     """By the word that frameworks and engines call a kernel by."""
     sustained: Mapping[str, float] = field(factory=dict, validator=positive_values)
     """Rate of multiplications in a training run that lasts, against the same kernels timed one by one, by format; 1
@@ -230,7 +230,7 @@ class KernelCurves:
     """Of the memory bandwidth, by kernels that only move data."""
     launch_seconds: float = field(default=0.0, validator=not_negative)
     """Of every kernel that only moves data."""
-    collectives: Mapping[str, CollectiveCurve]
+    collectives: Mapping[str, CollectiveCurve] = field(validator=not_empty)
     """By operation, ``all_reduce`` and its like; what was not timed is priced at the least that others reach."""
     network: NetworkCurve
     serving: ServingCurves | None = None

@@ -229,9 +229,7 @@ class LoweredModel:
 
 
 class ModelArchitecture(Hashable, Protocol):
-    """What a model plugin provides. `llmplan.records.Transformer` serves decoder-only transformers; bring your own for
-    another shape.
-    """
+    """What a model plugin provides: it lowers itself to operators, which every cost model can price."""
 
     @property
     def name(self) -> str:

@@ -5,45 +5,59 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from math import inf
-from typing import Any, TypeAlias
+from sys import float_info
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from llmplan.catalogues import COST_MODELS, SERVER_MODELS
 from llmplan.catalogues.guard import Guard, WrongAnswerError
-from llmplan.estimate import CostModel, InferenceEstimate, ServerEstimate, ServerModel, TrainingEstimate
+from llmplan.estimate import TrainingEstimate
 from llmplan.records import (
     Efficiency,
-    HardwareProfile,
-    InferencePlan,
-    NumberFormat,
-    ServerPlan,
-    ServingSteps,
-    TrainingPlan,
 )
+from llmplan.space.suspects import check_schedules
 
-StepsOf: TypeAlias = Callable[[InferencePlan], ServingSteps]
+if TYPE_CHECKING:
+    from llmplan.estimate import CostModel, InferenceEstimate, ServerEstimate, ServerModel
+    from llmplan.records import (
+        HardwareProfile,
+        InferencePlan,
+        NumberFormat,
+        ServerPlan,
+        ServingSteps,
+        TrainingPlan,
+    )
+
+StepsOf: TypeAlias = "Callable[[InferencePlan], ServingSteps]"
 """Prices passes of a replica of a plan."""
 
 
-def asking(cost_model: CostModel) -> Guard:
-    """Around anything else that a cost model is asked."""
-    return Guard(COST_MODELS, cost_model.name)
+def asking(cost_model: CostModel, plan: TrainingPlan | InferencePlan | None = None) -> Guard:
+    """Around anything that a cost model is asked; where it fails over a plan, the plan's records are looked at."""
+    if plan is None:
+        return Guard(COST_MODELS, cost_model.name)
+    return Guard(COST_MODELS, cost_model.name, suspects=partial(check_schedules, plan))
 
 
 def trained(cost_model: CostModel, plan: TrainingPlan) -> TrainingEstimate:
     """A training run, or several side by side, as the cost model prices it."""
-    with asking(cost_model):
+    with asking(cost_model, plan):
         estimate = cost_model.train(plan)
         _check_estimate("train", estimate, TrainingEstimate, plan)
         for name in ("time_breakdown", "memory_breakdown", "forward_breakdown"):
             _check_lines(f"train: {name}", getattr(estimate, name))
         for name in ("model_flops", "hardware_flops"):
             _check_number(f"train: {name}", getattr(estimate, name))
+        if estimate.spreads is not None and isinstance(plan.layout.tp, (int, float)):
+            for name, spread in zip(("time", "memory"), estimate.spreads(plan), strict=True):
+                _check_number(f"train: spread of {name}", spread.high)
     return estimate
 
 
 def inferred(cost_model: CostModel, plan: InferencePlan) -> InferenceEstimate:
     """A batch of prompts, or several side by side, as the cost model prices it."""
-    with asking(cost_model):
+    with asking(cost_model, plan):
+        from llmplan.estimate import InferenceEstimate
+
         estimate = cost_model.infer(plan)
         _check_estimate("infer", estimate, InferenceEstimate, plan)
         for name in ("prefill_breakdown", "decode_breakdown", "memory_breakdown"):
@@ -55,6 +69,8 @@ def inferred(cost_model: CostModel, plan: InferencePlan) -> InferenceEstimate:
 def served(model: ServerModel, plan: ServerPlan, steps: StepsOf, cost_model: CostModel) -> ServerEstimate:
     """A server under its load, as the server model has it."""
     with Guard(SERVER_MODELS, model.name):
+        from llmplan.estimate import ServerEstimate
+
         estimate = model.serve(plan, steps, partial(inferred, cost_model))
         _check_class("serve", estimate, ServerEstimate)
         if estimate.server is not plan:
@@ -106,15 +122,44 @@ def bounds_of(cost_model: CostModel, plan: TrainingPlan) -> tuple[Any, Any] | No
     bounds: Callable[[TrainingPlan], Any] | None = getattr(cost_model, "bounds", None)
     if bounds is None:
         return None
-    with asking(cost_model):
+    with asking(cost_model, plan):
         seconds, memory = bounds(plan)
         _check_number("bounds: seconds", seconds)
         _check_number("bounds: bytes", memory)
     return seconds, memory
 
 
+def illegal_of(cost_model: CostModel, plan: TrainingPlan, many: int) -> Mapping[str, Any] | None:
+    """By constraint, which of so many plans break it; None where the cost model does not judge arrays."""
+    illegal: Callable[[TrainingPlan], Any] | None = getattr(cost_model, "illegal", None)
+    if illegal is None:
+        return None
+    with asking(cost_model, plan):
+        found = illegal(plan)
+        _check_class("illegal", found, Mapping)
+        for words, mask in found.items():
+            _check_length(f"illegal: {words}", mask, many)
+    checked: Mapping[str, Any] = found
+    return checked
+
+
+def worded_of(cost_model: CostModel, plan: TrainingPlan, many: int) -> Any:
+    """Against which of so many plans it has words."""
+    ask: Callable[[TrainingPlan], Any] = getattr(cost_model, "worded")  # noqa: B009 - not every cost model has it
+    with asking(cost_model, plan):
+        found = ask(plan)
+        _check_length("worded", found, many)
+    return found
+
+
+def _check_length(what: str, mask: Any, many: int) -> None:
+    shape = getattr(mask, "shape", () if isinstance(mask, (bool, int, float)) else None)
+    if shape not in ((), (1,), (many,)):
+        raise WrongAnswerError(f"{what}: is no truth of each of {many} plans")
+
+
 def _words(method: str, cost_model: CostModel, ask: Callable[[Any], Iterable[str]], plan: Any) -> tuple[str, ...]:
-    with asking(cost_model):
+    with asking(cost_model, plan):
         said = ask(plan)
         if isinstance(said, str):
             raise WrongAnswerError(f"{method}: returned the text {said[:40]!r}, not a tuple of texts")
@@ -145,7 +190,7 @@ def _check_lines(what: str, lines: Mapping[str, Any] | None) -> None:
 def _check_number(what: str, value: Any) -> None:
     """A finite one, zero or more, or an array of such."""
     if isinstance(value, (int, float)):
-        if 0 <= value < inf:
+        if 0 <= value <= float_info.max:
             return
         raise WrongAnswerError(f"{what}: is {value}, not a finite number of zero or more")
     if not hasattr(value, "dtype"):

@@ -7,24 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import Kind, Line, TrainingEstimate
-from llmplan.records import TrainingPlan
-from llmplan.request import TrainRequest
-from llmplan.space.asked import asking, bounds_of, trained
-from llmplan.space.batch import Reach, Wanted, choose_batch, said_of_batch, wanted_batch, warned_of_batch
-from llmplan.space.choice import Choice, choose
+from llmplan.space.asked import asking, bounds_of, illegal_of, trained, worded_of
+from llmplan.space.batch import Reach, choose_batch, said_of_batch, wanted_batch, warned_of_batch
+from llmplan.space.choice import choose
 from llmplan.space.dimension import Scope
-from llmplan.space.dimensions import DIMENSIONS, NAMES, Values, columns_of, laid_out, values_of
+from llmplan.space.dimensions import DIMENSIONS, NAMES, columns_of, laid_out, values_of
 from llmplan.space.experts import experts_of
 from llmplan.space.fill import priced, template
 from llmplan.space.schedules import place_of, schedule_names
 from llmplan.space.sizes import missing_size
-from llmplan.space.training_space import TrainingSpace
+
+if TYPE_CHECKING:
+    from llmplan.records import TrainingPlan
+    from llmplan.request import TrainRequest
+    from llmplan.space.batch import Wanted
+    from llmplan.space.choice import Choice
+    from llmplan.space.dimensions import Values
+    from llmplan.space.training_space import TrainingSpace
 
 _BOUND, _HELD = Line("bound", Kind.WAITING), Line("bound", Kind.TENSORS)
 """The only lines of a bound: time in which as little power as possible is drawn, and memory."""
@@ -139,9 +144,10 @@ class TrainingCase:
 
     def refused(self, columns: Mapping[str, Any]) -> Masks:
         """By constraint, where the cost model refuses plans."""
-        illegal = getattr(self.choice.cost_model, "illegal", None)
-        with asking(self.choice.cost_model):
-            masks: Masks = self._refused_one_by_one(columns) if illegal is None else illegal(self.plans(columns))
+        masks: Masks | None = illegal_of(self.choice.cost_model, self.plans(columns), len(columns["gpus"]))
+        if masks is None:
+            with asking(self.choice.cost_model):
+                masks = self._refused_one_by_one(columns)
         return masks
 
     def _refused_one_by_one(self, columns: Mapping[str, Any]) -> Masks:
@@ -161,12 +167,11 @@ class TrainingCase:
         """Where the cost model has words against the layout."""
         import numpy as np
 
-        said, check = getattr(self.choice.cost_model, "worded", None), self.choice.cost_model.check
-        plans = len(columns["gpus"])
-        with asking(self.choice.cost_model):
-            if said is None:
-                return np.array([bool(check(plan)) for plan in self._scalars(columns)], dtype=bool)
-            return np.broadcast_to(np.asarray(said(self.plans(columns)), dtype=bool), plans)
+        cost_model, many = self.choice.cost_model, len(columns["gpus"])
+        if getattr(cost_model, "worded", None) is not None:
+            return np.broadcast_to(np.asarray(worded_of(cost_model, self.plans(columns), many), dtype=bool), many)
+        with asking(cost_model):
+            return np.array([bool(cost_model.check(plan)) for plan in self._scalars(columns)], dtype=bool)
 
     def _scalars(self, columns: Mapping[str, Any]) -> list[TrainingPlan]:
         """Plans of numbers, one by one."""

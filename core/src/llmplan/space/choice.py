@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from attrs import evolve, frozen
 
-from llmplan.catalogues import COST_MODELS, DTYPES, GPUS, MODELS, Catalogue, Kind, conforms, registry
+from llmplan.catalogues import COST_MODELS, DTYPES, GPUS, MODELS, conforms, registry
 from llmplan.errors import BadInputError
-from llmplan.estimate import CostModel, Phase
-from llmplan.records import DTypeRule, Efficiency, HardwareProfile, ModelArchitecture, NumberFormat, StoredWeights
-from llmplan.request import InferRequest, TrainRequest
+from llmplan.records import Efficiency
 from llmplan.space.asked import efficiency_of
+from llmplan.space.suspects import parameters_of
 from llmplan.units import rate
+
+if TYPE_CHECKING:
+    from llmplan.catalogues import Catalogue, Kind
+    from llmplan.estimate import CostModel, Phase
+    from llmplan.records import DTypeRule, HardwareProfile, ModelArchitecture, NumberFormat, StoredWeights
+    from llmplan.request import InferRequest, TrainRequest
 
 
 @frozen(eq=False, repr=False)
@@ -35,6 +40,7 @@ def choose(request: TrainRequest | InferRequest, phase: Phase) -> Choice:
     model = find_record(request.model, "model", MODELS, assume_transformer=bool(request.assume_transformer))
     if phase == "infer" and not getattr(model, "generates", True):
         raise BadInputError(f"model: {model.name} is an encoder: it predicts no next token; llmplan train prices it")
+    parameters_of(model)
     hardware = find_record(request.gpu, "gpu", GPUS)
     assumptions = [*_meant("model", request.model, model), *_meant("gpu", request.gpu, hardware)]
     assumptions += getattr(model, "assumed", ())
@@ -126,7 +132,7 @@ def default_record(catalogue: Catalogue[Any], option: str) -> Any:
         raise BadInputError(f"{option}: not given, and {state}")
     for by, record in claims:
         if by != first:
-            plugins.clashes[f"{option}: {mine[0].name} is the default; so claims {by}:{record.name} to be"] = None
+            plugins.clash(f"{option}: {mine[0].name} is the default; so claims {by}:{record.name} to be")
     return mine[0]
 
 

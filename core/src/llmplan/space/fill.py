@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, fields_dict
 
 from llmplan.errors import BadInputError
-from llmplan.estimate import Kind, Line, TrainingEstimate
+from llmplan.estimate import Kind, Line
 from llmplan.records import Layout, TrainingPlan
 from llmplan.request import TrainRequest
 from llmplan.space.asked import remarks_on, trained, words_against
-from llmplan.space.choice import Choice
 from llmplan.space.dimensions import PLAINEST
 from llmplan.space.run_settings import how_it_trains
 from llmplan.space.schedules import schedules
+from llmplan.space.suspects import parameters_of
 from llmplan.units import GIB
+
+if TYPE_CHECKING:
+    from llmplan.estimate import TrainingEstimate
+    from llmplan.space.choice import Choice
 
 _TOKENS_PER_PARAMETER = 20
 """Compute-optimal training (Hoffmann et al. 2022, arXiv:2203.15556), where a model's own tokens are not published."""
@@ -127,6 +131,6 @@ def _tokens(request: TrainRequest, choice: Choice, said: list[str]) -> float:
     if published is not None:
         said.append(f"tokens {published:.3g}, what {choice.model.name} was trained on")
         return published
-    tokens = float(_TOKENS_PER_PARAMETER * sum(choice.model.parameters_by_part().values()))
+    tokens = float(_TOKENS_PER_PARAMETER * parameters_of(choice.model))
     said.append(f"tokens {tokens:.3g}, {_TOKENS_PER_PARAMETER} a parameter (Hoffmann et al. 2022)")
     return tokens

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from llmplan.catalogues import FRAMEWORKS, OPTIMIZERS, Kind, registry
+from llmplan.catalogues import FRAMEWORKS, OPTIMIZERS, registry
 from llmplan.errors import BadInputError
 from llmplan.estimate.energy import IDLE_SHARE
 from llmplan.records import Tuning
-from llmplan.records.goodput import Failures
-from llmplan.request import TrainRequest, option_name
-from llmplan.space.choice import Choice, default_record, find_record
+from llmplan.request import option_name
+from llmplan.space.choice import default_record, find_record
+from llmplan.space.suspects import parameters_of
+
+if TYPE_CHECKING:
+    from llmplan.catalogues import Kind
+    from llmplan.records.goodput import Failures
+    from llmplan.request import TrainRequest
+    from llmplan.space.choice import Choice
 
 _LORA_RANK = 16
 """Between the 8 and 64 of most published adapters (Hu et al. 2021, arXiv:2106.09685, table 6)."""
@@ -75,6 +81,8 @@ def _failures(request: TrainRequest, choice: Choice, how: dict[str, Any], said: 
         said.append("checkpoint-interval sqrt(2 x checkpoint x MTBF), the optimum (Young 1974, Daly 2006)")
     if request.restart_seconds is None:
         said.append(f"restart-seconds {_RESTART_SECONDS:g}")
+    from llmplan.records.goodput import Failures
+
     return Failures(
         per_gpu_day=request.failures_per_gpu_day,
         checkpoint_seconds=checkpoint,
@@ -104,7 +112,7 @@ def _checkpoint_seconds(request: TrainRequest, choice: Choice, how: dict[str, An
     per_parameter = _BYTES_OF_WEIGHT + (0.0 if optimizer is None else optimizer.state_bytes_in(bits))
     mastered = how.get("master_weights", request.master_weights is not False)
     per_parameter += _BYTES_OF_MASTER_WEIGHT if mastered else 0.0
-    stored = per_parameter * sum(choice.model.parameters_by_part().values())
+    stored = per_parameter * parameters_of(choice.model)
     seconds = stored / (bandwidth * _GB)
     said.append(f"checkpoint-seconds {seconds:.3g}: {per_parameter:g} bytes a parameter, {stored / _GB:,.0f} GB")
     return seconds

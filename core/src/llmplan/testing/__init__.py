@@ -55,6 +55,7 @@ from llmplan.testing.contracts import (
     require,
 )
 from llmplan.testing.launcher_contract import check_launcher, sample_estimates
+from llmplan.testing.sample_model import SampleModel
 from llmplan.testing.serving_contract import check_server_model, check_serving_steps
 
 __all__ = [
@@ -75,9 +76,7 @@ __all__ = [
     "check_server_model",
 ]
 
-SAMPLE_MODEL = records.Transformer(
-    name="sample", layers=4, hidden=256, heads=4, kv_heads=2, head_dim=64, ffn_hidden=999, gated_mlp=True, vocab=999
-)
+SAMPLE_MODEL = SampleModel()
 SAMPLE_HARDWARE = records.HardwareProfile(
     name="sample",
     memory_bytes=64e9,

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import evolve
 
 from llmplan.errors import BadInputError
-from llmplan.records import LayeredModel, Transformer
+from llmplan_layers import LayeredModel, Transformer
 from llmplan_models_huggingface import dense, encoders, hybrid, mixed, older, sparse
 from llmplan_models_huggingface.config import Config
 from llmplan_models_huggingface.family import Family, decoder

@@ -8,7 +8,8 @@ from typing import Any
 from attrs import evolve
 
 from llmplan.errors import BadInputError
-from llmplan.records import CrossAttention, DenseMlp, GroupedAttention, Layer, Mask, Works
+from llmplan.records import Works
+from llmplan_layers import CrossAttention, DenseMlp, GroupedAttention, Layer, Mask
 from llmplan_models_huggingface.family import Family, family, required, stack, width_of_heads
 from llmplan_models_huggingface.fields import Shape
 

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from llmplan.errors import BadInputError
-from llmplan.records import DenseMlp, GroupedAttention, Layer
+from llmplan_layers import DenseMlp, GroupedAttention, Layer
 from llmplan_models_huggingface.config import Config
 from llmplan_models_huggingface.fields import NAMES, Shape
 

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmplan.errors import BadInputError
-from llmplan.records import DeltaAttention, DenseMlp, LatentAttentionLayer, Layer, Mamba1, Mamba2, MlpLayer, SparseMlp
+from llmplan_layers import (
+    DeltaAttention,
+    DenseMlp,
+    LatentAttentionLayer,
+    Layer,
+    Mamba1,
+    Mamba2,
+    MlpLayer,
+    SparseMlp,
+)
 from llmplan_models_huggingface.family import Family, family, gated_mlp, grouped, kinds_of_layers, required, stack
 from llmplan_models_huggingface.fields import Shape
 from llmplan_models_huggingface.sparse import EXPERTS, LATENT, experts, latent

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import evolve
 
 from llmplan.errors import BadInputError
-from llmplan.records import (
+from llmplan_layers import (
     DenseMlp,
     GroupedAttention,
     LatentAttentionLayer,

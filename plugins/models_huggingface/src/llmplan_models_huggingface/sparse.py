@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmplan.errors import BadInputError
-from llmplan.records import LatentAttention, MixtureOfExperts
+from llmplan_layers import LatentAttention, MixtureOfExperts
 from llmplan_models_huggingface.dense import qwen2, qwen3, windowed
 from llmplan_models_huggingface.family import Family, family, required, window_step
 from llmplan_models_huggingface.fields import Shape

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from llmplan.arrays.quantities import Number
-from llmplan.estimate import Explained, InferenceEstimate, Phase, Spread, TrainingEstimate
+from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.by_column import priced_by_column
 from llmplan.estimate.kernel_efficiency import kernel_efficiency
 from llmplan.records import (
     Efficiency,
-    HardwareProfile,
-    InferencePlan,
-    KernelCurves,
-    NumberFormat,
-    ServingSteps,
     TrainingPlan,
     Tuning,
 )
@@ -27,6 +22,17 @@ from llmplan_parallelism_megatron.rules.training import check, illegal, remarks,
 from llmplan_parallelism_megatron.training.iteration import time_breakdown
 from llmplan_parallelism_megatron.training.memory import host_memory, training_memory
 from llmplan_parallelism_megatron.training.pipeline import pipeline
+
+if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Number
+    from llmplan.estimate import Explained, InferenceEstimate, Phase, Spread
+    from llmplan.records import (
+        HardwareProfile,
+        InferencePlan,
+        KernelCurves,
+        NumberFormat,
+        ServingSteps,
+    )
 
 
 @frozen(repr=False)

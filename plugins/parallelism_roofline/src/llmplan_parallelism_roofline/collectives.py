@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from llmplan.arrays.quantities import Number, maximum, where
-from llmplan.records import InferencePlan, TrainingPlan
+from typing import TYPE_CHECKING
+
+from llmplan.arrays.quantities import maximum, where
+
+if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Number
+    from llmplan.records import InferencePlan, TrainingPlan
 
 ALL_REDUCE_LATENCY_SECONDS = 8e-6
 """Least time of an all-reduce inside a node (llm-analysis, INTRA_NODE_LATENCY, for NVLink and NVSwitch)."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from llmplan.estimate import Phase
+from typing import TYPE_CHECKING
+
 from llmplan.estimate.kernel_efficiency import kernel_efficiency
-from llmplan.records import Efficiency, HardwareProfile, NumberFormat
+from llmplan.records import Efficiency
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Phase
+    from llmplan.records import HardwareProfile, NumberFormat
 
 UNCALIBRATED = Efficiency(
     flops=0.5,

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from llmplan.arrays.quantities import Number, total
-from llmplan.estimate import InferenceEstimate, Phase, TrainingEstimate
+from llmplan.arrays.quantities import total
+from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.by_column import by_column, priced_by_column
 from llmplan.estimate.sharding import rank_of
-from llmplan.records import Efficiency, HardwareProfile, InferencePlan, LoweredModel, NumberFormat, TrainingPlan
 from llmplan_parallelism_roofline import lines, seconds as time
 from llmplan_parallelism_roofline.efficiency import default_efficiency
 from llmplan_parallelism_roofline.memory import inference_memory, training_memory
 from llmplan_parallelism_roofline.rules import check, illegal, remarks, worded
+
+if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Number
+    from llmplan.estimate import InferenceEstimate, Phase
+    from llmplan.records import Efficiency, HardwareProfile, InferencePlan, LoweredModel, NumberFormat, TrainingPlan
 
 
 @frozen(repr=False)
@@ -68,6 +73,8 @@ class Roofline:
 
     def infer(self, plan: InferencePlan) -> InferenceEstimate:
         """Prefill is the forward pass over the prompt, decode that over one token and the KV cache."""
+        from llmplan.estimate import InferenceEstimate
+
         prefill = rank_of(plan.model.lower(plan.batch, plan.prompt_tokens), plan.layout)
         decode = rank_of(plan.model.lower(plan.batch, 1), plan.layout)
         memory = inference_memory(plan, prefill)

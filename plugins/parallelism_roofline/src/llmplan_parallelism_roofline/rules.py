@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from llmplan.arrays.quantities import Number, Truth, has_remainder
+from llmplan.arrays.quantities import has_remainder
 from llmplan.estimate import rules
 from llmplan.estimate.rules import TOO_LONG_A_PIPELINE, Rule
 from llmplan.estimate.sharding import most_parts
 from llmplan.records import Efficiency, InferencePlan, TrainingPlan, Tuning
+
+if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Number, Truth
 
 NOTEWORTHY_BUBBLE = 0.1
 """Share of an iteration above which a bubble that is not priced is worth a warning."""

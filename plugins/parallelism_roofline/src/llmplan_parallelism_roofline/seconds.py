@@ -10,12 +10,16 @@ analysis of llm-analysis (Li 2023), which follows Korthikanti et al. 2022, arXiv
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from llmplan.arrays.quantities import Number, maximum, total, where
+from llmplan.arrays.quantities import maximum, total, where
 from llmplan.estimate.sharding import stage_share, ways
-from llmplan.records import Block, InferencePlan, LoweredModel, Operator, Recompute, TrainingPlan
+from llmplan.records import InferencePlan, Recompute, TrainingPlan
 from llmplan_parallelism_roofline.collectives import all_reduce_seconds, tp_link_bytes_per_second
+
+if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Number
+    from llmplan.records import Block, LoweredModel, Operator
 
 Plan: TypeAlias = TrainingPlan | InferencePlan
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from attrs import evolve
 
 from llmplan.catalogues import registry
-from llmplan.records import MixtureOfExperts, Transformer
+from llmplan_layers import MixtureOfExperts, Transformer
 from llmplan_validation.cells import Cells, flag, needed, text, whole
 
 _Shape: TypeAlias = tuple[int | None, ...]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from attrs import evolve
 
+from llmplan.catalogues import VALIDATION_SETS
+from llmplan.catalogues.guard import Guard, WrongAnswerError
 from llmplan.errors import BadInputError
 from llmplan.estimate import TrainingEstimate
 from llmplan.records import ValidationRow, ValidationSet
@@ -21,6 +25,7 @@ from llmplan_validation.table import read_table
 
 _ROOM = 100.0
 """Times the memory that a plan takes that did not fit: enough for any other."""
+_MOST_ROWS = 100_000
 _COMMANDS: Mapping[str, Callable[..., Any]] = {"train": train, "infer": infer}
 _Pending = tuple[str, Callable[[], ValidationRow]]
 """A row's id, and how it is read."""
@@ -34,7 +39,7 @@ def validate(published: ValidationSet, table: Path | None = None) -> Validation:
     skipped: list[tuple[str, str]] = []
     for row_id, read in _pending(published, table or published.table):
         try:
-            checked.append(_checked(read()))
+            checked.append(_checked(read(), published.name))
         except BadInputError as error:
             skipped.append((row_id, str(error)))
     return Validation(published.name, published.exact, tuple(checked), tuple(skipped))
@@ -42,11 +47,22 @@ def validate(published: ValidationSet, table: Path | None = None) -> Validation:
 
 def _pending(published: ValidationSet, table: Path | None) -> Iterator[_Pending]:
     if table is None:
-        for row in () if published.rows is None else published.rows():
+        for row in _rows(published):
             yield row.id, _as_it_is(row)
     else:
         for cells in read_table(table, published.command):
             yield cells["id"], _reader(cells, published.command)
+
+
+def _rows(published: ValidationSet) -> Sequence[ValidationRow]:
+    with Guard(VALIDATION_SETS, published.name):
+        rows = () if published.rows is None else tuple(islice(published.rows(), _MOST_ROWS))
+        if len(rows) == _MOST_ROWS:
+            raise WrongAnswerError(f"has more than {_MOST_ROWS - 1:,} rows")
+        for row in rows:
+            if not isinstance(row, ValidationRow) or row.command not in _COMMANDS:
+                raise WrongAnswerError(f"has a row that is no ValidationRow of {' or '.join(_COMMANDS)}")
+    return rows
 
 
 def _as_it_is(row: ValidationRow) -> Callable[[], ValidationRow]:
@@ -57,11 +73,15 @@ def _reader(cells: Cells, command: str) -> Callable[[], ValidationRow]:
     return lambda: READERS[command](cells)
 
 
-def _checked(row: ValidationRow) -> Checked:
+def _checked(row: ValidationRow, set_name: str) -> Checked:
     estimate = _COMMANDS[row.command](**row.options)
     if row.command == "train" and not estimate.feasible:
         estimate = _with_room(row, estimate)
-    predicted, spread = row.predict(estimate), spread_of(row.metric, estimate)
+    with Guard(VALIDATION_SETS, set_name):
+        predicted = row.predict(estimate)
+        if not isinstance(predicted, (int, float)) or not isfinite(predicted):
+            raise WrongAnswerError(f"row {row.id}: predicts {predicted!r}, not a finite number")
+    spread = spread_of(row.metric, estimate)
     return Checked(row, predicted, None if spread is None else (predicted * spread.low, predicted * spread.high))
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmplan.records import ModelArchitecture, Transformer
+from llmplan.records import ModelArchitecture
 from llmplan_launchers.formats.table import Entry, as_number, said, understood
+from llmplan_layers import Transformer
 
 _POSITIONS = {"rope": "rope", "learned": "learned_absolute", "none": "none"}
 _NORMS = {"rms": "RMSNorm", "layer": "LayerNorm"}

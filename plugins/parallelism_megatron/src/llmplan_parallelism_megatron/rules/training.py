@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from llmplan.arrays.quantities import Truth, floor, has_remainder
+from llmplan.arrays.quantities import floor, has_remainder
 from llmplan.estimate import rules
 from llmplan.estimate.rules import TOO_LONG_A_PIPELINE, Rule
-from llmplan.records import TrainingPlan
-from llmplan_parallelism_megatron.network.groups import Group, groups_of
+from llmplan_parallelism_megatron.network.groups import groups_of
 from llmplan_parallelism_megatron.rules.common import DIVIDES_EXPERTS, DIVIDES_HEADS, nearest, routed_experts
 from llmplan_parallelism_megatron.rules.scale_up import stays_inside, stays_linked
+
+if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Truth
+    from llmplan.records import TrainingPlan
+    from llmplan_parallelism_megatron.network.groups import Group
 
 
 def check(plan: TrainingPlan) -> tuple[str, ...]:

@@ -1,0 +1,321 @@
+"""Models as layers between an embedding and an output head, whatever the layers are, lowered to operators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from math import inf
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+from attrs.validators import optional
+
+from llmplan.arrays.quantities import Number, minimum, total
+from llmplan.records.checks import lookup_name, positive, whole
+from llmplan.records.model import (
+    ALWAYS_KEPT,
+    NEVER_KEPT,
+    Block,
+    Gemm,
+    LoweredModel,
+    Operator,
+    Recompute,
+    Split,
+    Tensor,
+    Works,
+)
+from llmplan_layers.attention import AttentionLayer, Mask, Seen, seen
+from llmplan_layers.mlp import MlpLayer
+
+if TYPE_CHECKING:
+    from llmplan.records.stored_weights import StoredWeights
+
+_BEFORE_AND_AFTER = 4
+
+
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
+class Layer:
+    """One kind of layer: what mixes tokens, what works on each of them, and norms; either part may be missing."""
+
+    mixer: AttentionLayer | None = None
+    mlp: MlpLayer | None = None
+    window: int | None = None
+    """Tokens that the mixer looks back on, and that its cache keeps."""
+    mask: Mask = Mask.CAUSAL
+    norms: int = 2
+    """Before the mixer and the MLP; 1 before both at once, or before the only part; from 4 on after each, too."""
+    again: bool = False
+    """Its weights are those of a layer before (ALBERT)."""
+    works: Works = Works.ALL
+    """On which tokens of a sequence it works while serving."""
+    parallel: bool = False
+    """Mixer and MLP read the same states and are added, not one after the other."""
+
+    def parameters(self, norm: int) -> int:
+        """Of one such layer, where a norm has so many."""
+        return 0 if self.again else self._mixer_parameters + self._mlp_parameters + self.norms * norm
+
+    def active_parameters(self, norm: int) -> int:
+        """Those that one token passes through."""
+        active = 0 if self.mlp is None else self.mlp.active_parameters
+        return self._mixer_parameters + active + self.norms * norm
+
+    @property
+    def _mixer_parameters(self) -> int:
+        return 0 if self.mixer is None else self.mixer.parameters
+
+    @property
+    def _mlp_parameters(self) -> int:
+        return 0 if self.mlp is None else self.mlp.parameters
+
+    @property
+    def routed_parameters(self) -> int:
+        """Of routed experts."""
+        return 0 if self.mlp is None else self.mlp.routed_parameters
+
+    def cached(self, tokens: Number) -> Number:
+        """Elements that are kept of so many tokens of a sequence; an encoder keeps none."""
+        if self.mixer is None or self.works is Works.PROMPT:
+            return 0.0 * tokens
+        return self.mixer.cache_width * (tokens if self.window is None else minimum(tokens, self.window))
+
+    def operators(self, hidden: int, tokens: Number, look: Seen) -> tuple[Operator, ...]:
+        """Norms, mixer and MLP."""
+        operators = self._operators(hidden, tokens, look)
+        for operator in operators if self.works is not Works.ALL else ():
+            if operator.works is Works.ALL:
+                operator.works = self.works
+        return operators
+
+    def _operators(self, hidden: int, tokens: Number, look: Seen) -> tuple[Operator, ...]:
+        """States that two of them read are kept once."""
+        width = tokens * hidden
+        if self.mixer is None or self.mlp is None:
+            return self._one_part(width, tokens, look)
+        one_norm = self.norms == 1
+        kept = NEVER_KEPT if one_norm else Recompute.NORM_ATTENTION_NORM
+        attention = self.mixer.operators(tokens, look, Tensor(width, Split.SEQUENCE, "activation", kept))
+        mlp = self.mlp.operators(tokens, Tensor(width, Split.SEQUENCE))
+        if one_norm:
+            return (norm_operator("norm before attention and mlp", width, ALWAYS_KEPT), *attention, *mlp)
+        first = norm_operator("norm before attention", width, ALWAYS_KEPT)
+        between = NEVER_KEPT if self.parallel else Recompute.NORM_ATTENTION_NORM
+        second = norm_operator("norm before mlp", width, between)
+        if self.norms < _BEFORE_AND_AFTER:
+            return (first, *attention, second, *mlp)
+        after_attention = norm_operator("norm after attention", width, Recompute.NORM_ATTENTION_NORM)
+        further = [norm_operator("norm inside mlp", width) for _ in range(self.norms - _BEFORE_AND_AFTER)]
+        return (first, *attention, after_attention, second, *further, *mlp, norm_operator("norm after mlp", width))
+
+    def _one_part(self, width: Number, tokens: Number, look: Seen) -> tuple[Operator, ...]:
+        if self.mixer is not None:
+            states = Tensor(width, Split.SEQUENCE, "activation", Recompute.NORM_ATTENTION_NORM)
+            return (
+                norm_operator("norm before attention", width, ALWAYS_KEPT),
+                *self.mixer.operators(tokens, look, states),
+            )
+        operators = () if self.mlp is None else self.mlp.operators(tokens, Tensor(width, Split.SEQUENCE))
+        return (norm_operator("norm before mlp", width, ALWAYS_KEPT), *operators)
+
+
+@frozen(kw_only=True, eq=False, slots=False, repr=False)
+class LayeredModel:
+    """Layers of any kinds, in order, between an embedding and an output head.
+
+    In the formulas b is sequences, s tokens of each, h hidden, V vocab.
+    """
+
+    name: str = field(validator=lookup_name)
+    family: str = ""
+    hidden: int = field(validator=whole)
+    vocab: int = field(validator=whole)
+    order: tuple[Layer, ...] = field(repr=False)
+    """The layers; equal ones are the same object."""
+    tied_embeddings: bool = False
+    """The output head is the input embedding's table."""
+    norm_bias: bool = False
+    embedding_norm: bool = False
+    final_norm: bool = True
+    positions_are_wide: bool = False
+    """Positions are as wide as h where the tables are not."""
+    position_rows: int = 0
+    """Of learned tables that are added to the embedding: positions, types of tokens."""
+    embedding_width: int | None = field(default=None, validator=optional(whole))
+    """Of the tables, where a matrix leads from them to h, and one from h back to them (ALBERT, OPT-350M)."""
+    head_parameters: int = 0
+    """Of the ends beside tables: biases, a transformation before the head, the norm at the end of an encoder."""
+    lm_head_bias: bool = False
+    beside: Mapping[str, int] = field(factory=dict)
+    """Parameters that text does not pass through: encoders of images or sound, by name. They are held, not run."""
+    generates: bool = True
+    """Whether it predicts the next token; an encoder does not."""
+    max_seq_len: int | None = field(default=None, validator=optional(whole))
+    training_seq_len: int | None = field(default=None, validator=optional(whole))
+    training_tokens: float | None = field(default=None, validator=optional(positive))
+    aliases: tuple[str, ...] = ()
+    """Other names that it is looked up by."""
+    sources: Mapping[str, str] = field(factory=dict)
+    note: str = ""
+    stored: StoredWeights | None = None
+    """How its checkpoint lies in files, where it was read from one."""
+    assumed: tuple[str, ...] = ()
+    """What its reader took for granted, in words."""
+
+    @property
+    def layers(self) -> int:
+        """How many."""
+        return len(self.order)
+
+    @cached_property
+    def kinds(self) -> Mapping[Layer, int]:
+        """How many layers of each kind, in the order in which each kind first appears."""
+        counts: dict[Layer, int] = {}
+        for layer in self.order:
+            counts[layer] = counts.get(layer, 0) + 1
+        return counts
+
+    @cached_property
+    def _leading(self) -> frozenset[Layer]:
+        """Kinds without experts that lie before all layers with them."""
+        first = next((number for number, layer in enumerate(self.order) if layer.routed_parameters), 0)
+        return frozenset(self.order[:first]) - frozenset(self.order[first:])
+
+    @property
+    def norm_parameters(self) -> int:
+        """Of one norm: h, and as many of a bias."""
+        return self.hidden * (1 + self.norm_bias)
+
+    @cached_property
+    def _embedding_parameters(self) -> int:
+        wide, narrow = self.hidden, self._table_width
+        led = 0 if self.embedding_width is None else narrow * wide
+        positions = self.position_rows * (wide if self.positions_are_wide else narrow)
+        return self.vocab * narrow + positions + led + self.embedding_norm * self.norm_parameters
+
+    @property
+    def _table_width(self) -> int:
+        return self.hidden if self.embedding_width is None else self.embedding_width
+
+    @property
+    def _head_parameters(self) -> int:
+        """Of the head alone: no table where it is that of the embedding."""
+        table = 0 if self.tied_embeddings else self.vocab * self._table_width
+        table += 0 if self.embedding_width is None else self.hidden * self._table_width
+        return table + self.lm_head_bias * self.vocab + self.head_parameters
+
+    def parameters_by_part(self) -> Mapping[str, int]:
+        """Vh + the layers' + h + Vh (0 where tied); each kind of mixer and MLP says what it holds."""
+        return self._by_part(active=False)
+
+    def active_parameters(self) -> int:
+        """Those that one token passes through: of the routed experts only those that it goes to."""
+        return sum(self._by_part(active=True).values()) - sum(self.beside.values())
+
+    def _by_part(self, *, active: bool) -> dict[str, int]:
+        parts = {"input_embedding": self._embedding_parameters, **self.beside, "attention": 0, "mlp": 0, "layernorm": 0}
+        for layer, count in self.kinds.items():
+            if layer.again and not active:
+                continue
+            if layer.mixer is not None:
+                part = layer.mixer.part
+                parts[part] = parts.get(part, 0) + count * layer.mixer.parameters
+            if layer.mlp is not None:
+                parts["mlp"] += count * (layer.mlp.active_parameters if active else layer.mlp.parameters)
+            parts["layernorm"] += count * layer.norms * self.norm_parameters
+        parts["final_norm"] = self.final_norm * self.norm_parameters
+        parts["output_embedding"] = self._head_parameters
+        return parts
+
+    def kv_cache(self, batch: Number, tokens: Number) -> Tensor:
+        """What each kind of layer keeps of the tokens that it looks back on; states of recurrent layers not counted."""
+        kept = total(count * layer.cached(tokens) for layer, count in self.kinds.items())
+        ways = [layer.mixer.cache_ways for layer in self.kinds if layer.mixer is not None and layer.mixer.cache_width]
+        return Tensor(1.0 * batch * kept, max_ways=min(ways, default=inf))
+
+    def lower(self, batch: Number, seq_len: Number, context: Number | None = None) -> LoweredModel:
+        """The operators of one forward pass; attention is counted over the full s x s square, or s x window."""
+        tokens = 1.0 * batch * seq_len
+        context = seq_len if context is None else context
+        layers = [
+            self._block(
+                layer, count, layer.operators(self.hidden, tokens, seen(seq_len, context, layer.window, layer.mask))
+            )
+            for layer, count in self.kinds.items()
+        ]
+        return LoweredModel(embedding=self._embedding(tokens), layers=tuple(layers), head=self._head(tokens))
+
+    def _block(self, layer: Layer, count: int, operators: tuple[Operator, ...]) -> Block:
+        return Block(
+            operators,
+            layer.parameters(self.norm_parameters),
+            count,
+            shared_parameters=total(operator.weights for operator in operators) if layer.again else 0,
+            expert_parameters=0 if layer.again else layer.routed_parameters,
+            leading=layer in self._leading,
+        )
+
+    def _embedding(self, tokens: Number) -> Block:
+        width, part = tokens * self.hidden, "input_embedding"
+        lookup = Operator(
+            "token embedding",
+            part,
+            0.0,
+            float(self.vocab * self._table_width),
+            reduced_elements=width,
+            moved=2.0 * width,
+            moved_split=Split.SEQUENCE,
+        )
+        beside = [Operator(name.replace("_", " "), part, weights=float(size)) for name, size in self.beside.items()]
+        norm = (_end_norm("embedding norm", part, width),) if self.embedding_norm else ()
+        led: tuple[Operator, ...] = ()
+        if self.embedding_width is not None:
+            led = (_end_matrix("embedding projection", part, tokens, (self.embedding_width, self.hidden)),)
+        return Block((lookup, *beside, *led, *norm), self._embedding_parameters + sum(self.beside.values()))
+
+    def _head(self, tokens: Number) -> Block:
+        """Logits 2bsVh, and the loss over them in FP32."""
+        table = self.vocab * self._table_width
+        states = Tensor(tokens * self.hidden, Split.SEQUENCE, dropped_from=ALWAYS_KEPT)
+        logits = Tensor(tokens * self.vocab, width="loss", dropped_from=ALWAYS_KEPT)
+        part = "output_embedding_loss"
+        led: tuple[Operator, ...] = ()
+        if self.embedding_width is not None:
+            led = (_end_matrix("head projection", part, tokens, (self.hidden, self.embedding_width)),)
+        operators = (
+            *((_end_norm("final norm", part, states.elements),) if self.final_norm else ()),
+            *led,
+            Operator(
+                "output embedding",
+                part,
+                2.0 * tokens * table,
+                float(table),
+                (states,),
+                gemm=Gemm(tokens, self.vocab, self._table_width),
+            ),
+            Operator("loss", part, inputs=(logits,), moved=2.0 * logits.elements),
+        )
+        own = self._head_parameters + self.final_norm * self.norm_parameters
+        return Block(operators, own, shared_parameters=table if self.tied_embeddings else 0)
+
+
+def _end_matrix(name: str, part: str, tokens: Number, shape: tuple[int, int]) -> Operator:
+    k, n = shape
+    return Operator(name, part, 2.0 * tokens * k * n, float(k * n), max_ways=1, gemm=Gemm(tokens, n, k))
+
+
+def norm_operator(name: str, elements: Number, dropped_from: int = Recompute.FULL) -> Operator:
+    """A norm of a layer."""
+    read = Tensor(elements, Split.SEQUENCE, "norm", dropped_from)
+    return Operator(
+        name,
+        "layernorm",
+        inputs=(read,),
+        recomputed_from=Recompute.NORM_ATTENTION_NORM,
+        moved=2.0 * elements,
+        moved_split=Split.SEQUENCE,
+    )
+
+
+def _end_norm(name: str, part: str, elements: Number) -> Operator:
+    read = Tensor(elements, Split.SEQUENCE, "norm", ALWAYS_KEPT)
+    return Operator(name, part, inputs=(read,), moved=2.0 * elements, moved_split=Split.SEQUENCE)
