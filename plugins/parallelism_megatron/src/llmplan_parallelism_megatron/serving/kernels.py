@@ -310,9 +310,7 @@ def state_bytes(state: State, kernels: ServingKernels) -> float:
     return kernels.stream_bytes if state.bits is None else state.bits / 8
 
 
-def look_back(
-    cache: Number, keys: Number, flops: Number, kernels: ServingKernels, one_by_one: Number = 0.0
-) -> Waits:
+def look_back(cache: Number, keys: Number, flops: Number, kernels: ServingKernels, one_by_one: Number = 0.0) -> Waits:
     """Of decoding: reading so many elements of the cache, or its keys one by one, or the elements of query heads that
     share no reading, or computing at what large prompts reach.
     """
