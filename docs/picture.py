@@ -51,7 +51,8 @@ def files() -> dict[Path, str]:
     for command in (COMPARISON, FRONTIER):
         found |= drawn(command, DOCS)
     for command in BLOCK.findall(PAGE.read_text(encoding="utf-8")):
-        found |= drawn(command, PICTURES)
+        if "--picture" in command:
+            found |= drawn(command, PICTURES)
     return found
 
 

@@ -7,6 +7,8 @@ class LlmplanError(Exception):
     """Root of every error that llmplan raises on purpose."""
 
     exit_code = 1
+    instead: tuple[str, str] | None = None
+    """What was given, and the nearest that would be right in its place."""
 
 
 class BadInputError(LlmplanError, ValueError):
@@ -17,6 +19,11 @@ class BadInputError(LlmplanError, ValueError):
 
 class UnknownNameError(BadInputError, KeyError):
     """A name that no installed plugin provides."""
+
+    def __init__(self, message: str, instead: tuple[str, str] | None = None) -> None:
+        """With the nearest name beside the one that was given, where there is one."""
+        super().__init__(message)
+        self.instead = instead
 
     # KeyError would put the message in quotes
     __str__ = Exception.__str__

@@ -154,7 +154,10 @@ def _explain(estimate: Estimate, reporter: str) -> None:
     if reporter == "json":
         print_json(estimate, lines)
     else:
+        from llmplan.output.report import forward_pass
+
         print(text_of(reporter, registry().reporters[reporter].render, estimate), end="")
+        print(forward_pass(estimate), end="")
         print_lines(lines)
 
 

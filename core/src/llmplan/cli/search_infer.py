@@ -10,17 +10,17 @@ import typer
 from llmplan.cli.options import annotations_of, with_annotations
 from llmplan.cli.searching import exports_of, extra_options, found, renderer_of, split
 from llmplan.request import InferRequest, InferSearchRequest
+from llmplan.request.searches import NOT_OF_SERVERS
 from llmplan.space.dimensions import SERVED
 
 _RANGED = ("model", "gpu", "dtype", "engine", "price_per_gpu_hour", *SERVED)
-_NOT_OF_SERVERS = ("batch", "max_batch", "max_context")
 _EXTRA = extra_options("loads")
 
 
 def add_search_infer(group: typer.Typer) -> None:
     """Add it to ``llmplan search``."""
     asked = annotations_of(InferRequest, _RANGED)
-    options = {name: of for name, of in asked.items() if name not in _NOT_OF_SERVERS}
+    options = {name: of for name, of in asked.items() if name not in NOT_OF_SERVERS}
     help_text = "The best server within latencies; what is left open is searched, or given as 1,2,4 or 1..16."
     group.command("infer", help=help_text)(
         with_annotations({**options, **annotations_of(InferSearchRequest)}, _EXTRA, _infer)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from llmplan.records.inference_plan import InferencePlan
     from llmplan.records.plan import TrainingPlan
 
-Phase: TypeAlias = Literal["train", "infer"]
+Command: TypeAlias = Literal["train", "infer"]
 
 
 class CostModel(Protocol):
@@ -34,7 +34,7 @@ class CostModel(Protocol):
     def default(self) -> bool:
         """Whether it is meant where the user names none."""
 
-    def efficiency(self, hardware: HardwareProfile, gemm: NumberFormat, phase: Phase) -> Efficiency:
+    def efficiency(self, hardware: HardwareProfile, gemm: NumberFormat, phase: Command) -> Efficiency:
         """The efficiencies that apply where the user gives none, with their source."""
 
     def check(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:

@@ -43,6 +43,8 @@ class TrainingEstimate(Fit):
     """How far time and memory of a plan, or of an array of them, may be off; None where nothing was measured."""
     host_bytes_per_gpu: Number | None = None
     """What waits in host memory, of a plan of numbers; None where nothing does."""
+    first_stage_memory: Mapping[str, Number] | None = None
+    """Bytes on a device of the first pipeline stage, of a plan of numbers; None where the cost model does not say."""
     by_estimate: TrainingEstimate | None = None
     """Which of the same plans the point estimates alone would have chosen; None where that is this one."""
     request: Any = None

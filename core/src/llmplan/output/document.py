@@ -157,6 +157,7 @@ def _training(plan: TrainingPlan) -> dict[str, Any]:
     return {
         **{name: plain(getattr(plan, name)) for name in names},
         "lora_rank": None if plan.tuning is Tuning.FULL else plan.lora_rank,
+        "lora_targets": list(plan.lora_targets) or None,
         "recompute": Recompute(plan.recompute).label,
         "schedule": plan.schedule_name,
         "offload": {"optimizer": bool(plan.offload_optimizer), "activations": bool(plan.offload_activations)},

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from llmplan.records.cluster import Cluster as Cluster, Level as Level
     from llmplan.records.dtype import DTypeFamily as DTypeFamily, DTypeRule as DTypeRule, NumberFormat as NumberFormat
     from llmplan.records.efficiency import (
         CalibratedEfficiency as CalibratedEfficiency,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         LoweredModel as LoweredModel,
         ModelArchitecture as ModelArchitecture,
         Operator as Operator,
+        Phase as Phase,
         Recompute as Recompute,
         Scores as Scores,
         Split as Split,
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from llmplan.records.validation import ValidationRow as ValidationRow, ValidationSet as ValidationSet
     from llmplan.records.workload import (
         FAMILIES as FAMILIES,
+        USUAL as USUAL,
         Family as Family,
         Lengths as Lengths,
         Request as Request,
@@ -64,6 +67,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "cluster": "Cluster Level",
     "dtype": "DTypeFamily DTypeRule NumberFormat",
     "efficiency": "CalibratedEfficiency Efficiency WholeRunEfficiency",
     "engine": "EngineProfile",
@@ -74,7 +78,7 @@ _HOMES = {
         "ServingCurves gemm_bytes"
     ),
     "layer_kind": "LayerKind",
-    "model": "Block Cache Gemm LoweredModel ModelArchitecture Operator Recompute Scores Split State Tensor Works",
+    "model": "Block Cache Gemm LoweredModel ModelArchitecture Operator Phase Recompute Scores Split State Tensor Works",
     "model_reader": "ModelReader",
     "optimizer": "Optimizer",
     "inference_plan": "InferencePlan",
@@ -84,7 +88,7 @@ _HOMES = {
     "serving": "ServingSteps Step",
     "stored_weights": "StoredWeights",
     "validation": "ValidationRow ValidationSet",
-    "workload": "FAMILIES Family Lengths Request Variation Workload",
+    "workload": "FAMILIES USUAL Family Lengths Request Variation Workload",
 }
 """The public names of each module, as above: a command builds only the classes that it needs."""
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}

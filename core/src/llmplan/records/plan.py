@@ -113,6 +113,8 @@ class TrainingPlan(Plan):
     schedule: Schedule | Schedules = PLAIN
     tuning: Tuning = Tuning.FULL
     lora_rank: int = 0
+    lora_targets: tuple[str, ...] = ()
+    """Words of the matrices that have adapters; all where empty."""
     offload_optimizer: bool = False
     """Optimizer states live in host memory."""
     offload_activations: bool = False

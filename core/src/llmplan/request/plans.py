@@ -20,6 +20,7 @@ from llmplan.request.values import (
     as_positive_seconds,
     as_record_or_name,
     as_seconds,
+    as_text,
     as_whole,
     as_word,
 )
@@ -41,6 +42,19 @@ class PlanRequest(Options):
         "Take what the reader of a model does not know as a plain transformer's.", as_flag
     )
     gpu: Any = option("Accelerator, by name or as a TOML file.", as_record_or_name, metavar="NAME", names="gpus")
+    cluster: Any = option(
+        "What joins accelerators, by name or as a TOML file; as each is usually sold by default.",
+        as_record_or_name,
+        metavar="NAME",
+        names="clusters",
+    )
+    nic_gbits: float | None = option(
+        "Network of a node, Gbit/s, which its accelerators share.", as_positive, metavar="GBIT/S"
+    )
+    gpus_per_node: int | None = option("Accelerators of a node.", as_whole(1))
+    oversubscription: float | None = option(
+        "Of the outermost network: links below it / links of it.", as_at_least_one, metavar="TIMES"
+    )
     dtype: Any = option("Bits of weights, activations, embeddings.", as_record_or_name, metavar="NAME", names="dtypes")
     gpus: int | None = option("Accelerators in all: tp x cp x pp x dp.", as_whole(1))
     tp: int | None = option("Tensor parallel size.", as_whole(1))
@@ -94,6 +108,11 @@ class TrainRequest(PlanRequest):
         names=lambda: list(_TUNINGS),
     )
     lora_rank: int | None = option("Rank of the LoRA matrices.", as_whole(1))
+    lora_targets: str | None = option(
+        "Matrices with adapters, by words of the cost model: q+v or attention; all by default.",
+        as_text,
+        metavar="WORDS",
+    )
     offload: str | None = option(
         f"What waits in host memory: {', '.join(_OFFLOADS)}.",
         as_word(_OFFLOADS),

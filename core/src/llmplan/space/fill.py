@@ -73,13 +73,16 @@ def priced(plan: TrainingPlan, choice: Choice, mfu: float | None) -> TrainingEst
 
 
 def _warned_of_host(estimate: TrainingEstimate) -> TrainingEstimate:
-    """With a word on host memory, whose size nobody states."""
+    """With a word on host memory that is not there, or whose size nobody states."""
     plan, host = estimate.plan, estimate.host_bytes_per_gpu
     if not host:
         return estimate
-    warning = (
-        f"offload {plan.offloaded}: the host needs {host / GIB:,.1f} GiB of memory for each GPU, which nobody stated"
-    )
+    cluster = plan.hardware.cluster
+    each = None if cluster.host_memory_bytes is None else cluster.host_memory_bytes / cluster.node
+    if each is not None and host <= each:
+        return estimate
+    stated = "which nobody stated" if each is None else f"and has {each / GIB:,.1f}"
+    warning = f"offload {plan.offloaded}: the host needs {host / GIB:,.1f} GiB of memory for each GPU, {stated}"
     return evolve(estimate, plan=evolve(plan, warnings=(*plan.warnings, warning)))
 
 

@@ -43,6 +43,11 @@ SIZES: Mapping[str, Symbol] = {
     "cores": Symbol("streaming multiprocessors of the accelerator"),
     "keys": Symbol("tokens that a token looks back on"),
     "heads": Symbol("query heads of a rank"),
+    "size": Symbol("accelerators that a full mesh joins"),
+    "axes": Symbol("dimensions of a torus"),
+    "spanned": Symbol("axes that a group lies along, a ring for 1, a line for 1/2, shared ones for their part"),
+    "stretch": Symbol("ranks along the longest of them, twice on a line"),
+    "steps": Symbol("hops to the farthest rank of a group on a torus"),
     "passes": Symbol("times that a collective goes around: 2 for an all-reduce, else 1"),
 }
 AMOUNTS: Mapping[str, Symbol] = {

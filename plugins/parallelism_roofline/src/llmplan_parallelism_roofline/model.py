@@ -18,7 +18,7 @@ from llmplan_parallelism_roofline.rules import check, illegal, remarks, worded
 
 if TYPE_CHECKING:
     from llmplan.arrays.quantities import Number
-    from llmplan.estimate import InferenceEstimate, Phase
+    from llmplan.estimate import Command, InferenceEstimate
     from llmplan.records import Efficiency, HardwareProfile, InferencePlan, LoweredModel, NumberFormat, TrainingPlan
 
 
@@ -38,7 +38,7 @@ class Roofline:
         "decode attention"
     )
 
-    def efficiency(self, hardware: HardwareProfile, gemm: NumberFormat, phase: Phase) -> Efficiency:
+    def efficiency(self, hardware: HardwareProfile, gemm: NumberFormat, phase: Command) -> Efficiency:
         """What whole runs reach in training, what kernels reach in inference."""
         return default_efficiency(hardware, gemm, phase)
 
@@ -74,9 +74,10 @@ class Roofline:
     def infer(self, plan: InferencePlan) -> InferenceEstimate:
         """Prefill is the forward pass over the prompt, decode that over one token and the KV cache."""
         from llmplan.estimate import InferenceEstimate
+        from llmplan.records import Phase
 
-        prefill = rank_of(plan.model.lower(plan.batch, plan.prompt_tokens), plan.layout)
-        decode = rank_of(plan.model.lower(plan.batch, 1), plan.layout)
+        prefill = rank_of(plan.model.lower(plan.batch, plan.prompt_tokens, phase=Phase.PREFILL), plan.layout)
+        decode = rank_of(plan.model.lower(plan.batch, 1, phase=Phase.DECODE), plan.layout)
         memory = inference_memory(plan, prefill)
         return InferenceEstimate(
             plan=plan,

@@ -144,7 +144,7 @@ REFUSED = (
     Rule("tp is at most the heads", lambda plan: plan.layout.tp > _most_parts(plan), _say_parts),
     Rule(
         "tp stays in the scale-up domain where no link leaves it",
-        lambda plan: _beyond_domain(plan) & (plan.hardware.beyond_domain_bytes_per_second is None),
+        lambda plan: plan.layout.tp > plan.hardware.cluster.size,
         _say_link,
     ),
 )

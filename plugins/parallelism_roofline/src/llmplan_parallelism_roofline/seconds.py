@@ -76,9 +76,10 @@ def reduction_seconds(operators: Iterable[Operator], plan: Plan, width: str) -> 
 
 
 def embedding_seconds(block: Block, plan: Plan) -> Number:
-    """The whole table once, V h e/8 over B, and one all-reduce at e bits."""
+    """The whole table once, V h e/8 over B, what stands before text (an encoder) over tF, one all-reduce at e bits."""
     table = plan.layout.tp * block.weights * plan.dtype.embedding_bits / 8
-    return table / bytes_per_second(plan) + reduction_seconds(block.operators, plan, "embedding")
+    computing = block.flops / flops_per_second(plan)
+    return table / bytes_per_second(plan) + computing + reduction_seconds(block.operators, plan, "embedding")
 
 
 def head_seconds(block: Block, plan: Plan) -> Number:

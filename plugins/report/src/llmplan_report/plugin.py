@@ -1,4 +1,4 @@
-"""The hook that this package implements; matplotlib is imported only when something is drawn."""
+"""The hooks that this package implements; matplotlib is imported only when something is drawn."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from llmplan.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    import typer
+
     from llmplan.estimate import Exporter
 
 LLMPLAN_API = 1
@@ -46,6 +48,33 @@ def llmplan_exporters() -> Iterable[Exporter]:
                 check=_check,
                 description=description,
             )
+
+    yield Exporter(
+        name="page",
+        suffix=".html",
+        export=_paged("of_plan"),
+        export_comparison=_paged("of_several"),
+        export_search=_paged("of_found"),
+        check=_check,
+        description="the report as one self-contained page with its pictures",
+    )
+
+
+@hookimpl
+def llmplan_commands(app: typer.Typer) -> None:
+    """``llmplan report`` and ``llmplan serve``."""
+    from llmplan_report.command import add_report, add_serve
+
+    add_report(app)
+    add_serve(app)
+
+
+def _paged(of_what: str) -> Callable[[Any], bytes]:
+    def write(found: Any) -> bytes:
+        contents: bytes = getattr(import_module("llmplan_report.page"), of_what)(found)
+        return contents
+
+    return write
 
 
 def _drawn(of_what: str, kind: str, suffix: str) -> Callable[[Any], bytes]:

@@ -11,6 +11,7 @@ from llmplan.estimate.rules import TOO_LONG_A_PIPELINE, Rule
 from llmplan_parallelism_megatron.network.groups import groups_of
 from llmplan_parallelism_megatron.rules.common import DIVIDES_EXPERTS, DIVIDES_HEADS, nearest, routed_experts
 from llmplan_parallelism_megatron.rules.scale_up import stays_inside, stays_linked
+from llmplan_parallelism_megatron.training.adapters import TARGETS
 
 if TYPE_CHECKING:
     from llmplan.arrays.quantities import Truth
@@ -117,6 +118,11 @@ def _say_host(plan: TrainingPlan) -> str:
     return f"offload: {plan.offloaded} needs a link to the host, and the record of {plan.hardware.name} has none"
 
 
+def _say_targets(plan: TrainingPlan) -> str:
+    odd = next(word for word in plan.lora_targets if word not in TARGETS)
+    return f"lora-targets: {odd!r} is none of {', '.join(TARGETS)}"
+
+
 REFUSED = (
     TOO_LONG_A_PIPELINE,
     DIVIDES_HEADS,
@@ -139,6 +145,7 @@ REFUSED = (
     Rule("pp x vpp is at most the layers", _more_than_layers, _say_layers),
     Rule("pp divides the micro-batches with vpp", _uneven_rounds, _say_rounds),
     stays_linked(_groups),
+    Rule("lora-targets are matrices", lambda plan: not set(plan.lora_targets) <= set(TARGETS), _say_targets),
     Rule("offload has a link to the host", _without_host, _say_host),
 )
 """What has to hold for a plan to be priced."""

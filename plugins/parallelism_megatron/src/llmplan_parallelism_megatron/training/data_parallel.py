@@ -8,7 +8,7 @@ arXiv:2304.11277, section 3.2.2).
 
 from __future__ import annotations
 
-from attrs import define
+from attrs import define, evolve
 
 from llmplan.arrays.quantities import Number, Truth, ceil, maximum, where
 from llmplan.arrays.term import term
@@ -101,7 +101,7 @@ def divides_weights(plan: TrainingPlan) -> Truth:
 
 def _gather_seconds(rank: Rank, parameters: Number, group: Group, pieces: Number) -> Number:
     """The weights of a rank, once: all that ZeRO 3 divides, frozen or not; else those that the optimizer updates."""
-    shard = Group(shards(rank.plan, group), group.stride)
+    shard = evolve(group, ranks=shards(rank.plan, group))
     weights = parameters * rank.held_bytes / rank.plan.framework.data_bandwidth
     return pieces * collectives.all_gather_seconds(weights / pieces, shard, rank.kernels) * (parameters > 0)
 
@@ -109,7 +109,8 @@ def _gather_seconds(rank: Rank, parameters: Number, group: Group, pieces: Number
 def _reduce_seconds(rank: Rank, parameters: Number, group: Group, pieces: Number) -> Number:
     """The gradients of a rank, once: to all, or to the shards of ZeRO and then between the groups that hold a copy."""
     plan, kernels, shard = rank.plan, rank.kernels, shards(rank.plan, group)
-    inner, outer = Group(shard, group.stride), Group(group.ranks / shard, group.stride * shard)
+    inner = evolve(group, ranks=shard)
+    outer = evolve(group, ranks=group.ranks / shard, stride=group.stride * shard)
     gradients = parameters * plan.framework.reduction_bits / 8 / plan.framework.data_bandwidth
     whole = collectives.all_reduce_seconds(gradients, group, kernels)
     scattered = pieces * collectives.reduce_scatter_seconds(gradients / pieces, inner, kernels)
