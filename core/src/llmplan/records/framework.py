@@ -98,6 +98,10 @@ class FrameworkProfile:
     """Part of the computation behind which gradients are reduced and weights gathered."""
     data_bandwidth: float = field(default=1.0, validator=fraction)
     """Of what collectives reach, in its data parallel ones: small buckets, one tensor at a time."""
+    gathers_after_step: bool = False
+    """Weights that the optimizer updates in parts are gathered before the next forward pass, not behind it."""
+    balances_stages: bool = False
+    """Layers are dealt out to pipeline stages by what they cost, with the ends of the model; else by their number."""
     expert_overlap: float = field(default=0.0, validator=fraction_or_none)
     """Part of the all-to-all that hides behind computation."""
     balanced_context: bool = True

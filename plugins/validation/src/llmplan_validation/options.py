@@ -50,6 +50,7 @@ def options_of_row(cells: Cells) -> dict[str, Any]:
         "recompute": recompute_of(text(cells, "recompute").lower()),
         "sequence_parallel": flag(cells, "sp"),
         "zero": whole(cells, "zero_stage", 0),
+        "schedule": text(cells, "schedule").lower() or None,
         "tuning": text(cells, "tuning").lower() or None,
         "lora_targets": _targets(cells),
         "tokens": number(cells, "total_tokens"),

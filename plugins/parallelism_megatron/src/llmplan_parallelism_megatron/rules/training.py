@@ -103,6 +103,14 @@ def _say_rounds(plan: TrainingPlan) -> str:
     )
 
 
+def _feeds_both_ends(plan: TrainingPlan) -> Truth:
+    return plan.schedule.of(lambda schedule: schedule.both_ways)
+
+
+def _cannot_feed(plan: TrainingPlan) -> Truth:
+    return has_remainder(plan.layout.pp, 2) | (plan.gradient_accumulation < 2 * plan.layout.pp)
+
+
 def _groups(plan: TrainingPlan) -> tuple[tuple[str, Group], ...]:
     groups = groups_of(plan.layout)
     sizes = ("tp", groups.tensor), ("cp", groups.context), ("ep", groups.expert)
@@ -135,6 +143,14 @@ REFUSED = (
         lambda plan: (plan.layout.vpp > 1) & plan.schedule.of(lambda schedule: not schedule.interleaves),
         lambda plan: (
             f"vpp: {int(plan.layout.vpp)} with schedule {plan.schedule_name}, which has one chunk a stage; 1 would do"
+        ),
+    ),
+    Rule(
+        "pipelines fed from both ends have even stages and twice as many micro-batches",
+        lambda plan: (plan.layout.pp > 1) & _feeds_both_ends(plan) & _cannot_feed(plan),
+        lambda plan: (
+            f"schedule: {plan.schedule_name} feeds a pipeline from both ends, which takes an even pp and at least 2 pp "
+            f"micro-batches; pp is {int(plan.layout.pp)}, gradient-accumulation {int(plan.gradient_accumulation)}"
         ),
     ),
     Rule(

@@ -10,7 +10,7 @@ from attrs import define, field
 from llmplan.arrays.quantities import Number, maximum, total, where
 from llmplan.arrays.term import term
 from llmplan.records import Block, Gemm, Operator, Recompute, Tuning
-from llmplan_parallelism_megatron.kernels.attention import fused_seconds, unfused_seconds
+from llmplan_parallelism_megatron.kernels.attention import fused_seconds, is_fused, unfused_seconds
 from llmplan_parallelism_megatron.kernels.elementwise import (
     BACKWARD_MOVED,
     moved_seconds,
@@ -194,7 +194,7 @@ def _attention(operators: Sequence[Operator], rank: Rank) -> Seconds:
     scores, framework = operators[0].scores, rank.plan.framework
     assert scores is not None  # noqa: S101 - the caller has looked
     flops = total(operator.flops for operator in operators)
-    if framework.attention == "unfused":
+    if not is_fused(rank.plan):
         elements = total(tensor.elements for operator in operators for tensor in operator.inputs if tensor.fusible)
         return Seconds(*unfused_seconds(flops, elements / 2.0, scores, rank.kernels))
     seen = scores.share * (1.0 if framework.balanced_context else 2.0 - 1.0 / rank.plan.layout.cp)
@@ -227,7 +227,8 @@ def add_communication(times: LayerTimes, operator: Operator, rank: Rank) -> None
     if operator.exchanged is not None:
         exchanged = operator.exchanged * width * plan.expert_imbalance
         seconds = collectives.all_to_all_seconds(exchanged, rank.groups.expert, rank.kernels)
-        seconds = seconds * (1.0 - plan.framework.expert_overlap)
+        hidden = plan.schedule.of(lambda schedule: 1.0 if schedule.both_ways else plan.framework.expert_overlap)
+        seconds = seconds * (1.0 - where(plan.layout.pp > 1, hidden, plan.framework.expert_overlap))
         times.expert.add(Seconds(seconds, seconds), again(operator, rank))
 
 
