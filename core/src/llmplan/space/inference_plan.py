@@ -8,6 +8,7 @@ from llmplan.catalogues import ENGINES, registry
 from llmplan.errors import BadInputError
 from llmplan.records import InferencePlan, Layout
 from llmplan.request import InferRequest, option_name
+from llmplan.request.options import settings_of
 from llmplan.space.choice import Choice, default_record, find_record, with_price
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def make_inference_plan(request: InferRequest, choice: Choice) -> InferencePlan:
         price_per_gpu_hour=with_price(request, choice.hardware).price_per_gpu_hour,
         assumptions=tuple(said),
         warnings=choice.warnings,
+        settings=settings_of(request),
     )
 
 
