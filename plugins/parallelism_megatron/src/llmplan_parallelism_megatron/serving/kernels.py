@@ -143,17 +143,7 @@ def _serving_kernels(
     serving, prefill = curves.serving, _prefill(curves, engine)
 
     def layers(bits: float) -> Multiplier:
-        width = _format_bits(gemm)
-        widened = _widening_seconds(bits, width, curves)
-        curve = _narrow(links, engine)
-        launch = shared * (curve.launch_seconds + widened)
-        scales = dtype.scale_bits if bits == dtype.weight_bits else 0.0
-        return Multiplier(
-            evolve(curve, launch_seconds=launch),
-            links.narrow.peak_flops * engine.gemm_rate,
-            (bits + scales) / 8,
-            min(width, dtype.activation_bits) / 8,
-        )
+        return _multiplier(bits, links, engine, gemm, dtype, curves)
 
     head = evolve(links.wide.curve, launch_seconds=links.wide.curve.launch_seconds * shared)
     return ServingKernels(
@@ -171,6 +161,21 @@ def _serving_kernels(
         launch_seconds=curves.launch_seconds * shared,
         stream_bytes=stream,
         cache_bytes=kv_bits / 8,
+    )
+
+
+def _multiplier(
+    bits: float, links: Kernels, engine: EngineProfile, gemm: NumberFormat, dtype: DTypeRule, curves: KernelCurves
+) -> Multiplier:
+    """Of weights of so many bits."""
+    width, curve = _format_bits(gemm), _narrow(links, engine)
+    widened = _widening_seconds(bits, width, curves)
+    scales = dtype.scale_bits if bits == dtype.weight_bits else 0.0
+    return Multiplier(
+        evolve(curve, launch_seconds=engine.launch_share * (curve.launch_seconds + widened)),
+        links.narrow.peak_flops * engine.gemm_rate,
+        (bits + scales) / 8,
+        min(width, dtype.activation_bits) / 8,
     )
 
 
