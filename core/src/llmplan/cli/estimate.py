@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -119,7 +118,7 @@ def _add(
 
 def _priced(price: Callable[..., Any], asked: Request) -> Any:
     """With progress, where all plans are looked at."""
-    if not isinstance(asked, TrainRequest) or not sys.stderr.isatty():
+    if not isinstance(asked, TrainRequest):
         return price(asked)
     from llmplan.cli.progress import progress
 

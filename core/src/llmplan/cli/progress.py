@@ -6,14 +6,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from llmplan.cli.said import say
+
 _PATIENCE_SECONDS = 0.5
+_SILENT_SECONDS = 10.0
+"""After which a search says so, and after three times as long again."""
 
 
 @contextmanager
 def progress(said: Callable[[Any, float], str] | None = None) -> Iterator[Callable[[Any], None] | None]:
-    """What a search tells how far it is, in `said`'s words; None where nobody watches."""
-    if not sys.stderr.isatty():
-        yield None
+    """What a search tells how far it is, in `said`'s words; where nobody watches a line now and then, for the log."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield _logged(said or _said)
         return
     begin, bar, words = time.perf_counter(), None, said or _said
 
@@ -31,6 +35,21 @@ def progress(said: Callable[[Any, float], str] | None = None) -> Iterator[Callab
     finally:
         if bar is not None:
             bar.stop()
+
+
+def _logged(words: Callable[[Any, float], str]) -> Callable[[Any], None]:
+    begin = time.perf_counter()
+    due = _SILENT_SECONDS
+
+    def watch(state: Any) -> None:
+        nonlocal due
+        elapsed = time.perf_counter() - begin
+        if elapsed > due:
+            due = 3 * elapsed
+            done = state.done / max(state.roots, 1)
+            say(f"llmplan: searching: {done:.1%} after {elapsed:.0f} s, {words(state, elapsed)}; Ctrl-C ends it")
+
+    return watch
 
 
 def _bar() -> Any:

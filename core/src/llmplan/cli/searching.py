@@ -19,7 +19,7 @@ from llmplan.request import options_of
 if TYPE_CHECKING:
     from llmplan.search.result import SearchResult
 
-_INTERRUPTED = 130
+_INTERRUPTED, _LOST = 130, 1
 
 
 def extra_options(priced: str) -> dict[str, Any]:
@@ -100,6 +100,9 @@ def found(
 
 
 def _exit_code(result: SearchResult) -> int | None:
+    if result.lost:
+        say(f"llmplan: scheduler: {result.lost}; this is the best so far")
+        return _LOST
     if not result.complete:
         return _INTERRUPTED
     return None if result.feasible else DOES_NOT_FIT

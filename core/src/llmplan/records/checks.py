@@ -9,6 +9,7 @@ from typing import Any
 
 from llmplan.errors import BadInputError
 
+_LEAST_FRACTION = 1e-9
 _NAME = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
 
 
@@ -63,9 +64,11 @@ def count(record: Any, field: Any, value: Any) -> None:
 
 
 def fraction(record: Any, field: Any, value: Any) -> None:
-    """A number above 0 and at most 1."""
+    """A number above 0 and at most 1; nothing reaches less than a billionth."""
     if not _is_number(value) or not 0 < value <= 1:
         raise BadInputError(f"{_of(record)}{field.name}: {shown(value)} is not a fraction above 0 and at most 1")
+    if value < _LEAST_FRACTION:
+        raise BadInputError(f"{_of(record)}{field.name}: {value:g} is not a fraction of at least {_LEAST_FRACTION:g}")
 
 
 def fraction_or_none(record: Any, field: Any, value: Any) -> None:
