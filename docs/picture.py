@@ -1,4 +1,7 @@
-"""Draws the pictures of the README and of docs/serving_search.md: `tools/regenerate.py pictures`."""
+"""Draws the pictures of the README and of the pages: `tools/regenerate.py pictures`.
+
+A page shows the command of each of its pictures in an `sh` block; `pictures/` beside the pages holds what they write.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
 COMMAND = "llmplan train --model llama-65b --gpu h100-sxm-80gb --price-per-gpu-hour 2.5"
-PICTURE = Path(__file__).with_name("train.svg")
+DOCS = Path(__file__).resolve().parent
+PAGE, PICTURES = DOCS / "how-to" / "pictures.md", DOCS / "pictures"
+BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 COMPARISON = (
     "llmplan infer --model llama-3.1-70b --gpu h100-sxm-80gb --tp 4 --pp 1 --dtype w16a16e16,fp8-inference,w4a16e16 "
     "--batch 1..256 --prompt-tokens 1024 --output-tokens 256 --price-per-gpu-hour 2.5 --picture compare.svg"
@@ -42,15 +47,20 @@ def with_scripts() -> dict[str, str]:
 
 def files() -> dict[Path, str]:
     """The pictures."""
-    return {**dict(map(drawn, (COMPARISON, FRONTIER))), PICTURE: terminal()}
+    found = {DOCS / "train.svg": terminal()}
+    for command in (COMPARISON, FRONTIER):
+        found |= drawn(command, DOCS)
+    for command in BLOCK.findall(PAGE.read_text(encoding="utf-8")):
+        if "--picture" in command:
+            found |= drawn(command, PICTURES)
+    return found
 
 
-def drawn(command: str) -> tuple[Path, str]:
+def drawn(command: str, folder: Path) -> dict[Path, str]:
     """What a command writes with ``--picture``, and where it belongs."""
-    name = shlex.split(command)[-1]
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(shlex.split(command), cwd=folder, env=with_scripts(), check=True, capture_output=True)
-        return PICTURE.with_name(name), (Path(folder) / name).read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as place:
+        subprocess.run(["bash", "-c", command], cwd=place, env=with_scripts(), check=True, capture_output=True)
+        return {folder / path.name: path.read_text(encoding="utf-8") for path in Path(place).iterdir()}
 
 
 def terminal() -> str:

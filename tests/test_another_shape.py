@@ -12,6 +12,7 @@ from attrs import frozen
 from llmplan import infer, registry, train
 from llmplan.output.document import document
 from llmplan.output.formats import as_table
+from llmplan.output.report import forward_pass
 from llmplan.records import Block, DTypeRule, HardwareProfile, LoweredModel, Operator, Tensor
 from llmplan.records.model import ALWAYS_KEPT
 from llmplan.testing import check_cost_model, check_model
@@ -33,8 +34,9 @@ class Recurrent:
         """2 filters of 40, 2 mixers of 100 and a bias of 10, a state of 120, two tables of 200."""
         return {"table": 200, "filter": 80, "mixing": 220, "state": 120, "words": 200}
 
-    def lower(self, batch, seq_len, _context=None):
+    def lower(self, batch, seq_len, context=None, phase=None):
         """The convolutions hold 150 parameters each, 10 of them a bias."""
+        del context, phase
         tokens = 1.0 * batch * seq_len
         first, channels = Tensor(tokens * HIDDEN, dropped_from=ALWAYS_KEPT), Tensor(tokens * HIDDEN)
         convolution = (
@@ -198,4 +200,4 @@ def test_it_is_reported_in_its_own_words(price, options):
     estimate = price(**options)
     figures = document(estimate)
     assert {"filter", "mixing", "state"} <= set(figures.get("forward_breakdown") or figures["prefill_breakdown"])
-    assert "mixing" in as_table(estimate)
+    assert "mixing" in f"{as_table(estimate)}{forward_pass(estimate)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -28,6 +29,9 @@ def run(capsys):
         return code, *capsys.readouterr()
 
     return ran
+
+
+ALIKE = ("--prompt-lengths", "fixed", "--output-lengths", "fixed")
 
 
 def test_the_report_says_what_a_user_asks(run):
@@ -72,10 +76,10 @@ def test_more_than_can_be_answered_is_exit_code_3(run):
     assert code == 3
     assert "more than can be answered" in out
     assert err.startswith("llmplan: overloaded: 5,000 requests/s come, ")
-    assert err.count("\n") == 1
+    assert err.partition("hint: ")[0].count("\n") == 1
     replicas = err.split("--dp ")[1].split()[0]
     assert run(*INFER, "--requests", "0", "--rate", "5000/s", "--dp", replicas)[0] == 0
-    slower = err.rsplit("--rate ", 1)[1].strip()
+    slower = re.search(r"these --rate (\S+)", err)[1]
     assert run(*INFER, "--requests", "0", "--rate", slower, "--dp", "2")[0] == 0
 
 
@@ -132,7 +136,7 @@ def test_bad_input_is_one_line(run, arguments, said):
     """Exit code 2, the option, the value, and what would be right."""
     code, out, err = run(*INFER, *arguments)
     assert (code, out) == (2, "")
-    assert err.count("\n") == 1
+    assert err.partition("hint: ")[0].count("\n") == 1
     assert said in err or "draft-model" in err
 
 
@@ -205,7 +209,7 @@ def test_engines_that_read_prompts_whole_fit(run):
     """Their steps are as long as prompts, one sequence at a time where they serve one. If it fails, nothing fits."""
     model = ("--model", "llama-3-70b", "--gpu", "h100-sxm-80gb", "--tp", "8", "--dp", "1", "--rate", "0.1/s")
     for engine, sequences in (("tensorrt-llm-0.9", 256), ("gpt-fast", 1)):
-        code, out, _ = run("infer", *model, "--engine", engine, "--requests", "0", "--json")
+        code, out, _ = run("infer", *model, "--engine", engine, *ALIKE, "--requests", "0", "--json")
         batching = json.loads(out)["server"]["batching"]
         assert (code, batching["step_tokens"], batching["max_sequences"]) == (0, 512, sequences)
         assert not batching["chunked_prefill"]

@@ -7,7 +7,6 @@ import io
 import json
 import re
 from types import ModuleType
-from xml.etree import ElementTree as ET
 
 import pluggy
 import pytest
@@ -253,7 +252,7 @@ def test_bad_comparisons_cost_one_line_and_exit_code_2(run, tmp_path, monkeypatc
     code, out, err = run(*INFER, *given)
     assert (code, out) == (2, "")
     assert err.startswith(f"llmplan: {message}")
-    assert err.count("\n") == 1
+    assert err.partition("hint: ")[0].count("\n") == 1
     assert not list(tmp_path.iterdir())
 
 
@@ -322,14 +321,11 @@ def test_a_reporter_without_words_for_comparisons_says_so(run, monkeypatch):
     assert (code, err) == (2, "llmplan: reporter: terse has no form for comparisons\n")
 
 
-SVG = "{http://www.w3.org/2000/svg}"
-
-
 @pytest.mark.parametrize(
     ("given", "words"),
     [
         (("--batch", "1..64", "--compare", "dtype=bf16,w4a16e16"), {"batch", "64", "first token, ms", "w4a16e16"}),
-        (("--compare", "dtype=bf16,nvfp4"), {"nvfp4 (not priced)", "bf16", "memory, GiB", "capacity"}),
+        (("--compare", "dtype=bf16,nvfp4"), {"nvfp4 · not priced", "bf16", "GiB", "capacity"}),
         (("--model", "llama-3.1-70b", "--batch", "1,2", "--tp", "1", "--pp", "1"), {"does not fit"}),
         (("--compare", "tp+pp=1+2,2+1"), {"1 · 2", "2 · 1"}),
         (
@@ -348,8 +344,8 @@ def test_a_picture_shows_what_the_table_says(run, tmp_path, given, words):
         0,
         3,
     )
-    drawn = {text.text for text in ET.fromstring(path.read_text()).iter(f"{SVG}text")}
-    assert words <= drawn
+    drawn = set(re.findall(r"<!-- (.*?) -->", path.read_text()))  # letters are shapes, their words stand beside them
+    assert all(any(word in text for text in drawn) for word in words)
     first = path.read_bytes()
     run("infer", *model, "--gpu", "l40s", "--cost-model", "roofline", *given, "--picture", str(path))
     assert path.read_bytes() == first

@@ -202,7 +202,15 @@ def use_commands(implementation):
     assert (result.exit_code, result.output) == (0, "2\n")
 
 
+def use_cluster(cluster):
+    """Its spine carries a quarter of what the accelerator's own network does."""
+    plan = train(**TRAIN | {"cluster": cluster}).plan
+    assert plan.hardware.cluster.link(2) == 25e9 / 4
+    assert "cluster acme-hall" in " ".join(plan.assumptions)
+
+
 USES = {
+    "llmplan_clusters": use_cluster,
     "llmplan_hardware_profiles": use_hardware,
     "llmplan_dtype_rules": use_dtype,
     "llmplan_model_architectures": use_model,

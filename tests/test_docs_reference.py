@@ -8,6 +8,7 @@ import pytest
 from attrs import fields_dict
 
 from llmplan import compare, infer, registry, train
+from llmplan.catalogues.cluster_file import ClusterFile, LevelFile
 from llmplan.catalogues.hardware_file import HardwareFile
 from llmplan.output.document import document
 from llmplan.request import LOADS, SERVER_OPTIONS, InferSearchRequest, SearchRequest
@@ -58,6 +59,7 @@ def documented_inside(heading, key):
         ("A kind of layer: `[kinds.NAME]`", fields_dict(kind_file(registry().layer_kinds.values()))),
         ("Experts: `[moe]` of a model", fields_dict(MixtureOfExperts)),
         ("Latent attention: `[mla]` of a model", fields_dict(LatentAttention)),
+        ("A cluster in TOML", [*fields_dict(ClusterFile), *fields_dict(LevelFile)]),
         ("An accelerator in TOML", {*fields_dict(HardwareFile), "source", "like"}),
     ],
 )

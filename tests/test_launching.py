@@ -34,8 +34,8 @@ def refused(run):
     def asked(*arguments):
         code, out, err = run(*arguments)
         assert (code, out) == (2, "")
-        assert err.count("\n") == 1
-        return err.removeprefix("llmplan: ").rstrip("\n")
+        assert err.partition("hint: ")[0].count("\n") == 1
+        return err.removeprefix("llmplan: ").partition("\nhint: ")[0].rstrip("\n")
 
     return asked
 
@@ -45,7 +45,7 @@ def test_without_a_file_it_is_printed_in_place_of_the_report(run):
     code, out, err = run(*TRAIN, "--export", "megatron")
     assert (code, err) == (0, "")
     assert out.startswith("#!/bin/bash\n")
-    assert "Totals" not in out
+    assert "Figures" not in out
 
 
 def test_files_are_written_beside_the_report(run, tmp_path):
@@ -53,7 +53,7 @@ def test_files_are_written_beside_the_report(run, tmp_path):
     script, config = tmp_path / "run.sh", tmp_path / "ds.json"
     code, out, err = run(*TRAIN, "--export", f"megatron:{script}", "--export", f"deepspeed:{config}")
     assert code == 0
-    assert "Totals" in out
+    assert "Figures" in out
     assert "--tensor-model-parallel-size 2" in script.read_text()
     assert json.loads(config.read_text())["zero_optimization"] == {"stage": 1}
     assert "llmplan: deepspeed: recompute full: the training script checkpoints its layers\n" in err
@@ -115,7 +115,7 @@ def test_a_plan_that_does_not_fit_is_not_launched(run, tmp_path):
     path = tmp_path / "run.sh"
     code, out, err = run(*TRAIN, "--model", "llama-65b", "--export", f"megatron:{path}")
     assert code == 3
-    assert "Totals" in out
+    assert "Figures" in out
     assert "llmplan: megatron: no launch file for a plan that is not feasible\n" in err
     assert not path.exists()
 

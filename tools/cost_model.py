@@ -43,6 +43,13 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
             "plateau, so that half of it is left at *x = h*. Calibrations fit these very functions."
         ),
     ),
+    "llmplan.records.topology": (
+        "Meshes and tori",
+        (
+            "A group on a level of a cluster that is no switch uses the links between its own members. Of several "
+            "levels the slowest counts: each moves what the level below has summed, all of them at the same time."
+        ),
+    ),
     "llmplan_parallelism_megatron.kernels.elementwise": ("Kernels that only move data", ""),
     "llmplan_parallelism_megatron.kernels.attention": ("Attention without fused kernels", ""),
     "llmplan_parallelism_megatron.training.layer": ("A layer", ""),

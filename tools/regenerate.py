@@ -19,6 +19,7 @@ GENERATORS: Mapping[str, str] = {
     "ranges-page": "tools/ranges_page.py",
     "cost-model": "tools/cost_model.py",
     "reference": "tools/reference.py",
+    "glossary": "tools/glossary.py",
     "accuracy": "docs/accuracy.py",
     "search": "docs/search.py",
     "readme": "tools/readme.py",

@@ -11,6 +11,7 @@ from attrs import evolve
 
 from llmplan import hookimpl, hookspecs
 from llmplan.catalogues import (
+    CLUSTERS,
     COST_MODELS,
     DTYPES,
     ENGINES,
@@ -38,12 +39,14 @@ from llmplan.errors import BadInputError, UnknownNameError
 from llmplan.estimate import Exporter, Launcher, LaunchFile, Reporter
 from llmplan.output.files import exporter_of
 from llmplan.records import (
+    Cluster,
     DTypeFamily,
     DTypeRule,
     EngineProfile,
     FrameworkProfile,
     HardwareProfile,
     LayerKind,
+    Level,
     ModelReader,
     Optimizer,
     Schedule,
@@ -92,6 +95,7 @@ RECORDS = {
     MODEL_FORMS: lambda name: ModelForm(name=name, make=list),
     LAYER_KINDS: lambda name: LayerKind(name=name, cls=list),
     GPUS: gpu,
+    CLUSTERS: lambda name: Cluster(name=name, levels=(Level(size=8),)),
     DTYPES: dtype,
     COST_MODELS: cost_model,
     SERVER_MODELS: lambda name: SimpleNamespace(name=name, description="", default=False, serve=print),

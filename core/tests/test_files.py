@@ -17,6 +17,8 @@ from llmplan.catalogues.toml_source import TomlSource
 from llmplan.errors import BadInputError
 from llmplan.output.files import write_whole
 from llmplan.records import HardwareProfile, Recompute
+from llmplan.records.cluster import is_plain
+from llmplan.records.hardware import LINKS
 from llmplan.request import InferRequest, TrainRequest
 from llmplan.request.plan_file import read_plan
 from llmplan_layers import Transformer
@@ -115,7 +117,10 @@ def test_an_accelerator_of_the_fewest_keys(write):
 
 def test_an_accelerator_of_all_keys_in_si_units(write):
     """If it fails, GiB are taken for GB, Gbit for Gbyte, or a rate goes to another format."""
-    gpu = asdict(read_record(write(toml(FULL_GPU)), GPUS))
+    record = read_record(write(toml(FULL_GPU)), GPUS)
+    gpu = {**asdict(record), **{name: getattr(record, name) for name in LINKS}}
+    assert is_plain(record.cluster)
+    del gpu["cluster"]
     assert gpu == {
         "name": "mini-gpu",
         "vendor": "Mini",
@@ -322,7 +327,7 @@ def test_all_that_is_wrong_is_said_at_once(write):
 @pytest.mark.parametrize("kind", [DTYPES, COST_MODELS])
 def test_some_kinds_do_not_come_from_files(write, kind):
     """If it fails, --dtype FILE.toml crashes."""
-    assert "only models, gpus, frameworks, engines and optimizers can be given as files" in refusal(
+    assert "only models, gpus, clusters, frameworks, engines and optimizers can be given as files" in refusal(
         read_record, write(""), kind
     )
 

@@ -14,6 +14,7 @@ from llmplan.request import InferRequest, TrainRequest, option_name, options_of
 WHOLE = {
     "gpus", "tp", "pp", "dp", "micro_batch", "gradient_accumulation", "global_batch", "seq_len",
     "batch", "prompt_tokens", "output_tokens", "cp", "ep", "vpp", "zero_group", "lora_rank",
+    "gpus_per_node",
     "concurrency", "step_tokens", "max_sequences", "speculative_tokens", "prefill_replicas", "prefill_tp", "prefill_pp",
 }  # fmt: skip
 WHOLE_OR_AUTO = {"max_micro_batch"}
@@ -24,10 +25,10 @@ STAGE = {"zero"}
 RATE = {"rate"}
 POSITIVE = {
     "tokens", "global_batch_tokens", "failures_per_gpu_day", "checkpoint_seconds", "checkpoint_gb_per_s",
-    "checkpoint_interval",
+    "checkpoint_interval", "nic_gbits",
 }  # fmt: skip
 NOT_NEGATIVE = {"price_per_gpu_hour", "restart_seconds"}
-AT_LEAST_ONE = {"expert_imbalance", "pue"}
+AT_LEAST_ONE = {"expert_imbalance", "pue", "oversubscription"}
 FRACTION = {
     "flops_efficiency", "hbm_efficiency", "scale_up_efficiency", "scale_out_efficiency", "mfu", "acceptance_rate",
 }  # fmt: skip
@@ -44,6 +45,7 @@ FLAG = {
 NAME = {
     "model",
     "gpu",
+    "cluster",
     "dtype",
     "cost_model",
     "framework",

@@ -28,8 +28,10 @@ from llmplan.records import (
     NetworkCurve,
     Operator,
     Optimizer,
+    Phase,
     Schedule,
     Tensor,
+    Works,
 )
 from llmplan.testing import (
     SAMPLE_DTYPE,
@@ -44,6 +46,7 @@ from llmplan.testing import (
     check_optimizer,
     check_plugin,
     check_schedule,
+    model_contract,
 )
 
 # Hardware
@@ -238,9 +241,9 @@ class Wrong:
         """Of the sample, changed."""
         return self.parts(dict(SAMPLE_MODEL.parameters_by_part()))
 
-    def lower(self, batch, seq_len, context=None):
+    def lower(self, batch, seq_len, context=None, phase=Phase.TRAINING):
         """The sample, the operators of its layers changed."""
-        lowered = SAMPLE_MODEL.lower(batch, seq_len, context)
+        lowered = SAMPLE_MODEL.lower(batch, seq_len, context, phase)
         (layer,) = lowered.layers
         changed = Block(tuple(self.operators(layer.operators, batch)), layer.parameters, layer.count)
         return LoweredModel(lowered.embedding, (changed,), lowered.head)
@@ -263,9 +266,25 @@ class Nearsighted(Wrong):
 class Forgetful(Wrong):
     """A model whose attention shrinks with what there is to attend to."""
 
-    def lower(self, batch, seq_len, context=None):
-        """Half the tokens where there is a context."""
-        return super().lower(batch, seq_len if context is None else seq_len / 2)
+    def lower(self, batch, seq_len, context=None, phase=Phase.TRAINING):
+        """The longer the context, the fewer keys."""
+        return super().lower(batch, seq_len, None if context is None else 256 / context, phase)
+
+
+@frozen(eq=False)
+class Tower(Wrong):
+    """A model that reads an image with each prompt."""
+
+    moved: object = lambda tokens: 4.0 * tokens
+    phases: tuple = (Phase.TRAINING, Phase.PREFILL)
+
+    def lower(self, batch, seq_len, context=None, phase=Phase.TRAINING):
+        """With one more operator in the embedding."""
+        lowered = super().lower(batch, seq_len, context, phase)
+        if phase in self.phases:
+            tower = Operator("tower", "vision", moved=batch * self.moved(seq_len), works=Works.SEQUENCE)
+            lowered.embedding.operators += (tower,)
+        return lowered
 
 
 @frozen
@@ -289,11 +308,15 @@ GOOD_MODELS = (
     SAMPLE_MODEL,
     evolve(SAMPLE_MODEL, tied_embeddings=True),
     Wrong(),
+    Tower(moved=lambda _: 9.0),
     Wrong(cache=lambda batch, _tokens: 7.0 * batch),
     Wrong(cache=lambda _batch, _tokens: 0.0),
 )
 BAD_MODELS = (
     (Wrong(parts=lambda parts: parts | {"bias": 1}), "parameters_by_part says"),
+    (adding(flops=7.0), "wrong: extra: flops: 7.0 of 16 tokens, 7.0 of 32: not as of tokens"),
+    (Tower(), "wrong: tower: moved: 64.0 of 16 tokens, 128.0 of 32: not as of a sequence"),
+    (Tower(moved=lambda _: 9.0, phases=tuple(Phase)), "tower: works once on a sequence, and is there in decode too"),
     (Wrong(parts=lambda parts: parts | {"bias": 0.5}), "parameters_by_part: bias: 0.5 is no count"),
     (Wrong(layers=5), "layers says 5, the blocks of lower 4"),
     (Wrong(operators=lambda operators, batch: [evolve(one, flops=one.flops * batch) for one in operators]), "linear"),
@@ -574,7 +597,8 @@ def test_a_bad_record_is_refused(check, record, said):
 @pytest.mark.parametrize(("check", "record"), GOOD, ids=lambda value: getattr(value, "__name__", None))
 def test_numpy_is_not_needed(check, record, monkeypatch):
     """If it fails, plugin authors need numpy to test a plugin that does not."""
-    monkeypatch.setattr(testing, "_NUMPY", None)
+    monkeypatch.setattr(testing, "NUMPY", None)
+    monkeypatch.setattr(model_contract, "NUMPY", None)
     check(record)
 
 

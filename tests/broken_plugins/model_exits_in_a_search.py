@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from llmplan import hookimpl
-from llmplan.records import Transformer
+from llmplan_layers import Transformer
 
 ASKS = ("search", "train", "--model", "broken", "--gpu", "a100-sxm-80gb", "--gpus", "8")
 SAID = "model: broken of model-exits-in-a-search failed: SystemExit: 0 (model_exits_in_a_search.py"

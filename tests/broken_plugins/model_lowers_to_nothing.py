@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llmplan import hookimpl
-from llmplan.records import Transformer
+from llmplan_layers import Transformer
 
 ASKS = ("--model", "broken")
 SAID = "model: broken of model-lowers-to-nothing"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from llmplan import hookimpl
-from llmplan.records import Transformer
+from llmplan_layers import Transformer
 
 ASKS = ("--model", "broken")
 SAID = "model: broken of model-of-nan"

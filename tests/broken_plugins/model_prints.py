@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from llmplan import hookimpl
-from llmplan.records import Transformer
+from llmplan_layers import Transformer
 
 ASKS = ("--model", "broken", "--tokens", "1e9")
 CODE = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from llmplan import hookimpl
-from llmplan.records import Transformer
+from llmplan_layers import Transformer
 
 ASKS = ("show", "broken")
 SAID = "plugin model-shown-exits failed: SystemExit: 0 (model_shown_exits.py"

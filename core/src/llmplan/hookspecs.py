@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from llmplan.catalogues.forms import ModelForm
     from llmplan.estimate import CostModel, Exporter, Launcher, Reporter, ServerModel
     from llmplan.records import (
+        Cluster,
         DTypeFamily,
         DTypeRule,
         EngineProfile,
@@ -41,6 +42,11 @@ hookimpl = pluggy.HookimplMarker("llmplan")
 @hookspec
 def llmplan_hardware_profiles() -> Iterable[HardwareProfile | TomlRecords] | TomlRecords:  # type: ignore[empty-body]
     """Accelerators: peaks, memory, links, each number with its source."""
+
+
+@hookspec
+def llmplan_clusters() -> Iterable[Cluster | TomlRecords] | TomlRecords:  # type: ignore[empty-body]
+    """Clusters: what joins accelerators, level by level, and the hosts they are in, for ``--cluster NAME``."""
 
 
 @hookspec

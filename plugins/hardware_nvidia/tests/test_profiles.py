@@ -7,6 +7,7 @@ from attrs import fields_dict
 
 from llmplan import registry
 from llmplan.records import HardwareProfile
+from llmplan.records.hardware import LINKS
 from llmplan.testing import check_plugin
 from llmplan.units import GBIT, GIB, GIGA, TERA
 from llmplan_hardware_nvidia import plugin
@@ -37,7 +38,8 @@ def generation(*architectures: str) -> list[HardwareProfile]:
 
 def numbers_of(profile: HardwareProfile) -> set[str]:
     """Every number that a profile sets, named as `sources` names it."""
-    plain = {name for name in fields_dict(HardwareProfile) if isinstance(getattr(profile, name), (int, float))}
+    names = [*fields_dict(HardwareProfile), *LINKS]
+    plain = {name for name in names if isinstance(getattr(profile, name), (int, float))}
     return plain | {f"peak_flops.{name}" for name in profile.peak_flops}
 
 

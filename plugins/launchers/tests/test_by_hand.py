@@ -52,6 +52,13 @@ def test_adapters_of_trl():
     assert (config["distributed_type"], config["num_processes"]) == ("NO", 1)
 
 
+def test_adapters_on_some_matrices_alone():
+    """A run would adapt all linear layers, and need more memory than planned."""
+    estimate = train(**TUNED, gpus=1, zero=0, lora_targets="q+v")
+    assert "  --lora_target_modules q_proj v_proj\n" in text_of("trl", estimate)
+    assert yaml.safe_load(text_of("axolotl", estimate))["lora_target_modules"] == ["q_proj", "v_proj"]
+
+
 def test_adapters_over_several_gpus():
     """FSDP and the trainer would both recompute, or neither; weights would not be divided."""
     estimate = train(**TUNED, gpus=8, zero=3)

@@ -3,7 +3,7 @@
 import pytest
 from attrs import evolve
 
-from llmplan.records import Works
+from llmplan.records import Phase, Works
 from llmplan.testing import check_model
 from llmplan_layers import (
     CrossAttention,
@@ -79,8 +79,12 @@ def test_an_encoder_and_a_decoder_keep_the_contract():
     check_model(of)
     # the encoder keeps nothing; a token is in one of the two caches of the decoder
     assert of.kv_cache(1, 10).elements == 10 * 64
-    works = [{one.works for one in block.operators} for block in of.lower(1, 8).layers]
-    assert works == [{Works.PROMPT}, {Works.ANSWER, Works.PROMPT}]
+    read, written, both = (
+        [[one.name for one in block.operators] for block in of.lower(1, 8, phase=phase).layers]
+        for phase in (Phase.PREFILL, Phase.DECODE, Phase.TRAINING)
+    )
+    assert read == [both[0], ["cross-attention: key and value projection"]]
+    assert written == [[], [name for name in both[1] if name not in read[1]]]
 
 
 def test_layers_that_share_weights_hold_them_once():

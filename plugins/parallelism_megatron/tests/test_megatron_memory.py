@@ -4,10 +4,12 @@ import pytest
 from attrs import evolve
 from megatron_plans import ADAM, BUSY, FP8, GROUPED, IDEAL, LATENT, MEGATRON, PLAIN, SPARSE, flat, plan, price
 
+from llmplan.errors import BadInputError
 from llmplan.records import FrameworkProfile, Optimizer, Recompute, Tuning
 from llmplan_layers import Transformer
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.training.memory import kept_bytes, micro_batches_in_flight
+from llmplan_parallelism_megatron.training.schedules import SCHEDULES
 
 PAPER = FrameworkProfile(name="paper", attention="unfused", dropout=True)
 """Megatron-LM as Korthikanti et al. 2022 (arXiv:2205.05198) describe it."""
@@ -245,6 +247,7 @@ SEVEN = Transformer(
     vocab=32000,
 )
 GATED = evolve(SEVEN, name="gated", layers=2, hidden=512, heads=8, kv_heads=8, head_dim=64, ffn_hidden=1536)
+SCALED = evolve(GATED, name="scaled", norm="rms")
 ADAPTERS = 39_976_960
 """Of rank 16 on all matrices of Llama-2-7B, as PEFT prints: 16 x 32 x (4 (4096 + 4096) + 3 (4096 + 11008))."""
 
@@ -322,14 +325,72 @@ def test_eager_kernels_keep_more():
     """PyTorch's own norms would not keep their input in 32 bits, or its gated activations not what the gate became."""
     tokens, framework = 2 * 1024, evolve(IDEAL, name="eager", eager=True)
     fused, eager = (
-        price(GATED, framework=one, micro_batch=2, seq_len=1024).memory_breakdown["activations"]
+        price(SCALED, framework=one, micro_batch=2, seq_len=1024).memory_breakdown["activations"]
         for one in (IDEAL, framework)
     )
-    assert eager - fused == GATED.layers * tokens * (2 * 4 * GATED.hidden + 2 * GATED.ffn_hidden)
+    assert eager - fused == SCALED.layers * tokens * (2 * 4 * SCALED.hidden + 2 * SCALED.ffn_hidden)
     again = {"micro_batch": 2, "seq_len": 1024, "recompute": Recompute.FULL}
-    fused, eager = (price(GATED, framework=one, **again).memory_breakdown for one in (IDEAL, framework))
+    few = evolve(SCALED, name="few", vocab=100)  # whose logits are no peak
+    fused, eager = (price(few, framework=one, **again).memory_breakdown for one in (IDEAL, framework))
     assert eager["activations"] == fused["activations"]
     assert eager["recompute_buffer"] > fused["recompute_buffer"]
+
+
+def test_eager_adapters_keep_what_autograd_saves():
+    """LoRA on queries and values, in PyTorch: no multiplication by a frozen matrix keeps its input, a norm keeps its
+    own in 32 bits alone, each adapter a mask and what dropout left, attention its four, the gate what its function
+    made; under QLoRA a program may keep the inputs none the less (bitsandbytes, autograd/_functions.py, MatMul4Bit).
+    """
+    h, f, tokens = SCALED.hidden, SCALED.ffn_hidden, 1024
+    framework = evolve(IDEAL, name="eager", eager=True)
+    how = {"framework": framework, "lora_rank": 8, "lora_targets": ("q", "v")}
+    lora = price(SCALED, tuning=Tuning.LORA, **how).memory_breakdown["activations"]
+    norms, adapters, attention, mlp = 2 * 4 * h, 2 * 3 * h, 3 * 2 * h, 3 * 2 * f
+    assert lora == SCALED.layers * tokens * (norms + adapters + attention + mlp)
+    how["framework"] = evolve(framework, keeps_frozen_inputs=True)
+    qlora = price(SCALED, tuning=Tuning.QLORA, **how).memory_breakdown["activations"]
+    inputs = 3 * 2 * h + 2 * f  # of q, k and v, of o, of gate and up, of down
+    assert qlora - lora == SCALED.layers * tokens * inputs
+
+
+def test_views_and_copies_of_keys_stay():
+    """One tensor of queries, keys and values goes only with its last view; copies for every head take their room."""
+    tokens, h = 1024, SCALED.hidden
+    fused = evolve(IDEAL, name="fused", fused_qkv=True, repeats_kv=True)
+    for model, beside in ((SCALED, 2 * h), (evolve(SCALED, name="grouped", kv_heads=2), 2 * (h - h // 4))):
+        one, other = (price(model, framework=it).memory_breakdown["activations"] for it in (IDEAL, fused))
+        assert other - one == model.layers * tokens * 2 * beside
+
+
+def test_adapters_are_on_their_targets_alone():
+    """Queries and values have r (2 h + 2 h) parameters, the MLP r (3 h + 3 f), and an unknown word has none."""
+    h, f, r = SCALED.hidden, SCALED.ffn_hidden, 8
+
+    def trained(*words):
+        return price(SCALED, tuning=Tuning.LORA, lora_rank=r, lora_targets=words).memory_breakdown["gradients"] / 4
+
+    assert trained("q", "v") == SCALED.layers * r * 4 * h
+    assert trained("mlp") == SCALED.layers * r * 3 * (h + f)
+    assert trained("attention", "mlp") == trained() == trained("attention") + trained("up", "down")
+    with pytest.raises(BadInputError, match="lora-targets: 'w' is none of attention"):
+        MEGATRON.check(plan(SCALED, tuning=Tuning.LORA, lora_rank=r, lora_targets=("q", "w")))
+
+
+def test_logits_are_gone_when_a_layer_runs_again():
+    """The peak would be of both at once, where the loss is over before the first layer is recomputed."""
+    for vocab in (100, 800_000):
+        model = evolve(PLAIN, name="wide", vocab=vocab)
+        held = price(model, framework=PAPER, recompute=Recompute.FULL, micro_batch=B, seq_len=S).memory_breakdown
+        logits = 6 * B * S * vocab + 2 * 2 * B * S * H
+        rerun = SBH * (32 + SCORES)
+        both = (0, logits) if logits > rerun else (rerun, 0)
+        assert (held["recompute_buffer"], held["logits_and_loss"]) == both
+
+
+def test_the_first_stage_is_told_apart_from_the_fullest():
+    """A figure read on the first device of a run would be taken for that of the last, with its logits."""
+    wide = price(evolve(PLAIN, name="wide", vocab=800_000), pp=2)
+    assert wide.first_stage_memory["logits_and_loss"] == 0 < wide.memory_breakdown["logits_and_loss"]
 
 
 def test_states_of_one_device_are_all_parameters():
@@ -373,3 +434,18 @@ def test_what_waits_in_host_memory_is_counted_by_hand():
     assert activations.host_bytes_per_gpu == pytest.approx(every * (1.0 - 2.0 / layers))
     both = MEGATRON.train(evolve(quiet, offload_optimizer=True, offload_activations=True))
     assert both.host_bytes_per_gpu == pytest.approx(optimizer.host_bytes_per_gpu + activations.host_bytes_per_gpu)
+
+
+def test_dualpipe_holds_two_stages():
+    """Each rank would hold one stage, where micro-batches come from both ends (arXiv:2412.19437, table 2): weights and
+    gradients twice, activations of p + 1 micro-batches.
+    """
+    schedules = {schedule.name: schedule for schedule in SCHEDULES}
+    one, both = (
+        price(PLAIN, pp=4, gradient_accumulation=16, schedule=schedules[name]).memory_breakdown
+        for name in ("1f1b", "dualpipe")
+    )
+    for line in ("weights", "gradients"):
+        assert both[line] == 2 * one[line]
+    assert both["optimizer"] == one["optimizer"]
+    assert both["activations"] == one["activations"] * 5 / 4

@@ -413,7 +413,7 @@ def test_arrays_of_layouts_and_steps_are_what_each_is_alone(model, engine, layou
 
 
 @pytest.mark.parametrize("model", [GROUPED, SPARSE], ids=lambda model: model.name)
-def test_a_model_is_lowered_once_a_plan(model, monkeypatch):
+def test_a_model_is_lowered_once_a_phase_of_a_plan(model, monkeypatch):
     """If it fails, a server is priced by lowering its model anew for each of a thousand steps."""
     plan, lowered = serving(model, tp=2), []
     lower = type(model).lower
@@ -422,13 +422,13 @@ def test_a_model_is_lowered_once_a_plan(model, monkeypatch):
     assert estimate.max_batch_size
     assert estimate.max_context
     assert estimate.compute_bound_batch != 0
-    assert len(lowered) == 1
+    assert len(lowered) == 2
     steps = Megatron().serving(plan)
     for tokens in range(1, 9):
         steps.step_seconds(Step(sequences=float(tokens), context=9.0))
         steps.fixed_memory(float(tokens))
         steps.kv_bytes(tokens)
-    assert len(lowered) == 2
+    assert len(lowered) == 4
 
 
 @settings(max_examples=60, deadline=None)

@@ -5,12 +5,15 @@ from attrs import evolve
 from llmplan import infer, train
 from llmplan.estimate.sharding import rank_of
 from llmplan.records import Operator
-from llmplan.testing import SAMPLE_DTYPE, SAMPLE_HARDWARE, SAMPLE_MODEL, check_cost_model
-from llmplan_layers import LatentAttention, MixtureOfExperts
+from llmplan.testing import SAMPLE_DTYPE, SAMPLE_HARDWARE, check_cost_model
+from llmplan_layers import LatentAttention, MixtureOfExperts, Transformer
 from llmplan_parallelism_roofline.model import Roofline
 
+TRANSFORMER = Transformer(
+    name="sample", layers=4, hidden=256, heads=4, kv_heads=2, head_dim=64, ffn_hidden=999, gated_mlp=True, vocab=999
+)
 MOE = MixtureOfExperts(n_routed_experts=8, top_k=2, moe_ffn_hidden=4096)
-SPARSE = evolve(SAMPLE_MODEL, name="sparse", kv_heads=4, moe=MOE)
+SPARSE = evolve(TRANSFORMER, name="sparse", kv_heads=4, moe=MOE)
 LATENT = evolve(
     SPARSE,
     name="latent",

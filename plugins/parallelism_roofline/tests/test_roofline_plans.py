@@ -7,13 +7,16 @@ from attrs import evolve
 from llmplan.errors import BadInputError
 from llmplan.records import Efficiency, FrameworkProfile, Optimizer, Schedule, TrainingPlan, Tuning
 from llmplan.records.plan import Layout
-from llmplan.testing import SAMPLE_DTYPE, SAMPLE_HARDWARE, SAMPLE_MODEL, check_cost_model
+from llmplan.testing import SAMPLE_DTYPE, SAMPLE_HARDWARE, check_cost_model
 from llmplan_layers import Transformer
 from llmplan_parallelism_roofline.model import Roofline
 
 ROOFLINE = Roofline()
 ADAM = Optimizer(name="adam", state_bytes=8.0)
-GROUPED = evolve(SAMPLE_MODEL, name="grouped", heads=12, kv_heads=4, layers=6, gated_mlp=True)
+TRANSFORMER = Transformer(
+    name="sample", layers=4, hidden=256, heads=4, kv_heads=2, head_dim=64, ffn_hidden=999, gated_mlp=True, vocab=999
+)
+GROUPED = evolve(TRANSFORMER, name="grouped", heads=12, kv_heads=4, layers=6, gated_mlp=True)
 assert isinstance(GROUPED, Transformer)
 LAYOUT = ("gpus", "tp", "pp", "dp", "cp", "ep", "vpp", "zero", "zero_group", "sequence_parallel")
 FIGURES = ("iteration_seconds", "memory_bytes_per_gpu", "mfu", "hfu", "tokens_per_second_per_gpu")

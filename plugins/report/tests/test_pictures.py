@@ -1,8 +1,9 @@
-"""Pictures: of one plan, a comparison, both searches; what there is to see in them, and the same bytes each time."""
+"""Pictures of plans, comparisons, searches and validation sets: what there is to see, and the same bytes each time."""
 
 from __future__ import annotations
 
-from xml.etree import ElementTree as ET
+import json
+import re
 
 import pytest
 
@@ -13,19 +14,32 @@ from llmplan.errors import BadInputError
 from llmplan.output.files import exporter_of, painter_of
 from llmplan.search import InferenceSpace, TrainingSpace, search
 from llmplan.testing import check_plugin
+from llmplan_report.plugin import KINDS
+from llmplan_report.tornado import swings
 
-SVG = "{http://www.w3.org/2000/svg}"
 NAMES = {"model": "llama-7b", "gpu": "a100-sxm-80gb"}
+LAYOUT = {"tp": 2, "pp": 4, "global_batch": 64, "micro_batch": 1}
 PLANS = {
-    "train": train(**NAMES, gpus=8),
-    "infer": infer(**NAMES),
-    "server": infer(**NAMES, rate="1/s", requests=50),
+    "train": train(**NAMES, gpus=8, **LAYOUT),
+    "infer": infer(**NAMES, tp=1, pp=1),
+    "server": infer(**NAMES, tp=1, pp=1, rate="1/s", requests=50),
 }
+OF_ONE = {
+    "train": {"stacked", "memory", "phases", "roofline", "gantt", "tornado"},
+    "infer": {"stacked", "memory", "phases", "roofline", "tornado"},
+    "server": {"stacked", "memory", "phases", "roofline", "load"},
+}
+"""Kinds that one plan can be drawn as."""
 
 
 def words(contents):
-    """Texts of a picture."""
-    return {text.text for text in ET.fromstring(contents).iter(f"{SVG}text")}
+    """Texts of a picture: letters are shapes, and what they say stands beside them."""
+    return {text.replace("&gt;", ">") for text in re.findall(r"<!-- (.*?) -->", contents.decode())}
+
+
+def drawn(plan, kind=""):
+    """A picture of a plan."""
+    return exporter_of(f"{kind}:plan.svg" if kind else "plan.svg").export(plan)
 
 
 def test_the_plugin_keeps_the_contract():
@@ -37,12 +51,49 @@ def test_the_plugin_keeps_the_contract():
 def test_a_plan_shows_where_time_and_memory_go(kind):
     """If it fails, a line of a breakdown is missing from the picture of a plan."""
     estimate = PLANS[kind]
-    picture = exporter_of("plan.svg").export(estimate)
+    picture = drawn(estimate)
     times = [estimate.time_breakdown] if kind == "train" else [estimate.prefill_breakdown, estimate.decode_breakdown]
     for breakdown in (*times, estimate.memory_breakdown):
-        assert {str(line) for line, value in breakdown.items() if value > 0} <= words(picture)
+        assert {line.words for line, value in breakdown.items() if value > 0} <= words(picture)
     assert {line.kind.value for lines in times for line, value in lines.items() if value > 0} <= words(picture)
-    assert exporter_of("plan.svg").export(estimate) == picture
+    assert drawn(estimate) == picture
+
+
+@pytest.mark.parametrize(("plan", "kind"), [(plan, kind) for plan in PLANS for kind in KINDS if kind])
+def test_each_kind_is_drawn_or_refused_in_words(plan, kind):
+    """If it fails, a kind of picture breaks on a plan, or draws one that says nothing about it."""
+    if kind in OF_ONE[plan]:
+        assert PLANS[plan].plan.model.name in " ".join(words(drawn(PLANS[plan], kind)))
+    else:
+        with pytest.raises(BadInputError, match=r"^picture: .* of "):
+            drawn(PLANS[plan], kind)
+
+
+def test_stacked_bars_show_capacity_and_what_does_not_fit():
+    """If it fails, one buys GPUs for a plan whose bar ends beyond their memory, or misses that it was not priced."""
+    compared = compare(train, model="llama-65b", gpu=["a100-sxm-80gb", "a100-sxm-40gb"], gpus=8, tp=8, pp=1, dp=1,
+                       micro_batch=1, global_batch=8, zero=0, recompute="none", dtype=["w16a16e16", "fp8"])  # fmt: skip
+    said = words(exporter_of("stacked:a.svg").export_comparison(compared))
+    assert any("does not fit" in text for text in said)
+    assert "capacity" in said
+    assert "a100-sxm-80gb · fp8 · not priced" in said
+
+
+def test_what_varies_without_numbers_is_stacked_and_with_numbers_a_line():
+    """If it fails, a comparison of GPUs gets lines between them, or one over batches gets bars."""
+    over_gpus = compare(infer, model="llama-7b", gpu=["a100-sxm-80gb", "h100-sxm-80gb"], tp=1, pp=1)
+    over_batches = compare(infer, **NAMES, tp=1, pp=1, batch=[1, 64])
+    assert "a decode step" in words(exporter_of("a.svg").export_comparison(over_gpus))
+    assert "first token, ms" in words(exporter_of("a.svg").export_comparison(over_batches))
+    assert "first token, ms" in words(exporter_of("figures:a.svg").export_comparison(over_gpus))
+
+
+def test_where_the_layout_changes_along_an_axis_is_marked():
+    """If it fails, a kink in a line looks like the model's behaviour, and is another layout."""
+    kinked = compare(infer, model="llama-3.1-70b", gpu="h100-sxm-80gb", pp=1, batch=[1, 64])
+    straight = compare(infer, model="llama-3.1-70b", gpu="h100-sxm-80gb", tp=4, pp=1, batch=[1, 64])
+    assert "layout changes here" in words(exporter_of("figures:a.svg").export_comparison(kinked))
+    assert "layout changes here" not in words(exporter_of("figures:a.svg").export_comparison(straight))
 
 
 @pytest.mark.parametrize(("suffix", "start"), [("png", b"\x89PNG"), ("pdf", b"%PDF")])
@@ -55,17 +106,27 @@ def test_a_picture_is_of_the_kind_of_its_ending(suffix, start):
 def test_best_training_plans_stand_side_by_side():
     """If it fails, the picture of a search for training shows another plan than the table, or none."""
     found = search(TrainingSpace(**NAMES, gpus=8, tp=[1, 2], pp=1, cp=1), top=3)
-    drawn = words(exporter_of("a.svg").export_search(found))
-    assert "training, days" in drawn
-    assert sum("ZeRO" in (text or "") for text in drawn) >= len({estimate.plan.layout for estimate in found.best}) - 1
+    said = words(exporter_of("a.svg").export_search(found))
+    assert "one iteration" in said
+    assert sum(text.startswith("#") for text in said) == len(found.best)
+    assert "the best" in " ".join(words(exporter_of("gantt:a.svg").export_search(found)))
 
 
 def test_the_frontier_of_servers_has_the_best_plan_and_the_limits():
     """If it fails, the picture lacks what was asked for."""
     space = InferenceSpace(**NAMES, tp=[1, 2], pp=1, max_sequences=8, requests=0)
     found = search(space, keep=True, tpot=0.05)
-    drawn = words(exporter_of("a.svg").export_search(found))
-    assert {"frontier", "tpot asked for", "output tokens/s a GPU"} <= drawn
+    said = words(exporter_of("a.svg").export_search(found))
+    assert {"frontier", "tpot asked for", "output tokens/s a GPU"} <= said
+
+
+def test_the_tornado_has_the_longest_swing_on_top_and_faster_hardware_is_faster():
+    """If it fails, the picture names another number as the one that matters, or its colours are swapped."""
+    found = swings(PLANS["train"])
+    assert [one.reach for one in found] == sorted((one.reach for one in found), reverse=True)
+    by_name = {one.name: one for one in found}
+    assert by_name["peak FLOP/s"].higher < by_name["peak FLOP/s"].lower
+    assert by_name["tokens to train on"].higher / by_name["tokens to train on"].lower == pytest.approx(1.1 / 0.9)
 
 
 def test_where_nothing_draws_it_is_said_what_would(monkeypatch):
@@ -87,12 +148,30 @@ def test_where_nothing_draws_it_is_said_what_would(monkeypatch):
         painter_of("a.png")
 
 
-def test_single_plans_are_drawn_by_the_command_too(tmp_path, capsys):
-    """If it fails, --picture of one plan writes nothing, or names another option where it cannot."""
-    path = tmp_path / "plan.svg"
+def test_an_unknown_kind_is_refused_with_those_that_there_are():
+    """If it fails, a slip of the pen writes another picture to a file with a strange name."""
+    with pytest.raises(BadInputError, match=r"'gant:a.svg' names no kind of .svg that there is \(figures, gantt, "):
+        painter_of("gant:a.svg")
+    assert painter_of("./gant:a.svg").kind == ""
+
+
+def test_the_command_writes_several_pictures_of_one_plan(tmp_path, capsys, monkeypatch):
+    """If it fails, --picture of one plan writes nothing, takes its kind for part of the name, or hides a failure."""
+    monkeypatch.chdir(tmp_path)
     command = ("infer", "--model", "llama-7b", "--gpu", "a100-sxm-80gb", "--picture")
-    assert main((*command, str(path))) == 0
-    assert b"prefill" in path.read_bytes()
+    assert main((*command, "plan.svg", "--picture", "roofline:roof.svg")) == 0
+    assert "prefill" in " ".join(words((tmp_path / "plan.svg").read_bytes()))
+    assert "FLOPs a byte of memory traffic" in words((tmp_path / "roof.svg").read_bytes())
     capsys.readouterr()
-    assert main((*command, str(tmp_path / "none" / "plan.svg"))) == 2
-    assert capsys.readouterr().err == f"llmplan: picture: {tmp_path}/none/plan.svg: No such file or directory\n"
+    assert main((*command, "none/plan.svg")) == 2
+    assert capsys.readouterr().err.startswith("llmplan: picture: none/plan.svg: No such file or directory\n")
+
+
+def test_published_figures_stand_beside_predicted_ones(tmp_path, capsys):
+    """If it fails, the picture of a validation set leaves out a metric, or its ranges."""
+    assert main(("validate", "llama", "--picture", str(tmp_path / "a.svg"), "--json")) == 0
+    metrics = {row["metric"] for row in json.loads(capsys.readouterr().out)["rows"]}
+    said = " ".join(words((tmp_path / "a.svg").read_bytes()))
+    assert metrics
+    assert all(metric in said for metric in metrics)
+    assert "as measured" in said

@@ -30,7 +30,7 @@ def test_lengths_have_their_mean_and_variation(family, cv):
     assert min(drawn) >= 1
     assert lengths.varies == (family != "fixed")
     assert "400" in lengths.label
-    assert (family in lengths.label) == lengths.varies
+    assert (("±" if family == "uniform" else family) in lengths.label) == lengths.varies
 
 
 def test_lengths_stay_within_the_context():

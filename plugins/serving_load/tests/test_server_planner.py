@@ -17,7 +17,8 @@ from llmplan.records import EngineProfile
 from llmplan.request import InferRequest
 from llmplan.testing import SAMPLE_HARDWARE, SAMPLE_MODEL
 
-SERVER = {**SAMPLE, "prompt_tokens": 512, "output_tokens": 64, "requests": 200, "tp": 1, "pp": 1, "dp": 1}
+ALIKE = {"prompt_lengths": "fixed", "output_lengths": "fixed"}
+SERVER = {**SAMPLE, **ALIKE, "prompt_tokens": 512, "output_tokens": 64, "requests": 200, "tp": 1, "pp": 1, "dp": 1}
 
 
 class TensorParallelCostModel(AffineCostModel):
@@ -31,13 +32,14 @@ class TensorParallelCostModel(AffineCostModel):
 def serving(**options):
     """The server with a rate, unless another load is given."""
     loads = {"rate": "2/s"} if not {"rate", "concurrency", "trace"} & options.keys() else {}
-    return infer(**{**SERVER, **loads, **options})
+    alike = dict.fromkeys(ALIKE) if "trace" in options else {}
+    return infer(**{**SERVER, **loads, **alike, **options})
 
 
 def refusal(**options):
     """The message with which a server is refused."""
     with pytest.raises(BadInputError) as caught:
-        infer(**{**SERVER, **options})
+        infer(**{**SERVER, **dict.fromkeys(ALIKE), **options})
     return str(caught.value)
 
 

@@ -10,7 +10,8 @@ from affine_server import SAMPLE
 from llmplan import infer
 from llmplan.output.document import document
 
-SERVER = {**SAMPLE, "prompt_tokens": 512, "output_tokens": 64, "requests": 200}
+ALIKE = {"prompt_lengths": "fixed", "output_lengths": "fixed"}
+SERVER = {**SAMPLE, **ALIKE, "prompt_tokens": 512, "output_tokens": 64, "requests": 200}
 
 
 @pytest.mark.parametrize("rate", [1e-6, 1e-15, 1e-300])

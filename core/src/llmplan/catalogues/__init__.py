@@ -3,6 +3,7 @@
 from llmplan.catalogues.catalogue import Catalogue
 from llmplan.catalogues.folder import TomlRecords
 from llmplan.catalogues.kinds import (
+    CLUSTERS,
     COST_MODELS,
     DTYPES,
     ENGINES,
@@ -26,6 +27,7 @@ from llmplan.catalogues.kinds import (
 from llmplan.catalogues.offered import Registry, plugged, register, registry, reload, unregister
 
 __all__ = [
+    "CLUSTERS",
     "COST_MODELS",
     "DTYPES",
     "ENGINES",

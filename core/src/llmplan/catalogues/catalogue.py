@@ -93,7 +93,8 @@ class Catalogue(Mapping[str, T], Generic[T]):
         distribution, _, plain = name.rpartition(":")
         offers = self._meant(plain, distribution)
         if not offers:
-            raise UnknownNameError(self._unknown(name))
+            near = self.near(name)
+            raise UnknownNameError(self._unknown(name, near), (name, near[0]) if near else None)
         if len(offers) > 1:
             owner, *others = offers
             ways = ", ".join(f"{other}:{plain}" for other in others)
@@ -229,11 +230,11 @@ class Catalogue(Mapping[str, T], Generic[T]):
             raise UnknownNameError(f"{self.kind.singular}: {word!r} may be {' or '.join(names)}; write one of them")
         return {by: self._offered[name][by] for name, by in sorted(called, key=lambda one: self._plugins.rank(one[1]))}
 
-    def _unknown(self, name: str) -> str:
+    def _unknown(self, name: str, near: list[str]) -> str:
         kind = self.kind
         if not self._offered:
             message = f"{kind.singular}: no plugin that offers {kind.plural} is installed"
-        elif near := self.near(name):
+        elif near:
             message = f"{kind.singular}: {name!r} is unknown; did you mean {', '.join(near)}?"
         else:
             message = f"{kind.singular}: {name!r} is unknown; llmplan list {kind.plural} shows what there is"

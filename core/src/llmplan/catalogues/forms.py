@@ -10,7 +10,7 @@ from attrs import evolve, field, fields, frozen, has
 from llmplan.errors import BadInputError
 from llmplan.records.checks import lookup_name
 
-_SOURCED = ("efficiency", "efficiency.training_run", "kernels", "kernels.serving")
+_SOURCED = ("cluster", "efficiency", "efficiency.training_run", "kernels", "kernels.serving")
 """Tables of an accelerator that have a source each."""
 _IDENTITY = ("name", "vendor", "architecture", "family", "scaleup_link", "context_line", "confidence", "note", "like")
 """Words that need no source."""
@@ -113,7 +113,7 @@ def _value(value: Any) -> Any:
         return plain(value)
     if isinstance(value, Mapping):
         return {key: _value(inner) for key, inner in value.items()}
-    return list(value) if isinstance(value, tuple) else value
+    return list(map(_value, value)) if isinstance(value, tuple) else value
 
 
 def _of_models() -> Form:
@@ -128,10 +128,25 @@ def _of_models() -> Form:
 
 
 def _of_accelerators() -> Form:
-    from llmplan.catalogues.hardware_file import HardwareFile
+    from llmplan.catalogues.hardware_file import HardwareFile, with_link, without_link
     from llmplan.records.hardware import HardwareProfile
 
-    return Form(HardwareFile, HardwareFile.record, HardwareFile.of, own_sources=_SOURCED, makes=HardwareProfile)
+    return Form(
+        HardwareFile,
+        HardwareFile.record,
+        HardwareFile.of,
+        completed=with_link,
+        own_sources=_SOURCED,
+        makes=HardwareProfile,
+        shortened=without_link,
+    )
+
+
+def _of_clusters() -> Form:
+    from llmplan.catalogues.cluster_file import ClusterFile
+    from llmplan.records.cluster import Cluster
+
+    return Form(ClusterFile, ClusterFile.record, ClusterFile.of, makes=Cluster)
 
 
 def _of_frameworks() -> Form:
@@ -155,6 +170,7 @@ def _of_optimizers() -> Form:
 _FORMS: Mapping[str, Callable[[], Form]] = {
     "model": _of_models,
     "gpu": _of_accelerators,
+    "cluster": _of_clusters,
     "framework": _of_frameworks,
     "engine": _of_engines,
     "optimizer": _of_optimizers,

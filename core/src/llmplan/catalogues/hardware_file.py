@@ -8,6 +8,7 @@ from typing import Any
 from attrs import evolve, field, fields, frozen
 from attrs.validators import optional
 
+from llmplan.catalogues.cluster_file import ClusterFile
 from llmplan.errors import BadInputError
 from llmplan.records import (
     AttentionCurve,
@@ -18,6 +19,7 @@ from llmplan.records import (
     KernelCurves,
 )
 from llmplan.records.checks import positive, whole
+from llmplan.records.cluster import is_plain
 from llmplan.units import GBIT, GIB, GIGA, MIB, TERA
 
 _UNITS: Mapping[str, tuple[str, float]] = {
@@ -56,7 +58,7 @@ class HardwareFile:
     int4_tops: float | None = field(default=None, validator=optional(positive))
     scaleup_link: str = ""
     scaleup_bandwidth_gb_per_s: float = field(validator=positive)
-    scaleup_domain_size: int = field(default=1, validator=whole)
+    scaleup_domain_size: int | None = field(default=None, validator=optional(whole))
     scaleout_nic_gbits_per_gpu: float | None = field(default=None, validator=optional(positive))
     pcie_bandwidth_gb_per_s: float | None = field(default=None, validator=optional(positive))
     tdp_w: float | None = field(default=None, validator=optional(positive))
@@ -72,6 +74,8 @@ class HardwareFile:
     """Over that at which the curves of `kernels` were timed: of what multiplications and attention reach."""
     efficiency: CalibratedEfficiency | None = None
     kernels: KernelCurves | None = None
+    cluster: ClusterFile | None = None
+    """Of more than two levels, or of levels that are no switches; keys of links beside it change it."""
 
     def record(self) -> HardwareProfile:
         """The same in SI."""
@@ -81,7 +85,10 @@ class HardwareFile:
         same = {of.name: getattr(self, of.name) for of in fields(HardwareFile) if of.name in _SAME}
         for key, (name, unit) in _UNITS.items():
             value = getattr(self, key)
-            same[name] = value if value is None or unit == 1 else value * unit
+            if value is not None and (value != "" or self.cluster is None):
+                same[name] = value if unit == 1 else value * unit
+        if self.cluster is not None:
+            same["cluster"] = self.cluster.record()
         return HardwareProfile(
             **same,
             peak_flops={name.split("_")[0]: rate * TERA for name, rate in rates.items()},
@@ -100,6 +107,15 @@ class HardwareFile:
         given: dict[str, Any] = {name: getattr(profile, name) for name in (*_SAME, "kernels")}
         for key, (name, unit) in _UNITS.items():
             given[key] = _in_units(getattr(profile, name), unit)
+        if not is_plain(profile.cluster):
+            given |= {
+                **dict.fromkeys(_LINKS),
+                "scaleup_link": "",
+                _LINK: given[_LINK],
+                "cluster": ClusterFile.of(profile.cluster),
+            }
+        elif given["scaleup_domain_size"] == 1:
+            given["scaleup_domain_size"] = None
         for key in _RATES:
             given[key] = _in_units(profile.peak_flops.get(key.split("_")[0]), TERA)
         keys = {HardwareFile._field(key): key for key in (*_UNITS, *_RATES)}
@@ -115,9 +131,10 @@ class HardwareFile:
 
 
 _RATES = tuple(of.name for of in fields(HardwareFile) if of.name.endswith(("_tflops", "_tops")))
-_SAME = tuple(
-    of.name for of in fields(HardwareFile) if of.name not in {*_UNITS, *_RATES, "sources", "clock", "kernels"}
-)
+_LINK = "scaleup_bandwidth_gb_per_s"
+_LINKS = tuple(key for key in _UNITS if key.startswith(("scale", "pcie")))
+_ITS_OWN = {*_UNITS, *_RATES, "sources", "clock", "kernels", "cluster"}
+_SAME = tuple(of.name for of in fields(HardwareFile) if of.name not in _ITS_OWN)
 
 
 def _in_units(value: Any, unit: float) -> Any:
@@ -149,3 +166,16 @@ def at_clock(curves: KernelCurves, clock: float, source: str) -> KernelCurves:
         serving=serving,
         source=f"multiplications and attention times {clock:.3f}{source and f': {source}'}; {curves.source}",
     )
+
+
+def with_link(values: dict[str, Any]) -> dict[str, Any]:
+    """With the link of the first level of a cluster that stands in the file."""
+    levels = (values.get("cluster") or {}).get("levels") if isinstance(values.get("cluster"), Mapping) else None
+    if _LINK in values or not isinstance(levels, list) or not levels or not isinstance(levels[0], Mapping):
+        return values
+    return {**values, _LINK: levels[0].get("bandwidth_gb_per_s")}
+
+
+def without_link(values: dict[str, Any]) -> dict[str, Any]:
+    """The other way round."""
+    return {key: value for key, value in values.items() if key != _LINK or "cluster" not in values}

@@ -84,6 +84,7 @@ MODEL_READERS = Kind("model-readers", "llmplan_model_readers", "records.model_re
 MODEL_FORMS = Kind("model-forms", "llmplan_model_forms", "catalogues.forms.ModelForm")
 LAYER_KINDS = Kind("layer-kinds", "llmplan_layer_kinds", "records.layer_kind.LayerKind")
 GPUS = Kind("gpus", "llmplan_hardware_profiles", "records.hardware.HardwareProfile", in_files=True)
+CLUSTERS = Kind("clusters", "llmplan_clusters", "records.cluster.Cluster", in_files=True)
 DTYPES = Kind("dtypes", "llmplan_dtype_rules", "records.dtype.DTypeRule", "records.dtype.DTypeFamily")
 COST_MODELS = Kind("cost-models", "llmplan_parallelism_models", "estimate.cost_model.CostModel")
 SERVER_MODELS = Kind("server-models", "llmplan_server_models", "estimate.server_model.ServerModel")
@@ -96,7 +97,19 @@ EXPORTERS = Kind("exporters", "llmplan_exporters", "estimate.output.Exporter")
 REPORTERS = Kind("reporters", "llmplan_reporters", "estimate.output.Reporter")
 LAUNCHERS = Kind("launchers", "llmplan_launchers", "estimate.launch.Launcher")
 KINDS = (
-    *(MODELS, GPUS, DTYPES, COST_MODELS, SERVER_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, SCHEDULES, MODEL_READERS),
+    *(
+        MODELS,
+        GPUS,
+        CLUSTERS,
+        DTYPES,
+        COST_MODELS,
+        SERVER_MODELS,
+        FRAMEWORKS,
+        ENGINES,
+        OPTIMIZERS,
+        SCHEDULES,
+        MODEL_READERS,
+    ),
     *(MODEL_FORMS, LAYER_KINDS),
     *(VALIDATION_SETS, EXPORTERS, REPORTERS, LAUNCHERS),
 )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from llmplan.catalogues.forms import ModelForm
     from llmplan.estimate import CostModel, Exporter, Launcher, Reporter, ServerModel
     from llmplan.records import (
+        Cluster,
         DTypeRule,
         EngineProfile,
         FrameworkProfile,
@@ -58,6 +59,7 @@ class Registry:
     model_forms: _Collected[ModelForm] = _Collected(kinds.MODEL_FORMS)
     layer_kinds: _Collected[LayerKind] = _Collected(kinds.LAYER_KINDS)
     gpus: _Collected[HardwareProfile] = _Collected(kinds.GPUS)
+    clusters: _Collected[Cluster] = _Collected(kinds.CLUSTERS)
     dtypes: _Collected[DTypeRule] = _Collected(kinds.DTYPES)
     """Names that follow a family's pattern are found without being listed."""
     cost_models: _Collected[CostModel] = _Collected(kinds.COST_MODELS)

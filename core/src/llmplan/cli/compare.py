@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from llmplan.catalogues import registry
-from llmplan.cli.options import Request, completer
+from llmplan.cli.options import completer
 from llmplan.cli.said import say
 from llmplan.errors import BadInputError
 from llmplan.output.files import contents_of, text_of, write_whole
 from llmplan.output.words import gib
-from llmplan.request import InferRequest, TrainRequest, option_name, options_of
+from llmplan.request import PlanRequest, TrainRequest, option_name, options_of
 from llmplan.request.changes import options_in, several
 
 if TYPE_CHECKING:
@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_OPTIONS = (option_name(name) for request in (InferRequest, TrainRequest) for name in options_of(request))
+
+def _all_options() -> list[str]:
+    """Of training and inference, as they are completed."""
+    from llmplan.request import InferRequest
+
+    names = (option_name(name) for request in (InferRequest, TrainRequest) for name in options_of(request))
+    return [f"{name}=" for name in dict.fromkeys(names)]
+
 
 COMPARING: Mapping[str, Any] = {
     "compare": Annotated[
@@ -31,16 +38,21 @@ COMPARING: Mapping[str, Any] = {
             metavar="OPTION=VALUES",
             help="One table of several plans: gpu=a,b. Again for every combination; numbers take --batch 1,8 or 1..256 "
             "too (doubling; 8..64+8 in steps); gpu+tp=a+4,b+2 changes both together.",
-            autocompletion=completer(lambda: [f"{name}=" for name in dict.fromkeys(_OPTIONS)]),
+            autocompletion=completer(_all_options),
         ),
     ],
     "picture": Annotated[
-        str | None, typer.Option("--picture", metavar="FILE", help="Draw it too: .png, .svg or .pdf.")
+        list[str] | None,
+        typer.Option(
+            "--picture",
+            metavar="[KIND:]FILE",
+            help="Draw it too: .png, .svg or .pdf; KIND is one of `llmplan list exporters`. May be repeated.",
+        ),
     ],
 }
 
 
-def changes_of(asked: Iterable[str] | None, request: type[Request], given: Mapping[str, Any]) -> dict[str, str]:
+def changes_of(asked: Iterable[str] | None, request: type[PlanRequest], given: Mapping[str, Any]) -> dict[str, str]:
     """What ``--compare`` says, by the options that it names; none of them may be given by itself too."""
     changes: dict[str, str] = {}
     for one in asked or ():
@@ -58,7 +70,7 @@ def changes_of(asked: Iterable[str] | None, request: type[Request], given: Mappi
     return changes
 
 
-def is_comparison(request: type[Request], options: Mapping[str, Any], changes: Mapping[str, str]) -> bool:
+def is_comparison(request: type[PlanRequest], options: Mapping[str, Any], changes: Mapping[str, str]) -> bool:
     """Whether anything has several values."""
     return bool(changes) or any(several(request, name, value) is not None for name, value in options.items())
 

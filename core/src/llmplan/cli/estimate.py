@@ -9,10 +9,10 @@ import typer
 
 from llmplan.catalogues import registry
 from llmplan.cli.compare import COMPARING, changes_of, is_comparison, print_comparison
-from llmplan.cli.options import EXPORT, FROM, Request, completer, with_options
+from llmplan.cli.options import EXPORT, FROM, completer, with_options
 from llmplan.errors import BadInputError
 from llmplan.output.files import text_of
-from llmplan.request import InferRequest, TrainRequest
+from llmplan.request import PlanRequest, TrainRequest
 
 if TYPE_CHECKING:
     from llmplan.estimate import Estimate, Exporter
@@ -67,6 +67,7 @@ def add_train(app: typer.Typer, summary: str) -> None:
 
 def add_infer(app: typer.Typer, summary: str) -> None:
     """Add ``llmplan infer``."""
+    from llmplan.request import InferRequest
     from llmplan.search.infer import infer
 
     _add(app, "infer", summary, InferRequest, infer, {**EXTRA, "explain": _EXPLAIN})
@@ -76,7 +77,7 @@ def _add(
     app: typer.Typer,
     name: str,
     summary: str,
-    request: type[Request],
+    request: type[PlanRequest],
     price: Callable[[Any], Any],
     extras: Mapping[str, Any],
 ) -> None:
@@ -116,7 +117,7 @@ def _add(
     app.command(name, help=summary)(with_options(request, extras, run))
 
 
-def _priced(price: Callable[..., Any], asked: Request) -> Any:
+def _priced(price: Callable[..., Any], asked: PlanRequest) -> Any:
     """With progress, where all plans are looked at."""
     if not isinstance(asked, TrainRequest):
         return price(asked)
@@ -152,12 +153,15 @@ def _explain(estimate: Estimate, reporter: str) -> None:
     if reporter == "json":
         print_json(estimate, lines)
     else:
+        from llmplan.output.report import forward_pass
+
         print(text_of(reporter, registry().reporters[reporter].render, estimate), end="")
+        print(forward_pass(estimate), end="")
         print_lines(lines)
 
 
 def _merged(
-    name: str, extra: Mapping[str, Any], given: dict[str, Any], changes: Mapping[str, str], request: type[Request]
+    name: str, extra: Mapping[str, Any], given: dict[str, Any], changes: Mapping[str, str], request: type[PlanRequest]
 ) -> dict[str, Any]:
     """The command line, with what it compares, wins over the plan file, and that over a launch file."""
     options, named = dict(given), given.keys() | {option for joined in changes for option in joined.split("+")}
@@ -185,13 +189,13 @@ def what_is_left(from_file: Mapping[str, Any], named: Collection[str]) -> dict[s
 
 def _ways_out(extra: Mapping[str, Any]) -> list[tuple[str, str, Exporter]]:
     """The option, the file and what writes it, of --output and --picture, looked for before anything is priced."""
-    outputs, picture = extra["output"] or (), extra["picture"]
-    if not outputs and picture is None:
+    outputs, pictures = extra["output"] or (), extra["picture"] or ()
+    if not outputs and not pictures:
         return []
     from llmplan.output.files import exporter_of, painter_of
 
     files = [("output", path, exporter_of(path)) for path in outputs]
-    return files if picture is None else [*files, ("picture", picture, painter_of(picture))]
+    return [*files, *(("picture", path, painter_of(path)) for path in pictures)]
 
 
 def reporter_of(extra: Mapping[str, Any]) -> str:

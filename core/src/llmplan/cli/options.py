@@ -9,10 +9,7 @@ import typer
 
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
-from llmplan.request import InferRequest, TrainRequest, option_name, options_of
-
-Request = TrainRequest | InferRequest
-
+from llmplan.request import PlanRequest, option_name, options_of
 
 _COMPLETING = "_LLMPLAN_COMPLETE" in os.environ
 """Set by the shell that asks for completions; without it Typer need not look into every completer."""
@@ -31,7 +28,7 @@ def completer(names: str | Callable[[], list[str]]) -> Callable[[str], list[str]
 
 
 def with_options(
-    request: type[Request], extra: Mapping[str, Any], run: Callable[[dict[str, Any], dict[str, Any]], int | None]
+    request: type[PlanRequest], extra: Mapping[str, Any], run: Callable[[dict[str, Any], dict[str, Any]], int | None]
 ) -> Callable[..., int | None]:
     """A function for Typer whose options are the fields of `request` and the annotations of `extra`.
 

@@ -54,7 +54,7 @@ def _train(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     render, exports = renderer_of(extra), exports_of(extra, "train")
     options, looked_for = split(given, extra["plan"], TrainRequest, SearchRequest)
     with ExitStack() as stack:
-        files = stack.enter_context(outputs(extra["output"] or (), extra["picture"]))
+        files = stack.enter_context(outputs(extra["output"] or (), extra["picture"] or ()))
         space = TrainingSpace(**options)
         executor = stack.enter_context(executor_of(extra["executor"], extra["workers"], extra["scheduler"]))
         watch = stack.enter_context(progress())

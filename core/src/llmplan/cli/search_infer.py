@@ -10,17 +10,17 @@ import typer
 from llmplan.cli.options import annotations_of, with_annotations
 from llmplan.cli.searching import exports_of, extra_options, found, renderer_of, split
 from llmplan.request import InferRequest, InferSearchRequest
+from llmplan.request.searches import NOT_OF_SERVERS
 from llmplan.space.dimensions import SERVED
 
 _RANGED = ("model", "gpu", "dtype", "engine", "price_per_gpu_hour", *SERVED)
-_NOT_OF_SERVERS = ("batch", "max_batch", "max_context")
 _EXTRA = extra_options("loads")
 
 
 def add_search_infer(group: typer.Typer) -> None:
     """Add it to ``llmplan search``."""
     asked = annotations_of(InferRequest, _RANGED)
-    options = {name: of for name, of in asked.items() if name not in _NOT_OF_SERVERS}
+    options = {name: of for name, of in asked.items() if name not in NOT_OF_SERVERS}
     help_text = "The best server within latencies; what is left open is searched, or given as 1,2,4 or 1..16."
     group.command("infer", help=help_text)(
         with_annotations({**options, **annotations_of(InferSearchRequest)}, _EXTRA, _infer)
@@ -37,7 +37,7 @@ def _infer(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     render, exports = renderer_of(extra), exports_of(extra, "infer")
     options, looked_for = split(given, extra["plan"], InferRequest, InferSearchRequest)
     with ExitStack() as stack:
-        files = stack.enter_context(outputs(extra["output"] or (), extra["picture"]))
+        files = stack.enter_context(outputs(extra["output"] or (), extra["picture"] or ()))
         watch = stack.enter_context(progress(_said))
         result = search_servers(
             InferenceSpace(**options), keep=bool(files.exports), sink=files.sink, watch=watch, interruptible=True,

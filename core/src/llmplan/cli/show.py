@@ -8,6 +8,7 @@ import attrs
 import typer
 
 from llmplan.catalogues import (
+    CLUSTERS,
     COST_MODELS,
     DTYPES,
     ENGINES,
@@ -24,10 +25,12 @@ from llmplan.cli.tables import print_table
 from llmplan.errors import BadInputError, UnknownNameError
 from llmplan.output.words import gib
 from llmplan.records import Block, LoweredModel, ModelArchitecture
+from llmplan.records.cluster import is_plain
+from llmplan.records.hardware import LINKS
 from llmplan.space.read_model import read_model
 from llmplan.units import GIGA, rate
 
-_SHOWN = (MODELS, GPUS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, SCHEDULES)
+_SHOWN = (MODELS, GPUS, CLUSTERS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, SCHEDULES)
 
 
 def _names() -> list[str]:
@@ -100,12 +103,15 @@ def describe(record: Any, kind: Kind, provider: str) -> dict[str, Any]:
     if attrs.has(type(record)):
         fields = attrs.asdict(record, value_serializer=_plain, filter=lambda attribute, _value: bool(attribute.repr))
     sources = fields.pop("sources", {})
+    if kind is GPUS and is_plain(record.cluster):
+        del fields["cluster"]  # two levels: what they are made of says it all
     return {
         "schema": "llmplan.show/1",
         "kind": kind.singular,
         "provider": provider,
         **fields,
         **(_model_facts(record) if kind is MODELS else {}),
+        **({name: getattr(record, name) for name in LINKS} if kind is GPUS else {}),
         "sources": sources,
     }
 
@@ -166,6 +172,9 @@ def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
     for key, value in values.items():
         if isinstance(value, dict):
             rows.extend(_flat(value, f"{before}{key}."))
+        elif isinstance(value, tuple) and value and all(isinstance(one, dict) for one in value):
+            for place, one in enumerate(value):
+                rows.extend(_flat({name: inner for name, inner in one.items() if inner}, f"{before}{key}[{place}]."))
         elif value not in ("", None) and key != "schema":
             rows.append((f"{before}{key}", value))
     return rows

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from llmplan.estimate.comparison import Comparison as Comparison, Variant as Variant
     from llmplan.estimate.cost_model import (
+        Command as Command,
         CostModel as CostModel,
-        Phase as Phase,
         SearchableCostModel as SearchableCostModel,
     )
     from llmplan.estimate.explained import Explained as Explained
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "comparison": "Comparison Variant",
-    "cost_model": "CostModel Phase SearchableCostModel",
+    "cost_model": "CostModel Command SearchableCostModel",
     "explained": "Explained",
     "inference": "InferenceEstimate",
     "launch": "Launcher LaunchFile LaunchOptions",

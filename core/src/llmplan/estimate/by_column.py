@@ -70,4 +70,5 @@ def priced_by_column(price: Callable[[TrainingPlan], TrainingEstimate], plan: Tr
             model_flops=filled(estimate.model_flops),
             hardware_flops=filled(estimate.hardware_flops),
             host_bytes_per_gpu=None,
+            first_stage_memory=None,
         )

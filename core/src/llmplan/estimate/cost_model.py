@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from llmplan.arrays.quantities import Number
-from llmplan.estimate.spread import Spread
-from llmplan.records.dtype import NumberFormat
-from llmplan.records.efficiency import Efficiency
-from llmplan.records.hardware import HardwareProfile
-from llmplan.records.plan import InferencePlan, TrainingPlan
-
 if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Number
     from llmplan.estimate.inference import InferenceEstimate
+    from llmplan.estimate.spread import Spread
     from llmplan.estimate.training import TrainingEstimate
+    from llmplan.records.dtype import NumberFormat
+    from llmplan.records.efficiency import Efficiency
+    from llmplan.records.hardware import HardwareProfile
+    from llmplan.records.inference_plan import InferencePlan
+    from llmplan.records.plan import TrainingPlan
 
-Phase: TypeAlias = Literal["train", "infer"]
+Command: TypeAlias = Literal["train", "infer"]
 
 
 class CostModel(Protocol):
@@ -34,7 +34,7 @@ class CostModel(Protocol):
     def default(self) -> bool:
         """Whether it is meant where the user names none."""
 
-    def efficiency(self, hardware: HardwareProfile, gemm: NumberFormat, phase: Phase) -> Efficiency:
+    def efficiency(self, hardware: HardwareProfile, gemm: NumberFormat, phase: Command) -> Efficiency:
         """The efficiencies that apply where the user gives none, with their source."""
 
     def check(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:

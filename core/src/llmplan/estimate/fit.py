@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from llmplan.arrays.quantities import Number, total
+from llmplan.arrays.quantities import total
 from llmplan.estimate.line import Kind, kind_of, of_kinds
-from llmplan.records.plan import InferencePlan, TrainingPlan
+
+if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Number
+    from llmplan.records.inference_plan import InferencePlan
+    from llmplan.records.plan import TrainingPlan
 
 _LITTLE_HEADROOM = 0.95
 """Share of the capacity above which the driver's context and the allocator's slack may no longer fit.

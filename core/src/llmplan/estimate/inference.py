@@ -11,7 +11,7 @@ from llmplan.arrays.quantities import Number, floor, maximum, total
 from llmplan.estimate.fit import Fit
 from llmplan.estimate.line import Bottleneck, bottleneck
 from llmplan.estimate.spread import Spread
-from llmplan.records.plan import InferencePlan
+from llmplan.records.inference_plan import InferencePlan
 
 _SECONDS_PER_HOUR = 3600.0
 _MILLION = 1e6

@@ -47,7 +47,16 @@ class Launcher:
     """Whether a text is such a file; needed beside `read`."""
     comment: str | None = "#"
     """What begins a comment; None where the format has none."""
+    suffix: str = ".sh"
+    """Of the files that it writes."""
+    programs: tuple[str, ...] = ()
+    """The frameworks or engines whose plans it starts first of all, by name."""
     description: str = ""
+
+    @property
+    def file_name(self) -> str:
+        """What its file may be called: ``run.sh``."""
+        return f"run{self.suffix}"
 
     def text(self, launch: LaunchFile) -> str:
         """The file with its remarks as comments, below a first line that names an interpreter."""

@@ -15,7 +15,7 @@ from llmplan.estimate.line import Kind, Line
 from llmplan.estimate.load import Capacity, Means, Simulated
 from llmplan.estimate.spread import Spread
 from llmplan.estimate.training import TrainingEstimate
-from llmplan.records.plan import InferencePlan
+from llmplan.records.inference_plan import InferencePlan
 from llmplan.records.server import ServerPlan
 
 _SECONDS_PER_HOUR = 3600.0
@@ -177,8 +177,11 @@ class ServerEstimate:
 
     @property
     def offered_rate(self) -> float | None:
-        """Requests a second that come; None of a number of users."""
-        return self.server.workload.offered_rate
+        """Requests a second that come; None of users, and of a trace that is over before one is answered."""
+        rate, requests = self.server.workload.offered_rate, len(self.server.workload.trace)
+        if rate is None or self.capacity is None:
+            return rate
+        return None if requests and rate >= requests * self.capacity.requests_per_second else rate
 
     @property
     def overloaded(self) -> bool:
@@ -200,13 +203,19 @@ class ServerEstimate:
     @property
     def replicas_needed(self) -> int | None:
         """Like these, that would decode what comes at `SAFE_LOAD` of their capacity."""
-        return None if self.load is None else math.ceil(self.load / SAFE_LOAD * int(self.plan.layout.dp))
+        return self._needed(int(self.plan.layout.dp))
 
     @property
     def prefill_replicas_needed(self) -> int | None:
         """The same of those that prefill; None where they are the same ones."""
         pool = self.server.prefill_pool
-        return None if pool is None or self.load is None else math.ceil(self.load / SAFE_LOAD * int(pool.layout.dp))
+        return None if pool is None else self._needed(int(pool.layout.dp))
+
+    def _needed(self, replicas: int) -> int | None:
+        """Of so many that there are; never more than a trace has requests."""
+        if self.load is None:
+            return None
+        return math.ceil(min(self.load / SAFE_LOAD * replicas, len(self.server.workload.trace) or math.inf))
 
     @property
     def requests_per_second(self) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from llmplan.records.plan import InferencePlan
+from llmplan.records.inference_plan import InferencePlan
 from llmplan.records.server import ServerPlan
 from llmplan.records.serving import ServingSteps
 

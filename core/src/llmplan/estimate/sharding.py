@@ -76,7 +76,7 @@ def _gemm(gemm: Gemm, ranks: Number, ep: Number) -> Gemm:
     """Columns or the sum are divided; of the experts a rank has 1/ep, each with the tokens of ep ranks."""
     n, k = (gemm.n, gemm.k / ranks) if gemm.splits_sum else (gemm.n / ranks, gemm.k)
     if not gemm.routed:
-        return Gemm(gemm.m, n, k, splits_sum=gemm.splits_sum, joins=gemm.joins, matrices=gemm.matrices)
+        return Gemm(gemm.m, n, k, gemm.groups, splits_sum=gemm.splits_sum, joins=gemm.joins, matrices=gemm.matrices)
     groups = gemm.groups / ep
     return Gemm(gemm.m * ep, n, k, groups, routed=True, splits_sum=gemm.splits_sum, matrices=gemm.matrices)
 

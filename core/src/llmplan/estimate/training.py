@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from llmplan.arrays.quantities import Number, floor, total, where
+from llmplan.arrays.quantities import floor, total, where
 from llmplan.estimate.energy import average_power, busy_share, energy_kwh
 from llmplan.estimate.fit import Fit
 from llmplan.estimate.line import Line
-from llmplan.estimate.spread import Spread
 from llmplan.records.model import Recompute
-from llmplan.records.plan import TrainingPlan
+
+if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Number
+    from llmplan.estimate.spread import Spread
+    from llmplan.records.plan import TrainingPlan
 
 _SECONDS_PER_HOUR = 3600.0
 _NOTEWORTHY = 0.2
@@ -40,6 +43,8 @@ class TrainingEstimate(Fit):
     """How far time and memory of a plan, or of an array of them, may be off; None where nothing was measured."""
     host_bytes_per_gpu: Number | None = None
     """What waits in host memory, of a plan of numbers; None where nothing does."""
+    first_stage_memory: Mapping[str, Number] | None = None
+    """Bytes on a device of the first pipeline stage, of a plan of numbers; None where the cost model does not say."""
     by_estimate: TrainingEstimate | None = None
     """Which of the same plans the point estimates alone would have chosen; None where that is this one."""
     request: Any = None

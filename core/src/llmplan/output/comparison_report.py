@@ -11,14 +11,17 @@ from rich.table import Table
 from rich.text import Text
 
 from llmplan.estimate import Comparison, Variant
-from llmplan.estimate.figures import ITERATION
+from llmplan.estimate.figures import ITERATION, LOW, figures_of, kind_of_estimate
 from llmplan.output.document import rows
-from llmplan.output.sections import INDENT, console_of, heading, in_brief, rendered, wide_console
+from llmplan.output.next_steps import next_steps
+from llmplan.output.sections import INDENT, console_of, facts, heading, in_brief, rendered, wide_console
 from llmplan.output.table import Column, Row, figure_columns, fits, fitted, plain_words
-from llmplan.output.words import dotted
+from llmplan.output.words import digits, dotted
 from llmplan.request import option_name
 from llmplan.space.dimensions import SIZES
 
+_MOST_ANSWERS, _LONG = 3, 45
+"""Figures of which the best plan is named, where what varies takes less than so many letters; else of one."""
 _NAMED = 3
 """Plans that a warning names, before it counts them."""
 _TITLES = {"train": "training", "infer": "inference"}
@@ -42,9 +45,12 @@ def _sections(comparison: Comparison, console: Console) -> Iterator[RenderableTy
     pairs = list(zip(comparison.variants, plans, strict=True))
     yield Text(title(comparison, plans), style="bold")
     same = common(comparison.varied, plans).items()
-    facts = dotted(f"{name} {value}" for name, value in same if name not in ("model", "gpu"))
-    yield Padding(Text(facts, style="dim"), (0, 0, 1, INDENT))
+    shared = dotted(f"{name} {value}" for name, value in same if name not in ("model", "gpu"))
+    yield from _answer(comparison)
+    yield Text("")
     yield from fitted(columns(comparison.varied, plans), plans, console, 0)
+    yield heading("All plans")
+    yield Padding(Text(shared), (0, 0, 0, INDENT))
     yield from _listed("Not priced", [(row["refused"], [one.label]) for one, row in pairs if row["refused"]])
     yield from _listed("EXTRAPOLATED: no published run of this kind, or too few", _extrapolated(pairs), "bold yellow")
     yield from _listed("Warnings", _said(pairs, "warnings"), "bold yellow")
@@ -52,6 +58,27 @@ def _sections(comparison: Comparison, console: Console) -> Iterator[RenderableTy
     if assumed:
         yield heading("Assumed for every plan, beside what --json says of each")
         yield in_brief(assumed, console)
+    yield from next_steps(comparison, console)
+
+
+def _answer(comparison: Comparison) -> Iterator[RenderableType]:
+    """Which plan is best by each figure that people decide by, out of those that fit."""
+    fitting = [variant for variant in comparison.variants if variant.feasible]
+    if not fitting:
+        yield Padding(Text("none of them fits", style="bold red"), (0, 0, 0, INDENT))
+        return
+    found: dict[str, str] = {}
+    most = _MOST_ANSWERS if max(len(one.label) for one in fitting) < _LONG else 1
+    for figure in figures_of(kind_of_estimate(fitting[0].estimate)):
+        if figure.essential and figure.better and len(found) < most:
+            values = [(figure.value(one.estimate), one) for one in fitting]
+            known = [(value, one) for value, one in values if value is not None]
+            if known:
+                value, best = (min if figure.better == LOW else max)(known, key=lambda pair: pair[0])
+                found[figure.heading] = f"{digits(value / figure.scale)} with {best.label}"
+    whole = len(comparison.variants)
+    found["fit"] = "all of them" if len(fitting) == whole else f"{len(fitting):,} of {whole:,}"
+    yield facts({f"best {name}" if name != "fit" else name: of for name, of in found.items()})
 
 
 def columns(varied: Collection[str], plans: Sequence[Row]) -> list[Column]:

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from math import isinf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import fields, has
 
-from llmplan.estimate import Comparison, Estimate, InferenceEstimate, ServerEstimate, Spread, TrainingEstimate
-from llmplan.estimate.figures import SERVER, TRAIN, TRAINING, Figure, figures_of, kind_of_estimate
+from llmplan.estimate import TrainingEstimate
+from llmplan.estimate.figures import SERVER, TRAIN, TRAINING, figures_of, kind_of_estimate
 from llmplan.estimate.spread import LEVEL
 from llmplan.output.plan_words import changes
-from llmplan.records import Efficiency, InferencePlan, Recompute, TrainingPlan, Tuning
+from llmplan.records import Recompute, TrainingPlan, Tuning
 from llmplan.space.dimensions import SIZES
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Comparison, Estimate, Spread
+    from llmplan.estimate.figures import Figure
+    from llmplan.records import Efficiency, InferencePlan
 
 SCHEMA = 2
 """Raised when a key changes its meaning or goes away; new keys may join."""
-_ESTIMATES = (TrainingEstimate, InferenceEstimate, ServerEstimate)
 _NAMES = {"model": "model", "gpu": "hardware", "dtype": "dtype", "gemm_format": "gemm", "cost_model": "cost_model"}
 _SIZES = {name: name for name in ("gpus", *SIZES)} | {"sp": "sequence_parallel"}
 _KERNELS = ("flops", "hbm", "scale_up", "scale_out")
@@ -30,16 +34,18 @@ _BREAKDOWNS = {
 
 def document(of: Any) -> dict[str, Any]:
     """What ``--json`` prints. SI units, full precision, None where something does not apply."""
-    if isinstance(of, _ESTIMATES):
+    if _is_estimate(of):
         return _estimate(of)
-    if isinstance(of, Comparison):
-        return _comparison(of)
-    return _search(of)
+    return _comparison(of) if hasattr(of, "variants") else _search(of)
+
+
+def _is_estimate(value: Any) -> bool:
+    return hasattr(value, "memory_breakdown")
 
 
 def plain(value: Any) -> Any:
     """The same value in the words of JSON: estimates as their commands print them, records of a catalogue by name."""
-    if isinstance(value, _ESTIMATES):
+    if _is_estimate(value):
         return document(value)
     if isinstance(value, Enum):
         return getattr(value, "label", value.value)
@@ -75,7 +81,7 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
         name: getattr(estimate, name, None)
         for name in dict.fromkeys(figure.range for figure in figures if figure.range)
     }
-    server = {} if kind == TRAIN else {"server": _server(estimate) if isinstance(estimate, ServerEstimate) else None}
+    server = {} if kind == TRAIN else {"server": _server(estimate) if kind == SERVER else None}
     return {
         "schema": f"llmplan.{command}/{SCHEMA}",
         "request": _asked(estimate),
@@ -137,7 +143,7 @@ def _efficiency(efficiency: Efficiency) -> dict[str, Any]:
 def _layout(plan: TrainingPlan | InferencePlan) -> dict[str, Any]:
     layout = plan.layout
     sizes = {key: plain(getattr(layout, name)) for key, name in _SIZES.items()}
-    if isinstance(plan, InferencePlan):
+    if not isinstance(plan, TrainingPlan):
         return sizes
     batch = {"micro_batch": plan.micro_batch, "gradient_accumulation": plan.gradient_accumulation}
     return {**sizes, "zero": layout.zero, "zero_group": layout.zero_group, **batch}
@@ -151,6 +157,7 @@ def _training(plan: TrainingPlan) -> dict[str, Any]:
     return {
         **{name: plain(getattr(plan, name)) for name in names},
         "lora_rank": None if plan.tuning is Tuning.FULL else plan.lora_rank,
+        "lora_targets": list(plan.lora_targets) or None,
         "recompute": Recompute(plan.recompute).label,
         "schedule": plan.schedule_name,
         "offload": {"optimizer": bool(plan.offload_optimizer), "activations": bool(plan.offload_activations)},
@@ -161,7 +168,7 @@ def _serving(plan: InferencePlan, estimate: Estimate) -> dict[str, Any]:
     """A loaded server makes batches of its own; a trace has lengths of its own."""
     names = ("batch", "prompt_tokens", "output_tokens", "kv_bits", "engine", "cuda_graphs")
     said = {name: plain(getattr(plan, name)) for name in names}
-    if isinstance(estimate, ServerEstimate):
+    if hasattr(estimate, "server"):
         load = estimate.server.workload
         lengths = (None, None) if load.trace else (load.prompt.mean, load.output.mean)
         said |= {"batch": None, "prompt_tokens": lengths[0], "output_tokens": lengths[1]}
@@ -178,7 +185,7 @@ def _ranges(spreads: Mapping[str, Spread | None]) -> dict[str, Any]:
     return {"level": LEVEL, **behind}
 
 
-def _server(estimate: ServerEstimate) -> dict[str, Any]:
+def _server(estimate: Any) -> dict[str, Any]:
     """The load, the most that can be answered, closed form and simulation."""
     server, load, speculation = estimate.server, estimate.server.workload, estimate.server.speculation
     own = {figure.key.removeprefix("server."): figure for figure in figures_of(SERVER) if figure.key.count(".") == 1}

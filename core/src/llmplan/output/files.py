@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from llmplan.catalogues import EXPORTERS, REPORTERS, registry
 from llmplan.catalogues.guard import Guard, WrongAnswerError
 from llmplan.errors import BadInputError
-from llmplan.estimate import Exporter
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Exporter
 
 T = TypeVar("T")
 _PICTURES = (".png", ".svg", ".pdf")
+_PREFIX = re.compile(r"([a-z][a-z0-9-]+):")
+"""Of a file, what is to write it; a file of such a name is written as ``./NAME``."""
 
 
 def exporter_of(path: str, option: str = "output", others: Iterable[str] = ()) -> Exporter:
-    """The one for the file's ending, of the distribution that is written before it, else of the one that has the
-    ending; BadInputError where there is none. Others are no exporters'.
+    """The one for the file's ending, of the kind or of the distribution that is written before it, else of the one that
+    has the ending; BadInputError where there is none. Others are no exporters'.
     """
     plugins, entries = registry().plugins, registry().exporters.entries()
-    wanted, file = _distribution_and_file(path)
+    wanted, file = _wanted_and_file(path)
     suffix = Path(file).suffix
-    fitting = {by: of for _, by, of in entries if of.suffix == suffix and wanted in ("", by)}
+    of_ending = [(by, of) for _, by, of in entries if of.suffix == suffix]
+    fitting = {by: of for by, of in of_ending if wanted == of.kind or (wanted == by and not of.kind)}
     if not fitting:
+        if _PREFIX.match(path) and of_ending:
+            kinds = ", ".join(sorted({of.kind for _, of in of_ending} - {""})) or "none"
+            raise BadInputError(f"{option}: {path!r} names no kind of {suffix} that there is ({kinds})")
         suffixes = ", ".join(dict.fromkeys((*others, *(exporter.suffix for _, _, exporter in entries))))
         raise BadInputError(f"{option}: {path!r} does not end in {suffixes}")
     owner, *rest = sorted(fitting, key=plugins.rank)
@@ -39,11 +48,10 @@ def exporter_of(path: str, option: str = "output", others: Iterable[str] = ()) -
     return exporter
 
 
-def _distribution_and_file(path: str) -> tuple[str, str]:
-    """``distribution:FILE`` in its parts, the first empty where none that is installed is named."""
-    first, colon, file = path.partition(":")
-    named = colon and any(plugin.distribution == first for plugin in registry().plugins.loaded)
-    return (first, file) if named else ("", path)
+def _wanted_and_file(path: str) -> tuple[str, str]:
+    """``gantt:FILE`` or ``distribution:FILE`` in its parts, the first empty where none is named."""
+    match = _PREFIX.match(path)
+    return (match[1], path[match.end() :]) if match else ("", path)
 
 
 def contents_of(exporter: Exporter, export: Callable[[T], bytes], found: T) -> bytes:
@@ -76,7 +84,7 @@ def painter_of(path: str) -> Exporter:
 
 def write_whole(path: str, contents: bytes, option: str = "output") -> None:
     """Write beside, then rename: a reader never sees half a file, and a failure leaves the old one."""
-    with beside(_distribution_and_file(path)[1], option) as file, said_of(path, option):
+    with beside(_wanted_and_file(path)[1], option) as file, said_of(path, option):
         file.write_bytes(contents)
         file.replace(target_of(path))
 
@@ -95,7 +103,7 @@ def said_of(path: str, option: str) -> Iterator[None]:
 
 def target_of(path: str) -> Path:
     """The file that a path, or a link, leads to; OSError where what is there is no file."""
-    target = Path(os.path.realpath(_distribution_and_file(path)[1]))
+    target = Path(os.path.realpath(_wanted_and_file(path)[1]))
     if target.exists() and not (target.is_file() or target.is_dir()):
         raise FileExistsError(0, "is no file that could be replaced")
     return target

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from llmplan.estimate import ServerEstimate, TrainingEstimate
-from llmplan.records import TrainingPlan
 from llmplan.request import option_name
 from llmplan.space import dimensions
 from llmplan.space.dimensions import SERVED, served
+
+if TYPE_CHECKING:
+    from llmplan.estimate import ServerEstimate, TrainingEstimate
+    from llmplan.records import TrainingPlan
 
 
 def changes(estimate: TrainingEstimate, other: TrainingEstimate) -> dict[str, Any]:

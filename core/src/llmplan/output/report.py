@@ -9,6 +9,8 @@ from rich.console import Console, RenderableType
 from llmplan.arrays.quantities import total
 from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.estimate.figures import ITERATION
+from llmplan.output.headline import headline
+from llmplan.output.next_steps import next_steps
 from llmplan.output.otherwise import otherwise
 from llmplan.output.sections import (
     bars,
@@ -21,19 +23,14 @@ from llmplan.output.sections import (
     layout,
     memory,
     plus_minus,
+    priced_by,
     range_of,
     rendered,
     resting,
     said,
-    title,
 )
 from llmplan.output.words import count, dotted, seconds
 from llmplan.records import Recompute, TrainingPlan, Tuning
-
-_MFU = (
-    "counts the whole square of attention and the output head, neither recomputation nor looking up embeddings "
-    "(arXiv:2204.02311); causal, half the square"
-)
 
 
 def report(estimate: Estimate, width: int | None = None, *, sources: bool = False) -> str:
@@ -43,6 +40,14 @@ def report(estimate: Estimate, width: int | None = None, *, sources: bool = Fals
 
 
 def _sections(estimate: Estimate, console: Console, *, sources: bool) -> Iterator[RenderableType]:
+    yield from headline(estimate)
+    yield from plan_sections(estimate, console)
+    yield from said(estimate.plan.assumptions, estimate.warnings, console, sources=sources)
+    yield from next_steps(estimate, console)
+
+
+def plan_sections(estimate: Estimate, console: Console) -> Iterator[RenderableType]:
+    """The layout, the figures, where time and memory go."""
     if isinstance(estimate, TrainingEstimate):
         yield from _training(estimate, console)
     elif isinstance(estimate, ServerEstimate):
@@ -52,13 +57,12 @@ def _sections(estimate: Estimate, console: Console, *, sources: bool) -> Iterato
     else:
         yield from _inference(estimate, console)
     yield from memory(estimate, console)
-    yield from said(estimate.plan.assumptions, estimate.warnings, console, sources=sources)
 
 
 def _training(estimate: TrainingEstimate, console: Console) -> Iterator[RenderableType]:
     """The plan, totals, an iteration, a forward pass."""
     plan, of = estimate.plan, estimate.plan.layout
-    yield title(estimate, "training")
+    yield heading("Plan")
     yield facts(
         {
             "layout": layout(estimate, *_sharing(plan)),
@@ -68,13 +72,13 @@ def _training(estimate: TrainingEstimate, console: Console) -> Iterator[Renderab
             "framework": plan.framework.name,
             "optimizer": _optimizer(plan),
             "tokens": f"{count(plan.tokens)} in {estimate.iterations:,.0f} iterations",
+            "priced by": priced_by(estimate),
         }
     )
-    yield heading("Totals")
+    yield heading("Figures")
     yield facts(
         {
             **figure_facts(estimate),
-            "MFU": _MFU,
             **otherwise(estimate, estimate.by_estimate),
             **resting({"time": estimate.time_spread, "memory": estimate.memory_spread}),
         }
@@ -82,11 +86,16 @@ def _training(estimate: TrainingEstimate, console: Console) -> Iterator[Renderab
     whole = estimate.iteration_seconds
     yield heading(f"Time of an iteration: {seconds(whole)}{range_of(ITERATION, estimate)}")
     yield bars(estimate.time_breakdown, whole, seconds, console)
-    forward = estimate.forward_breakdown
-    if forward is not None:
-        whole = total(forward.values())
-        yield heading(f"Forward pass of a micro-batch on a pipeline stage: {seconds(whole)}")
-        yield bars(forward, whole, seconds, console)
+
+
+def forward_pass(estimate: Estimate) -> str:
+    """Its operators, for ``--explain``; nothing where there is none, or an MFU is stated, which has no parts."""
+    forward = getattr(estimate, "forward_breakdown", None)
+    if forward is None:
+        return ""
+    console, whole = console_of(None), total(forward.values())
+    title = heading(f"Forward pass of a micro-batch on a pipeline stage: {seconds(whole)}")
+    return rendered(console, [title, bars(forward, whole, seconds, console)])
 
 
 def _sharing(plan: TrainingPlan) -> tuple[str, str]:
@@ -102,7 +111,7 @@ def _optimizer(plan: TrainingPlan) -> str:
     return dotted(
         (
             plan.optimizer.name,
-            "" if plan.tuning is Tuning.FULL else f"{plan.tuning.value} rank {plan.lora_rank}",
+            "" if plan.tuning is Tuning.FULL else f"{plan.tuning.value} rank {plan.lora_rank}" + _on(plan.lora_targets),
             "" if plan.master_weights else "no master weights",
             f"gradients in {plan.gradient_bits:g} bits",
             f"{waiting} in host memory" if waiting else "",
@@ -110,10 +119,14 @@ def _optimizer(plan: TrainingPlan) -> str:
     )
 
 
+def _on(targets: tuple[str, ...]) -> str:
+    return f" on {', '.join(targets)}" if targets else ""
+
+
 def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[RenderableType]:
     """The plan, totals, both phases."""
     plan = estimate.plan
-    yield title(estimate, "inference")
+    yield heading("Plan")
     yield facts(
         {
             "layout": layout(estimate),
@@ -121,9 +134,10 @@ def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[Render
             f"{plan.output_tokens:,} output tokens each",
             "engine": plan.engine.name + ("" if plan.cuda_graphs else ", without CUDA graphs"),
             "KV cache": f"{plan.kv_bits:g} bits",
+            "priced by": priced_by(estimate),
         }
     )
-    yield heading("Totals")
+    yield heading("Figures")
     spreads = {"the first token": estimate.first_token_spread, "each token": estimate.next_token_spread}
     yield facts({**figure_facts(estimate), "fits": _fits(estimate), **resting(spreads)})
     yield from phase("Prefill", estimate, "prefill", console)

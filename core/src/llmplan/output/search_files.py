@@ -34,12 +34,11 @@ _PLAN = ".toml"
 
 
 @contextmanager
-def outputs(paths: Sequence[str], picture: str | None = None) -> Iterator[Outputs]:
+def outputs(paths: Sequence[str], pictures: Sequence[str] = ()) -> Iterator[Outputs]:
     """Files for what is found; what is not finished leaves nothing behind."""
     rest = [path for path in paths if Path(path).suffix not in (_PLAN, *_TABLES)]
     exports = [(path, "output", _of_searches(exporter_of(path, others=(_PLAN, *_TABLES)), "output")) for path in rest]
-    if picture is not None:
-        exports.append((picture, "picture", _of_searches(painter_of(picture), "picture")))
+    exports += [(path, "picture", _of_searches(painter_of(path), "picture")) for path in pictures]
     plans = [path for path in paths if Path(path).suffix == _PLAN]
     with ExitStack() as opened:
         tables = [_TABLES[suffix](path, opened) for path in paths if (suffix := Path(path).suffix) in _TABLES]

@@ -23,10 +23,23 @@ from llmplan.estimate.figures import (
 )  # fmt: skip
 from llmplan.estimate.spread import EVEN
 from llmplan.output.document import document, frontier_rows
+from llmplan.output.headline import headline
+from llmplan.output.next_steps import next_steps
 from llmplan.output.otherwise import otherwise
 from llmplan.output.plan_words import server_words, training_words, value_words
 from llmplan.output.search_words import change_words, says_why_not
-from llmplan.output.sections import INDENT, behind, bullets, console_of, facts, heading, plus_minus, rendered, said
+from llmplan.output.sections import (
+    INDENT,
+    behind,
+    bullets,
+    console_of,
+    facts,
+    heading,
+    layout,
+    plus_minus,
+    rendered,
+    said,
+)
 from llmplan.output.table import Column, Row, escaped, figure_columns, fitted, markdown_table
 from llmplan.output.words import count, dotted, percent, seconds
 from llmplan.request import option_name
@@ -92,9 +105,8 @@ def _in_markdown(plans: Sequence[Row], result: SearchResult) -> list[str]:
 
 
 def _sections(result: SearchResult, console: Console, *, sources: bool) -> Iterator[RenderableType]:
-    yield _title(result)
-    yield facts(_totals(result))
     if result.best:
+        yield from headline(result.best[0], _best_of(result))
         yield heading(f"Best plans{_by_what(result)}")
         yield from _table(result.best, result, console)
         yield facts({**_ranges(result), **_by_estimate(result)})
@@ -103,12 +115,25 @@ def _sections(result: SearchResult, console: Console, *, sources: bool) -> Itera
         yield bullets(_reason(reason, result) for reason in result.why)
     if result.best and result.pareto:
         yield from _frontier(result, console)
+    if not result.best:
+        yield _title(result)
     if result.verdict is not None:
         yield heading("No plan is feasible", "bold red")
         yield from _why_not(result.verdict, result, console)
+    yield heading("Search")
+    yield facts(_totals(result))
     first = result.best[0] if result.best else None
     assumptions = (*first.plan.assumptions, *_looked_at(result)) if first else ()
     yield from said(assumptions, (*result.warnings, *(first.warnings if first else ())), console, sources=sources)
+    yield from next_steps(result, console)
+
+
+def _best_of(result: SearchResult) -> str:
+    """How many plans the first was chosen from, and its layout."""
+    best = result.best[0]
+    sharing = () if result.command != TRAIN else (f"ZeRO {best.plan.layout.zero}",)
+    some = "" if result.complete else ", INTERRUPTED"
+    return f"{result.counts.legal:,} {'plans' if result.counts.legal != 1 else 'plan'}{some}: {layout(best, *sharing)}"
 
 
 def _looked_at(result: SearchResult) -> tuple[str, ...]:

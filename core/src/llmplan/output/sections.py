@@ -1,4 +1,4 @@
-"""What reports for people are made of: titles, facts, bars, memory, what was assumed."""
+"""What reports for people are made of: facts, bars, memory, what was assumed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from textwrap import shorten, wrap
 
 from rich.bar import Bar
 from rich.console import Console, RenderableType
@@ -30,8 +31,12 @@ _WIDTH_OF_WORDS = 50
 """Columns that name, figure and share of a breakdown take beside its bar."""
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1a\x1c-\x1f\x7f-\x9f]|\x1b(?!\[[0-9;]*m)")
 """What a terminal takes for a command, but for colours: names and texts come from anywhere."""
-_LEAST, _SHORT = 20, 88
-"""Letters of an assumption that are kept, and beyond which it ends at a colon, a semicolon or else a comma."""
+_SHORT = range(100, 20, -4)
+"""Letters of an assumption, beyond which it ends at a colon, a semicolon or a comma: the most that fit."""
+_FIRST = 60
+"""The same of the first two, which tell of how many accelerators and of the layout."""
+_MOST_LINES = 5
+"""That assumptions take, where nobody asked for their sources."""
 
 
 def console_of(width: int | None) -> Console:
@@ -67,12 +72,10 @@ def rendered(console: Console, renderables: Iterable[RenderableType]) -> str:
     return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
-def title(estimate: Estimate, what: str) -> Text:
-    """Model, accelerators, dtype and cost model."""
+def priced_by(estimate: Estimate) -> str:
+    """The dtype, the format that matrices are multiplied in, and the cost model."""
     plan = estimate.plan
-    number = estimate.server.gpus if isinstance(estimate, ServerEstimate) else plan.layout.gpus
-    title = Text(f"{plan.model.name} on {number:,} x {plan.hardware.name}", style="bold")
-    return title.append(f"  {what}, {plan.dtype.name}, cost model {plan.cost_model}", style="not bold dim")
+    return f"cost model {plan.cost_model}, {plan.dtype.name}, multiplications in {plan.gemm.name}"
 
 
 def layout(estimate: Estimate, *more: str) -> str:
@@ -92,7 +95,7 @@ def figure_facts(estimate: Estimate) -> dict[str, str]:
             continue
         if figure.value(estimate) is not None:
             found.setdefault(figure.fact, []).append(said_of(figure, estimate))
-        elif figure.needs:
+        elif figure.needs and not figure.needs.startswith("--"):  # of options the headline tells
             found.setdefault(figure.fact, [f"not known without {figure.needs}"])
     return {fact: ", ".join(pieces) for fact, pieces in found.items()}
 
@@ -127,6 +130,21 @@ def plus_minus(spread: Spread | None) -> str:
     return "" if spread is None else f" ({spread.low - 1:+.0%} to {spread.high - 1:+.0%})"
 
 
+def between(ends: tuple[float, float] | None, words: Callable[[float], str], like: float) -> str:
+    """``21.9 to 29.6``: with a unit where that is not the one of the figure; nothing where no range is known."""
+    if ends is None:
+        return ""
+    (low, low_unit), (high, high_unit), (_, unit) = (_parts(words(value)) for value in (*ends, like))
+    if low_unit == high_unit == unit:
+        return f"{low} to {high}"
+    return f"{words(ends[0])} to {words(ends[1])}"
+
+
+def _parts(text: str) -> tuple[str, str]:
+    number, _, unit = text.partition(" ")
+    return number, unit
+
+
 def behind(spread: Spread | None) -> dict[str, str]:
     """What the ranges rest on."""
     if spread is None:
@@ -156,16 +174,22 @@ def counted(number: float, what: str) -> str:
     return f"{number:,.0f} {what}{'' if number == 1 else 's'}"
 
 
+def memory_words(estimate: Estimate) -> str:
+    """What the fullest device holds of what it has, how far off that may be, and what is left or missing."""
+    used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
+    fits = estimate.fits if isinstance(estimate, ServerEstimate) else estimate.feasible
+    verdict = f"{gib(capacity - used)} free" if fits else f"{gib(used - capacity)} too much"
+    off = between(MEMORY.ends(used, MEMORY.spread(estimate)), gib, used)
+    return f"{gib(used)}{off and f' ({off})'} of {gib(capacity)}, {verdict}"
+
+
 def memory(estimate: Estimate, console: Console) -> Iterator[RenderableType]:
     """What the fullest device holds."""
     used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
     fits = estimate.fits if isinstance(estimate, ServerEstimate) else estimate.feasible
-    spread = MEMORY.spread(estimate)
-    verdict = f"{gib(capacity - used)} free" if fits else f"{gib(used - capacity)} too much"
-    style = "bold" if fits else "bold red"
     pool = estimate.fullest_pool if isinstance(estimate, ServerEstimate) else None
     which = "Memory of the fullest GPU" + (f", in the {pool} pool" if pool else "")
-    yield heading(f"{which}: {gib(used)}{plus_minus(spread)} of {gib(capacity)}, {verdict}", style)
+    yield heading(f"{which}: {memory_words(estimate)}", "bold" if fits else "bold red")
     free = {_FREE: capacity - used} if fits else {}
     yield bars({**estimate.memory_breakdown, **free}, max(capacity, used), gib, console)
 
@@ -173,41 +197,44 @@ def memory(estimate: Estimate, console: Console) -> Iterator[RenderableType]:
 def said(
     assumptions: Sequence[str], warnings: Sequence[str], console: Console, *, sources: bool
 ) -> Iterator[RenderableType]:
-    """What was assumed, in short or with all sources, and what to know before trusting the figures."""
-    if assumptions:
-        yield heading("Assumed" if sources else "Assumed (--sources says why)")
-        yield bullets(assumptions) if sources else in_brief(assumptions, console)
+    """What to know before trusting the figures, and what was assumed, in five lines or with all sources."""
     if warnings:
         yield heading("Warnings", "bold yellow")
         yield bullets(warnings)
+    if assumptions:
+        yield heading("Assumed" if sources else "Assumed (--sources says why, and the rest)")
+        yield bullets(assumptions) if sources else in_brief(assumptions, console)
 
 
-def in_brief(assumptions: Iterable[str], console: Console) -> Padding:
-    """Each as far as it does not go on to say why, as many on a line as there is room for."""
+def in_brief(assumptions: Sequence[str], console: Console) -> Padding:
+    """As much of each as five lines have room for: less of the long ones first, then fewer of them."""
     width = min(console.width, _WIDEST_TEXT) - INDENT
-    return Padding(Text(packed(map(in_short, assumptions), width)), (0, 0, 0, INDENT))
+    for longest in _SHORT:
+        limits = (max(longest, _FIRST) if at < 2 else longest for at in range(len(assumptions)))  # noqa: PLR2004
+        lines = packed(map(in_short, assumptions, limits), width)
+        if len(lines) <= _MOST_LINES:
+            break
+    if len(lines) > _MOST_LINES:
+        lines = [*lines[: _MOST_LINES - 1], f"and {len(assumptions)} in all, with --sources"]
+    return Padding(Text("\n".join(lines)), (0, 0, 0, INDENT))
 
 
-def in_short(assumption: str) -> str:
-    """As much of it as fits, up to where it goes on to say why."""
-    if len(assumption) <= _SHORT:
+def in_short(assumption: str, longest: int) -> str:
+    """As much of it as fits, up to where it goes on to say why; the why alone where the rest is longer than that."""
+    if len(assumption) <= longest:
         return assumption
-    for separators in ((": ", "; "), (", ",)):
-        ends = [at for at in range(_LEAST, _SHORT) if assumption[at : at + 2] in separators]
-        if ends:
-            return assumption[: ends[-1]]
-    return assumption
+    what, colon, why = assumption.partition(": ")
+    if colon and len(what) > longest:
+        return in_short(why, longest)
+    cuts = [found.start() for found in re.finditer(r": |; |, | = ", assumption) if found.start() <= longest]
+    if cuts:
+        return assumption[: cuts[-1]]
+    return shorten(assumption, longest, placeholder=" ...")
 
 
-def packed(parts: Iterable[str], width: int) -> str:
-    """Parts side by side, with dots between them; one that finds no room begins a line."""
-    lines: list[str] = []
-    for part in parts:
-        if lines and len(lines[-1]) + len(part) + 3 <= width:
-            lines[-1] += f" · {part}"
-        else:
-            lines.append(part)
-    return "\n".join(lines)
+def packed(parts: Iterable[str], width: int) -> list[str]:
+    """Parts side by side, with dots between them, on lines that break between words."""
+    return wrap(" · ".join(parts), width, break_on_hyphens=False)
 
 
 def bound_by(of: Bottleneck | None, advice: str | None = None) -> Iterator[RenderableType]:

@@ -10,11 +10,11 @@ from rich.table import Table
 
 from llmplan.estimate import Capacity, Means, ServerEstimate
 from llmplan.estimate.figures import INFER, figures_of
+from llmplan.output.limit_words import limit_words
 from llmplan.output.report import phase
-from llmplan.output.sections import INDENT, counted, facts, figure_facts, heading, layout, title
+from llmplan.output.sections import INDENT, counted, facts, figure_facts, heading, layout, priced_by
 from llmplan.output.words import digits, percent, seconds
 
-_MOSTLY = 0.5
 _LATENCIES = [(figure.fact, figure.key) for figure in figures_of(INFER) if figure.unit == "s" and figure.fact]
 _ROWS = (_LATENCIES[0], ("- of it waiting", "queueing_seconds"), *_LATENCIES[1:])
 """What latencies are called, and where means have them; percentiles go without the unit."""
@@ -22,8 +22,8 @@ _ROWS = (_LATENCIES[0], ("- of it waiting", "queueing_seconds"), *_LATENCIES[1:]
 
 def server_sections(estimate: ServerEstimate, console: Console) -> Iterator[RenderableType]:
     """What was asked, what is answered, latencies, the phases that they are made of."""
-    yield title(estimate, "server")
-    yield facts(_plan(estimate))
+    yield heading("Plan")
+    yield facts({**_plan(estimate), "priced by": priced_by(estimate)})
     if estimate.capacity is not None:
         yield heading("Load" if not estimate.overloaded else "Load: more than can be answered", _style(estimate))
         yield facts({**_throughput(estimate, estimate.capacity), **figure_facts(estimate)})
@@ -69,7 +69,7 @@ def _load(estimate: ServerEstimate) -> str:
         prompt, output = estimate.mean_lengths
         rate = "all at once" if estimate.offered_rate is None else f"{estimate.offered_rate:.3g}/s"
         return (
-            f"{len(load.trace):,} requests of {load.trace_name}, {rate}; on average "
+            f"{counted(len(load.trace), 'request')} of {load.trace_name}, {rate}; on average "
             f"{prompt:,.0f} prompt and {output:,.0f} output tokens"
         )
     lengths = f"{load.prompt.label} prompt and {load.output.label} output tokens each"
@@ -96,22 +96,6 @@ def _throughput(estimate: ServerEstimate, capacity: Capacity) -> dict[str, str]:
         found["GPUs work"] = f"{percent(means.busy_share)} of the time{prompts}"
         found["caches"] = f"{percent(means.kv_share)} of their room set aside{_peak(estimate)}"
     return found
-
-
-def limit_words(estimate: ServerEstimate, capacity: Capacity) -> str:
-    """What is in the way of a higher rate, and what would clear it."""
-    if capacity.limit == "kv":
-        return "room for caches: fewer --kv-bits or bits of weights, more --tp, GPUs with more memory"
-    if capacity.limit == "max-sequences":
-        return f"--max-sequences {estimate.server.max_sequences}: a larger one, where the cache has room"
-    if capacity.limit == "prefill-pool":
-        return "prefill: more --prefill-replicas, --prefill-tp or a prefix cache"
-    if capacity.limit == "decode-pool":
-        return "decoding: more replicas (--dp), more --tp or fewer bits"
-    if capacity.prefill_share > _MOSTLY:
-        share = percent(capacity.prefill_share)
-        return f"steps, {share} of them for prompts: more --dp or --tp, fewer bits, a prefix cache, --prefill-replicas"
-    return "steps, most of them for decoding: more --dp or --tp, fewer bits"
 
 
 def _peak(estimate: ServerEstimate) -> str:

@@ -110,7 +110,7 @@ def fits(row: Row) -> str:
 
 
 def fitted(columns: Sequence[Column], rows: Sequence[Row], console: Console, indent: int) -> Iterator[RenderableType]:
-    """Where the terminal is too narrow, spare columns go, which is said; then words wrap, names and figures never."""
+    """Where there is no room, spare columns go, which is said; then words wrap; at last rows become paragraphs."""
     shown, left_out = list(columns), []
     spares = sorted((column for column in shown if column.spare), key=lambda column: column.spare)
     wide = console.options.update(max_width=_ANY_WIDTH)
@@ -121,13 +121,22 @@ def fitted(columns: Sequence[Column], rows: Sequence[Row], console: Console, ind
             break
         left_out.append(spares.pop(0))
         shown.remove(left_out[-1])
-    width, console.width = console.width, max(console.width, measured.minimum)
-    yield table
-    console.width = width
+    if measured.minimum > console.width:
+        yield from _one_by_one(shown, rows, indent)
+    else:
+        yield table
     if left_out:
         names = ", ".join(column.in_a_list for column in left_out)
         said = Text(f"No room for {names}: a wider terminal, a pipe or --output shows them", style="dim")
         yield Padding(said, (0, 0, 0, indent))
+
+
+def _one_by_one(shown: Sequence[Column], rows: Sequence[Row], indent: int) -> Iterator[RenderableType]:
+    """A paragraph for each row, where not even the columns that nobody can do without stand side by side."""
+    for row in rows:
+        cells = [(column.heading, text) for column in shown if (text := column.text(row))]
+        said = ", ".join(f"{heading.replace(', ', ' in ')} {text}" for heading, text in cells)
+        yield Padding(Text(said), (0, 0, 0, indent))
 
 
 def _of_columns(shown: Sequence[Column], rows: Sequence[Row]) -> Table:

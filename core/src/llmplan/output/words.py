@@ -19,12 +19,26 @@ _SMALL_CHANGE = 1.0
 
 
 def seconds(value: float) -> str:
-    """``26.1 days``, ``6.39 s``, ``33.85 ms``."""
+    """``26.05 days``, ``6.391 s``, ``33.85 ms``."""
+    return _in_unit(value, digits)
+
+
+def short_seconds(value: float) -> str:
+    """``26.1 days``, ``6.39 s``, ``33.9 ms``: three digits, for what people decide by."""
+    return _in_unit(value, three_digits)
+
+
+def _in_unit(value: float, words: Callable[[float], str]) -> str:
     for unit, name in _TIME_UNITS:
         enough = {"days": _MANY_HOURS * 3600, "hours": 2 * unit}.get(name, unit)
         if value >= enough:
-            return f"{digits(value / unit)} {name}"
-    return f"{digits(value / 1e-6)} µs" if value else "0 s"
+            return f"{words(value / unit)} {name}"
+    return f"{words(value / 1e-6)} µs" if value else "0 s"
+
+
+def three_digits(value: float) -> str:
+    """Three of them, or all before the point."""
+    return f"{value:,.0f}" if value >= KILO - 1 else f"{value:.3g}"
 
 
 def about(value: float) -> str:

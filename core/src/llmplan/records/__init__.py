@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from llmplan.records.cluster import Cluster as Cluster, Level as Level
     from llmplan.records.dtype import DTypeFamily as DTypeFamily, DTypeRule as DTypeRule, NumberFormat as NumberFormat
     from llmplan.records.efficiency import (
         CalibratedEfficiency as CalibratedEfficiency,
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from llmplan.records.engine import EngineProfile as EngineProfile
     from llmplan.records.framework import FrameworkProfile as FrameworkProfile
     from llmplan.records.hardware import HardwareProfile as HardwareProfile
+    from llmplan.records.inference_plan import InferencePlan as InferencePlan
     from llmplan.records.kernels import (
         AttentionCurve as AttentionCurve,
         AttentionKernel as AttentionKernel,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
         LoweredModel as LoweredModel,
         ModelArchitecture as ModelArchitecture,
         Operator as Operator,
+        Phase as Phase,
         Recompute as Recompute,
         Scores as Scores,
         Split as Split,
@@ -44,7 +47,6 @@ if TYPE_CHECKING:
     from llmplan.records.model_reader import ModelReader as ModelReader
     from llmplan.records.optimizer import Optimizer as Optimizer
     from llmplan.records.plan import (
-        InferencePlan as InferencePlan,
         Layout as Layout,
         TrainingPlan as TrainingPlan,
         Tuning as Tuning,
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from llmplan.records.validation import ValidationRow as ValidationRow, ValidationSet as ValidationSet
     from llmplan.records.workload import (
         FAMILIES as FAMILIES,
+        USUAL as USUAL,
         Family as Family,
         Lengths as Lengths,
         Request as Request,
@@ -64,6 +67,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "cluster": "Cluster Level",
     "dtype": "DTypeFamily DTypeRule NumberFormat",
     "efficiency": "CalibratedEfficiency Efficiency WholeRunEfficiency",
     "engine": "EngineProfile",
@@ -74,16 +78,17 @@ _HOMES = {
         "ServingCurves gemm_bytes"
     ),
     "layer_kind": "LayerKind",
-    "model": "Block Cache Gemm LoweredModel ModelArchitecture Operator Recompute Scores Split State Tensor Works",
+    "model": "Block Cache Gemm LoweredModel ModelArchitecture Operator Phase Recompute Scores Split State Tensor Works",
     "model_reader": "ModelReader",
     "optimizer": "Optimizer",
-    "plan": "InferencePlan Layout TrainingPlan Tuning",
+    "inference_plan": "InferencePlan",
+    "plan": "Layout TrainingPlan Tuning",
     "schedule": "PipelineTimes Schedule Schedules",
     "server": "ServerPlan Speculation",
     "serving": "ServingSteps Step",
     "stored_weights": "StoredWeights",
     "validation": "ValidationRow ValidationSet",
-    "workload": "FAMILIES Family Lengths Request Variation Workload",
+    "workload": "FAMILIES USUAL Family Lengths Request Variation Workload",
 }
 """The public names of each module, as above: a command builds only the classes that it needs."""
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from sys import float_info
 from typing import Any
 
-from llmplan.errors import BadInputError
+from llmplan.errors import BadInputError, shown
 
 _LEAST_FRACTION = 1e-9
 _NAME = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
@@ -28,15 +28,6 @@ def _is_number(value: Any) -> bool:
     return (
         isinstance(value, (int, float)) and not isinstance(value, bool) and -float_info.max <= value <= float_info.max
     )
-
-
-def shown(value: Any, most: int = 60) -> str:
-    """A value in a message, which stays one line whatever was given."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python writes no whole number of more than 4,300 digits
-        return "a number of thousands of digits"
-    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def positive(record: Any, field: Any, value: Any) -> None:

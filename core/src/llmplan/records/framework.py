@@ -44,6 +44,22 @@ class FrameworkProfile:
     """That kernels beside the multiplications of LoRA move of an element that an adapter reads: casts, dropout."""
     adapter_output_bytes: float = field(default=0.0, validator=not_negative)
     """The same of an element that it adds to: scaling, sum."""
+    adapter_input_kept_bytes: float = field(default=3.0, validator=not_negative)
+    """For the backward pass, of an element that an adapter reads: what dropout left of it, and the mask."""
+    adapter_output_kept_bytes: float = field(default=0.0, validator=not_negative)
+    """The same of an element that it adds to."""
+    frozen_bits: float = field(default=4.127, validator=positive)
+    """Of a frozen weight under QLoRA: 4 bits and scales; doubly quantised ones take 0.127 (Dettmers et al. 2023,
+    arXiv:2305.14314, section 3).
+    """
+    freezes_head: bool = False
+    """The output head is held in these bits as well."""
+    unties_head: bool = False
+    """The output head has a table of its own, though the model ties it to the embedding."""
+    widened_copies: float = field(default=1.0, validator=positive)
+    """In 16 bits, of the frozen matrix that is at work."""
+    keeps_frozen_inputs: bool = False
+    """Multiplications by frozen 4-bit weights keep what they read, though no gradient of the weights needs it."""
     logit_bytes_moved: float = field(default=8.0, validator=not_negative)
     """Of one logit in the loss, forward and backward, beside the multiplication that makes it."""
     logit_bytes_kept: float = field(default=6.0, validator=not_negative)
@@ -66,6 +82,10 @@ class FrameworkProfile:
     """Kernels of PyTorch one by one: a norm keeps its input in 32 bits and what it makes of it, a gated activation the
     output of its function.
     """
+    fused_qkv: bool = False
+    """Queries, keys and values are views of one tensor, which stays while any of them does."""
+    repeats_kv: bool = False
+    """Attention is given a copy of its keys and values for every head."""
     selective_share: float = field(default=0.0, validator=fraction_or_none)
     """Of a layer's other operators, the part that selective recomputation runs again too."""
     reduction_bits: float = field(default=32.0, validator=positive)
@@ -78,6 +98,10 @@ class FrameworkProfile:
     """Part of the computation behind which gradients are reduced and weights gathered."""
     data_bandwidth: float = field(default=1.0, validator=fraction)
     """Of what collectives reach, in its data parallel ones: small buckets, one tensor at a time."""
+    gathers_after_step: bool = False
+    """Weights that the optimizer updates in parts are gathered before the next forward pass, not behind it."""
+    balances_stages: bool = False
+    """Layers are dealt out to pipeline stages by what they cost, with the ends of the model; else by their number."""
     expert_overlap: float = field(default=0.0, validator=fraction_or_none)
     """Part of the all-to-all that hides behind computation."""
     balanced_context: bool = True
@@ -98,6 +122,8 @@ class FrameworkProfile:
     """Of the driver, libraries and communication handles, that no allocator counts."""
     communication_bytes: float = field(default=0.0, validator=not_negative)
     """Of buffers for collectives, when there is more than one rank."""
+    bucket_bytes: float = field(default=0.0, validator=not_negative)
+    """The same, of buckets that are there however many ranks there are."""
     offloads: tuple[str, ...] = field(default=(), validator=words_of("optimizer", "activations"))
     """What it can keep in host memory; what it cannot is never chosen unasked."""
     slack: float = field(default=0.0, validator=fraction_or_none)

@@ -148,6 +148,20 @@ class CollectiveCurve:
         bandwidth = link * self.plateau * n / (n + self.half_ranks)
         return self.launch_seconds + (n - 1) * self.step_seconds + (moved + sqrt(moved * self.half_bytes)) / bandwidth
 
+    @term(
+        "launch_seconds + steps * step_seconds + (rank_bytes(volume, n) + sqrt(rank_bytes(volume, n) * half_bytes))"
+        " / (link * plateau)",
+        unit="s",
+        source=f"Austin et al. 2025, How to Scale Your Model, jax-ml.github.io/scaling-book, sharding; {_FITTED}",
+    )
+    def torus_seconds(self, volume: Number, n: Number, steps: Number, link: Number) -> Number:
+        """Around the axes of a torus both ways at once: as many steps as hops to the farthest rank, and the link as
+        its group spans it.
+        """
+        moved = rank_bytes(volume, n)
+        moving = (moved + sqrt(moved * self.half_bytes)) / (link * self.plateau)
+        return self.launch_seconds + steps * self.step_seconds + moving
+
 
 @frozen(kw_only=True, eq=False, repr=False)
 class NetworkCurve:

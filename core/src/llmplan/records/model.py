@@ -46,14 +46,32 @@ class Split(Enum):
     """Over all of them under sequence parallelism, else held by each."""
 
 
+class Phase(Enum):
+    """What a forward pass is part of."""
+
+    TRAINING = "training"
+    """With what only training runs: layers that predict further tokens."""
+    PREFILL = "prefill"
+    """Prompts are read: an encoder, and what a decoder makes of its output once."""
+    DECODE = "decode"
+    """Answers are generated, a token at a time: all of a decoder, and nothing of an encoder."""
+
+
 class Works(Enum):
-    """On which tokens of a sequence an operator works while serving; in training on all."""
+    """What the figures of an operator are in proportion to.
+
+    A model claims `ALL` or `SEQUENCE`; that an operator works on prompts or on answers alone follows from the phases in
+    which the model has it.
+    """
 
     ALL = "all"
+    """Tokens: all those of a pass."""
+    SEQUENCE = "sequence"
+    """Sequences, however many tokens they have: an encoder of images, which runs once when a prompt is read."""
     PROMPT = "prompt"
-    """Those that are read: an encoder, and what a decoder makes of its output once."""
+    """Tokens that are read."""
     ANSWER = "answer"
-    """Those that are generated: a decoder behind an encoder."""
+    """Tokens that are generated."""
 
 
 # These are made anew, 28 at a time, for every estimate, and are not frozen: attrs' frozen __init__ takes three
@@ -170,7 +188,6 @@ class Operator:
     moved_split: Split = Split.TENSOR
     """Over which ranks `moved` is divided."""
     works: Works = Works.ALL
-    """On which tokens of a sequence, while serving."""
     exchanged: Number | None = None
     """Elements that expert parallelism sends to, or fetches from, the ranks of the experts."""
 
@@ -254,12 +271,17 @@ class ModelArchitecture(Hashable, Protocol):
     def parameters_by_part(self) -> Mapping[str, int]:
         """Exact parameter counts; the sum is the model's."""
 
-    def lower(self, batch: Number, seq_len: Number, context: Number | None = None) -> LoweredModel:
-        """The operators of one forward pass over `seq_len` tokens of each of `batch` sequences.
+    def lower(
+        self, batch: Number, seq_len: Number, context: Number | None = None, phase: Phase = Phase.TRAINING
+    ) -> LoweredModel:
+        """The operators of one forward pass of a phase over `seq_len` tokens of each of `batch` sequences.
 
-        They attend to `context` tokens, where that is more than their own: those of other context parallel ranks.
-        All of an operator is in proportion to `batch`, but for `weights_read`, whose share of the weights follows from
-        that of one token by `touched_share`: cost models lower a model for one sequence and price any number of them.
+        They attend to `context` tokens, where that is more than their own: those of other context parallel ranks, or
+        those that were read before. All of an operator is in proportion to `batch`, and to `seq_len` in the same
+        context, where it does not claim otherwise (`Operator.works`); but for `weights_read`, whose share of the
+        weights follows from that of one token by `touched_share`. So cost models lower a model for one token of one
+        sequence and price any number of them. The blocks are the same in prefill and decode, whose operators may
+        differ; in training there may be more.
         """
 
     def kv_cache(self, batch: Number, tokens: Number) -> Tensor:

@@ -1,4 +1,4 @@
-"""Plans: everything that a cost model needs to price a run, checked before they are made.
+"""Plans of training, and what all plans have: everything that a cost model needs to price a run.
 
 Numbers and flags of the layout and the batch may be arrays of equal length, one element a plan: formulas price them all
 at once.
@@ -11,24 +11,18 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from llmplan.arrays.quantities import Number, Truth
-from llmplan.records.dtype import DTypeRule, NumberFormat
-from llmplan.records.efficiency import Efficiency
 from llmplan.records.framework import FrameworkProfile
-from llmplan.records.goodput import Failures
-from llmplan.records.hardware import HardwareProfile
-from llmplan.records.model import ModelArchitecture
 from llmplan.records.optimizer import Optimizer
-from llmplan.records.schedule import PLAIN, Schedule, Schedules
+from llmplan.records.schedule import PLAIN
 
 if TYPE_CHECKING:
-    from llmplan.records.engine import EngineProfile
-
-
-def _ideal_engine() -> EngineProfile:
-    from llmplan.records.engine import EngineProfile
-
-    return EngineProfile(name="ideal")
+    from llmplan.arrays.quantities import Number, Truth
+    from llmplan.records.dtype import DTypeRule, NumberFormat
+    from llmplan.records.efficiency import Efficiency
+    from llmplan.records.goodput import Failures
+    from llmplan.records.hardware import HardwareProfile
+    from llmplan.records.model import ModelArchitecture
+    from llmplan.records.schedule import Schedule, Schedules
 
 
 class Tuning(Enum):
@@ -81,7 +75,7 @@ class Layout:
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class _Plan:
+class Plan:
     """What every plan has."""
 
     model: ModelArchitecture
@@ -100,7 +94,7 @@ class _Plan:
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class TrainingPlan(_Plan):
+class TrainingPlan(Plan):
     """A training run."""
 
     micro_batch: Number
@@ -119,6 +113,8 @@ class TrainingPlan(_Plan):
     schedule: Schedule | Schedules = PLAIN
     tuning: Tuning = Tuning.FULL
     lora_rank: int = 0
+    lora_targets: tuple[str, ...] = ()
+    """Words of the matrices that have adapters; all where empty."""
     offload_optimizer: bool = False
     """Optimizer states live in host memory."""
     offload_activations: bool = False
@@ -148,17 +144,3 @@ class TrainingPlan(_Plan):
     def global_batch(self) -> Number:
         """Sequences of one iteration: micro-batch x gradient accumulation x dp."""
         return self.micro_batch * self.gradient_accumulation * self.layout.dp
-
-
-@frozen(kw_only=True, eq=False, repr=False)
-class InferencePlan(_Plan):
-    """A static batch of prompts of equal length, answered in full."""
-
-    batch: Number
-    """Sequences of one replica; `layout.dp` replicas work side by side."""
-    prompt_tokens: Number
-    output_tokens: Number
-    kv_bits: float
-    engine: EngineProfile = field(factory=_ideal_engine)
-    cuda_graphs: bool = True
-    """Steps of decoding are launched whole."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from llmplan.records.plan import InferencePlan
+from llmplan.records.inference_plan import InferencePlan
 from llmplan.records.workload import Workload
 
 

@@ -7,10 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from attrs import frozen
 
+_WIDE = 3.0
+"""The longest over the shortest, from which on lengths are not narrow."""
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
-"""The additive step whose multiples fill 0 to 1 most evenly."""
+"""The additive step whose multiples fill 0 to 1 most evenly: of ranks of answers, from pair to pair."""
 _SAMPLE = 256
 """Pairs of lengths that stand for all; lengths that do not vary need one."""
+_SAMPLE_OF_NARROW = 32
+"""The same where the longest is within a few times the shortest."""
 _RARE = 0.0005
 """Longer or shorter ones are not counted on."""
 
@@ -75,6 +79,10 @@ class Variation:
         return f"{self.family.name}:{self.cv!r}" if self.cv else self.family.name
 
 
+USUAL = Variation(FAMILIES["uniform"], 0.115)
+"""Within 20 % of the mean, as serving benchmarks draw random prompts and answers (--random-range-ratio 0.8)."""
+
+
 @frozen(repr=False)
 class Lengths:
     """How many tokens prompts, or answers, have."""
@@ -90,9 +98,11 @@ class Lengths:
 
     @property
     def label(self) -> str:
-        """``1,024``, ``1,024 on average (lognormal, cv 0.5)``."""
+        """``1,024``, ``1,024 +- 20 %``, ``1,024 on average (lognormal, cv 0.5)``."""
         if not self.varies:
             return f"{self.mean:,}"
+        if self.family.quantile is _uniform:
+            return f"{self.mean:,} ± {100.0 * math.sqrt(3.0) * self.cv:.0f} %"
         cv = f", cv {self.cv:g}" if self.cv else ""
         return f"{self.mean:,} on average ({self.family.name}{cv})"
 
@@ -154,8 +164,10 @@ class Workload:
             return [(request.prompt_tokens, request.output_tokens) for request in self.trace]
         if not (self.prompt.varies or self.output.varies):
             return [self.lengths_at(0.5, 0.5)]
-        ranks = ((index + 0.5) / _SAMPLE for index in range(_SAMPLE))
-        return [self.lengths_at(rank, (0.5 + index * _GOLDEN) % 1.0) for index, rank in enumerate(ranks)]
+        wide = max(lengths.quantile(1.0) / lengths.quantile(0.0) for lengths in (self.prompt, self.output)) > _WIDE
+        many = _SAMPLE if wide else _SAMPLE_OF_NARROW
+        step = int(_GOLDEN * many) | 1  # odd, so that with an even number of pairs each rank of answers is there once
+        return [self.lengths_at((index + 0.5) / many, (index * step % many + 0.5) / many) for index in range(many)]
 
     @property
     def longest(self) -> tuple[int, int]:

@@ -3,10 +3,16 @@
 A request holds only what was given; the rest is filled in, and it is said what was assumed.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from llmplan.request.options import given_options, options_of
-from llmplan.request.plans import LOADS, OFFLOADS, SERVER_OPTIONS, InferRequest, TrainRequest, of_server
-from llmplan.request.searches import InferSearchRequest, SearchRequest
+from llmplan.request.plans import OFFLOADS, PlanRequest, TrainRequest
 from llmplan.request.values import option_name
+
+if TYPE_CHECKING:
+    from llmplan.request.searches import InferSearchRequest, SearchRequest
+    from llmplan.request.serving import LOADS, SERVER_OPTIONS, InferRequest, of_server
 
 __all__ = [
     "LOADS",
@@ -14,6 +20,7 @@ __all__ = [
     "SERVER_OPTIONS",
     "InferRequest",
     "InferSearchRequest",
+    "PlanRequest",
     "SearchRequest",
     "TrainRequest",
     "given_options",
@@ -21,3 +28,12 @@ __all__ = [
     "option_name",
     "options_of",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What training does not need is built when it is first used."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{'searches' if 'Search' in name else 'serving'}"), name)
+    globals()[name] = value
+    return value

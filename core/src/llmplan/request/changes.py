@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
 from llmplan.errors import BadInputError
-from llmplan.request import InferRequest, TrainRequest, option_name, options_of
+from llmplan.request import option_name, options_of
 from llmplan.request.ranges import MOST_VALUES, is_several, values, words
+
+if TYPE_CHECKING:
+    from llmplan.request import PlanRequest
 
 _TOGETHER = "+"
 """Between options that change together, and between their values."""
@@ -41,7 +44,7 @@ def several(request: type[Any], option: str, value: Any) -> tuple[Any, ...] | No
 
 
 def read_changes(
-    request: type[TrainRequest | InferRequest], changes: Mapping[str, Any], options: Mapping[str, Any]
+    request: type[PlanRequest], changes: Mapping[str, Any], options: Mapping[str, Any]
 ) -> tuple[tuple[Change, ...], dict[str, Any]]:
     """What varies, and the options that stay the same.
 
@@ -74,7 +77,7 @@ def combinations(changes: tuple[Change, ...]) -> Iterator[dict[str, Any]]:
         }
 
 
-def options_in(request: type[TrainRequest | InferRequest], joined: str) -> tuple[str, ...]:
+def options_in(request: type[PlanRequest], joined: str) -> tuple[str, ...]:
     """The options that ``gpu+price-per-gpu-hour`` names."""
     known = options_of(request)
     names = tuple(part.strip().replace("-", "_") for part in joined.split(_TOGETHER))
@@ -91,7 +94,7 @@ def _near(name: str, known: Mapping[str, Any]) -> str:
     return f"; did you mean {option_name(near[0])}?" if near else ""
 
 
-def _change(request: type[TrainRequest | InferRequest], joined: str, value: Any) -> Change:
+def _change(request: type[PlanRequest], joined: str, value: Any) -> Change:
     options = options_in(request, joined)
     if len(options) == 1:
         given = several(request, options[0], value)

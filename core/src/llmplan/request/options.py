@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 from typing import Any, TypeAlias
 
 from attrs import field, fields, frozen
 
-from llmplan.records import Recompute, Tuning, Variation
-from llmplan.request.values import as_flag, as_text, as_variation
+from llmplan.request.values import as_flag, as_text
 
 _Converters: TypeAlias = Sequence[tuple[str, Callable[[Any, str], Any]]]
 _CONVERTERS: dict[type[Options], _Converters] = {}
@@ -22,6 +22,7 @@ def option(
     metavar: str = "N",
     names: str | Callable[[], list[str]] | None = None,
     every: bool = False,
+    word: bool = False,
     listed: bool = False,
 ) -> Any:
     """A field that is None until given. `names` is the kind of record, or the words, that completion offers.
@@ -30,7 +31,7 @@ def option(
     itself.
     """
     metadata = {"help": help_text, "convert": convert, "metavar": metavar, "names": names, "every": every}
-    word = names is not None or convert in (as_flag, as_text, as_variation)
+    word = word or names is not None or convert in (as_flag, as_text)
     return field(default=None, metadata={**metadata, "flag": convert is as_flag, "word": word, "listed": listed})
 
 
@@ -65,12 +66,10 @@ def given_options(request: Options) -> dict[str, Any]:
 
 def words_of(value: Any) -> Any:
     """A value of an option as a plan file has it."""
-    if isinstance(value, Recompute):
+    if hasattr(value, "label"):
         return value.label
-    if isinstance(value, Tuning):
+    if isinstance(value, Enum):
         return value.value
-    if isinstance(value, Variation):
-        return value.label
     if isinstance(value, tuple):
         return [words_of(one) for one in value]
     return value if isinstance(value, (bool, int, float, str)) else value.name

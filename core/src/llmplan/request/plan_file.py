@@ -13,8 +13,7 @@ from llmplan.catalogues import KINDS, Kind, registry
 from llmplan.catalogues.record_file import form_of, record_of
 from llmplan.catalogues.structure import near_miss
 from llmplan.catalogues.toml_source import TomlSource
-from llmplan.errors import BadInputError
-from llmplan.records.checks import shown
+from llmplan.errors import BadInputError, shown
 from llmplan.request import TrainRequest, given_options, options_of
 from llmplan.request.changes import several
 from llmplan.request.options import Options, words_of

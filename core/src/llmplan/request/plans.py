@@ -1,15 +1,14 @@
-"""Requests for a plan: of training, of serving."""
+"""Requests for a plan of training, and what requests for serving share with them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from attrs import fields, frozen
+from attrs import frozen
 
-from llmplan.records import Recompute, Tuning, Variation
+from llmplan.records import Recompute, Tuning
 from llmplan.request.options import Options, option
 from llmplan.request.values import (
-    FAMILY_WORDS,
     as_at_least_one,
     as_auto_or_whole,
     as_bits,
@@ -17,15 +16,12 @@ from llmplan.request.values import (
     as_flag,
     as_fraction,
     as_not_negative,
-    as_part,
     as_positive,
     as_positive_seconds,
-    as_rate,
     as_record_or_name,
     as_seconds,
     as_size,
     as_text,
-    as_variation,
     as_whole,
     as_word,
 )
@@ -37,7 +33,7 @@ _OFFLOADS = {word: word for word in OFFLOADS}
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class Request(Options):
+class PlanRequest(Options):
     """What training and inference have in common."""
 
     model: Any = option(
@@ -47,6 +43,19 @@ class Request(Options):
         "Take what the reader of a model does not know as a plain transformer's.", as_flag
     )
     gpu: Any = option("Accelerator, by name or as a TOML file.", as_record_or_name, metavar="NAME", names="gpus")
+    cluster: Any = option(
+        "What joins accelerators, by name or as a TOML file; as each is usually sold by default.",
+        as_record_or_name,
+        metavar="NAME",
+        names="clusters",
+    )
+    nic_gbits: float | None = option(
+        "Network of a node, Gbit/s, which its accelerators share.", as_positive, metavar="GBIT/S"
+    )
+    gpus_per_node: int | None = option("Accelerators of a node.", as_whole(1))
+    oversubscription: float | None = option(
+        "Of the outermost network: links below it / links of it.", as_at_least_one, metavar="TIMES"
+    )
     dtype: Any = option("Bits of weights, activations, embeddings.", as_record_or_name, metavar="NAME", names="dtypes")
     gpus: int | None = option("Accelerators in all: tp x cp x pp x dp.", as_size)
     tp: int | None = option("Tensor parallel size.", as_size)
@@ -63,7 +72,7 @@ class Request(Options):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class TrainRequest(Request):
+class TrainRequest(PlanRequest):
     """Options of a training plan; None is what was not given."""
 
     cp: int | None = option("Context parallel size: ranks that share each sequence.", as_size)
@@ -100,6 +109,11 @@ class TrainRequest(Request):
         names=lambda: list(_TUNINGS),
     )
     lora_rank: int | None = option("Rank of the LoRA matrices.", as_whole(1))
+    lora_targets: str | None = option(
+        "Matrices with adapters, by words of the cost model: q+v or attention; all by default.",
+        as_text,
+        metavar="WORDS",
+    )
     offload: str | None = option(
         f"What waits in host memory: {', '.join(_OFFLOADS)}.",
         as_word(_OFFLOADS),
@@ -140,65 +154,3 @@ class TrainRequest(Request):
     pue: float | None = option(
         "Energy of the data center / energy of the GPUs; 1 by default.", as_at_least_one, metavar="FACTOR"
     )
-
-
-@frozen(kw_only=True, eq=False, repr=False)
-class InferRequest(Request):
-    """Options of an inference plan; None is what was not given."""
-
-    batch: int | None = option("Sequences that one replica answers at once.", as_whole(1))
-    prompt_tokens: int | None = option("Tokens of a prompt.", as_whole(1))
-    output_tokens: int | None = option("Tokens of an answer.", as_whole(1))
-    kv_bits: float | None = option("Bits of a KV cache element; those of activations by default.", as_bits)
-    max_batch: bool | None = option("As many sequences as fit into memory, instead of --batch.", as_flag)
-    max_context: bool | None = option("Prompts as long as fit into memory, instead of --prompt-tokens.", as_flag)
-    ep: int | None = option("Expert parallel size, inside tp x dp.", as_whole(1))
-    engine: Any = option(
-        "Program that serves: kernels, host time, memory, batching.", as_record_or_name, metavar="NAME", names="engines"
-    )
-    confidence: float | None = option(
-        "With which layouts are ranked: 0.9 by default, 0.5 is the point estimate.", as_confidence, metavar="FRACTION"
-    )
-    cuda_graphs: bool | None = option("Launch the steps of decoding whole; as the engine does by default.", as_flag)
-    rate: float | None = option("Requests that come: 2/s, 90/min or 5000/h.", as_rate, metavar="RATE")
-    concurrency: int | None = option("Users, each with one request at a time, instead of --rate.", as_whole(1))
-    trace: str | None = option(
-        "Requests, instead of --rate: columns arrival_seconds, prompt_tokens, output_tokens.",
-        as_text,
-        metavar="FILE.csv",
-    )
-    server_model: Any = option(
-        "What answers for a server under a load.", as_record_or_name, metavar="NAME", names="server-models"
-    )
-    prompt_lengths: Variation | None = option(
-        f"How prompts vary around --prompt-tokens: {FAMILY_WORDS}.", as_variation, metavar="SHAPE"
-    )
-    output_lengths: Variation | None = option(
-        "How answers vary around --output-tokens: the same.", as_variation, metavar="SHAPE"
-    )
-    requests: int | None = option("Requests that a simulation counts; 0 for none.", as_whole(0))
-    seed: int | None = option("Of the simulation.", as_whole(0))
-    step_tokens: int | None = option("Tokens of one step: those of prompts and of what decodes.", as_whole(1))
-    chunked_prefill: bool | None = option("Cut prompts to fill steps beside what decodes.", as_flag)
-    max_sequences: int | None = option("Sequences that one replica works on at once.", as_whole(1))
-    prefix_hit_rate: float | None = option(
-        "Share of prompt tokens that the prefix cache holds.", as_part, metavar="FRACTION"
-    )
-    speculative_tokens: int | None = option("Tokens that a draft proposes at a time.", as_whole(1))
-    acceptance_rate: float | None = option("Of a proposed token.", as_fraction, metavar="FRACTION")
-    draft_model: Any = option("Model that proposes; free without.", as_record_or_name, metavar="NAME", names="models")
-    prefill_replicas: int | None = option("Replicas that only read prompts, beside the dp that decode.", as_whole(1))
-    prefill_tp: int | None = option("Tensor parallel size of these; as the others.", as_whole(1))
-    prefill_pp: int | None = option("Pipeline parallel size of these; as the others.", as_whole(1), every=True)
-
-
-LOADS = ("rate", "concurrency", "trace")
-"""Options each of which makes a server under load of a plan."""
-_NAMES = [attribute.name for attribute in fields(InferRequest)]
-SERVER_OPTIONS = tuple(_NAMES[_NAMES.index(LOADS[-1]) + 1 :])
-"""Options that mean something beside one of these."""
-
-
-def of_server(request: InferRequest) -> bool:
-    """Whether the request asks for a server under a load, or for something of one."""
-    return any(getattr(request, name) is not None for name in (*LOADS, *SERVER_OPTIONS))

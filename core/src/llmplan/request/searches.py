@@ -65,6 +65,10 @@ class SearchRequest(Options):
     prune: bool | None = option("Leave out what bounds show cannot fit or win; by default.", as_flag)
 
 
+NOT_OF_SERVERS = ("batch", "max_batch", "max_context")
+"""Options of ``llmplan infer`` that mean nothing to a search for a server, which makes batches of its own."""
+
+
 @frozen(kw_only=True, eq=False, repr=False)
 class InferSearchRequest(Options):
     """What a search for a server looks for; None is what was not given."""

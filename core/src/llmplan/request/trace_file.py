@@ -9,9 +9,8 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
-from llmplan.errors import BadInputError
+from llmplan.errors import BadInputError, shown
 from llmplan.records import Request
-from llmplan.records.checks import shown
 from llmplan.text_file import read_text
 
 _COLUMNS = {

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from llmplan.errors import BadInputError
-from llmplan.records import FAMILIES, Variation
-from llmplan.records.checks import shown
+from llmplan.errors import BadInputError, shown
 from llmplan.units import parse_number
 
 _LARGEST = 1e27
@@ -21,7 +19,6 @@ _LONGEST_TEXT = 4_096
 _EVEN, _SUREST = 0.5, 0.99
 _SECONDS_OF = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _SECONDS_OF_RATE = {"s": 1.0, "min": 60.0, "h": 3600.0}
-FAMILY_WORDS = ", ".join(f"{family.name}:CV" if family.most_cv else family.name for family in FAMILIES.values())
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -220,17 +217,3 @@ def as_rate(value: Any, name: str) -> float:
         return as_positive(number, name) / seconds
     except BadInputError:
         raise refuse(name, value, wanted) from None
-
-
-def as_variation(value: Any, name: str) -> Variation:
-    """``uniform:0.3``: a family of distributions and its coefficient of variation."""
-    if isinstance(value, Variation):
-        return value
-    word, colon, cv = value.partition(":") if isinstance(value, str) else ("", "", "")
-    family = FAMILIES.get(word.strip())
-    if family is None or bool(colon) != (family.most_cv > 0):
-        raise refuse(name, value, f"one of {FAMILY_WORDS}")
-    number = as_positive(cv, name) if colon else 0.0
-    if number > family.most_cv:
-        raise refuse(name, value, f"a {family.name} distribution: its cv is at most {family.most_cv:.3g}")
-    return Variation(family, number)

@@ -6,23 +6,28 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from math import inf
 from sys import float_info
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from llmplan.catalogues import COST_MODELS, SERVER_MODELS
 from llmplan.catalogues.guard import Guard, WrongAnswerError
-from llmplan.estimate import CostModel, InferenceEstimate, ServerEstimate, ServerModel, TrainingEstimate
+from llmplan.estimate import TrainingEstimate
 from llmplan.records import (
     Efficiency,
-    HardwareProfile,
-    InferencePlan,
-    NumberFormat,
-    ServerPlan,
-    ServingSteps,
-    TrainingPlan,
 )
 from llmplan.space.suspects import check_schedules
 
-StepsOf: TypeAlias = Callable[[InferencePlan], ServingSteps]
+if TYPE_CHECKING:
+    from llmplan.estimate import CostModel, InferenceEstimate, ServerEstimate, ServerModel
+    from llmplan.records import (
+        HardwareProfile,
+        InferencePlan,
+        NumberFormat,
+        ServerPlan,
+        ServingSteps,
+        TrainingPlan,
+    )
+
+StepsOf: TypeAlias = "Callable[[InferencePlan], ServingSteps]"
 """Prices passes of a replica of a plan."""
 
 
@@ -51,6 +56,8 @@ def trained(cost_model: CostModel, plan: TrainingPlan) -> TrainingEstimate:
 def inferred(cost_model: CostModel, plan: InferencePlan) -> InferenceEstimate:
     """A batch of prompts, or several side by side, as the cost model prices it."""
     with asking(cost_model, plan):
+        from llmplan.estimate import InferenceEstimate
+
         estimate = cost_model.infer(plan)
         _check_estimate("infer", estimate, InferenceEstimate, plan)
         for name in ("prefill_breakdown", "decode_breakdown", "memory_breakdown"):
@@ -62,6 +69,8 @@ def inferred(cost_model: CostModel, plan: InferencePlan) -> InferenceEstimate:
 def served(model: ServerModel, plan: ServerPlan, steps: StepsOf, cost_model: CostModel) -> ServerEstimate:
     """A server under its load, as the server model has it."""
     with Guard(SERVER_MODELS, model.name):
+        from llmplan.estimate import ServerEstimate
+
         estimate = model.serve(plan, steps, partial(inferred, cost_model))
         _check_class("serve", estimate, ServerEstimate)
         if estimate.server is not plan:

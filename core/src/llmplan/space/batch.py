@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from enum import IntEnum
 from math import inf
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from llmplan.arrays.quantities import Number, Truth, floor, maximum, minimum, where
+from llmplan.arrays.quantities import floor, maximum, minimum, where
 from llmplan.errors import BadInputError
-from llmplan.request import TrainRequest
-from llmplan.space.dimension import Row
+
+if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Number, Truth
+    from llmplan.request import TrainRequest
+    from llmplan.space.dimension import Row
 
 DEFAULT_BATCH_TOKENS = 2.0**22
 """Tokens of an iteration: the 4M of LLaMA at every size (arXiv:2302.13971, table 2), 2,048 sequences of 2,048."""

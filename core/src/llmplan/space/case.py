@@ -7,24 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import Kind, Line, TrainingEstimate
-from llmplan.records import TrainingPlan
-from llmplan.request import TrainRequest
 from llmplan.space.asked import asking, bounds_of, illegal_of, trained, worded_of
-from llmplan.space.batch import Reach, Wanted, choose_batch, said_of_batch, wanted_batch, warned_of_batch
-from llmplan.space.choice import Choice, choose
+from llmplan.space.batch import Reach, choose_batch, said_of_batch, wanted_batch, warned_of_batch
+from llmplan.space.choice import choose, with_price
 from llmplan.space.dimension import Scope
-from llmplan.space.dimensions import DIMENSIONS, NAMES, Values, columns_of, laid_out, values_of
+from llmplan.space.dimensions import DIMENSIONS, NAMES, columns_of, laid_out, values_of
 from llmplan.space.experts import experts_of
 from llmplan.space.fill import priced, template
 from llmplan.space.schedules import place_of, schedule_names
 from llmplan.space.sizes import missing_size
-from llmplan.space.training_space import TrainingSpace
+
+if TYPE_CHECKING:
+    from llmplan.records import TrainingPlan
+    from llmplan.request import TrainRequest
+    from llmplan.space.batch import Wanted
+    from llmplan.space.choice import Choice
+    from llmplan.space.dimensions import Values
+    from llmplan.space.training_space import TrainingSpace
 
 _BOUND, _HELD = Line("bound", Kind.WAITING), Line("bound", Kind.TENSORS)
 """The only lines of a bound: time in which as little power as possible is drawn, and memory."""
@@ -201,6 +206,7 @@ def training_case(
     """Of one request: what has one value or none; the space holds all values."""
     _refuse_two_micro_batches(request, space)
     choice = choose(request, "train")
+    request = with_price(request, choice.hardware)
     plan = template(request, choice)
     scope = Scope(
         model=choice.model,

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from attrs import evolve, frozen
 
-from llmplan.catalogues import COST_MODELS, DTYPES, GPUS, MODELS, Catalogue, Kind, conforms, registry
+from llmplan.catalogues import CLUSTERS, COST_MODELS, DTYPES, GPUS, MODELS, conforms, registry
 from llmplan.errors import BadInputError
-from llmplan.estimate import CostModel, Phase
-from llmplan.records import DTypeRule, Efficiency, HardwareProfile, ModelArchitecture, NumberFormat, StoredWeights
-from llmplan.request import InferRequest, TrainRequest
+from llmplan.records import Efficiency
 from llmplan.space.asked import efficiency_of
 from llmplan.space.suspects import parameters_of
 from llmplan.units import rate
+
+if TYPE_CHECKING:
+    from llmplan.catalogues import Catalogue, Kind
+    from llmplan.estimate import Command, CostModel
+    from llmplan.records import DTypeRule, HardwareProfile, ModelArchitecture, NumberFormat, StoredWeights
+    from llmplan.request import InferRequest, TrainRequest
+
+Asked = TypeVar("Asked", "TrainRequest", "InferRequest")
 
 
 @frozen(eq=False, repr=False)
@@ -31,7 +37,7 @@ class Choice:
     warnings: tuple[str, ...]
 
 
-def choose(request: TrainRequest | InferRequest, phase: Phase) -> Choice:
+def choose(request: TrainRequest | InferRequest, phase: Command) -> Choice:
     """Look up what the request names; take the defaults for the rest."""
     model = find_record(request.model, "model", MODELS, assume_transformer=bool(request.assume_transformer))
     if phase == "infer" and not getattr(model, "generates", True):
@@ -39,14 +45,16 @@ def choose(request: TrainRequest | InferRequest, phase: Phase) -> Choice:
     parameters_of(model)
     hardware = find_record(request.gpu, "gpu", GPUS)
     assumptions = [*_meant("model", request.model, model), *_meant("gpu", request.gpu, hardware)]
+    hardware, said = in_cluster(hardware, request)
+    assumptions += said
     assumptions += getattr(model, "assumed", ())
     stored: StoredWeights | None = getattr(model, "stored", None)
     if request.dtype is not None:
         dtype = find_record(request.dtype, "dtype", DTYPES)
         assumptions += _meant("dtype", request.dtype, dtype)
     elif stored is not None:
-        dtype, said = dtype_of(stored, phase)
-        assumptions.append(said)
+        dtype, stored_as = dtype_of(stored, phase)
+        assumptions.append(stored_as)
     else:
         dtype = default_record(registry().dtypes, "dtype")
         assumptions.append(f"dtype {dtype.name}")
@@ -57,9 +65,30 @@ def choose(request: TrainRequest | InferRequest, phase: Phase) -> Choice:
     else:
         cost_model = find_record(cost_model, "cost-model", COST_MODELS)
     gemm = dtype.gemm_format(hardware)
-    efficiency, said = _efficiency(request, cost_model, hardware, gemm, phase)
+    efficiency, whose = _efficiency(request, cost_model, hardware, gemm, phase)
     warnings = _format_warnings(dtype, gemm, hardware)
-    return Choice(model, hardware, dtype, gemm, cost_model, efficiency, (*assumptions, said), warnings)
+    return Choice(model, hardware, dtype, gemm, cost_model, efficiency, (*assumptions, whose), warnings)
+
+
+def in_cluster(hardware: HardwareProfile, request: TrainRequest | InferRequest) -> tuple[HardwareProfile, list[str]]:
+    """The accelerator in the cluster that is asked for, and how that differs from its usual one."""
+    if all(getattr(request, name) is None for name in ("cluster", "nic_gbits", "gpus_per_node", "oversubscription")):
+        return hardware, []
+    from llmplan.space.clusters import wired
+
+    given = None if request.cluster is None else find_record(request.cluster, "cluster", CLUSTERS)
+    cluster, said = wired(hardware, given, request.nic_gbits, request.gpus_per_node, request.oversubscription)
+    return evolve(hardware, cluster=cluster), [said]
+
+
+def with_price(request: Asked, hardware: HardwareProfile) -> Asked:
+    """The request, with the price of the cluster where none is given."""
+    price = hardware.cluster.price_per_gpu_hour
+    return (
+        request
+        if price is None or request.price_per_gpu_hour is not None
+        else evolve(request, price_per_gpu_hour=price)
+    )
 
 
 def _meant(option: str, wanted: Any, record: Any) -> tuple[str, ...]:
@@ -71,7 +100,7 @@ def _meant(option: str, wanted: Any, record: Any) -> tuple[str, ...]:
     return (f"{option} {wanted}: {record.name}",) if is_alias else ()
 
 
-def dtype_of(stored: StoredWeights, phase: Phase) -> tuple[DTypeRule, str]:
+def dtype_of(stored: StoredWeights, phase: Command) -> tuple[DTypeRule, str]:
     """The rule of a checkpoint: to serve as it is stored, to train with weights that are not quantised."""
     if phase == "train":
         rule: DTypeRule = find_record(stored.training_dtype, "dtype", DTYPES)
@@ -145,7 +174,7 @@ def _efficiency(
     cost_model: CostModel,
     hardware: HardwareProfile,
     gemm: NumberFormat,
-    phase: Phase,
+    phase: Command,
 ) -> tuple[Efficiency, str]:
     """The calibrated ones, or 1 where all is ideal, but for those that are given; and whose they are."""
     stated = {name: getattr(request, f"{name}_efficiency") for name in _EFFICIENCIES}

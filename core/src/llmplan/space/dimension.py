@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from llmplan.arrays.quantities import Truth
-from llmplan.records import ModelArchitecture, ServerPlan
+if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Truth
+    from llmplan.records import ModelArchitecture, ServerPlan
 
 Row = Mapping[str, Any]
 """Fields of a plan by name: of one plan, or arrays of many."""

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, fields_dict, frozen
 
-from llmplan.arrays.quantities import Truth
-from llmplan.records import Layout, Recompute, ServerPlan, TrainingPlan
+from llmplan.records import Layout, Recompute
 from llmplan.request import OFFLOADS, option_name
-from llmplan.space.dimension import Dimension, Row, Scope, Served
+from llmplan.space.dimension import Dimension, Served
 from llmplan.space.schedules import open_schedules, place_of, schedule_names
+
+if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Truth
+    from llmplan.records import ServerPlan, TrainingPlan
+    from llmplan.space.dimension import Row, Scope
 
 MOST_GPUS = 65_536
 WIDEST_TENSOR = 1_024

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, fields_dict
 
 from llmplan.errors import BadInputError
-from llmplan.estimate import Kind, Line, TrainingEstimate
+from llmplan.estimate import Kind, Line
 from llmplan.records import Layout, TrainingPlan
 from llmplan.request import TrainRequest
 from llmplan.space.asked import remarks_on, trained, words_against
-from llmplan.space.choice import Choice
 from llmplan.space.dimensions import PLAINEST
 from llmplan.space.run_settings import how_it_trains
 from llmplan.space.schedules import schedules
 from llmplan.space.suspects import parameters_of
 from llmplan.units import GIB
+
+if TYPE_CHECKING:
+    from llmplan.estimate import TrainingEstimate
+    from llmplan.space.choice import Choice
 
 _TOKENS_PER_PARAMETER = 20
 """Compute-optimal training (Hoffmann et al. 2022, arXiv:2203.15556), where a model's own tokens are not published."""
@@ -70,13 +73,16 @@ def priced(plan: TrainingPlan, choice: Choice, mfu: float | None) -> TrainingEst
 
 
 def _warned_of_host(estimate: TrainingEstimate) -> TrainingEstimate:
-    """With a word on host memory, whose size nobody states."""
+    """With a word on host memory that is not there, or whose size nobody states."""
     plan, host = estimate.plan, estimate.host_bytes_per_gpu
     if not host:
         return estimate
-    warning = (
-        f"offload {plan.offloaded}: the host needs {host / GIB:,.1f} GiB of memory for each GPU, which nobody stated"
-    )
+    cluster = plan.hardware.cluster
+    each = None if cluster.host_memory_bytes is None else cluster.host_memory_bytes / cluster.node
+    if each is not None and host <= each:
+        return estimate
+    stated = "which nobody stated" if each is None else f"and has {each / GIB:,.1f}"
+    warning = f"offload {plan.offloaded}: the host needs {host / GIB:,.1f} GiB of memory for each GPU, {stated}"
     return evolve(estimate, plan=evolve(plan, warnings=(*plan.warnings, warning)))
 
 

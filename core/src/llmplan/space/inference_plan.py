@@ -8,7 +8,7 @@ from llmplan.catalogues import ENGINES, registry
 from llmplan.errors import BadInputError
 from llmplan.records import InferencePlan, Layout
 from llmplan.request import InferRequest, option_name
-from llmplan.space.choice import Choice, default_record, find_record
+from llmplan.space.choice import Choice, default_record, find_record, with_price
 
 if TYPE_CHECKING:
     from llmplan.records import EngineProfile
@@ -45,7 +45,7 @@ def make_inference_plan(request: InferRequest, choice: Choice) -> InferencePlan:
         kv_bits=default("kv_bits", choice.dtype.kv_bits or choice.dtype.activation_bits),
         engine=engine,
         cuda_graphs=graphs,
-        price_per_gpu_hour=request.price_per_gpu_hour,
+        price_per_gpu_hour=with_price(request, choice.hardware).price_per_gpu_hour,
         assumptions=tuple(said),
         warnings=choice.warnings,
     )

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from llmplan.catalogues import FRAMEWORKS, OPTIMIZERS, Kind, registry
+from llmplan.catalogues import FRAMEWORKS, OPTIMIZERS, registry
 from llmplan.errors import BadInputError
 from llmplan.estimate.energy import IDLE_SHARE
 from llmplan.records import Tuning
-from llmplan.records.goodput import Failures
-from llmplan.request import TrainRequest, option_name
-from llmplan.space.choice import Choice, default_record, find_record
+from llmplan.request import option_name
+from llmplan.space.choice import default_record, find_record
 from llmplan.space.suspects import parameters_of
+
+if TYPE_CHECKING:
+    from llmplan.catalogues import Kind
+    from llmplan.records.goodput import Failures
+    from llmplan.request import TrainRequest
+    from llmplan.space.choice import Choice
 
 _LORA_RANK = 16
 """Between the 8 and 64 of most published adapters (Hu et al. 2021, arXiv:2106.09685, table 6)."""
+_EVERY = "all"
+"""The word for every matrix."""
 _CHECKPOINT_SECONDS = 30.0
 _RESTART_SECONDS = 600.0
 """To notice, to replace what failed, to start the program, to read the checkpoint. Assumed, as is the one above."""
@@ -54,14 +61,19 @@ def _record(wanted: Any, option: str, kind: Kind, said: list[str]) -> Any:
 
 
 def _tuning(request: TrainRequest, said: list[str]) -> dict[str, Any]:
-    tuning = request.tuning or (Tuning.FULL if request.lora_rank is None else Tuning.LORA)
+    adapts = request.lora_rank is not None or request.lora_targets is not None
+    tuning = request.tuning or (Tuning.LORA if adapts else Tuning.FULL)
     if tuning is Tuning.FULL:
         if request.lora_rank is not None:
             raise BadInputError(f"lora-rank: {request.lora_rank} with tuning full, which trains all weights")
+        if request.lora_targets is not None:
+            raise BadInputError(f"lora-targets: {request.lora_targets} with tuning full, which trains all weights")
         return {}
     if request.lora_rank is None:
         said.append(f"LoRA rank {_LORA_RANK}")
-    return {"tuning": tuning, "lora_rank": request.lora_rank or _LORA_RANK}
+    words = (request.lora_targets or _EVERY).lower().replace("+", " ").split()
+    targets = () if _EVERY in words else tuple(words)
+    return {"tuning": tuning, "lora_rank": request.lora_rank or _LORA_RANK, "lora_targets": targets}
 
 
 def _failures(request: TrainRequest, choice: Choice, how: dict[str, Any], said: list[str]) -> Failures | None:
@@ -76,6 +88,8 @@ def _failures(request: TrainRequest, choice: Choice, how: dict[str, Any], said: 
         said.append("checkpoint-interval sqrt(2 x checkpoint x MTBF), the optimum (Young 1974, Daly 2006)")
     if request.restart_seconds is None:
         said.append(f"restart-seconds {_RESTART_SECONDS:g}")
+    from llmplan.records.goodput import Failures
+
     return Failures(
         per_gpu_day=request.failures_per_gpu_day,
         checkpoint_seconds=checkpoint,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
-from llmplan.catalogues import SCHEDULES, Registry, registry
+from llmplan.catalogues import SCHEDULES, registry
 from llmplan.records import Schedule, Schedules
 from llmplan.records.schedule import PLAIN
 from llmplan.space.choice import default_record, find_record
+
+if TYPE_CHECKING:
+    from llmplan.catalogues import Registry
 
 
 def _all() -> list[Schedule]:

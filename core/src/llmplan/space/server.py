@@ -9,7 +9,7 @@ from attrs import evolve
 from llmplan.catalogues import MODELS, SERVER_MODELS, registry
 from llmplan.errors import BadInputError
 from llmplan.estimate import ServerEstimate, ServerModel
-from llmplan.records import EngineProfile, InferencePlan, Lengths, Request, ServerPlan, Speculation, Variation, Workload
+from llmplan.records import USUAL, EngineProfile, InferencePlan, Lengths, Request, ServerPlan, Speculation, Workload
 from llmplan.request import LOADS, SERVER_OPTIONS, InferRequest, option_name
 from llmplan.space.asked import AskedSteps, StepsOf, asking, served
 from llmplan.space.choice import Choice, default_record, find_record
@@ -153,13 +153,16 @@ def _workload(request: InferRequest, choice: Choice, plan: InferencePlan, said: 
             said.append(f"{requests:,} requests simulated, seed {request.seed or 0}")
     if request.rate is not None:
         said.append("requests come at random (a Poisson process)")
+    prompt, output = (_lengths(request, plan, what, said) for what in ("prompt", "output"))
+    if (request.concurrency or 1) > 1 and not (prompt.varies or output.varies):
+        said.append("requests are all alike: users who ask again at once keep in step with one another for ever")
     return Workload(
         rate=request.rate,
         concurrency=request.concurrency,
         trace=trace,
         trace_name=request.trace or "",
-        prompt=_lengths(plan.prompt_tokens, request.prompt_lengths),
-        output=_lengths(plan.output_tokens, request.output_lengths),
+        prompt=prompt,
+        output=output,
         context=context,
         requests=len(trace) or requests,
         seed=request.seed or 0,
@@ -171,8 +174,13 @@ def usual_requests(users: int | None) -> int:
     return max(_DEFAULT_REQUESTS, _REQUESTS_OF_A_USER * (users or 0))
 
 
-def _lengths(mean: float, variation: Variation | None) -> Lengths:
-    return Lengths(int(mean)) if variation is None else Lengths(int(mean), variation.family, variation.cv)
+def _lengths(request: InferRequest, plan: InferencePlan, what: str, said: list[str]) -> Lengths:
+    """Of prompts or answers; within some of their mean where nothing is said: users who ask alike keep in step."""
+    mean, varied = int(getattr(plan, f"{what}_tokens")), getattr(request, f"{what}_lengths")
+    if varied is None and mean > 1 and request.trace is None:
+        said.append(f"{what}-lengths {USUAL.label}, within 20 %, as serving benchmarks draw them")
+        varied = USUAL
+    return Lengths(mean) if varied is None else Lengths(mean, varied.family, varied.cv)
 
 
 def _speculation(request: InferRequest, plan: InferencePlan) -> Speculation | None:

@@ -7,12 +7,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmplan.catalogues import MODELS, SCHEDULES
 from llmplan.catalogues.guard import Guard, WrongAnswerError
-from llmplan.records import InferencePlan, LoweredModel, ModelArchitecture, TrainingPlan
+from llmplan.records import LoweredModel
 from llmplan.records.schedule import PipelineTimes
+
+if TYPE_CHECKING:
+    from llmplan.records import InferencePlan, ModelArchitecture, TrainingPlan
 
 _TIMES = PipelineTimes(others=1.0, others_weights=0.3, own_weights=0.3, p=4.0, v=1.0, m=8.0)
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from importlib import import_module
-from importlib.util import find_spec
 from inspect import isfunction
 from types import ModuleType
 from typing import Any
@@ -38,12 +36,15 @@ from llmplan.errors import BadInputError, PluginFailedError, UnsupportedFormatEr
 from llmplan.estimate import CostModel, InferenceEstimate, TrainingEstimate
 from llmplan.estimate.figures import FIGURES
 from llmplan.estimate.line import BYTES, SECONDS
-from llmplan.records.model import ALWAYS_KEPT
+from llmplan.records.cluster import two_levels
 from llmplan.search.infer import infer, plan_inference
 from llmplan.search.train import train
 from llmplan.space.dimensions import DIMENSIONS
 from llmplan.space.schedules import schedule_names
 from llmplan.testing.contracts import (
+    NUMPY,
+    ROUNDING,
+    WIDTHS,
     ContractError,
     check_engine,
     check_framework,
@@ -53,8 +54,10 @@ from llmplan.testing.contracts import (
     check_schedule,
     checked_name,
     require,
+    same,
 )
 from llmplan.testing.launcher_contract import check_launcher, sample_estimates
+from llmplan.testing.model_contract import check_model
 from llmplan.testing.sample_model import SampleModel
 from llmplan.testing.serving_contract import check_server_model, check_serving_steps
 
@@ -82,16 +85,12 @@ SAMPLE_HARDWARE = records.HardwareProfile(
     memory_bytes=64e9,
     memory_bytes_per_second=2e12,
     peak_flops={"fp16": 4e14},
-    scale_up_bytes_per_second=2e11,
-    scale_up_domain=8,
+    cluster=two_levels(2e11, 8),
 )
 SAMPLE_DTYPE = records.DTypeRule(
     name="sample", weight_bits=16, activation_bits=16, embedding_bits=16, gemm_formats=(("fp16",),)
 )
 
-_WIDTHS = ("weight", "activation", "embedding", "norm", "loss")
-_ROUNDING = 1e-9
-_NUMPY: Any = import_module("numpy") if find_spec("numpy") else None
 _RATES = ("peak_flops", "memory_bytes_per_second", "scale_up_bytes_per_second")
 _PLAINEST = {one.name: one.word(one.plainest) for one in DIMENSIONS if one.plainest is not None and one.name != "gpus"}
 """Of every dimension of training: nothing is left open."""
@@ -147,27 +146,6 @@ def check_dtype(offered: records.DTypeRule | records.DTypeFamily) -> None:
         _check_rule(rule)
 
 
-def check_model(model: records.ModelArchitecture) -> None:
-    """Operators and parameter counts agree; FLOPs are linear in batch, the cache at most linear in tokens."""
-    name = checked_name(MODELS, model)
-    try:
-        hash(model)
-    except TypeError as error:
-        raise ContractError(f"{name}: {error}; attrs.frozen(eq=False) makes it hashable") from error
-    lowered, parts = model.lower(2, 16), model.parameters_by_part()
-    for part, count in parts.items():
-        require(isinstance(count, int) and count >= 0, f"{name}: parameters_by_part: {part}: {count!r} is no count")
-    for block in _blocks(lowered):
-        _check_block(name, block)
-    held, stated = sum(block.count * block.parameters for block in _blocks(lowered)), sum(parts.values())
-    require(held == stated, f"{name}: parameters_by_part says {stated} parameters, the blocks of lower {held}")
-    layers = sum(block.count for block in lowered.layers)
-    require(layers == model.layers, f"{name}: layers says {model.layers}, the blocks of lower {layers}")
-    _check_scaling(name, model)
-    if _NUMPY is not None:
-        _check_arrays(name, model)
-
-
 def _scheduled(price: Any) -> dict[str, Any]:
     """Training by the default schedule of those that are installed."""
     return {"schedule": schedule_names()[0]} if price is train else {}
@@ -218,7 +196,7 @@ def _refuse_problems(plugins: Plugins) -> None:
 
 def _check_rule(rule: records.DTypeRule) -> None:
     name = checked_name(DTYPES, rule)
-    for width in _WIDTHS:
+    for width in WIDTHS:
         require(getattr(rule, f"{width}_bits") > 0, f"{name}: {width}_bits: not positive")
     tiers = rule.gemm_formats
     shaped = tiers and all(isinstance(tier, tuple) and tier for tier in tiers)
@@ -230,60 +208,6 @@ def _check_rule(rule: records.DTypeRule) -> None:
     raise ContractError(f"{name}: gemm_format: no UnsupportedFormatError for hardware without its formats")
 
 
-def _blocks(lowered: records.LoweredModel) -> tuple[records.Block, ...]:
-    return (lowered.embedding, *lowered.layers, lowered.head)
-
-
-def _check_block(name: str, block: records.Block) -> None:
-    matrices, held = sum(operator.weights for operator in block.operators), block.parameters + block.shared_parameters
-    require(matrices <= held, f"{name}: operators of a block weigh {matrices}, its parameters are {held}")
-    for operator in block.operators:
-        where = f"{name}: {operator.name}"
-        again, figures = operator.recomputed_from, _figures(operator)
-        require(0 < again <= ALWAYS_KEPT, f"{where}: recomputed_from: {again!r} is not 1 to {ALWAYS_KEPT}")
-        require(all(0 <= figure < math.inf for figure in figures), f"{where}: negative or infinite: {figures}")
-        read, weights = operator.weights_read, operator.weights
-        require(read is None or read <= weights, f"{where}: weights_read: {read} is more than its weights, {weights}")
-        for tensor in operator.inputs:
-            dropped = tensor.dropped_from
-            require(0 <= dropped <= ALWAYS_KEPT, f"{where}: dropped_from: {dropped!r} is not 0 to {ALWAYS_KEPT}")
-            require(tensor.width in _WIDTHS, f"{where}: width: {tensor.width!r} is none of {', '.join(_WIDTHS)}")
-
-
-def _figures(operator: records.Operator) -> list[Any]:
-    optional = (operator.reduced_elements, operator.weights_read)
-    stated = (figure for figure in optional if figure is not None)
-    return [operator.flops, operator.weights, *stated, *(tensor.elements for tensor in operator.inputs)]
-
-
-def _check_scaling(name: str, model: records.ModelArchitecture) -> None:
-    flops, cache = model.lower(2, 16).flops, model.kv_cache(2, 16).elements
-    require(flops > 0, f"{name}: lower: no FLOPs")
-    require(math.isclose(model.lower(4, 16).flops, 2 * flops), f"{name}: lower: FLOPs are not linear in batch")
-    try:
-        further = model.lower(2, 16, 32).flops
-    except TypeError as error:
-        raise ContractError(f"{name}: lower: takes no context: {error}") from error
-    require(further >= flops, f"{name}: lower: fewer FLOPs with a context of 32 tokens than of 16")
-    require(math.isclose(model.kv_cache(4, 16).elements, 2 * cache), f"{name}: kv_cache: not linear in batch")
-    longer = model.kv_cache(2, 32).elements
-    require(cache <= longer <= 2 * cache, f"{name}: kv_cache: {cache} of 16 tokens, {longer} of 32: not 1 to 2 times")
-
-
-def _check_arrays(name: str, model: records.ModelArchitecture) -> None:
-    """Every figure of two batches at once is that of each alone."""
-    batches = ((1.0, 16.0), (2.0, 32.0))
-    alone = zip(*(_all_figures(model, *batch) for batch in batches), strict=True)
-    for numbers, arrays in zip(alone, _all_figures(model, *_NUMPY.array(batches).T), strict=True):
-        require(_same(arrays, numbers), f"{name}: lower or kv_cache: {arrays} for arrays, {numbers} one by one")
-
-
-def _all_figures(model: records.ModelArchitecture, batch: Any, seq_len: Any) -> list[Any]:
-    operators = (operator for block in _blocks(model.lower(batch, seq_len)) for operator in block.operators)
-    cache = model.kv_cache(batch, seq_len).elements
-    return [cache, *(figure for operator in operators for figure in _figures(operator))]
-
-
 def _check_price(name: str, price: Callable[..., Any], options: Mapping[str, Any]) -> str | None:
     """Why the plan is refused, None where it is priced."""
     try:
@@ -293,12 +217,12 @@ def _check_price(name: str, price: Callable[..., Any], options: Mapping[str, Any
     except PluginFailedError as error:
         raise ContractError(str(error)) from error
     _check_estimate(name, estimate)
-    if _NUMPY is not None:
+    if NUMPY is not None:
         _check_array_plan(name, options["cost_model"], estimate)
     seconds = _seconds(estimate)
     for rate in _RATES:
         faster = _seconds(price(**{**options, "gpu": _twice(options["gpu"], rate)}))
-        slower = [key for key in seconds if faster[key] > seconds[key] * (1 + _ROUNDING)]
+        slower = [key for key in seconds if faster[key] > seconds[key] * (1 + ROUNDING)]
         require(not slower, f"{name}: twice the {rate} makes {' and '.join(slower)} slower")
     return None
 
@@ -329,22 +253,18 @@ def _check_estimate(name: str, estimate: Any) -> None:
     for field in ("forward_breakdown", "prefill_bounds", "decode_bounds"):
         check_lines(f"{name}: {field}", getattr(estimate, field, None) or {}, SECONDS)
     hfu = getattr(estimate, "hfu", 0)
-    require(hfu <= 1 + _ROUNDING, f"{name}: HFU {hfu:g} is above 1: faster than the peak")
+    require(hfu <= 1 + ROUNDING, f"{name}: HFU {hfu:g} is above 1: faster than the peak")
 
 
 def _check_array_plan(name: str, cost_model: CostModel, estimate: Any) -> None:
     training = isinstance(estimate, TrainingEstimate)
     price, batch = (cost_model.train, "micro_batch") if training else (cost_model.infer, "batch")
-    plans = (evolve(estimate.plan, **{batch: size}) for size in (1.0, 2.0, _NUMPY.array([1.0, 2.0])))
+    plans = (evolve(estimate.plan, **{batch: size}) for size in (1.0, 2.0, NUMPY.array([1.0, 2.0])))
     one, two, both = (_seconds(price(plan)) for plan in plans)
     for key, arrays in both.items():
         alone = [one[key], two[key]]
-        require(_same(arrays, alone), f"{name}: {key}: {arrays} for an array of {batch}, {alone} one by one")
+        require(same(arrays, alone), f"{name}: {key}: {arrays} for an array of {batch}, {alone} one by one")
     if training:
         from llmplan.testing.array_contracts import check_arrays
 
         check_arrays(name, cost_model, estimate.plan)
-
-
-def _same(arrays: Any, numbers: Any) -> bool:
-    return bool(_NUMPY.allclose(arrays, numbers, rtol=_ROUNDING, atol=0))

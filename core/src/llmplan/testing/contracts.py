@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from attrs import fields, fields_dict
@@ -15,7 +17,12 @@ from llmplan import records
 from llmplan.catalogues import ENGINES, FRAMEWORKS, GPUS, OPTIMIZERS, SCHEDULES, Kind
 from llmplan.errors import LlmplanError
 from llmplan.estimate.line import Kind as LineKind, kind_of
+from llmplan.records.cluster import is_plain
+from llmplan.records.hardware import LINKS
 
+WIDTHS = ("weight", "activation", "embedding", "norm", "loss")
+ROUNDING = 1e-9
+NUMPY: Any = import_module("numpy") if find_spec("numpy") else None
 _PLAUSIBLE: Mapping[str, tuple[float, float]] = {
     "memory_bytes": (1e8, 1e14),
     "memory_bytes_per_second": (1e9, 1e17),
@@ -50,6 +57,11 @@ _MOST_STATE_BYTES = 64
 
 class ContractError(LlmplanError, AssertionError):
     """A plugin, or one of its records, breaks a rule that llmplan relies on."""
+
+
+def same(arrays: Any, numbers: Any) -> bool:
+    """Whether what was computed at once is what was computed one by one."""
+    return bool(NUMPY.allclose(arrays, numbers, rtol=ROUNDING, atol=0))
 
 
 def require(condition: object, message: str) -> None:
@@ -89,7 +101,8 @@ def check_hardware(profile: records.HardwareProfile) -> None:
         low, high = _PLAUSIBLE.get(field.partition(".")[0], (1, math.inf))
         require(low <= value <= high, f"{name}: {field}: {value:g} is not in {low:g} to {high:g}: is it in SI units?")
         require(profile.sources.get(field), f"{name}: {field}: no source")
-    strangers = set(profile.sources) - {*numbers, *fields_dict(records.HardwareProfile)}
+    require(is_plain(profile.cluster) or profile.cluster.source, f"{name}: cluster: no source")
+    strangers = set(profile.sources) - {*numbers, *fields_dict(records.HardwareProfile), *LINKS}
     require(not strangers, f"{name}: sources: {', '.join(sorted(strangers))}: no such number")
     for slower, faster in _NO_FASTER:
         ordered = peaks.get(slower, 0) <= peaks.get(faster, math.inf)
@@ -160,6 +173,10 @@ def _numbers(profile: records.HardwareProfile) -> Iterator[tuple[str, float]]:
         if isinstance(value, (int, float)) and value != field.default:
             yield field.name, value
     yield from ((f"peak_flops.{name}", rate) for name, rate in profile.peak_flops.items())
+    if is_plain(profile.cluster):
+        plain = {"scale_up_domain": 1, "scale_up_link": profile.scale_up_link}
+        links = ((name, getattr(profile, name)) for name in LINKS)
+        yield from ((name, value) for name, value in links if value is not None and value != plain.get(name))
 
 
 def _check_aliases(name: str, aliases: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from llmplan.arrays.quantities import Number
-from llmplan.records import Block, Cache, Gemm, LoweredModel, Operator, Recompute, Scores, Split, Tensor
+from llmplan.records import Block, Cache, Gemm, LoweredModel, Operator, Phase, Recompute, Scores, Split, Tensor
 from llmplan.records.checks import lookup_name
 from llmplan.records.model import ALWAYS_KEPT
 
@@ -37,8 +37,11 @@ class SampleModel:
         parts = {"attention": 3 * h * h * of_layers, "mlp": 8 * h * h * of_layers, "norm": h * of_layers}
         return {"input_embedding": self._table, **parts, "output_embedding": table}
 
-    def lower(self, batch: Number, seq_len: Number, context: Number | None = None) -> LoweredModel:
-        """The operators of one forward pass."""
+    def lower(
+        self, batch: Number, seq_len: Number, context: Number | None = None, phase: Phase = Phase.TRAINING
+    ) -> LoweredModel:
+        """The operators of one forward pass, the same in each phase."""
+        del phase
         tokens, h, table = 1.0 * batch * seq_len, self.hidden, float(self._table)
         states = Tensor(tokens * h, Split.SEQUENCE, dropped_from=ALWAYS_KEPT)
         lookup = Operator("lookup", "input_embedding", weights=table, reduced_elements=tokens * h, moved=2 * tokens * h)

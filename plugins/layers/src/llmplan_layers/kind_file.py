@@ -32,7 +32,9 @@ class KindFile:
     norms: int = 2
     parallel: bool = False
     again: bool = False
-    works: str = field(default="all", validator=one_of(*(works.value for works in Works)))
+    works: str = field(
+        default="all", validator=one_of(*(works.value for works in (Works.ALL, Works.PROMPT, Works.ANSWER)))
+    )
 
     def layer(self, name: str) -> Layer:
         """The layer; BadInputError where it has two mixers or MLPs, or experts like no MLP."""

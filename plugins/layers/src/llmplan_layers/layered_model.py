@@ -19,6 +19,7 @@ from llmplan.records.model import (
     Gemm,
     LoweredModel,
     Operator,
+    Phase,
     Recompute,
     Split,
     Tensor,
@@ -79,13 +80,20 @@ class Layer:
             return 0.0 * tokens
         return self.mixer.cache_width * (tokens if self.window is None else minimum(tokens, self.window))
 
-    def operators(self, hidden: int, tokens: Number, look: Seen) -> tuple[Operator, ...]:
-        """Norms, mixer and MLP."""
+    def operators(self, hidden: int, tokens: Number, look: Seen, phase: Phase) -> tuple[Operator, ...]:
+        """Norms, mixer and MLP, as far as they run in a phase."""
         operators = self._operators(hidden, tokens, look)
-        for operator in operators if self.works is not Works.ALL else ():
-            if operator.works is Works.ALL:
-                operator.works = self.works
-        return operators
+        if self.works is Works.ALL:
+            return operators
+        here = tuple(operator for operator in operators if self._runs(operator, phase))
+        for operator in here:
+            operator.works = Works.ALL
+        return here
+
+    def _runs(self, operator: Operator, phase: Phase) -> bool:
+        """A mixer may say that some of its operators work on the prompt in a layer that works on answers."""
+        works = self.works if operator.works is Works.ALL else operator.works
+        return works is not (Works.ANSWER if phase is Phase.PREFILL else Works.PROMPT) or phase is Phase.TRAINING
 
     def _operators(self, hidden: int, tokens: Number, look: Seen) -> tuple[Operator, ...]:
         """States that two of them read are kept once."""
@@ -232,15 +240,16 @@ class LayeredModel:
         ways = [layer.mixer.cache_ways for layer in self.kinds if layer.mixer is not None and layer.mixer.cache_width]
         return Tensor(1.0 * batch * kept, max_ways=min(ways, default=inf))
 
-    def lower(self, batch: Number, seq_len: Number, context: Number | None = None) -> LoweredModel:
+    def lower(
+        self, batch: Number, seq_len: Number, context: Number | None = None, phase: Phase = Phase.TRAINING
+    ) -> LoweredModel:
         """The operators of one forward pass; attention is counted over the full s x s square, or s x window."""
         tokens = 1.0 * batch * seq_len
         context = seq_len if context is None else context
         layers = [
-            self._block(
-                layer, count, layer.operators(self.hidden, tokens, seen(seq_len, context, layer.window, layer.mask))
-            )
+            self._block(layer, count, layer.operators(self.hidden, tokens, look, phase))
             for layer, count in self.kinds.items()
+            if (look := seen(seq_len, context, layer.window, layer.mask))
         ]
         return LoweredModel(embedding=self._embedding(tokens), layers=tuple(layers), head=self._head(tokens))
 

@@ -11,7 +11,7 @@ from attrs.validators import optional
 
 from llmplan.arrays.quantities import Number
 from llmplan.records.checks import lookup_name, one_of, positive, whole
-from llmplan.records.model import LoweredModel, Tensor
+from llmplan.records.model import LoweredModel, Phase, Tensor
 from llmplan_layers import transformer_checks as check
 from llmplan_layers.attention import AttentionLayer
 from llmplan_layers.grouped_attention import GroupedAttention
@@ -165,6 +165,8 @@ class Transformer:
         """Of every token in every layer K and V, 2gd elements, or a latent; of windowed layers the window's tokens."""
         return self._layered.kv_cache(batch, tokens)
 
-    def lower(self, batch: Number, seq_len: Number, context: Number | None = None) -> LoweredModel:
+    def lower(
+        self, batch: Number, seq_len: Number, context: Number | None = None, phase: Phase = Phase.TRAINING
+    ) -> LoweredModel:
         """The operators of one forward pass; attention is counted over the full s x s square, or s x window."""
-        return self._layered.lower(batch, seq_len, context)
+        return self._layered.lower(batch, seq_len, context, phase)

@@ -43,7 +43,7 @@ def explain_training(plan: TrainingPlan) -> tuple[Explained, ...]:
         add_loss(loss, rank)
         kernels += explained_kernel("head: reading logits for the loss", loss.compute.forward)
         seconds = lines.seconds(time_breakdown(rank, pipeline(rank)))
-        held = lines.held(training_memory(rank), plan.hardware)
+        held = lines.held(training_memory(rank)[0], plan.hardware)
     return (*kernels, *explained_lines(seconds, "s"), *explained_lines(held, "bytes"))
 
 

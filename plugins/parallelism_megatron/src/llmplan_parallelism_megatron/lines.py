@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from llmplan.arrays.quantities import Number
 from llmplan.estimate import Kind, Line
 from llmplan.estimate.line import keyed
-from llmplan.records import HardwareProfile, InferencePlan
+
+if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Number
+    from llmplan.records import HardwareProfile, InferencePlan
 
 
 def _by_name(lines: Iterable[Line]) -> dict[str, Line]:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from llmplan.arrays.quantities import Number
-from llmplan.estimate import Explained, InferenceEstimate, Phase, Spread, TrainingEstimate
+from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.by_column import priced_by_column
 from llmplan.estimate.kernel_efficiency import kernel_efficiency
 from llmplan.records import (
     Efficiency,
-    HardwareProfile,
-    InferencePlan,
-    KernelCurves,
-    NumberFormat,
-    ServingSteps,
     TrainingPlan,
     Tuning,
 )
@@ -27,6 +22,17 @@ from llmplan_parallelism_megatron.rules.training import check, illegal, remarks,
 from llmplan_parallelism_megatron.training.iteration import time_breakdown
 from llmplan_parallelism_megatron.training.memory import host_memory, training_memory
 from llmplan_parallelism_megatron.training.pipeline import pipeline
+
+if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Number
+    from llmplan.estimate import Command, Explained, InferenceEstimate, Spread
+    from llmplan.records import (
+        HardwareProfile,
+        InferencePlan,
+        KernelCurves,
+        NumberFormat,
+        ServingSteps,
+    )
 
 
 @frozen(repr=False)
@@ -43,7 +49,7 @@ class Megatron:
     serving_in_arrays: bool = True
     """Layouts of servers may be arrays: a search prices many side by side."""
 
-    def efficiency(self, hardware: HardwareProfile, gemm: NumberFormat, phase: Phase) -> Efficiency:
+    def efficiency(self, hardware: HardwareProfile, gemm: NumberFormat, phase: Command) -> Efficiency:
         """Curves of kernels and links, where the accelerator has them."""
         curves = hardware.kernels
         if curves is None:
@@ -120,7 +126,7 @@ class Megatron:
         return Steps(plan)
 
 
-def _source(curves: KernelCurves, phase: Phase) -> str:
+def _source(curves: KernelCurves, phase: Command) -> str:
     serving = curves.serving
     return curves.source if phase == "train" or serving is None else f"{curves.source}; serving: {serving.source}"
 
@@ -132,11 +138,13 @@ def _train(plan: TrainingPlan) -> TrainingEstimate:
     forward = rank.whole.flops * replicas
     recompute = rank.whole.recomputed_flops(plan.recompute) * replicas
     backward = 2.0 if plan.tuning is Tuning.FULL else 1.0
+    fullest, first = training_memory(rank)
     return TrainingEstimate(
         plan=plan,
         time_breakdown=lines.seconds(time_breakdown(rank, work)),
         forward_breakdown=lines.seconds(work.forward_lines),
-        memory_breakdown=lines.held(training_memory(rank), plan.hardware),
+        memory_breakdown=lines.held(fullest, plan.hardware),
+        first_stage_memory=lines.held(first, plan.hardware),
         model_flops=(1.0 + backward) * forward,
         hardware_flops=(1.0 + backward) * forward + recompute,
         spreads=_spreads,

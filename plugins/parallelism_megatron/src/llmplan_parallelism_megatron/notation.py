@@ -39,6 +39,11 @@ SIZES: Mapping[str, Symbol] = {
     "matrices": Symbol("weight matrices that stand side by side in one: K and V, gate and up projection"),
     "in_flight": Symbol("micro-batches that have gone forward through a stage and not yet come back"),
     "away": Symbol("micro-batches whose activations wait in host memory"),
+    "size": Symbol("accelerators that a full mesh joins"),
+    "axes": Symbol("dimensions of a torus"),
+    "spanned": Symbol("axes that a group lies along, a ring for 1, a line for 1/2, shared ones for their part"),
+    "stretch": Symbol("ranks along the longest of them, twice on a line"),
+    "steps": Symbol("hops to the farthest rank of a group on a torus"),
     "passes": Symbol("times that a collective goes around: 2 for an all-reduce, else 1"),
 }
 AMOUNTS: Mapping[str, Symbol] = {

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from llmplan.arrays.quantities import Number, maximum, where
-from llmplan.records import InferencePlan, TrainingPlan
+from typing import TYPE_CHECKING
+
+from llmplan.arrays.quantities import maximum, minimum, where
+
+if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Number
+    from llmplan.records import InferencePlan, TrainingPlan
 
 ALL_REDUCE_LATENCY_SECONDS = 8e-6
 """Least time of an all-reduce inside a node (llm-analysis, INTRA_NODE_LATENCY, for NVLink and NVSwitch)."""
@@ -11,10 +16,15 @@ ALL_REDUCE_LATENCY_SECONDS = 8e-6
 
 def tp_link_bytes_per_second(plan: TrainingPlan | InferencePlan) -> Number:
     """N: bandwidth of one direction that a tensor parallel group reaches, on the slowest link that it crosses."""
-    hardware, efficiency = plan.hardware, plan.efficiency
-    inside = hardware.scale_up_bytes_per_second * efficiency.scale_up
-    beyond = (hardware.beyond_domain_bytes_per_second or hardware.scale_up_bytes_per_second) * efficiency.scale_out
-    return where(plan.layout.tp <= hardware.scale_up_domain, inside, beyond)
+    hardware, efficiency, tp = plan.hardware, plan.efficiency, plan.layout.tp
+    cluster = hardware.cluster
+    first, domain = cluster.levels[0], float(hardware.scale_up_domain)
+    n = minimum(tp, domain)
+    inside = first.reached(hardware.scale_up_bytes_per_second, n, first.lies(n, 1.0, plan.layout.gpus))
+    link: Number = inside * efficiency.scale_up
+    for place, below in enumerate(cluster.levels[:-1], start=1):
+        link = where(tp <= below.widest, link, (cluster.link(place) or 0.0) * efficiency.scale_out)
+    return link
 
 
 def all_reduce_seconds(message_bytes: Number, ranks: Number, bytes_per_second: Number) -> Number:

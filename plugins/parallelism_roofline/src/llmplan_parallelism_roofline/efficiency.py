@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from llmplan.estimate import Phase
+from typing import TYPE_CHECKING
+
 from llmplan.estimate.kernel_efficiency import kernel_efficiency
-from llmplan.records import Efficiency, HardwareProfile, NumberFormat
+from llmplan.records import Efficiency
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Command
+    from llmplan.records import HardwareProfile, NumberFormat
 
 UNCALIBRATED = Efficiency(
     flops=0.5,
@@ -14,7 +19,7 @@ UNCALIBRATED = Efficiency(
 )
 
 
-def default_efficiency(hardware: HardwareProfile, gemm: NumberFormat, phase: Phase) -> Efficiency:
+def default_efficiency(hardware: HardwareProfile, gemm: NumberFormat, phase: Command) -> Efficiency:
     """Training: what whole runs reached, since nothing is added on top. Inference: what kernels and links reach."""
     if phase == "infer":
         return kernel_efficiency(hardware, gemm)

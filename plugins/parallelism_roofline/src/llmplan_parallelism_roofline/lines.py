@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from llmplan.arrays.quantities import Number
 from llmplan.estimate import Kind, Line
+
+if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Number
 
 _SECONDS = {
     str(line): line

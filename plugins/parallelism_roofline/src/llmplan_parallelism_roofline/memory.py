@@ -5,10 +5,16 @@
 
 from __future__ import annotations
 
-from llmplan.arrays.quantities import Number, maximum, minimum, total, where
+from typing import TYPE_CHECKING
+
+from llmplan.arrays.quantities import maximum, minimum, total, where
 from llmplan.estimate.sharding import end_parameters, fullest_stage_share, layer_parameters
-from llmplan.records import InferencePlan, LoweredModel, Operator, Tensor, TrainingPlan
-from llmplan_parallelism_roofline.seconds import Plan, kv_cache_bytes
+from llmplan_parallelism_roofline.seconds import kv_cache_bytes
+
+if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Number
+    from llmplan.records import InferencePlan, LoweredModel, Operator, Tensor, TrainingPlan
+    from llmplan_parallelism_roofline.seconds import Plan
 
 ADAM_BYTES_PER_PARAMETER = 12
 """FP32 master weights, momentum and variance, 4 bytes each (Rajbhandari et al. 2020, arXiv:1910.02054, section 3.1)."""

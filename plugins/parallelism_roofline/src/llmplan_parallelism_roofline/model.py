@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from llmplan.arrays.quantities import Number, total
-from llmplan.estimate import InferenceEstimate, Phase, TrainingEstimate
+from llmplan.arrays.quantities import total
+from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.by_column import by_column, priced_by_column
 from llmplan.estimate.sharding import rank_of
-from llmplan.records import Efficiency, HardwareProfile, InferencePlan, LoweredModel, NumberFormat, TrainingPlan
 from llmplan_parallelism_roofline import lines, seconds as time
 from llmplan_parallelism_roofline.efficiency import default_efficiency
 from llmplan_parallelism_roofline.memory import inference_memory, training_memory
 from llmplan_parallelism_roofline.rules import check, illegal, remarks, worded
+
+if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Number
+    from llmplan.estimate import Command, InferenceEstimate
+    from llmplan.records import Efficiency, HardwareProfile, InferencePlan, LoweredModel, NumberFormat, TrainingPlan
 
 
 @frozen(repr=False)
@@ -33,7 +38,7 @@ class Roofline:
         "decode attention"
     )
 
-    def efficiency(self, hardware: HardwareProfile, gemm: NumberFormat, phase: Phase) -> Efficiency:
+    def efficiency(self, hardware: HardwareProfile, gemm: NumberFormat, phase: Command) -> Efficiency:
         """What whole runs reach in training, what kernels reach in inference."""
         return default_efficiency(hardware, gemm, phase)
 
@@ -68,8 +73,11 @@ class Roofline:
 
     def infer(self, plan: InferencePlan) -> InferenceEstimate:
         """Prefill is the forward pass over the prompt, decode that over one token and the KV cache."""
-        prefill = rank_of(plan.model.lower(plan.batch, plan.prompt_tokens), plan.layout)
-        decode = rank_of(plan.model.lower(plan.batch, 1), plan.layout)
+        from llmplan.estimate import InferenceEstimate
+        from llmplan.records import Phase
+
+        prefill = rank_of(plan.model.lower(plan.batch, plan.prompt_tokens, phase=Phase.PREFILL), plan.layout)
+        decode = rank_of(plan.model.lower(plan.batch, 1, phase=Phase.DECODE), plan.layout)
         memory = inference_memory(plan, prefill)
         return InferenceEstimate(
             plan=plan,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from llmplan.arrays.quantities import Number, Truth, has_remainder
+from llmplan.arrays.quantities import has_remainder
 from llmplan.estimate import rules
 from llmplan.estimate.rules import TOO_LONG_A_PIPELINE, Rule
 from llmplan.estimate.sharding import most_parts
 from llmplan.records import Efficiency, InferencePlan, TrainingPlan, Tuning
+
+if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Number, Truth
 
 NOTEWORTHY_BUBBLE = 0.1
 """Share of an iteration above which a bubble that is not priced is worth a warning."""
@@ -141,7 +144,7 @@ REFUSED = (
     Rule("tp is at most the heads", lambda plan: plan.layout.tp > _most_parts(plan), _say_parts),
     Rule(
         "tp stays in the scale-up domain where no link leaves it",
-        lambda plan: _beyond_domain(plan) & (plan.hardware.beyond_domain_bytes_per_second is None),
+        lambda plan: plan.layout.tp > plan.hardware.cluster.size,
         _say_link,
     ),
 )

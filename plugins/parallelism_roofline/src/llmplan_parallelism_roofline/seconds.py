@@ -10,12 +10,16 @@ analysis of llm-analysis (Li 2023), which follows Korthikanti et al. 2022, arXiv
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from llmplan.arrays.quantities import Number, maximum, total, where
+from llmplan.arrays.quantities import maximum, total, where
 from llmplan.estimate.sharding import stage_share, ways
-from llmplan.records import Block, InferencePlan, LoweredModel, Operator, Recompute, TrainingPlan
+from llmplan.records import InferencePlan, Recompute, TrainingPlan
 from llmplan_parallelism_roofline.collectives import all_reduce_seconds, tp_link_bytes_per_second
+
+if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Number
+    from llmplan.records import Block, LoweredModel, Operator
 
 Plan: TypeAlias = TrainingPlan | InferencePlan
 
@@ -72,9 +76,10 @@ def reduction_seconds(operators: Iterable[Operator], plan: Plan, width: str) -> 
 
 
 def embedding_seconds(block: Block, plan: Plan) -> Number:
-    """The whole table once, V h e/8 over B, and one all-reduce at e bits."""
+    """The whole table once, V h e/8 over B, what stands before text (an encoder) over tF, one all-reduce at e bits."""
     table = plan.layout.tp * block.weights * plan.dtype.embedding_bits / 8
-    return table / bytes_per_second(plan) + reduction_seconds(block.operators, plan, "embedding")
+    computing = block.flops / flops_per_second(plan)
+    return table / bytes_per_second(plan) + computing + reduction_seconds(block.operators, plan, "embedding")
 
 
 def head_seconds(block: Block, plan: Plan) -> Number:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from llmplan.errors import BadInputError
 from llmplan.estimate.figures import SERVER, limits, objectives
-from llmplan.output.document import document
 from llmplan.search.result import SearchResult
-from llmplan_report.comparison import drawn_rows
-from llmplan_report.drawing import as_file
+from llmplan_report.drawing import BLACK, PALE, as_file, labelled, legend, titled
+from llmplan_report.subject import search_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,39 +27,21 @@ _Row = Mapping[str, Any]
 
 
 def draw(result: SearchResult, suffix: str) -> bytes:
-    """Of servers all priced points by latency and tokens/s of a GPU; of training the best plans side by side."""
-    return _points(result, suffix) if result.command == "infer" else _best_plans(result, suffix)
-
-
-def _best_plans(result: SearchResult, suffix: str) -> bytes:
-    plans = [{"varied": {"plan": _sizes(document(estimate))}, **document(estimate)} for estimate in result.best]
-    return drawn_rows(plans, f"{_title(result)}: best plans by {result.objective}", None, suffix)
-
-
-def _sizes(plan: Mapping[str, Any]) -> str:
-    layout = plan["layout"]
-    sizes = [f"{name} {layout[name]}" for name in ("tp", "cp", "pp", "vpp", "dp", "ep") if layout[name] > 1]
-    return " ".join((*sizes, f"ZeRO {layout['zero']}", f"batch {layout['micro_batch']}", plan["recompute"]))
-
-
-def _title(result: SearchResult) -> str:
-    return " · ".join(", ".join(result.space[name]) for name in ("model", "gpu", "dtype") if name in result.space)
-
-
-def _points(result: SearchResult, suffix: str) -> bytes:
     """All priced points by latency and tokens/s of a GPU."""
+    if result.command != "infer":
+        raise BadInputError("picture: a frontier is of a search for servers")
 
     def drawn(sheet: Sheet) -> None:
         panel = sheet.subplots()
-        panel.set_title(_title(result), fontsize="medium")
+        titled(sheet, search_title(result))
         _lines(panel, result)
         _limits(panel, result)
         _best(panel, result)
         panel.set(xlabel=_AXES[result.pareto_of[1]], ylabel="output tokens/s a GPU")
         panel.set_xlim(left=0)
         panel.set_ylim(bottom=0)
-        panel.grid(alpha=0.3)
-        sheet.legend(loc="outside lower center", ncols=2, fontsize="small")
+        panel.grid()
+        legend(sheet, labelled([panel]))
 
     return as_file(suffix, _WIDE, _HIGH, drawn)
 
@@ -86,7 +68,7 @@ def _lines(panel: Axes, result: SearchResult) -> None:
     panel.plot(
         [1e3 * x for x, _ in leading],
         [y for _, y in leading],
-        color="black",
+        color=BLACK,
         linewidth=2.5,
         alpha=0.5,
         label="frontier",
@@ -99,7 +81,7 @@ def _axes(result: SearchResult) -> tuple[str, str]:
 
 
 def _line(panel: Axes, places: Sequence[tuple[float, float]], label: str) -> None:
-    look = {"label": label} if label else {"color": "0.8", "linewidth": 1, "zorder": 1}
+    look = {"label": label} if label else {"color": PALE, "linewidth": 1, "zorder": 1}
     marker = "." if len(places) == 1 else None
     panel.plot([1e3 * x for x, _ in places], [y for _, y in places], marker=marker, **look)
 
@@ -107,7 +89,7 @@ def _line(panel: Axes, places: Sequence[tuple[float, float]], label: str) -> Non
 def _limits(panel: Axes, result: SearchResult) -> None:
     limit = result.constraints.get(result.pareto_of[1])
     if limit is not None:
-        panel.axvline(1e3 * limit, color="black", linestyle="--", linewidth=1, label=f"{result.pareto_of[1]} asked for")
+        panel.axvline(1e3 * limit, color=BLACK, linestyle="--", linewidth=1, label=f"{result.pareto_of[1]} asked for")
 
 
 def _best(panel: Axes, result: SearchResult) -> None:
@@ -121,7 +103,7 @@ def _best(panel: Axes, result: SearchResult) -> None:
     load = f", {users:,} users" if users else ""
     how = "" if best.simulated is None else ", simulated"
     speed = best.tokens_per_second_per_gpu
-    panel.plot([1e3 * latency], [speed], "*", color="black", markersize=14, label=f"best: {words}{load}{how}")
+    panel.plot([1e3 * latency], [speed], "*", color=BLACK, markersize=14, label=f"best: {words}{load}{how}")
 
 
 def _at_a_rate(result: SearchResult) -> bool:

@@ -1,40 +1,86 @@
-"""The hook that this package implements; matplotlib is imported only when something is drawn."""
+"""The hooks that this package implements; matplotlib is imported only when something is drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from llmplan.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    import typer
+
     from llmplan.estimate import Exporter
 
 LLMPLAN_API = 1
 _SUFFIXES = (".svg", ".png", ".pdf")
+KINDS: Mapping[str, str] = {
+    "": "where time and memory go; of a comparison the figures that people decide by over the option with the most "
+    "numbers, of a search for servers the frontier",
+    "stacked": "time and memory against capacity as stacked bars, a bar a plan",
+    "memory": "memory against capacity alone",
+    "phases": "the forward pass of training, or prefill and a decode step, as stacked bars",
+    "figures": "of a comparison, a panel for each figure that people decide by",
+    "roofline": "the operators of a plan on the roofline of its accelerator",
+    "gantt": "a training plan's pipeline schedule: forward, backward, recompute, bubble, exposed communication",
+    "load": "latency of a server over its load",
+    "tornado": "what moves the answer most: each rate and size a tenth up and down",
+}
+"""What ``--picture KIND:FILE`` draws, by kind."""
 
 
 @hookimpl
 def llmplan_exporters() -> Iterable[Exporter]:
-    """``.svg``, ``.png`` and ``.pdf``."""
+    """``.svg``, ``.png`` and ``.pdf``, each of every kind of picture."""
     from llmplan.estimate import Exporter
 
     for suffix in _SUFFIXES:
-        yield Exporter(
-            name=f"picture-{suffix[1:]}",
-            suffix=suffix,
-            export=_drawn("plan", suffix),
-            export_comparison=_drawn("comparison", suffix),
-            export_search=_drawn("frontier", suffix),
-            check=_check,
-            description="a picture",
-        )
+        for kind, description in KINDS.items():
+            yield Exporter(
+                name=f"{kind or 'picture'}-{suffix[1:]}",
+                kind=kind,
+                suffix=suffix,
+                export=_drawn("of_plan", kind, suffix),
+                export_comparison=_drawn("of_comparison", kind, suffix),
+                export_search=_drawn("of_search", kind, suffix),
+                export_validation=None if kind else _drawn("of_validation", kind, suffix),
+                check=_check,
+                description=description,
+            )
+
+    yield Exporter(
+        name="page",
+        suffix=".html",
+        export=_paged("of_plan"),
+        export_comparison=_paged("of_several"),
+        export_search=_paged("of_found"),
+        check=_check,
+        description="the report as one self-contained page with its pictures",
+    )
 
 
-def _drawn(module: str, suffix: str) -> Callable[[Any], bytes]:
-    def draw(of: Any) -> bytes:
-        contents: bytes = import_module(f"llmplan_report.{module}").draw(of, suffix)
+@hookimpl
+def llmplan_commands(app: typer.Typer) -> None:
+    """``llmplan report`` and ``llmplan serve``."""
+    from llmplan_report.command import add_report, add_serve
+
+    add_report(app)
+    add_serve(app)
+
+
+def _paged(of_what: str) -> Callable[[Any], bytes]:
+    def write(found: Any) -> bytes:
+        contents: bytes = getattr(import_module("llmplan_report.page"), of_what)(found)
+        return contents
+
+    return write
+
+
+def _drawn(of_what: str, kind: str, suffix: str) -> Callable[[Any], bytes]:
+    def draw(found: Any) -> bytes:
+        pictures = import_module("llmplan_report.pictures")
+        contents: bytes = getattr(pictures, of_what)(found, kind, suffix)
         return contents
 
     return draw

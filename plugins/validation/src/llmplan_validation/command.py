@@ -10,8 +10,11 @@ import typer
 from llmplan.catalogues import registry
 from llmplan.cli.options import completer
 from llmplan.cli.tables import print_table
+from llmplan.errors import BadInputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llmplan_validation import Checked, Validation
     from llmplan_validation.score import Summary
 
@@ -33,16 +36,35 @@ def add_validate(app: typer.Typer, summary: str) -> None:
         rows: Annotated[
             str | None, typer.Option("--rows", metavar="FILE.csv", help="Other measurements, with the set's columns.")
         ] = None,
+        picture: Annotated[
+            str | None,
+            typer.Option("--picture", metavar="FILE", help="Draw predicted against measured: .png, .svg or .pdf."),
+        ] = None,
         json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     ) -> int:
         from llmplan_validation import validate
 
+        painted = _painter(picture)
         result = validate(registry().validation_sets[name], None if rows is None else Path(rows))
+        painted(result)
         if json_:
             print(json.dumps(result.document(), indent=2))
         else:
             _print(result)
         return 0 if result.passed else 1
+
+
+def _painter(picture: str | None) -> "Callable[[Validation], None]":
+    """What draws the result, looked for before anything is priced."""
+    if picture is None:
+        return lambda _: None
+    from llmplan.output.files import contents_of, painter_of, write_whole
+
+    painter = painter_of(picture)
+    draw = painter.export_validation
+    if draw is None:
+        raise BadInputError(f"picture: {painter.name} has no form for published figures")
+    return lambda result: write_whole(picture, contents_of(painter, draw, result.document()), "picture")
 
 
 def _print(result: "Validation") -> None:

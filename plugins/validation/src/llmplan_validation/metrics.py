@@ -16,8 +16,13 @@ from llmplan_validation.flops import flops_of
 
 Predict = Callable[[TrainingEstimate], float]
 
-_WHOLE_DEVICE = "nvidia-smi"
-_TENSORS = "max_memory_allocated"
+_READ = {"device": ("nvidia-smi", "how memory was read is not stated"), "allocated": ("max_memory_allocated",)}
+"""What memory was read with, by the words in notes that say so."""
+_LEFT_OUT: Mapping[str, tuple[Kind, ...]] = {
+    "device": (),
+    "reserved": (Kind.SYSTEM,),
+    "allocated": (Kind.SYSTEM, Kind.SLACK),
+}
 _DECIMAL = "decimal"
 _OF_A_RUN = "GPU-hours"
 
@@ -60,16 +65,37 @@ def _hfu(cells: Cells) -> Predict:
 def _peak_memory(cells: Cells) -> Predict:
     """What the notes say was read; GB of memory are GiB unless they say decimal."""
     notes = text(cells, "notes").lower()
-    left_out = _not_counted(notes)
+    left_out = _not_counted(cells, notes)
     unit = GIGA if _DECIMAL in notes else GIB
-    return lambda estimate: float(estimate.memory_bytes_per_gpu - of_kinds(estimate.memory_breakdown, left_out)) / unit
+    first = _on_first_stage(cells, notes)
+
+    def read(estimate: TrainingEstimate) -> float:
+        held = (first and estimate.first_stage_memory) or estimate.memory_breakdown
+        return float(sum(held.values()) - of_kinds(held, left_out)) / unit
+
+    return read
 
 
-def _not_counted(notes: str) -> tuple[Kind, ...]:
-    """Kinds of lines: nvidia-smi sees all, an allocator's reserved memory no context, its tensors no slack."""
-    if _WHOLE_DEVICE in notes:
-        return ()
-    return (Kind.SYSTEM, Kind.SLACK) if _TENSORS in notes else (Kind.SYSTEM,)
+def _on_first_stage(cells: Cells, notes: str) -> bool:
+    """Whether the device was one of the first pipeline stage: the column ``memory_stage`` says it, else it is where
+    nvidia-smi was read and not on the heaviest node, since it shows the node on which a run is started.
+    """
+    stage = text(cells, "memory_stage").lower()
+    if stage not in {"", "first", "fullest"}:
+        raise BadInputError(f"memory_stage: {stage!r} is neither first nor fullest")
+    return stage == "first" if stage else "nvidia-smi" in notes and "heaviest" not in notes
+
+
+def _not_counted(cells: Cells, notes: str) -> tuple[Kind, ...]:
+    """Kinds of lines: nvidia-smi sees all, an allocator's reserved memory no context, its tensors no slack.
+
+    The column ``memory_read`` says which; else the notes do. A program that prints none is watched from outside.
+    """
+    word = text(cells, "memory_read").lower()
+    word = word or next((word for word, marks in _READ.items() if any(mark in notes for mark in marks)), "reserved")
+    if word not in _LEFT_OUT:
+        raise BadInputError(f"memory_read: {word!r} is none of {', '.join(_LEFT_OUT)}")
+    return _LEFT_OUT[word]
 
 
 def _gpu_seconds(estimate: TrainingEstimate) -> float:

@@ -14,6 +14,7 @@ from attrs import evolve
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
 from llmplan.records import DTypeRule, FrameworkProfile, HardwareProfile, Recompute
+from llmplan.records.cluster import ROUND
 from llmplan.space.schedules import schedule_names
 from llmplan_validation.cells import Cells, flag, number, text, whole
 from llmplan_validation.models import lookup_name_of, model_of
@@ -31,6 +32,8 @@ _COLUMNS = {
     "lora_rank": "lora_rank",
 }
 """Columns that hold an option as it is."""
+_ON = {"on q and v": "q+v", "on attention": "attention"}
+"""Words of notes: the matrices that have adapters."""
 _SELECTIVE = "selective"
 _RACK = "NVL72"
 """In the notes: the scale-up domain is the rack, however many accelerators a node holds."""
@@ -47,13 +50,23 @@ def options_of_row(cells: Cells) -> dict[str, Any]:
         "recompute": recompute_of(text(cells, "recompute").lower()),
         "sequence_parallel": flag(cells, "sp"),
         "zero": whole(cells, "zero_stage", 0),
+        "schedule": text(cells, "schedule").lower() or None,
         "tuning": text(cells, "tuning").lower() or None,
+        "lora_targets": _targets(cells),
         "tokens": number(cells, "total_tokens"),
         "dp": None if text(cells, "n_gpus") else whole(cells, "dp"),
         **{option: whole(cells, column) for column, option in _COLUMNS.items()},
     }
     given = {name: value for name, value in options.items() if value is not None}
     return {**_as_most_do(given), **given}
+
+
+def _targets(cells: Cells) -> str | None:
+    """The column, else the words of the notes."""
+    notes = text(cells, "notes").lower()
+    if text(cells, "tuning").lower() in {"", "full"}:
+        return None
+    return text(cells, "lora_targets") or next((targets for words, targets in _ON.items() if words in notes), None)
 
 
 def _as_most_do(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,7 +94,9 @@ def hardware_of(cells: Cells) -> HardwareProfile:
     node = whole(cells, "gpus_per_node")
     if node is None or node >= found.scale_up_domain or _RACK in text(cells, "notes"):
         return found
-    return evolve(found, scale_up_domain=node)
+    if found.cluster.levels[0].topology in ROUND:  # a torus goes on from host to host
+        return found
+    return evolve(found, cluster=found.cluster.with_first(node))
 
 
 def called(cell: str, profiles: Iterable[HardwareProfile]) -> HardwareProfile:

@@ -11,8 +11,9 @@ _USUAL_NODE = 8
 
 
 def gpus_per_node(hardware: HardwareProfile, gpus: int) -> int:
-    """A node is taken to be a scale-up domain, or as much of it as divides the GPUs."""
-    return gcd(gpus, hardware.scale_up_domain if hardware.scale_up_domain > 1 else _USUAL_NODE)
+    """A node is that of the cluster, a scale-up domain where it says no more, or as much as divides the GPUs."""
+    node = hardware.cluster.node
+    return gcd(gpus, node if node > 1 else _USUAL_NODE)
 
 
 def torchrun(hardware: HardwareProfile, gpus: int, script: str) -> str:

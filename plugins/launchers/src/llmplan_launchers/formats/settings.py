@@ -31,6 +31,7 @@ def training(launcher: str, estimate: Estimate) -> tuple[TrainingEstimate, dict[
         "gradient_bits": float(plan.gradient_bits),
         "tuning": plan.tuning.value,
         "lora_rank": plan.lora_rank or None,
+        "lora_targets": list(plan.lora_targets),
         "offload_optimizer": plan.offload_optimizer,
         "offload_activations": plan.offload_activations,
         "precision": precision(plan),

@@ -15,12 +15,13 @@ _DEEPEST = 10
 
 
 def flag_lines(keys: Mapping[str, Any], indent: str = "  ") -> str:
-    """A line for each flag: those that are true alone, those that are false not at all."""
+    """A line for each flag: those that are true alone, those that are false not at all, lists word by word."""
     lines = []
     for key, value in keys.items():
         if value is False or value is None:
             continue
-        lines.append(f"{indent}{key}" if value is True else f"{indent}{key} {_quoted(value)}")
+        words = value if isinstance(value, list) else [value]
+        lines.append(f"{indent}{key}" if value is True else f"{indent}{key} {' '.join(map(_quoted, words))}")
     return "".join(f"{line}\n" for line in lines)
 
 

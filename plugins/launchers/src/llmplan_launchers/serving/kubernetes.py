@@ -101,5 +101,6 @@ LAUNCHER = Launcher(
     name="kubernetes",
     command="infer",
     write=_write,
+    suffix=".yaml",
     description="Kubernetes: a Deployment and a Service of the plan's engine",
 )

@@ -71,4 +71,10 @@ def _write(estimate: Estimate) -> LaunchFile:
     return script(estimate, server(estimate))
 
 
-LAUNCHER = Launcher(name="llama-cpp", command="infer", write=_write, description="llama.cpp: a script of llama-server")
+LAUNCHER = Launcher(
+    name="llama-cpp",
+    command="infer",
+    write=_write,
+    programs=("llama.cpp",),
+    description="llama.cpp: a script of llama-server",
+)

@@ -92,5 +92,9 @@ def _write(estimate: Estimate) -> LaunchFile:
 
 
 LAUNCHER = Launcher(
-    name="tensorrt-llm", command="infer", write=_write, description="TensorRT-LLM: a script of trtllm-serve"
+    name="tensorrt-llm",
+    command="infer",
+    write=_write,
+    programs=("tensorrt-llm", "tensorrt-llm-0.9", "tensorrt-llm-0.5"),
+    description="TensorRT-LLM: a script of trtllm-serve",
 )

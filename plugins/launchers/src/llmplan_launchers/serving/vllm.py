@@ -196,6 +196,7 @@ LAUNCHER = Launcher(
     name="vllm",
     command="infer",
     write=_write,
+    programs=("vllm",),
     read=_read,
     recognises=_recognised,
     description="vLLM: a script of vllm serve",

@@ -87,5 +87,7 @@ LAUNCHER = Launcher(
     name="accelerate",
     command="train",
     write=_write,
+    suffix=".yaml",
+    programs=("fsdp", "hugging-face-trainer"),
     description="Accelerate: YAML of FSDP 2 for accelerate launch --config_file",
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, Launcher, LaunchFile
+from llmplan_launchers.formats.adapters import modules_of
 from llmplan_launchers.formats.fsdp import Sharding, accelerate_sharding, refuse
 from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.recompute import nearest
@@ -94,10 +95,12 @@ def _remarks(settings: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _adapter(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """LoRA on all linear layers, as the plan counts it."""
+    """LoRA on the matrices of the plan."""
     if settings["tuning"] == "full":
         return {}
-    keys = {"adapter": settings["tuning"], "lora_r": settings["lora_rank"], "lora_target_linear": True}
+    modules = modules_of(settings["lora_targets"])
+    where: dict[str, Any] = {"lora_target_modules": modules} if modules else {"lora_target_linear": True}
+    keys = {"adapter": settings["tuning"], "lora_r": settings["lora_rank"], **where}
     return keys | ({"load_in_4bit": True} if settings["tuning"] == "qlora" else {})
 
 
@@ -123,5 +126,6 @@ LAUNCHER = Launcher(
     name="axolotl",
     command="train",
     write=_write,
+    suffix=".yaml",
     description="Axolotl: YAML for fine-tuning, of all weights or of LoRA adapters",
 )

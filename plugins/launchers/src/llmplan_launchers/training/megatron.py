@@ -253,6 +253,7 @@ LAUNCHER = Launcher(
     name="megatron",
     command="train",
     write=_write,
+    programs=("megatron-core", "megatron-core-no-overlap", "megatron-core-deterministic", "megatron-lm-2022"),
     read=_read,
     recognises=lambda text: "--tensor-model-parallel-size" in text or "--micro-batch-size" in text,
     description="Megatron-LM: a script that starts pretrain_gpt.py with torchrun or srun",

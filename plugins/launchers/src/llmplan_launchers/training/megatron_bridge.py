@@ -124,6 +124,8 @@ def _remarks(settings: Mapping[str, Any], layers: int) -> Iterator[str]:
         yield "no master weights: the optimizer keeps them in 32 bits, 4 bytes a parameter"
     if settings["offload_activations"]:
         yield "offload of activations: set cfg.model.fine_grained_activation_offloading"
+    if settings["lora_targets"]:
+        yield f"lora-targets {'+'.join(settings['lora_targets'])}: set cfg.peft.target_modules, all by default"
     stages = settings["pp"] * settings["vpp"]
     if layers % stages:
         yield f"{layers} layers over {stages} stages: set cfg.model.pipeline_model_parallel_layout"
@@ -133,5 +135,6 @@ LAUNCHER = Launcher(
     name="megatron-bridge",
     command="train",
     write=_write,
+    suffix=".py",
     description="Megatron-Bridge (NeMo): a recipe in Python that torchrun starts",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmplan.estimate import Estimate, Launcher, LaunchFile
+from llmplan_launchers.formats.adapters import modules_of
 from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.settings import training
 from llmplan_launchers.formats.shell import flag_lines
@@ -78,10 +79,11 @@ def _nodes(config: dict[str, Any]) -> str:
 
 
 def _adapter(settings: dict[str, Any]) -> dict[str, Any]:
-    """LoRA on all linear layers, as the plan counts it."""
+    """LoRA on the matrices of the plan."""
     if settings["tuning"] == "full":
         return {}
-    keys = {"--use_peft": True, "--lora_r": settings["lora_rank"], "--lora_target_modules": "all-linear"}
+    modules: list[str] | str = modules_of(settings["lora_targets"]) or "all-linear"
+    keys = {"--use_peft": True, "--lora_r": settings["lora_rank"], "--lora_target_modules": modules}
     return keys | ({"--load_in_4bit": True} if settings["tuning"] == "qlora" else {})
 
 

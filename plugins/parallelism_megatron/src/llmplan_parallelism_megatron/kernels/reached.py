@@ -45,8 +45,6 @@ class Kernels:
     curves: KernelCurves
     bytes_per_second: float
     """Of memory."""
-    card_bytes_per_second: float
-    """Of one rank's network card, which its traffic beyond the scale-up domain crosses."""
 
 
 def flat(efficiency: Efficiency, gemm: str) -> KernelCurves:
@@ -104,7 +102,6 @@ def kernels_of(
         wide.peak_flops * (FLASH_1_RATE if framework.attention == "flash-1" else 1.0),
         curves,
         bandwidth,
-        hardware.beyond_domain_bytes_per_second or hardware.scale_up_bytes_per_second,
     )
 
 

@@ -7,7 +7,11 @@ the domains.
 
 from __future__ import annotations
 
+from attrs import evolve, frozen
+
 from llmplan.arrays.quantities import Number, maximum, minimum, where
+from llmplan.records import CollectiveCurve, NetworkCurve
+from llmplan.records.cluster import ROUND
 from llmplan_parallelism_megatron.kernels.reached import Kernels, collective_curve
 from llmplan_parallelism_megatron.network.groups import Group
 
@@ -33,25 +37,93 @@ def all_to_all_seconds(message_bytes: Number, group: Group, kernels: Kernels) ->
 
 
 def _seconds(operation: str, passes: float, message_bytes: Number, group: Group, kernels: Kernels) -> Number:
-    """0 for one rank; inside a domain its curve; across domains the slower of the two links, and network latency."""
-    hardware, curves = kernels.hardware, kernels.curves
-    volume, ranks = passes * message_bytes, group.ranks
-    inside = group.inside(hardware.scale_up_domain)
-    within = collective_curve(curves, operation).seconds(volume, inside, hardware.scale_up_bytes_per_second)
-    domains = ranks / inside
-    crossing = volume / inside, domains, passes, kernels.card_bytes_per_second
-    beyond = curves.network.ring_seconds(*crossing)
-    if operation == "all_reduce":
-        beyond = minimum(beyond, curves.network.tree_seconds(*crossing))
-    return where(ranks > 1, where(domains > 1, maximum(within * (inside > 1), beyond), within), 0.0)
+    """0 for one rank; else that of the slowest level that the group crosses: each shares what the level below has
+    summed, and all of them work at the same time.
+    """
+    cluster = kernels.hardware.cluster
+    volume, seconds, below = passes * message_bytes, 0.0, 1.0
+    for place, level in enumerate(cluster.levels):
+        inside = group.inside(level.size)
+        across = Across(operation, passes, place, inside / below, group, below)
+        took = (
+            _first_seconds(volume, across, kernels) if place == 0 else _outer_seconds(volume / below, across, kernels)
+        )
+        seconds = maximum(took * (across.n > 1), seconds)
+        below = inside
+    return where(group.ranks > 1, seconds, 0.0)
+
+
+@frozen(eq=False, repr=False)
+class Across:
+    """A collective on one level of a cluster."""
+
+    operation: str
+    passes: float
+    place: int
+    """Of the level, from 0."""
+    n: Number
+    """Groups of the level below that take part."""
+    group: Group
+    below: Number
+    """Ranks of each of these."""
+
+    def link(self, kernels: Kernels) -> tuple[Number, Number]:
+        """Bytes per second of one rank, and the steps around where the level is a torus, 0 elsewhere."""
+        hardware, level = kernels.hardware, kernels.hardware.cluster.levels[self.place]
+        link = hardware.cluster.link(self.place) or hardware.scale_up_bytes_per_second
+        units = 1.0 if self.place == 0 else float(hardware.cluster.levels[self.place - 1].size or 1)
+        lies = level.lies(self.n, maximum(1.0, self.group.stride / units), self.group.devices)
+        exchanging = self.operation == "all_to_all"
+        return level.reached(link, self.n, lies, exchanging=exchanging), 0.0 if lies is None else lies.steps
+
+
+def _first_seconds(volume: Number, across: Across, kernels: Kernels) -> Number:
+    """On the level that the accelerator's curves were timed on."""
+    curve = collective_curve(kernels.curves, across.operation)
+    level = kernels.hardware.cluster.levels[0]
+    if level.latency_seconds is not None:
+        curve = evolve(curve, step_seconds=level.latency_seconds)
+    return _on_first(curve, volume, across, kernels)
+
+
+def own_seconds(curve: CollectiveCurve, volume: Number, group: Group, kernels: Kernels) -> Number:
+    """Of a program's own kernels, in a group that lies on the first level."""
+    return _on_first(curve, volume, Across("all_reduce", 2.0, 0, group.ranks, group, 1.0), kernels)
+
+
+def _on_first(curve: CollectiveCurve, volume: Number, across: Across, kernels: Kernels) -> Number:
+    link, steps = across.link(kernels)
+    if kernels.hardware.cluster.levels[0].topology in ROUND:
+        return curve.torus_seconds(volume, across.n, steps, link)
+    return curve.seconds(volume, across.n, link)
+
+
+def _outer_seconds(volume: Number, across: Across, kernels: Kernels) -> Number:
+    """Over the network, whose libraries have trees for all-reduce alone."""
+    network = network_curve(kernels, across.place)
+    crossing = volume, across.n, across.passes, across.link(kernels)[0]
+    seconds = network.ring_seconds(*crossing)
+    if across.operation == "all_reduce":
+        seconds = minimum(seconds, network.tree_seconds(*crossing))
+    return seconds
+
+
+def network_curve(kernels: Kernels, place: int) -> NetworkCurve:
+    """Of a level beyond the first."""
+    latency = kernels.hardware.cluster.levels[place].latency_seconds
+    network = kernels.curves.network
+    return network if latency is None else evolve(network, step_seconds=latency)
 
 
 def point_to_point_seconds(message_bytes: Number, span: Number, kernels: Kernels) -> Number:
-    """To the next rank of a group that spans so many: over the scale-up link where all of it lies inside the domain,
-    else over the network card, which the slowest of its hops crosses.
-    """
-    hardware, curves = kernels.hardware, kernels.curves
-    inside = hardware.scale_up_bytes_per_second * collective_curve(curves, "all_to_all").plateau
-    near = curves.launch_seconds + message_bytes / inside
-    far = curves.network.hop_seconds(message_bytes, kernels.card_bytes_per_second)
-    return where(span < hardware.scale_up_domain, near, far)
+    """To the next rank of a group that spans so many, over the outermost level that one of its hops crosses."""
+    cluster, curves = kernels.hardware.cluster, kernels.curves
+    first = cluster.levels[0]
+    inside = first.to_a_neighbour(kernels.hardware.scale_up_bytes_per_second)
+    inside *= collective_curve(curves, "all_to_all").plateau
+    seconds: Number = curves.launch_seconds + message_bytes / inside
+    for place, level in enumerate(cluster.levels[1:], start=1):
+        link = level.to_a_neighbour(cluster.link(place) or kernels.hardware.scale_up_bytes_per_second)
+        far = network_curve(kernels, place).hop_seconds(message_bytes, link)
+        seconds = where(span < cluster.levels[place - 1].widest, seconds, far)
+    return seconds

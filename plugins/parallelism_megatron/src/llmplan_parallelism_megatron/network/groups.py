@@ -18,9 +18,13 @@ class Group:
 
     ranks: Number
     stride: Number
+    devices: Number | None = None
+    """Of the whole run, where these are known."""
 
-    def inside(self, domain: Number) -> Number:
-        """Those of them that share a scale-up domain."""
+    def inside(self, domain: Number | None) -> Number:
+        """Those of them that share a domain of so many accelerators; all where it has no limit."""
+        if domain is None:
+            return self.ranks
         return minimum(self.ranks, maximum(1.0, floor(domain / self.stride)))
 
 
@@ -40,12 +44,12 @@ class Groups:
 
 def groups_of(layout: Layout) -> Groups:
     """By the rank order tp, cp, ep, dp, pp; expert parallel ranks are context and data parallel ones."""
-    tp, cp, ep, dp = layout.tp, layout.cp, layout.ep, layout.dp
+    tp, cp, ep, dp, devices = layout.tp, layout.cp, layout.ep, layout.dp, layout.gpus
     return Groups(
-        tensor=Group(tp, 1),
-        context=Group(cp, tp),
-        expert=Group(ep, tp),
-        data=Group(dp * cp, tp),
-        expert_data=Group(dp * cp / ep, tp * ep),
-        pipeline=Group(layout.pp, tp * cp * dp),
+        tensor=Group(tp, 1, devices),
+        context=Group(cp, tp, devices),
+        expert=Group(ep, tp, devices),
+        data=Group(dp * cp, tp, devices),
+        expert_data=Group(dp * cp / ep, tp * ep, devices),
+        pipeline=Group(layout.pp, tp * cp * dp, devices),
     )

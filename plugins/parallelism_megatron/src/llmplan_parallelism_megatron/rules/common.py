@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from llmplan.arrays.quantities import Truth, has_remainder
+from llmplan.arrays.quantities import has_remainder
 from llmplan.estimate.rules import Rule
 from llmplan.estimate.sharding import most_parts
-from llmplan.records import InferencePlan, ModelArchitecture, TrainingPlan
+
+if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Truth
+    from llmplan.records import InferencePlan, ModelArchitecture, TrainingPlan
 
 
 def _uneven_heads(plan: TrainingPlan | InferencePlan) -> Truth:

@@ -14,22 +14,24 @@ GroupsOf: TypeAlias = Callable[[Any], Iterable[tuple[str, Group]]]
 
 
 def stays_linked(groups_of: GroupsOf) -> Rule:
-    """No group leaves the domain of an accelerator whose record holds no link beyond it."""
+    """No group leaves a cluster: the domain of an accelerator whose record holds no link beyond it, for one."""
 
     def broken(plan: Any) -> Truth:
         leaves: Truth = False
-        if plan.hardware.beyond_domain_bytes_per_second is None:
+        most = plan.hardware.cluster.levels[-1].size
+        if most is not None:
             for _, group in groups_of(plan):
-                leaves = leaves | _leaves(plan, group)
+                leaves = leaves | (group.ranks > group.inside(most))
         return leaves
 
     def said(plan: Any) -> str:
         hardware = plan.hardware
-        name = next(name for name, group in groups_of(plan) if _leaves(plan, group))
-        return (
-            f"{name}: {int(getattr(plan.layout, name))} leaves the scale-up domain of {hardware.name}, "
-            f"{hardware.scale_up_domain}, and its record holds no link beyond"
-        )
+        most = hardware.cluster.levels[-1].size
+        name = next(name for name, group in groups_of(plan) if group.ranks > group.inside(most))
+        leaves = f"{name}: {int(getattr(plan.layout, name))} leaves"
+        if len(hardware.cluster.levels) > 1:
+            return f"{leaves} the cluster, which holds {most:,}"
+        return f"{leaves} the scale-up domain of {hardware.name}, {most}, and its record holds no link beyond"
 
     return Rule("groups stay in the scale-up domain where no link leaves it", broken, said)
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from llmplan.arrays.quantities import Truth, floor, has_remainder
+from llmplan.arrays.quantities import floor, has_remainder
 from llmplan.estimate import rules
 from llmplan.estimate.rules import TOO_LONG_A_PIPELINE, Rule
-from llmplan.records import TrainingPlan
-from llmplan_parallelism_megatron.network.groups import Group, groups_of
+from llmplan_parallelism_megatron.network.groups import groups_of
 from llmplan_parallelism_megatron.rules.common import DIVIDES_EXPERTS, DIVIDES_HEADS, nearest, routed_experts
 from llmplan_parallelism_megatron.rules.scale_up import stays_inside, stays_linked
+from llmplan_parallelism_megatron.training.adapters import TARGETS
+
+if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Truth
+    from llmplan.records import TrainingPlan
+    from llmplan_parallelism_megatron.network.groups import Group
 
 
 def check(plan: TrainingPlan) -> tuple[str, ...]:
@@ -97,6 +103,14 @@ def _say_rounds(plan: TrainingPlan) -> str:
     )
 
 
+def _feeds_both_ends(plan: TrainingPlan) -> Truth:
+    return plan.schedule.of(lambda schedule: schedule.both_ways)
+
+
+def _cannot_feed(plan: TrainingPlan) -> Truth:
+    return has_remainder(plan.layout.pp, 2) | (plan.gradient_accumulation < 2 * plan.layout.pp)
+
+
 def _groups(plan: TrainingPlan) -> tuple[tuple[str, Group], ...]:
     groups = groups_of(plan.layout)
     sizes = ("tp", groups.tensor), ("cp", groups.context), ("ep", groups.expert)
@@ -110,6 +124,11 @@ def _without_host(plan: TrainingPlan) -> Truth:
 
 def _say_host(plan: TrainingPlan) -> str:
     return f"offload: {plan.offloaded} needs a link to the host, and the record of {plan.hardware.name} has none"
+
+
+def _say_targets(plan: TrainingPlan) -> str:
+    odd = next(word for word in plan.lora_targets if word not in TARGETS)
+    return f"lora-targets: {odd!r} is none of {', '.join(TARGETS)}"
 
 
 REFUSED = (
@@ -127,6 +146,14 @@ REFUSED = (
         ),
     ),
     Rule(
+        "pipelines fed from both ends have even stages and twice as many micro-batches",
+        lambda plan: (plan.layout.pp > 1) & _feeds_both_ends(plan) & _cannot_feed(plan),
+        lambda plan: (
+            f"schedule: {plan.schedule_name} feeds a pipeline from both ends, which takes an even pp and at least 2 pp "
+            f"micro-batches; pp is {int(plan.layout.pp)}, gradient-accumulation {int(plan.gradient_accumulation)}"
+        ),
+    ),
+    Rule(
         "vpp is 1 without a pipeline",
         lambda plan: (plan.layout.vpp > 1) & (plan.layout.pp == 1),
         lambda plan: f"vpp: {int(plan.layout.vpp)} divides the stages of a pipeline, and pp is 1; 1 would do",
@@ -134,6 +161,7 @@ REFUSED = (
     Rule("pp x vpp is at most the layers", _more_than_layers, _say_layers),
     Rule("pp divides the micro-batches with vpp", _uneven_rounds, _say_rounds),
     stays_linked(_groups),
+    Rule("lora-targets are matrices", lambda plan: not set(plan.lora_targets) <= set(TARGETS), _say_targets),
     Rule("offload has a link to the host", _without_host, _say_host),
 )
 """What has to hold for a plan to be priced."""

@@ -59,10 +59,16 @@ class Flow:
         return self.prompts.sequences + self.decoding.tokens
 
     def over(self, works: Works) -> Flow:
-        """Of a pass what an operator works on: all, the prompts, or answers, whose first token follows a prompt."""
+        """Of a pass what an operator works on: all, the prompts, or answers, whose first token follows a prompt.
+
+        What works once on a sequence, as on one token, does so when that is read; of one that is read in parts, in
+        proportion to them.
+        """
         if works is Works.ALL:
             return self
         read = self.prompts
+        if works is Works.SEQUENCE:
+            return Flow(Extent(read.tokens / maximum(read.end, 1.0), 0.0, 1.0, 1.0), _NONE)
         if works is Works.PROMPT:
             return Flow(read, _NONE)
         return Flow(Extent(read.sequences, maximum(read.end - 1.0, 0.0), read.end, 1.0), self.decoding)

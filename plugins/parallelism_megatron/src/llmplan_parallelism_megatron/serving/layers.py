@@ -30,7 +30,7 @@ def add_place(tally: Tally, layer: Layer, place: int, flow: Flow, rank: Rank) ->
     """One kernel of a layer, and what ranks exchange after it."""
     works = layer.kernels[place][0].works
     part = flow.over(works)
-    if works is not Works.PROMPT:
+    if works not in (Works.PROMPT, Works.SEQUENCE):
         _add(tally, layer, place, part, rank)
         return
     one = Tally()
@@ -114,7 +114,8 @@ def _attention(tally: Tally, operators: Sequence[Operator], flow: Flow, rank: Ra
     cache = scores.cache or _cache_of(operators, pair_flops)
     held = cache.elements / ways(tp, cache.ways)
     part = operators[0].part
-    tally.add(part, _prompts(flow.prompts, pair_flops, held, scores, cache, kernels))
+    rows = scores.tokens if operators[0].works is Works.SEQUENCE else None
+    tally.add(part, _prompts(flow.prompts, pair_flops, held, scores, cache, kernels, rows))
     decoding = flow.decoding
     absorbed = cache.pair_flops / tp * decoding.tokens * decoding.keys(cache.window)
     keys = decoding.cached(cache.window)
@@ -136,20 +137,26 @@ def _readings(cache: Cache, kernels: ServingKernels) -> float:
 
 
 def _prompts(
-    prompts: Extent, pair_flops: Number, held: Number, scores: Scores, cache: Cache, kernels: ServingKernels
+    prompts: Extent,
+    pair_flops: Number,
+    held: Number,
+    scores: Scores,
+    cache: Cache,
+    kernels: ServingKernels,
+    rows: Number | None = None,
 ) -> kernel.Waits:
     """Over the part of the square that the mask leaves, or all of it where nothing is fused.
 
     Tokens in flight are those of a causal square of as many keys, or of as many rows where a short chunk looks far
-    back.
+    back; what works once on a sequence says how many rows it has.
     """
     keys = prompts.keys(cache.window)
     if kernels.engine.attention == "unfused":
         square = prompts.tokens * minimum(prompts.end, cache.window)
-        tokens = maximum(prompts.each, 1.0)
+        tokens = maximum(prompts.each, 1.0) if rows is None else rows
         heads = pair_flops / (4.0 * scores.head_dim)
         return kernel.attend_unfused(pair_flops * square, heads * square, tokens, scores.head_dim, kernels)
-    rows = maximum(2.0 * minimum(keys, prompts.each), 1.0)
+    rows = maximum(2.0 * minimum(keys, prompts.each), 1.0) if rows is None else rows
     read = prompts.sequences * prompts.cached(cache.window) * held
     return kernel.attend(pair_flops * prompts.tokens * keys, rows, scores.head_dim, read, kernels)
 

@@ -1,4 +1,4 @@
-"""A model as one rank of an inference plan sees it: lowered once, for one token, and divided once.
+"""A model as one rank of an inference plan sees it: lowered once for each phase, for one token, and divided once.
 
 All that operators do is in proportion to the tokens of a pass, but for the experts that these touch. So passes of any
 length are priced from the same record, which no field of a plan but its layout changes.
@@ -23,6 +23,7 @@ from llmplan.estimate.sharding import (
 from llmplan.records import Block, Gemm, InferencePlan, Layout, LoweredModel, Operator
 from llmplan.records.model import touched_share
 from llmplan_parallelism_megatron.serving.kernels import ServingKernels, serving_kernels, state_bytes
+from llmplan_parallelism_megatron.serving.phases import lowered_for_serving
 from llmplan_parallelism_megatron.serving.traffic import Links, links_of
 from llmplan_parallelism_megatron.stages import Stage, end_stages
 from llmplan_parallelism_megatron.training.layer import kernels_of
@@ -59,7 +60,7 @@ class Rank:
     def of(cls, plan: InferencePlan) -> Rank:
         """Lower the model of a plan and divide it."""
         layout, kernels = _expert_layout(plan.layout), serving_kernels(plan)
-        share = rank_of(plan.model.lower(1.0, 1.0, 1.0), layout)
+        share = rank_of(lowered_for_serving(plan.model), layout)
         stream, widest = _stream_elements(share), _widest_elements(share, keeps_buffers=plan.engine.keeps_buffers)
         more = plan.layout.ep / layout.ep
         for block in share.layers:

@@ -30,7 +30,7 @@ class Links:
         return where(alone, minimum(library, own), library)
 
     def _own_seconds(self, curve: CollectiveCurve, volume: Number) -> Number:
-        return curve.seconds(volume, self.groups.tensor.ranks, self.kernels.links.hardware.scale_up_bytes_per_second)
+        return collectives.own_seconds(curve, volume, self.groups.tensor, self.kernels.links)
 
     def all_gather_seconds(self, message_bytes: Number) -> Number:
         """Over the tensor parallel group."""

@@ -1,8 +1,8 @@
 """What no plan falls below, at a fraction of its price: a search passes over plans that are bound to lose.
 
 One rank that has it all, with kernels at their plateaus and so many sequences that reading weights takes no time, is
-priced as any other; tp and cp divide its work at best. Transfers, expert and data parallel traffic, the optimizer and
-all latencies are left out.
+priced as any other; tp and cp divide its work at best. Tokens go to experts and back as they are priced; transfers,
+data parallel traffic, the optimizer and other latencies are left out.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from llmplan.records import (
     Layout,
     ModelArchitecture,
     NumberFormat,
+    Operator,
     PipelineTimes,
     Recompute,
     TrainingPlan,
@@ -34,7 +35,7 @@ from llmplan.records import (
 from llmplan_parallelism_megatron.kernels.reached import Kernels, collective_curve, training_kernels
 from llmplan_parallelism_megatron.network.groups import groups_of
 from llmplan_parallelism_megatron.rank import Rank
-from llmplan_parallelism_megatron.training.layer import layer_times
+from llmplan_parallelism_megatron.training.layer import LayerTimes, add_communication, layer_times
 from llmplan_parallelism_megatron.training.memory import (
     beside_activations,
     gradient_bytes,
@@ -42,6 +43,7 @@ from llmplan_parallelism_megatron.training.memory import (
     kept_bytes,
     micro_batches_in_flight,
     optimizer_bytes,
+    stages_held,
     weight_bytes,
 )
 from llmplan_parallelism_megatron.training.parameters import Parameters
@@ -62,6 +64,8 @@ class Floor:
     """Bytes by recompute mode."""
     reduced: float
     """Seconds of all-reduces over ranks without number."""
+    exchanges: Sequence[tuple[float, Operator]]
+    """What sends tokens to experts and back, each with the share of the layers that have it."""
     dense: float
     """Parameters outside of experts."""
     experts: float
@@ -84,7 +88,8 @@ class Floors:
 
 def bounds(plan: TrainingPlan) -> tuple[Number, Number]:
     """Seconds of an iteration, bytes of the first stage."""
-    fixed = plan.hardware, plan.framework, plan.gemm, plan.efficiency, plan.dtype, plan.tuning, plan.lora_rank
+    tuned = plan.tuning, plan.lora_rank, plan.lora_targets
+    fixed = plan.hardware, plan.framework, plan.gemm, plan.efficiency, plan.dtype, tuned
     floors = floors_of(plan.model, *fixed, plan.seq_len)
     held = ceil(plan.model.layers / plan.layout.pp)
     return _ROUNDING * _seconds(plan, floors, held), _ROUNDING * _bytes(plan, floors, held)
@@ -95,9 +100,11 @@ def _seconds(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
     layout, m = plan.layout, plan.gradient_accumulation
     sequences = plan.micro_batch / layout.cp
     exchanged = 1.0 - 1.0 / minimum(layout.tp, plan.hardware.scale_up_domain)
+    rank = evolve(floors.rank, plan=plan, groups=groups_of(layout), kernels=training_kernels(plan))
 
     def layer(floor: Floor) -> Number:
-        return by_mode(plan, floor.seconds) / layout.tp + exchanged * floor.reduced
+        experts = total(share * _exchange_seconds(operator, sequences, rank) for share, operator in floor.exchanges)
+        return by_mode(plan, floor.seconds) / layout.tp + exchanged * floor.reduced + experts / sequences
 
     one, head = layer(floors.others), floors.head / layout.tp
     slowest, whole = held * one + head, floors.others.count * one + head
@@ -112,6 +119,14 @@ def _seconds(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
     return sequences * (m * slowest + bubble)
 
 
+def _exchange_seconds(operator: Operator, sequences: Number, rank: Rank) -> Number:
+    """Of a micro-batch, forward and backward and where it is recomputed: as it is priced."""
+    of_one = evolve(operator, exchanged=(operator.exchanged or 0.0) / _MANY * sequences / rank.sequence_ways)
+    times = LayerTimes()
+    add_communication(times, of_one, rank)
+    return times.expert.all
+
+
 def _bytes(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
     """States, and what layers keep of the micro-batches in flight."""
     layout, others = plan.layout, floors.others
@@ -123,13 +138,14 @@ def _bytes(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
         experts = experts + first * (leading.experts - others.experts)
         kept = kept + first * (by_mode(plan, leading.kept) - by_mode(plan, others.kept))
     held_by_rank = Parameters(
-        dense / layout.tp, experts / (layout.tp * layout.ep), floors.embedding / layout.tp, 0.0, 0.0
+        dense / layout.tp, experts / (layout.tp * layout.ep), floors.embedding / layout.tp, 0.0, 0.0, 0.0
     )
     rank = evolve(floors.rank, plan=plan, groups=groups_of(layout))
-    states = weight_bytes(rank, held_by_rank) + optimizer_bytes(rank, held_by_rank)
+    stages = stages_held(plan)
+    states = stages * weight_bytes(rank, held_by_rank) + optimizer_bytes(rank, held_by_rank)
     of_one = plan.micro_batch / (layout.cp * layout.tp) * kept
     activations = held_activations(plan, of_one, micro_batches_in_flight(plan))
-    gradients = beside_activations(rank, gradient_bytes(rank, held_by_rank), activations)
+    gradients = beside_activations(rank, stages * gradient_bytes(rank, held_by_rank), activations)
     return states + gradients + (1.0 + plan.framework.slack) * activations + plan.framework.context_bytes
 
 
@@ -150,8 +166,7 @@ def floors_of(
     gemm: NumberFormat,
     efficiency: Efficiency,
     dtype: DTypeRule,
-    tuning: Tuning,
-    lora_rank: int,
+    tuned: tuple[Tuning, int, tuple[str, ...]],
     seq_len: float,
 ) -> Floors:
     """What plans have in common that differ in layout and batch alone."""
@@ -162,8 +177,9 @@ def floors_of(
         gemm=gemm,
         efficiency=efficiency,
         dtype=dtype,
-        tuning=tuning,
-        lora_rank=lora_rank,
+        tuning=tuned[0],
+        lora_rank=tuned[1],
+        lora_targets=tuned[2],
         seq_len=seq_len,
         layout=Layout(gpus=1),
         micro_batch=_MANY,
@@ -220,8 +236,21 @@ def _floor(blocks: Sequence[Block], rank: Rank) -> Floor:
         reduced=mean(lambda block: _reduced_seconds(block, rank)),
         dense=mean(lambda block: block.parameters - block.expert_parameters),
         experts=mean(lambda block: block.expert_parameters),
+        exchanges=_exchanges(blocks, layers),
         count=layers,
     )
+
+
+def _exchanges(blocks: Sequence[Block], layers: int) -> Sequence[tuple[float, Operator]]:
+    """Those that are alike in one."""
+    found: dict[tuple[Number, int], tuple[float, Operator]] = {}
+    for block in blocks:
+        for operator in block.operators:
+            if operator.exchanged is not None:
+                key = operator.exchanged, operator.recomputed_from
+                share, _ = found.get(key, (0.0, operator))
+                found[key] = share + block.count / layers, evolve(operator, reduced_elements=None)
+    return tuple(found.values())
 
 
 def _reduced_seconds(block: Block, rank: Rank) -> float:

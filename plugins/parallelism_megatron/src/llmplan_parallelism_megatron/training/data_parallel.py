@@ -8,7 +8,7 @@ arXiv:2304.11277, section 3.2.2).
 
 from __future__ import annotations
 
-from attrs import define
+from attrs import define, evolve
 
 from llmplan.arrays.quantities import Number, Truth, ceil, maximum, where
 from llmplan.arrays.term import term
@@ -19,6 +19,10 @@ from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.training.parameters import Parameters
 from llmplan_parallelism_megatron.training.pipeline import Pipeline
 
+HIDDEN_COST = 0.189
+"""Of the seconds that collectives hide behind computation: by so much slower it was beside them on average, and at most
+by 0.4 (arXiv:2507.03114, abstract).
+"""
 _RAJBHANDARI = "Rajbhandari et al. 2020, arXiv:1910.02054, section 7"
 
 
@@ -39,8 +43,9 @@ class Traffic:
 
     @property
     def exposed(self) -> Number:
-        """What does not hide."""
-        return exposed_seconds(self.forward, self.hides_forward, self.backward, self.hides_backward)
+        """What does not hide, and what hiding the rest costs."""
+        exposed = exposed_seconds(self.forward, self.hides_forward, self.backward, self.hides_backward)
+        return exposed + hidden_seconds(self.forward + self.backward - exposed, HIDDEN_COST)
 
 
 @term(
@@ -53,6 +58,12 @@ def exposed_seconds(forward: Number, hides_forward: Number, backward: Number, hi
     these shows. It binds where a rank has few tokens for its parameters.
     """
     return maximum(forward - hides_forward, 0.0) + maximum(backward - hides_backward, 0.0)
+
+
+@term("hidden * cost", unit="s", source="arXiv:2507.03114, abstract")
+def hidden_seconds(hidden: Number, cost: float) -> Number:
+    """Hiding is not free: collectives take multiprocessors and memory bandwidth from the computation beside them."""
+    return hidden * cost
 
 
 def traffic(rank: Rank, parameters: Parameters, work: Pipeline, waiting: Number) -> Traffic:
@@ -76,10 +87,10 @@ def traffic(rank: Rank, parameters: Parameters, work: Pipeline, waiting: Number)
     gathered = where(again, m, where(layout.shards_optimizer, 1.0, 0.0))
     reductions = where(divides_gradients(plan), m, 1.0)
     many = where(layout.dp * layout.cp > 1, 1.0, 0.0)
-    overlap = plan.framework.data_overlap
+    overlap, at_step = plan.framework.data_overlap, 0.0 if plan.framework.gathers_after_step else 1.0
     return Traffic(
         forward=many * gathered * gather,
-        hides_forward=overlap * where(again, m, 1.0) * (stage.forward_seconds + 0.5 * waiting),
+        hides_forward=overlap * where(again, m, at_step) * (stage.forward_seconds + 0.5 * waiting),
         backward=many * (where(again, m, 0.0) * gather + reductions * reduce),
         hides_backward=overlap * reductions * (stage.backward_seconds + 0.5 * waiting),
     )
@@ -101,7 +112,7 @@ def divides_weights(plan: TrainingPlan) -> Truth:
 
 def _gather_seconds(rank: Rank, parameters: Number, group: Group, pieces: Number) -> Number:
     """The weights of a rank, once: all that ZeRO 3 divides, frozen or not; else those that the optimizer updates."""
-    shard = Group(shards(rank.plan, group), group.stride)
+    shard = evolve(group, ranks=shards(rank.plan, group))
     weights = parameters * rank.held_bytes / rank.plan.framework.data_bandwidth
     return pieces * collectives.all_gather_seconds(weights / pieces, shard, rank.kernels) * (parameters > 0)
 
@@ -109,7 +120,8 @@ def _gather_seconds(rank: Rank, parameters: Number, group: Group, pieces: Number
 def _reduce_seconds(rank: Rank, parameters: Number, group: Group, pieces: Number) -> Number:
     """The gradients of a rank, once: to all, or to the shards of ZeRO and then between the groups that hold a copy."""
     plan, kernels, shard = rank.plan, rank.kernels, shards(rank.plan, group)
-    inner, outer = Group(shard, group.stride), Group(group.ranks / shard, group.stride * shard)
+    inner = evolve(group, ranks=shard)
+    outer = evolve(group, ranks=group.ranks / shard, stride=group.stride * shard)
     gradients = parameters * plan.framework.reduction_bits / 8 / plan.framework.data_bandwidth
     whole = collectives.all_reduce_seconds(gradients, group, kernels)
     scattered = pieces * collectives.reduce_scatter_seconds(gradients / pieces, inner, kernels)

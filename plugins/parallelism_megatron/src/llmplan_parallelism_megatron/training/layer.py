@@ -10,21 +10,15 @@ from attrs import define, field
 from llmplan.arrays.quantities import Number, maximum, total, where
 from llmplan.arrays.term import term
 from llmplan.records import Block, Gemm, Operator, Recompute, Tuning
-from llmplan_parallelism_megatron.kernels.attention import fused_seconds, unfused_seconds
+from llmplan_parallelism_megatron.kernels.attention import fused_seconds, is_fused, unfused_seconds
 from llmplan_parallelism_megatron.kernels.elementwise import (
     BACKWARD_MOVED,
     moved_seconds,
-    reading_seconds,
     without_shape_seconds,
 )
 from llmplan_parallelism_megatron.network import collectives
 from llmplan_parallelism_megatron.rank import Rank
-
-QLORA_BYTES = 0.516
-"""Of a frozen weight: 4-bit NormalFloat and 0.127 bits of doubly quantised scales (Dettmers et al. 2023,
-arXiv:2305.14314, section 3).
-"""
-SIXTEEN_BIT_BYTES = 2.0
+from llmplan_parallelism_megatron.training.adapters import adapter_seconds, beside_adapter_seconds, widening_seconds
 
 
 class Seconds(NamedTuple):
@@ -167,8 +161,10 @@ def _multiplication(operators: Sequence[Operator], rank: Rank, *, wide: bool) ->
     if plan.tuning is not Tuning.FULL:
         if wide:
             return Seconds(forward, backward)
-        adapter, beside = _adapter_seconds(gemm, rank), _beside_adapter_seconds(gemm, rank)
-        return Seconds(forward + adapter + beside, backward + 2.0 * adapter + BACKWARD_MOVED * beside)
+        adapter, beside = adapter_seconds(operators, gemm, rank), beside_adapter_seconds(operators, gemm, rank)
+        widening = widening_seconds(gemm, rank)
+        once = forward + widening + adapter + beside
+        return Seconds(once, backward + widening + 2.0 * adapter + BACKWARD_MOVED * beside)
     gradients = 2.0 * plan.gradient_bits / 8  # read, added to and written
     fused = plan.framework.fused_accumulation
     weights = by.weight_gradient_seconds(gemm, operand, gradients if fused else output)
@@ -190,24 +186,6 @@ def _without_shape(operator: Operator, rank: Rank) -> Seconds:
     return Seconds(once, once, once if rank.plan.tuning is Tuning.FULL else where(weighs, 0.0, once))
 
 
-def _adapter_seconds(gemm: Gemm, rank: Rank) -> Number:
-    """Y += (X A) B with A of k x r and B of r x n; frozen 4-bit weights are widened first."""
-    r, width, by = float(rank.plan.lora_rank), SIXTEEN_BIT_BYTES, rank.kernels.wide
-    down = by.seconds(gemm.m, gemm.matrices * r, gemm.k, gemm.groups, width, width)
-    up = by.seconds(gemm.m, gemm.n, r, gemm.groups, width, width)
-    if rank.plan.tuning is Tuning.LORA:
-        return down + up
-    weights = gemm.groups * gemm.n * gemm.k
-    return down + up + reading_seconds(weights, QLORA_BYTES + SIXTEEN_BIT_BYTES, rank.kernels.bytes_per_second)
-
-
-def _beside_adapter_seconds(gemm: Gemm, rank: Rank) -> Number:
-    """What the program moves beside the multiplications of adapters, of each matrix that shares the input."""
-    framework = rank.plan.framework
-    read = gemm.matrices * gemm.k * framework.adapter_input_bytes
-    return gemm.groups * gemm.m * (read + gemm.n * framework.adapter_output_bytes) / rank.kernels.bytes_per_second
-
-
 def _attention(operators: Sequence[Operator], rank: Rank) -> Seconds:
     """One fused kernel over the part that the mask leaves, or several over the whole square.
 
@@ -216,7 +194,7 @@ def _attention(operators: Sequence[Operator], rank: Rank) -> Seconds:
     scores, framework = operators[0].scores, rank.plan.framework
     assert scores is not None  # noqa: S101 - the caller has looked
     flops = total(operator.flops for operator in operators)
-    if framework.attention == "unfused":
+    if not is_fused(rank.plan):
         elements = total(tensor.elements for operator in operators for tensor in operator.inputs if tensor.fusible)
         return Seconds(*unfused_seconds(flops, elements / 2.0, scores, rank.kernels))
     seen = scores.share * (1.0 if framework.balanced_context else 2.0 - 1.0 / rank.plan.layout.cp)
@@ -249,7 +227,8 @@ def add_communication(times: LayerTimes, operator: Operator, rank: Rank) -> None
     if operator.exchanged is not None:
         exchanged = operator.exchanged * width * plan.expert_imbalance
         seconds = collectives.all_to_all_seconds(exchanged, rank.groups.expert, rank.kernels)
-        seconds = seconds * (1.0 - plan.framework.expert_overlap)
+        hidden = plan.schedule.of(lambda schedule: 1.0 if schedule.both_ways else plan.framework.expert_overlap)
+        seconds = seconds * (1.0 - where(plan.layout.pp > 1, hidden, plan.framework.expert_overlap))
         times.expert.add(Seconds(seconds, seconds), again(operator, rank))
 
 
@@ -272,21 +251,3 @@ def _reduction(message_bytes: Number, rank: Rank) -> Seconds:
     whole = exposed * collectives.all_reduce_seconds(message_bytes, group, kernels)
     forward = where(sequence_parallel, halves, whole)
     return Seconds(forward, where(sequence_parallel, halves + regathered * gathered, whole))
-
-
-def adapter_parameters(block: Block, rank: Rank, *, routed: bool) -> Number:
-    """Those of LoRA in one layer, in routed experts or outside of them; none where all weights train."""
-    if rank.plan.tuning is Tuning.FULL:
-        return 0.0
-    return total(
-        operator.gemm.groups
-        * lora_parameters(rank.plan.lora_rank, operator.gemm.n, operator.gemm.matrices, operator.gemm.k)
-        for operator in block.operators
-        if operator.gemm is not None and operator.gemm.routed is routed
-    )
-
-
-@term("r * (n + matrices * k)", unit="parameters", source="Hu et al. 2021, arXiv:2106.09685, section 4.1")
-def lora_parameters(r: int, n: Number, matrices: int, k: Number) -> Number:
-    """LoRA puts two thin matrices, k x r and r x n, beside each frozen one."""
-    return r * (n + matrices * k)

@@ -9,10 +9,11 @@ from attrs import define
 from llmplan.arrays.quantities import Number, ceil, dot, maximum, minimum, total, where
 from llmplan.arrays.term import term
 from llmplan.records import Block, Operator, Recompute, Tensor, TrainingPlan, Tuning
+from llmplan_parallelism_megatron.kernels.attention import is_fused
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.stages import Stage, end_stages
+from llmplan_parallelism_megatron.training.adapters import SIXTEEN_BIT_BYTES, adapters_kept, frozen_bytes
 from llmplan_parallelism_megatron.training.data_parallel import divides_gradients, divides_weights, shards
-from llmplan_parallelism_megatron.training.layer import QLORA_BYTES, SIXTEEN_BIT_BYTES
 from llmplan_parallelism_megatron.training.optimizer_step import optimizer_parameters, share, state_bytes
 from llmplan_parallelism_megatron.training.parameters import Parameters, stage_parameters
 
@@ -41,35 +42,44 @@ class Working:
         return cls(kept, _rerun(rank, kept), _logits(rank), _gathered(rank) + _widened(rank))
 
 
-def training_memory(rank: Rank) -> dict[str, Number]:
-    """Of the first or the last stage, whichever holds more; without a pipeline both are the only one."""
+def training_memory(rank: Rank) -> tuple[dict[str, Number], dict[str, Number]]:
+    """Of the first or the last stage, whichever holds more, and of the first; without a pipeline they are the same."""
     working, in_flight = Working.of(rank), micro_batches_in_flight(rank.plan)
     alone = rank.plan.layout.pp == 1
     first, last = end_stages(rank.model, rank.plan.layout)
     on_first = _stage(rank, first, working, in_flight)
     on_last = _stage(rank, last, working, where(alone, in_flight, 1.0))
     first_is_fuller = total(on_first.values()) >= total(on_last.values())
-    return {name: where(first_is_fuller, on_first[name], on_last[name]) for name in on_first}
+    return {name: where(first_is_fuller, on_first[name], on_last[name]) for name in on_first}, on_first
 
 
 def _stage(rank: Rank, stage: Stage, working: Working, in_flight: Number) -> dict[str, Number]:
     framework, parameters = rank.plan.framework, stage_parameters(rank, stage)
+    logits = where(stage.last > 0, working.logits, 0.0)
     at_work = {
         "activations": held_activations(rank.plan, layers_bytes(stage.counts, working.kept), in_flight),
-        "recompute_buffer": working.recompute,
-        "logits_and_loss": where(stage.last > 0, working.logits, 0.0),
+        # the logits are gone when the first layer runs again: the larger of the two makes the peak
+        "recompute_buffer": where(working.recompute > logits, working.recompute, 0.0),
+        "logits_and_loss": where(working.recompute > logits, 0.0, logits),
         "gather_buffers": working.gather,
     }
     worked = total(at_work.values())
+    stages = stages_held(rank.plan)
     return {
-        "weights": weight_bytes(rank, parameters),
-        "gradients": beside_activations(rank, gradient_bytes(rank, parameters), worked),
+        "weights": stages * weight_bytes(rank, parameters),
+        "gradients": beside_activations(rank, stages * gradient_bytes(rank, parameters), worked),
         "optimizer": optimizer_bytes(rank, parameters),
         **at_work,
-        "communication_buffers": where(rank.plan.layout.gpus > 1, framework.communication_bytes, 0.0),
+        "communication_buffers": framework.bucket_bytes
+        + where(rank.plan.layout.gpus > 1, framework.communication_bytes, 0.0),
         "allocator_slack": slack_bytes(framework.slack, worked),
         "driver": framework.context_bytes,
     }
+
+
+def stages_held(plan: TrainingPlan) -> Number:
+    """Whose layers a rank has: its own stage's, and the other end's where micro-batches come from both."""
+    return where(plan.layout.pp > 1, plan.schedule.of(lambda schedule: 2.0 if schedule.both_ways else 1.0), 1.0)
 
 
 @term("slack * working", unit="bytes", source=_FRAMEWORK)
@@ -81,8 +91,11 @@ def slack_bytes(slack: float, working: Number) -> Number:
 def weight_bytes(rank: Rank, parameters: Parameters) -> Number:
     """16 bits, or what the dtype holds; frozen ones in 4 bits under QLoRA; divided by ZeRO 3 but under a pipeline."""
     plan, held = rank.plan, rank.held_bytes
-    frozen = QLORA_BYTES if plan.tuning is Tuning.QLORA else held
-    dense = parameters.dense * frozen + parameters.ends * plan.dtype.embedding_bits / 8 + parameters.adapters * held
+    frozen = frozen_bytes(plan)
+    ends = parameters.ends * plan.dtype.embedding_bits / 8
+    if plan.framework.freezes_head and plan.tuning is Tuning.QLORA:
+        ends = ends - parameters.head * (plan.dtype.embedding_bits / 8 - frozen)
+    dense = parameters.dense * frozen + ends + parameters.adapters * held
     experts = parameters.experts * frozen + parameters.expert_adapters * held
     return share(rank, dense, experts, divides_weights(plan))
 
@@ -202,22 +215,59 @@ def kept_bytes(block: Block, rank: Rank, mode: Number | None = None) -> Number:
     """
     plan, framework = rank.plan, rank.plan.framework
     recompute = plan.recompute if mode is None else mode
-    unfused, dropout = framework.attention == "unfused", framework.dropout
+    unfused, dropout = not is_fused(plan), framework.dropout
     kept: Number = 0.0
     for operator in block.operators:
-        narrow = _operand_width(plan) if operator.gemm is not None and framework.keeps_operands else 1.0
+        kept = kept + _kept_of(operator, rank, recompute)
         for tensor in operator.inputs:
-            if not tensor.fusible:
-                kept = kept + _where_kept(recompute, tensor, narrow * _bytes(tensor, plan))
-                beside = _eager_bytes(operator, tensor, plan) if framework.eager else 0.0
-                kept = kept + where(recompute < min(operator.recomputed_from, Recompute.FULL), beside, 0.0)
-            elif unfused:
+            if tensor.fusible and unfused:
                 kept = kept + _where_kept(recompute, tensor, _bytes(tensor, plan) + dropout * 3.0 * tensor.elements)
         if dropout and operator.reduced_elements is not None:
             masks = operator.reduced_elements / rank.sequence_ways
             kept = kept + where(recompute < Recompute.FULL, masks, 0.0)
     selective = where(recompute >= Recompute.ATTENTION_COMPUTE, 1.0 - framework.selective_share, 1.0)
     return kept * where(recompute >= Recompute.FULL, 1.0, selective) if framework.selective_share else kept
+
+
+def _kept_of(operator: Operator, rank: Rank, recompute: Number) -> Number:
+    """Of one operator: what it reads, unless no gradient needs it, and what the program keeps beside it."""
+    plan, framework = rank.plan, rank.plan.framework
+    multiplies, frozen = operator.gemm is not None, plan.tuning is not Tuning.FULL
+    narrow = _operand_width(plan) if multiplies and framework.keeps_operands else 1.0
+    saved = framework.keeps_frozen_inputs and plan.tuning is Tuning.QLORA
+    kept: Number = 0.0
+    for tensor in operator.inputs:
+        if tensor.fusible:
+            continue
+        # a layer that runs again begins with its input, whoever needs it
+        input_only = _where_kept(recompute, tensor, narrow * _bytes(tensor, plan))
+        needless = frozen and (
+            (multiplies and not saved) or (framework.eager and tensor.width == "norm" and _rms(plan))
+        )
+        kept = kept + (where(recompute >= Recompute.FULL, input_only, 0.0) if needless else input_only)
+    beside = sum_of_eager(operator, rank) + (adapters_kept(operator, rank) if multiplies and frozen else 0.0)
+    return kept + where(recompute < min(operator.recomputed_from, Recompute.FULL), beside, 0.0)
+
+
+def sum_of_eager(operator: Operator, rank: Rank) -> Number:
+    """Beside its inputs, where PyTorch runs kernels one by one: of a norm its input once more in 32 bits, of a product
+    its function's output; of attention what queries, keys and values are views of, or copies for every head.
+    """
+    plan, framework = rank.plan, rank.plan.framework
+    beside: Number = (
+        total(_eager_bytes(operator, tensor, plan) for tensor in operator.inputs) if framework.eager else 0.0
+    )
+    if operator.scores is not None:
+        q, k = operator.inputs[:2]
+        copies = maximum(q.elements - k.elements, 0.0)
+        if framework.repeats_kv:
+            beside = beside + 2.0 * copies * rank.activation_bytes
+        if framework.fused_qkv:
+            viewed = (
+                where(copies > 0, 0.0, q.elements + k.elements) if framework.repeats_kv else q.elements + k.elements
+            )
+            beside = beside + viewed * rank.activation_bytes
+    return beside
 
 
 def _operand_width(plan: TrainingPlan) -> float:
@@ -238,9 +288,14 @@ def _bytes(tensor: Tensor, plan: TrainingPlan) -> Number:
 def _eager_bytes(operator: Operator, tensor: Tensor, plan: TrainingPlan) -> Number:
     """Beside its input: of a norm this once more in 32 bits, of a product of two its function's output."""
     if tensor.width == "norm":
-        return tensor.elements * plan.dtype.bits["norm"] / 8
+        return tensor.elements * plan.dtype.bits["norm"] / 8 if _rms(plan) else 0.0
     multiplies = operator.gemm is None and operator.moved is not None and len(operator.inputs) > 1
     return _bytes(tensor, plan) / len(operator.inputs) if multiplies else 0.0
+
+
+def _rms(plan: TrainingPlan) -> bool:
+    """Whether norms are of the kind that PyTorch has no kernel for: several run, in 32 bits."""
+    return getattr(plan.model, "norm", "rms") == "rms"
 
 
 def _logits(rank: Rank) -> Number:
@@ -275,11 +330,12 @@ def gathered_bytes(layers: float, parameters: Number, each: float) -> Number:
 
 def _widened(rank: Rank) -> Number:
     """The largest frozen matrix in 16 bits: QLoRA widens one at a time (Dettmers et al. 2023, arXiv:2305.14314, 3)."""
+    plan = rank.plan
+    if plan.tuning is not Tuning.QLORA:
+        return 0.0
     largest: Number = 0.0
-    if rank.plan.tuning is Tuning.QLORA:
-        for block in rank.model.layers:
-            for operator in block.operators:
-                if operator.gemm is not None:
-                    gemm = operator.gemm
-                    largest = maximum(largest, gemm.groups * gemm.n * gemm.k / gemm.matrices)
-    return largest * SIXTEEN_BIT_BYTES
+    for block in (*rank.model.layers, *((rank.model.head,) if plan.framework.freezes_head else ())):
+        for operator in block.operators:
+            if (gemm := operator.gemm) is not None:
+                largest = maximum(largest, gemm.groups * gemm.n * gemm.k / gemm.matrices)
+    return largest * SIXTEEN_BIT_BYTES * plan.framework.widened_copies

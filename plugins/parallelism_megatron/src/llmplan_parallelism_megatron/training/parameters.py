@@ -8,7 +8,7 @@ from llmplan.arrays.quantities import Number, dot
 from llmplan.records import TrainingPlan, Tuning
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.stages import Stage
-from llmplan_parallelism_megatron.training.layer import QLORA_BYTES, adapter_parameters
+from llmplan_parallelism_megatron.training.adapters import adapter_parameters, frozen_bytes
 
 
 @define(eq=False, repr=False)
@@ -20,13 +20,15 @@ class Parameters:
     experts: Number
     ends: Number
     """Embedding, head and norms at the ends."""
+    head: Number
+    """Of these, the output head with its norm."""
     adapters: Number
     """Of LoRA, on all matrices of the layers outside of experts."""
     expert_adapters: Number
 
     def held(self, plan: TrainingPlan) -> tuple[Number, Number]:
         """Outside of experts, and in them; QLoRA's frozen ones at what their 4 bits are of the dtype's."""
-        kept = 8.0 * QLORA_BYTES / plan.dtype.held_bits if plan.tuning is Tuning.QLORA else 1.0
+        kept = 8.0 * frozen_bytes(plan) / plan.dtype.held_bits
         return kept * self.dense + self.ends + self.adapters, kept * self.experts + self.expert_adapters
 
     def trained(self, plan: TrainingPlan) -> tuple[Number, Number]:
@@ -44,11 +46,13 @@ def stage_parameters(rank: Rank, stage: Stage) -> Parameters:
         dot(counts, [adapter_parameters(block, rank, routed=routed) for block in model.layers])
         for routed in (False, True)
     )
-    head = model.head.parameters + (1.0 - stage.first * stage.last) * model.head.shared_parameters
+    shared = 1.0 if rank.plan.framework.unties_head else 1.0 - stage.first * stage.last
+    head = model.head.parameters + shared * model.head.shared_parameters
     return Parameters(
         dense=dot(counts, [block.parameters for block in model.layers]) - experts,
         experts=experts,
         ends=stage.first * model.embedding.parameters + stage.last * head,
+        head=stage.last * head,
         adapters=adapters,
         expert_adapters=expert_adapters,
     )

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from llmplan.arrays.quantities import Number, exp, log, maximum, minimum, power, total, where
+from llmplan.arrays.quantities import Number, exp, expm1, log, maximum, minimum, power, total, where
 from llmplan.estimate import Means
 from llmplan_serving_load.queueing.capacity import peak, prefill_rate
 from llmplan_serving_load.queueing.prefill import PrefillTimes, mean_times, values_of
@@ -59,7 +59,8 @@ def means_at(server: Server, rate: Number) -> Means:
     first = first_token(decoding.times, prompts, left, 2.0 * left, delayed)
     queueing, reading = first.queueing_seconds, first.reading_seconds
     for_room = decoding.waiting / decode_rate
-    behind = first.behind_seconds * (1.0 - power(first.busy, server.most_sequences - 1.0))
+    beside = 1.0 - power(first.busy, server.most_sequences - 1.0)
+    behind = (first.behind_seconds + in_step_seconds(server, decode_rate, decoding)) * beside
     answering = decoding.decoding / decode_rate + behind + server.transfer_seconds
     if server.separate:
         answering = answering + for_room
@@ -113,6 +114,33 @@ def first_token(times: PrefillTimes, rate: Number, left: Number, whole: Number, 
         behind_seconds=behind * extra / maximum(_LEAST, 1.0 - rate * extra),
         busy=reading.busy,
     )
+
+
+def in_step_seconds(server: Server, rate: Number, decoding: Decoding) -> Number:
+    """What an answer takes longer because who comes while its prompt is read is read next, and decodes in step with it.
+
+    A step that reads prompts, longer by e, follows one that does with probability q_T = 1 - exp(-lambda T), and one of
+    length t that does not with q_t: in the long run a share p = q_t / (1 - r) of steps, r = q_T - q_t. An answer of S
+    steps begins behind one, which adds e (1 - p) r (1 - r^S) / (1 - r). In each of them lambda e (1 - p) r^k more come
+    than on average, who share S - 1 - k of its steps, as it shares theirs, and make each longer by t(n + 1) - t(n).
+    """
+    if server.separate or not server.work.steps:
+        return 0.0
+    busy = maximum(_LEAST, 1.0 - decoding.idle)
+    step, sequences = 2.0 * decoding.residual_seconds / busy, maximum(1.0, decoding.decoding / busy)
+    steps, times = server.work.steps, server.prefill.times(sequences)
+    reading = times.at(rate, step)
+    others = times.another * (reading.prompts - 1.0)
+    longer = times.extra + others
+    after, before = -expm1(-rate * (times.seconds + others)), -expm1(-rate * step)
+    again = after - before
+    other = 1.0 - again
+    share = before / other
+    whole = (1.0 - power(again, steps)) / other
+    shared = (steps - whole) / other
+    slope = server.decode_seconds(sequences + 1.0) - server.decode_seconds(sequences)
+    added = longer * (1.0 - share) * (again * whole + 2.0 * rate * shared * slope)
+    return (1.0 - reading.full) * times.sharing * added
 
 
 def decoding_at(server: Server, rate: Number) -> Decoding:

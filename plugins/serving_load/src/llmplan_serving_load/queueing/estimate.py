@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from attrs import evolve
 
-from llmplan.estimate import InferenceEstimate, Means, ServerEstimate
+from llmplan.estimate import Capacity, InferenceEstimate, Means, ServerEstimate, Simulated
 from llmplan.records import InferencePlan
 from llmplan_serving_load.queueing.capacity import capacity
 from llmplan_serving_load.queueing.closed_form import open_means
@@ -22,7 +22,13 @@ def estimate_server(server: Server, batches: BatchPricer) -> ServerEstimate:
     estimate = closed_estimate(server, batches)
     if not estimate.feasible or estimate.capacity is None or not server.plan.workload.requests:
         return estimate
-    return evolve(estimate, simulated=simulate(server, estimate.closed_form))
+    return evolve(estimate, simulated=within(estimate.capacity, simulate(server, estimate.closed_form)))
+
+
+def within(capacity: Capacity, simulated: Simulated) -> Simulated:
+    """What is counted over few requests may be a lucky stretch; no server answers more than its capacity for long."""
+    most = min(simulated.means.requests_per_second, capacity.requests_per_second)
+    return evolve(simulated, means=evolve(simulated.means, requests_per_second=most))
 
 
 def closed_estimate(server: Server, batches: BatchPricer, closed: Means | None = None) -> ServerEstimate:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import ceil, floor
+from math import ceil, floor, fsum
 
 PERCENTILES = (50, 90, 95, 99)
 
@@ -69,8 +69,8 @@ def percentiles(values: Sequence[float]) -> Mapping[str, float]:
 
 
 def mean(values: Sequence[float]) -> float:
-    """Their arithmetic mean."""
-    return sum(values) / len(values)
+    """Their arithmetic mean, which no rounding puts above the largest of them."""
+    return min(fsum(values) / len(values), max(values))
 
 
 def _at(ordered: Sequence[float], position: float) -> float:

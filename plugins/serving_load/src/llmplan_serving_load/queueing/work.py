@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
-from math import floor
+from math import floor, log
 
 from attrs import field, frozen
 
 from llmplan.records import ServerPlan
 from llmplan_serving_load.queueing.speculation import expected_steps, yield_probabilities
 
-_PROMPTS = 24
-"""Lengths of prompts, even in number, that stand for all."""
+_PROMPTS, _APART = 24, 1.15
+"""Lengths of prompts that stand for all: so many at most, and no closer than so many times apart."""
 
 
 @frozen
@@ -94,7 +94,8 @@ class Work:
         ordered = sorted((job.new, job.cached) for job in self.jobs)
         if ordered[0] == ordered[-1]:
             return [Prompt(*ordered[0])]
-        count = min(_PROMPTS, len(ordered))
+        apart = 1 + round(log(ordered[-1][0] / ordered[0][0]) / log(_APART))
+        count = min(_PROMPTS, apart, len(ordered))
         ends = [round(index * len(ordered) / count) for index in range(count + 1)]
         parts = [ordered[begin:end] for begin, end in pairwise(ends)]
         return [Prompt(_mean([new for new, _ in part]), _mean([cached for _, cached in part])) for part in parts]

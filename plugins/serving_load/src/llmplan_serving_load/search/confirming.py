@@ -14,7 +14,7 @@ from llmplan.estimate import Means, ServerEstimate, Simulated
 from llmplan.request import InferRequest
 from llmplan.space.asked import inferred, served
 from llmplan_serving_load.model import ContinuousBatching
-from llmplan_serving_load.queueing.estimate import closed_estimate, closed_form
+from llmplan_serving_load.queueing.estimate import closed_estimate, closed_form, within
 from llmplan_serving_load.queueing.server import Server, make_server
 from llmplan_serving_load.queueing.simulation import simulate
 from llmplan_serving_load.search.exploring import Candidate
@@ -178,4 +178,7 @@ class Tried:
         if self._elsewhere is not None:
             return Confirmed(self.point, self.request, self._elsewhere)
         estimate = closed_estimate(self.server, partial(inferred, self.point.case.choice.cost_model), self.closed)
-        return Confirmed(self.point, self.request, evolve(estimate, simulated=self.simulated))
+        found = self.simulated
+        if found is not None and estimate.capacity is not None:
+            found = within(estimate.capacity, found)
+        return Confirmed(self.point, self.request, evolve(estimate, simulated=found))

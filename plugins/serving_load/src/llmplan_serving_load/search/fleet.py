@@ -44,15 +44,19 @@ class Fleet:
         """Sizes and numbers of groups, one of each kind that steps take otherwise."""
         self._server: Server | None = None
 
-    @property
+    @cached_property
     def rate(self) -> float | None:
         """Requests a second that come; None where it is a number of users that is given.
 
-        Requests of one instant come at no rate: any layout answers them in the end, and the smallest is looked for.
+        A trace that is over before one replica each could have answered its requests comes at no rate, as one of a
+        single instant: any layout answers it in the end, and the smallest is looked for.
         """
         if not self.case.at_a_rate:
             return None
-        return self.like.workload.offered_rate or _ALMOST_NONE
+        rate, trace = self.like.workload.offered_rate, self.like.workload.trace
+        if trace and (rate is None or rate >= len(trace) * float(self.most_rate().max())):
+            return _ALMOST_NONE
+        return rate
 
     @cached_property
     def output_tokens(self) -> float:

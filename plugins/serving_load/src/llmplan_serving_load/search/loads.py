@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from math import ceil, floor
+from math import ceil, floor, inf
 from typing import Any
 
 import numpy as np
@@ -71,10 +71,16 @@ class Arrivals:
         if not hasattr(self, "_ranges"):
             fewest = [floor(self._rate / one) + 1 for one in self.fleet.most_rate().tolist()]
             self._ranges = [
-                (given[0], given[-1]) if given else (few, ceil(few / _IDLE))
-                for few, given in zip(fewest, self.given, strict=True)
+                (given[0], given[-1]) if given else (few, max(few, self._most(at, few)))
+                for at, (few, given) in enumerate(zip(fewest, self.given, strict=True))
             ]
         return self._ranges
+
+    def _most(self, at: int, few: int) -> int:
+        """A replica for each request of a trace leaves nothing to wait for."""
+        requests = len(self.fleet.like.workload.trace)
+        alone = ceil(requests / self.fleet.sizes[at].dp) if requests else inf
+        return int(min(ceil(few / _IDLE), alone))
 
     def priced(self, asked: Sequence[tuple[int, int]]) -> list[Part | None]:
         """Points of sizes and numbers of groups; None where these do not answer all that comes, or are refused."""

@@ -13,7 +13,7 @@ from llmplan.output.document import rows
 from llmplan.output.table import NO_FIT, OVERLOADED, Row, plain_words, value_in, why_not
 from llmplan.output.words import dotted
 from llmplan.request import option_name
-from llmplan_report.drawing import as_file
+from llmplan_report.drawing import BLACK, HUES, as_file, labelled, legend, plain_powers, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,37 +28,34 @@ _UPRIGHT = 8
 """Values of an axis that stand side by side."""
 _ROOM, _HALF_BAR = 1.05, 0.4
 _PLAIN = "{x:,.10g}"
+_CHANGES = "layout changes here"
+_DECIDED = tuple({figure.key: figure for figure in FIGURES if figure.drawn}.values())
 
 
 def draw(comparison: Comparison, suffix: str) -> bytes:
     """Lines over the option with the most numbers, one for each combination of the others; bars where none has any."""
     plans = rows(comparison)
-    return drawn_rows(plans, title(comparison, plans), _axis(comparison, plans), suffix)
-
-
-def drawn_rows(plans: Sequence[Row], name: str, over: str | None, suffix: str) -> bytes:
-    """A panel for each figure of the plans, over an option, or as bars; each row says under ``varied`` what it is."""
-    decided = {figure.key: figure for figure in FIGURES if figure.drawn}.values()
-    panels = [one for one in decided if any(value_in(row, one) is not None for row in plans)][:_MOST_PANELS]
+    over = axis_of(comparison, plans)
+    panels = [one for one in _DECIDED if any(value_in(row, one) is not None for row in plans)][:_MOST_PANELS]
     if over is None and len(plans) > _MOST_BARS:
         raise BadInputError(f"picture: {len(plans):,} bars are more than the {_MOST_BARS} that can be read")
     high = _HIGH if over else max(_HIGH, _HIGH_BAR * len(plans))
-    across = min(_ACROSS, len(panels))
+    across = 2 if len(panels) in (2, 4) else min(_ACROSS, len(panels))
     down = -(-len(panels) // across)
 
     def drawn(sheet: Sheet) -> None:
-        sheet.suptitle(name)
+        titled(sheet, title(comparison, plans))
         axes = list(sheet.subplots(down, across, squeeze=False, sharey=False if over else "row").flat)
         for panel, figure in zip(axes, panels, strict=False):
             _lines(panel, figure, over, plans) if over else _bars(panel, figure, plans)
         for spare in axes[len(panels) :]:
             spare.remove()
-        _legend(sheet)
+        legend(sheet, _in_order(labelled(sheet.axes)))
 
     return as_file(suffix, across * _WIDE, down * high + _HEAD, drawn)
 
 
-def _axis(comparison: Comparison, plans: Sequence[Row]) -> str | None:
+def axis_of(comparison: Comparison, plans: Sequence[Row]) -> str | None:
     """The option to draw lines over: of those with several numbers, and not tied to others, the one with the most."""
     numbers = {
         name: len(values)
@@ -78,20 +75,24 @@ def _lines(panel: Axes, figure: Figure, over: str, plans: Sequence[Row]) -> None
         _line(panel, figure, over, label, members)
     if figure.key == MEMORY.key:
         for capacity in {row[CAPACITY.key] for row in plans if row.get(CAPACITY.key) is not None}:
-            panel.axhline(capacity / figure.scale, color="black", linestyle="--", linewidth=1, label="capacity")
+            panel.axhline(capacity / figure.scale, color=BLACK, linestyle="--", linewidth=1, label="capacity")
     panel.set(xlabel=option_name(over), ylabel=figure.heading)
     _scale(panel, sorted({row["varied"][over] for row in plans}), [value_in(row, figure) for row in plans])
     panel.grid(alpha=0.3)
 
 
 def _line(panel: Axes, figure: Figure, over: str, label: str, plans: Sequence[Row]) -> None:
-    """Hollow where a plan does not fit."""
+    """Hollow where a plan does not fit; a stroke where its layout is not that of the point before."""
     points = [(row["varied"][over], value, row) for row in plans if (value := value_in(row, figure)) is not None]
     points.sort(key=lambda point: point[0])
     (line,) = panel.plot([x for x, _, _ in points], [y for _, y, _ in points], marker="o", label=label)
+    before = None
     for x, y, row in points:
         if not row["feasible"]:
             panel.plot(x, y, "o", color=line.get_color(), markerfacecolor="white", label=why_not(row))
+        if before is not None and row["layout"] != before:
+            panel.plot(x, y, "|", color=BLACK, markersize=14, label=_CHANGES)
+        before = row["layout"]
 
 
 def _scale(panel: Axes, values: Sequence[float], heights: Iterable[float | None]) -> None:
@@ -102,9 +103,10 @@ def _scale(panel: Axes, values: Sequence[float], heights: Iterable[float | None]
     panel.minorticks_off()
     if _is_spread([height for height in heights if height is not None], _DECADES):
         panel.set_yscale("log")
+        plain_powers(panel.yaxis)
     else:
         panel.set_ylim(0, _ROOM * panel.get_ylim()[1])
-    panel.yaxis.set_major_formatter(_PLAIN)
+        panel.yaxis.set_major_formatter(_PLAIN)
 
 
 def _is_spread(values: Sequence[float], times: float) -> bool:
@@ -117,11 +119,11 @@ def _bars(panel: Axes, figure: Figure, plans: Sequence[Row]) -> None:
     for place, row in enumerate(plans):
         if (value := value_in(row, figure)) is not None:
             fits = row["feasible"]
-            panel.barh(place, value, color="C0" if fits else "none", edgecolor="C0",
+            panel.barh(place, value, color=HUES[0] if fits else "none", edgecolor=HUES[0],
                        hatch=None if fits else "///", label=None if fits else why_not(row))  # fmt: skip
         if figure.key == MEMORY.key and row.get(CAPACITY.key) is not None:
             ends = (place - _HALF_BAR, place + _HALF_BAR)
-            panel.plot([row[CAPACITY.key] / figure.scale] * 2, ends, color="black", linestyle="--", label="capacity")
+            panel.plot([row[CAPACITY.key] / figure.scale] * 2, ends, color=BLACK, linestyle="--", label="capacity")
     panel.set_yticks(range(len(plans)), labels)
     panel.set_ylim(len(plans) - 0.5, -0.5)
     panel.set(xlabel=figure.heading)
@@ -133,15 +135,10 @@ def _label(row: Row, but: str | None = None) -> str:
     return dotted(plain_words(value) for name, value in row["varied"].items() if name != but)
 
 
-def _legend(sheet: Sheet) -> None:
-    """Each label of the panels once, below them."""
-    found: dict[str, Any] = {}
-    for panel in sheet.axes:
-        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
-            found.setdefault(label, handle)
-    for last in (NO_FIT, OVERLOADED, "capacity"):
+def _in_order(found: dict[str, Any]) -> dict[str, Any]:
+    """What marks points stands behind what names lines."""
+    for last in (NO_FIT, OVERLOADED, _CHANGES, "capacity"):
         if last in found:
             found[last] = found.pop(last)
     found.pop("", None)
-    if found:
-        sheet.legend(found.values(), found.keys(), loc="outside lower center", ncols=min(len(found), 5))
+    return found

@@ -1,0 +1,145 @@
+"""The answer before the details: how many of what take how long, what it costs, whether it fits, what limits it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
+from llmplan.estimate.figures import FIGURES, MEMORY, TRAIN, TRAINING, Figure, figure_of, kind_of_estimate
+from llmplan.estimate.line import Kind, kind_of
+from llmplan.output.limit_words import limit_words
+from llmplan.output.sections import between, counted, facts, memory_words
+from llmplan.output.words import count, digits, gib, money, short_seconds, three_digits
+
+_LIMITED_BY: Mapping[Kind, str] = {
+    Kind.COMPUTE: "computation",
+    Kind.MEMORY: "memory traffic",
+    Kind.COMMUNICATION: "exposed communication",
+    Kind.WAITING: "waiting",
+}
+_PRICE = "price: --price-per-gpu-hour"
+_WORTH_A_WORD = 0.01
+"""Share of an iteration, below which a kind of line limits nothing."""
+_LARGE = 100_000.0
+"""Sums and hours from here on are said in thousands and millions."""
+_RANGES = tuple(dict.fromkeys(figure.range for figure in FIGURES if figure.range and figure.range != MEMORY.range))
+
+
+def headline(estimate: Estimate, best_of: str = "") -> Iterator[RenderableType]:
+    """Five lines at most on 80 columns, with `best_of` for the words of a search that chose the plan."""
+    yield _sentence(estimate)
+    found = {"best of": best_of} if best_of else {}
+    if isinstance(estimate, TrainingEstimate):
+        found |= {"cost": _cost_of_training(estimate), "fits": memory_words(estimate)}
+        yield facts({**found, "bound by": _time_by_kind(estimate)})
+        return
+    found |= {**_latencies(estimate), "cost": _cost_of_serving(estimate), "fits": _fits(estimate)}
+    limit = _limit_of_server(estimate) if isinstance(estimate, ServerEstimate) else _limit_of_batch(estimate)
+    if best_of and limit:
+        of = f"{gib(estimate.memory_bytes_per_gpu)} of {gib(estimate.memory_capacity_bytes)}"
+        yield facts({**found, "fits": f"{of}; bound by {limit.partition(', at ')[0]}"})
+    else:
+        yield facts({**found, **({"bound by": limit} if limit else {})})
+
+
+def _sentence(estimate: Estimate) -> Text:
+    """What a reader would repeat to somebody else, with a mark where nobody has measured such a plan."""
+    on = f"{estimate.plan.model.name} on {_gpus(estimate):,} x {estimate.plan.hardware.name}"
+    fits = estimate.fits if isinstance(estimate, ServerEstimate) else estimate.feasible
+    if not fits:
+        return Text(f"{on}: does not fit", style="bold red")
+    if isinstance(estimate, ServerEstimate):
+        if estimate.overloaded:
+            return Text(f"{on}: overloaded, more comes than can be answered", style="bold red")
+        what, inside = f"{digits(estimate.requests_per_second or 0.0)} requests/s", ""
+    elif isinstance(estimate, InferenceEstimate):
+        what, inside = f"{three_digits(estimate.tokens_per_second)} tokens/s", ""
+    else:
+        value = estimate.training_seconds
+        inside = between(TRAINING.ends(value, TRAINING.spread(estimate)), short_seconds, value)
+        what = short_seconds(value)
+    said = Text(f"{on}: {what}", style="bold")
+    mark = any(spread.extrapolated for name in _RANGES if (spread := getattr(estimate, name, None)) is not None)
+    if inside:
+        said.append(f" ({inside}{', ' if mark else ''}")
+    elif mark:
+        said.append(", ranges ")
+    if mark:
+        said.append("extrapolated", style="yellow")
+    return said.append(")" if inside else "")
+
+
+def _gpus(estimate: Estimate) -> int:
+    return int(estimate.server.gpus if isinstance(estimate, ServerEstimate) else estimate.plan.layout.gpus)
+
+
+def _large(value: float) -> str:
+    """Millions in three digits: nobody decides by the seventh."""
+    return count(value) if value >= _LARGE else f"{value:,.0f}" if value >= _LARGE / 100 else money(value)
+
+
+def _ranged(value: float, figure: Figure, estimate: Estimate, words: Callable[[float], str]) -> str:
+    """``26.4 days (21.9 to 29.6)``."""
+    off = between(figure.ends(value, figure.spread(estimate)), words, value)
+    return f"{words(value)}{off and f' ({off})'}"
+
+
+def _cost_of_training(estimate: TrainingEstimate) -> str:
+    hours, cost = figure_of("gpu_hours", TRAIN), figure_of("cost", TRAIN)
+    if estimate.cost is None:
+        return f"{_ranged(estimate.gpu_hours, hours, estimate, _large)} GPU-hours; {_PRICE}"
+    price = f"{estimate.plan.price_per_gpu_hour:g} a GPU-hour, {_large(estimate.gpu_hours)} GPU-hours"
+    return f"{_ranged(estimate.cost, cost, estimate, _large)} at {price}"
+
+
+def _cost_of_serving(estimate: InferenceEstimate | ServerEstimate) -> str:
+    cost = figure_of("cost_per_million_tokens", kind_of_estimate(estimate))
+    speed, value = estimate.tokens_per_second, cost.value(estimate)
+    each = "" if speed is None else f"{three_digits(speed / _gpus(estimate))} tokens/s a GPU"
+    if value is not None:
+        return f"{_ranged(value, cost, estimate, _large)} per million output tokens, {each}"
+    return f"{each}{each and '; '}{_PRICE}"
+
+
+def _latencies(estimate: InferenceEstimate | ServerEstimate) -> dict[str, str]:
+    """The first token and further ones on one line, since people weigh one against the other."""
+    kind, first, each = kind_of_estimate(estimate), estimate.first_token_seconds, estimate.next_token_seconds
+    if first is None or each is None:
+        return {}
+    figures = (figure_of("first_token_seconds", kind), figure_of("next_token_seconds", kind))
+    said = [_ranged(value, of, estimate, short_seconds) for value, of in zip((first, each), figures, strict=True)]
+    return {"takes": f"first token {said[0]}, each token {said[1]}"}
+
+
+def _fits(estimate: Estimate) -> str:
+    """Whether it does, and how many sequences would."""
+    said = memory_words(estimate)
+    if isinstance(estimate, InferenceEstimate) and estimate.feasible:
+        return f"{said}; {counted(estimate.max_batch_size, 'sequence')} at most"
+    return said
+
+
+def _time_by_kind(estimate: TrainingEstimate) -> str:
+    """What the time of an iteration is spent on, most first."""
+    shares: dict[str, float] = {}
+    for line, value in estimate.time_breakdown.items():
+        kind = kind_of(line)
+        name = str(line).replace("_", " ") if kind is None else _LIMITED_BY[kind]
+        shares[name] = shares.get(name, 0.0) + float(value / estimate.iteration_seconds)
+    largest = sorted(shares.items(), key=lambda share: -share[1])[:3]
+    return ", ".join(f"{name} {share:.0%}" for name, share in largest if share >= _WORTH_A_WORD)
+
+
+def _limit_of_batch(estimate: InferenceEstimate) -> str:
+    phases = (("decode", estimate.decode_bottleneck), ("prefill", estimate.prefill_bottleneck))
+    return ", ".join(f"{name}: {of.words} {of.share:.0%}" for name, of in phases if of is not None)
+
+
+def _limit_of_server(estimate: ServerEstimate) -> str:
+    if estimate.capacity is None:
+        return ""
+    limit = limit_words(estimate, estimate.capacity).partition(":")[0].partition(",")[0]
+    return f"{limit}, at {digits(estimate.capacity.requests_per_second)} requests/s at most"

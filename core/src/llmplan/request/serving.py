@@ -1,0 +1,102 @@
+"""Requests for a plan of serving: of a static batch, or of a server under a load."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import fields, frozen
+
+from llmplan.records import FAMILIES, Variation
+from llmplan.request.options import option
+from llmplan.request.plans import PlanRequest
+from llmplan.request.values import (
+    as_bits,
+    as_confidence,
+    as_flag,
+    as_fraction,
+    as_part,
+    as_positive,
+    as_rate,
+    as_record_or_name,
+    as_text,
+    as_whole,
+    refuse,
+)
+
+_FAMILY_WORDS = ", ".join(f"{family.name}:CV" if family.most_cv else family.name for family in FAMILIES.values())
+
+
+def _as_variation(value: Any, name: str) -> Variation:
+    """``uniform:0.3``: a family of distributions and its coefficient of variation."""
+    if isinstance(value, Variation):
+        return value
+    word, colon, cv = value.partition(":") if isinstance(value, str) else ("", "", "")
+    family = FAMILIES.get(word.strip())
+    if family is None or bool(colon) != (family.most_cv > 0):
+        raise refuse(name, value, f"one of {_FAMILY_WORDS}")
+    number = as_positive(cv, name) if colon else 0.0
+    if number > family.most_cv:
+        raise refuse(name, value, f"a {family.name} distribution: its cv is at most {family.most_cv:.3g}")
+    return Variation(family, number)
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class InferRequest(PlanRequest):
+    """Options of an inference plan; None is what was not given."""
+
+    batch: int | None = option("Sequences that one replica answers at once.", as_whole(1))
+    prompt_tokens: int | None = option("Tokens of a prompt.", as_whole(1))
+    output_tokens: int | None = option("Tokens of an answer.", as_whole(1))
+    kv_bits: float | None = option("Bits of a KV cache element; those of activations by default.", as_bits)
+    max_batch: bool | None = option("As many sequences as fit into memory, instead of --batch.", as_flag)
+    max_context: bool | None = option("Prompts as long as fit into memory, instead of --prompt-tokens.", as_flag)
+    ep: int | None = option("Expert parallel size, inside tp x dp.", as_whole(1))
+    engine: Any = option(
+        "Program that serves: kernels, host time, memory, batching.", as_record_or_name, metavar="NAME", names="engines"
+    )
+    confidence: float | None = option(
+        "With which layouts are ranked: 0.9 by default, 0.5 is the point estimate.", as_confidence, metavar="FRACTION"
+    )
+    cuda_graphs: bool | None = option("Launch the steps of decoding whole; as the engine does by default.", as_flag)
+    rate: float | None = option("Requests that come: 2/s, 90/min or 5000/h.", as_rate, metavar="RATE")
+    concurrency: int | None = option("Users, each with one request at a time, instead of --rate.", as_whole(1))
+    trace: str | None = option(
+        "Requests, instead of --rate: columns arrival_seconds, prompt_tokens, output_tokens.",
+        as_text,
+        metavar="FILE.csv",
+    )
+    server_model: Any = option(
+        "What answers for a server under a load.", as_record_or_name, metavar="NAME", names="server-models"
+    )
+    prompt_lengths: Variation | None = option(
+        f"How prompts vary around --prompt-tokens: {_FAMILY_WORDS}.", _as_variation, metavar="SHAPE", word=True
+    )
+    output_lengths: Variation | None = option(
+        "How answers vary around --output-tokens: the same.", _as_variation, metavar="SHAPE", word=True
+    )
+    requests: int | None = option("Requests that a simulation counts; 0 for none.", as_whole(0))
+    seed: int | None = option("Of the simulation.", as_whole(0))
+    step_tokens: int | None = option("Tokens of one step: those of prompts and of what decodes.", as_whole(1))
+    chunked_prefill: bool | None = option("Cut prompts to fill steps beside what decodes.", as_flag)
+    max_sequences: int | None = option("Sequences that one replica works on at once.", as_whole(1))
+    prefix_hit_rate: float | None = option(
+        "Share of prompt tokens that the prefix cache holds.", as_part, metavar="FRACTION"
+    )
+    speculative_tokens: int | None = option("Tokens that a draft proposes at a time.", as_whole(1))
+    acceptance_rate: float | None = option("Of a proposed token.", as_fraction, metavar="FRACTION")
+    draft_model: Any = option("Model that proposes; free without.", as_record_or_name, metavar="NAME", names="models")
+    prefill_replicas: int | None = option("Replicas that only read prompts, beside the dp that decode.", as_whole(1))
+    prefill_tp: int | None = option("Tensor parallel size of these; as the others.", as_whole(1))
+    prefill_pp: int | None = option("Pipeline parallel size of these; as the others.", as_whole(1), every=True)
+
+
+LOADS = ("rate", "concurrency", "trace")
+"""Options each of which makes a server under load of a plan."""
+_NAMES = [attribute.name for attribute in fields(InferRequest)]
+SERVER_OPTIONS = tuple(_NAMES[_NAMES.index(LOADS[-1]) + 1 :])
+"""Options that mean something beside one of these."""
+
+
+def of_server(request: InferRequest) -> bool:
+    """Whether the request asks for a server under a load, or for something of one."""
+    return any(getattr(request, name) is not None for name in (*LOADS, *SERVER_OPTIONS))

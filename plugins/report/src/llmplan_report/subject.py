@@ -1,0 +1,109 @@
+"""What a picture of plans is of: one plan, those of a comparison, or the best ones of a search, each with a label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from llmplan.estimate import Comparison, Estimate, TrainingEstimate
+from llmplan.output.document import document
+from llmplan.output.table import plain_words
+from llmplan.output.words import dotted
+from llmplan.search.result import SearchResult
+
+_SIZES = ("tp", "cp", "pp", "vpp", "dp", "ep")
+
+
+@frozen(eq=False)
+class Drawn:
+    """One plan of a picture."""
+
+    label: str
+    estimate: Estimate | None
+    """None where it cannot be priced."""
+    layout: str = ""
+    """``tp 8 dp 16 · ZeRO 1``; empty where the plan cannot be priced."""
+
+
+@frozen(eq=False)
+class Subject:
+    """The plans of a picture, and what is said above them."""
+
+    plans: tuple[Drawn, ...]
+    title: str
+
+    @property
+    def priced(self) -> tuple[tuple[Drawn, Any], ...]:
+        """Those that have an estimate, with it."""
+        return tuple((one, one.estimate) for one in self.plans if one.estimate is not None)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What stands beside each plan: with its layout, where layouts differ."""
+        differ = len({one.layout for one, _ in self.priced}) > 1
+        return tuple(
+            dotted((one.label, "not priced" if one.estimate is None else one.layout if differ else ""))
+            for one in self.plans
+        )
+
+
+def of_plan(estimate: Estimate) -> Subject:
+    """One plan."""
+    plan = estimate.plan
+    title = dotted((f"{plan.model.name} on {plan.hardware.name}", plan.dtype.name, layout_words(estimate)))
+    return Subject((Drawn(plan.model.name, estimate, layout_words(estimate)),), title)
+
+
+def of_comparison(comparison: Comparison) -> Subject:
+    """Its plans in their order."""
+    from llmplan.output.comparison_report import title
+    from llmplan.output.document import rows
+
+    plans = tuple(
+        Drawn(
+            dotted(plain_words(value) for value in one.varied.values()),
+            one.estimate,
+            "" if one.estimate is None else layout_words(one.estimate),
+        )
+        for one in comparison.variants
+    )
+    return Subject(plans, title(comparison, rows(comparison)))
+
+
+def of_search(result: SearchResult) -> Subject:
+    """The best plans that it found."""
+    differing = [
+        name
+        for name in ("model", "hardware", "dtype")
+        if len({getattr(estimate.plan, name).name for estimate in result.best}) > 1
+    ]
+    plans = tuple(
+        Drawn(dotted([f"#{place}", *(getattr(estimate.plan, name).name for name in differing)]), estimate,
+              layout_words(estimate))
+        for place, estimate in enumerate(result.best, start=1)
+    )  # fmt: skip
+    return Subject(plans, f"{search_title(result)}: best plans by {result.objective}")
+
+
+def search_title(result: SearchResult) -> str:
+    """``llama-65b on h100-sxm-80gb``."""
+    return dotted(", ".join(result.space[name]) for name in ("model", "gpu", "dtype") if name in result.space)
+
+
+def layout_words(estimate: Estimate) -> str:
+    """The sizes that are not 1, and what of memory a training plan does without."""
+    plan: Mapping[str, Any] = document(estimate)
+    layout = plan["layout"]
+    sizes = [f"{name} {layout[name]}" for name in _SIZES if layout.get(name, 1) > 1]
+    if not isinstance(estimate, TrainingEstimate):
+        return " ".join(sizes)
+    zero = [f"ZeRO {layout['zero']}"] if layout["zero"] else []
+    again = [] if plan["recompute"] == "none" else [f"recompute {plan['recompute']}"]
+    return ", ".join([" ".join(sizes), *zero, f"micro-batch {layout['micro_batch']}", *again]).removeprefix(", ")
+
+
+def seconds_of(estimates: Sequence[Any], breakdown: str) -> bool:
+    """Whether any of them has this breakdown."""
+    return any(getattr(estimate, breakdown, None) for estimate in estimates)

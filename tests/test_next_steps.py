@@ -1,0 +1,67 @@
+"""The commands that reports and errors tell to paste: each of them runs as it is printed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from itertools import pairwise
+
+import pytest
+
+from llmplan.cli.main import main
+
+GPU = ("--gpu", "h100-sxm-80gb")
+ONE = ("--pp", "1", "--cp", "1", "--recompute", "none", "--offload", "none", "--zero", "1")
+REPORTS = {
+    "train": ("train", "llama-7b", *GPU, "--gpus", "16", "--tp", "2", *ONE, "--tokens", "1.4T"),
+    "train with an MFU": ("train", "llama-7b", *GPU, "--gpus", "16", "--tp", "2", *ONE, "--mfu", "0.4"),
+    "train that does not fit": ("train", "llama-65b", *GPU, "--gpus", "4", "--tp", "4", *ONE, "--micro-batch", "1"),
+    "fine-tuning": ("train", "llama-7b", *GPU, "--gpus", "1", "--tuning", "lora", "--tp", "1"),
+    "infer": ("infer", "llama-3.1-8b", *GPU, "--tp", "1", "--batch", "8", "--dtype", "fp8-inference"),
+    "infer at the largest batch": ("infer", "llama-3.1-8b", *GPU, "--tp", "1", "--pp", "1", "--max-batch"),
+    "server": ("infer", "llama-3.1-8b", *GPU, "--tp", "1", "--pp", "1", "--rate", "90/min", "--requests", "50"),
+    "search train": ("search", "train", "llama-7b", *GPU, "--gpus", "16", *ONE, "--price-per-gpu-hour", "2"),
+    "search infer": ("search", "infer", "llama-3.1-8b", *GPU, "--tp", "1", "--pp", "1", "--ttft", "500ms"),
+    "comparison": ("infer", "llama-3.1-8b", "--gpu", "h100-sxm-80gb,l40s", "--tp", "1", "--pp", "1", "--batch", "1,8"),
+    "comparison of training": ("train", "llama-7b", *GPU, "--gpus", "16", "--tp", "1,2", *ONE),
+}  # fmt: skip
+HINTS = (
+    ("train", "llama-7c", *GPU, "--gpus", "16", "--tp", "2", *ONE),
+    ("train", "llama-7b", *GPU, "--gpus", "16", "--micro-batches", "1", "--tp", "2", *ONE),
+    ("trian", "llama-7b", *GPU, "--gpus", "16", "--tp", "2", *ONE),
+    ("train",),
+    ("infer", "llama-2-70b", *GPU, "--tp", "1", "--pp", "1", "--dp", "1"),
+    ("infer", "llama-2-70b", *GPU, "--gpus", "1", "--batch", "16"),
+    ("infer", "llama-3.1-8b", *GPU, "--tp", "1", "--pp", "1", "--dp", "1", "--rate", "900/s", "--requests", "0"),
+    ("train", "llama-65b", *GPU, "--gpus", "4", "--tp", "4", *ONE, "--micro-batch", "1"),
+)
+
+
+@pytest.mark.parametrize("command", REPORTS.values(), ids=REPORTS)
+def test_what_a_report_says_to_do_next_runs(command, capsys, monkeypatch, tmp_path):
+    """If it fails, the first thing that somebody pastes out of a report is refused."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(command) in (0, 3)
+    text = capsys.readouterr().out
+    assert max(map(len, text.split("\n"))) <= 80
+    section = text.partition("\nNext\n")[2].replace("\\\n", " ")
+    commands = [shlex.split(line) for line in section.split("\n") if line.startswith("  llmplan ")]
+    assert 1 <= len(commands) <= 3
+    for words in commands:
+        code = main(words[1:])
+        assert code in ((0, 3) if "does not fit" in text else (0,)), f"{words}: {capsys.readouterr().err}"
+        written = [word.rpartition(":")[2] for option, word in pairwise(words) if option in _FILES]
+        assert all((tmp_path / name).stat().st_size for name in written)
+
+
+_FILES = ("--picture", "--export")
+
+
+@pytest.mark.parametrize("command", HINTS, ids=" ".join)
+def test_a_hint_is_a_command_that_works(command, capsys):
+    """If it fails, somebody follows the advice of an error and is refused once more."""
+    assert main(command) in (2, 3)
+    hint = re.search(r"\nhint: llmplan ([^\n]+)\n$", capsys.readouterr().err)
+    assert hint, "no hint"
+    assert main(shlex.split(hint[1])) != 2, hint[1]
