@@ -54,7 +54,10 @@ def _run(given: Sequence[str]) -> int:
         app = build_app(registry(), given)
         result = app(args=given, prog_name="llmplan", standalone_mode=False)
     except LlmplanError as error:
-        _say(str(error), given, app, error.instead)
+        if error.exit_code == BAD_INPUT:
+            _say(str(error), given, app, error.instead)
+        else:
+            say(f"llmplan: {error}")
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):
         say("llmplan: interrupted")
