@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llmplan.catalogues import KINDS, Kind
@@ -53,12 +54,15 @@ def compare(
     price: Callable[..., Estimate],
     changes: Mapping[str, Any] | None = None,
     /,
+    *,
+    watch: Callable[[Any], None] | None = None,
     **options: Any,
 ) -> Comparison:
     """Price several plans: ``compare(infer, model="llama-65b", gpu=["l40s", "h100-sxm-80gb"], batch="1..64")``.
 
     `price` is `train` or `infer`; of its options those with several values vary, every combination of them. What
     should change together is one entry of `changes`: ``{"gpu+tp": [("l40s", 4), ("h100-sxm-80gb", 2)]}``.
+    `watch` is told how far the search for a plan of training is.
     A plan that cannot be priced stays in its place with the reason; BadInputError where that is all of them.
     """
     request = _REQUESTS.get(price)
@@ -67,7 +71,10 @@ def compare(
     varying, same = read_changes(request, changes or {}, options)
     same = {name: _resolved(request, name, value) for name, value in same.items()}
     refusals: list[LlmplanError] = []
-    variants = tuple(_priced(price, request, same, varied, refusals) for varied in combinations(varying))
+    how = {"watch": watch} if request is TrainRequest else {}
+    variants = tuple(
+        _priced(partial(price, **how), request, same, varied, refusals) for varied in combinations(varying)
+    )
     if len(refusals) == len(variants):
         raise _why_none(variants, refusals)
     return Comparison(command=price.__name__, varied=_values(varying, variants), variants=variants)

@@ -92,8 +92,10 @@ def print_comparison(
         for option, path, exporter in files
     ]
     from llmplan.api import compare
+    from llmplan.cli.progress import progress
 
-    comparison = compare(price, changes, **options)
+    with progress() as watch:
+        comparison = compare(price, changes, watch=watch, **options)
     for option, path, exporter, export in exports:
         write_whole(path, contents_of(exporter, export, comparison), option)
     print(text_of(reporter, render, comparison), end="")

@@ -30,6 +30,10 @@ class EngineProfile:
     """Whether it is meant where the user names none."""
     aliases: tuple[str, ...] = ()
     """Words by which tables of measurements know it: the longest that occurs in the table's own word wins."""
+    architectures: tuple[str, ...] = ()
+    """Those of the accelerators that its aliases are meant for, all where empty."""
+    usual_on: tuple[str, ...] = ()
+    """Architectures on which it is meant where the user names none, in place of the default."""
     attention: str | None = field(default=None, validator=optional(lookup_name))
     """Kernel for prompts, by the word that curves of accelerators and cost models know it by; None as engines time it,
     cache writes included. One without a curve is priced as the slowest that has one.

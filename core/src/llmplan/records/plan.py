@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from llmplan.records.model import ModelArchitecture
     from llmplan.records.schedule import Schedule, Schedules
 
+CONFIDENCE = 0.9
+"""With which plans are ranked, and limits hold, where nobody says otherwise: the upper end of a range."""
+
 
 class Tuning(Enum):
     """Which weights a run trains."""
@@ -123,7 +126,7 @@ class TrainingPlan(Plan):
     """Tokens of the busiest expert parallel rank, against the mean."""
     failures: Failures | None = None
     """None where the run is taken not to fail."""
-    confidence: float = 0.9
+    confidence: float = CONFIDENCE
     """With which it was ranked and limits hold: 0.5 is the point estimate."""
     pue: float = 1.0
     """Power usage effectiveness: energy of the data center / energy of the accelerators."""

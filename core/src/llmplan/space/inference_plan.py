@@ -29,7 +29,7 @@ def make_inference_plan(request: InferRequest, choice: Choice) -> InferencePlan:
         return value
 
     prompt, output = _lengths(request, choice, said)
-    engine = engine_of(request, said)
+    engine = engine_of(request, choice.hardware.architecture, said)
     graphs = engine.cuda_graphs if request.cuda_graphs is None else request.cuda_graphs
     return InferencePlan(
         model=choice.model,
@@ -78,13 +78,13 @@ def _lengths(request: InferRequest, choice: Choice, said: list[str]) -> tuple[in
     return prompt, output
 
 
-def engine_of(request: InferRequest, said: list[str]) -> EngineProfile:
+def engine_of(request: InferRequest, architecture: str, said: list[str]) -> EngineProfile:
     """As named, else the default; one without costs of its own where no plugin offers any."""
     if request.engine is not None:
         named: EngineProfile = find_record(request.engine, "engine", ENGINES)
         return named
     if not registry().engines:
         return EngineProfile(name="ideal")
-    engine: EngineProfile = default_record(registry().engines, "engine")
+    engine: EngineProfile = default_record(registry().engines, "engine", architecture)
     said.append(f"engine {engine.name}: {engine.description}")
     return engine
