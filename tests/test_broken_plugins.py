@@ -151,7 +151,7 @@ def test_plugins_are_left_out(install, capfd, monkeypatch):
     assert capfd.readouterr().err == ""
     assert main(["list", "--without-plugin=exits-at-imprt"]) == 2
     assert "'exits-at-imprt' has no plugin; there are exits-at-import, " in capfd.readouterr().err
-    monkeypatch.setenv("LLMPLAN_PLUGINS", "llmplan-hardware-nvidia")
+    monkeypatch.setenv("LLMPLAN_PLUGINS", "llmplan-hardware-nvidia,llmplan-listing")
     reload()
     assert main(["list", "--json"]) == 0
     listed = json.loads(capfd.readouterr().out)

@@ -127,7 +127,7 @@ class TrainRequest(PlanRequest):
         names=lambda: list(_OFFLOADS),
     )
     expert_imbalance: float | None = option(
-        "Tokens of the busiest expert parallel rank, against the mean.", as_at_least_one, metavar="TIMES"
+        "Tokens of the busiest expert parallel rank, against the mean.", as_at_least_one, metavar="TIMES", setting=True
     )
     mfu: float | None = option(
         "Model FLOPs utilisation of the whole run, instead of the efficiencies.", as_fraction, metavar="FRACTION"
