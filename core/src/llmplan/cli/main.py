@@ -52,7 +52,7 @@ def _run(given: Sequence[str]) -> int:
         app = build_app(registry(), given)
         result = app(args=given, prog_name="llmplan", standalone_mode=False)
     except LlmplanError as error:
-        _say(str(error), given, app, error.instead)
+        _say(str(error), given, app, error.exit_code, error.instead)
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):
         say("llmplan: interrupted")
@@ -62,13 +62,15 @@ def _run(given: Sequence[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _say(line: str, given: Sequence[str], app: typer.Typer | None, instead: tuple[str, str] | None = None) -> None:
-    """What is wrong on one line and, apart, a command that works."""
+def _say(
+    line: str, given: Sequence[str], app: typer.Typer | None, code: int, instead: tuple[str, str] | None = None
+) -> None:
+    """What is wrong on one line and, apart, a command that works, where the input is to blame."""
     from llmplan.cli.hints import hint_of
 
     say(f"llmplan: {line}")
     commands = [] if app is None else [command.name or "" for command in app.registered_commands]
-    if hint := hint_of(line, given, commands, instead):
+    if code == BAD_INPUT and (hint := hint_of(line, given, commands, instead)):
         say(f"hint: {hint}")
 
 
@@ -78,7 +80,7 @@ def _escaped(error: BaseException, given: Sequence[str], app: typer.Typer | None
     from llmplan.cli.usage import is_usage_error, usage_line
 
     if is_usage_error(error):
-        _say(usage_line(error), given, app)
+        _say(usage_line(error), given, app, BAD_INPUT)
         return BAD_INPUT
     failure = failure_of_plugin(error)
     if failure is None:
