@@ -57,6 +57,8 @@ class SearchResult(Shown):
     confidence: float | None = None
     """With which plans were ranked, and keep to limits; None where they are as they are estimated."""
     complete: bool = True
+    lost: str = ""
+    """Why it is not, where nobody interrupted it."""
     """False where it was interrupted."""
     warnings: tuple[str, ...] = ()
     columns: Columns = field(factory=dict)
