@@ -102,14 +102,7 @@ def _add(
             write_whole(path, contents_of(exporter, exporter.export, estimate), option)
         if launched():
             return None
-        if extra.get("explain"):
-            _explain(estimate, reporter)
-        else:
-            print(text_of(reporter, registry().reporters[reporter].render, estimate), end="")
-            if extra["sources"]:
-                from llmplan.cli.sources import print_sources
-
-                print_sources(estimate.plan.assumptions)
+        _print(estimate, reporter, extra)
         if estimate.feasible:
             return None
         from llmplan.cli.does_not_fit import say_why_not
@@ -117,6 +110,17 @@ def _add(
         return say_why_not(estimate, asked)
 
     app.command(name, help=summary)(with_options(request, extras, run))
+
+
+def _print(estimate: Estimate, reporter: str, extra: Mapping[str, Any]) -> None:
+    if extra.get("explain"):
+        _explain(estimate, reporter)
+        return
+    print(text_of(reporter, registry().reporters[reporter].render, estimate), end="")
+    if extra["sources"]:
+        from llmplan.cli.sources import print_sources
+
+        print_sources(estimate.plan.assumptions)
 
 
 def _priced(price: Callable[..., Any], asked: PlanRequest, limit: float | None) -> Any:

@@ -31,7 +31,7 @@ class Watch:
         self.begin = time.perf_counter()
         self.said = self.begin
         self.bar: Any = None
-        self.looks = sys.stderr.isatty()
+        self.looks = sys.stderr is not None and sys.stderr.isatty()
 
     def __call__(self, state: Any) -> None:
         """Say it, where it is time for that; OutOfTimeError where the limit has passed."""

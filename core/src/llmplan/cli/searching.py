@@ -20,7 +20,7 @@ from llmplan.request import options_of
 if TYPE_CHECKING:
     from llmplan.search.result import SearchResult
 
-_INTERRUPTED = 130
+_INTERRUPTED, _LOST = 130, 1
 
 
 def extra_options(priced: str) -> dict[str, Any]:
@@ -127,6 +127,9 @@ def _would_do(result: SearchResult) -> str:
 
 def _exit_code(result: SearchResult, in_time: bool) -> int | None:
     """A search that was stopped by its time limit did what it was asked for."""
+    if result.lost:
+        say(f"llmplan: scheduler: {result.lost}; this is the best so far")
+        return _LOST
     if in_time and not result.complete:
         return _INTERRUPTED
     return None if result.feasible else DOES_NOT_FIT

@@ -12,6 +12,7 @@ from attrs import evolve
 
 from llmplan.errors import BadInputError
 from llmplan.records import ModelArchitecture, Phase
+from llmplan.text_file import read_text
 from llmplan_models_huggingface.config import Config
 
 
@@ -33,13 +34,13 @@ def lookup_name(name: str) -> str:
 
 
 def _values(path: Path) -> Mapping[str, Any]:
+    text = read_text(path, "model")
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
-        raise BadInputError(f"model: {path}: {reason}") from error
+        values = json.loads(text)
     except json.JSONDecodeError as error:
         raise BadInputError(f"model: {path}: line {error.lineno}: {error.msg}") from error
+    except (ValueError, RecursionError) as error:
+        raise BadInputError(f"model: {path}: {error}") from error
     if not isinstance(values, dict):
         raise BadInputError(f"model: {path}: holds no JSON object")
     return values
