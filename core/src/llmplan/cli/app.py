@@ -64,6 +64,16 @@ def _global_options(
     """Plugins are read off the command line before there is an app, which has their commands."""
 
 
+def _extend(group: Any, by: Any) -> None:
+    """Give a group the commands of another of its name."""
+    group.registered_commands.extend(by.registered_commands)
+
+
+def _names(group: Any) -> set[Any]:
+    """Of the commands in a group."""
+    return {command.name for command in group.registered_commands}
+
+
 def _add_plugin_commands(app: typer.Typer, registry: Registry) -> None:
     """Each plugin fills an app of its own, so that a half-finished one leaves nothing behind."""
     hook = "llmplan_commands"
@@ -76,10 +86,18 @@ def _add_plugin_commands(app: typer.Typer, registry: Registry) -> None:
             offered = typer.Typer(**_PLAIN)
             implementation(app=offered)
             names = set(get_group(offered).commands)  # as Typer makes them; what it cannot read fails here
-            if names & taken:
-                raise PluginError(f"the command {min(names & taken)} exists already")
+            groups = {str(group.name): group.typer_instance for group in app.registered_groups}
+            joining = {str(group.name): group.typer_instance for group in offered.registered_groups}
+            more: dict[str, Any] = {name: group for name, group in joining.items() if name in groups}
+            clashing = sorted((names - more.keys()) & taken) or [
+                name for name, group in more.items() if _names(group) & _names(groups[name])
+            ]
+            if clashing:
+                raise PluginError(f"the command {clashing[0]} exists already")
             taken.update(names)
             app.registered_commands.extend(offered.registered_commands)
-            app.registered_groups.extend(offered.registered_groups)
+            app.registered_groups.extend(group for group in offered.registered_groups if group.name not in more)
+            for name, group in more.items():
+                _extend(groups[name], group)
 
         registry.plugins.run(plugin, hook, mount)

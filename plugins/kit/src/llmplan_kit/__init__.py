@@ -20,14 +20,17 @@ from llmplan.catalogues import (
     COST_MODELS,
     DTYPES,
     ENGINES,
+    EXPORTERS,
     FRAMEWORKS,
     GPUS,
     KINDS,
     LAUNCHERS,
     MODELS,
     OPTIMIZERS,
+    REPORTERS,
     SCHEDULES,
     SERVER_MODELS,
+    VALIDATION_SETS,
     Catalogue,
     Kind,
 )
@@ -57,7 +60,9 @@ from llmplan_kit.contracts import (
     same,
 )
 from llmplan_kit.launcher_contract import check_launcher, sample_estimates
+from llmplan_kit.laws import check_laws
 from llmplan_kit.model_contract import check_model
+from llmplan_kit.output_contract import check_exporter, check_reporter, check_validation_set
 from llmplan_kit.sample_model import SampleModel
 from llmplan_kit.serving_contract import check_server_model, check_serving_steps
 
@@ -69,14 +74,17 @@ __all__ = [
     "check_cost_model",
     "check_dtype",
     "check_engine",
+    "check_exporter",
     "check_framework",
     "check_hardware",
     "check_launcher",
     "check_model",
     "check_optimizer",
     "check_plugin",
+    "check_reporter",
     "check_schedule",
     "check_server_model",
+    "check_validation_set",
 ]
 
 SAMPLE_MODEL = SampleModel()
@@ -164,6 +172,7 @@ def check_cost_model(
     name = checked_name(COST_MODELS, cost_model)
     chosen: dict[str, Any] = {"cost_model": cost_model, "model": model, "gpu": hardware, "dtype": dtype}
     answers = [_check_price(name, price, {**chosen, **_scheduled(price), **options}) for price, options in _PLANS]
+    check_laws(name, cost_model, {"cost_model": cost_model, "gpu": hardware, "dtype": dtype})
     refusals = [answer for answer in answers if answer is not None]
     if answers[_ALONE] is None and hasattr(cost_model, "serving"):
         alone: dict[str, Any] = {**chosen, **_PLANS[_ALONE][1]}
@@ -182,7 +191,16 @@ _CHECKS: Mapping[Kind, Callable[[Any], None]] = {
     SCHEDULES: check_schedule,
     SERVER_MODELS: lambda model: check_server_model(model, _samples("infer")[0]),
     LAUNCHERS: lambda launcher: check_launcher(launcher, _samples(launcher.command)),
+    REPORTERS: lambda reporter: _check_each(check_reporter, reporter),
+    EXPORTERS: lambda exporter: _check_each(check_exporter, exporter),
+    VALIDATION_SETS: check_validation_set,
 }
+
+
+def _check_each(check: Callable[[Any, Any], None], record: Any) -> None:
+    """On estimates of training, and on those of serving."""
+    for command in ("train", "infer"):
+        check(record, _samples(command))
 
 
 def _samples(command: str) -> list[Any]:
