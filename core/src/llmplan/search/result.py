@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 
 from llmplan.arrays.rows import Columns
 from llmplan.errors import BadInputError
+from llmplan.estimate.shown import Shown
 from llmplan.request import InferRequest, TrainRequest
 from llmplan.search.infeasible import Verdict
 
@@ -30,7 +31,7 @@ class Counts:
 
 
 @frozen(eq=False, repr=False)
-class SearchResult:
+class SearchResult(Shown):
     """The best plans, why they are, and how many there were."""
 
     objective: str
@@ -56,6 +57,8 @@ class SearchResult:
     confidence: float | None = None
     """With which plans were ranked, and keep to limits; None where they are as they are estimated."""
     complete: bool = True
+    lost: str = ""
+    """Why it is not, where nobody interrupted it."""
     """False where it was interrupted."""
     warnings: tuple[str, ...] = ()
     columns: Columns = field(factory=dict)
