@@ -39,8 +39,8 @@ MEMORY = """\
 
 GiB on one device, and tokens of the cache. Room is what an engine leaves for the cache beside weights, its warm-up and
 all else. Unexplained: vLLM on Qwen3 235B holds 1.8 GiB more than its sampler and sums need, where SGLang's room agrees;
-of Llama 3.1 405B nobody says how many tokens a step had; the RTX 3090's driver and libraries seem to take 0.5 GiB less than
-an H100's. Kernels for gpt-oss pad its experts in one dimension here, of 120B the log shows more.
+of Llama 3.1 405B nobody says how many tokens a step had; the RTX 3090's driver and libraries seem to take 0.5 GiB less
+than an H100's. Kernels for gpt-oss pad its experts in one dimension here, of 120B the log shows more.
 """
 WORDS = {
     "room": "room, GiB",
@@ -89,8 +89,8 @@ What is known of the rows that are off by more than 10 %:
   a constant for each rank says.
 - gpt-fast, Llama 2 70B in 4 bits on one GPU: its kernel reaches two thirds of the bandwidth that it has on 7B.
 - llama.cpp: prompts on the RTX 6000 Ada are slower than on the L40S, which has the same chip and less power.
-- AutoAWQ: 8 sequences with GEMV kernels, which read the weights again for each; long contexts, whose cache its benchmark
-  rolls over at 2,048 tokens.
+- AutoAWQ: 8 sequences with GEMV kernels, which read the weights again for each; long contexts, whose cache its
+  benchmark rolls over at 2,048 tokens.
 - LitGPT in 4 bits, models with biases: bitsandbytes' slower path.
 - aiconfigurator's samples of 64 and more users with 8 ranks: the host between steps shows, where one constant stands
   for all batches. First tokens (grade C) are means over runs that begin with a burst.
@@ -98,8 +98,9 @@ What is known of the rows that are off by more than 10 %:
 UNFITTED = """\
 ## Sources that no constant was fitted to
 
-The rows of `llmplan validate NAME-unfitted`. They make ranges. Profiles of programs that fine-tune
-were chosen with these rows in sight, so their errors are no test of those profiles.
+The rows of `llmplan validate NAME-unfitted`. They make ranges. Profiles of programs that fine-tune,
+and of LitGPT, AutoAWQ and Transformers, were chosen with these rows in sight, so their errors are no test of those
+profiles.
 """
 RANGES = """\
 ## Ranges

@@ -56,7 +56,8 @@ def test_a_warm_up_holds_the_larger_of_a_step_and_of_sampling():
 def test_a_share_of_what_is_free_leaves_less_alone_than_one_of_the_device():
     """If it fails, TensorRT-LLM's fraction is taken for vLLM's."""
     device, free = (
-        MEGATRON.infer(serving(engine=evolve(IDEAL, memory_share=0.5, share_of_free=of_free))) for of_free in (False, True)
+        MEGATRON.infer(serving(engine=evolve(IDEAL, memory_share=0.5, share_of_free=of_free)))
+        for of_free in (False, True)
     )
     whole = device.plan.hardware.memory_bytes
     assert device.memory_breakdown["kept_free"] == pytest.approx(0.5 * whole)

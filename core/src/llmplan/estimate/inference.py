@@ -61,14 +61,14 @@ class InferenceEstimate(Fit):
     """
 
     def _concerns(self) -> Iterator[str]:
-        yield from Fit._concerns(self)
+        yield from super()._concerns()
         plan, room = self.plan, self.cache_tokens
         longest = plan.max_model_len or plan.model.max_seq_len
         if plan.engine.warm_up_bytes and self.feasible and room is not None and longest is not None and longest > room:
             most = int(room // plan.engine.block_tokens * plan.engine.block_tokens)
             yield (
-                f"{plan.engine.name} starts only if its cache holds the longest sequence, {longest:,} tokens, and there "
-                f"is room for {most:,}: max-model-len {most} would do"
+                f"{plan.engine.name} starts only if its cache holds the longest sequence, {longest:,} tokens, and "
+                f"there is room for {most:,}: max-model-len {most} would do"
             )
 
     @property

@@ -125,7 +125,7 @@ class EngineProfile:
     share_of_free: bool = False
     """Its share is of what is left beside weights and all else, not of the device."""
     beside_share: tuple[str, ...] = ()
-    """Lines of memory that lie in what its share leaves alone: ``driver``, ``activations``, ``logits``, ``workspace``."""
+    """Lines of memory that lie in what its share leaves alone: ``driver``, ``activations``, ``logits``."""
     warm_up_bytes: float = field(default=0.0, validator=not_negative)
     """Before it lays out its cache it runs a step of `step_tokens` and samples `max_sequences` answers, with so many
     bytes for each logit of the whole vocabulary, and leaves the larger of both free for good; 0 where it does not.

@@ -39,14 +39,13 @@ def _of_the_engine(request: InferRequest, engine: EngineProfile) -> Iterator[str
     """
     if not engine.warm_up_bytes:
         return
-    most = engine.max_sequences
-    for name, value in (
-        *(("max_sequences", fewer) for fewer in _FEWER if fewer < most),
-        ("memory_utilization", _MOST_OF_MEMORY),
-    ):
-        if getattr(request, name) is None and _fitting(evolve(request, **{name: value})) is not None:
-            yield f"--{name.replace('_', '-')} {value}"
-            return
+    if request.max_sequences is None:
+        for fewer in _FEWER:
+            if fewer < engine.max_sequences and _fitting(evolve(request, max_sequences=fewer)) is not None:
+                yield f"--max-sequences {fewer}"
+                return
+    if request.memory_utilization is None and _fitting(evolve(request, memory_utilization=_MOST_OF_MEMORY)) is not None:
+        yield f"--memory-utilization {_MOST_OF_MEMORY}"
 
 
 def _larger(request: InferRequest, estimate: InferenceEstimate | ServerEstimate) -> Iterator[str]:

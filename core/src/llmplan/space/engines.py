@@ -1,4 +1,4 @@
-"""The engine of a request: as named or the default, with the defaults that it has on the accelerator, and what is given."""
+"""The engine of a request: as named or the default, with its defaults on the accelerator, and what is given."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ def _sized(
     engine: EngineProfile, large: bool, max_sequences: int | None, step_tokens: int | None, share: float | None
 ) -> EngineProfile:
     """The same object for the same settings, since kernels are looked up by it."""
-    sizes = (engine.large_max_sequences, engine.large_step_tokens) if large else (engine.max_sequences, engine.step_tokens)
+    sizes = (
+        (engine.large_max_sequences, engine.large_step_tokens) if large else (engine.max_sequences, engine.step_tokens)
+    )
     most, tokens = max_sequences or sizes[0], step_tokens or sizes[1]
     if (most, tokens, share) == (engine.max_sequences, engine.step_tokens, None):
         return engine

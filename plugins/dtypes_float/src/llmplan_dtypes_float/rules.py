@@ -180,8 +180,8 @@ MXFP4_EXPERTS_MXFP8 = DTypeRule(
     training="hypothetical",
     gemm_formats=(("fp8",),),
     description="weights of routed experts 4.25, GEMM inputs made 8, all else 16; GEMM at the rate of FP8",
-    source="OpenAI 2025, arXiv:2508.10925, section 2.1; MXFP4 weights by MXFP8 activations, as Blackwell multiplies them: "
-    "vLLM documentation, gpt-oss recipe; NVIDIA CUTLASS, mixed-precision block-scaled GEMM",
+    source="OpenAI 2025, arXiv:2508.10925, section 2.1; MXFP4 weights by MXFP8 activations, as Blackwell multiplies "
+    "them: vLLM documentation, gpt-oss recipe; NVIDIA CUTLASS, mixed-precision block-scaled GEMM",
 )
 GGUF_Q4_K_M = DTypeRule(
     name="gguf-q4-k-m",

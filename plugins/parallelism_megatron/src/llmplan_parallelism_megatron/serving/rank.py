@@ -28,7 +28,6 @@ from llmplan_parallelism_megatron.serving.traffic import Links, links_of
 from llmplan_parallelism_megatron.stages import Stage, end_stages
 from llmplan_parallelism_megatron.training.layer import kernels_of
 
-
 _UNPADDED_BITS = 8
 ATTENTION = "attention"
 """The line of breakdowns that the matrices around attention stand in."""

@@ -31,11 +31,12 @@ class Printed:
     def predicted(self) -> float:
         """The same of llmplan; a plan that is beyond the model's context does not fit either."""
         try:
-            return FIGURES[self.figure](infer(**self.options))
+            estimate: Any = infer(**self.options)
         except BadInputError:
             if self.figure == FITS:
                 return 0.0
             raise
+        return FIGURES[self.figure](estimate)
 
 
 def _line(*names: str) -> Callable[[InferenceEstimate], float]:
