@@ -6,7 +6,11 @@ A request holds only what was given; the rest is filled in, and it is said what 
 from typing import TYPE_CHECKING
 
 from llmplan.lazily import lazily
-from llmplan.request.options import given_options as given_options, options_of as options_of
+from llmplan.request.options import (
+    check_names as check_names,
+    given_options as given_options,
+    options_of as options_of,
+)
 from llmplan.request.plans import OFFLOADS as OFFLOADS, PlanRequest as PlanRequest, TrainRequest as TrainRequest
 from llmplan.request.values import option_name as option_name
 

@@ -11,7 +11,7 @@ from typing import Any
 from attrs import evolve
 
 from llmplan.errors import BadInputError
-from llmplan.records import ModelArchitecture
+from llmplan.records import ModelArchitecture, Phase
 from llmplan.text_file import read_text
 from llmplan_models_huggingface.config import Config
 
@@ -24,7 +24,7 @@ def model_of(path: Path, name: str, *, assume: bool) -> ModelArchitecture:
     values = _values(path)
     config = Config(str(path), values, assume=assume)
     model = build(config, lookup_name(name))
-    stored = stored_weights(model.lower(1.0, 1.0), config, path.parent)
+    stored = stored_weights(model.lower(1.0, 1.0, phase=Phase.PREFILL), config, path.parent)
     return model if stored is None else evolve(model, stored=stored)
 
 
