@@ -30,10 +30,14 @@ class FrameworkProfile:
     """Words by which tables of measurements know it: the longest that occurs in the table's own word wins."""
     architectures: tuple[str, ...] = ()
     """Those of the accelerators that its aliases are meant for, all where empty."""
+    usual_on: tuple[str, ...] = ()
+    """Architectures on which it is meant where the user names none, in place of the default."""
     attention: str | None = field(default=None, validator=optional(lookup_name))
     """Kernel by the word that curves of accelerators and cost models know it by; None for the newest. One without a
     curve is priced as the slowest that has one.
     """
+    usual_recompute: str | None = None
+    """What its backward pass computes again unless it is told otherwise, by the label of the mode."""
     kernel_rate: float = field(default=1.0, validator=fraction)
     """Rate of its multiplications, against the best that were timed."""
     dropout: bool = False

@@ -15,11 +15,14 @@ from llmplan.request.values import (
     as_confidence,
     as_flag,
     as_fraction,
+    as_money,
     as_not_negative,
     as_positive,
+    as_positive_in,
     as_positive_seconds,
     as_record_or_name,
     as_seconds,
+    as_size,
     as_text,
     as_whole,
     as_word,
@@ -49,17 +52,19 @@ class PlanRequest(Options):
         names="clusters",
     )
     nic_gbits: float | None = option(
-        "Network of a node, Gbit/s, which its accelerators share.", as_positive, metavar="GBIT/S"
+        "Network of a node, Gbit/s, which its accelerators share.",
+        as_positive_in("Gbit/s", "Gb/s", "Gbps", "G"),
+        metavar="GBIT/S",
     )
     gpus_per_node: int | None = option("Accelerators of a node.", as_whole(1))
     oversubscription: float | None = option(
         "Of the outermost network: links below it / links of it.", as_at_least_one, metavar="TIMES"
     )
     dtype: Any = option("Bits of weights, activations, embeddings.", as_record_or_name, metavar="NAME", names="dtypes")
-    gpus: int | None = option("Accelerators in all: tp x cp x pp x dp.", as_whole(1))
-    tp: int | None = option("Tensor parallel size.", as_whole(1))
+    gpus: int | None = option("Accelerators in all: tp x cp x pp x dp.", as_size)
+    tp: int | None = option("Tensor parallel size.", as_size)
     pp: int | None = option("Pipeline parallel size.", as_whole(1), every=True)
-    dp: int | None = option("Data parallel size.", as_whole(1))
+    dp: int | None = option("Data parallel size.", as_size)
     sequence_parallel: bool | None = option("Split norms and residuals over tp too.", as_flag)
     flops_efficiency: float | None = option("FLOP/s that kernels reach, of the peak.", as_fraction, metavar="FRACTION")
     hbm_efficiency: float | None = option("Memory bandwidth reached, of the peak.", as_fraction, metavar="FRACTION")
@@ -67,14 +72,16 @@ class PlanRequest(Options):
     scale_out_efficiency: float | None = option("Scale-out bandwidth reached.", as_fraction, metavar="FRACTION")
     ideal: bool | None = option("Efficiencies that are not given are 1; else they are calibrated.", as_flag)
     cost_model: Any = option("Cost model.", as_record_or_name, metavar="NAME", names="cost-models")
-    price_per_gpu_hour: float | None = option("Price of one accelerator-hour.", as_not_negative, metavar="PRICE")
+    price_per_gpu_hour: float | None = option(
+        "Price of one accelerator-hour: 2.5 or $2.5.", as_money(as_not_negative), metavar="PRICE"
+    )
 
 
 @frozen(kw_only=True, eq=False, repr=False)
 class TrainRequest(PlanRequest):
     """Options of a training plan; None is what was not given."""
 
-    cp: int | None = option("Context parallel size: ranks that share each sequence.", as_whole(1))
+    cp: int | None = option("Context parallel size: ranks that share each sequence.", as_size)
     ep: int | None = option("Expert parallel size, inside dp x cp.", as_whole(1))
     vpp: int | None = option("Chunks of layers on each pipeline stage (interleaved schedule).", as_whole(1), every=True)
     schedule: Any = option("Pipeline schedule.", as_record_or_name, metavar="NAME", names="schedules")
@@ -87,7 +94,7 @@ class TrainRequest(PlanRequest):
     gradient_accumulation: int | None = option("Micro-batches of one pipeline in one iteration.", as_whole(1))
     global_batch: int | None = option("Sequences of one iteration.", as_whole(1))
     global_batch_tokens: float | None = option("Tokens of one iteration, instead of --global-batch.", as_positive)
-    seq_len: int | None = option("Tokens of one sequence.", as_whole(1))
+    seq_len: int | None = option("Tokens of one sequence: 4096, 32k (32,000) or 32Ki (32,768).", as_whole(1))
     tokens: float | None = option("Training tokens in all: 1.4e12 or 1.4T.", as_positive)
     recompute: Recompute | None = option(
         f"What backward computes again: {', '.join(_MODES)}.",
@@ -121,7 +128,7 @@ class TrainRequest(PlanRequest):
         names=lambda: list(_OFFLOADS),
     )
     expert_imbalance: float | None = option(
-        "Tokens of the busiest expert parallel rank, against the mean.", as_at_least_one, metavar="TIMES"
+        "Tokens of the busiest expert parallel rank, against the mean.", as_at_least_one, metavar="TIMES", setting=True
     )
     mfu: float | None = option(
         "Model FLOPs utilisation of the whole run, instead of the efficiencies.", as_fraction, metavar="FRACTION"
@@ -136,7 +143,9 @@ class TrainRequest(PlanRequest):
         "Time that saving a checkpoint stops the run: 45 or 1.5m.", as_positive_seconds("45 or 1.5m"), metavar="SECONDS"
     )
     checkpoint_gb_per_s: float | None = option(
-        "Storage bandwidth of the whole run, instead of --checkpoint-seconds.", as_positive, metavar="GB/S"
+        "Storage bandwidth of the whole run, instead of --checkpoint-seconds.",
+        as_positive_in("GB/s", "GB"),
+        metavar="GB/S",
     )
     checkpoint_interval: float | None = option(
         "Training between checkpoints: 1800, 30m or 0.5h; the Young/Daly optimum by default.",

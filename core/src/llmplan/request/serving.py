@@ -45,7 +45,7 @@ class InferRequest(PlanRequest):
     """Options of an inference plan; None is what was not given."""
 
     batch: int | None = option("Sequences that one replica answers at once.", as_whole(1))
-    prompt_tokens: int | None = option("Tokens of a prompt.", as_whole(1))
+    prompt_tokens: int | None = option("Tokens of a prompt: 4096, 32k (32,000) or 32Ki (32,768).", as_whole(1))
     output_tokens: int | None = option("Tokens of an answer.", as_whole(1))
     kv_bits: float | None = option("Bits of a KV cache element; those of activations by default.", as_bits)
     max_batch: bool | None = option("As many sequences as fit into memory, instead of --batch.", as_flag)
@@ -84,7 +84,12 @@ class InferRequest(PlanRequest):
     )
     speculative_tokens: int | None = option("Tokens that a draft proposes at a time.", as_whole(1))
     acceptance_rate: float | None = option("Of a proposed token.", as_fraction, metavar="FRACTION")
-    draft_model: Any = option("Model that proposes; free without.", as_record_or_name, metavar="NAME", names="models")
+    draft_model: Any = option(
+        "Model that proposes, or mtp: layers that the model was trained with to do so; free without.",
+        as_record_or_name,
+        metavar="NAME",
+        names="models",
+    )
     prefill_replicas: int | None = option("Replicas that only read prompts, beside the dp that decode.", as_whole(1))
     prefill_tp: int | None = option("Tensor parallel size of these; as the others.", as_whole(1))
     prefill_pp: int | None = option("Pipeline parallel size of these; as the others.", as_whole(1), every=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from llmplan.estimate import Estimate, Launcher, LaunchFile
 from llmplan_launchers.formats.settings import serving
-from llmplan_launchers.formats.table import Entry, said
+from llmplan_launchers.formats.table import Entry, called, said
 from llmplan_launchers.formats.words import priced_as, repository
 from llmplan_launchers.serving.precision import cache_word, checkpoint, on_the_fly
 from llmplan_launchers.serving.server import MODEL, Server, has_experts, over_nodes, replicas, script, several
@@ -52,7 +52,7 @@ def server(estimate: Estimate, *, apart: bool = False) -> Server:
         **({} if settings["cuda_graphs"] else dict.fromkeys(_GRAPHS, "disabled")),
         **_speculation(settings),
     }
-    nodes = over_nodes(plan, gpus)
+    nodes, figures = over_nodes(plan, gpus), priced_as("engine", settings["engine"], "")
     spanning = [f"{nodes} nodes: started on each with --nnodes {nodes}, --node-rank and --dist-init-addr"] * (nodes > 1)
     share = f"memory share {settings['memory_share']:g}: SGLang chooses its own, --mem-fraction-static sets it"
     return Server(
@@ -61,13 +61,7 @@ def server(estimate: Estimate, *, apart: bool = False) -> Server:
         keys=keys,
         gpus=gpus,
         copies=copies,
-        remarks=(
-            *several(copies, gpus),
-            *checkpoint(plan, settings),
-            *spanning,
-            share,
-            *priced_as("engine", settings["engine"], ""),
-        ),
+        remarks=(*several(copies, gpus), *checkpoint(plan, settings), *spanning, share, *figures),
         image="lmsysorg/sglang",
         port=30000,
     )
@@ -93,5 +87,9 @@ def _write(estimate: Estimate) -> LaunchFile:
 
 
 LAUNCHER = Launcher(
-    name="sglang", command="infer", write=_write, description="SGLang: a script of python -m sglang.launch_server"
+    name="sglang",
+    command="infer",
+    write=_write,
+    description="SGLang: a script of python -m sglang.launch_server",
+    words=called(*LAYOUT, *BATCH),
 )

@@ -10,8 +10,10 @@ from llmplan.estimate import rules
 from llmplan.estimate.rules import TOO_LONG_A_PIPELINE, Rule
 from llmplan_parallelism_megatron.network.groups import groups_of
 from llmplan_parallelism_megatron.rules.common import DIVIDES_EXPERTS, DIVIDES_HEADS, nearest, routed_experts
+from llmplan_parallelism_megatron.rules.offload import HAS_A_LINK, HAS_ROOM
 from llmplan_parallelism_megatron.rules.scale_up import stays_inside, stays_linked
 from llmplan_parallelism_megatron.training.adapters import TARGETS
+from llmplan_parallelism_megatron.training.layer import expert_imbalance
 
 if TYPE_CHECKING:
     from llmplan.arrays.quantities import Truth
@@ -117,15 +119,6 @@ def _groups(plan: TrainingPlan) -> tuple[tuple[str, Group], ...]:
     return (*sizes, ("dp", groups.data), ("pp", groups.pipeline))
 
 
-def _without_host(plan: TrainingPlan) -> Truth:
-    unlinked = plan.hardware.host_bytes_per_second is None
-    return (plan.offload_optimizer | plan.offload_activations) & unlinked
-
-
-def _say_host(plan: TrainingPlan) -> str:
-    return f"offload: {plan.offloaded} needs a link to the host, and the record of {plan.hardware.name} has none"
-
-
 def _say_targets(plan: TrainingPlan) -> str:
     odd = next(word for word in plan.lora_targets if word not in TARGETS)
     return f"lora-targets: {odd!r} is none of {', '.join(TARGETS)}"
@@ -162,7 +155,8 @@ REFUSED = (
     Rule("pp divides the micro-batches with vpp", _uneven_rounds, _say_rounds),
     stays_linked(_groups),
     Rule("lora-targets are matrices", lambda plan: not set(plan.lora_targets) <= set(TARGETS), _say_targets),
-    Rule("offload has a link to the host", _without_host, _say_host),
+    HAS_A_LINK,
+    HAS_ROOM,
 )
 """What has to hold for a plan to be priced."""
 
@@ -205,8 +199,8 @@ AVOIDED = (
 
 
 def _imbalance(plan: TrainingPlan) -> Iterator[str]:
-    if plan.expert_imbalance > 1 and not routed_experts(plan.model):
-        yield f"expert-imbalance {plan.expert_imbalance:g} changes nothing: {plan.model.name} has no routed experts"
+    if (times := expert_imbalance(plan)) > 1 and not routed_experts(plan.model):
+        yield f"expert-imbalance {times:g} changes nothing: {plan.model.name} has no routed experts"
 
 
 def _next_to(value: int, step: int) -> str:
