@@ -6,7 +6,7 @@ A request holds only what was given; the rest is filled in, and it is said what 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from llmplan.request.options import given_options, options_of
+from llmplan.request.options import check_names, given_options, options_of
 from llmplan.request.plans import OFFLOADS, PlanRequest, TrainRequest
 from llmplan.request.values import option_name
 
@@ -23,6 +23,7 @@ __all__ = [
     "PlanRequest",
     "SearchRequest",
     "TrainRequest",
+    "check_names",
     "given_options",
     "of_server",
     "option_name",
