@@ -168,8 +168,7 @@ def page(result: Validation, unfitted: Validation) -> str:
     if result.name == "inference":
         parts += [*by_record((*counted, *unseen)), SERVING_MECHANISMS, *engine_memory()]
     if result.name == "training":
-        parts += ["## Both together, by kind of source
-", kinds([*counted, *unseen])]
+        parts += ["## Both together, by kind of source\n", kinds([*counted, *unseen])]
         parts += [MECHANISMS, mechanisms(), LEFT_OVER]
     parts += [*ranges(result.name)]
     parts += [
