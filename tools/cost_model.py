@@ -62,6 +62,7 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
     "llmplan_parallelism_megatron.training.iteration": ("An iteration", ""),
     "llmplan_parallelism_megatron.training.memory": ("Memory of training", ""),
     "llmplan_parallelism_megatron.serving.kernels": ("Kernels of a server", ""),
+    "llmplan_parallelism_megatron.serving.host": ("Host of a server", ""),
     "llmplan_parallelism_megatron.serving.rank": ("Weights of a server", ""),
     "llmplan_parallelism_megatron.serving.memory": ("Memory of a server", ""),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-KILO, GIGA, TERA = 1e3, 1e9, 1e12
+KILO, MEGA, GIGA, TERA = 1e3, 1e6, 1e9, 1e12
 GIB = 2.0**30
 """Bytes in a GiB. Memory is counted in GiB, bandwidth in GB/s; the two never mix."""
 MIB = 2.0**20

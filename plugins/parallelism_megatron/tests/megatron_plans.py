@@ -220,7 +220,7 @@ def runs(draw):
         "lora_rank": 0 if tuning is Tuning.FULL else draw(st.sampled_from([8, 64])),
         "offload_optimizer": draw(st.booleans()),
         "offload_activations": draw(st.booleans()),
-        "expert_imbalance": draw(st.sampled_from([1.0, 1.5])),
+        "settings": {"expert_imbalance": draw(st.sampled_from([1.0, 1.5]))},
     }
 
 

@@ -308,7 +308,7 @@ def test_experts_send_their_tokens_there_and_back():
 
 def test_the_busiest_expert_sets_the_pace():
     """Uneven routing would cost nothing."""
-    even, uneven = (price(SPARSE, dp=4, ep=4, expert_imbalance=by, seq_len=8192) for by in (1.0, 2.0))
+    even, uneven = (price(SPARSE, dp=4, ep=4, settings={"expert_imbalance": by}, seq_len=8192) for by in (1.0, 2.0))
     for part in ("mlp", "ep_comm"):
         assert uneven.forward_breakdown[part] > 1.2 * even.forward_breakdown[part]
     assert uneven.forward_breakdown["attention"] == even.forward_breakdown["attention"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 from llmplan.catalogues import registry
 from llmplan.cli.compare import COMPARING, changes_of, is_comparison, print_comparison
 from llmplan.cli.options import EXPORT, FROM, completer, with_options
+from llmplan.cli.progress import TIME_LIMIT, OutOfTimeError, limit_of, progress
 from llmplan.errors import BadInputError
 from llmplan.output.files import text_of
 from llmplan.request import PlanRequest, TrainRequest
@@ -41,6 +41,7 @@ EXTRA: Mapping[str, Any] = {
     ],
     "export": EXPORT,
     "from_": FROM,
+    "time_limit": TIME_LIMIT,
     "sources": SOURCES,
     **COMPARING,
 }
@@ -93,7 +94,7 @@ def _add(
             fits = print_comparison(price, changes, options, extra, reporter, files)
             return None if fits else DOES_NOT_FIT
         asked = request(**options)
-        estimate = _priced(price, asked)
+        estimate = _priced(price, asked, limit_of(extra))
         launched = _launched(exports, estimate)
         for option, path, exporter in files:
             from llmplan.output.files import contents_of, write_whole
@@ -101,14 +102,7 @@ def _add(
             write_whole(path, contents_of(exporter, exporter.export, estimate), option)
         if launched():
             return None
-        if extra.get("explain"):
-            _explain(estimate, reporter)
-        else:
-            print(text_of(reporter, registry().reporters[reporter].render, estimate), end="")
-            if extra["sources"]:
-                from llmplan.cli.sources import print_sources
-
-                print_sources(estimate.plan.assumptions)
+        _print(estimate, reporter, extra)
         if estimate.feasible:
             return None
         from llmplan.cli.does_not_fit import say_why_not
@@ -118,14 +112,28 @@ def _add(
     app.command(name, help=summary)(with_options(request, extras, run))
 
 
-def _priced(price: Callable[..., Any], asked: PlanRequest) -> Any:
-    """With progress, where all plans are looked at."""
-    if not isinstance(asked, TrainRequest) or not sys.stderr.isatty():
-        return price(asked)
-    from llmplan.cli.progress import progress
+def _print(estimate: Estimate, reporter: str, extra: Mapping[str, Any]) -> None:
+    if extra.get("explain"):
+        _explain(estimate, reporter)
+        return
+    print(text_of(reporter, registry().reporters[reporter].render, estimate), end="")
+    if extra["sources"]:
+        from llmplan.cli.sources import print_sources
 
-    with progress() as watch:
-        return price(asked, watch=watch)
+        print_sources(estimate.plan.assumptions)
+
+
+def _priced(price: Callable[..., Any], asked: PlanRequest, limit: float | None) -> Any:
+    """With progress, where all plans are looked at."""
+    if not isinstance(asked, TrainRequest):
+        return price(asked)
+    try:
+        with progress(limit=limit) as watch:
+            return price(asked, watch=watch)
+    except OutOfTimeError:
+        raise BadInputError(
+            "time-limit: passed before all plans were looked at; llmplan search train has the best so far"
+        ) from None
 
 
 def _exports(name: str, extra: Mapping[str, Any], reporter: str) -> Sequence[Any]:

@@ -6,8 +6,9 @@ at once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
@@ -94,6 +95,12 @@ class Plan:
     warnings: tuple[str, ...] = ()
     layout_warnings: tuple[str, ...] = ()
     """What the cost model says against the layout."""
+    settings: Mapping[str, Any] = field(factory=dict)
+    """Options that were given and that formulas alone read: the core hands them on."""
+
+    def setting(self, name: str, usual: Any) -> Any:
+        """That option as it was given, else what is usual."""
+        return self.settings.get(name, usual)
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -122,8 +129,6 @@ class TrainingPlan(Plan):
     """Optimizer states live in host memory."""
     offload_activations: bool = False
     """What layers keep for the backward pass waits in host memory."""
-    expert_imbalance: float = 1.0
-    """Tokens of the busiest expert parallel rank, against the mean."""
     failures: Failures | None = None
     """None where the run is taken not to fail."""
     confidence: float = CONFIDENCE

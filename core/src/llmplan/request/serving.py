@@ -84,7 +84,12 @@ class InferRequest(PlanRequest):
     )
     speculative_tokens: int | None = option("Tokens that a draft proposes at a time.", as_whole(1))
     acceptance_rate: float | None = option("Of a proposed token.", as_fraction, metavar="FRACTION")
-    draft_model: Any = option("Model that proposes; free without.", as_record_or_name, metavar="NAME", names="models")
+    draft_model: Any = option(
+        "Model that proposes, or mtp: layers that the model was trained with to do so; free without.",
+        as_record_or_name,
+        metavar="NAME",
+        names="models",
+    )
     prefill_replicas: int | None = option("Replicas that only read prompts, beside the dp that decode.", as_whole(1))
     prefill_tp: int | None = option("Tensor parallel size of these; as the others.", as_whole(1))
     prefill_pp: int | None = option("Pipeline parallel size of these; as the others.", as_whole(1), every=True)

@@ -6,12 +6,17 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from llmplan.errors import BadInputError
+from llmplan.errors import BadInputError, shown
 from llmplan.units import parse_number
 
 _LARGEST = 1e27
 """Beyond any plan; products of such numbers stay finite."""
+_MOST = 10**12
+"""Of anything that is counted: more than all accelerators, sequences of a run, or tokens of a sequence."""
+_LEAST_FRACTION = 1e-9
 _WIDEST_BITS = 64
+_LONGEST_TEXT = 4_096
+"""Letters of a name or path."""
 _EVEN, _SUREST = 0.5, 0.99
 _SECONDS_OF = {
     unit: seconds
@@ -42,7 +47,7 @@ def option_name(field_name: str) -> str:
 
 def refuse(name: str, value: Any, wanted: str) -> BadInputError:
     """The line that names the option, the value and what would be right."""
-    return BadInputError(f"{option_name(name)}: {value!r} is not {wanted}")
+    return BadInputError(f"{option_name(name)}: {shown(value)} is not {wanted}")
 
 
 def as_float(value: Any, name: str, wanted: str) -> float:
@@ -58,20 +63,29 @@ def as_float(value: Any, name: str, wanted: str) -> float:
     return number
 
 
-def as_whole(smallest: int, largest: int | None = None, or_else: str = "") -> Callable[[Any, str], int]:
-    """Of that size at least, and at most."""
+def as_whole(
+    smallest: int, largest: int | None = None, or_else: str = "", most: int = _MOST
+) -> Callable[[Any, str], int]:
+    """Of that size at least, and at most: what is beyond any plan is a slip of the pen."""
     wanted = f"a whole number of at least {smallest}" if largest is None else f"a whole number, {smallest} to {largest}"
     wanted += or_else and f", or {or_else}"
+    most = most if largest is None else largest
 
     def convert(value: Any, name: str) -> int:
-        if type(value) is int and largest is None and value >= smallest:
+        if type(value) is int and smallest <= value <= most:
             return value
         number = as_float(value, name, wanted)
         if number != int(number) or number < smallest or (largest is not None and number > largest):
             raise refuse(name, value, wanted)
+        if number > most:
+            raise refuse(name, value, f"a whole number of at most {most:,}")
         return int(number)
 
     return convert
+
+
+as_size = as_whole(1, most=10_000_000)
+"""Accelerators, or a part of them: a space of more could not be listed."""
 
 
 def as_positive_like(example: str, what: str = "number") -> Callable[[Any, str], float]:
@@ -138,10 +152,12 @@ def _of_one(value: Any, name: str, wanted: str) -> float:
 
 
 def as_fraction(value: Any, name: str) -> float:
-    """Above 0, to 1."""
+    """Above 0, to 1; nothing reaches less than a billionth."""
     number = _of_one(value, name, wanted := "a fraction above 0 and at most 1")
     if not 0 < number <= 1:
         raise refuse(name, value, wanted)
+    if number < _LEAST_FRACTION:
+        raise refuse(name, value, f"a fraction of at least {_LEAST_FRACTION:g}")
     return number
 
 
@@ -156,7 +172,7 @@ def as_flag(value: Any, name: str) -> bool:
 
 def as_text(value: Any, name: str) -> str:
     """Words that are not empty."""
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not value.strip() or "\0" in value or len(value) > _LONGEST_TEXT:
         raise refuse(name, value, "a name")
     return value.strip()
 

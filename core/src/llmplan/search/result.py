@@ -56,6 +56,8 @@ class SearchResult:
     confidence: float | None = None
     """With which plans were ranked, and keep to limits; None where they are as they are estimated."""
     complete: bool = True
+    lost: str = ""
+    """Why it is not, where nobody interrupted it."""
     """False where it was interrupted."""
     warnings: tuple[str, ...] = ()
     columns: Columns = field(factory=dict)

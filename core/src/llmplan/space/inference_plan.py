@@ -8,6 +8,7 @@ from llmplan.catalogues import ENGINES, registry
 from llmplan.errors import BadInputError
 from llmplan.records import InferencePlan, Layout
 from llmplan.request import InferRequest, option_name
+from llmplan.request.options import settings_of
 from llmplan.space.choice import Choice, default_record, find_record, with_price
 
 if TYPE_CHECKING:
@@ -42,13 +43,20 @@ def make_inference_plan(request: InferRequest, choice: Choice) -> InferencePlan:
         batch=default("batch", 1),
         prompt_tokens=prompt,
         output_tokens=output,
-        kv_bits=default("kv_bits", choice.dtype.kv_bits or choice.dtype.activation_bits),
+        kv_bits=default("kv_bits", _kv_bits(engine, choice)),
         engine=engine,
         cuda_graphs=graphs,
         price_per_gpu_hour=with_price(request, choice.hardware).price_per_gpu_hour,
         assumptions=tuple(said),
         warnings=choice.warnings,
+        settings=settings_of(request),
     )
+
+
+def _kv_bits(engine: EngineProfile, choice: Choice) -> float:
+    """The engine's own, of a cost model that prices engines at all; else those that the dtype states or implies."""
+    own = engine.kv_bits if getattr(choice.cost_model, "serving", None) is not None else None
+    return own or choice.dtype.kv_bits or choice.dtype.activation_bits
 
 
 def _layout(request: InferRequest) -> Layout:

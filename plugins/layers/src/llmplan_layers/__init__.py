@@ -20,7 +20,8 @@ if TYPE_CHECKING:
         LatentAttention as LatentAttention,
         LatentAttentionLayer as LatentAttentionLayer,
     )
-    from llmplan_layers.layered_model import Layer as Layer, LayeredModel as LayeredModel
+    from llmplan_layers.layer import Layer as Layer
+    from llmplan_layers.layered_model import LayeredModel as LayeredModel
     from llmplan_layers.mixture_of_experts import MixtureOfExperts as MixtureOfExperts, SparseMlp as SparseMlp
     from llmplan_layers.mlp import DenseMlp as DenseMlp, MlpLayer as MlpLayer
     from llmplan_layers.sparse_index import SparseIndex as SparseIndex
@@ -33,7 +34,8 @@ _HOMES = {
     "delta_attention": "DeltaAttention",
     "grouped_attention": "GroupedAttention",
     "latent_attention": "LatentAttention LatentAttentionLayer",
-    "layered_model": "Layer LayeredModel",
+    "layer": "Layer",
+    "layered_model": "LayeredModel",
     "mixture_of_experts": "MixtureOfExperts SparseMlp",
     "mlp": "DenseMlp MlpLayer",
     "sparse_index": "SparseIndex",

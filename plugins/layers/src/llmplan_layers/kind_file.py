@@ -14,7 +14,7 @@ from llmplan.errors import BadInputError
 from llmplan.records import LayerKind, Works
 from llmplan.records.checks import one_of
 from llmplan_layers.attention import Mask
-from llmplan_layers.layered_model import Layer
+from llmplan_layers.layer import Layer
 from llmplan_layers.mixture_of_experts import MixtureOfExperts, SparseMlp
 from llmplan_layers.mlp import DenseMlp
 

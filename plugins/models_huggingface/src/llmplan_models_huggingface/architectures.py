@@ -80,6 +80,7 @@ def _model(config: Config, name: str) -> Model:
         "name": name,
         "family": config.model_type,
         "sources": {"layers": config.path},
+        "mtp_layers": shape.num_nextn_predict_layers or 0,
         "beside": dict(_beside(config, shape)),
     }
     more["beside"] |= fields.pop("beside", {})
@@ -124,7 +125,10 @@ def _say_what_is_beside(shape: Shape, config: Config) -> None:
     heads = shape.num_nextn_predict_layers
     if heads:
         layers = "layer" if heads == 1 else "layers"
-        config.assumed.append(f"{heads} {layers} for multi-token prediction not counted: only speculation runs them")
+        config.assumed.append(
+            f"{heads} {layers} for multi-token prediction, like the last: beside the parameters, trained, and run by "
+            "speculation alone (--draft-model mtp)"
+        )
 
 
 def _unknown(config: Config) -> Family:

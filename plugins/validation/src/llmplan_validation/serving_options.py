@@ -101,12 +101,14 @@ def _engine(cell: str, hardware: HardwareProfile) -> EngineProfile | None:
 
 
 def engine_of(cell: str, profiles: Iterable[EngineProfile], architecture: str = "") -> EngineProfile | None:
-    """The profile whose longest alias occurs in the cell, one meant for this architecture first; else None."""
-    best: tuple[int, int, EngineProfile] | None = None
-    for profile in profiles:
-        if profile.architectures and architecture not in profile.architectures:
-            continue
-        length = max((len(alias) for alias in profile.aliases if alias.lower() in cell.lower()), default=0)
-        if length and (best is None or (length, len(profile.architectures)) > best[:2]):
-            best = (length, len(profile.architectures), profile)
-    return None if best is None else best[2]
+    """The profile whose alias stands first in the cell, of several there the longest, one meant for this architecture
+    before others: what runs on something else is named before it. None where no alias occurs.
+    """
+    every = [one for one in profiles if not one.architectures or architecture in one.architectures]
+    found = [
+        (place, -len(alias), -len(profile.architectures), number)
+        for number, profile in enumerate(every)
+        for alias in profile.aliases
+        if (place := cell.lower().find(alias.lower())) >= 0
+    ]
+    return every[min(found)[-1]] if found else None

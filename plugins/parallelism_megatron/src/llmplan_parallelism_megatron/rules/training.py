@@ -13,6 +13,7 @@ from llmplan_parallelism_megatron.rules.common import DIVIDES_EXPERTS, DIVIDES_H
 from llmplan_parallelism_megatron.rules.offload import HAS_A_LINK, HAS_ROOM
 from llmplan_parallelism_megatron.rules.scale_up import stays_inside, stays_linked
 from llmplan_parallelism_megatron.training.adapters import TARGETS
+from llmplan_parallelism_megatron.training.layer import expert_imbalance
 
 if TYPE_CHECKING:
     from llmplan.arrays.quantities import Truth
@@ -198,8 +199,8 @@ AVOIDED = (
 
 
 def _imbalance(plan: TrainingPlan) -> Iterator[str]:
-    if plan.expert_imbalance > 1 and not routed_experts(plan.model):
-        yield f"expert-imbalance {plan.expert_imbalance:g} changes nothing: {plan.model.name} has no routed experts"
+    if (times := expert_imbalance(plan)) > 1 and not routed_experts(plan.model):
+        yield f"expert-imbalance {times:g} changes nothing: {plan.model.name} has no routed experts"
 
 
 def _next_to(value: int, step: int) -> str:

@@ -190,13 +190,11 @@ def floors_of(
     )
     lowered = model.lower(_MANY, seq_len)
     rank = Rank(plan, lowered, lowered, _at_plateaus(training_kernels(plan)), groups_of(plan.layout))
-    leading = [block for block in lowered.layers if block.leading]
-    others = [block for block in lowered.layers if not block.leading]
-    head = ends(rank)[1]
+    leading, others = ([block for block in lowered.layers if block.leading is first] for first in (True, False))
     return Floors(
         leading=_floor(leading, rank) if leading else None,
         others=_floor(others, rank),
-        head=head.compute.all / _MANY,
+        head=ends(rank)[1].compute.all / _MANY,
         embedding=lowered.embedding.parameters,
         rank=rank,
     )

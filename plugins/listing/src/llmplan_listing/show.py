@@ -24,7 +24,7 @@ from llmplan.cli.options import completer
 from llmplan.cli.tables import print_table
 from llmplan.errors import BadInputError, UnknownNameError
 from llmplan.output.words import gib
-from llmplan.records import Block, LoweredModel, ModelArchitecture
+from llmplan.records import Block, LoweredModel, ModelArchitecture, Phase
 from llmplan.records.cluster import is_plain
 from llmplan.records.hardware import LINKS
 from llmplan.space.read_model import read_model
@@ -120,7 +120,7 @@ def _model_facts(model: ModelArchitecture) -> dict[str, Any]:
     """Parameters by part, FLOPs per token at the sequence length of training, KV cache per token."""
     parts = dict(model.parameters_by_part())
     seq_len = model.training_seq_len or model.max_seq_len or 2048
-    lowered = model.lower(1, seq_len)
+    lowered = model.lower(1, seq_len, phase=Phase.PREFILL)
     forward = lowered.flops / seq_len
     return {
         "layers": model.layers,
