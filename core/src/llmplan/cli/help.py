@@ -20,7 +20,8 @@ _GROUPS: Mapping[str, str] = {
     "Load on a server": "rate concurrency trace prompt_lengths output_lengths requests seed server_model",
     "Layout": "tp cp pp vpp dp ep sequence_parallel zero zero_group schedule",
     "Memory against time": (
-        "micro_batch max_micro_batch gradient_accumulation recompute offload master_weights gradient_bits reduction_bits kv_bits"
+        "micro_batch max_micro_batch gradient_accumulation recompute offload master_weights gradient_bits "
+        "reduction_bits kv_bits"
     ),
     "Fine-tuning": "tuning lora_rank lora_targets",
     "How the server works": (
