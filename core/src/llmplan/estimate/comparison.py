@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
+from llmplan.estimate.shown import Shown
+
 if TYPE_CHECKING:
     from llmplan.estimate.server import Estimate
 
@@ -32,7 +34,7 @@ class Variant:
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class Comparison:
+class Comparison(Shown):
     """Plans that differ in a few options, in the order in which these were given."""
 
     command: str

@@ -13,6 +13,7 @@ from llmplan.estimate.energy import average_power
 from llmplan.estimate.inference import InferenceEstimate
 from llmplan.estimate.line import Kind, Line
 from llmplan.estimate.load import Capacity, Means, Simulated
+from llmplan.estimate.shown import Shown
 from llmplan.estimate.spread import Spread
 from llmplan.estimate.training import TrainingEstimate
 from llmplan.records.inference_plan import InferencePlan
@@ -29,7 +30,7 @@ SAFE_LOAD = 0.8
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ServerEstimate:
+class ServerEstimate(Shown):
     """What a server does under a load."""
 
     server: ServerPlan

@@ -120,6 +120,8 @@ class TrainingPlan(Plan):
     master_weights: bool = True
     """The optimizer works on a copy in 32 bits."""
     gradient_bits: Number = 32.0
+    reduction_bits: Number = 32.0
+    """Of gradients between data parallel ranks."""
     schedule: Schedule | Schedules = PLAIN
     tuning: Tuning = Tuning.FULL
     lora_rank: int = 0

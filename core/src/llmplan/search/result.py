@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 
 from llmplan.arrays.rows import Columns
 from llmplan.errors import BadInputError
+from llmplan.estimate.shown import Shown
 from llmplan.request import InferRequest, TrainRequest
 from llmplan.search.infeasible import Verdict
 
@@ -30,7 +31,7 @@ class Counts:
 
 
 @frozen(eq=False, repr=False)
-class SearchResult:
+class SearchResult(Shown):
     """The best plans, why they are, and how many there were."""
 
     objective: str

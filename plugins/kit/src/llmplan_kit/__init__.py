@@ -41,7 +41,7 @@ from llmplan.search.infer import infer, plan_inference
 from llmplan.search.train import train
 from llmplan.space.dimensions import DIMENSIONS
 from llmplan.space.schedules import schedule_names
-from llmplan.testing.contracts import (
+from llmplan_kit.contracts import (
     NUMPY,
     ROUNDING,
     WIDTHS,
@@ -56,10 +56,10 @@ from llmplan.testing.contracts import (
     require,
     same,
 )
-from llmplan.testing.launcher_contract import check_launcher, sample_estimates
-from llmplan.testing.model_contract import check_model
-from llmplan.testing.sample_model import SampleModel
-from llmplan.testing.serving_contract import check_server_model, check_serving_steps
+from llmplan_kit.launcher_contract import check_launcher, sample_estimates
+from llmplan_kit.model_contract import check_model
+from llmplan_kit.sample_model import SampleModel
+from llmplan_kit.serving_contract import check_server_model, check_serving_steps
 
 __all__ = [
     "SAMPLE_DTYPE",
@@ -265,6 +265,6 @@ def _check_array_plan(name: str, cost_model: CostModel, estimate: Any) -> None:
         alone = [one[key], two[key]]
         require(same(arrays, alone), f"{name}: {key}: {arrays} for an array of {batch}, {alone} one by one")
     if training:
-        from llmplan.testing.array_contracts import check_arrays
+        from llmplan_kit.array_contracts import check_arrays
 
         check_arrays(name, cost_model, estimate.plan)
