@@ -20,7 +20,8 @@ _GROUPS: Mapping[str, str] = {
     "Load on a server": "rate concurrency trace prompt_lengths output_lengths requests seed server_model",
     "Layout": "tp cp pp vpp dp ep sequence_parallel zero zero_group schedule",
     "Memory against time": (
-        "micro_batch max_micro_batch gradient_accumulation recompute offload master_weights gradient_bits kv_bits"
+        "micro_batch max_micro_batch gradient_accumulation recompute offload master_weights gradient_bits "
+        "reduction_bits kv_bits"
     ),
     "Fine-tuning": "tuning lora_rank lora_targets",
     "How the server works": (
@@ -80,10 +81,12 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     ),
     "search infer": (
         "llmplan search infer {model} --gpu {gpu} --ttft 1s --tpot 100ms",
-        "llmplan search infer {model} --gpu {gpu} --rate 1/s --objective gpus",
+        "llmplan search infer {model} --gpu {gpu} --rate 1/s",
     ),
 }
 """Of each command some that answer a question each, with names of what is installed."""
+_NODE = 8
+"""Accelerators that a node has at least, where an example asks for whole ones."""
 
 
 def examples(command: str) -> list[str]:
@@ -96,7 +99,7 @@ def examples(command: str) -> list[str]:
 def _known_well(gpu: Any) -> tuple[bool, int, float]:
     """Of whole nodes, with many published runs, with much memory."""
     runs = getattr(getattr(gpu.efficiency, "training_run", None), "runs", None) or 0
-    return gpu.scale_up_domain > 1, int(runs), float(gpu.memory_bytes)
+    return gpu.scale_up_domain >= _NODE, int(runs), float(gpu.memory_bytes)
 
 
 class PlanningCommand(TyperCommand):
