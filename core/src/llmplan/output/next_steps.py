@@ -22,6 +22,7 @@ from llmplan.space.dimensions import NAMES
 _ARGUMENT = "model"
 _OPEN = (*NAMES, "gradient_accumulation", "max_micro_batch")
 """What a search is free to choose; how many accelerators there are stays."""
+_REPLICAS = ("gpus", "tp", "pp", "dp", "ep")
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
 _PICTURE = "plan.svg"
 
@@ -64,14 +65,17 @@ def _of(estimate: Estimate) -> Iterator[Step]:
 
 
 def search_of(estimate: Estimate, request: Any) -> list[str]:
-    """The same question with the layout left open, on as many accelerators."""
-    options = given_options(request)
-    if isinstance(estimate, TrainingEstimate):
-        kept = {name: value for name, value in options.items() if name not in _OPEN}
-        return command_line(("search", "train"), {**kept, "gpus": int(estimate.plan.layout.gpus)})
-    layout = ("gpus", "tp", "pp", "dp", "ep")
-    kept = {name: value for name, value in options.items() if name not in (*NOT_OF_SERVERS, *layout)}
-    return command_line(("search", "infer"), kept)
+    """The same question with the layout left open, of training on as many accelerators."""
+    command = "train" if isinstance(estimate, TrainingEstimate) else "infer"
+    kept = without_layout(given_options(request), command)
+    gpus = {"gpus": int(estimate.plan.layout.gpus)} if command == "train" else {}
+    return command_line(("search", command), {**kept, **gpus})
+
+
+def without_layout(options: Mapping[str, Any], command: str) -> dict[str, Any]:
+    """What is given beside a layout, which a search chooses; of serving a batch means nothing to it either."""
+    chosen = tuple(name for name in _OPEN if name != "gpus") if command == "train" else (*NOT_OF_SERVERS, *_REPLICAS)
+    return {name: value for name, value in options.items() if name not in chosen}
 
 
 def _of_search(result: Any) -> Iterator[Step]:

@@ -74,7 +74,7 @@ class Floor:
 
 @frozen(eq=False, repr=False)
 class Floors:
-    """Of a model."""
+    """What no plan of a model can take less than."""
 
     leading: Floor | None
     others: Floor
