@@ -9,7 +9,7 @@ from attrs import field, fields, frozen
 from attrs.validators import optional
 
 from llmplan.records.checks import positive, positive_values, whole
-from llmplan.records.cluster import SWITCH, Cluster, Level
+from llmplan.records.cluster import SWITCH, USUAL, Cluster, Level
 from llmplan.units import GIB, GIGA
 
 _MICRO = 1e-6
@@ -58,7 +58,7 @@ class LevelFile:
 class ClusterFile:
     """A cluster in TOML; what it leaves out is as in the usual cluster of the accelerator."""
 
-    name: str = "usual"
+    name: str = USUAL
     description: str = ""
     gpus_per_node: int | None = field(default=None, validator=optional(whole))
     host_bandwidth_gb_per_s: float | None = field(default=None, validator=optional(positive))

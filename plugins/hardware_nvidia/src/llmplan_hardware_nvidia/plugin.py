@@ -1,4 +1,4 @@
-"""The hook that this package implements: a folder of accelerators, one a file."""
+"""The hooks that this package implements: folders of accelerators and of clusters, one a file."""
 
 from __future__ import annotations
 
@@ -17,3 +17,11 @@ def llmplan_hardware_profiles() -> TomlRecords:
     from llmplan.catalogues import TomlRecords
 
     return TomlRecords(Path(__file__).parent / "accelerators")
+
+
+@hookimpl
+def llmplan_clusters() -> TomlRecords:
+    """DGX-1 and NVL72."""
+    from llmplan.catalogues import TomlRecords
+
+    return TomlRecords(Path(__file__).parent / "clusters")

@@ -23,6 +23,14 @@ def llmplan_hardware_profiles() -> TomlRecords:
 
 
 @hookimpl
+def llmplan_clusters() -> TomlRecords:
+    """Slices."""
+    from llmplan.catalogues import TomlRecords
+
+    return TomlRecords(_HERE / "clusters")
+
+
+@hookimpl
 def llmplan_framework_profiles() -> TomlRecords:
     """Programs that train on them."""
     from llmplan.catalogues import TomlRecords
