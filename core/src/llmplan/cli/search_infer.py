@@ -19,7 +19,7 @@ _EXTRA = extra_options("loads")
 
 
 def add_search_infer(group: typer.Typer) -> None:
-    """Add it to ``llmplan search``."""
+    """Add ``infer`` to the commands of ``llmplan search``."""
     asked = annotations_of(InferRequest, _RANGED)
     options = {name: of for name, of in asked.items() if name not in NOT_OF_SERVERS}
     help_text = "The best server within latencies; what is left open is searched, or given as 1,2,4 or 1..16."

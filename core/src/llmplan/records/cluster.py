@@ -158,7 +158,7 @@ class Cluster:
 
     @property
     def node(self) -> int:
-        """Accelerators that share a host."""
+        """How many accelerators share a host."""
         return self.gpus_per_node or self.levels[0].size or 1
 
     @property

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def llmplan_hardware_profiles() -> TomlRecords:
-    """NVIDIA accelerators, V100 to B300."""
+    """Contribute NVIDIA's accelerators, from V100 to B300."""
     from llmplan.catalogues import TomlRecords
 
     return TomlRecords(Path(__file__).parent / "accelerators")

@@ -38,7 +38,7 @@ def _names() -> list[str]:
 
 
 def add_show(app: typer.Typer, summary: str) -> None:
-    """Add the command."""
+    """Add ``llmplan show`` to the app."""
 
     @app.command("show", help=summary)
     def show(
