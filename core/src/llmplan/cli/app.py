@@ -66,8 +66,9 @@ def _global_options(
 
 
 def _add_plugin_commands(app: typer.Typer, registry: Registry, *, own: bool) -> None:
-    """Each plugin fills an app of its own, so that a half-finished one leaves nothing behind. Those of this project clash
-    with nothing, and are left out where another command is named.
+    """Each plugin fills an app of its own, so that a half-finished one leaves nothing behind.
+
+    Those of this project clash with nothing: they are asked where they may be wanted alone, `own`.
     """
     hook = "llmplan_commands"
     taken = {command.name for command in app.registered_commands}
