@@ -11,6 +11,7 @@ from llmplan.catalogues.plugins import PluginError
 
 # Rich help costs 175 ms at every start of --help, and Rich tracebacks hide what a bug report needs
 _PLAIN: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False}
+_HELP_OPTIONS = frozenset(("-h", "--help"))
 _HELP = "How long a model trains or serves on given hardware, how much memory it takes, and what it costs."
 
 
@@ -20,11 +21,13 @@ _COMMANDS = (
     ("search", "search:add_search", "The best plan out of all legal ones, by time, cost, energy or GPUs."),
     ("plugins", "plugins:add_plugins", "Plugins, what they offer, and why one fails."),
 )
+_GROUPS = ("search", "plugins")
+"""To which plugins may add commands."""
 
 
 def build_app(registry: Registry, arguments: Sequence[str]) -> typer.Typer:
     """A fresh app. Where the arguments name a command, the others are stubs: making their options takes 15 ms."""
-    app = typer.Typer(name="llmplan", help=_HELP, context_settings={"help_option_names": ["-h", "--help"]}, **_PLAIN)
+    app = typer.Typer(name="llmplan", help=_HELP, context_settings={"help_option_names": [*_HELP_OPTIONS]}, **_PLAIN)
     app.callback()(_global_options)
     names = {name for name, _, _ in _COMMANDS}
     named = next((argument for argument in arguments if argument in names), None)
@@ -34,7 +37,7 @@ def build_app(registry: Registry, arguments: Sequence[str]) -> typer.Typer:
         else:
             module, _, add = home.partition(":")
             getattr(import_module(f"llmplan.cli.{module}"), add)(app, summary)
-    _add_plugin_commands(app, registry)
+    _add_plugin_commands(app, registry, own=named in (None, *_GROUPS) or not _HELP_OPTIONS.isdisjoint(arguments))
     return app
 
 
@@ -74,11 +77,18 @@ def _names(group: Any) -> set[Any]:
     return {command.name for command in group.registered_commands}
 
 
-def _add_plugin_commands(app: typer.Typer, registry: Registry) -> None:
-    """Each plugin fills an app of its own, so that a half-finished one leaves nothing behind."""
+def _add_plugin_commands(app: typer.Typer, registry: Registry, *, own: bool) -> None:
+    """Each plugin fills an app of its own, so that a half-finished one leaves nothing behind.
+
+    Those of this project clash with nothing: they are asked where they may be wanted alone, `own`.
+    """
     hook = "llmplan_commands"
-    taken = {command.name for command in app.registered_commands}
-    for plugin, implementation in registry.plugins.implementations(hook):
+    taken = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
+    ours = registry.plugins.own
+    offering = sorted(registry.plugins.implementations(hook), key=lambda one: one[0].distribution not in ours)
+    for plugin, implementation in offering:
+        if not own and plugin.distribution in ours:
+            continue
 
         def mount(implementation: Any = implementation) -> None:
             from typer.main import get_group
@@ -88,16 +98,16 @@ def _add_plugin_commands(app: typer.Typer, registry: Registry) -> None:
             names = set(get_group(offered).commands)  # as Typer makes them; what it cannot read fails here
             groups = {str(group.name): group.typer_instance for group in app.registered_groups}
             joining = {str(group.name): group.typer_instance for group in offered.registered_groups}
-            more: dict[str, Any] = {name: group for name, group in joining.items() if name in groups}
+            more: dict[str, Any] = {name: group for name, group in joining.items() if name in _GROUPS}
             clashing = sorted((names - more.keys()) & taken) or [
-                name for name, group in more.items() if _names(group) & _names(groups[name])
+                name for name, group in more.items() if name in groups and _names(group) & _names(groups[name])
             ]
             if clashing:
                 raise PluginError(f"the command {clashing[0]} exists already")
             taken.update(names)
             app.registered_commands.extend(offered.registered_commands)
             app.registered_groups.extend(group for group in offered.registered_groups if group.name not in more)
-            for name, group in more.items():
-                _extend(groups[name], group)
+            for name in more.keys() & groups.keys():  # another is a stub, for which nobody asks
+                _extend(groups[name], more[name])
 
         registry.plugins.run(plugin, hook, mount)

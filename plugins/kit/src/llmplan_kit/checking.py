@@ -14,7 +14,7 @@ import tomli
 
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError, LlmplanError
-from llmplan_kit import check_plugin
+from llmplan_kit.plugin_contract import check_plugin
 
 _GROUP = "llmplan.plugins"
 
