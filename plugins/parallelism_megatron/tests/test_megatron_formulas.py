@@ -7,6 +7,7 @@ from attrs import evolve
 from megatron_plans import FP8, GPU, GROUPED, IDEAL, LATENT, MEGATRON, MUON, PLAIN, SPARSE, flat, plan, price
 
 from llmplan.records import CollectiveCurve, PipelineTimes, Recompute, Tuning
+from llmplan.space.schedules import open_schedules
 from llmplan_layers import Transformer
 from llmplan_parallelism_megatron.kernels.reached import training_kernels
 from llmplan_parallelism_megatron.network import collectives
@@ -199,6 +200,11 @@ def test_the_bubble_of_dualpipe(p):
     both, backward = forward + inputs + weights, inputs + weights
     bubble = DUALPIPE.bubble_seconds(times_of(p, 2 * p, forward, inputs, weights))
     assert bubble == pytest.approx((p / 2 - 1) * (both + backward - 3 * weights))
+
+
+def test_dualpipe_is_never_chosen_unasked():
+    """A plan that hardly any program runs would be the best of a search."""
+    assert "dualpipe" not in open_schedules()
 
 
 def test_dualpipe_hides_tokens_on_their_way():

@@ -9,6 +9,7 @@ import typer
 
 from llmplan.catalogues import registry
 from llmplan.cli.compare import COMPARING, changes_of, is_comparison, print_comparison
+from llmplan.cli.help import PlanningCommand
 from llmplan.cli.options import EXPORT, FROM, completer, with_options
 from llmplan.cli.progress import TIME_LIMIT, OutOfTimeError, limit_of, progress
 from llmplan.errors import BadInputError
@@ -61,14 +62,14 @@ _EXPLAIN = Annotated[
 
 
 def add_train(app: typer.Typer, summary: str) -> None:
-    """Add ``llmplan train``."""
+    """Add ``llmplan train`` to the app."""
     from llmplan.search.train import train
 
     _add(app, "train", summary, TrainRequest, train, {**EXTRA, "explain": _EXPLAIN})
 
 
 def add_infer(app: typer.Typer, summary: str) -> None:
-    """Add ``llmplan infer``."""
+    """Add ``llmplan infer`` to the app."""
     from llmplan.request import InferRequest
     from llmplan.search.infer import infer
 
@@ -109,7 +110,7 @@ def _add(
 
         return say_why_not(estimate, asked)
 
-    app.command(name, help=summary)(with_options(request, extras, run))
+    app.command(name, cls=PlanningCommand, help=summary)(with_options(request, extras, run))
 
 
 def _print(estimate: Estimate, reporter: str, extra: Mapping[str, Any]) -> None:

@@ -68,12 +68,12 @@ class InferenceEstimate(Fit):
 
     @property
     def prefill_bottleneck(self) -> Bottleneck | None:
-        """What prefill waits for most."""
+        """The resource that prefill waits for most."""
         return bottleneck(self.prefill_bounds)
 
     @property
     def decode_bottleneck(self) -> Bottleneck | None:
-        """What decoding waits for most."""
+        """The resource that decoding waits for most."""
         return bottleneck(self.decode_bounds)
 
     @property
@@ -142,7 +142,7 @@ class InferenceEstimate(Fit):
 
     @property
     def tokens_per_second_per_gpu(self) -> Number:
-        """The same over one device."""
+        """Generated tokens a second, divided by the number of devices."""
         return self.tokens_per_second / self.plan.layout.gpus
 
     @property

@@ -108,6 +108,7 @@ class TrainRequest(PlanRequest):
     optimizer: Any = option("Optimizer.", as_record_or_name, metavar="NAME", names="optimizers")
     master_weights: bool | None = option("The optimizer keeps weights in 32 bits too.", as_flag)
     gradient_bits: float | None = option("Bits of gradients as they accumulate.", as_bits)
+    reduction_bits: float | None = option("Bits of gradients between data parallel ranks.", as_bits)
     tuning: Tuning | None = option(
         f"Which weights are trained: {', '.join(_TUNINGS)}.",
         as_word(_TUNINGS),

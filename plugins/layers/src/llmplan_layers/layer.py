@@ -9,6 +9,7 @@ from llmplan.records.model import ALWAYS_KEPT, NEVER_KEPT, Operator, Phase, Reco
 from llmplan_layers.attention import AttentionLayer, Mask, Seen
 from llmplan_layers.mlp import MlpLayer
 from llmplan_layers.norms import norm_operator
+from llmplan_layers.residual import Residual
 
 _BEFORE_AND_AFTER = 4
 
@@ -30,10 +31,13 @@ class Layer:
     """On which tokens of a sequence it works while serving."""
     parallel: bool = False
     """Mixer and MLP read the same states and are added, not one after the other."""
+    residual: Residual | None = None
+    """What makes their states of more than one stream."""
 
     def parameters(self, norm: int) -> int:
         """Of one such layer, where a norm has so many."""
-        return 0 if self.again else self._mixer_parameters + self._mlp_parameters + self.norms * norm
+        own = self._mixer_parameters + self._mlp_parameters + self.residual_parameters
+        return 0 if self.again else own + self.norms * norm
 
     def active_parameters(self, norm: int) -> int:
         """Those that one token passes through."""
@@ -49,14 +53,24 @@ class Layer:
         return 0 if self.mlp is None else self.mlp.parameters
 
     @property
+    def residual_parameters(self) -> int:
+        """Before the mixer and before the MLP."""
+        places = (self.mixer is not None) + (self.mlp is not None)
+        return 0 if self.residual is None else places * self.residual.parameters
+
+    @property
     def routed_parameters(self) -> int:
-        """Of routed experts."""
+        """Parameters that lie in routed experts."""
         return 0 if self.mlp is None else self.mlp.routed_parameters
 
     def cached(self, tokens: Number) -> Number:
         """Elements that are kept of so many tokens of a sequence; an encoder keeps none."""
         if self.mixer is None or self.works is Works.PROMPT:
             return 0.0 * tokens
+        own = getattr(self.mixer, "cached", None)
+        if own is not None:
+            kept: Number = own(tokens)
+            return kept
         return self.mixer.cache_width * (tokens if self.window is None else minimum(tokens, self.window))
 
     def operators(self, hidden: int, tokens: Number, look: Seen, phase: Phase) -> tuple[Operator, ...]:
@@ -83,6 +97,16 @@ class Layer:
         kept = NEVER_KEPT if one_norm else Recompute.NORM_ATTENTION_NORM
         attention = self.mixer.operators(tokens, look, Tensor(width, Split.SEQUENCE, "activation", kept))
         mlp = self.mlp.operators(tokens, Tensor(width, Split.SEQUENCE))
+        if self.residual is not None:
+            into_attention, into_mlp = (self.residual.operators(tokens, place) for place in ("attention", "mlp"))
+            return (
+                norm_operator("norm before attention", width, ALWAYS_KEPT),
+                *attention,
+                *into_attention,
+                norm_operator("norm before mlp", width, Recompute.NORM_ATTENTION_NORM),
+                *mlp,
+                *into_mlp,
+            )
         if one_norm:
             return (norm_operator("norm before attention and mlp", width, ALWAYS_KEPT), *attention, *mlp)
         first = norm_operator("norm before attention", width, ALWAYS_KEPT)

@@ -80,7 +80,7 @@ class LayeredModel:
 
     @property
     def layers(self) -> int:
-        """How many."""
+        """How many layers the model has."""
         return len(self.order)
 
     @cached_property
@@ -153,6 +153,8 @@ class LayeredModel:
             if layer.mlp is not None:
                 parts["mlp"] += count * (layer.mlp.active_parameters if active else layer.mlp.parameters)
             parts["layernorm"] += count * layer.norms * self.norm_parameters
+            if layer.residual_parameters:
+                parts["residual"] = parts.get("residual", 0) + count * layer.residual_parameters
         parts["final_norm"] = self.final_norm * self.norm_parameters
         parts["output_embedding"] = self._head_parameters
         return parts

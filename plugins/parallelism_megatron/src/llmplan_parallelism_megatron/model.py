@@ -1,4 +1,4 @@
-"""The cost model ``megatron``."""
+"""The cost model ``megatron``: what the core asks of it, and where the answers are."""
 
 from __future__ import annotations
 

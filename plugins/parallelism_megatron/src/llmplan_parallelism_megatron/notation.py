@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Symbol(NamedTuple):
-    """One of them."""
+    """One symbol of a formula, with its words and unit."""
 
     words: str
     unit: str = ""

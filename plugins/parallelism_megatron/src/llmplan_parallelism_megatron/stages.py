@@ -17,7 +17,7 @@ from llmplan.records import Layout, LoweredModel
 
 @define(eq=False, repr=False)
 class Stage:
-    """What one stage holds."""
+    """What one pipeline stage holds."""
 
     counts: Sequence[Number]
     """Layers of each kind."""

@@ -1,4 +1,4 @@
-"""llama.cpp: a script of ``llama-server``."""
+"""The launcher of llama.cpp, which writes a script of ``llama-server``."""
 
 from __future__ import annotations
 

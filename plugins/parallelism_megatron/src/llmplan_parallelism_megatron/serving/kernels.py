@@ -130,7 +130,7 @@ class ServingKernels:
 
 
 def serving_kernels(plan: InferencePlan) -> ServingKernels:
-    """Those of a plan."""
+    """The kernels that a plan of serving runs."""
     return _serving_kernels(plan.hardware, plan.engine, plan.gemm, plan.efficiency, plan.dtype, plan.kv_bits)
 
 

@@ -104,7 +104,7 @@ class Layer:
 
     @cached_property
     def attends(self) -> bool:
-        """Whether it has attention."""
+        """Whether the layer has attention."""
         return any(operators[0].scores is not None for operators in self.kernels)
 
     @cached_property

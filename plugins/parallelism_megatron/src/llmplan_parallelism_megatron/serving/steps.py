@@ -31,15 +31,15 @@ class Steps:
 
     @property
     def batches_in_flight(self) -> Number:
-        """One on each pipeline stage."""
+        """How many batches are in work at once: one on each pipeline stage."""
         return self.plan.layout.pp
 
     def step_seconds(self, step: Step) -> Number:
-        """Through all pipeline stages."""
+        """Seconds of a step through all pipeline stages."""
         return self._forward(step).whole.seconds
 
     def step_interval_seconds(self, step: Step) -> Number:
-        """Of the slowest stage."""
+        """Seconds between two steps: those of the slowest stage."""
         return self._forward(step).stage.seconds
 
     def _forward(self, step: Step) -> Pass:
@@ -48,7 +48,7 @@ class Steps:
         return self._priced[0][1]
 
     def kv_bytes(self, tokens: Number) -> Number:
-        """In whole pages."""
+        """Bytes of a sequence's cache, in whole pages."""
         return memory.sequence_bytes(self.rank, tokens)
 
     def fixed_memory(self, step_tokens: Number) -> Mapping[str, Number]:

@@ -74,7 +74,7 @@ class LayerTimes:
 
     @property
     def all(self) -> Number:
-        """Forward, backward and recomputation."""
+        """Seconds of forward, backward and recomputation together."""
         return self.compute.all + self.tensor.all + self.expert.all + self.context.all
 
 

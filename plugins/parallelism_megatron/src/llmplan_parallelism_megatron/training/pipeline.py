@@ -49,7 +49,7 @@ class Work:
 
     @property
     def seconds(self) -> Number:
-        """Both passes."""
+        """Seconds of both passes of a micro-batch."""
         return self.forward_seconds + self.backward_seconds
 
     @property

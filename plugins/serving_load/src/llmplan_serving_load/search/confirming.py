@@ -38,7 +38,7 @@ class Confirmed:
 
     @property
     def means(self) -> Means:
-        """As its report has them."""
+        """The latencies that its report shows."""
         return self.estimate.means or self.point.means
 
 

@@ -60,7 +60,7 @@ class Fleet:
 
     @cached_property
     def output_tokens(self) -> float:
-        """Of an answer on average."""
+        """How many tokens an answer has on average."""
         return make_work(self.like).output_tokens
 
     @cached_property
