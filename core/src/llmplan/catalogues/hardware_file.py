@@ -182,5 +182,5 @@ def with_link(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def without_link(values: dict[str, Any]) -> dict[str, Any]:
-    """The other way round."""
+    """The values without the bandwidth of the link, where a cluster says what joins accelerators."""
     return {key: value for key, value in values.items() if key != _LINK or "cluster" not in values}

@@ -36,7 +36,7 @@ def _infer(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     from llmplan.space.inference_space import InferenceSpace
 
     render, exports = renderer_of(extra), exports_of(extra, "infer")
-    options, looked_for = split(given, extra["plan"], InferRequest, InferSearchRequest)
+    options, looked_for = split(given, extra, InferRequest, InferSearchRequest)
     with ExitStack() as stack:
         files = stack.enter_context(outputs(extra["output"] or (), extra["picture"] or ()))
         watch = stack.enter_context(progress(_said, limit_of(extra)))

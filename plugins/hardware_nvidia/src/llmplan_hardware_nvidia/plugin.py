@@ -21,7 +21,7 @@ def llmplan_hardware_profiles() -> TomlRecords:
 
 @hookimpl
 def llmplan_clusters() -> TomlRecords:
-    """DGX-1 and NVL72."""
+    """Contribute clusters such as DGX-1 and NVL72."""
     from llmplan.catalogues import TomlRecords
 
     return TomlRecords(Path(__file__).parent / "clusters")

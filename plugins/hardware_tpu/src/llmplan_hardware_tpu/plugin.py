@@ -24,7 +24,7 @@ def llmplan_hardware_profiles() -> TomlRecords:
 
 @hookimpl
 def llmplan_clusters() -> TomlRecords:
-    """Slices."""
+    """Contribute slices of TPUs as clusters."""
     from llmplan.catalogues import TomlRecords
 
     return TomlRecords(_HERE / "clusters")

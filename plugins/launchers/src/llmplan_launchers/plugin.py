@@ -1,4 +1,4 @@
-"""The hook of this package."""
+"""The hook that this package implements."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def _covered(ranges: Ranges, rows: Iterable[Residual], what: str) -> Iterable[Co
 
 
 def kind_of_row(one: Residual) -> Kind:
-    """As published."""
+    """The kind of plan that a published row belongs to."""
     return Kind(
         program=one.program,
         architecture=one.architecture,

@@ -52,7 +52,7 @@ class Passes:
 
     @property
     def all(self) -> Number:
-        """Everything."""
+        """All passes of a layer together."""
         return self.forward + self.input_gradient + self.weight_gradient + self.recompute
 
 

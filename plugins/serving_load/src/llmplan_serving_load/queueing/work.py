@@ -43,7 +43,7 @@ class Job:
 
     @property
     def tokens(self) -> int:
-        """When it is answered."""
+        """How many tokens the request has when it is answered."""
         return self.prompt + self.output
 
 

@@ -150,7 +150,7 @@ class Part:
 
     @classmethod
     def joined(cls, parts: Sequence[Part]) -> Part:
-        """Points of one fleet together."""
+        """All points of one fleet together."""
         names = ("at", "groups", "users", "strained")
         columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
         means: dict[str, Any] = {
@@ -162,7 +162,7 @@ class Part:
         return cls(fleet=parts[0].fleet, means=Means(**means), **columns)
 
     def point(self, number: int) -> Point:
-        """One of them."""
+        """One of the points by its place."""
         one = self.taken(np.array([number]))
         means: dict[str, Any] = {name: _number(getattr(one.means, name)) for name in fields_dict(Means)}
         cost = float(np.broadcast_to(one.cost_per_million_tokens, 1)[0])
