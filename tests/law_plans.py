@@ -97,7 +97,8 @@ def improved(name, what, factor):
         return evolve(gpu, peak_flops={form: peak * factor for form, peak in gpu.peak_flops.items()})
     if what == "scale_up_domain":
         outside = gpu.beyond_domain_bytes_per_second or 0.0
-        grows = gpu.scale_up_domain >= _TIMED and gpu.scale_up_bytes_per_second > _FASTER * outside
+        fast = gpu.scale_up_bytes_per_second > _FASTER * outside
+        grows = fast and gpu.scale_up_domain >= _TIMED and gpu.cluster.levels[0].topology == "switch"
         return evolve(gpu, scale_up_domain=gpu.scale_up_domain * 2 ** int(log2(factor))) if grows else gpu
     rate = getattr(gpu, what)
     return gpu if rate is None else evolve(gpu, **{what: rate * factor})
