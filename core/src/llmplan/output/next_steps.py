@@ -183,11 +183,15 @@ def pasted(words: Sequence[str], width: int) -> list[str]:
 
 
 def launcher_of(estimate: Estimate) -> Launcher | None:
-    """The first that writes a file of this plan, those of its own framework or engine before others."""
+    """The first that writes a file of this plan, those of its own framework or engine before others; no other's for a
+    program that is meant for some accelerators alone.
+    """
     plan: Any = estimate.plan
-    program = (plan.framework if isinstance(estimate, TrainingEstimate) else plan.engine).name
+    record = plan.framework if isinstance(estimate, TrainingEstimate) else plan.engine
+    program, alone = record.name, bool(record.architectures)
     command = "train" if isinstance(estimate, TrainingEstimate) else "infer"
     launchers = [one for _, _, one in registry().launchers.entries() if one.command == command]
+    launchers = [one for one in launchers if program in one.programs or not alone]
     for launcher in sorted(launchers, key=lambda one: program not in one.programs):
         try:
             with Guard(LAUNCHERS, launcher.name):

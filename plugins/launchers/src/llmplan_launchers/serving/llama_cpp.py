@@ -81,7 +81,7 @@ LAUNCHER = Launcher(
     name="llama-cpp",
     command="infer",
     write=_write,
-    programs=("llama.cpp",),
+    programs=("llama.cpp", "llama.cpp-metal"),
     description="llama.cpp: a script of llama-server",
     words=called(*BATCH),
 )
