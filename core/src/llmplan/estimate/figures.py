@@ -301,6 +301,15 @@ FIGURES = (
         "max_batch_size", "sequences", "the largest batch of a replica that fits", _SERVING, better=HIGH,
         heading="largest batch",
     ),
+    Figure(
+        "cache_bytes", "bytes", "room for the KV cache of one GPU beside all else; below 0 the engine would not start; "
+        "`null` where the cost model does not say", _SERVING, better=HIGH, fact="room for the cache",
+        say="{value} a GPU",
+    ),
+    Figure(
+        "cache_tokens", "tokens", "that this room holds, of all sequences of a replica, as long as these are", _SERVING,
+        better=HIGH, fact="room for the cache", say="{value} tokens",
+    ),
     Figure("compute_bound_batch", "sequences", "the same, of decoding steps", (SERVER,)),
     Figure("max_context", "tokens", "of a sequence, prompt and answer, that fit at this batch", _SERVING, better=HIGH),
     Figure(

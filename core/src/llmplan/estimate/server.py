@@ -127,6 +127,16 @@ class ServerEstimate(Shown):
         return self.decode.max_context
 
     @property
+    def cache_bytes(self) -> Number | None:
+        """Room for the KV cache on the fullest device of those that decode."""
+        return self.decode.cache_bytes
+
+    @property
+    def cache_tokens(self) -> Number | None:
+        """Tokens that it holds, in sequences of mean length."""
+        return self.decode.cache_tokens
+
+    @property
     def compute_bound_batch(self) -> int | None:
         """Sequences from which on decoding is bound by compute."""
         return self.decode.compute_bound_batch

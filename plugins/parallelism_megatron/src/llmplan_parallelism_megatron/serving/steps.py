@@ -10,7 +10,7 @@ from attrs import field, frozen
 from llmplan.arrays.quantities import Number
 from llmplan.records import InferencePlan, Step
 from llmplan_parallelism_megatron import lines
-from llmplan_parallelism_megatron.serving import memory
+from llmplan_parallelism_megatron.serving import held, memory
 from llmplan_parallelism_megatron.serving.extent import of_step
 from llmplan_parallelism_megatron.serving.passes import Pass, forward
 from llmplan_parallelism_megatron.serving.rank import Rank
@@ -53,11 +53,7 @@ class Steps:
 
     def fixed_memory(self, step_tokens: Number) -> Mapping[str, Number]:
         """Weights, what a step holds, what the engine keeps."""
-        fixed = {
-            "weights": self.rank.weight_bytes,
-            **memory.pass_bytes(self.rank, step_tokens, 1.0),
-            **memory.engine_bytes(self.plan),
-        }
+        fixed = held.fixed_bytes(self.rank, self.plan, step_tokens, 1.0)
         return lines.held(fixed, self.plan.hardware)
 
     def kv_transfer_seconds(self, tokens: Number) -> Number:
