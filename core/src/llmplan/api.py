@@ -48,7 +48,7 @@ def search(space: TrainingSpace | InferenceSpace, objective: str | None = None, 
 
 @frozen(repr=False)
 class Comparing:
-    """How far a comparison is."""
+    """How far a comparison is, and the plans that are priced already."""
 
     done: int
     roots: int

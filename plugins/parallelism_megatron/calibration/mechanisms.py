@@ -25,7 +25,7 @@ from llmplan.errors import BadInputError
 from llmplan.records import FrameworkProfile
 from llmplan_parallelism_megatron.kernels import attention
 from llmplan_parallelism_megatron.ranges.csv_files import in_csv
-from llmplan_parallelism_megatron.training import data_parallel
+from llmplan_parallelism_megatron.training import data_parallel, pipeline
 from llmplan_validation.row import READERS
 from llmplan_validation.run import priced
 from llmplan_validation.score import group_of
@@ -120,6 +120,11 @@ MECHANISMS: Sequence[Mechanism] = (
         "nanotron gathers after the step, deals stages out by cost",
         "nanotron, optim/zero.py, parallel/pipeline_parallel/utils.py",
         gathers_after_step=False, balances_stages=False,
+    ),
+    Mechanism(
+        "ends of a pipeline hold a layer fewer",
+        "arXiv:2407.21783, section 3.3.2; arXiv:2211.05100",
+        patched=partial(replaced, pipeline, "ends_as_layers", lambda _layers, _layout: 0.0),
     ),
     Mechanism(
         "no fused attention on Volta",

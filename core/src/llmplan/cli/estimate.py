@@ -62,14 +62,14 @@ _EXPLAIN = Annotated[
 
 
 def add_train(app: typer.Typer, summary: str) -> None:
-    """Add ``llmplan train``."""
+    """Add ``llmplan train`` to the app."""
     from llmplan.search.train import train
 
     _add(app, "train", summary, TrainRequest, train, {**EXTRA, "explain": _EXPLAIN})
 
 
 def add_infer(app: typer.Typer, summary: str) -> None:
-    """Add ``llmplan infer``."""
+    """Add ``llmplan infer`` to the app."""
     from llmplan.request import InferRequest
     from llmplan.search.infer import infer
 

@@ -12,7 +12,7 @@ from llmplan.cli.tables import print_table
 
 
 def add_plugins(app: typer.Typer, summary: str) -> None:
-    """Add the command."""
+    """Add ``llmplan plugins`` to the app."""
 
     @app.command("plugins", help=summary)
     def plugins(

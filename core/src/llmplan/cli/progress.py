@@ -63,7 +63,7 @@ def progress(words: Callable[[Any, float], str] | None = None, limit: float | No
 
 
 def limit_of(extra: Mapping[str, Any]) -> float | None:
-    """The seconds of ``--time-limit``."""
+    """The seconds that ``--time-limit`` allows; None where it is not given."""
     from llmplan.request.values import as_positive_seconds
 
     given = extra.get("time_limit")

@@ -1,4 +1,4 @@
-"""Lines for people on stderr."""
+"""Lines on stderr that people read."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def _train(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     from llmplan.space.training_space import TrainingSpace
 
     render, exports = renderer_of(extra), exports_of(extra, "train")
-    options, looked_for = split(given, extra["plan"], TrainRequest, SearchRequest)
+    options, looked_for = split(given, extra, TrainRequest, SearchRequest)
     with ExitStack() as stack:
         files = stack.enter_context(outputs(extra["output"] or (), extra["picture"] or ()))
         space = TrainingSpace(**options)

@@ -24,7 +24,7 @@ class Variant:
 
     @property
     def label(self) -> str:
-        """``batch 8, dtype w8a8e16``."""
+        """What sets this plan apart: ``batch 8, dtype w8a8e16``."""
         return ", ".join(f"{name.replace('_', '-')} {value}" for name, value in self.varied.items())
 
     @property
@@ -50,5 +50,5 @@ class Comparison(Shown):
 
     @property
     def feasible(self) -> bool:
-        """Whether a plan fits."""
+        """Whether at least one of the plans fits."""
         return any(variant.feasible for variant in self.variants)

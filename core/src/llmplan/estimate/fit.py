@@ -31,12 +31,12 @@ class Fit(Shown):
 
     @property
     def memory_bytes_per_gpu(self) -> Number:
-        """On the fullest device."""
+        """Bytes that the fullest device holds."""
         return total(self.memory_breakdown.values())
 
     @property
     def memory_capacity_bytes(self) -> float:
-        """Of one device."""
+        """Bytes that one device has."""
         return self.plan.hardware.memory_bytes
 
     @property

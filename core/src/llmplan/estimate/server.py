@@ -73,7 +73,7 @@ class ServerEstimate(Shown):
 
     @property
     def next_token_seconds(self) -> float | None:
-        """For each further token."""
+        """Seconds of each token after the first, on average; None where the server is overloaded."""
         return None if self.means is None else self.means.next_token_seconds
 
     @property
@@ -93,12 +93,12 @@ class ServerEstimate(Shown):
 
     @property
     def prefill_breakdown(self) -> Mapping[str, Number]:
-        """Of `prefill_seconds`."""
+        """The lines that sum to `prefill_seconds`."""
         return self.prefill.prefill_breakdown
 
     @property
     def decode_breakdown(self) -> Mapping[str, Number]:
-        """Of `decode_seconds_per_token`."""
+        """The lines that sum to `decode_seconds_per_token`."""
         return self.decode.decode_breakdown
 
     @property
@@ -127,6 +127,16 @@ class ServerEstimate(Shown):
         return self.decode.max_context
 
     @property
+    def cache_bytes(self) -> Number | None:
+        """Room for the KV cache on the fullest device of those that decode."""
+        return self.decode.cache_bytes
+
+    @property
+    def cache_tokens(self) -> Number | None:
+        """Tokens that it holds, in sequences of mean length."""
+        return self.decode.cache_tokens
+
+    @property
     def compute_bound_batch(self) -> int | None:
         """Sequences from which on decoding is bound by compute."""
         return self.decode.compute_bound_batch
@@ -138,7 +148,7 @@ class ServerEstimate(Shown):
 
     @property
     def memory_capacity_bytes(self) -> float:
-        """Of one device."""
+        """Bytes that one device has."""
         return self.plan.hardware.memory_bytes
 
     @property
@@ -168,7 +178,7 @@ class ServerEstimate(Shown):
 
     @property
     def memory_bytes_per_gpu(self) -> float:
-        """On the fullest device."""
+        """Bytes that the fullest device holds."""
         return total(self.memory_breakdown.values())
 
     @property
@@ -229,7 +239,7 @@ class ServerEstimate(Shown):
 
     @property
     def tokens_per_second(self) -> float | None:
-        """Generated, over all replicas."""
+        """Generated tokens a second, over all replicas."""
         return None if self.requests_per_second is None else self.requests_per_second * self.mean_lengths[1]
 
     @property
@@ -245,7 +255,7 @@ class ServerEstimate(Shown):
 
     @property
     def least_cost_per_million_tokens(self) -> float | None:
-        """The same at capacity."""
+        """The cost of a million generated tokens at full capacity."""
         price, capacity = self.plan.price_per_gpu_hour, self.capacity
         if price is None or capacity is None:
             return None

@@ -42,7 +42,7 @@ def search_as_table(result: Any) -> str:
 
 
 def to_json(of: Any) -> bytes:
-    """What ``--json`` prints."""
+    """The bytes of what ``--json`` prints."""
     return as_json(of).encode()
 
 
@@ -88,7 +88,7 @@ def comparison_to_csv(comparison: Comparison) -> bytes:
 
 
 def comparison_to_markdown(comparison: Comparison) -> bytes:
-    """The table for people."""
+    """The table for people as Markdown."""
     from llmplan.output.comparison_report import columns
     from llmplan.output.table import markdown_table
 

@@ -44,7 +44,7 @@ def said_rows(estimates: Sequence[Any], result: SearchResult) -> list[Row]:
 
 
 def table_of_rows(plans: Sequence[Row], result: SearchResult, console: Console) -> Iterator[RenderableType]:
-    """The same of rows."""
+    """The table of plans that are given as rows of the JSON."""
     common, columns, rows = _columns(plans, result)
     if common:
         yield Padding(Text(common), (0, 0, 0, INDENT))
@@ -90,7 +90,7 @@ def is_sure(result: SearchResult) -> bool:
 
 
 def points_of(result: SearchResult, points: Sequence[Any]) -> list[Row]:
-    """Of servers, in closed form."""
+    """The points of a frontier of servers as rows, in closed form."""
     return [_point(row) for row in frontier_rows(result, points)]
 
 

@@ -57,7 +57,7 @@ def html(of: Any) -> str:
 
 
 def plain_values(of: Any) -> dict[str, Any]:
-    """What ``--json`` prints."""
+    """The values that ``--json`` prints."""
     return document(of)
 
 

@@ -48,7 +48,7 @@ class Column:
         return f"{what} ({unit})" if comma else unit
 
     def said(self, rows: Sequence[Row]) -> set[str]:
-        """All that it says."""
+        """All that the column says of these rows."""
         return {text for row in rows if (text := self.text(row))}
 
 

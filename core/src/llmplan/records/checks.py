@@ -31,7 +31,7 @@ def _is_number(value: Any) -> bool:
 
 
 def positive(record: Any, field: Any, value: Any) -> None:
-    """A finite number above zero."""
+    """Check that a value is a finite number above zero."""
     if not _is_number(value) or value <= 0:
         raise BadInputError(f"{_of(record)}{field.name}: {shown(value)} is not a positive number")
 
@@ -78,7 +78,7 @@ def positive_values(record: Any, field: Any, value: Any) -> None:
 
 
 def not_empty(record: Any, field: Any, value: Any) -> None:
-    """A mapping that holds something."""
+    """Check that a mapping holds something."""
     if not value:
         raise BadInputError(f"{_of(record)}{field.name}: is empty")
 

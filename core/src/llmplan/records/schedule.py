@@ -78,7 +78,7 @@ class Schedule:
 
     @property
     def which(self) -> Number:
-        """Its place among these."""
+        """The place of a schedule among these."""
         return 0.0
 
 

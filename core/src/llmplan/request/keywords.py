@@ -87,6 +87,8 @@ class TrainOptions(TypedDict, total=False):
     """The optimizer keeps weights in 32 bits too."""
     gradient_bits: float | str | None
     """Bits of gradients as they accumulate."""
+    reduction_bits: float | str | None
+    """Bits of gradients between data parallel ranks."""
     tuning: Any
     """Which weights are trained: full, lora, qlora."""
     lora_rank: int | str | None
@@ -209,7 +211,7 @@ class InferOptions(TypedDict, total=False):
     acceptance_rate: float | str | None
     """Of a proposed token."""
     draft_model: Any
-    """Model that proposes; free without."""
+    """Model that proposes, or mtp: layers that the model was trained with to do so; free without."""
     prefill_replicas: int | str | None
     """Replicas that only read prompts, beside the dp that decode."""
     prefill_tp: int | str | None

@@ -75,6 +75,8 @@ def asked_in_full(request: Options, records: Mapping[str, Any]) -> dict[str, Any
     `records` are those that were found for the request, by option.
     """
     words = given_options(request)
+    if (hardware := records.get("gpu")) is not None:
+        records = {**records, "cluster": hardware.cluster}
     for option, kind in _IN_FILES.items():
         record = records.get(option)
         if option in words and record is not None and not _is_known(getattr(request, option), record, kind):
@@ -99,10 +101,11 @@ def space_in_full(
 
 
 def _is_known(given: Any, record: Any, kind: Kind) -> bool:
-    """Whether a plugin offers this very record by the name that stands in words."""
+    """Whether a plugin offers this record by the name that stands in words; what other options make of it, they say."""
     catalogue = registry().catalogue(kind)
-    name = given if isinstance(given, str) else record.name
-    return name in catalogue and catalogue[name] is record
+    if isinstance(given, str):
+        return given in catalogue
+    return record.name in catalogue and catalogue[record.name] is record
 
 
 def _option(source: TomlSource, key: str, value: Any, request: type[Any]) -> Any:

@@ -58,6 +58,14 @@ class InferRequest(PlanRequest):
         "With which layouts are ranked: 0.9 by default, 0.5 is the point estimate.", as_confidence, metavar="FRACTION"
     )
     cuda_graphs: bool | None = option("Launch the steps of decoding whole; as the engine does by default.", as_flag)
+    max_sequences: int | None = option("Sequences that one replica works on at once.", as_whole(1))
+    step_tokens: int | None = option("Tokens of one step: those of prompts and of what decodes.", as_whole(1))
+    memory_utilization: float | None = option(
+        "Share of the device's memory that the engine takes, instead of its default.", as_fraction, metavar="FRACTION"
+    )
+    max_model_len: int | None = option(
+        "Tokens of the longest sequence that the engine takes; the model's context by default.", as_whole(1)
+    )
     rate: float | None = option("Requests that come: 2/s, 90/min or 5000/h.", as_rate, metavar="RATE")
     concurrency: int | None = option("Users, each with one request at a time, instead of --rate.", as_whole(1))
     trace: str | None = option(
@@ -76,9 +84,7 @@ class InferRequest(PlanRequest):
     )
     requests: int | None = option("Requests that a simulation counts; 0 for none.", as_whole(0))
     seed: int | None = option("Of the simulation.", as_whole(0))
-    step_tokens: int | None = option("Tokens of one step: those of prompts and of what decodes.", as_whole(1))
     chunked_prefill: bool | None = option("Cut prompts to fill steps beside what decodes.", as_flag)
-    max_sequences: int | None = option("Sequences that one replica works on at once.", as_whole(1))
     prefix_hit_rate: float | None = option(
         "Share of prompt tokens that the prefix cache holds.", as_part, metavar="FRACTION"
     )

@@ -127,7 +127,7 @@ def as_bits(value: Any, name: str) -> float:
 
 
 def as_not_negative(value: Any, name: str) -> float:
-    """A number, or 0."""
+    """Convert to a number of at least 0."""
     number = as_float(value, name, wanted := "a number of at least 0")
     if number < 0:
         raise refuse(name, value, wanted)
@@ -171,7 +171,7 @@ def as_flag(value: Any, name: str) -> bool:
 
 
 def as_text(value: Any, name: str) -> str:
-    """Words that are not empty."""
+    """Convert to a text, which has to say something."""
     if not isinstance(value, str) or not value.strip() or "\0" in value or len(value) > _LONGEST_TEXT:
         raise refuse(name, value, "a name")
     return value.strip()
@@ -197,7 +197,7 @@ def as_word(words: Mapping[str, Any]) -> Callable[[Any, str], Any]:
 
 
 def as_share(value: Any, name: str) -> float:
-    """From 0, below 1."""
+    """Convert to a share of at least 0 and below 1."""
     number = _of_one(value, name, wanted := "a fraction of at least 0 and below 1")
     if not 0 <= number < 1:
         raise refuse(name, value, wanted)
@@ -205,7 +205,7 @@ def as_share(value: Any, name: str) -> float:
 
 
 def as_part(value: Any, name: str) -> float:
-    """From 0 to 1."""
+    """Convert to a share from 0 to 1, both included."""
     number = _of_one(value, name, wanted := "a fraction from 0 to 1")
     if not 0 <= number <= 1:
         raise refuse(name, value, wanted)
@@ -221,7 +221,7 @@ def as_confidence(value: Any, name: str) -> float:
 
 
 def as_auto_or_whole(value: Any, name: str) -> int | str:
-    """``auto``, or a number."""
+    """Convert to a whole number, or leave the word ``auto`` as it is."""
     return "auto" if value == "auto" else as_whole(1, or_else="auto")(value, name)
 
 
@@ -256,7 +256,7 @@ def as_positive_seconds(example: str) -> Callable[[Any, str], float]:
 
 
 def as_rate(value: Any, name: str) -> float:
-    """Requests a second."""
+    """Convert a rate like ``90/min`` to requests a second."""
     wanted = "a rate like 2/s, 90/min or 5000/h"
     number, slash, unit = value.partition("/") if isinstance(value, str) else (value, "", "s")
     if isinstance(value, str):

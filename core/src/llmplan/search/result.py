@@ -1,4 +1,4 @@
-"""What a search found."""
+"""The result of a search: the best plans, and why they are."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ class SearchResult(Shown):
 
     @property
     def feasible(self) -> bool:
-        """Whether there is a plan."""
+        """Whether the search found a plan that keeps to all limits."""
         return bool(self.best)
 
     @property
     def plans_per_second(self) -> float:
-        """Legal plans, pruned ones too."""
+        """How many legal plans were looked at in a second; pruned ones count too."""
         return self.counts.legal / self.seconds if self.seconds else 0.0
 
     def to_pandas(self) -> Any:

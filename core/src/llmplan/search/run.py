@@ -29,7 +29,7 @@ _SHARES = 8
 
 @frozen(eq=False)
 class Progress:
-    """How far a search is."""
+    """How far a search is, and what it has found so far."""
 
     done: int
     roots: int
@@ -39,7 +39,7 @@ class Progress:
 
 @frozen(eq=False)
 class Outcome:
-    """What a search came to."""
+    """What a search has found when it ends, or is stopped."""
 
     found: Found
     roots: list[Columns]

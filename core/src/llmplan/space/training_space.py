@@ -52,7 +52,7 @@ class TrainingSpace:
 
     @classmethod
     def of(cls, request: TrainRequest) -> TrainingSpace:
-        """What a request leaves open."""
+        """The space that a request leaves open."""
         return cls(**{name: getattr(request, name) for name in fields_dict(TrainRequest)})
 
     def requests(self) -> Iterator[TrainRequest]:

@@ -13,7 +13,7 @@ _HELP = "What a word of a report or an option means."
 
 
 def add_explain(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add ``llmplan explain`` to the app."""
 
     @app.command("explain", help=_HELP, context_settings={"ignore_unknown_options": True})  # of --zero
     def explain(

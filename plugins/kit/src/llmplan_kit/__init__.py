@@ -17,6 +17,7 @@ from attrs import evolve
 
 from llmplan import hookspecs, records
 from llmplan.catalogues import (
+    CLUSTERS,
     COST_MODELS,
     DTYPES,
     ENGINES,
@@ -46,6 +47,7 @@ from llmplan_kit.contracts import (
     ROUNDING,
     WIDTHS,
     ContractError,
+    check_cluster,
     check_engine,
     check_framework,
     check_hardware,
@@ -66,6 +68,7 @@ __all__ = [
     "SAMPLE_HARDWARE",
     "SAMPLE_MODEL",
     "ContractError",
+    "check_cluster",
     "check_cost_model",
     "check_dtype",
     "check_engine",
@@ -173,6 +176,7 @@ def check_cost_model(
 
 _CHECKS: Mapping[Kind, Callable[[Any], None]] = {
     GPUS: check_hardware,
+    CLUSTERS: check_cluster,
     DTYPES: check_dtype,
     MODELS: check_model,
     COST_MODELS: check_cost_model,

@@ -43,7 +43,7 @@ class DeltaAttention:
 
     @property
     def values_width(self) -> int:
-        """N e."""
+        """Elements of the values of all heads."""
         return self.value_heads * self.value_dim
 
     @property
@@ -79,12 +79,12 @@ class DeltaAttention:
 
     @property
     def cache_width(self) -> int:
-        """Nothing of each token."""
+        """Elements that each token leaves in the cache: none."""
         return 0
 
     @property
     def cache_ways(self) -> float:
-        """Value heads."""
+        """Ways to divide the state: by value heads."""
         return self.value_heads
 
     def state_elements(self) -> tuple[int, int]:

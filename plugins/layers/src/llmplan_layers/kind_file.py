@@ -70,7 +70,7 @@ def kind_file(kinds: Iterable[LayerKind]) -> type[KindFile]:
 
 
 def file_of(cls: type[KindFile], layer: Layer) -> KindFile:
-    """The table of a layer."""
+    """The table that would describe a layer."""
     given: dict[str, Any] = {of: getattr(layer, of) for of in _PLAIN}
     mixer, mlp = layer.mixer, layer.mlp
     if isinstance(mlp, SparseMlp):

@@ -60,7 +60,7 @@ class Layer:
 
     @property
     def routed_parameters(self) -> int:
-        """Of routed experts."""
+        """Parameters that lie in routed experts."""
         return 0 if self.mlp is None else self.mlp.routed_parameters
 
     def cached(self, tokens: Number) -> Number:

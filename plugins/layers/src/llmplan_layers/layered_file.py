@@ -24,7 +24,7 @@ _OF_MODEL = tuple(of.name for of in fields(LayeredModel) if of.name not in ("ord
 
 @frozen(kw_only=True)
 class LayeredFile:
-    """The keys of the file."""
+    """The keys of a file that describes a model layer by layer."""
 
     name: str
     family: str = ""

@@ -80,7 +80,7 @@ class LayeredModel:
 
     @property
     def layers(self) -> int:
-        """How many."""
+        """How many layers the model has."""
         return len(self.order)
 
     @cached_property

@@ -113,7 +113,7 @@ class SparseMlp:
 
     @property
     def routed_parameters(self) -> int:
-        """Of the routed experts."""
+        """Parameters that lie in routed experts."""
         return self.moe.n_routed_experts * self._expert.parameters
 
     def operators(self, tokens: Number, states: Tensor) -> tuple[Operator, ...]:

@@ -13,7 +13,7 @@ def end_matrix(name: str, part: str, tokens: Number, shape: tuple[int, int]) -> 
 
 
 def norm_operator(name: str, elements: Number, dropped_from: int = Recompute.FULL) -> Operator:
-    """A norm of a layer."""
+    """The operator of a layer's norm."""
     read = Tensor(elements, Split.SEQUENCE, "norm", dropped_from)
     return Operator(
         name,

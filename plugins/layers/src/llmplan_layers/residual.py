@@ -18,7 +18,7 @@ class Residual(Protocol):
 
     @property
     def parameters(self) -> int:
-        """Of one place."""
+        """Parameters at one place of the residual stream."""
 
     def operators(self, tokens: Number, place: str) -> tuple[Operator, ...]:
         """Of a forward pass at one place: ``attention`` or ``mlp``."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from attrs.validators import optional
 
 from llmplan.arrays.quantities import Number
@@ -148,6 +148,10 @@ class Transformer:
             norms=self.norms_per_layer,
             parallel=self.parallel_attn_mlp,
         )
+
+    def without_windows(self) -> Transformer:
+        """As a program runs it that caches and reads all that came before, in every layer."""
+        return evolve(self, sliding_window=None, full_attention_step=None)
 
     def _window(self, layer: int) -> int | None:
         """The last of every `full_attention_step` layers has none."""

@@ -38,7 +38,7 @@ def _names() -> list[str]:
 
 
 def add_show(app: typer.Typer, summary: str) -> None:
-    """Add the command."""
+    """Add ``llmplan show`` to the app."""
 
     @app.command("show", help=summary)
     def show(
@@ -190,7 +190,7 @@ def _words(key: str, value: Any) -> str:
 def _number_words(key: str, value: float) -> str:
     if key.startswith("peak_flops."):
         return rate(value, key.removeprefix("peak_flops."))
-    if key.endswith("_bytes_per_second"):
+    if key.endswith("bytes_per_second"):
         return f"{value / GIGA:,.5g} GB/s"
     if key.endswith("_bytes"):
         return gib(value)

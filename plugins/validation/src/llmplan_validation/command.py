@@ -23,7 +23,7 @@ _MANY = 10_000.0
 
 
 def add_validate(app: typer.Typer, summary: str) -> None:
-    """Add the command."""
+    """Add ``llmplan validate`` to the app."""
 
     @app.command("validate", help=f"{summary} Exit code 1 where an exact set is missed.")
     def validate_set(

@@ -1,4 +1,4 @@
-"""llama.cpp: a script of ``llama-server``."""
+"""The launcher of llama.cpp, which writes a script of ``llama-server``."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ LAUNCHER = Launcher(
     name="llama-cpp",
     command="infer",
     write=_write,
-    programs=("llama.cpp",),
+    programs=("llama.cpp", "llama.cpp-metal"),
     description="llama.cpp: a script of llama-server",
     words=called(*BATCH),
 )

@@ -92,4 +92,5 @@ LAUNCHER = Launcher(
     write=_write,
     description="SGLang: a script of python -m sglang.launch_server",
     words=called(*LAYOUT, *BATCH),
+    programs=("sglang", "sglang-rocm"),
 )

@@ -28,12 +28,12 @@ class Limits:
 
     @classmethod
     def asked(cls, asked: InferSearchRequest) -> Limits:
-        """Those that are given."""
+        """The limits that a request gives."""
         given = {name: getattr(asked, name) for name in LATENCIES}
         return cls({name: limit for name, limit in given.items() if limit is not None}, asked.percentile)
 
     def broken(self, latencies: Latencies) -> str | None:
-        """The first that is."""
+        """The first limit that is broken."""
         for name, limit in self.of.items():
             found = latencies[name]
             if found is not None and found > limit:
@@ -81,5 +81,5 @@ def _above(points: Any, name: str, limit: float) -> Any:
 
 
 def latencies_of(means: Means) -> Latencies:
-    """By option."""
+    """The latencies of a point, by the option that limits each."""
     return {name: getattr(means, figure) for name, figure in LATENCIES.items()}

@@ -49,7 +49,7 @@ class Users:
         return columns[:, 0], columns[:, 1]
 
     def priced(self, at: Any, groups: Any, users: Any) -> Part:
-        """These points."""
+        """Price these points of the fleet."""
         means, strained = self.fleet.with_users(at, groups, users)
         return Part(self.fleet, at, groups, users, means, strained)
 
