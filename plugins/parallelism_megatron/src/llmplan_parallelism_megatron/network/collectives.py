@@ -56,16 +56,21 @@ def _seconds(operation: str, passes: float, message_bytes: Number, group: Group,
 def _over_levels(
     operation: str, passes: float, volume: Number, group: Group, kernels: Kernels, domain: int | None
 ) -> Number:
-    """That of the slowest level that the group crosses, where so many accelerators share the first: each shares what
-    the level below has summed, and all of them work at the same time.
+    """That of the slowest level that the group crosses, where so many accelerators share the first: all of them work at
+    the same time.
+
+    What crosses a level is what the level below has summed or keeps for itself. In an all-to-all ranks of a node share
+    what they send to another one, which published runs are in accord with; beyond that nothing is in common.
     """
     seconds, below = 0.0, 1.0
     for place, level in enumerate(kernels.hardware.cluster.levels):
         inside = group.inside(domain if place == 0 else level.size)
         across = Across(operation, passes, place, inside / below, group, below)
-        took = (
-            _first_seconds(volume, across, kernels) if place == 0 else _outer_seconds(volume / below, across, kernels)
-        )
+        if place == 0:
+            took = _first_seconds(volume, across, kernels)
+        else:
+            shared = 1.0 if operation == "all_to_all" and place > 1 else below
+            took = _outer_seconds(volume / shared, across, kernels)
         seconds = maximum(took * (across.n > 1), seconds)
         below = inside
     return seconds
