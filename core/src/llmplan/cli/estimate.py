@@ -109,13 +109,23 @@ def _add(
                 from llmplan.cli.sources import print_sources
 
                 print_sources(estimate.plan.assumptions)
-        if estimate.feasible:
+        if estimate.feasible and not _breaks(estimate, asked):
             return None
         from llmplan.cli.does_not_fit import say_why_not
 
         return say_why_not(estimate, asked)
 
     app.command(name, help=summary)(with_options(request, extras, run))
+
+
+def _breaks(estimate: Estimate, asked: PlanRequest) -> bool:
+    """Whether it is slower than was asked for."""
+    if isinstance(asked, TrainRequest):
+        return False
+    from llmplan.request import InferRequest
+    from llmplan.space.kept import kept
+
+    return isinstance(asked, InferRequest) and not all(one.holds for one in kept(estimate, asked))
 
 
 def _priced(price: Callable[..., Any], asked: PlanRequest) -> Any:

@@ -71,7 +71,10 @@ def search_inference(
     """
     begin = time.perf_counter()
     asked = InferSearchRequest(objective=objective, **options)
-    question = _Question(objective, Limits.asked(asked), asked.top or TOP, asked.prune is not False, model)
+    space = space.within(asked)
+    question = _Question(
+        objective, Limits.asked(asked, space.request.requests), asked.top or TOP, asked.prune is not False, model
+    )
     cases = cases_of(space, model)
     _check(question, cases)
     looking = _Looking(question, Explored(), Confirming(objective, question.limits), [])
