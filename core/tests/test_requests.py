@@ -28,7 +28,7 @@ POSITIVE = {
     "checkpoint_interval", "nic_gbits",
 }  # fmt: skip
 NOT_NEGATIVE = {"price_per_gpu_hour", "restart_seconds"}
-AT_LEAST_ONE = {"expert_imbalance", "pue", "oversubscription"}
+AT_LEAST_ONE = {"expert_imbalance", "pue", "oversubscription", "peak"}
 FRACTION = {
     "flops_efficiency", "hbm_efficiency", "scale_up_efficiency", "scale_out_efficiency", "mfu", "acceptance_rate",
 }  # fmt: skip
