@@ -39,22 +39,32 @@ def test_a_figure_of_the_report_is_spelt_in_one_file_beside_its_estimate():
     assert spelt == {"core/src/llmplan/estimate/figures.py", "core/src/llmplan/estimate/training.py"}
 
 
-def test_an_option_is_spelt_where_it_is_asked_for_and_in_the_plan():
+def test_an_option_is_spelt_where_it_is_asked_for_and_where_it_is_read():
     """What the map promises of an option: between the request and the formula, here one of a plugin, none passes it on
-    by name.
+    by name. A word on it, where it changes nothing, asks the formula's own function.
     """
     spelt = {
         path.relative_to(ROOT).as_posix()
-        for path in ROOT.glob("core/src/**/*.py")
-        if re.search(r"\bexpert_imbalance\b", path.read_text(encoding="utf-8"))
+        for path in [*ROOT.glob("core/src/**/*.py"), *ROOT.glob("plugins/*/src/**/*.py")]
+        if re.search(r"\"expert_imbalance\"|\bexpert_imbalance:", path.read_text(encoding="utf-8"))
     }
-    assert spelt == {"core/src/llmplan/request/plans.py", "core/src/llmplan/records/plan.py"}
+    layer = "plugins/parallelism_megatron/src/llmplan_parallelism_megatron/training/layer.py"
+    assert spelt == {"core/src/llmplan/request/plans.py", layer}
 
 
-@pytest.mark.parametrize("option", ["expert_imbalance", "pue", "confidence", "master_weights", "price_per_gpu_hour"])
+def test_a_setting_reaches_the_plan_unnamed():
+    """If it fails, a new option is asked for and the formula that reads it takes what is usual."""
+    request = {"model": "qwen3-30b-a3b", "gpu": "h100-sxm-80gb", "gpus": 8, "tp": 1, "pp": 1, "cp": 1, "micro_batch": 1}
+    plans = train(**request).plan, train(**request, expert_imbalance=1.5).plan
+    assert [plan.settings for plan in plans] == [{}, {"expert_imbalance": 1.5}]
+    seconds = [train(**request, ep=8, **given).iteration_seconds for given in ({}, {"expert_imbalance": 1.5})]
+    assert seconds[1] > seconds[0]
+
+
+@pytest.mark.parametrize("option", ["pue", "confidence", "master_weights", "price_per_gpu_hour"])
 def test_an_option_of_a_plan_is_passed_on_as_it_is(option):
     """If it fails, a new option is asked for and never reaches the formula that reads it."""
-    given = {"expert_imbalance": 1.5, "pue": 1.2, "confidence": 0.7, "master_weights": False, "price_per_gpu_hour": 3.0}
+    given = {"pue": 1.2, "confidence": 0.7, "master_weights": False, "price_per_gpu_hour": 3.0}
     request = {"model": "qwen3-30b-a3b", "gpu": "h100-sxm-80gb", "gpus": 8, "tp": 1, "pp": 1, "cp": 1, "micro_batch": 1}
     plans = train(**request).plan, train(**request, **{option: given[option]}).plan
     assert [getattr(plan, option) for plan in plans] == [fields_dict(TrainingPlan)[option].default, given[option]]

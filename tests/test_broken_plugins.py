@@ -70,7 +70,7 @@ def test_it_costs_one_line_and_strict_mode_notices(module, install, tmp_path, ca
     assert (code, "Traceback" in out + err) == (stated["CODE"], False), err
     assert [line for line in err.splitlines() if stated["SAID"] in line], err
     if code:
-        said = [line for line in err.splitlines() if " ignored: " not in line]
+        said = [line for line in err.splitlines() if " ignored: " not in line and not line.startswith("hint: ")]
         assert (out, len(said)) == ("", 1) or module == "reporter_returns_nothing"
     elif arguments[-1] == "--json":
         planned = json.loads(out)
@@ -151,7 +151,7 @@ def test_plugins_are_left_out(install, capfd, monkeypatch):
     assert capfd.readouterr().err == ""
     assert main(["list", "--without-plugin=exits-at-imprt"]) == 2
     assert "'exits-at-imprt' has no plugin; there are exits-at-import, " in capfd.readouterr().err
-    monkeypatch.setenv("LLMPLAN_PLUGINS", "llmplan-hardware-nvidia")
+    monkeypatch.setenv("LLMPLAN_PLUGINS", "llmplan-hardware-nvidia,llmplan-listing")
     reload()
     assert main(["list", "--json"]) == 0
     listed = json.loads(capfd.readouterr().out)

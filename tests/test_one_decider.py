@@ -17,6 +17,7 @@ from llmplan.request import TrainRequest, given_options, option_name
 from llmplan.request.plan_file import read_plan
 from llmplan.search import TrainingSpace, search
 from llmplan.search.choose import given_values
+from llmplan.search.would_fit import OPEN, would_fit
 from llmplan.space.dimensions import BY_NAME, DIMENSIONS, described, is_idle, row_of
 
 HEADROOM = 0.05
@@ -126,6 +127,8 @@ CASES = {
     "mixtral-8x7b on 64": {"model": "mixtral-8x7b", "gpu": "h100-sxm-80gb", "gpus": 64},
     "llama-65b on 2,048 A100": {"model": "llama-65b", "gpu": "a100-sxm-80gb", "gpus": 2048},
     "llama-3-70b on 512": {"model": "llama-3-70b", "gpu": "h100-sxm-80gb", "gpus": 512},
+    "mixtral-8x22b on 512": {"model": "mixtral-8x22b", "gpu": "h100-sxm-80gb", "gpus": 512},
+    "llama-3.1-70b on 1,024": {"model": "llama-3.1-70b", "gpu": "h100-sxm-80gb", "gpus": 1024},
     "llama-3.1-8b on 64": {"model": "llama-3.1-8b", "gpu": "h100-sxm-80gb", "gpus": 64},
     "qwen3-32b on 256, tp 2": {"model": "qwen3-32b", "gpu": "h100-sxm-80gb", "gpus": 256, "tp": 2},
     "gpt3-175b on 512": {"model": "gpt3-175b", "gpu": "h100-sxm-80gb", "gpus": 512},
@@ -148,6 +151,32 @@ def test_what_was_chosen_may_be_pinned(name, sizes):
     free = open_plan(name)
     held = {size: value for size, value in pins(free).items() if size in sizes}
     assert chosen(train(**{**CASES[name], **held})) == chosen(free)
+
+
+TOO_MUCH = {
+    "some sizes": {
+        "model": "llama-3.1-8b", "gpu": "a100-sxm-80gb", "gpus": 8, "tp": 1, "pp": 1, "zero": 0, "offload": "none",
+    },
+    "all sizes": {"model": "llama-65b", "gpu": "a100-sxm-80gb", "gpus": 8, "tp": 2, "pp": 2, "offload": "none"},
+    "a long sequence": {
+        "model": "llama-3.1-8b", "gpu": "rtx-4090", "gpus": 1, "seq_len": 65_536, "tuning": "qlora", "offload": "none",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("options", TOO_MUCH.values(), ids=TOO_MUCH)
+def test_what_is_said_to_fit_fits(options):
+    """If it fails, the way out of a plan that does not fit is another that does not."""
+    estimate = train(**options)
+    assert not estimate.feasible
+    changes = would_fit(TrainRequest(**options), estimate)
+    assert changes
+    for change in changes:
+        if change.option == OPEN:
+            sizes = {name: value for name, value in options.items() if name not in BY_NAME or name == "gpus"}
+            assert train(**sizes).feasible
+        else:
+            assert train(**{**options, change.option.replace("-", "_"): change.value}).feasible
 
 
 def test_a_longer_sequence_is_never_faster():
@@ -183,6 +212,25 @@ def test_what_a_framework_has_not_is_not_chosen_unasked(framework):
     assert asked_for.host_bytes_per_gpu > 0
     assert any("of memory for each GPU, which nobody stated" in said for said in asked_for.warnings)
     assert train(**options, offload="none").host_bytes_per_gpu is None
+
+
+def test_what_waits_in_host_memory_has_room_there(tmp_path):
+    """If it fails, a plan is proposed whose host, of which everything is known, runs out of memory."""
+    options = {"model": "llama-65b", "gpu": "h100-sxm-80gb", "gpus": 8, "tp": 8}
+    path = tmp_path / "hall.toml"
+    found = {}
+    for gib in (512, 2048):
+        path.write_text(f"host_memory_gib = {gib}\n[[levels]]\nsize = 8\n")
+        found[gib] = train(**options, cluster=str(path))
+        for offload in ("optimizer", "all"):
+            if gib == 512:
+                with pytest.raises(BadInputError, match=f"offload: {offload} needs .* of host memory for each GPU"):
+                    train(**options, cluster=str(path), offload=offload)
+    assert found[512].host_bytes_per_gpu is None
+    assert not found[512].feasible
+    assert found[2048].feasible
+    assert 0 < found[2048].host_bytes_per_gpu <= 2048 / 8 * 2**30
+    assert not any("nobody stated" in said for said in found[2048].warnings)
 
 
 def test_what_the_estimates_alone_would_choose_is_said():

@@ -151,7 +151,10 @@ def test_what_is_infeasible_says_what_would_do(run):
         (("--picture", "frontier.gif"), "llmplan: picture: 'frontier.gif' does not end in .png, .svg, .pdf\n"),
         (
             ("--output", "best.yaml"),
-            "llmplan: output: 'best.yaml' does not end in .toml, .csv, .json, .parquet, .md, .txt, .svg, .png, .pdf\n",
+            (
+                "llmplan: output: 'best.yaml' does not end in .toml, .csv, .json, .parquet, .md, .txt, .svg, .png, "
+                ".pdf, .html\n"
+            ),
         ),
         (("--speculative-tokens", "4"), "llmplan: speculative-tokens: needs acceptance-rate too\n"),
         (("--ep", "2"), "llmplan: ep: 2 divides routed experts, and llama-3.1-8b has none; 1 would do\n"),
@@ -192,11 +195,12 @@ def test_an_interrupted_search_shows_the_best_so_far(run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
 
     @contextmanager
-    def interrupting(_said):
+    def interrupting(_said, _limit):
         def watch(state):
             if state.confirmed:
                 raise KeyboardInterrupt
 
+        watch.out_of_time = False
         yield watch
 
     monkeypatch.setattr("llmplan.cli.progress.progress", interrupting)

@@ -53,6 +53,7 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
     "llmplan_parallelism_megatron.kernels.elementwise": ("Kernels that only move data", ""),
     "llmplan_parallelism_megatron.kernels.attention": ("Attention without fused kernels", ""),
     "llmplan_parallelism_megatron.training.layer": ("A layer", ""),
+    "llmplan_parallelism_megatron.training.adapters": ("Adapters", ""),
     "llmplan_parallelism_megatron.stages": ("Stages", ""),
     "llmplan_parallelism_megatron.training.pipeline": ("The pipeline", ""),
     "llmplan_parallelism_megatron.training.schedules": ("Schedules of the pipeline", ""),
@@ -61,6 +62,7 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
     "llmplan_parallelism_megatron.training.iteration": ("An iteration", ""),
     "llmplan_parallelism_megatron.training.memory": ("Memory of training", ""),
     "llmplan_parallelism_megatron.serving.kernels": ("Kernels of a server", ""),
+    "llmplan_parallelism_megatron.serving.host": ("Host of a server", ""),
     "llmplan_parallelism_megatron.serving.rank": ("Weights of a server", ""),
     "llmplan_parallelism_megatron.serving.memory": ("Memory of a server", ""),
 }

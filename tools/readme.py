@@ -1,4 +1,4 @@
-"""The outputs that the README and the how-to pages print under their commands, as the commands print them now."""
+"""The outputs that the README and the pages of docs/ print under their commands, as the commands print them now."""
 
 from __future__ import annotations
 
@@ -10,25 +10,36 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", *sorted(f"docs/how-to/{path.name}" for path in (ROOT / "docs" / "how-to").glob("*.md")))
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+PYTHON = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"^`([\w./-]+\.(?:toml|json|sh))`:\n\n```(?:toml|json|sh)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 WIDTH = "100"
 
 
+def pages() -> tuple[Path, ...]:
+    """The README and every page of docs/ that shows what a command prints, but for the plugins' own."""
+    found = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").rglob("*.md") if path.name != "plugins.md")]
+    return tuple(path for path in found if CONSOLE.search(path.read_text(encoding="utf-8")))
+
+
 def files() -> dict[Path, str]:
     """The pages."""
-    return {path: page(path.read_text(encoding="utf-8")) for path in (ROOT / name for name in PAGES)}
+    return {path: page(path.read_text(encoding="utf-8")) for path in pages()}
 
 
 def page(text: str) -> str:
     """With every console block run, in a folder with the files that the page shows."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, content in FILE.findall(text):
-            path = Path(folder) / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content, encoding="utf-8")
+        write_files(text, Path(folder))
         return CONSOLE.sub(lambda block: f"```console\n{session(block[1], Path(folder))}```", text)
+
+
+def write_files(text: str, folder: Path) -> None:
+    """The files that a page shows below their names."""
+    for name, content in FILE.findall(text):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
 
 
 def session(block: str, folder: Path) -> str:

@@ -402,3 +402,17 @@ def test_a_family_that_raises_does_not_spoil_the_names_of_others():
     greedy = DTypeFamily(pattern=re.compile(".*"), build=build, listed=())
     catalogue = dtypes_of(one=[greedy], two=[family(r"x\d+", ("x1",))])
     assert catalogue["x7"].name == "x7"
+
+
+@pytest.mark.parametrize("typed", ["ACME 1 80GB", "acme1-80gb", "Acme_1 (80GB)", "ACME Big One", "big-one", "bigone"])
+def test_names_are_found_as_people_spell_them(typed):
+    """If it fails, a newcomer is asked whether the only thing that can be meant is what was meant."""
+    offered = gpus_of(one=[evolve(gpu("acme-1-80gb"), vendor="ACME", aliases=("Big-One",)), gpu("acme-2-80gb")])
+    assert offered[typed].name == "acme-1-80gb"
+
+
+def test_letters_that_two_names_share_are_not_guessed():
+    """If it fails, one of two records is taken by chance."""
+    offered = gpus_of(one=[gpu("acme-11"), gpu("acme-1-1")])
+    with pytest.raises(UnknownNameError, match="may be acme-1-1 or acme-11"):
+        offered["ACME 1 1"]

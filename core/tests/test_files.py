@@ -41,11 +41,13 @@ FULL_GPU = GPU | {
     "vendor": "Mini", "architecture": "small", "fp32_tflops": 19.5, "tf32_tflops": 156, "bf16_tflops": 311,
     "fp8_tflops": 624, "fp4_tflops": 1250, "int8_tops": 625, "int4_tops": 1248, "scaleup_link": "MiniLink",
     "scaleup_domain_size": 8, "scaleout_nic_gbits_per_gpu": 200, "pcie_bandwidth_gb_per_s": 32, "tdp_w": 400,
-    "launch_year": 2020, "l2_mb": 40, "sm_count": 108, "source": "a datasheet", "confidence": "high", "note": "a note",
+    "launch_year": 2020, "l2_mb": 40, "sm_count": 108, "boost_clock_mhz": 1410,
+    "reserved_gib": 0.5, "fp16_sum_rate": 2, "source": "a datasheet", "confidence": "high", "note": "a note",
 }  # fmt: skip
 NUMBERS = (
     "memory_bytes", "memory_bytes_per_second", "scale_up_bytes_per_second", "scale_up_domain",
     "scale_out_bytes_per_second", "host_bytes_per_second", "tdp_watts", "l2_bytes", "sm_count", "launch_year",
+    "clock_hertz", "reserved_bytes", "fp16_sum_rate",
 )  # fmt: skip
 """Of an accelerator in SI, beside its rates."""
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x7f", exclude_categories=("Cs", "Cc")), max_size=20)
@@ -140,6 +142,9 @@ def test_an_accelerator_of_all_keys_in_si_units(write):
         "tdp_watts": 400,
         "l2_bytes": 40 * 2**20,
         "sm_count": 108,
+        "clock_hertz": 1410e6,
+        "reserved_bytes": 0.5 * 1024**3,
+        "fp16_sum_rate": 2,
         "launch_year": 2020,
         "efficiency": None,
         "kernels": None,

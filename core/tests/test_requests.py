@@ -9,7 +9,7 @@ from attrs import asdict, fields
 
 from llmplan.errors import BadInputError
 from llmplan.records import Recompute, Tuning
-from llmplan.request import InferRequest, TrainRequest, option_name, options_of
+from llmplan.request import InferRequest, InferSearchRequest, SearchRequest, TrainRequest, option_name, options_of
 
 WHOLE = {
     "gpus", "tp", "pp", "dp", "micro_batch", "gradient_accumulation", "global_batch", "seq_len",
@@ -22,6 +22,8 @@ WHOLE_OR_ZERO = {"requests", "seed"}
 PART = {"prefix_hit_rate"}
 CONFIDENCE = {"confidence"}
 STAGE = {"zero"}
+LATENCY = {"ttft", "tpot", "latency"}
+PERCENTILE = {"percentile"}
 RATE = {"rate"}
 POSITIVE = {
     "tokens", "global_batch_tokens", "failures_per_gpu_day", "checkpoint_seconds", "checkpoint_gb_per_s",
@@ -55,7 +57,7 @@ NAME = {
     "draft_model",
     "server_model",
 }
-TEXT = {"trace"}
+TEXT = {"trace", "lora_targets"}
 LENGTHS = {"prompt_lengths", "output_lengths"}
 CHOICE = {"recompute", "tuning", "offload"}
 BITS = {"kv_bits", "gradient_bits"}
@@ -64,6 +66,7 @@ NUMERIC = (
     | WHOLE_OR_AUTO
     | WHOLE_OR_ZERO
     | STAGE
+    | LATENCY
     | RATE
     | POSITIVE
     | NOT_NEGATIVE
@@ -96,7 +99,7 @@ def taken(request: type, name: str, value: object) -> object:
 
 def test_every_option_is_of_a_kind_that_is_tested_here():
     """If it fails, an option joined (or left) whose bad values nobody looks at."""
-    assert {name for _, name in ALL} == NUMERIC | FLAG | NAME | TEXT | LENGTHS | CHOICE
+    assert {name for _, name in ALL} == NUMERIC | FLAG | NAME | TEXT | LENGTHS | CHOICE | PERCENTILE
 
 
 @pytest.mark.parametrize(("request_", "name"), of(NUMERIC))
@@ -145,7 +148,7 @@ def test_amounts_are_taken_as_people_write_them(request_, name, value, number):
 
 
 @pytest.mark.parametrize(("request_", "name"), of(FRACTION))
-@pytest.mark.parametrize("value", [1.01, "2", 50, "50%"])
+@pytest.mark.parametrize("value", [1.01, "2", 50, "101%"])
 def test_an_efficiency_above_one_is_refused(request_, name, value):
     """If it fails, 50 for 50 % makes a run a hundred times too fast."""
     assert refusal(request_, name, value) == f"{option_name(name)}: {value!r} is not a fraction above 0 and at most 1"
@@ -315,3 +318,76 @@ def test_what_is_no_shape_of_lengths_is_refused(request_, name, given):
     message = refusal(request_, name, given)
     assert message.startswith(f"{option_name(name)}: ")
     assert repr(given).rpartition(":")[2].strip("'") in message
+
+
+@pytest.mark.parametrize(
+    ("request_", "name", "typed", "value"),
+    [
+        (TrainRequest, "tokens", "2 trillion", 2e12),
+        (TrainRequest, "seq_len", "32k", 32_000),
+        (TrainRequest, "seq_len", "32Ki", 32_768),
+        (TrainRequest, "mfu", "38%", 0.38),
+        (TrainRequest, "confidence", "80 %", 0.8),
+        (TrainRequest, "price_per_gpu_hour", "$2.5", 2.5),
+        (TrainRequest, "price_per_gpu_hour", "2.50 USD/h", 2.5),
+        (TrainRequest, "price_per_gpu_hour", "3 dollars per GPU-hour", 3.0),
+        (TrainRequest, "checkpoint_gb_per_s", "80GB/s", 80.0),
+        (TrainRequest, "nic_gbits", "400G", 400.0),
+        (TrainRequest, "nic_gbits", "400 Gbit/s", 400.0),
+        (TrainRequest, "restart_seconds", "10 min", 600.0),
+        (TrainRequest, "checkpoint_interval", "1h30m", 5400.0),
+        (SearchRequest, "finish_within", "21 days", 21 * 86_400.0),
+        (SearchRequest, "finish_within", "3w", 21 * 86_400.0),
+        (SearchRequest, "finish_within", "2d 12h", 2.5 * 86_400.0),
+        (SearchRequest, "budget", "$2M", 2e6),
+        (SearchRequest, "budget", "2 million", 2e6),
+        (InferRequest, "kv_bits", "fp8", 8.0),
+        (InferRequest, "kv_bits", "fp8_e4m3", 8.0),
+        (InferRequest, "kv_bits", "16-bit", 16.0),
+        (InferRequest, "rate", "2 rps", 2.0),
+        (InferRequest, "rate", "120/minute", 2.0),
+        (InferSearchRequest, "ttft", "500 ms", 0.5),
+    ],
+)
+def test_numbers_are_read_as_people_type_them(request_, name, typed, value):
+    """If it fails, a newcomer's first command is refused for a unit, or answers another question."""
+    assert getattr(request_(**{name: typed}), name) == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("request_", "name", "typed"),
+    [
+        (TrainRequest, "price_per_gpu_hour", "cheap"),
+        (TrainRequest, "price_per_gpu_hour", "$-2"),
+        (SearchRequest, "finish_within", "3 fortnights"),
+        (SearchRequest, "finish_within", "2d and 3"),
+        (InferRequest, "kv_bits", "fp"),
+        (InferRequest, "rate", "2/fortnight"),
+        (TrainRequest, "mfu", "%"),
+        (TrainRequest, "nic_gbits", "G"),
+    ],
+)
+def test_what_nobody_means_is_refused(request_, name, typed):
+    """If it fails, a slip of the pen is priced as if it had been meant."""
+    assert refusal(request_, name, typed).startswith(f"{option_name(name)}: ")
+
+
+@pytest.mark.parametrize("name", sorted(LATENCY))
+def test_a_latency_needs_its_unit_where_it_is_text(name):
+    """If it fails, 40 for 40 ms is taken for 40 seconds, which any server keeps to."""
+    for value in ("40", "0.04", " 3 ", "1e3"):
+        assert "is not a time with its unit, like " in refusal(InferRequest, name, value)
+    for value, seconds in (("40ms", 0.04), ("0.5s", 0.5), (" 2 s ", 2.0), (0.04, 0.04), (1, 1.0)):
+        assert taken(InferRequest, name, value) == pytest.approx(seconds)
+
+
+def test_forty_seconds_for_a_token_have_lost_their_unit():
+    """If it fails, `tpot = 40` of a plan file holds whatever is served."""
+    assert refusal(InferRequest, "tpot", 40) == "tpot: 40 is not a time of 10 s at most, like 50ms or 0.05s"
+    assert taken(InferRequest, "latency", 40) == 40.0
+
+
+def test_a_percentile_or_the_mean():
+    """If it fails, what limits latencies is one of the figures that nobody counts."""
+    assert [taken(InferRequest, "percentile", value) for value in (95, "99", 50.0, "mean")] == [95, 99, 50, "mean"]
+    assert refusal(InferRequest, "percentile", 80) == "percentile: 80 is not one of 50, 90, 95, 99 or mean"

@@ -38,6 +38,12 @@ def test_a_gigabit_is_an_eighth_of_a_gigabyte():
         ("1_000", 1e3),
         ("0.5", 0.5),
         ("-8", -8),
+        ("2 trillion", 2e12),
+        ("1.5 billion tokens", 1.5e9),
+        ("15T tokens", 15e12),
+        ("7bn", 7e9),
+        ("32Ki", 32_768),
+        ("1 Mi", 1_048_576),
     ],
 )
 def test_numbers_are_read_as_people_write_them(text, number):
@@ -53,7 +59,7 @@ def test_a_suffix_is_the_same_as_its_exponent(digits, decimals, suffix):
     assert parse_number(f"{mantissa}{suffix}") == float(f"{mantissa}e{EXPONENTS[suffix]}")
 
 
-@pytest.mark.parametrize("text", ["", " ", "T", "x", "1.4X", "1,000", "50%", "$2", "1.4TT", "0x10", "1.4 tokens"])
+@pytest.mark.parametrize("text", ["", " ", "T", "x", "1.4X", "1,000", "50%", "$2", "1.4TT", "0x10", "1.4 apples", "Ki"])
 def test_what_is_no_number_is_refused(text):
     """If it fails, a typo is silently read as a number."""
     with pytest.raises(ValueError, match="could not convert"):

@@ -22,7 +22,7 @@ CONFIGS = Path(__file__).parent / "configs"
 FILES = sorted(path.name for path in CONFIGS.glob("*.json"))
 PARAMETERS = rows("parameters.csv")
 REFUSED = {row["file"]: row["field"] for row in rows("refused.csv")}
-PLAN = {"gpu": "h200-sxm-141gb", "tp": 1, "pp": 1, "dp": 8}
+PLAN = {"gpu": "b200-sxm", "tp": 1, "pp": 1, "dp": 8}
 TRAIN = {"seq_len": 512, "micro_batch": 1, "gradient_accumulation": 1, "tokens": 1e9, "recompute": "full", "zero": 1}
 
 

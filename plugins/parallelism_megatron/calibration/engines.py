@@ -27,10 +27,10 @@ from llmplan_validation.score import group_of
 
 RATES, GAPS = ("gemm_rate", "launch_share"), ("launch_seconds_per_layer", "host_seconds_per_step")
 STAGES: Mapping[str, Sequence[str]] = {
-    "vllm": (*RATES, *GAPS, "rank_wait_seconds"),
+    "vllm": (*RATES, "host_seconds_per_step", "rank_wait_seconds"),
     "tensorrt-llm": (*RATES, *GAPS, "host_seconds_per_sequence", "rank_wait_seconds"),
-    "tensorrt-llm-0.9": (*RATES, *GAPS, "rereading", "rank_wait_seconds"),
-    "tensorrt-llm-0.5": (*RATES, *GAPS, "rereading", "rank_wait_seconds"),
+    "tensorrt-llm-0.9": (*RATES, *GAPS, "cycle_elements", "rank_wait_seconds"),
+    "tensorrt-llm-0.5": (*RATES, *GAPS, "cycle_elements", "rank_wait_seconds"),
     "faster-transformer": (*RATES, "launch_seconds_per_layer", "elementwise_traffic", "rank_wait_seconds"),
     "text-generation-inference": (
         *("gemm_rate", "launch_seconds_per_layer", "elementwise_traffic"),

@@ -35,6 +35,8 @@ from llmplan_validation.score import group_of
 VALIDATION = Path(__file__).resolve().parents[1] / "src" / "llmplan_parallelism_megatron" / "validation"
 WHOLE_RUNS = "gpu_hours"
 """Published with restarts and other stages inside, which no iteration has."""
+EAGER = "eager-pytorch"
+"""The engine of its class."""
 SANITY_BOUND, RECALLED = "C", "memory"
 ARCHITECTURE_BEFORE = {
     "volta": "a100-sxm-80gb",  # the one after, since none before it was timed
@@ -131,10 +133,17 @@ def _residual(command: Command, row: ValidationRow, predicted: float) -> Residua
         traits=frozenset(trait for trait, has in kind.traits.items() if has),
         ratio=_ratio(row, predicted),
         refitted=None if without is None else priced(**with_values(row.options, without)),
-        other_program=None if not known or _is_default(command, kind.program) else priced(**{command.program: None}),
+        other_program=None
+        if not known or _is_default(command, kind.program)
+        else priced(**{command.program: _of_its_class(program)}),
         other_curves=priced(gpu=evolve(hardware, kernels=before.kernels)),
         datasheet=priced(gpu=evolve(hardware, kernels=None, efficiency=None)),
     )
+
+
+def _of_its_class(program: Any) -> str | None:
+    """What a program is priced as that nobody knows: one of eager PyTorch is seen to be that; else the default."""
+    return EAGER if getattr(program, "launches_per_layer", 0.0) else None
 
 
 def _is_registered(command: Command, name: str) -> bool:

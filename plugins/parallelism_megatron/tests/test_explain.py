@@ -129,6 +129,7 @@ def test_every_line_of_the_breakdowns_is_explained_with_a_source(options):
     for breakdown, unit in ((estimate.time_breakdown, "s"), (estimate.memory_breakdown, "bytes")):
         for name, value in breakdown.items():
             assert explained[name, unit] == value
+    assert explained.get(("host_memory", "bytes")) == estimate.host_bytes_per_gpu
     assert all(line.source and line.formula for line in lines)
     assert any(line.line.startswith("layer kind 1: ") for line in lines)
 

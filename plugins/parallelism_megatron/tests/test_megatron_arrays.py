@@ -34,7 +34,7 @@ PAIR = evolve(GPU, name="pair", scale_up_domain=2, memory_bytes_per_second=9e11)
 RUNS = (
     {},
     {"seq_len": 4096, "hardware": PAIR},
-    {"dtype": FP8, "optimizer": MUON, "expert_imbalance": 1.5, "gradient_bits": 16.0},
+    {"dtype": FP8, "optimizer": MUON, "settings": {"expert_imbalance": 1.5}, "gradient_bits": 16.0},
     {"tuning": Tuning.QLORA, "lora_rank": 16, "master_weights": False},
     {"tuning": Tuning.LORA, "lora_rank": 8, "seq_len": 1536},
 )

@@ -173,7 +173,12 @@ INT8 = evolve(FP8, name="w8a8", training="hypothetical")
 
 def test_a_plain_run_needs_no_remark():
     """If it fails, warnings are so many that nobody reads them."""
-    for usual in (plan(), plan(SPARSE, expert_imbalance=1.5), plan(dtype=FP8), plan(tuning=Tuning.LORA, lora_rank=8)):
+    for usual in (
+        plan(),
+        plan(SPARSE, settings={"expert_imbalance": 1.5}),
+        plan(dtype=FP8),
+        plan(tuning=Tuning.LORA, lora_rank=8),
+    ):
         assert remarks(usual) == ()
 
 
@@ -182,7 +187,7 @@ def test_a_plain_run_needs_no_remark():
     [
         (plan(dtype=FP4), "four in training is experimental: few runs are published"),
         (plan(dtype=INT8), "w8a8 in training: no published recipe trains so; the figures are hypothetical"),
-        (plan(expert_imbalance=1.5), "expert-imbalance 1.5 changes nothing: plain has no routed experts"),
+        (plan(settings={"expert_imbalance": 1.5}), "expert-imbalance 1.5 changes nothing: plain has no routed experts"),
     ],
 )
 def test_what_the_reader_has_to_know_is_said(said_of, words):

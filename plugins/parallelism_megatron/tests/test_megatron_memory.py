@@ -9,6 +9,7 @@ from llmplan.records import FrameworkProfile, Optimizer, Recompute, Tuning
 from llmplan_layers import Transformer
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.training.memory import kept_bytes, micro_batches_in_flight
+from llmplan_parallelism_megatron.training.schedules import SCHEDULES
 
 PAPER = FrameworkProfile(name="paper", attention="unfused", dropout=True)
 """Megatron-LM as Korthikanti et al. 2022 (arXiv:2205.05198) describe it."""
@@ -433,3 +434,18 @@ def test_what_waits_in_host_memory_is_counted_by_hand():
     assert activations.host_bytes_per_gpu == pytest.approx(every * (1.0 - 2.0 / layers))
     both = MEGATRON.train(evolve(quiet, offload_optimizer=True, offload_activations=True))
     assert both.host_bytes_per_gpu == pytest.approx(optimizer.host_bytes_per_gpu + activations.host_bytes_per_gpu)
+
+
+def test_dualpipe_holds_two_stages():
+    """Each rank would hold one stage, where micro-batches come from both ends (arXiv:2412.19437, table 2): weights and
+    gradients twice, activations of p + 1 micro-batches.
+    """
+    schedules = {schedule.name: schedule for schedule in SCHEDULES}
+    one, both = (
+        price(PLAIN, pp=4, gradient_accumulation=16, schedule=schedules[name]).memory_breakdown
+        for name in ("1f1b", "dualpipe")
+    )
+    for line in ("weights", "gradients"):
+        assert both[line] == 2 * one[line]
+    assert both["optimizer"] == one["optimizer"]
+    assert both["activations"] == one["activations"] * 5 / 4

@@ -446,3 +446,52 @@ def test_what_fits_is_no_more_than_the_largest_batch(batch, prompt, output, shar
     tight = evolve(serving(**options), hardware=evolve(GPU, memory_bytes=used * (0.9 + 0.2 * share)))
     estimate = Megatron().infer(tight)
     assert estimate.feasible == (batch <= estimate.max_batch_size)
+
+
+# Hosts and cores
+
+
+def eager(**changes):
+    """An engine whose host launches ten kernels a layer."""
+    return evolve(IDEAL, launches_per_layer=10.0, host_seconds_per_launch=1e-3, cuda_graphs=False, **changes)
+
+
+def test_a_host_that_is_slower_than_kernels_binds_a_pass():
+    """If it fails, the time of launches is added to that of kernels, which run meanwhile, or left out."""
+    bound = MEGATRON.infer(serving(engine=eager(), cuda_graphs=False))
+    assert bound.next_token_seconds == pytest.approx(8 * 10 * 1e-3)
+    quick = evolve(eager(), host_seconds_per_launch=1e-9)
+    running = MEGATRON.infer(serving(engine=quick, cuda_graphs=False)).next_token_seconds
+    assert running < 8 * 10 * 1e-3
+    quickest = evolve(eager(), host_seconds_per_launch=0.0)
+    assert running == pytest.approx(MEGATRON.infer(serving(engine=quickest, cuda_graphs=False)).next_token_seconds)
+
+
+def test_captured_steps_do_not_wait_for_the_host():
+    """If it fails, CUDA graphs change nothing for an engine that is bound by its host."""
+    captured = MEGATRON.infer(serving(engine=eager(), cuda_graphs=True))
+    assert captured.next_token_seconds < 8 * 10 * 1e-3
+    assert captured.first_token_seconds >= 8 * 10 * 1e-3
+
+
+def test_cores_bind_weights_where_memory_is_faster():
+    """If it fails, a wider memory speeds kernels up that unpack weights no faster for it."""
+    narrow = evolve(IDEAL, cycle_bytes={"16": 1.0})
+    plan = serving(engine=narrow)
+    slow, fast = (
+        MEGATRON.infer(
+            evolve(plan, hardware=evolve(plan.hardware, memory_bytes_per_second=rate, sm_count=100, clock_hertz=1e9))
+        ).decode_bounds["weights"]
+        for rate in (1e12, 4e12)
+    )
+    assert slow == pytest.approx(fast)
+
+
+def test_scores_that_are_held_take_memory():
+    """If it fails, unfused attention over long prompts is said to fit where it does not."""
+    unfused = evolve(IDEAL, attention="unfused", held_score_bytes=10.0)
+    short, long = (
+        MEGATRON.infer(serving(engine=unfused, prompt_tokens=tokens)).memory_breakdown["scores"]
+        for tokens in (512, 1024)
+    )
+    assert long == 4 * short > 0

@@ -30,7 +30,7 @@ def test_no_source_is_far_off(served):
     of_a = {row.row.source for row in served if row.row.grade == "A"}
     assert len(of_a) == 8
     assert max(means[source] for source in of_a - {"llama.cpp bench (XiongjieDai)"}) < 0.1
-    assert score(served)["time"] < 0.062
+    assert score(served)["time"] < 0.06
 
 
 def test_servers_with_a_fixed_number_of_users_are_close_too(served):
@@ -44,7 +44,7 @@ def test_one_profile_serves_every_row_of_an_engine(served):
     """Rows that were fitted one by one would come with profiles of their own."""
     used = {id(row.row.options["engine"]) for row in served}
     engines = registry().engines.entries()
-    assert used == {id(engine) for _, by, engine in engines if by == "llmplan-parallelism-megatron"}
+    assert used <= {id(engine) for _, by, engine in engines if by == "llmplan-parallelism-megatron"}
 
 
 def test_ranges_contain_the_prediction_and_speeds_are_the_other_way_round():

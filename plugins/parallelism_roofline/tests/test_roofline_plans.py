@@ -55,7 +55,8 @@ NOT_PRICED = [
     ({"optimizer": Optimizer(name="muon", state_bytes=4.0, newton_schulz_steps=5)}, "optimizer: muon"),
     ({"gradient_bits": 8}, "gradient-bits: 8"),
     ({"master_weights": False}, "master-weights: false"),
-    ({"expert_imbalance": 1.5}, "expert-imbalance: 1.5"),
+    ({"settings": {"expert_imbalance": 1.5}}, "expert-imbalance: 1.5"),
+    ({"settings": {"youngest_option": 3}}, "youngest-option: 3"),
 ]
 
 

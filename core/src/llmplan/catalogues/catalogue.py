@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -131,8 +132,8 @@ class Catalogue(Mapping[str, T], Generic[T]):
         """The names most like this one: those that hold it, then those that are spelt alike."""
         from difflib import get_close_matches
 
-        wanted = name.lower()
-        holding = [known for known in self._offered if wanted and wanted in known]
+        wanted, letters = name.lower(), _letters(name)
+        holding = [known for known in self._offered if letters and letters in _letters(known)]
         return (holding or get_close_matches(wanted, self._offered, cutoff=0.6))[:_MOST_NEAR]
 
     def providers(self, name: str) -> list[str]:
@@ -215,7 +216,11 @@ class Catalogue(Mapping[str, T], Generic[T]):
         return {} if word == word.lower() else self._offers(word.lower(), distribution)
 
     def _offers_of_alias(self, word: str, distribution: str) -> dict[str, Offer]:
-        """Of the one record that has this alias, of the distribution that has it."""
+        """Of the one record that has this alias, of the distribution that has it.
+
+        Where none has it, of the one whose name or alias has the same letters and digits, like ``RTX 4090`` and
+        ``DeepSeekV3``; the vendor may stand before them.
+        """
         wanted = word.lower()
         if not wanted:
             return {}
@@ -224,6 +229,15 @@ class Catalogue(Mapping[str, T], Generic[T]):
             for name, by, record in self.entries(wanted)
             if distribution in ("", by) and wanted in map(str.lower, getattr(record, "aliases", ()))
         }
+        if not called and _PATHS.search(word) is None:
+            letters = _letters(word)
+            called = {
+                (name, by)
+                for name, by, record in self.entries()
+                if distribution in ("", by)
+                and {letters, letters.removeprefix(_letters(getattr(record, "vendor", "")))}
+                & {*map(_letters, (name, *getattr(record, "aliases", ())))}
+            }
         first = min((by for _, by in called), key=self._plugins.rank, default="")
         names = sorted({name for name, by in called if by == first})
         if len(names) > 1:
@@ -240,6 +254,15 @@ class Catalogue(Mapping[str, T], Generic[T]):
             message = f"{kind.singular}: {name!r} is unknown; llmplan list {kind.plural} shows what there is"
         failed = len({problem.distribution for problem in self._plugins.problems})
         return f"{message} ({failed} plugin(s) failed and might have offered it)" if failed else message
+
+
+_PATHS = re.compile(r"[/\\]|\.(?:toml|json)$")
+"""Of files and ids of a hub, which other plugins read."""
+
+
+def _letters(name: str) -> str:
+    """A name without what stands between its words."""
+    return re.sub(r"[^a-z0-9.]", "", name.lower())
 
 
 def _made(plugin: Plugin, record: Any) -> Offer:

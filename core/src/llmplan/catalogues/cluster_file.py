@@ -37,6 +37,7 @@ class LevelFile:
     dimensions: tuple[int, ...] = ()
     slices: tuple[tuple[int, ...], ...] = ()
     wraps_every: int = field(default=1, validator=whole)
+    direct: bool = False
     smaller_groups: Mapping[str, float] = field(factory=dict, validator=positive_values)
     """GB/s by size."""
 

@@ -18,9 +18,9 @@ from llmplan.records import (
     HardwareProfile,
     KernelCurves,
 )
-from llmplan.records.checks import positive, whole
+from llmplan.records.checks import not_negative, positive, whole
 from llmplan.records.cluster import is_plain
-from llmplan.units import GBIT, GIB, GIGA, MIB, TERA
+from llmplan.units import GBIT, GIB, GIGA, MEGA, MIB, TERA
 
 _UNITS: Mapping[str, tuple[str, float]] = {
     "memory_gib": ("memory_bytes", GIB),
@@ -32,6 +32,8 @@ _UNITS: Mapping[str, tuple[str, float]] = {
     "pcie_bandwidth_gb_per_s": ("host_bytes_per_second", GIGA),
     "tdp_w": ("tdp_watts", 1),
     "l2_mb": ("l2_bytes", MIB),
+    "boost_clock_mhz": ("clock_hertz", MEGA),
+    "reserved_gib": ("reserved_bytes", GIB),
 }
 """The record's field that a key stands for, and how much of it one of the file's units is."""
 _DIGITS = 12
@@ -64,6 +66,9 @@ class HardwareFile:
     tdp_w: float | None = field(default=None, validator=optional(positive))
     l2_mb: float | None = field(default=None, validator=optional(positive))
     sm_count: int | None = field(default=None, validator=optional(whole))
+    boost_clock_mhz: float | None = field(default=None, validator=optional(positive))
+    fp16_sum_rate: float | None = field(default=None, validator=optional(positive))
+    reserved_gib: float = field(default=0.0, validator=not_negative)
     context_line: str = field(default=fields(HardwareProfile).context_line.default)
     aliases: tuple[str, ...] = ()
     confidence: str = ""

@@ -18,8 +18,6 @@ _COMMANDS = (
     ("train", "estimate:add_train", "What a training run takes: time, memory, GPU-hours, cost."),
     ("infer", "estimate:add_infer", "What serving takes: prefill, decode, memory, tokens/s, cost."),
     ("search", "search:add_search", "The best plan out of all legal ones, by time, cost, energy or GPUs."),
-    ("list", "listing:add_list", "What there is to choose from: models, gpus, dtypes and so on."),
-    ("show", "show:add_show", "A model, gpu, dtype and so on, with its sources."),
     ("plugins", "plugins:add_plugins", "Plugins, what they offer, and why one fails."),
 )
 

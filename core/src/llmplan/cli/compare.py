@@ -9,6 +9,7 @@ import typer
 
 from llmplan.catalogues import registry
 from llmplan.cli.options import completer
+from llmplan.cli.progress import OutOfTimeError, limit_of, progress
 from llmplan.cli.said import say
 from llmplan.errors import BadInputError
 from llmplan.output.files import contents_of, text_of, write_whole
@@ -93,13 +94,25 @@ def print_comparison(
     ]
     from llmplan.api import compare
 
-    comparison = compare(price, changes, **options)
+    try:
+        with progress(_said, limit_of(extra)) as watch:
+            comparison = compare(price, changes, watch=watch, **options)
+    except OutOfTimeError:
+        raise BadInputError("time-limit: passed before a plan was priced") from None
     for option, path, exporter, export in exports:
         write_whole(path, contents_of(exporter, export, comparison), option)
     print(text_of(reporter, render, comparison), end="")
     if not comparison.feasible:
         _say_that_none_fits(comparison)
     return comparison.feasible
+
+
+def _said(state: Any, _elapsed: float) -> str:
+    """Plans, and the best so far by what it costs or makes."""
+    from llmplan.output.next_steps import ranking
+
+    best = ranking([variant for variant in state.variants if variant.feasible])
+    return f"{state.done:,} of {state.roots:,} plans{f', best {best.label}' if best else ''}"
 
 
 def _for_comparisons(what: str, way_out: Callable[[Comparison], T] | None) -> Callable[[Comparison], T]:

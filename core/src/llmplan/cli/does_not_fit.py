@@ -6,10 +6,8 @@ from llmplan.cli.estimate import DOES_NOT_FIT
 from llmplan.cli.said import say
 from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.output.words import gib
-from llmplan.records import Recompute
-from llmplan.request import InferRequest, PlanRequest
+from llmplan.request import InferRequest, PlanRequest, TrainRequest
 
-_MOST_ZERO = 3
 _MOST_PARTS = 3
 """Of memory, that one line names."""
 
@@ -60,31 +58,39 @@ def _command(estimate: Estimate, request: PlanRequest, instead: str) -> str:
     options = command_options(request)
     if options is None:
         return ""
-    if isinstance(estimate, TrainingEstimate):
-        return " ".join(search_of(estimate, request))
+    is_training = isinstance(estimate, TrainingEstimate)
     if not instead:
-        return ""
+        return " ".join(search_of(estimate, request)) if is_training else ""
     words = instead.split()
     changed = {
         name.removeprefix("--").replace("-", "_"): size for name, size in zip(words[::2], words[1::2], strict=True)
     }
     contradicted = {"max_batch", "max_context"} if "batch" in changed or "tp" in changed else set()
     kept = {name: value for name, value in options.items() if name not in contradicted}
-    return " ".join(command_line(("infer",), {**kept, **changed}))
+    return " ".join(command_line(("train" if is_training else "infer",), {**kept, **changed}))
 
 
 def _way_out(estimate: Estimate, request: PlanRequest) -> tuple[str, str]:
-    """Options that hold less, where they are not taken yet; and those that were tried and fit."""
+    """Options that were tried and fit; and those of them that a command may take."""
     if not isinstance(estimate, TrainingEstimate):
         return _way_out_of_serving(estimate, request) if isinstance(request, InferRequest) else ("", "")
-    plan = estimate.plan
-    ways = [
-        "a smaller --micro-batch" if plan.micro_batch > 1 else "",
-        f"--zero {_MOST_ZERO}" if plan.layout.zero < _MOST_ZERO and plan.layout.dp > 1 else "",
-        "--recompute full" if plan.recompute != Recompute.FULL else "",
-        "more --tp, --pp or --gpus",
-    ]
-    return f"; {', '.join(filter(None, ways))} hold less", ""
+    return _way_out_of_training(estimate, request) if isinstance(request, TrainRequest) else ("", "")
+
+
+def _way_out_of_training(estimate: TrainingEstimate, request: TrainRequest) -> tuple[str, str]:
+    """The chooser's own answers: one option with another value, or all sizes left open."""
+    from llmplan.cli.progress import progress
+    from llmplan.output.search_words import change_words
+    from llmplan.search.would_fit import OPEN, would_fit
+
+    with progress() as watch:
+        changes = would_fit(request, estimate, watch)
+    if not changes:
+        return "; no single option that changes would fit", ""
+    if changes[0].option == OPEN:
+        return f"; {OPEN} left open would fit", ""
+    options = [change_words(change) for change in changes]
+    return f"; {' or '.join(options)} would fit", options[0]
 
 
 def _way_out_of_serving(estimate: InferenceEstimate | ServerEstimate, request: InferRequest) -> tuple[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 from llmplan.catalogues import registry
 from llmplan.cli.compare import COMPARING, changes_of, is_comparison, print_comparison
 from llmplan.cli.options import EXPORT, FROM, completer, with_options
+from llmplan.cli.progress import TIME_LIMIT, OutOfTimeError, limit_of, progress
 from llmplan.errors import BadInputError
 from llmplan.output.files import text_of
 from llmplan.request import PlanRequest, TrainRequest
@@ -41,6 +41,7 @@ EXTRA: Mapping[str, Any] = {
     ],
     "export": EXPORT,
     "from_": FROM,
+    "time_limit": TIME_LIMIT,
     "sources": SOURCES,
     **COMPARING,
 }
@@ -93,7 +94,7 @@ def _add(
             fits = print_comparison(price, changes, options, extra, reporter, files)
             return None if fits else DOES_NOT_FIT
         asked = request(**options)
-        estimate = _priced(price, asked)
+        estimate = _priced(price, asked, limit_of(extra))
         launched = _launched(exports, estimate)
         for option, path, exporter in files:
             from llmplan.output.files import contents_of, write_whole
@@ -128,14 +129,17 @@ def _breaks(estimate: Estimate, asked: PlanRequest) -> bool:
     return isinstance(asked, InferRequest) and not all(one.holds for one in kept(estimate, asked))
 
 
-def _priced(price: Callable[..., Any], asked: PlanRequest) -> Any:
+def _priced(price: Callable[..., Any], asked: PlanRequest, limit: float | None) -> Any:
     """With progress, where all plans are looked at."""
-    if not isinstance(asked, TrainRequest) or not sys.stderr.isatty():
+    if not isinstance(asked, TrainRequest):
         return price(asked)
-    from llmplan.cli.progress import progress
-
-    with progress() as watch:
-        return price(asked, watch=watch)
+    try:
+        with progress(limit=limit) as watch:
+            return price(asked, watch=watch)
+    except OutOfTimeError:
+        raise BadInputError(
+            "time-limit: passed before all plans were looked at; llmplan search train has the best so far"
+        ) from None
 
 
 def _exports(name: str, extra: Mapping[str, Any], reporter: str) -> Sequence[Any]:

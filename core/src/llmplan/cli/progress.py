@@ -1,36 +1,73 @@
-"""A progress bar on a terminal, for what lasts longer than half a second."""
+"""Progress and the best so far of what lasts longer than half a second, and ``--time-limit``, which ends it."""
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
 
-_PATIENCE_SECONDS = 0.5
+import typer
+
+from llmplan.cli.said import say
+
+_PATIENCE_SECONDS, _LINE_SECONDS = 0.5, 10.0
+"""Before a terminal shows a bar, and between two lines where nobody looks at a terminal."""
+
+TIME_LIMIT = Annotated[
+    str | None,
+    typer.Option("--time-limit", metavar="TIME", help="Stop after 30s or 5m; what was found until then is the answer."),
+]
+
+
+class OutOfTimeError(KeyboardInterrupt):
+    """The time limit has passed: what was found until then is the answer, as after Ctrl-C."""
+
+
+class Watch:
+    """What a search, or a comparison, tells how far it is."""
+
+    def __init__(self, words: Callable[[Any, float], str], limit: float | None) -> None:
+        self.words, self.limit, self.out_of_time = words, limit, False
+        self.begin = time.perf_counter()
+        self.said = self.begin
+        self.bar: Any = None
+        self.looks = sys.stderr.isatty()
+
+    def __call__(self, state: Any) -> None:
+        """Say it, where it is time for that; OutOfTimeError where the limit has passed."""
+        now = time.perf_counter()
+        elapsed = now - self.begin
+        if self.looks and elapsed > _PATIENCE_SECONDS:
+            if self.bar is None:
+                self.bar = _bar()
+                self.bar.start()
+            said = self.words(state, elapsed)
+            self.bar.update(self.bar.task_ids[0], completed=state.done, total=state.roots, said=said)
+        elif not self.looks and now - self.said >= _LINE_SECONDS:
+            self.said = now
+            say(f"llmplan: after {elapsed:,.0f} s: {self.words(state, elapsed)}")
+        if self.limit is not None and elapsed > self.limit:
+            self.out_of_time = True
+            raise OutOfTimeError
 
 
 @contextmanager
-def progress(said: Callable[[Any, float], str] | None = None) -> Iterator[Callable[[Any], None] | None]:
-    """What a search tells how far it is, in `said`'s words; None where nobody watches."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    begin, bar, words = time.perf_counter(), None, said or _said
-
-    def watch(state: Any) -> None:
-        nonlocal bar
-        elapsed = time.perf_counter() - begin
-        if bar is None and elapsed > _PATIENCE_SECONDS:
-            bar = _bar()
-            bar.start()
-        if bar is not None:
-            bar.update(bar.task_ids[0], completed=state.done, total=state.roots, said=words(state, elapsed))
-
+def progress(words: Callable[[Any, float], str] | None = None, limit: float | None = None) -> Iterator[Watch]:
+    """A watch that speaks in these words, which are those of a search for training plans by default."""
+    watch = Watch(words or _said, limit)
     try:
         yield watch
     finally:
-        if bar is not None:
-            bar.stop()
+        if watch.bar is not None:
+            watch.bar.stop()
+
+
+def limit_of(extra: Mapping[str, Any]) -> float | None:
+    """The seconds of ``--time-limit``."""
+    from llmplan.request.values import as_positive_seconds
+
+    given = extra.get("time_limit")
+    return None if given is None else as_positive_seconds("30s or 5m")(given, "time_limit")
 
 
 def _bar() -> Any:

@@ -46,7 +46,7 @@ def add_search(app: typer.Typer, summary: str) -> None:
 def _train(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     """Search, print and write what was found."""
     from llmplan.api import search
-    from llmplan.cli.progress import progress
+    from llmplan.cli.progress import limit_of, progress
     from llmplan.output.search_files import outputs
     from llmplan.search.executors import executor_of
     from llmplan.space.training_space import TrainingSpace
@@ -57,9 +57,9 @@ def _train(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
         files = stack.enter_context(outputs(extra["output"] or (), extra["picture"] or ()))
         space = TrainingSpace(**options)
         executor = stack.enter_context(executor_of(extra["executor"], extra["workers"], extra["scheduler"]))
-        watch = stack.enter_context(progress())
+        watch = stack.enter_context(progress(limit=limit_of(extra)))
         result = search(
             space, executor=executor, keep=False, sink=files.sink, watch=watch, interruptible=True, **looked_for
         )
         files.finish(result)
-    return found(result, render, exports, extra)
+    return found(result, render, exports, extra, in_time=not watch.out_of_time)

@@ -29,7 +29,7 @@ def add_search_infer(group: typer.Typer) -> None:
 
 def _infer(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     """Search, print and write what was found."""
-    from llmplan.cli.progress import progress
+    from llmplan.cli.progress import limit_of, progress
     from llmplan.output.search_files import outputs
     from llmplan.search.servers import search_servers
     from llmplan.space.inference_space import InferenceSpace
@@ -38,13 +38,13 @@ def _infer(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     options, looked_for = split(given, extra["plan"], InferRequest, InferSearchRequest)
     with ExitStack() as stack:
         files = stack.enter_context(outputs(extra["output"] or (), extra["picture"] or ()))
-        watch = stack.enter_context(progress(_said))
+        watch = stack.enter_context(progress(_said, limit_of(extra)))
         result = search_servers(
             InferenceSpace(**options), keep=bool(files.exports), sink=files.sink, watch=watch, interruptible=True,
             **looked_for,
         )  # fmt: skip
         files.finish(result)
-    return found(result, render, exports, extra)
+    return found(result, render, exports, extra, in_time=not watch.out_of_time)
 
 
 def _said(state: Any, _elapsed: float) -> str:

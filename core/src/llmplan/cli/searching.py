@@ -11,6 +11,7 @@ import typer
 from llmplan.catalogues import registry
 from llmplan.cli.estimate import DOES_NOT_FIT, EXTRA, reporter_of
 from llmplan.cli.options import EXPORT
+from llmplan.cli.progress import TIME_LIMIT
 from llmplan.cli.said import say
 from llmplan.errors import BadInputError
 from llmplan.output.files import text_of
@@ -40,6 +41,7 @@ def extra_options(priced: str) -> dict[str, Any]:
         **{name: EXTRA[name] for name in ("json", "reporter", "sources", "picture")},
         "output": Annotated[list[str] | None, typer.Option("--output", metavar="FILE", help=help_text)],
         "export": EXPORT,
+        "time_limit": TIME_LIMIT,
     }
 
 
@@ -77,14 +79,19 @@ def exports_of(extra: Mapping[str, Any], command: str) -> Sequence[Any]:
 
 
 def found(
-    result: SearchResult, render: Callable[[SearchResult], str], exports: Sequence[Any], extra: Mapping[str, Any]
+    result: SearchResult,
+    render: Callable[[SearchResult], str],
+    exports: Sequence[Any],
+    extra: Mapping[str, Any],
+    *,
+    in_time: bool,
 ) -> int | None:
     """Write launch files, one of which may be printed in place of the report; else print that; the exit code."""
     if exports:
         from llmplan.cli import launching
 
         if launching.launched(exports, result.best if result.feasible else ()):
-            return _exit_code(result)
+            return _exit_code(result, in_time)
     print(render(result), end="")
     if extra["sources"] and result.best:
         from llmplan.cli.sources import print_sources
@@ -96,10 +103,30 @@ def found(
         would = " or ".join(map(change_words, result.verdict.changes))
         why = f"{says_why_not(result.verdict)}{would and f'; {would} would do'}"
         say(f"llmplan: no plan is feasible: {why}")
-    return _exit_code(result)
+        if hint := _would_do(result):
+            say(f"hint: {hint}")
+    elif not in_time and not result.feasible:
+        say("llmplan: time-limit: passed before a plan was found")
+    return _exit_code(result, in_time)
 
 
-def _exit_code(result: SearchResult) -> int | None:
-    if not result.complete:
+def _would_do(result: SearchResult) -> str:
+    """The same search with the first change of options that would do."""
+    from llmplan.output.next_steps import command_line
+    from llmplan.output.search_words import change_words
+
+    if result.verdict is None or any(isinstance(value, Mapping) for value in result.asked.values()):
+        return ""
+    for words in (change_words(change).split() for change in result.verdict.changes):
+        if words[0].startswith("--"):
+            names = (word.removeprefix("--").replace("-", "_") for word in words[::2])
+            changed = dict(zip(names, words[1::2], strict=True))
+            return " ".join(command_line(("search", result.command), {**result.asked, **changed}))
+    return ""
+
+
+def _exit_code(result: SearchResult, in_time: bool) -> int | None:
+    """A search that was stopped by its time limit did what it was asked for."""
+    if in_time and not result.complete:
         return _INTERRUPTED
     return None if result.feasible else DOES_NOT_FIT

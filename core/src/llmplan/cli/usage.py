@@ -4,9 +4,32 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from llmplan.request import InferRequest, SearchRequest, TrainRequest, option_name, options_of
+from llmplan.catalogues import registry
+from llmplan.request import InferRequest, InferSearchRequest, SearchRequest, TrainRequest, option_name, options_of
 
-_REQUESTS: Mapping[str, Any] = {"train": TrainRequest, "infer": InferRequest, "search train": SearchRequest}
+_REQUESTS: Mapping[str, Any] = {
+    "train": TrainRequest,
+    "infer": InferRequest,
+    "search train": SearchRequest,
+    "search infer": InferSearchRequest,
+}
+_PLAIN_WORDS: Mapping[str, str] = {
+    "users": "concurrency",
+    "batch-size": "batch micro-batch global-batch",
+    **dict.fromkeys(("input-len", "input-length", "input-tokens", "prompt-len", "isl"), "prompt-tokens"),
+    **dict.fromkeys(("output-len", "output-length", "max-tokens", "max-new-tokens", "osl"), "output-tokens"),
+    **dict.fromkeys(("qps", "rps", "request-rate"), "rate"),
+    **dict.fromkeys(("num-gpus", "n-gpus", "gpu-count", "world-size", "devices"), "gpus"),
+    **dict.fromkeys(("hardware", "accelerator", "device", "gpu-type"), "gpu"),
+    **dict.fromkeys(("precision", "quantization", "quant"), "dtype"),
+    **dict.fromkeys(("sequence-length", "max-seq-len", "context"), "seq-len max-context"),
+    **dict.fromkeys(("num-tokens", "train-tokens", "dataset-size"), "tokens"),
+    **dict.fromkeys(("price", "gpu-price", "cost-per-hour"), "price-per-gpu-hour"),
+    **dict.fromkeys(("deadline", "max-time"), "finish-within"),
+    **dict.fromkeys(("zero-stage", "fsdp"), "zero"),
+    **dict.fromkeys(("gradient-checkpointing", "activation-checkpointing"), "recompute"),
+}
+"""What people call options of ours, whatever program they come from."""
 _MOST_NEAR = 3
 _SHORT = 2
 """Letters that stand in too many options to mean one."""
@@ -35,14 +58,30 @@ def _no_such_option(name: str, context: Any) -> str:
     known = [flag for option in context.command.params for flag in (*option.opts, *option.secondary_opts)]
     names = [flag.removeprefix("--") for flag in known if flag.startswith("--")]
     wanted = name.lstrip("-").lower()
-    near = _near(wanted, names)
-    owner = next((command for command, of in _REQUESTS.items() if wanted in map(option_name, options_of(of))), None)
+    meant = _elsewhere(wanted.replace("_", "-"))
+    here = [word for word in meant if word in names]
+    if here:
+        return f"No such option: {name}; here it is --{' or --'.join(here)}"
+    asked = {wanted, *meant}
+    owner = next((command for command, of in _REQUESTS.items() if asked & {*map(option_name, options_of(of))}), None)
+    near = [] if owner else _near(wanted, names)
     advice = [
         f"did you mean --{' or --'.join(near)}?" if near else "",
-        f"llmplan {owner} has it" if owner else "",
+        f"llmplan {owner} has {f'it, as --{meant[0]}' if meant else 'it'}" if owner else "",
         "" if near or owner else f"{context.command_path} --help lists them",
     ]
     return "; ".join([f"No such option: {name}", *filter(None, advice)])
+
+
+def _elsewhere(word: str) -> list[str]:
+    """Options of ours that this word is another program's for, as its launcher says, or people's."""
+    if word in _PLAIN_WORDS:
+        return _PLAIN_WORDS[word].split()
+    found = []
+    for _, _, launcher in registry().launchers.entries():
+        said = {key.strip("-").replace("_", "-"): ours for key, ours in launcher.words.items()}
+        found += [option_name(said[word])] if word in said else []
+    return list(dict.fromkeys(found))
 
 
 def _near(wanted: str, names: list[str]) -> list[str]:

@@ -7,6 +7,8 @@ from llmplan.records import Efficiency, HardwareProfile, NumberFormat
 UNCALIBRATED = Efficiency(
     flops=0.7,
     hbm=0.9,
+    scale_up=0.7,
+    scale_out=0.8,
     source="FLOPs 0.7, HBM 0.9: this accelerator has no calibration; the practical set-up of the published "
     "LLaMA tables",
 )

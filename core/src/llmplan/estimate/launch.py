@@ -45,6 +45,8 @@ class Launcher:
     """None where there is no way back."""
     recognises: Callable[[str], bool] | None = None
     """Whether a text is such a file; needed beside `read`."""
+    words: Mapping[str, str] = field(factory=dict)
+    """What its own options are called here: who types one is told ours."""
     comment: str | None = "#"
     """What begins a comment; None where the format has none."""
     suffix: str = ".sh"

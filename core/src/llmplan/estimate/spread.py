@@ -5,13 +5,11 @@ from __future__ import annotations
 from attrs import evolve, frozen
 
 from llmplan.arrays.quantities import Number, Truth
+from llmplan.records.plan import CONFIDENCE
 
 LEVEL = 0.8
 """Of published figures of a kind that lie inside its range: one in ten lies below, one in ten above."""
 
-
-CONFIDENCE = 0.9
-"""With which plans are ranked, and limits hold, where nobody says otherwise: the upper end of a range."""
 EVEN = 0.5
 """As likely above as below: the point estimate."""
 

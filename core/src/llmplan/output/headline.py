@@ -12,7 +12,7 @@ from llmplan.estimate.figures import FIGURES, MEMORY, TRAIN, TRAINING, Figure, f
 from llmplan.estimate.line import Kind, kind_of
 from llmplan.output.limit_words import limit_words
 from llmplan.output.sections import between, counted, facts, memory_words
-from llmplan.output.words import count, digits, gib, money, short_seconds, three_digits
+from llmplan.output.words import count, digits, gib, money, seconds_like, three_digits
 
 _LIMITED_BY: Mapping[Kind, str] = {
     Kind.COMPUTE: "computation",
@@ -59,8 +59,9 @@ def _sentence(estimate: Estimate) -> Text:
         what, inside = f"{three_digits(estimate.tokens_per_second)} tokens/s", ""
     else:
         value = estimate.training_seconds
-        inside = between(TRAINING.ends(value, TRAINING.spread(estimate)), short_seconds, value)
-        what = short_seconds(value)
+        words = seconds_like(value)
+        inside = between(TRAINING.ends(value, TRAINING.spread(estimate)), words, value)
+        what = words(value)
     said = Text(f"{on}: {what}", style="bold")
     mark = any(spread.extrapolated for name in _RANGES if (spread := getattr(estimate, name, None)) is not None)
     if inside:
@@ -110,7 +111,7 @@ def _latencies(estimate: InferenceEstimate | ServerEstimate) -> dict[str, str]:
     if first is None or each is None:
         return {}
     figures = (figure_of("first_token_seconds", kind), figure_of("next_token_seconds", kind))
-    said = [_ranged(value, of, estimate, short_seconds) for value, of in zip((first, each), figures, strict=True)]
+    said = [_ranged(value, of, estimate, seconds_like(value)) for value, of in zip((first, each), figures, strict=True)]
     return {"takes": f"first token {said[0]}, each token {said[1]}"}
 
 

@@ -31,7 +31,7 @@ from llmplan.output.sections import (
     said,
 )
 from llmplan.output.words import count, dotted, seconds
-from llmplan.records import Recompute, TrainingPlan, Tuning
+from llmplan.records import InferencePlan, Recompute, TrainingPlan, Tuning
 
 
 def report(estimate: Estimate, width: int | None = None, *, sources: bool = False) -> str:
@@ -133,7 +133,7 @@ def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[Render
             "layout": layout(estimate),
             "batch": f"{counted(plan.batch, 'sequence')} a replica, {plan.prompt_tokens:,} prompt and "
             f"{plan.output_tokens:,} output tokens each",
-            "engine": plan.engine.name + ("" if plan.cuda_graphs else ", without CUDA graphs"),
+            "engine": plan.engine.name + _graphs(plan),
             "KV cache": f"{plan.kv_bits:g} bits",
             "priced by": priced_by(estimate),
         }
@@ -144,6 +144,13 @@ def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[Render
     yield facts(kept_facts(estimate))
     yield from phase("Prefill", estimate, "prefill", console)
     yield from phase("Decode", estimate, "decode", console)
+
+
+def _graphs(plan: InferencePlan) -> str:
+    """Where the engine does not launch the steps of decoding as it usually does."""
+    if plan.cuda_graphs == plan.engine.cuda_graphs:
+        return ""
+    return ", with graphs" if plan.cuda_graphs else ", without graphs"
 
 
 def _fits(estimate: InferenceEstimate) -> str:

@@ -20,20 +20,21 @@ _SMALL_CHANGE = 1.0
 
 def seconds(value: float) -> str:
     """``26.05 days``, ``6.391 s``, ``33.85 ms``."""
-    return _in_unit(value, digits)
-
-
-def short_seconds(value: float) -> str:
-    """``26.1 days``, ``6.39 s``, ``33.9 ms``: three digits, for what people decide by."""
-    return _in_unit(value, three_digits)
-
-
-def _in_unit(value: float, words: Callable[[float], str]) -> str:
     for unit, name in _TIME_UNITS:
-        enough = {"days": _MANY_HOURS * 3600, "hours": 2 * unit}.get(name, unit)
-        if value >= enough:
-            return f"{words(value / unit)} {name}"
-    return f"{words(value / 1e-6)} µs" if value else "0 s"
+        if value >= _enough(unit, name):
+            return f"{digits(value / unit)} {name}"
+    return f"{digits(value / 1e-6)} µs" if value else "0 s"
+
+
+def seconds_like(value: float) -> Callable[[float], str]:
+    """Words for times in the unit that this one has, so that both ends of a range compare with it."""
+    unit, name = next(((unit, name) for unit, name in _TIME_UNITS if value >= _enough(unit, name)), _TIME_UNITS[-1])
+    return lambda other: f"{three_digits(other / unit)} {name}"
+
+
+def _enough(unit: float, name: str) -> float:
+    """From here on a time is said in the unit."""
+    return {"days": _MANY_HOURS * 3600, "hours": 2 * unit}.get(name, unit)
 
 
 def three_digits(value: float) -> str:

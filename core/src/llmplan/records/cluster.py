@@ -45,6 +45,8 @@ class Level:
     """Dimensions that it is lent in, from few to many: a run has the smallest that holds it."""
     wraps_every: int = field(default=1, validator=whole)
     """Axes are rings where their length is a multiple of this, else lines."""
+    direct: bool = False
+    """Whether its ports are on the accelerator itself, so that nothing crosses the host's link."""
     smaller_groups: Mapping[str, float] = field(factory=dict, validator=positive_values)
     """Bytes per second of groups that are smaller than the level, by their size, where links are laid unevenly."""
 
@@ -168,7 +170,7 @@ class Cluster:
         """
         level = self.levels[place]
         own = None if level.bytes_per_second is None else level.bytes_per_second / level.oversubscription
-        if place == 0:
+        if place == 0 or level.direct:
             return own
         links = [one for one in (own, self.host_bytes_per_second) if one is not None]
         return min(links, default=None)

@@ -30,6 +30,10 @@ class EngineProfile:
     """Whether it is meant where the user names none."""
     aliases: tuple[str, ...] = ()
     """Words by which tables of measurements know it: the longest that occurs in the table's own word wins."""
+    architectures: tuple[str, ...] = ()
+    """Those of the accelerators that its aliases are meant for, all where empty."""
+    usual_on: tuple[str, ...] = ()
+    """Architectures on which it is meant where the user names none, in place of the default."""
     attention: str | None = field(default=None, validator=optional(lookup_name))
     """Kernel for prompts, by the word that curves of accelerators and cost models know it by; None as engines time it,
     cache writes included. One without a curve is priced as the slowest that has one.
@@ -38,12 +42,34 @@ class EngineProfile:
     """Rate of its multiplications, against the best that were timed."""
     memory_rate: float = field(default=1.0, validator=fraction)
     """Bandwidth that its kernels reach, against the best that were timed."""
-    memory_rates: Mapping[str, float] = field(factory=dict, validator=positive_values)
-    """The same on accelerators where it differs, by their architecture."""
+    cycle_bytes: Mapping[str, float] = field(factory=dict, validator=positive_values)
+    """Of weights, that a core takes in a cycle at most, by the bits of a weight up to which it holds: ``4``, ``8``,
+    ``16``. Wide memory is faster than that; what is not here is bound by memory alone.
+    """
+    widened_rows: int = field(default=0, validator=not_negative)
+    """Weights of fewer than 16 bits are written out in 16 before they multiply more rows than these; 0 for never."""
+    sums_in_16_bits: bool = False
+    """Multiplications in FP16 add in FP16, which some accelerators do at twice the rate."""
     grouped_heads: int = field(default=128, validator=whole)
     """The most query heads that share one reading of keys and values; larger groups read them head by head."""
     rereading: float = field(default=1.0, validator=fraction)
     """Of the time of the first reading, what each further one of a larger group takes: caches catch some of them."""
+    shared_groups: tuple[int, ...] = ()
+    """Sizes of groups of query heads for which kernels exist that share a reading; empty where any up to
+    `grouped_heads` does.
+    """
+    cycle_elements: float = field(default=0.0, validator=not_negative)
+    """Of keys and values, that a core works on in a cycle for query heads that share no reading: caches catch what they
+    read again, and the cores bind; 0 where memory alone does.
+    """
+    kv_bits: float | None = field(default=None, validator=optional(positive))
+    """Of an element of the KV cache unless the user says otherwise: vLLM's ``auto`` is 16, whatever weights have; None
+    where the cache follows the checkpoint's dtype.
+    """
+    score_bytes: float = field(default=8.0, validator=positive)
+    """Unfused attention moves so many of each score: 8 in kernels of 16 bits, more with a softmax in 32 bits."""
+    held_score_bytes: float = field(default=0.0, validator=not_negative)
+    """Unfused attention holds so many of each score of a layer at once."""
     cache_token_seconds: float = field(default=0.0, validator=not_negative)
     """Of a cached token of each sequence, in kernels that do not divide a sequence over the cores."""
     launch_share: float = field(default=1.0, validator=positive)
@@ -62,6 +88,16 @@ class EngineProfile:
     """The steps of decoding are captured once and launched whole, unless the user says otherwise."""
     launch_seconds_per_layer: float = field(default=0.0, validator=not_negative)
     """That a layer takes longer where its kernels are launched one by one, not as a graph."""
+    launches_per_layer: float = field(default=0.0, validator=not_negative)
+    """Kernels that its code launches for a layer, one by one, while the accelerator works on those before; 0 where they
+    are captured, or where `launch_seconds_per_layer` says all.
+    """
+    launches_per_narrow_matrix: float = field(default=0.0, validator=not_negative)
+    """More of them, or host time of as many, for each matrix of fewer than 16 bits."""
+    host_seconds_per_launch: float = field(default=0.0, validator=not_negative)
+    """Of the host: a pass takes as long as all of its launches where kernels run faster than the host launches them."""
+    first_call_seconds: float = field(default=0.0, validator=not_negative)
+    """Of a program that runs once and measures its first call: kernels are loaded and memory is reserved."""
     host_seconds_per_step: float = field(default=0.0, validator=not_negative)
     """Between steps, with the accelerator idle: scheduling, sampling, input and output."""
     host_seconds_per_sequence: float = field(default=0.0, validator=not_negative)

@@ -30,10 +30,14 @@ class FrameworkProfile:
     """Words by which tables of measurements know it: the longest that occurs in the table's own word wins."""
     architectures: tuple[str, ...] = ()
     """Those of the accelerators that its aliases are meant for, all where empty."""
+    usual_on: tuple[str, ...] = ()
+    """Architectures on which it is meant where the user names none, in place of the default."""
     attention: str | None = field(default=None, validator=optional(lookup_name))
     """Kernel by the word that curves of accelerators and cost models know it by; None for the newest. One without a
     curve is priced as the slowest that has one.
     """
+    usual_recompute: str | None = None
+    """What its backward pass computes again unless it is told otherwise, by the label of the mode."""
     kernel_rate: float = field(default=1.0, validator=fraction)
     """Rate of its multiplications, against the best that were timed."""
     dropout: bool = False
@@ -98,6 +102,10 @@ class FrameworkProfile:
     """Part of the computation behind which gradients are reduced and weights gathered."""
     data_bandwidth: float = field(default=1.0, validator=fraction)
     """Of what collectives reach, in its data parallel ones: small buckets, one tensor at a time."""
+    gathers_after_step: bool = False
+    """Weights that the optimizer updates in parts are gathered before the next forward pass, not behind it."""
+    balances_stages: bool = False
+    """Layers are dealt out to pipeline stages by what they cost, with the ends of the model; else by their number."""
     expert_overlap: float = field(default=0.0, validator=fraction_or_none)
     """Part of the all-to-all that hides behind computation."""
     balanced_context: bool = True

@@ -10,7 +10,7 @@ from attrs import evolve, field, frozen
 from attrs.validators import optional
 
 from llmplan.errors import BadInputError
-from llmplan.records.checks import lookup_name, positive, positive_values, whole
+from llmplan.records.checks import lookup_name, not_negative, positive, positive_values, whole
 from llmplan.records.cluster import Cluster, Level, two_levels
 from llmplan.records.efficiency import CalibratedEfficiency
 from llmplan.records.kernels import KernelCurves
@@ -103,6 +103,12 @@ class HardwareProfile:
     tdp_watts: float | None = field(default=None, validator=optional(positive))
     l2_bytes: float | None = field(default=None, validator=optional(positive))
     sm_count: int | None = field(default=None, validator=optional(whole))
+    fp16_sum_rate: float | None = field(default=None, validator=optional(positive))
+    """Of multiplications in FP16 that add in FP16, against those that add in FP32; None where as fast."""
+    clock_hertz: float | None = field(default=None, validator=optional(positive))
+    """At which its cores run while memory binds."""
+    reserved_bytes: float = field(default=0.0, validator=not_negative)
+    """Of memory_bytes, what the driver keeps: its tool counts it, programs do not get it."""
     launch_year: int | None = field(default=None, validator=optional(whole))
     efficiency: CalibratedEfficiency | None = None
     kernels: KernelCurves | None = None

@@ -249,4 +249,6 @@ class KernelCurves:
     network: NetworkCurve
     serving: ServingCurves | None = None
     """None where nothing of the kind was timed: training's curves stand in."""
+    borrowed: bool = False
+    """Whether they are those of accelerators at large, since nobody timed this one."""
     source: str

@@ -6,8 +6,9 @@ at once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from llmplan.records.hardware import HardwareProfile
     from llmplan.records.model import ModelArchitecture
     from llmplan.records.schedule import Schedule, Schedules
+
+CONFIDENCE = 0.9
+"""With which plans are ranked, and limits hold, where nobody says otherwise: the upper end of a range."""
 
 
 class Tuning(Enum):
@@ -91,6 +95,12 @@ class Plan:
     warnings: tuple[str, ...] = ()
     layout_warnings: tuple[str, ...] = ()
     """What the cost model says against the layout."""
+    settings: Mapping[str, Any] = field(factory=dict)
+    """Options that were given and that formulas alone read: the core hands them on."""
+
+    def setting(self, name: str, usual: Any) -> Any:
+        """That option as it was given, else what is usual."""
+        return self.settings.get(name, usual)
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -119,11 +129,9 @@ class TrainingPlan(Plan):
     """Optimizer states live in host memory."""
     offload_activations: bool = False
     """What layers keep for the backward pass waits in host memory."""
-    expert_imbalance: float = 1.0
-    """Tokens of the busiest expert parallel rank, against the mean."""
     failures: Failures | None = None
     """None where the run is taken not to fail."""
-    confidence: float = 0.9
+    confidence: float = CONFIDENCE
     """With which it was ranked and limits hold: 0.5 is the point estimate."""
     pue: float = 1.0
     """Power usage effectiveness: energy of the data center / energy of the accelerators."""

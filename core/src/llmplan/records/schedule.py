@@ -55,6 +55,10 @@ class Schedule:
     """Micro-batches whose activations the first stage holds, of p stages, v chunks and m micro-batches."""
     interleaves: bool = False
     """Whether a stage may hold several chunks."""
+    both_ways: bool = False
+    """Micro-batches enter at both ends: a rank holds the layers of two stages, and tokens travel to experts and back
+    behind the computation of those that come the other way.
+    """
     source: str = ""
 
     def of(self, figure: Callable[[Schedule], Any]) -> Any:

@@ -24,13 +24,15 @@ def option(
     every: bool = False,
     word: bool = False,
     listed: bool = False,
+    setting: bool = False,
 ) -> Any:
     """A field that is None until given. `names` is the kind of record, or the words, that completion offers.
 
     A range of its values is `every` whole number, or else doubles; a `word` has no ranges; a `listed` option is a list
-    itself.
+    itself. A `setting` goes to the formula that reads it and is nothing to anybody else.
     """
     metadata = {"help": help_text, "convert": convert, "metavar": metavar, "names": names, "every": every}
+    metadata["setting"] = setting
     word = word or names is not None or convert in (as_flag, as_text)
     return field(default=None, metadata={**metadata, "flag": convert is as_flag, "word": word, "listed": listed})
 
@@ -56,6 +58,12 @@ def _converters(request: type[Options]) -> _Converters:
 def options_of(request: type[Options]) -> Mapping[str, Mapping[str, Any]]:
     """The options of a kind of request in order, each with its help, metavar and names to complete."""
     return {attribute.name: attribute.metadata for attribute in fields(request)}
+
+
+def settings_of(request: Options) -> dict[str, Any]:
+    """Those that were given and that formulas alone read."""
+    names = (name for name, of in options_of(type(request)).items() if of["setting"])
+    return {name: value for name in names if (value := getattr(request, name)) is not None}
 
 
 def given_options(request: Options) -> dict[str, Any]:

@@ -15,8 +15,10 @@ from llmplan.request.values import (
     as_confidence,
     as_flag,
     as_fraction,
+    as_money,
     as_not_negative,
     as_positive,
+    as_positive_in,
     as_positive_seconds,
     as_record_or_name,
     as_seconds,
@@ -49,7 +51,9 @@ class PlanRequest(Options):
         names="clusters",
     )
     nic_gbits: float | None = option(
-        "Network of a node, Gbit/s, which its accelerators share.", as_positive, metavar="GBIT/S"
+        "Network of a node, Gbit/s, which its accelerators share.",
+        as_positive_in("Gbit/s", "Gb/s", "Gbps", "G"),
+        metavar="GBIT/S",
     )
     gpus_per_node: int | None = option("Accelerators of a node.", as_whole(1))
     oversubscription: float | None = option(
@@ -67,7 +71,9 @@ class PlanRequest(Options):
     scale_out_efficiency: float | None = option("Scale-out bandwidth reached.", as_fraction, metavar="FRACTION")
     ideal: bool | None = option("Efficiencies that are not given are 1; else they are calibrated.", as_flag)
     cost_model: Any = option("Cost model.", as_record_or_name, metavar="NAME", names="cost-models")
-    price_per_gpu_hour: float | None = option("Price of one accelerator-hour.", as_not_negative, metavar="PRICE")
+    price_per_gpu_hour: float | None = option(
+        "Price of one accelerator-hour: 2.5 or $2.5.", as_money(as_not_negative), metavar="PRICE"
+    )
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -87,7 +93,7 @@ class TrainRequest(PlanRequest):
     gradient_accumulation: int | None = option("Micro-batches of one pipeline in one iteration.", as_whole(1))
     global_batch: int | None = option("Sequences of one iteration.", as_whole(1))
     global_batch_tokens: float | None = option("Tokens of one iteration, instead of --global-batch.", as_positive)
-    seq_len: int | None = option("Tokens of one sequence.", as_whole(1))
+    seq_len: int | None = option("Tokens of one sequence: 4096, 32k (32,000) or 32Ki (32,768).", as_whole(1))
     tokens: float | None = option("Training tokens in all: 1.4e12 or 1.4T.", as_positive)
     recompute: Recompute | None = option(
         f"What backward computes again: {', '.join(_MODES)}.",
@@ -120,7 +126,7 @@ class TrainRequest(PlanRequest):
         names=lambda: list(_OFFLOADS),
     )
     expert_imbalance: float | None = option(
-        "Tokens of the busiest expert parallel rank, against the mean.", as_at_least_one, metavar="TIMES"
+        "Tokens of the busiest expert parallel rank, against the mean.", as_at_least_one, metavar="TIMES", setting=True
     )
     mfu: float | None = option(
         "Model FLOPs utilisation of the whole run, instead of the efficiencies.", as_fraction, metavar="FRACTION"
@@ -135,7 +141,9 @@ class TrainRequest(PlanRequest):
         "Time that saving a checkpoint stops the run: 45 or 1.5m.", as_positive_seconds("45 or 1.5m"), metavar="SECONDS"
     )
     checkpoint_gb_per_s: float | None = option(
-        "Storage bandwidth of the whole run, instead of --checkpoint-seconds.", as_positive, metavar="GB/S"
+        "Storage bandwidth of the whole run, instead of --checkpoint-seconds.",
+        as_positive_in("GB/s", "GB"),
+        metavar="GB/S",
     )
     checkpoint_interval: float | None = option(
         "Training between checkpoints: 1800, 30m or 0.5h; the Young/Daly optimum by default.",

@@ -11,6 +11,7 @@ from llmplan.request.latencies import answer_option, each_token_option, first_to
 from llmplan.request.options import Options, option
 from llmplan.request.values import (
     as_flag,
+    as_money,
     as_positive_like,
     as_positive_seconds,
     as_share,
@@ -48,7 +49,9 @@ class SearchRequest(Options):
     finish_within: float | None = option(
         "Longest that the run may take: 30d, 12h or seconds.", as_positive_seconds("30d, 12h or 3600"), metavar="TIME"
     )
-    budget: float | None = option("Most that the run may cost: 2M.", as_positive_like("2M or 50000"), metavar="MONEY")
+    budget: float | None = option(
+        "Most that the run may cost: 2M.", as_money(as_positive_like("2M or 50000")), metavar="MONEY"
+    )
     memory_headroom: float | None = option(
         "Share of memory that has to stay free; 0.05 by default.", as_share, metavar="FRACTION"
     )

@@ -47,7 +47,7 @@ class InferRequest(PlanRequest):
     """Options of an inference plan; None is what was not given."""
 
     batch: int | None = option("Sequences that one replica answers at once.", as_whole(1))
-    prompt_tokens: int | None = option("Tokens of a prompt.", as_whole(1))
+    prompt_tokens: int | None = option("Tokens of a prompt: 4096, 32k (32,000) or 32Ki (32,768).", as_whole(1))
     output_tokens: int | None = option("Tokens of an answer.", as_whole(1))
     kv_bits: float | None = option("Bits of a KV cache element; those of activations by default.", as_bits)
     max_batch: bool | None = option("As many sequences as fit into memory, instead of --batch.", as_flag)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any
@@ -13,8 +14,25 @@ _LARGEST = 1e27
 """Beyond any plan; products of such numbers stay finite."""
 _WIDEST_BITS = 64
 _EVEN, _SUREST = 0.5, 0.99
-_SECONDS_OF = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-_SECONDS_OF_RATE = {"s": 1.0, "min": 60.0, "h": 3600.0}
+_SECONDS_OF = {
+    unit: seconds
+    for units, seconds in (
+        ("ms", 1e-3),
+        ("s sec secs second seconds", 1.0),
+        ("m min mins minute minutes", 60.0),
+        ("h hr hrs hour hours", 3600.0),
+        ("d day days", 86_400.0),
+        ("w wk week weeks", 604_800.0),
+    )
+    for unit in units.split()
+}
+_TIMES = re.compile(r"([-+]?\d[\d._]*(?:[eE][-+]?\d+)?)\s*([a-z]+)\s*")
+_PER_SECOND = ("rps", "qps", "req")
+"""Of requests, where nothing else is said."""
+_CURRENCIES = re.compile(
+    r"[$\u20ac\u00a3\u00a5]|\b(?:usd|eur|gbp|dollars?|euros?)\b|(?:/|\bper\b)\s*(?:gpu[- ]?)?h(?:ou)?r?\b"
+)
+_FORMAT = re.compile(r"(?:[a-z]+)?(\d+)(?:[ -]?bits?|_[a-z0-9]+)?")
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -74,9 +92,22 @@ as_positive = as_positive_like("1.4e12 or 1.4T")
 """A number above 0, a large one."""
 
 
+def as_positive_in(*units: str) -> Callable[[Any, str], float]:
+    """The same of an amount that the option's name has the unit of, which people write all the same."""
+
+    def convert(value: Any, name: str) -> float:
+        text = value.strip().lower() if isinstance(value, str) else ""
+        unit = next((unit for unit in units if text.endswith(unit.lower())), None)
+        return as_positive_like(f"8 or 8{units[0]}")(value if unit is None else text.removesuffix(unit.lower()), name)
+
+    return convert
+
+
 def as_bits(value: Any, name: str) -> float:
-    """A width of numbers."""
-    number = as_float(value, name, wanted := "a number of bits, above 0 and at most 64")
+    """A width of numbers, or a format of that width: 8, 8bit or fp8."""
+    wanted = "a number of bits, above 0 and at most 64"
+    found = _FORMAT.fullmatch(value.strip().lower()) if isinstance(value, str) else None
+    number = as_float(value if found is None else found[1], name, wanted)
     if not 0 < number <= _WIDEST_BITS:
         raise refuse(name, value, wanted)
     return number
@@ -90,9 +121,26 @@ def as_not_negative(value: Any, name: str) -> float:
     return number
 
 
+def as_money(convert: Callable[[Any, str], float]) -> Callable[[Any, str], float]:
+    """The same of an amount of whatever currency: 2.5, $2.5, 2.5 USD or $2.5/h."""
+
+    def without_currency(value: Any, name: str) -> float:
+        plain = _CURRENCIES.sub(" ", value.lower()) if isinstance(value, str) else value
+        return convert(value if isinstance(value, str) and plain == value.lower() else plain, name)
+
+    return without_currency
+
+
+def _of_one(value: Any, name: str, wanted: str) -> float:
+    """A share, as a fraction or in percent."""
+    if isinstance(value, str) and value.rstrip().endswith("%"):
+        return as_float(value.rstrip()[:-1], name, wanted) / 100.0
+    return as_float(value, name, wanted)
+
+
 def as_fraction(value: Any, name: str) -> float:
     """Above 0, to 1."""
-    number = as_float(value, name, wanted := "a fraction above 0 and at most 1")
+    number = _of_one(value, name, wanted := "a fraction above 0 and at most 1")
     if not 0 < number <= 1:
         raise refuse(name, value, wanted)
     return number
@@ -135,7 +183,7 @@ def as_word(words: Mapping[str, Any]) -> Callable[[Any, str], Any]:
 
 def as_share(value: Any, name: str) -> float:
     """From 0, below 1."""
-    number = as_float(value, name, wanted := "a fraction of at least 0 and below 1")
+    number = _of_one(value, name, wanted := "a fraction of at least 0 and below 1")
     if not 0 <= number < 1:
         raise refuse(name, value, wanted)
     return number
@@ -143,7 +191,7 @@ def as_share(value: Any, name: str) -> float:
 
 def as_part(value: Any, name: str) -> float:
     """From 0 to 1."""
-    number = as_float(value, name, wanted := "a fraction from 0 to 1")
+    number = _of_one(value, name, wanted := "a fraction from 0 to 1")
     if not 0 <= number <= 1:
         raise refuse(name, value, wanted)
     return number
@@ -151,7 +199,7 @@ def as_part(value: Any, name: str) -> float:
 
 def as_confidence(value: Any, name: str) -> float:
     """From even odds to all but certain."""
-    number = as_float(value, name, wanted := f"a confidence from {_EVEN:g} to {_SUREST:g}")
+    number = _of_one(value, name, wanted := f"a confidence from {_EVEN:g} to {_SUREST:g}")
     if not _EVEN <= number <= _SUREST:
         raise refuse(name, value, wanted)
     return number
@@ -171,17 +219,18 @@ def as_at_least_one(value: Any, name: str) -> float:
 
 
 def as_seconds(convert: Callable[[Any, str], float]) -> Callable[[Any, str], float]:
-    """The same of a time: ``1800``, ``30m`` or ``0.5h``; m are minutes, where M stays a million."""
+    """The same of a time: ``1800``, ``30m``, ``1h30m`` or ``21 days``; m are minutes, where M stays a million."""
 
     def in_seconds(value: Any, name: str) -> float:
         text = value.strip() if isinstance(value, str) else ""
-        unit = next((unit for unit in _SECONDS_OF if text.endswith(unit)), None)
-        if unit is None:
+        parts = list(_TIMES.finditer(text))
+        whole = parts and "".join(part[0] for part in parts) == text and all(part[2] in _SECONDS_OF for part in parts)
+        if not whole:
             return convert(value, name)
         try:
-            return convert(float(text.removesuffix(unit)) * _SECONDS_OF[unit], name)
+            return convert(sum(float(part[1]) * _SECONDS_OF[part[2]] for part in parts), name)
         except ValueError:  # and BadInputError, which is one
-            raise refuse(name, value, "a time in seconds, or like 500ms, 90s, 30m, 1.5h or 1d") from None
+            raise refuse(name, value, "a time in seconds, or like 500ms, 90s, 30m, 1.5h, 1d or 3w") from None
 
     return in_seconds
 
@@ -210,10 +259,13 @@ def as_rate(value: Any, name: str) -> float:
     """Requests a second."""
     wanted = "a rate like 2/s, 90/min or 5000/h"
     number, slash, unit = value.partition("/") if isinstance(value, str) else (value, "", "s")
-    seconds = _SECONDS_OF_RATE.get(unit.strip() if slash or not isinstance(value, str) else "s")
-    if seconds is None:
-        raise refuse(name, value, wanted)
+    if isinstance(value, str):
+        number, unit = _without(number, _PER_SECOND), unit.strip() if slash else "s"
     try:
-        return as_positive(number, name) / seconds
-    except BadInputError:
+        return as_positive(number, name) / _SECONDS_OF[unit]
+    except (BadInputError, KeyError):
         raise refuse(name, value, wanted) from None
+
+
+def _without(text: str, words: tuple[str, ...]) -> str:
+    return next((text.strip().removesuffix(word) for word in words if text.strip().endswith(word)), text)

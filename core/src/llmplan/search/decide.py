@@ -11,7 +11,7 @@ from attrs import evolve
 
 from llmplan.arrays.rows import Columns, length
 from llmplan.estimate import TrainingEstimate
-from llmplan.estimate.spread import CONFIDENCE
+from llmplan.records.plan import CONFIDENCE
 from llmplan.request import SearchRequest, TrainRequest
 from llmplan.search.figures import HEADROOM, OBJECTIVES, constraints
 from llmplan.search.run import Outcome, run

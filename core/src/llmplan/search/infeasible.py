@@ -13,7 +13,7 @@ from llmplan.errors import BadInputError
 from llmplan.request import option_name
 from llmplan.search.decide import record
 from llmplan.search.figures import ESTIMATED, OBJECTIVES, Constraint, Judged
-from llmplan.search.run import run
+from llmplan.search.run import Watch, run
 from llmplan.search.workers import Found, Question
 from llmplan.space.dimensions import MOST_GPUS, NAMES, described
 from llmplan.space.training_space import TrainingSpace
@@ -34,6 +34,7 @@ class Dead:
     question: Question
     cases: Cases
     found: Found
+    watch: Watch | None = None
 
     def killer(self) -> tuple[Constraint, Any, float] | None:
         """The constraint that the last plans break, and the plan that takes the least of what it limits, of those that
@@ -56,7 +57,7 @@ class Dead:
         question = evolve(self.question, by=figures, pareto=(), constraints=left, top=1, keep=False)
         try:
             cases = self.cases(space)
-            rows = run(cases, question).found.best.rows
+            rows = run(cases, question, watch=self.watch).found.best.rows
         except BadInputError:
             return None
         if not length(rows):
@@ -92,7 +93,7 @@ class Verdict:
 def verdict(dead: Dead) -> Verdict:
     """Which constraint it is, the plan that comes nearest, and what to change."""
     last = dead.killer()
-    others = (*_freed(dead), *(() if last is None else _more_gpus(dead, last[0])))
+    others = (*freed(dead), *(() if last is None else more_gpus(dead, last[0])))
     if last is None:
         *_, (constraint, plans) = [("no value is left of a dimension", 0), *dead.found.illegal.items()]
         return Verdict(constraint, plans, others)  # the last: rules are counted in the order of the listing
@@ -108,7 +109,7 @@ def _relaxed(killer: Constraint, estimate: Any, value: float) -> Change:
     return Change("memory of the accelerator" if killer.name == "memory" else killer.name, value)
 
 
-def _freed(dead: Dead) -> Iterator[Change]:
+def freed(dead: Dead) -> Iterator[Change]:
     """Other values, from the nearest on, of one option that was given."""
     for name in (name for name in NAMES if name in dead.space.values and name != "gpus"):
         found = dead.best(dead.space.with_values(**{name: None}), dead.question.by[0])
@@ -131,7 +132,7 @@ def _between(given: Sequence[Any], value: Any) -> Sequence[Any]:
     return [size for step in steps for size in (asked - step, asked + step) if size > 0][:_MOST_TRIES]
 
 
-def _more_gpus(dead: Dead, killer: Constraint) -> Iterator[Change]:
+def more_gpus(dead: Dead, killer: Constraint) -> Iterator[Change]:
     """The fewest GPUs beyond those asked for that are a round number: doubled until they do, then in eighths of that,
     as powers of two of whole scale-up domains.
     """

@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 
 from llmplan.arrays.rows import Columns, joined, kept, length
 from llmplan.estimate.figures import ITERATION, MFU, TRAIN, TRAINING, objectives
-from llmplan.estimate.spread import CONFIDENCE
+from llmplan.records.plan import CONFIDENCE
 from llmplan.search.best import Best, Frontier, dominated, worse
 from llmplan.search.figures import ESTIMATED, FIGURES, Constraint, Judged
 from llmplan.space.case import TrainingCase

@@ -47,6 +47,7 @@ def choose(request: TrainRequest | InferRequest, phase: Command) -> Choice:
     assumptions = [*_meant("model", request.model, model), *_meant("gpu", request.gpu, hardware)]
     hardware, said = in_cluster(hardware, request)
     assumptions += said
+    hardware, uncalibrated = completed(hardware)
     assumptions += getattr(model, "assumed", ())
     stored: StoredWeights | None = getattr(model, "stored", None)
     if request.dtype is not None:
@@ -66,8 +67,17 @@ def choose(request: TrainRequest | InferRequest, phase: Command) -> Choice:
         cost_model = find_record(cost_model, "cost-model", COST_MODELS)
     gemm = dtype.gemm_format(hardware)
     efficiency, whose = _efficiency(request, cost_model, hardware, gemm, phase)
-    warnings = _format_warnings(dtype, gemm, hardware)
+    warnings = (*uncalibrated, *_format_warnings(dtype, gemm, hardware))
     return Choice(model, hardware, dtype, gemm, cost_model, efficiency, (*assumptions, whose), warnings)
+
+
+def completed(hardware: HardwareProfile) -> tuple[HardwareProfile, tuple[str, ...]]:
+    """With the curves of others where it has none, which has to be said."""
+    if hardware.kernels is not None or hardware.efficiency is not None:
+        return hardware, ()
+    from llmplan.space.uncalibrated import borrowing
+
+    return borrowing(hardware)
 
 
 def in_cluster(hardware: HardwareProfile, request: TrainRequest | InferRequest) -> tuple[HardwareProfile, list[str]]:
@@ -143,12 +153,16 @@ def _missing(catalogue: Catalogue[Any], option: str) -> NoReturn:
     raise BadInputError(f"{option}: not given; llmplan list {kind.plural} shows {len(catalogue)}, {example} for one")
 
 
-def default_record(catalogue: Catalogue[Any], option: str) -> Any:
+def default_record(catalogue: Catalogue[Any], option: str, architecture: str = "") -> Any:
     """The one that claims to be the default: this project's, else that of the first distribution by name, so that what
-    is installed later never changes a number.
+    is installed later never changes a number. Those that are usual on the accelerator's architecture come first.
     """
     plugins = registry().plugins
-    claims = [(by, record) for _, by, record in catalogue.entries("default") if record.default]
+    claims = [
+        (by, record)
+        for _, by, record in (catalogue.entries(f'"{architecture}"') if architecture else ())
+        if architecture in getattr(record, "usual_on", ())
+    ] or [(by, record) for _, by, record in catalogue.entries("default") if record.default]
     first = min((by for by, _ in claims), key=plugins.rank, default="")
     mine = [record for by, record in claims if by == first]
     if len(mine) != 1:

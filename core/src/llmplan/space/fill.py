@@ -10,6 +10,7 @@ from llmplan.errors import BadInputError
 from llmplan.estimate import Kind, Line
 from llmplan.records import Layout, TrainingPlan
 from llmplan.request import TrainRequest
+from llmplan.request.options import settings_of
 from llmplan.space.asked import remarks_on, trained, words_against
 from llmplan.space.dimensions import PLAINEST
 from llmplan.space.run_settings import how_it_trains
@@ -46,7 +47,7 @@ def template(request: TrainRequest, choice: Choice) -> TrainingPlan:
         "assumptions": tuple(said),
         "warnings": choice.warnings,
     }
-    return TrainingPlan(**{**_as_given(request), **chosen})
+    return TrainingPlan(**{**_as_given(request), "settings": settings_of(request), **chosen})
 
 
 def _as_given(request: TrainRequest) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from attrs import evolve
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import InferenceEstimate
-from llmplan.estimate.spread import CONFIDENCE
 from llmplan.records import InferencePlan
+from llmplan.records.plan import CONFIDENCE
 from llmplan.request import InferRequest
 from llmplan.space.asked import asking, inferred, remarks_on, words_against
 from llmplan.space.choice import Choice

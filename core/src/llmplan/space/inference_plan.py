@@ -8,6 +8,7 @@ from llmplan.catalogues import ENGINES, registry
 from llmplan.errors import BadInputError
 from llmplan.records import InferencePlan, Layout
 from llmplan.request import InferRequest, option_name
+from llmplan.request.options import settings_of
 from llmplan.space.choice import Choice, default_record, find_record, with_price
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def make_inference_plan(request: InferRequest, choice: Choice) -> InferencePlan:
         return value
 
     prompt, output = _lengths(request, choice, said)
-    engine = engine_of(request, said)
+    engine = engine_of(request, choice.hardware.architecture, said)
     graphs = engine.cuda_graphs if request.cuda_graphs is None else request.cuda_graphs
     return InferencePlan(
         model=choice.model,
@@ -42,13 +43,20 @@ def make_inference_plan(request: InferRequest, choice: Choice) -> InferencePlan:
         batch=default("batch", 1),
         prompt_tokens=prompt,
         output_tokens=output,
-        kv_bits=default("kv_bits", choice.dtype.kv_bits or choice.dtype.activation_bits),
+        kv_bits=default("kv_bits", _kv_bits(engine, choice)),
         engine=engine,
         cuda_graphs=graphs,
         price_per_gpu_hour=with_price(request, choice.hardware).price_per_gpu_hour,
         assumptions=tuple(said),
         warnings=choice.warnings,
+        settings=settings_of(request),
     )
+
+
+def _kv_bits(engine: EngineProfile, choice: Choice) -> float:
+    """The engine's own, of a cost model that prices engines at all; else those that the dtype states or implies."""
+    own = engine.kv_bits if getattr(choice.cost_model, "serving", None) is not None else None
+    return own or choice.dtype.kv_bits or choice.dtype.activation_bits
 
 
 def _layout(request: InferRequest) -> Layout:
@@ -78,13 +86,13 @@ def _lengths(request: InferRequest, choice: Choice, said: list[str]) -> tuple[in
     return prompt, output
 
 
-def engine_of(request: InferRequest, said: list[str]) -> EngineProfile:
+def engine_of(request: InferRequest, architecture: str, said: list[str]) -> EngineProfile:
     """As named, else the default; one without costs of its own where no plugin offers any."""
     if request.engine is not None:
         named: EngineProfile = find_record(request.engine, "engine", ENGINES)
         return named
     if not registry().engines:
         return EngineProfile(name="ideal")
-    engine: EngineProfile = default_record(registry().engines, "engine")
+    engine: EngineProfile = default_record(registry().engines, "engine", architecture)
     said.append(f"engine {engine.name}: {engine.description}")
     return engine

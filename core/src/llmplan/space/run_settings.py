@@ -35,7 +35,7 @@ def how_it_trains(request: TrainRequest, choice: Choice, said: list[str]) -> dic
     """Fields of the plan that are not as they are given, each default said."""
     how = _tuning(request, said)
     for option, kind in (("framework", FRAMEWORKS), ("optimizer", OPTIMIZERS)):
-        record = _record(getattr(request, option), option, kind, said)
+        record = _record(getattr(request, option), option, kind, choice.hardware.architecture, said)
         how |= {} if record is None else {option: record}
     framework = how.get("framework")
     if request.master_weights is None and framework is not None:
@@ -49,13 +49,13 @@ def how_it_trains(request: TrainRequest, choice: Choice, said: list[str]) -> dic
     return how
 
 
-def _record(wanted: Any, option: str, kind: Kind, said: list[str]) -> Any:
+def _record(wanted: Any, option: str, kind: Kind, architecture: str, said: list[str]) -> Any:
     """As named, else the default; None where no plugin offers any, which leaves the plan's own."""
     if wanted is not None:
         return find_record(wanted, option, kind)
     if not registry().catalogue(kind):
         return None
-    record = default_record(registry().catalogue(kind), option)
+    record = default_record(registry().catalogue(kind), option, architecture)
     said.append(f"{option} {record.name}")
     return record
 

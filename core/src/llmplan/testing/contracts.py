@@ -41,6 +41,8 @@ _LONGEST_LAUNCH = 0.01
 _LONGEST_HOST = {"host_seconds_per_layer": 1.0, "host_seconds_per_routed_layer": 1.0, "host_seconds_per_step": 600.0}
 _LONGEST_GAP = {
     "launch_seconds_per_layer": 0.1,
+    "host_seconds_per_launch": 1e-3,
+    "first_call_seconds": 60.0,
     "host_seconds_per_step": 10.0,
     "host_seconds_per_sequence": 0.1,
     "rank_wait_seconds": 0.01,

@@ -24,7 +24,7 @@ def explain_training(plan: TrainingPlan) -> tuple[Explained, ...]:
     from llmplan_parallelism_megatron.rank import Rank
     from llmplan_parallelism_megatron.training.iteration import time_breakdown
     from llmplan_parallelism_megatron.training.layer import LayerTimes, add_communication, add_kernel, kernels_of
-    from llmplan_parallelism_megatron.training.memory import training_memory
+    from llmplan_parallelism_megatron.training.memory import host_memory, training_memory
     from llmplan_parallelism_megatron.training.pipeline import add_loss, pipeline
 
     with recorded():
@@ -44,6 +44,8 @@ def explain_training(plan: TrainingPlan) -> tuple[Explained, ...]:
         kernels += explained_kernel("head: reading logits for the loss", loss.compute.forward)
         seconds = lines.seconds(time_breakdown(rank, pipeline(rank)))
         held = lines.held(training_memory(rank)[0], plan.hardware)
+        if plan.offloaded:
+            held = {**held, "host_memory": host_memory(rank)}
     return (*kernels, *explained_lines(seconds, "s"), *explained_lines(held, "bytes"))
 
 

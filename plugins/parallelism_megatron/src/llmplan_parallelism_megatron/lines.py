@@ -64,6 +64,7 @@ _BYTES = _by_name(
         Line("allocator_slack", Kind.SLACK, "fragments and rounding of the allocator"),
         Line("kv_cache", Kind.TENSORS, "keys and values"),
         Line("logits", Kind.TENSORS),
+        Line("scores", Kind.TENSORS, "scores of unfused attention"),
         Line("workspace", Kind.TENSORS, "kernels, captured graphs, communication buffers"),
         Line("kept_free", Kind.RESERVE, "what the engine leaves alone"),
     )

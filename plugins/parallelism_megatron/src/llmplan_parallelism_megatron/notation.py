@@ -39,6 +39,10 @@ SIZES: Mapping[str, Symbol] = {
     "matrices": Symbol("weight matrices that stand side by side in one: K and V, gate and up projection"),
     "in_flight": Symbol("micro-batches that have gone forward through a stage and not yet come back"),
     "away": Symbol("micro-batches whose activations wait in host memory"),
+    "calls": Symbol("kernels that the host launches in a pass, one by one"),
+    "cores": Symbol("streaming multiprocessors of the accelerator"),
+    "keys": Symbol("tokens that a token looks back on"),
+    "heads": Symbol("query heads of a rank"),
     "size": Symbol("accelerators that a full mesh joins"),
     "axes": Symbol("dimensions of a torus"),
     "spanned": Symbol("axes that a group lies along, a ring for 1, a line for 1/2, shared ones for their part"),
@@ -72,6 +76,8 @@ AMOUNTS: Mapping[str, Symbol] = {
     "updated": Symbol("parameters that the optimizer of one rank updates"),
     "orthogonal": Symbol("operations per parameter that make gradients orthogonal (Muon)", "FLOP"),
     "travel": Symbol("size of a gradient and a weight, which cross the host link", "bytes"),
+    "each_cycle": Symbol("weights that a core takes in a cycle", "bytes"),
+    "each_score": Symbol("what unfused attention holds of a score", "bytes"),
     "held": Symbol("what is read and written of a parameter's optimizer states", "bytes"),
     "a": Symbol("activations that one layer of each kind keeps of one micro-batch for the backward pass", "bytes"),
     "kept": Symbol("the same for one layer, or for all layers of a stage", "bytes"),
@@ -81,6 +87,9 @@ AMOUNTS: Mapping[str, Symbol] = {
     "working": Symbol("activations and buffers", "bytes"),
 }
 RATES: Mapping[str, Symbol] = {
+    "clock": Symbol("of the cores", "1/s"),
+    "cores_rate": Symbol("elements of the cache that all cores work on", "1/s"),
+    "stream": Symbol("bandwidth of memory, as far as the engine's kernels reach it", "bytes/s"),
     "peak_flops": Symbol("dense peak of the number format, as far as a run sustains it", "FLOP/s"),
     "rate": Symbol("what multiplications reach", "FLOP/s"),
     "bytes_per_second": Symbol("memory bandwidth", "bytes/s"),
@@ -105,6 +114,8 @@ FITTED: Mapping[str, Symbol] = {
     "half_bytes": Symbol("bytes at which the ramp of small messages takes as long as the message", "bytes", r"h_V"),
     "launch_seconds": Symbol("time until a kernel or a collective begins", "s"),
     "launch": Symbol("the same for a kernel that only moves data", "s"),
+    "call": Symbol("what the host takes for a launch", "s"),
+    "running": Symbol("kernels of a pass, one after the other", "s"),
     "launches": Symbol("the same for all kernels of an unfused pass together", "s"),
     "step_seconds": Symbol("latency of one step from rank to rank", "s"),
 }

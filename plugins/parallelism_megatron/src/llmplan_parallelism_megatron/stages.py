@@ -44,6 +44,11 @@ def either(condition: Truth, one: Stage, other: Stage) -> Stage:
     return Stage(counts, where(condition, one.first, other.first), where(condition, one.last, other.last))
 
 
+def balanced(model: LoweredModel, pp: Number) -> Stage:
+    """A stage of a program that deals layers and both ends out by what they cost: a p-th of all."""
+    return Stage([block.count / pp for block in model.layers], 1.0 / pp, 1.0 / pp)
+
+
 def slowest_stage(ends: tuple[Stage, Stage], layers: Sequence[Number], embedding: Number, head: Number) -> Stage:
     """The first stage or the last, whichever takes longer, by the seconds of each kind of layer and of both ends."""
     first, last = ends

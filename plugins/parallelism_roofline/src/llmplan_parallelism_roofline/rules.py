@@ -11,6 +11,7 @@ from llmplan.estimate import rules
 from llmplan.estimate.rules import TOO_LONG_A_PIPELINE, Rule
 from llmplan.estimate.sharding import most_parts
 from llmplan.records import Efficiency, InferencePlan, TrainingPlan, Tuning
+from llmplan.request import option_name
 
 if TYPE_CHECKING:
     from llmplan.arrays.quantities import Number, Truth
@@ -66,6 +67,11 @@ def _other_gradients(plan: TrainingPlan) -> bool:
     return plan.gradient_bits != plan.framework.gradient_bits_of(plan.dtype.name)
 
 
+def _say_setting(plan: TrainingPlan) -> str:
+    name, value = next(iter(plan.settings.items()))
+    return f"{option_name(name)}: {value:g} is not priced by the cost model roofline; megatron does"
+
+
 UNPRICED = (
     _unpriced("cp", lambda plan: plan.layout.cp != 1, lambda plan: int(plan.layout.cp)),
     _unpriced("ep", lambda plan: plan.layout.ep != 1, lambda plan: int(plan.layout.ep)),
@@ -85,7 +91,7 @@ UNPRICED = (
     _unpriced("gradient-bits", _other_gradients, lambda plan: f"{plan.gradient_bits:g}"),
     _unpriced("tuning", lambda plan: plan.tuning is not Tuning.FULL, lambda plan: plan.tuning.value),
     _unpriced("offload", lambda plan: plan.offload_optimizer | plan.offload_activations, lambda plan: plan.offloaded),
-    _unpriced("expert-imbalance", lambda plan: plan.expert_imbalance != 1, lambda plan: f"{plan.expert_imbalance:g}"),
+    Rule("settings: roofline prices none", lambda plan: bool(plan.settings), _say_setting),
 )
 
 

@@ -7,13 +7,13 @@ of the ordinary. The rest is left open, and chosen.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import evolve
 
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
-from llmplan.records import DTypeRule, FrameworkProfile, HardwareProfile, Recompute
+from llmplan.records import DTypeRule, EngineProfile, FrameworkProfile, HardwareProfile, Recompute
 from llmplan.records.cluster import ROUND
 from llmplan.space.schedules import schedule_names
 from llmplan_validation.cells import Cells, flag, number, text, whole
@@ -35,6 +35,7 @@ _COLUMNS = {
 _ON = {"on q and v": "q+v", "on attention": "attention"}
 """Words of notes: the matrices that have adapters."""
 _SELECTIVE = "selective"
+Profile = TypeVar("Profile", FrameworkProfile, EngineProfile)
 _RACK = "NVL72"
 """In the notes: the scale-up domain is the rack, however many accelerators a node holds."""
 
@@ -50,12 +51,15 @@ def options_of_row(cells: Cells) -> dict[str, Any]:
         "recompute": recompute_of(text(cells, "recompute").lower()),
         "sequence_parallel": flag(cells, "sp"),
         "zero": whole(cells, "zero_stage", 0),
+        "schedule": text(cells, "schedule").lower() or None,
         "tuning": text(cells, "tuning").lower() or None,
         "lora_targets": _targets(cells),
         "tokens": number(cells, "total_tokens"),
         "dp": None if text(cells, "n_gpus") else whole(cells, "dp"),
         **{option: whole(cells, column) for column, option in _COLUMNS.items()},
     }
+    if options["recompute"] is None and options["framework"] is not None:
+        options["recompute"] = recompute_of(options["framework"].usual_recompute or "")
     given = {name: value for name, value in options.items() if value is not None}
     return {**_as_most_do(given), **given}
 
@@ -109,6 +113,13 @@ def called(cell: str, profiles: Iterable[HardwareProfile]) -> HardwareProfile:
     return found
 
 
+def default_of(profiles: Iterable[Profile], architecture: str) -> Profile | None:
+    """The usual program of an architecture, else the default."""
+    profiles = list(profiles)
+    usual = (profile for profile in profiles if architecture in profile.usual_on)
+    return next(usual, None) or next((profile for profile in profiles if profile.default), None)
+
+
 def framework_of(cell: str, hardware: HardwareProfile, profiles: Iterable[FrameworkProfile]) -> FrameworkProfile | None:
     """The profile whose longest alias occurs in the cell, one meant for this architecture first; else None."""
     best: tuple[int, int, FrameworkProfile] | None = None
@@ -125,7 +136,7 @@ def _framework(cell: str, hardware: HardwareProfile) -> FrameworkProfile | None:
     """A program that no profile knows is priced with the default one, under its own name; None where none is named."""
     profiles = [framework for _, _, framework in registry().frameworks.entries()]
     found = framework_of(cell, hardware, profiles)
-    default = next((profile for profile in profiles if profile.default), None)
+    default = default_of(profiles, hardware.architecture)
     if found is not None or not cell or default is None:
         return found
     described = f"{cell}: not known, priced as {default.name}"

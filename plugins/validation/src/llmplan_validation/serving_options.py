@@ -12,7 +12,7 @@ from llmplan.errors import BadInputError
 from llmplan.records import DTypeRule, EngineProfile, HardwareProfile
 from llmplan_validation.cells import Cells, text, whole
 from llmplan_validation.models import lookup_name_of, model_of, named_model
-from llmplan_validation.options import called
+from llmplan_validation.options import called, default_of
 
 _COLUMNS = {"n_gpus": "gpus", "tp": "tp", "pp": "pp"}
 """Columns that hold an option as it is."""
@@ -31,7 +31,7 @@ def serving_options_of_row(cells: Cells) -> dict[str, Any]:
         "model": model_of({**cells, "seq_len": str(prompt + output)}, named_model(cells)),
         "gpu": hardware,
         "dtype": _dtype(cells, hardware),
-        "engine": _engine(text(cells, "engine")),
+        "engine": _engine(text(cells, "engine"), hardware),
         "kv_bits": _kv_bits(cells),
         "prompt_tokens": prompt,
         "output_tokens": output,
@@ -89,22 +89,26 @@ def _kv_bits(cells: Cells) -> float | None:
     return rule.kv_bits or min(rule.weight_bits, rule.activation_bits)
 
 
-def _engine(cell: str) -> EngineProfile | None:
+def _engine(cell: str, hardware: HardwareProfile) -> EngineProfile | None:
     """An engine that no profile knows is priced with the default one, under its own name; None where none is named."""
     profiles = [engine for _, _, engine in registry().engines.entries()]
-    found = engine_of(cell, profiles)
-    default = next((profile for profile in profiles if profile.default), None)
+    found = engine_of(cell, profiles, hardware.architecture)
+    default = default_of(profiles, hardware.architecture)
     if found is not None or cell.lower() in UNKNOWN or default is None:
         return found
     described = f"{cell}: not known, priced as {default.name}"
     return evolve(default, name=lookup_name_of(cell), default=False, aliases=(), description=described)
 
 
-def engine_of(cell: str, profiles: Iterable[EngineProfile]) -> EngineProfile | None:
-    """The profile whose longest alias occurs in the cell; None where no alias does."""
-    best: tuple[int, EngineProfile] | None = None
-    for profile in profiles:
-        length = max((len(alias) for alias in profile.aliases if alias.lower() in cell.lower()), default=0)
-        if length and (best is None or length > best[0]):
-            best = (length, profile)
-    return None if best is None else best[1]
+def engine_of(cell: str, profiles: Iterable[EngineProfile], architecture: str = "") -> EngineProfile | None:
+    """The profile whose alias stands first in the cell, of several there the longest, one meant for this architecture
+    before others: what runs on something else is named before it. None where no alias occurs.
+    """
+    every = [one for one in profiles if not one.architectures or architecture in one.architectures]
+    found = [
+        (place, -len(alias), -len(profile.architectures), number)
+        for number, profile in enumerate(every)
+        for alias in profile.aliases
+        if (place := cell.lower().find(alias.lower())) >= 0
+    ]
+    return every[min(found)[-1]] if found else None

@@ -25,6 +25,16 @@ class Entry:
     """Not written where the value is the default."""
 
 
+_WORDS_OF_OURS = {"world": "tp", "together": "dp", "longest": "prompt_tokens", "context": "prompt_tokens"}
+"""The options of a plan behind what a server is given."""
+
+
+def called(*entries: Entry, **further: str) -> dict[str, str]:
+    """What a launcher's options are called here, without what no option says; `further` are what its tables lack."""
+    keys = {entry.key.rpartition(".")[2]: entry.option for entry in entries if entry.option != "iterations"}
+    return {key: _WORDS_OF_OURS.get(option, option) for key, option in {**keys, **further}.items()}
+
+
 def said(launcher: str, entries: Iterable[Entry], settings: Mapping[str, Any]) -> dict[str, Any]:
     """The launcher's keys for what a plan says; BadInputError where it has no word for a value."""
     keys: dict[str, Any] = {}

@@ -7,7 +7,7 @@ from typing import Any
 from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, Launcher, LaunchFile
 from llmplan_launchers.formats.settings import serving
-from llmplan_launchers.formats.table import Entry, said
+from llmplan_launchers.formats.table import Entry, called, said
 from llmplan_launchers.formats.words import priced_as, repository
 from llmplan_launchers.serving.precision import cache_word, checkpoint
 from llmplan_launchers.serving.server import MODEL, Server, over_nodes, script, several
@@ -77,4 +77,5 @@ LAUNCHER = Launcher(
     write=_write,
     programs=("llama.cpp",),
     description="llama.cpp: a script of llama-server",
+    words=called(*BATCH),
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 from llmplan.estimate import Estimate, Launcher, LaunchFile
 from llmplan_launchers.formats.settings import serving
-from llmplan_launchers.formats.table import Entry, said
+from llmplan_launchers.formats.table import Entry, called, said
 from llmplan_launchers.formats.words import priced_as, repository
 from llmplan_launchers.serving.precision import cache_word, checkpoint, on_the_fly
 from llmplan_launchers.serving.server import MODEL, Server, has_experts, over_nodes, replicas, script, several
@@ -93,5 +93,9 @@ def _write(estimate: Estimate) -> LaunchFile:
 
 
 LAUNCHER = Launcher(
-    name="sglang", command="infer", write=_write, description="SGLang: a script of python -m sglang.launch_server"
+    name="sglang",
+    command="infer",
+    write=_write,
+    description="SGLang: a script of python -m sglang.launch_server",
+    words=called(*LAYOUT, *BATCH),
 )

@@ -8,7 +8,7 @@ from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, Launcher, LaunchFile
 from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.settings import serving
-from llmplan_launchers.formats.table import Entry, said
+from llmplan_launchers.formats.table import Entry, called, said
 from llmplan_launchers.formats.words import priced_as, repository
 from llmplan_launchers.serving.precision import cache_word, checkpoint, quantised, stored_so
 from llmplan_launchers.serving.server import MODEL, Server, over_nodes, replicas, script, several
@@ -97,4 +97,5 @@ LAUNCHER = Launcher(
     write=_write,
     programs=("tensorrt-llm", "tensorrt-llm-0.9", "tensorrt-llm-0.5"),
     description="TensorRT-LLM: a script of trtllm-serve",
+    words=called(*LAYOUT, *BATCH),
 )

@@ -10,7 +10,7 @@ from llmplan import registry
 from llmplan.estimate import Estimate, Launcher, LaunchFile, LaunchOptions
 from llmplan_launchers.formats.settings import serving
 from llmplan_launchers.formats.shell import flags, positional
-from llmplan_launchers.formats.table import Entry, as_number, left_over, said, understood
+from llmplan_launchers.formats.table import Entry, as_number, called, left_over, said, understood
 from llmplan_launchers.formats.words import priced_as, repository
 from llmplan_launchers.serving.precision import cache_word, checkpoint, on_the_fly
 from llmplan_launchers.serving.server import MODEL, Server, has_experts, over_nodes, replicas, script, several
@@ -200,4 +200,16 @@ LAUNCHER = Launcher(
     read=_read,
     recognises=_recognised,
     description="vLLM: a script of vllm serve",
+    words=called(
+        *LAYOUT,
+        *BATCH,
+        enable_expert_parallel="ep",
+        enable_chunked_prefill="chunked_prefill",
+        kv_cache_dtype="kv_bits",
+        max_concurrency="concurrency",
+        num_speculative_tokens="speculative_tokens",
+        random_input_len="prompt_tokens",
+        random_output_len="output_tokens",
+        speculative_model="draft_model",
+    ),
 )

@@ -12,7 +12,7 @@ from llmplan_launchers.formats.fsdp import Sharding, accelerate_sharding, refuse
 from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.recompute import nearest
 from llmplan_launchers.formats.settings import training
-from llmplan_launchers.formats.table import Entry, said
+from llmplan_launchers.formats.table import Entry, called, said
 from llmplan_launchers.formats.words import comments, headline, priced_as, repository
 from llmplan_launchers.formats.yaml import yaml
 
@@ -128,4 +128,5 @@ LAUNCHER = Launcher(
     write=_write,
     suffix=".yaml",
     description="Axolotl: YAML for fine-tuning, of all weights or of LoRA adapters",
+    words=called(*BATCH),
 )

@@ -9,7 +9,7 @@ from typing import Any
 from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, Launcher, LaunchFile, LaunchOptions
 from llmplan_launchers.formats.settings import training
-from llmplan_launchers.formats.table import Entry, as_number, left_over, said, understood
+from llmplan_launchers.formats.table import Entry, as_number, called, left_over, said, understood
 from llmplan_launchers.formats.words import priced_as
 
 BATCH = (
@@ -163,4 +163,5 @@ LAUNCHER = Launcher(
     recognises=_recognised,
     comment=None,
     description="DeepSpeed: its JSON, of batch, precision, ZeRO and offload",
+    words=called(*BATCH),
 )

@@ -11,7 +11,7 @@ from llmplan.records import ModelArchitecture
 from llmplan_launchers.formats.nodes import torchrun
 from llmplan_launchers.formats.settings import training
 from llmplan_launchers.formats.shell import flag_lines, flags
-from llmplan_launchers.formats.table import Entry, as_number, left_over, said, understood
+from llmplan_launchers.formats.table import Entry, as_number, called, left_over, said, understood
 from llmplan_launchers.formats.words import comments, headline, priced_as
 from llmplan_launchers.training.megatron_limits import refuse
 from llmplan_launchers.training.shape import OF_A_SHAPE, arguments, model_of
@@ -257,4 +257,11 @@ LAUNCHER = Launcher(
     read=_read,
     recognises=lambda text: "--tensor-model-parallel-size" in text or "--micro-batch-size" in text,
     description="Megatron-LM: a script that starts pretrain_gpt.py with torchrun or srun",
+    words=called(
+        *LAYOUT,
+        *BATCH,
+        num_layers_per_virtual_pipeline_stage="vpp",
+        recompute_granularity="recompute",
+        use_distributed_optimizer="zero",
+    ),
 )

@@ -10,7 +10,7 @@ from llmplan.estimate import Estimate, Launcher, LaunchFile
 from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.recompute import nearest
 from llmplan_launchers.formats.settings import training
-from llmplan_launchers.formats.table import Entry, said
+from llmplan_launchers.formats.table import Entry, called, said
 from llmplan_launchers.formats.words import comments, headline, priced_as, repository
 from llmplan_launchers.training.megatron_limits import refuse
 
@@ -137,4 +137,5 @@ LAUNCHER = Launcher(
     write=_write,
     suffix=".py",
     description="Megatron-Bridge (NeMo): a recipe in Python that torchrun starts",
+    words=called(*FIELDS),
 )

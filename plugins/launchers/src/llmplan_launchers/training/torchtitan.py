@@ -14,7 +14,7 @@ from llmplan_launchers.formats.fsdp import Sharding, refuse, sharding
 from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.recompute import nearest
 from llmplan_launchers.formats.settings import training
-from llmplan_launchers.formats.table import Entry, left_over, said, understood
+from llmplan_launchers.formats.table import Entry, called, left_over, said, understood
 from llmplan_launchers.formats.words import comments, headline, priced_as
 
 FLAVORS: Mapping[str, tuple[str, str]] = {
@@ -285,4 +285,5 @@ LAUNCHER = Launcher(
     read=_read,
     recognises=_recognised,
     description="torchtitan to 0.2.2: a TOML file of its job configuration",
+    words=called(*PARALLELISM, *TRAINING),
 )

@@ -9,7 +9,7 @@ from llmplan_launchers.formats.adapters import modules_of
 from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.settings import training
 from llmplan_launchers.formats.shell import flag_lines
-from llmplan_launchers.formats.table import Entry, said
+from llmplan_launchers.formats.table import Entry, called, said
 from llmplan_launchers.formats.words import comments, headline, repository
 from llmplan_launchers.formats.yaml import yaml
 from llmplan_launchers.training.accelerate import document
@@ -92,4 +92,5 @@ LAUNCHER = Launcher(
     command="train",
     write=_write,
     description="TRL: a script that starts trl sft on Accelerate, for fine-tuning",
+    words=called(*BATCH),
 )

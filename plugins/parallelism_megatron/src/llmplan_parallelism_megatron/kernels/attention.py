@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llmplan.arrays.quantities import Number, maximum
 from llmplan.arrays.term import term
-from llmplan.records import Scores
+from llmplan.records import Scores, TrainingPlan
 from llmplan_parallelism_megatron.kernels.reached import Kernels
 
 BACKWARD_FLOPS = 2.5
@@ -22,6 +22,19 @@ dQ and dK read; dropout reads and writes the gradient, and reads its mask.
 """
 UNFUSED_LAUNCHES = 3.0
 """Kernels of an unfused forward pass: QK^T, softmax, the product with V."""
+
+
+_WITHOUT_FUSED = ("volta",)
+"""Architectures that no such kernel is written for (Dao-AILab/flash-attention, README: Ampere or newer)."""
+_WITHOUT_SINKS = ("flash-1", "flash-2")
+"""Kernels that know no logit of a head beside its scores."""
+
+
+def is_fused(plan: TrainingPlan) -> bool:
+    """Whether attention is one kernel: the framework has it, for this accelerator, and for the model's sinks."""
+    word = plan.framework.attention
+    sinks = bool(getattr(plan.model, "attention_sinks", False)) and word in _WITHOUT_SINKS
+    return word != "unfused" and plan.hardware.architecture not in _WITHOUT_FUSED and not sinks
 
 
 def fused_seconds(flops: Number, scores: Scores, kernels: Kernels) -> tuple[Number, Number]:

@@ -37,7 +37,7 @@ def kind_of(plan: InferencePlan) -> Kind:
         program=plan.engine.name,
         architecture=plan.hardware.architecture,
         traits={
-            DATASHEET: plan.hardware.kernels is None,
+            DATASHEET: plan.hardware.kernels is None or plan.hardware.kernels.borrowed,
             "weights-in-8-bits": _FOUR_BITS < dtype.weight_bits <= _EIGHT_BITS,
             "weights-in-4-bits": dtype.weight_bits <= _FOUR_BITS,
             "activations-in-8-bits": dtype.activation_bits <= _EIGHT_BITS,

@@ -63,7 +63,7 @@ def family(program: str) -> str:
 def _arithmetic(plan: TrainingPlan) -> dict[str, Truth]:
     """What is trained, in how many bits, on what is known of the accelerator."""
     return {
-        DATASHEET: plan.hardware.kernels is None,
+        DATASHEET: plan.hardware.kernels is None or plan.hardware.kernels.borrowed,
         "fp8": plan.dtype.weight_bits == _EIGHT_BITS,
         "fp4": plan.dtype.weight_bits < _EIGHT_BITS,
         "lora": plan.tuning is Tuning.LORA,

@@ -10,8 +10,10 @@ from llmplan.estimate import rules
 from llmplan.estimate.rules import TOO_LONG_A_PIPELINE, Rule
 from llmplan_parallelism_megatron.network.groups import groups_of
 from llmplan_parallelism_megatron.rules.common import DIVIDES_EXPERTS, DIVIDES_HEADS, nearest, routed_experts
+from llmplan_parallelism_megatron.rules.offload import HAS_A_LINK, HAS_ROOM
 from llmplan_parallelism_megatron.rules.scale_up import stays_inside, stays_linked
 from llmplan_parallelism_megatron.training.adapters import TARGETS
+from llmplan_parallelism_megatron.training.layer import expert_imbalance
 
 if TYPE_CHECKING:
     from llmplan.arrays.quantities import Truth
@@ -103,19 +105,18 @@ def _say_rounds(plan: TrainingPlan) -> str:
     )
 
 
+def _feeds_both_ends(plan: TrainingPlan) -> Truth:
+    return plan.schedule.of(lambda schedule: schedule.both_ways)
+
+
+def _cannot_feed(plan: TrainingPlan) -> Truth:
+    return has_remainder(plan.layout.pp, 2) | (plan.gradient_accumulation < 2 * plan.layout.pp)
+
+
 def _groups(plan: TrainingPlan) -> tuple[tuple[str, Group], ...]:
     groups = groups_of(plan.layout)
     sizes = ("tp", groups.tensor), ("cp", groups.context), ("ep", groups.expert)
     return (*sizes, ("dp", groups.data), ("pp", groups.pipeline))
-
-
-def _without_host(plan: TrainingPlan) -> Truth:
-    unlinked = plan.hardware.host_bytes_per_second is None
-    return (plan.offload_optimizer | plan.offload_activations) & unlinked
-
-
-def _say_host(plan: TrainingPlan) -> str:
-    return f"offload: {plan.offloaded} needs a link to the host, and the record of {plan.hardware.name} has none"
 
 
 def _say_targets(plan: TrainingPlan) -> str:
@@ -138,6 +139,14 @@ REFUSED = (
         ),
     ),
     Rule(
+        "pipelines fed from both ends have even stages and twice as many micro-batches",
+        lambda plan: (plan.layout.pp > 1) & _feeds_both_ends(plan) & _cannot_feed(plan),
+        lambda plan: (
+            f"schedule: {plan.schedule_name} feeds a pipeline from both ends, which takes an even pp and at least 2 pp "
+            f"micro-batches; pp is {int(plan.layout.pp)}, gradient-accumulation {int(plan.gradient_accumulation)}"
+        ),
+    ),
+    Rule(
         "vpp is 1 without a pipeline",
         lambda plan: (plan.layout.vpp > 1) & (plan.layout.pp == 1),
         lambda plan: f"vpp: {int(plan.layout.vpp)} divides the stages of a pipeline, and pp is 1; 1 would do",
@@ -146,7 +155,8 @@ REFUSED = (
     Rule("pp divides the micro-batches with vpp", _uneven_rounds, _say_rounds),
     stays_linked(_groups),
     Rule("lora-targets are matrices", lambda plan: not set(plan.lora_targets) <= set(TARGETS), _say_targets),
-    Rule("offload has a link to the host", _without_host, _say_host),
+    HAS_A_LINK,
+    HAS_ROOM,
 )
 """What has to hold for a plan to be priced."""
 
@@ -189,8 +199,8 @@ AVOIDED = (
 
 
 def _imbalance(plan: TrainingPlan) -> Iterator[str]:
-    if plan.expert_imbalance > 1 and not routed_experts(plan.model):
-        yield f"expert-imbalance {plan.expert_imbalance:g} changes nothing: {plan.model.name} has no routed experts"
+    if (times := expert_imbalance(plan)) > 1 and not routed_experts(plan.model):
+        yield f"expert-imbalance {times:g} changes nothing: {plan.model.name} has no routed experts"
 
 
 def _next_to(value: int, step: int) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from math import inf
 
 from attrs import evolve, frozen
 
@@ -28,7 +29,7 @@ from llmplan.records import (
     NumberFormat,
     State,
 )
-from llmplan_parallelism_megatron.kernels.attention import SCORE_BYTES, UNFUSED_LAUNCHES
+from llmplan_parallelism_megatron.kernels.attention import UNFUSED_LAUNCHES
 from llmplan_parallelism_megatron.kernels.elementwise import ROOFLINE, moved_seconds, reading_seconds
 from llmplan_parallelism_megatron.kernels.reached import Kernels, attention_kernel, curves_of, kernels_of
 
@@ -37,6 +38,8 @@ SIXTEEN_BITS = 16.0
 _FORMAT_BITS = {"int4": 4.0, "fp4": 4.0, "int8": 8.0, "fp8": 8.0, "tf32": 32.0, "fp32": 32.0}
 _LEAST_WIDENED = 6.0
 """Bits of a weight from which kernels widen it as one of 8 bits; fewer as one of 4."""
+_SCALES = 1.0
+"""Bits of a weight that scales and zero points of its group may add."""
 _PAGED = "paged"
 """As engines time it, which is what one without a word has too."""
 _IDEAL = FrameworkProfile(name="ideal")
@@ -91,6 +94,10 @@ class Multiplier:
     """Of a weight, with its part of the scales."""
     operand_bytes: float
     """Of an activation as it is multiplied."""
+    bytes_per_second: float
+    """At which weights come in: memory's, or what the cores take."""
+    widened_rows: float = inf
+    """Beyond these weights are written out in 16 bits first."""
 
 
 @frozen(eq=False, repr=False)
@@ -118,6 +125,8 @@ class ServingKernels:
     """Of an activation between kernels."""
     cache_bytes: float
     """Of an element of the KV cache."""
+    elements_per_second: float
+    """Of keys and values, that the cores work on for query heads that share no reading."""
 
 
 def serving_kernels(plan: InferencePlan) -> ServingKernels:
@@ -138,9 +147,11 @@ def _serving_kernels(
     links = kernels_of(hardware, _IDEAL, gemm, evolve(efficiency, curves=evolve(curves, sustained={})))
     stream = max(dtype.activation_bits, SIXTEEN_BITS) / 8
     shared = engine.launch_share
-    rate = engine.memory_rates.get(hardware.architecture, engine.memory_rate)
-    decode, bandwidth = _decode(curves), hardware.memory_bytes_per_second * rate
+    decode, bandwidth = _decode(curves), hardware.memory_bytes_per_second * engine.memory_rate
     serving, prefill = curves.serving, _prefill(curves, engine)
+
+    sums = (hardware.fp16_sum_rate or 1.0) if engine.sums_in_16_bits and gemm.name == "fp16" else 1.0
+    peak = links.narrow.peak_flops * sums
 
     def layers(bits: float) -> Multiplier:
         width = _format_bits(gemm)
@@ -150,9 +161,11 @@ def _serving_kernels(
         scales = dtype.scale_bits if bits == dtype.weight_bits else 0.0
         return Multiplier(
             evolve(curve, launch_seconds=launch),
-            links.narrow.peak_flops * engine.gemm_rate,
+            peak * engine.gemm_rate,
             (bits + scales) / 8,
             min(width, dtype.activation_bits) / 8,
+            streaming_bytes_per_second(bandwidth * curves.hbm, cycle_bytes(engine, bits), hardware),
+            float(engine.widened_rows) if engine.widened_rows and bits < SIXTEEN_BITS else inf,
         )
 
     head = evolve(links.wide.curve, launch_seconds=links.wide.curve.launch_seconds * shared)
@@ -161,7 +174,13 @@ def _serving_kernels(
         engine=engine,
         dense=layers(dtype.weight_bits),
         experts=layers(dtype.expert_bits or dtype.weight_bits),
-        head=Multiplier(head, links.wide.peak_flops * engine.gemm_rate, dtype.embedding_bits / 8, stream),
+        head=Multiplier(
+            head,
+            links.wide.peak_flops * engine.gemm_rate,
+            dtype.embedding_bits / 8,
+            stream,
+            streaming_bytes_per_second(bandwidth * curves.hbm, cycle_bytes(engine, dtype.embedding_bits), hardware),
+        ),
         prefill=evolve(prefill, launch_seconds=prefill.launch_seconds * shared),
         attention_flops=links.attention_flops,
         decode=evolve(decode, launch_seconds=decode.launch_seconds * shared),
@@ -171,6 +190,7 @@ def _serving_kernels(
         launch_seconds=curves.launch_seconds * shared,
         stream_bytes=stream,
         cache_bytes=kv_bits / 8,
+        elements_per_second=engine.cycle_elements * (hardware.sm_count or 0) * (hardware.clock_hertz or 0.0) or inf,
     )
 
 
@@ -207,16 +227,46 @@ def _widening_seconds(weight_bits: float, format_bits: float, curves: KernelCurv
     return curves.serving.widening_seconds.get("8" if weight_bits > _LEAST_WIDENED else "4", 0.0)
 
 
+def cycle_bytes(engine: EngineProfile, bits: float) -> float:
+    """Of weights of so many bits, that a core takes in a cycle; infinity where memory alone binds."""
+    wide = [float(most) for most in engine.cycle_bytes if bits <= float(most) + _SCALES]
+    return engine.cycle_bytes[f"{min(wide):g}"] if wide else inf
+
+
+def streaming_bytes_per_second(memory: float, each: float, hardware: HardwareProfile) -> float:
+    """At which weights come in where one row or few multiply them."""
+    if each == inf or hardware.sm_count is None or hardware.clock_hertz is None:
+        return memory
+    return core_bound_bytes_per_second(memory, each, hardware.sm_count, hardware.clock_hertz)
+
+
+@term(
+    "min(stream, each_cycle * cores * clock)",
+    unit="bytes/s",
+    source="Williams et al. 2009, doi:10.1145/1498765.1498785, section 4: a ceiling below the memory's",
+)
+def core_bound_bytes_per_second(stream: float, each_cycle: float, cores: float, clock: float) -> float:
+    """Kernels that unpack weights, or read them in short loads, take so many bytes of them in a cycle of a core."""
+    return min(stream, each_cycle * cores * clock)
+
+
 def multiply(gemm: Gemm, weights: Number, kernels: ServingKernels, by: Multiplier) -> Waits:
     """Multiplications by weights, of which so many elements are read."""
-    curve, bandwidth = by.curve, kernels.bytes_per_second
+    curve = by.curve
     m, n, k, g = gemm.m, gemm.n, gemm.k, gemm.groups
-    return _waits(
+    widens = m > by.widened_rows
+    each = where(widens, SIXTEEN_BITS / 8, by.weight_bytes)
+    waits = _waits(
         curve.launch_seconds,
         curve.computing_seconds(m, n, k, g, by.flops),
-        weights=reading_seconds(weights, by.weight_bytes, bandwidth),
-        activations=moving_seconds(g, m, k, by.operand_bytes, n, kernels.stream_bytes, bandwidth),
+        weights=reading_seconds(weights, each, where(widens, kernels.bytes_per_second, by.bytes_per_second)),
+        activations=moving_seconds(g, m, k, by.operand_bytes, n, kernels.stream_bytes, kernels.bytes_per_second),
     )
+    if by.widened_rows == inf:
+        return waits
+    widening = reading_seconds(weights, by.weight_bytes + SIXTEEN_BITS / 8, kernels.bytes_per_second)
+    before = where(widens, widening + kernels.launch_seconds, 0.0)
+    return Waits(waits.seconds + before, {**waits.by, "weights": waits.by["weights"] + before})
 
 
 def move(elements: Number, kernels: ServingKernels, width: float, *, launched: bool = True) -> Waits:
@@ -245,7 +295,7 @@ def attend_unfused(flops: Number, scores: Number, tokens: Number, head_dim: Numb
     return _waits(
         where(flops > 0, UNFUSED_LAUNCHES * kernels.launch_seconds, 0.0),
         flops_seconds(flops, rate),
-        activations=reading_seconds(scores, SCORE_BYTES, kernels.bytes_per_second),
+        activations=reading_seconds(scores, kernels.engine.score_bytes, kernels.bytes_per_second),
     )
 
 
@@ -260,11 +310,20 @@ def state_bytes(state: State, kernels: ServingKernels) -> float:
     return kernels.stream_bytes if state.bits is None else state.bits / 8
 
 
-def look_back(cache: Number, keys: Number, flops: Number, kernels: ServingKernels) -> Waits:
-    """Of decoding: reading so many elements of the cache, or its keys one by one, or computing at what large prompts
-    reach.
+def look_back(cache: Number, keys: Number, flops: Number, kernels: ServingKernels, one_by_one: Number = 0.0) -> Waits:
+    """Of decoding: reading so many elements of the cache, or its keys one by one, or the elements of query heads that
+    share no reading, or computing at what large prompts reach.
     """
     reading = kernels.decode.reading_seconds(cache * kernels.cache_bytes, kernels.memory_bytes_per_second)
     reading = maximum(reading, where(cache > 0, keys * kernels.engine.cache_token_seconds, 0.0))
+    reading = maximum(reading, core_bound_seconds(one_by_one, kernels.elements_per_second))
     computing = flops_seconds(flops, kernels.attention_flops * kernels.prefill.plateau)
     return _waits(where(cache > 0, kernels.decode.launch_seconds, 0.0), computing, kv_cache=reading)
+
+
+@term("elements / cores_rate", unit="s", source="TensorRT-LLM 0.5, decoderMaskedMultiheadAttentionTemplate.h")
+def core_bound_seconds(elements: Number, cores_rate: float) -> Number:
+    """Masked multi-head attention reads keys and values for each query head, from caches where heads share them, so
+    that the cores bind.
+    """
+    return elements / cores_rate

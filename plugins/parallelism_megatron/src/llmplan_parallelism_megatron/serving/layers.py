@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from llmplan.arrays.quantities import Number, maximum, minimum, total, where
 from llmplan.estimate.sharding import ways
-from llmplan.records import Cache, Operator, Scores, State, Works
+from llmplan.records import Cache, EngineProfile, Operator, Scores, State, Works
 from llmplan_parallelism_megatron.kernels.elementwise import reading_seconds
 from llmplan_parallelism_megatron.serving import kernels as kernel
 from llmplan_parallelism_megatron.serving.extent import Extent, Flow
@@ -119,8 +119,10 @@ def _attention(tally: Tally, operators: Sequence[Operator], flow: Flow, rank: Ra
     decoding = flow.decoding
     absorbed = cache.pair_flops / tp * decoding.tokens * decoding.keys(cache.window)
     keys = decoding.cached(cache.window)
-    read = decoding.sequences * keys * held * _readings(cache, kernels)
-    tally.add("kv_cache", kernel.look_back(read, keys, absorbed, kernels))
+    once = decoding.sequences * keys * held
+    read = once * _readings(cache, kernels.engine)
+    one_by_one = where(_shares(cache, kernels.engine), 0.0, once * cache.heads_per_key)
+    tally.add("kv_cache", kernel.look_back(read, keys, absorbed, kernels, one_by_one))
 
 
 def _carry(state: State, flow: Flow, kernels: ServingKernels) -> kernel.Waits:
@@ -130,10 +132,17 @@ def _carry(state: State, flow: Flow, kernels: ServingKernels) -> kernel.Waits:
     return kernel.look_back(elements, 0.0, 0.0, kernels)
 
 
-def _readings(cache: Cache, kernels: ServingKernels) -> float:
-    """Of keys and values: once for all query heads of a group, or head by head where the group is too large."""
+def _shares(cache: Cache, engine: EngineProfile) -> bool:
+    """Whether the query heads of a group share a reading of their keys and values."""
     group = cache.heads_per_key
-    return 1.0 if group <= kernels.engine.grouped_heads else 1.0 + (group - 1.0) * kernels.engine.rereading
+    return group in engine.shared_groups if engine.shared_groups else 1 < group <= engine.grouped_heads
+
+
+def _readings(cache: Cache, engine: EngineProfile) -> float:
+    """Of keys and values from memory: once for all query heads of a group, or again for each where none shares them."""
+    if _shares(cache, engine) or engine.cycle_elements:
+        return 1.0
+    return 1.0 + (cache.heads_per_key - 1.0) * engine.rereading
 
 
 def _prompts(

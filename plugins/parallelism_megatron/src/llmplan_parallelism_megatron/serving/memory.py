@@ -24,8 +24,26 @@ def memory(rank: Rank, plan: InferencePlan) -> dict[str, Number]:
         "weights": rank.weight_bytes,
         "kv_cache": caches_bytes(plan.batch, plan.layout.pp, each),
         **pass_bytes(rank, step_tokens(plan, plan.batch), plan.batch),
+        "scores": score_bytes(rank, plan.batch * plan.prompt_tokens),
         **engine_bytes(plan),
     }
+
+
+def score_bytes(rank: Rank, tokens: Number) -> Number:
+    """Of a prompt pass over so many tokens, whose rows look back on a prompt each."""
+    plan = rank.plan
+    return held_score_bytes(
+        minimum(tokens, maximum(plan.engine.step_tokens, plan.batch)),
+        plan.prompt_tokens,
+        rank.heads,
+        plan.engine.held_score_bytes,
+    )
+
+
+@term("tokens * keys * heads * each_score", unit="bytes", source="Dao et al. 2022, arXiv:2205.14135, section 2.2")
+def held_score_bytes(tokens: Number, keys: Number, heads: Number, each_score: float) -> Number:
+    """Attention that is not fused writes the scores of a layer to memory: the whole square of every head."""
+    return tokens * keys * heads * each_score
 
 
 def step_tokens(plan: InferencePlan, batch: Number) -> Number:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from attrs import define
 
-from llmplan.arrays.quantities import Number, total, where
+from llmplan.arrays.quantities import Number, where
 from llmplan.estimate.sharding import ways
-from llmplan.records import InferencePlan
 from llmplan_parallelism_megatron.serving import kernels as kernel
 from llmplan_parallelism_megatron.serving.extent import Flow
+from llmplan_parallelism_megatron.serving.host import add_host
 from llmplan_parallelism_megatron.serving.layers import layer_tally, without_shape
 from llmplan_parallelism_megatron.serving.rank import Rank
 from llmplan_parallelism_megatron.serving.tally import Tally
@@ -75,22 +75,6 @@ def _stages(rank: Rank, layers: list[Tally], ends: tuple[Tally, Tally], transfer
     kinds = [1.0 * layer.count for layer in rank.layers]
     stage = Tally.of([*slowest.counts, slowest.first, slowest.last, where(pp > 1, 1.0, 0.0)], parts)
     whole = Tally.of([*kinds, 1.0, 1.0, pp - 1.0], parts)
-    gap = gap_seconds(rank.plan, flow)
-    _host(rank, stage, gap * total(slowest.counts), flow)
-    _host(rank, whole, gap * total(kinds), flow)
+    add_host(rank, stage, slowest.counts, flow)
+    add_host(rank, whole, kinds, flow)
     return Pass(stage, whole)
-
-
-def gap_seconds(plan: InferencePlan, flow: Flow) -> Number:
-    """Between a layer's kernels: steps of decoding alone are captured as graphs, where the plan has these."""
-    one_by_one = plan.engine.launch_seconds_per_layer
-    return where(flow.prompts.tokens > 0, one_by_one, 0.0 if plan.cuda_graphs else one_by_one)
-
-
-def _host(rank: Rank, tally: Tally, gaps: Number, flow: Flow) -> None:
-    """Gaps between kernels that are launched one by one, and what the host does between passes."""
-    engine = rank.plan.engine
-    sequences = flow.prompts.sequences + flow.decoding.sequences
-    between = engine.host_seconds_per_step + engine.host_seconds_per_sequence * sequences
-    tally.add_for("launch", "launch", gaps)
-    tally.add_for("host", "host", between)

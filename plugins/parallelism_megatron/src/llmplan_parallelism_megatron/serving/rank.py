@@ -55,6 +55,8 @@ class Rank:
     """Of a token, that the operator holds which holds most; or all of a layer, where an engine keeps all buffers."""
     logit_elements: Number
     """Of a position of which logits are made."""
+    heads: Number
+    """Query heads of a layer that this rank holds, in which scores are made."""
 
     @classmethod
     def of(cls, plan: InferencePlan) -> Rank:
@@ -81,6 +83,7 @@ class Rank:
             stream,
             widest,
             _logit_elements(share),
+            _heads(share),
         )
 
 
@@ -219,6 +222,17 @@ def _held_elements(operator: Operator) -> Number:
     inputs = total(tensor.elements for tensor in operator.inputs if not tensor.fusible)
     gemm = operator.gemm
     return inputs if gemm is None else inputs + gemm.groups * gemm.m * gemm.n
+
+
+def _heads(share: LoweredModel) -> Number:
+    """The most of any layer: 4 FLOPs of a pair of tokens and an element of a head, in both multiplications."""
+    most: Number = 0.0
+    for block in share.layers:
+        for operators in kernels_of(block.operators):
+            scores = operators[0].scores
+            if scores is not None:
+                most = maximum(most, total(one.flops for one in operators) / (4.0 * scores.head_dim))
+    return most
 
 
 def _logit_elements(share: LoweredModel) -> Number:

@@ -43,6 +43,7 @@ from llmplan_parallelism_megatron.training.memory import (
     kept_bytes,
     micro_batches_in_flight,
     optimizer_bytes,
+    stages_held,
     weight_bytes,
 )
 from llmplan_parallelism_megatron.training.parameters import Parameters
@@ -140,10 +141,11 @@ def _bytes(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
         dense / layout.tp, experts / (layout.tp * layout.ep), floors.embedding / layout.tp, 0.0, 0.0, 0.0
     )
     rank = evolve(floors.rank, plan=plan, groups=groups_of(layout))
-    states = weight_bytes(rank, held_by_rank) + optimizer_bytes(rank, held_by_rank)
+    stages = stages_held(plan)
+    states = stages * weight_bytes(rank, held_by_rank) + optimizer_bytes(rank, held_by_rank)
     of_one = plan.micro_batch / (layout.cp * layout.tp) * kept
     activations = held_activations(plan, of_one, micro_batches_in_flight(plan))
-    gradients = beside_activations(rank, gradient_bytes(rank, held_by_rank), activations)
+    gradients = beside_activations(rank, stages * gradient_bytes(rank, held_by_rank), activations)
     return states + gradients + (1.0 + plan.framework.slack) * activations + plan.framework.context_bytes
 
 

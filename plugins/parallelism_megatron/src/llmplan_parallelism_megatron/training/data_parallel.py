@@ -19,6 +19,10 @@ from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.training.parameters import Parameters
 from llmplan_parallelism_megatron.training.pipeline import Pipeline
 
+HIDDEN_COST = 0.189
+"""Of the seconds that collectives hide behind computation: by so much slower it was beside them on average, and at most
+by 0.4 (arXiv:2507.03114, abstract).
+"""
 _RAJBHANDARI = "Rajbhandari et al. 2020, arXiv:1910.02054, section 7"
 
 
@@ -39,8 +43,9 @@ class Traffic:
 
     @property
     def exposed(self) -> Number:
-        """What does not hide."""
-        return exposed_seconds(self.forward, self.hides_forward, self.backward, self.hides_backward)
+        """What does not hide, and what hiding the rest costs."""
+        exposed = exposed_seconds(self.forward, self.hides_forward, self.backward, self.hides_backward)
+        return exposed + hidden_seconds(self.forward + self.backward - exposed, HIDDEN_COST)
 
 
 @term(
@@ -53,6 +58,12 @@ def exposed_seconds(forward: Number, hides_forward: Number, backward: Number, hi
     these shows. It binds where a rank has few tokens for its parameters.
     """
     return maximum(forward - hides_forward, 0.0) + maximum(backward - hides_backward, 0.0)
+
+
+@term("hidden * cost", unit="s", source="arXiv:2507.03114, abstract")
+def hidden_seconds(hidden: Number, cost: float) -> Number:
+    """Hiding is not free: collectives take multiprocessors and memory bandwidth from the computation beside them."""
+    return hidden * cost
 
 
 def traffic(rank: Rank, parameters: Parameters, work: Pipeline, waiting: Number) -> Traffic:
@@ -76,10 +87,10 @@ def traffic(rank: Rank, parameters: Parameters, work: Pipeline, waiting: Number)
     gathered = where(again, m, where(layout.shards_optimizer, 1.0, 0.0))
     reductions = where(divides_gradients(plan), m, 1.0)
     many = where(layout.dp * layout.cp > 1, 1.0, 0.0)
-    overlap = plan.framework.data_overlap
+    overlap, at_step = plan.framework.data_overlap, 0.0 if plan.framework.gathers_after_step else 1.0
     return Traffic(
         forward=many * gathered * gather,
-        hides_forward=overlap * where(again, m, 1.0) * (stage.forward_seconds + 0.5 * waiting),
+        hides_forward=overlap * where(again, m, at_step) * (stage.forward_seconds + 0.5 * waiting),
         backward=many * (where(again, m, 0.0) * gather + reductions * reduce),
         hides_backward=overlap * reductions * (stage.backward_seconds + 0.5 * waiting),
     )

@@ -9,8 +9,8 @@ from attrs import define, field
 
 from llmplan.arrays.quantities import Number, maximum, total, where
 from llmplan.arrays.term import term
-from llmplan.records import Block, Gemm, Operator, Recompute, Tuning
-from llmplan_parallelism_megatron.kernels.attention import fused_seconds, unfused_seconds
+from llmplan.records import Block, Gemm, Operator, Recompute, TrainingPlan, Tuning
+from llmplan_parallelism_megatron.kernels.attention import fused_seconds, is_fused, unfused_seconds
 from llmplan_parallelism_megatron.kernels.elementwise import (
     BACKWARD_MOVED,
     moved_seconds,
@@ -150,10 +150,16 @@ def joined(operators: Sequence[Operator], imbalance: float) -> Gemm:
     return Gemm(rows, n, gemm.k, gemm.groups, matrices=matrices)
 
 
+def expert_imbalance(plan: TrainingPlan) -> float:
+    """Tokens of the busiest expert parallel rank, against the mean."""
+    times: float = plan.setting("expert_imbalance", 1.0)
+    return times
+
+
 def _multiplication(operators: Sequence[Operator], rank: Rank, *, wide: bool) -> Seconds:
     """Y = XW forward, dX = dY W^T and dW = X^T dY backward."""
     plan, kernels = rank.plan, rank.kernels
-    gemm, by = joined(operators, plan.expert_imbalance), kernels.wide if wide else kernels.narrow
+    gemm, by = joined(operators, expert_imbalance(plan)), kernels.wide if wide else kernels.narrow
     output = rank.activation_bytes
     operand = output if wide else min(plan.dtype.weight_bits, plan.dtype.activation_bits) / 8
     forward = by.forward_seconds(gemm, operand, output)
@@ -194,7 +200,7 @@ def _attention(operators: Sequence[Operator], rank: Rank) -> Seconds:
     scores, framework = operators[0].scores, rank.plan.framework
     assert scores is not None  # noqa: S101 - the caller has looked
     flops = total(operator.flops for operator in operators)
-    if framework.attention == "unfused":
+    if not is_fused(rank.plan):
         elements = total(tensor.elements for operator in operators for tensor in operator.inputs if tensor.fusible)
         return Seconds(*unfused_seconds(flops, elements / 2.0, scores, rank.kernels))
     seen = scores.share * (1.0 if framework.balanced_context else 2.0 - 1.0 / rank.plan.layout.cp)
@@ -225,9 +231,10 @@ def add_communication(times: LayerTimes, operator: Operator, rank: Rank) -> None
     if operator.reduced_elements is not None:
         times.tensor.add(_reduction(operator.reduced_elements * width, rank), again(operator, rank))
     if operator.exchanged is not None:
-        exchanged = operator.exchanged * width * plan.expert_imbalance
+        exchanged = operator.exchanged * width * expert_imbalance(plan)
         seconds = collectives.all_to_all_seconds(exchanged, rank.groups.expert, rank.kernels)
-        seconds = seconds * (1.0 - plan.framework.expert_overlap)
+        hidden = plan.schedule.of(lambda schedule: 1.0 if schedule.both_ways else plan.framework.expert_overlap)
+        seconds = seconds * (1.0 - where(plan.layout.pp > 1, hidden, plan.framework.expert_overlap))
         times.expert.add(Seconds(seconds, seconds), again(operator, rank))
 
 

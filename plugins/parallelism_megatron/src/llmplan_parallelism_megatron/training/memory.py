@@ -9,6 +9,7 @@ from attrs import define
 from llmplan.arrays.quantities import Number, ceil, dot, maximum, minimum, total, where
 from llmplan.arrays.term import term
 from llmplan.records import Block, Operator, Recompute, Tensor, TrainingPlan, Tuning
+from llmplan_parallelism_megatron.kernels.attention import is_fused
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.stages import Stage, end_stages
 from llmplan_parallelism_megatron.training.adapters import SIXTEEN_BIT_BYTES, adapters_kept, frozen_bytes
@@ -63,9 +64,10 @@ def _stage(rank: Rank, stage: Stage, working: Working, in_flight: Number) -> dic
         "gather_buffers": working.gather,
     }
     worked = total(at_work.values())
+    stages = stages_held(rank.plan)
     return {
-        "weights": weight_bytes(rank, parameters),
-        "gradients": beside_activations(rank, gradient_bytes(rank, parameters), worked),
+        "weights": stages * weight_bytes(rank, parameters),
+        "gradients": beside_activations(rank, stages * gradient_bytes(rank, parameters), worked),
         "optimizer": optimizer_bytes(rank, parameters),
         **at_work,
         "communication_buffers": framework.bucket_bytes
@@ -73,6 +75,11 @@ def _stage(rank: Rank, stage: Stage, working: Working, in_flight: Number) -> dic
         "allocator_slack": slack_bytes(framework.slack, worked),
         "driver": framework.context_bytes,
     }
+
+
+def stages_held(plan: TrainingPlan) -> Number:
+    """Whose layers a rank has: its own stage's, and the other end's where micro-batches come from both."""
+    return where(plan.layout.pp > 1, plan.schedule.of(lambda schedule: 2.0 if schedule.both_ways else 1.0), 1.0)
 
 
 @term("slack * working", unit="bytes", source=_FRAMEWORK)
@@ -208,7 +215,7 @@ def kept_bytes(block: Block, rank: Rank, mode: Number | None = None) -> Number:
     """
     plan, framework = rank.plan, rank.plan.framework
     recompute = plan.recompute if mode is None else mode
-    unfused, dropout = framework.attention == "unfused", framework.dropout
+    unfused, dropout = not is_fused(plan), framework.dropout
     kept: Number = 0.0
     for operator in block.operators:
         kept = kept + _kept_of(operator, rank, recompute)

@@ -12,7 +12,7 @@ from llmplan.records import Block, PipelineTimes, Recompute, Tuning
 from llmplan_parallelism_megatron.kernels.elementwise import BACKWARD_MOVED, reading_seconds
 from llmplan_parallelism_megatron.network import collectives
 from llmplan_parallelism_megatron.rank import Rank
-from llmplan_parallelism_megatron.stages import end_stages, slowest_stage, stage_seconds
+from llmplan_parallelism_megatron.stages import balanced, end_stages, slowest_stage, stage_seconds
 from llmplan_parallelism_megatron.training.layer import LayerTimes, Seconds, layer_times
 
 
@@ -103,6 +103,8 @@ def pipeline(rank: Rank) -> Pipeline:
     embedding, head = ends(rank)
     both_ends = end_stages(rank.model, plan.layout)
     stage = slowest_stage(both_ends, [layer.all for layer in layers], embedding.all, head.all)
+    if plan.framework.balances_stages:
+        stage = balanced(rank.model, plan.layout.pp)
     counts = [*stage.counts, stage.first, stage.last]
     times, hosts = [*layers, embedding, head], [_host(rank, block) for block in blocks]
 

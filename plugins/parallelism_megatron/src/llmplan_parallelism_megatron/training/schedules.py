@@ -8,6 +8,7 @@ from llmplan.records import PipelineTimes, Schedule
 
 _NARAYANAN = "Narayanan et al. 2021, arXiv:2104.04473, section 2.2"
 _KORTHIKANTI = "Korthikanti et al. 2022, arXiv:2205.05198, section 4.2.3"
+_DEEPSEEK = "DeepSeek-AI 2024, arXiv:2412.19437, section 3.2.1 and table 2"
 _QI = "Qi et al. 2023, arXiv:2401.10241, table 2"
 
 
@@ -46,6 +47,22 @@ def interleaved_in_flight(m: Number, p: Number, v: Number) -> Number:
     return minimum(p + (p - 1) / v, m)
 
 
+@term("max((p/2 - 1) / (p - 1) * (others - others_weights), 0)", unit="s", source=_DEEPSEEK)
+def dualpipe_bubble_seconds(others: Number, others_weights: Number, p: Number) -> Number:
+    """DualPipe leaves (p/2 - 1)(F&B + B - 3W) with micro-batches from both ends: F&B is a forward and a backward pass
+    side by side, and W, the gradients of weights, takes half of a backward pass B.
+    """
+    return maximum((0.5 * p - 1.0) / maximum(p - 1.0, 1.0) * (others - others_weights), 0.0)
+
+
+def _dualpipe(times: PipelineTimes) -> Number:
+    return dualpipe_bubble_seconds(times.others, times.others_weights, times.p)
+
+
+def _from_both_ends(p: Number, _v: Number, m: Number) -> Number:
+    return minimum(p + 1.0, m)
+
+
 def _one_f_one_b(times: PipelineTimes) -> Number:
     return interleaved_bubble_seconds(times.others, times.v)
 
@@ -78,4 +95,12 @@ ZERO_BUBBLE = Schedule(
     in_flight=_one_chunk,
     source=_QI,
 )
-SCHEDULES = (ONE_F_ONE_B, ZERO_BUBBLE)
+DUALPIPE = Schedule(
+    name="dualpipe",
+    description="micro-batches from both ends, tokens on their way to experts behind computation (DualPipe)",
+    bubble_seconds=_dualpipe,
+    in_flight=_from_both_ends,
+    both_ways=True,
+    source=_DEEPSEEK,
+)
+SCHEDULES = (ONE_F_ONE_B, ZERO_BUBBLE, DUALPIPE)

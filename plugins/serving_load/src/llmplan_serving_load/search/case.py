@@ -9,8 +9,8 @@ from attrs import evolve, frozen
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import ServerModel
-from llmplan.estimate.spread import CONFIDENCE
 from llmplan.records import InferencePlan, ServerPlan
+from llmplan.records.plan import CONFIDENCE
 from llmplan.request import LOADS, InferRequest, option_name
 from llmplan.space.asked import asking
 from llmplan.space.choice import Choice, choose, with_price

@@ -1,0 +1,110 @@
+"""What accelerators without timings reach: what the slower ones of those with timings do, never a whole peak."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from attrs import evolve
+
+from llmplan.catalogues import registry
+from llmplan.records import CalibratedEfficiency, KernelCurves, NetworkCurve, ServingCurves
+
+if TYPE_CHECKING:
+    from llmplan.catalogues import Registry
+    from llmplan.records import HardwareProfile
+
+Curve = TypeVar("Curve")
+_SIDE, _TOKENS, _HEAD, _MESSAGE, _RANKS = 4096.0, 4096.0, 128.0, 2.0**26, 8.0
+"""The shapes by which curves are compared."""
+_BORROWED = "as "
+"""How the source of curves begins that are another accelerator's."""
+
+
+def borrowing(hardware: HardwareProfile) -> tuple[HardwareProfile, tuple[str, ...]]:
+    """An accelerator with the curves of others, and one loud line about them."""
+    found = _of_installed(registry())
+    if found is None:
+        return hardware, ()
+    curves, reached, many = found
+    said = (
+        f"{hardware.name.upper()} IS NOT CALIBRATED: nobody timed its kernels and links; priced with those of the "
+        f"lower quartile of {many} accelerators that were timed"
+    )
+    return evolve(hardware, kernels=curves, efficiency=reached), (said,)
+
+
+@lru_cache(maxsize=4)
+def _of_installed(_registry: Registry) -> tuple[KernelCurves, CalibratedEfficiency, int] | None:
+    profiles = [profile for _, _, profile in _registry.gpus.entries()]
+    known = [one.kernels for one in profiles if one.kernels and not one.kernels.source.startswith(_BORROWED)]
+    reached = [one.efficiency for one in profiles if one.efficiency and not one.efficiency.source.startswith(_BORROWED)]
+    return (lower_quartile(known), _reached(reached), len(known)) if known and reached else None
+
+
+def lower_quartile(known: Sequence[KernelCurves]) -> KernelCurves:
+    """Of each kind of kernel and link the curve that a quarter of the accelerators are below, latencies above."""
+    serving = [one.serving for one in known if one.serving is not None]
+    return KernelCurves(
+        gemm=_by_name([one.gemm for one in known], _gemm),
+        attention=_by_name([one.attention for one in known], _attention),
+        sustained=_by_name([one.sustained for one in known], float),
+        hbm=_quartile([one.hbm for one in known], float),
+        launch_seconds=-_quartile([-one.launch_seconds for one in known], float),
+        collectives=_by_name([one.collectives for one in known], _collective),
+        network=NetworkCurve(
+            plateau=_quartile([one.network.plateau for one in known], float),
+            step_seconds=-_quartile([-one.network.step_seconds for one in known], float),
+        ),
+        serving=_serving(serving) if serving else None,
+        borrowed=True,
+        source=f"not timed: the lower quartile of {len(known)} accelerators that were",
+    )
+
+
+def _serving(known: Sequence[ServingCurves]) -> ServingCurves:
+    own = [one.all_reduce for one in known if one.all_reduce is not None]
+    widening = _by_name([one.widening_seconds for one in known], lambda seconds: -seconds)
+    return ServingCurves(
+        prefill=_quartile([one.prefill for one in known], lambda one: one.flops_per_second(_TOKENS, _HEAD, 1.0)),
+        decode=_quartile([one.decode for one in known], lambda one: -one.seconds(_MESSAGE, 1e12)),
+        all_reduce=_quartile(own, _collective) if own else None,
+        widening_seconds=widening,
+        source=f"not timed: the lower quartile of {len(known)} accelerators that were",
+    )
+
+
+def _reached(known: Sequence[CalibratedEfficiency]) -> CalibratedEfficiency:
+    runs = [one.training_run for one in known if one.training_run is not None]
+    return CalibratedEfficiency(
+        flops=_by_name([one.flops for one in known], float),
+        hbm=_quartile([one.hbm for one in known], float),
+        scale_up=_quartile([one.scale_up for one in known], float),
+        scale_out=_quartile([one.scale_out for one in known], float),
+        training_run=_quartile(runs, lambda run: run.median) if runs else None,
+        source=f"not timed: the lower quartile of {len(known)} accelerators that were",
+    )
+
+
+def _by_name(tables: Iterable[Mapping[str, Curve]], rate: Callable[[Curve], float]) -> dict[str, Curve]:
+    tables = list(tables)
+    names = dict.fromkeys(name for table in tables for name in table)
+    return {name: _quartile([table[name] for table in tables if name in table], rate) for name in names}
+
+
+def _quartile(values: Sequence[Curve], rate: Callable[[Curve], float]) -> Curve:
+    """The one that a quarter of the others reach less than."""
+    return sorted(values, key=rate)[(len(values) - 1) // 4]
+
+
+def _gemm(curve: Any) -> float:
+    return float(curve.flops_per_second(_SIDE, _SIDE, _SIDE, 1.0))
+
+
+def _attention(kernel: Any) -> float:
+    return float(kernel.forward.flops_per_second(_TOKENS, _HEAD, 1.0))
+
+
+def _collective(curve: Any) -> float:
+    return -float(curve.seconds(_MESSAGE, _RANKS, 1e11))

@@ -1,0 +1,1 @@
+"""Apple silicon, with the programs that run on it, for llmplan."""

@@ -1,0 +1,1 @@
+"""Intel Gaudi accelerators, with the programs that run on them, for llmplan."""

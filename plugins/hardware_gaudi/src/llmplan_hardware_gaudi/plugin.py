@@ -1,0 +1,38 @@
+"""What this package contributes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llmplan.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from llmplan.catalogues import TomlRecords
+
+LLMPLAN_API = 1
+_HERE = Path(__file__).parent
+
+
+@hookimpl
+def llmplan_hardware_profiles() -> TomlRecords:
+    """A file for each."""
+    from llmplan.catalogues import TomlRecords
+
+    return TomlRecords(_HERE / "accelerators")
+
+
+@hookimpl
+def llmplan_framework_profiles() -> TomlRecords:
+    """Programs that train on them."""
+    from llmplan.catalogues import TomlRecords
+
+    return TomlRecords(_HERE / "frameworks")
+
+
+@hookimpl
+def llmplan_engine_profiles() -> TomlRecords:
+    """Programs that serve on them."""
+    from llmplan.catalogues import TomlRecords
+
+    return TomlRecords(_HERE / "engines")

@@ -1,0 +1,1 @@
+"""What there is to choose from: ``llmplan list`` and ``llmplan show``."""
