@@ -650,6 +650,7 @@ HOW = {
     "optimizer": ("muon", "muon", 'optimizer = "muon"'),
     "master_weights": ("--no-master-weights", False, "master_weights = false"),
     "gradient_bits": ("16", 16, "gradient_bits = 16"),
+    "reduction_bits": ("16", 16, "reduction_bits = 16"),
     "tuning": ("qlora", "qlora", 'tuning = "qlora"'),
     "lora_rank": ("64", 64, "lora_rank = 64"),
     "lora_targets": ("q+v", "q+v", 'lora_targets = "q+v"'),

@@ -11,7 +11,6 @@ from llmplan import compare, infer, registry, train
 from llmplan.catalogues.cluster_file import ClusterFile, LevelFile
 from llmplan.catalogues.hardware_file import HardwareFile
 from llmplan.output.document import document
-from llmplan.request import LOADS, SERVER_OPTIONS, InferSearchRequest, SearchRequest
 from llmplan.search import InferenceSpace, TrainingSpace, search
 from llmplan_layers import LatentAttention, MixtureOfExperts, Transformer
 from llmplan_layers.kind_file import kind_file
@@ -52,8 +51,6 @@ def documented_inside(heading, key):
         ("JSON of `llmplan validate`", validate(registry().validation_sets["llama"]).document()),
         ("JSON of `llmplan search train`", SEARCH),
         ("JSON of `llmplan search infer`", SERVERS),
-        ("Options of `llmplan search infer`", fields_dict(InferSearchRequest)),
-        ("Options of `llmplan search train`", fields_dict(SearchRequest)),
         ("A model in TOML", {*fields_dict(Transformer), "source", "like"}),
         ("A model of layers in TOML", {*fields_dict(form().cls), "source"}),
         ("A kind of layer: `[kinds.NAME]`", fields_dict(kind_file(registry().layer_kinds.values()))),
@@ -86,11 +83,6 @@ def test_the_frontier_of_servers_is_documented():
     section = PAGE.split("\n## JSON of `llmplan search infer`\n")[1].split("\n## ")[0]
     said = re.findall(r"`(\w+)`", section)
     assert SERVERS["pareto"][0].keys() <= set(said)
-
-
-def test_the_options_of_a_server_are_documented():
-    """A user would find an option in the help alone."""
-    assert sorted(documented("A server under load")) == sorted((*LOADS, *SERVER_OPTIONS))
 
 
 @pytest.mark.parametrize("key", ["load", "batching", "capacity", "closed_form", "simulated"])

@@ -228,3 +228,17 @@ def test_files_that_cannot_be_read(refused, tmp_path, monkeypatch, name, text, m
 def test_a_file_that_is_not_there(refused):
     """The message would not say which file."""
     assert refused("train", "--from", "no.sh", "--gpu", "h100-sxm-80gb") == "from: no.sh: No such file or directory"
+
+
+@pytest.mark.parametrize("command", ["train", "infer"])
+def test_a_search_betters_the_layout_of_a_launch_file(run, tmp_path, command):
+    """A layout would have to be taken out of the file by hand, or the search would look at that layout alone."""
+    name, given = ("megatron", TRAIN) if command == "train" else ("vllm", INFER)
+    script = tmp_path / "run.sh"
+    assert run(*given, "--export", f"{name}:{script}")[0] == 0
+    limits = () if command == "train" else ("--ttft", "500ms", "--top", "2")
+    code, out, _ = run("search", command, "--from", script, "--gpu", "h100-sxm-80gb", *limits, "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["plans"]["legal"] > 1
+    assert len({json.dumps(plan["layout"]) for plan in found["best"]}) > 1

@@ -9,6 +9,7 @@ from llmplan import infer, registry, train
 from llmplan.output.formats import to_text
 from llmplan.records import HardwareProfile
 from llmplan.records.cluster import two_levels
+from llmplan_validation import validate
 
 VENDORS = {"AMD": "torchtitan-rocm", "Google": "maxtext", "Intel": "optimum-habana", "Apple": None}
 CHIPS = [one for _, _, one in registry().gpus.entries() if one.vendor in VENDORS]
@@ -75,3 +76,17 @@ def test_stated_efficiencies_hold_for_what_nobody_calibrated():
     }
     slow, fast = (train(**options, flops_efficiency=reached).iteration_seconds for reached in (0.2, 0.4))
     assert slow == pytest.approx(2 * fast)
+
+
+@pytest.mark.parametrize("source", ["torchao-training", "TPU-recipes"])
+def test_published_runs_are_met(source, tmp_path):
+    """Curves of operators alone would not add up to what MaxText on TPUs and torchtitan on MI300X were measured at."""
+    published = registry().validation_sets["training-unfitted"]
+    lines = published.table.read_text(encoding="utf-8").splitlines()
+    theirs = [line for line in lines if f",{source}," in line and ("MI300X" in line or "TPU-v" in line)]
+    table = tmp_path / "theirs.csv"
+    table.write_text("\n".join([lines[0], *theirs]), encoding="utf-8")
+    found = [one for one in validate(published, table).checked if one.row.metric == "tokens_per_s_per_gpu"]
+    errors = [abs(one.predicted / one.row.measured - 1) for one in found]
+    assert len(errors) >= 3
+    assert sum(errors) / len(errors) < 0.15

@@ -15,7 +15,7 @@ from search_space import FIXED, SPACE
 
 from llmplan.errors import BadInputError
 from llmplan.search import TrainingSpace, search
-from llmplan.search.executors import executor_of, in_order, workers_of
+from llmplan.search.executors import ClusterLostError, executor_of, in_order, workers_of
 
 OPTIONS = {"objective": "cost", "pareto": "time,memory", "top": 5}
 
@@ -112,7 +112,7 @@ def test_what_is_no_executor_is_refused(options, message):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """A scheduler and two workers, each a process of its own: its address, and the workers."""
+    """A scheduler and two workers, each a process of its own: its address, the workers, and the scheduler."""
     pytest.importorskip("distributed")
     about = tmp_path_factory.mktemp("dask") / "scheduler.json"
     common = ("--scheduler-file", str(about), "--no-dashboard")
@@ -120,7 +120,7 @@ def cluster(tmp_path_factory):
     workers = [start("worker", "--nthreads", "1", "--no-nanny", *common) for _ in range(2)]
     try:
         wait_for(about.exists)
-        yield json.loads(about.read_text("utf-8"))["address"], workers
+        yield json.loads(about.read_text("utf-8"))["address"], workers, scheduler
     finally:
         for process in (*workers, scheduler):
             process.kill()
@@ -141,22 +141,41 @@ def wait_for(ready):
         time.sleep(0.05)
 
 
+def killing(process):
+    """What a search tells of its progress, and what it gets for it."""
+
+    def kill(_progress):
+        process.kill()
+        process.wait()
+
+    return kill
+
+
 @pytest.mark.filterwarnings("ignore")
-def test_dask_finds_the_same_and_loses_no_plan_with_a_worker(here, cluster):
-    """If it fails, several machines find another plan than one, or a node that dies takes its plans with it."""
-    address, workers = cluster
-    with executor_of("dask", scheduler=address) as executor:
+def test_dask_finds_the_same_until_nobody_is_left_and_then_says_so(here, cluster, monkeypatch):
+    """If it fails, several machines find another plan than one, a node that dies takes its plans with it, or a search
+    waits for ever for a cluster that is gone, and what it had found is lost.
+    """
+    impatient = {"distributed.comm.timeouts.connect": "1s"}
+    monkeypatch.setattr("llmplan.search.executors._LOOK_SECONDS", 0.1)
+    monkeypatch.setattr("llmplan.search.executors._ALONE_SECONDS", 0.5)
+    from dask import config as dask_config
+
+    address, workers, scheduler = cluster
+    with dask_config.set(impatient), executor_of("dask", scheduler=address) as executor:
+
+        def searched(**how):
+            return search(TrainingSpace(**FIXED, **SPACE), executor=executor, **OPTIONS, **how)
+
         wait_for(lambda: workers_of(executor) == 2)
-        assert seen(search(TrainingSpace(**FIXED, **SPACE), executor=executor, **OPTIONS)) == here
-
-        def kill(_progress):
-            if workers[0].poll() is None:
-                workers[0].kill()
-                workers[0].wait()
-
-        found = search(TrainingSpace(**FIXED, **SPACE), executor=executor, watch=kill, chunk=200, **OPTIONS)
-        assert seen(found) == here
+        assert seen(searched()) == here
+        assert seen(searched(watch=killing(workers[0]), chunk=200)) == here
         assert workers_of(executor) == 1
+        alone = searched(watch=killing(workers[1]), interruptible=True)
+        assert (alone.complete, alone.lost, bool(alone.best)) == (False, "the Dask cluster has no worker", True)
+        killing(scheduler)(None)
+        with pytest.raises(ClusterLostError, match="the Dask scheduler is gone"):
+            searched()
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -65,6 +65,7 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
     "llmplan_parallelism_megatron.serving.host": ("Host of a server", ""),
     "llmplan_parallelism_megatron.serving.rank": ("Weights of a server", ""),
     "llmplan_parallelism_megatron.serving.memory": ("Memory of a server", ""),
+    "llmplan_parallelism_megatron.serving.held": ("What an engine holds beside its cache", ""),
 }
 _LOOSE, _PRODUCT, _TIGHT = range(3)
 """How strongly an expression holds together."""

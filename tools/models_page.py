@@ -8,6 +8,7 @@ from typing import Any
 
 from llmplan import infer, train
 from llmplan.errors import BadInputError
+from llmplan.records import Phase
 from llmplan_models_huggingface.checkpoint import model_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,7 +63,7 @@ def _line(file: str, kind: str, exact: dict[str, int]) -> tuple[str, ...]:
 def _state(model: Any) -> str:
     states = [
         block.count * operator.state.elements * (operator.state.bits or 16) / 8
-        for block in model.lower(1.0, 1.0).layers
+        for block in model.lower(1.0, 1.0, phase=Phase.DECODE).layers
         for operator in block.operators
         if operator.state is not None
     ]

@@ -38,7 +38,7 @@ from llmplan.records import (
     NetworkCurve,
     ServingCurves,
 )
-from llmplan.space.uncalibrated import lower_quartile
+from llmplan.space.uncalibrated import distinct, lower_quartile
 
 MARK = "# From here on generated from timings by tools/other_accelerators.py: run it, edit nothing."
 TERA, GIGA = 1e12, 1e9
@@ -475,7 +475,7 @@ def main(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, he
     global NOTHING  # noqa: PLW0603
     timings = Timings(folder)
     profiles = [profile for _, by, profile in registry().gpus.entries() if by == "llmplan-hardware-nvidia"]
-    timed = [one.kernels for one in profiles if one.kernels and not one.kernels.source.startswith("as ")]
+    timed = [one.kernels for one in distinct(profiles) if one.kernels]
     usual = NOTHING = evolve(lower_quartile(timed), sustained={})
     usual = evolve(usual, network=NetworkCurve(plateau=usual.network.plateau, step_seconds=usual.network.step_seconds))
     packages = {

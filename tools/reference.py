@@ -6,13 +6,24 @@ A table stands between two comments, the first of which says what it is of.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from llmplan.estimate.figures import Figure, figures_of
+from llmplan.request import (
+    LOADS,
+    SERVER_OPTIONS,
+    InferRequest,
+    InferSearchRequest,
+    PlanRequest,
+    SearchRequest,
+    TrainRequest,
+    options_of,
+)
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference.md"
-_BLOCK = re.compile(r"(<!-- (figures): (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- (figures|options): (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _UNITS = {"s": "seconds", "share": "of 1", "money": "in the currency of the price"}
 
 
@@ -31,8 +42,28 @@ def _row(figure: Figure, key: str) -> str:
     return f"| {keys} | {_UNITS.get(figure.unit, figure.unit)} | {figure.words}{needs if figure.needs else ''} |"
 
 
-_TABLES: Mapping[str, Callable[[str], Iterable[str]]] = {"figures": figure_rows}
-_HEADS = {"figures": "| key | unit | meaning |\n| --- | --- | --- |\n"}
+def option_rows(command: str) -> Iterator[str]:
+    """A row for each option of a command, with what its value looks like and the help of the command line."""
+    request, names = _OPTIONS[command]
+    for name, option in options_of(request).items():
+        if names is None or name in names:
+            value = "true or false" if option["flag"] else f"`{option['metavar']}`".replace("|", "\\|")
+            yield f"| `{name}` | {value} | {option['help'].replace('|', chr(92) + '|')} |"
+
+
+_LOADED = (*LOADS, *SERVER_OPTIONS)
+_OPTIONS: Mapping[str, tuple[type[Any], Collection[str] | None]] = {
+    "train": (TrainRequest, None),
+    "infer": (InferRequest, options_of(InferRequest).keys() - options_of(PlanRequest).keys() - set(_LOADED)),
+    "server": (InferRequest, _LOADED),
+    "search_train": (SearchRequest, None),
+    "search_infer": (InferSearchRequest, None),
+}
+_TABLES: Mapping[str, Callable[[str], Iterable[str]]] = {"figures": figure_rows, "options": option_rows}
+_HEADS = {
+    "figures": "| key | unit | meaning |\n| --- | --- | --- |\n",
+    "options": "| option | value | meaning |\n| --- | --- | --- |\n",
+}
 
 
 def filled(text: str) -> str:

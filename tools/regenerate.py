@@ -20,6 +20,7 @@ GENERATORS: Mapping[str, str] = {
     "cost-model": "tools/cost_model.py",
     "reference": "tools/reference.py",
     "glossary": "tools/glossary.py",
+    "keywords": "tools/keywords.py",
     "models": "tools/models_page.py",
     "accuracy": "docs/accuracy.py",
     "search": "docs/search.py",

@@ -140,6 +140,9 @@ def test_options_change_the_usual_cluster():
     assert mesh.levels[0].bytes_per_second == pytest.approx(3 * 64e9)
     rack = evolve(GPU, cluster=evolve(GPU.cluster, gpus_per_node=4))
     assert wired(rack, None, None, 2, None)[0].levels[0].size == 8, "a rack goes on from node to node"
+    bridge = wired(evolve(GPU, scale_up_domain=2), None, 200, 8, None)[0]
+    assert (bridge.levels[0].size, bridge.node, bridge.link(1)) == (2, 8, pytest.approx(200e9 / 8 / 8))
+    assert wired(evolve(GPU, scale_up_domain=1), None, None, 8, None)[0].levels[0].size == 8, "PCIe inside a node"
     assert in_words(slow) == "mesh 8 x 448 GB/s, any number x 3.12 GB/s, 8 a node"
 
 

@@ -11,7 +11,7 @@ from llmplan.errors import BadInputError, PluginFailedError
 from llmplan.estimate import Launcher, LaunchFile, LaunchOptions
 from llmplan.request import TrainRequest
 from llmplan.testing import SAMPLE_DTYPE, SAMPLE_HARDWARE, SAMPLE_MODEL, ContractError, check_launcher
-from llmplan.testing.launcher_contract import sample_estimates
+from llmplan_kit.launcher_contract import sample_estimates
 
 from test_catalogues import plugins_of  # isort: skip
 

@@ -12,7 +12,7 @@ from attrs import frozen
 from llmplan.catalogues import KINDS, Kind
 from llmplan.errors import BadInputError, LlmplanError
 from llmplan.estimate import Comparison, Estimate, Variant
-from llmplan.request import InferRequest, SearchRequest, TrainRequest, option_name, options_of
+from llmplan.request import InferRequest, SearchRequest, TrainRequest, check_names, option_name, options_of
 from llmplan.request.changes import Change, combinations, read_changes
 from llmplan.search.infer import infer, plan_inference
 from llmplan.search.train import plan_training, train
@@ -48,7 +48,7 @@ def search(space: TrainingSpace | InferenceSpace, objective: str | None = None, 
 
 @frozen(repr=False)
 class Comparing:
-    """How far a comparison is."""
+    """How far a comparison is, and the plans that are priced already."""
 
     done: int
     roots: int
@@ -81,6 +81,7 @@ def compare(
     request = _REQUESTS.get(price)
     if request is None:
         raise TypeError(f"compare prices with train or infer, not {price!r}")
+    check_names(request, options, "training" if request is TrainRequest else "inference")
     varying, same = read_changes(request, changes or {}, options)
     same = {name: _resolved(request, name, value) for name, value in same.items()}
     refusals: list[LlmplanError] = []

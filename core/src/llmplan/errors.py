@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class LlmplanError(Exception):
     """Root of every error that llmplan raises on purpose."""
@@ -39,3 +41,12 @@ class PluginFailedError(LlmplanError):
 
 class PluginWarning(UserWarning):
     """A plugin, or one of its records, is ignored, or several claim one name: what a script is told of it."""
+
+
+def shown(value: Any, most: int = 60) -> str:
+    """A value in a message, which stays one line whatever was given."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= most else f"{text[:most]}…"

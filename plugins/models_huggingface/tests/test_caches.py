@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from llmplan.records import Phase
 from llmplan_models_huggingface.architectures import build
 from llmplan_models_huggingface.checkpoint import model_of
 from llmplan_models_huggingface.config import Config
@@ -95,7 +96,8 @@ def built(source):
 
 def state_bits(model):
     """Of a sequence, in all layers; what has no width of its own has 16 bits."""
-    operators = ((block.count, one.state) for block in model.lower(1.0, 1.0).layers for one in block.operators)
+    layers = model.lower(1.0, 1.0, phase=Phase.DECODE).layers
+    operators = ((block.count, one.state) for block in layers for one in block.operators)
     return sum(count * state.elements * (state.bits or 16) for count, state in operators if state is not None)
 
 
@@ -112,6 +114,10 @@ TOKENS = {
     "google--gemma-4-26B-A4B": (5 * 2 * 2 * 512, 25 * 2 * 8 * 256 * 1024),
     # 61 layers: a latent of 512, a key of 64, an index key of 128
     "deepseek-ai--DeepSeek-V3.2": (61 * (512 + 64 + 128), 0),
+    # 21 of 43 layers keep a key of 512 and an index key of 128 of every 4 tokens, 20 a key of every 128; all 128 tokens
+    "deepseek-ai--DeepSeek-V4-Flash": (21 * (512 + 128) / 4 + 20 * 512 / 128, 43 * 512 * 128),
+    # 24 of 93 layers: a latent of 512 and a key of 64
+    "moonshotai--Kimi-K3": (24 * (512 + 64), 0),
     "zai-org--GLM-5": (78 * (512 + 64 + 128), 0),
     # every other of 36 and 24 layers: K and V of 8 heads of 64; the others keep 128 tokens
     "openai--gpt-oss-120b": (18 * 2 * 8 * 64, 18 * 2 * 8 * 64 * 128),
@@ -150,6 +156,10 @@ STATES = {
     "Qwen--Qwen3.5-35B-A3B": 30 * (32 * 128 * 128 * 32 + 3 * (2 * 16 + 32) * 128 * 16),
     # 20 layers: 32 heads of 128 x 128 in FP32; 3 tokens of queries, keys and values, 3 x 4096
     "Kimi-Linear": 20 * (32 * 128 * 128 * 32 + 3 * 3 * 4096 * 16),
+    # 69 layers: 96 heads of 128 x 128 in FP32; 3 tokens of 3 x 12,288 channels in 16 bits
+    "moonshotai--Kimi-K3": 69 * (96 * 128 * 128 * 32 + 3 * 3 * 12_288 * 16),
+    # 21 layers pool groups of 4 and the one before, values and weights of 512 and of 128 twice each, 20 groups of 128
+    "deepseek-ai--DeepSeek-V4-Flash": (21 * 8 * 4 * (512 + 128) + 20 * 128 * 2 * 512) * 32,
     # 54 layers: 256 heads of 64 x 256 in FP32; 3 tokens of 256 x 64 + 2 x 8 x 256 channels
     "nvidia--Nemotron-H-56B-Base-8K": 54 * (256 * 64 * 256 * 32 + 3 * (256 * 64 + 2 * 8 * 256) * 16),
     # 23 layers: 64 heads of 64 x 128; 64 x 64 + 2 x 8 x 128 channels
@@ -165,6 +175,51 @@ STATES = {
 def test_state_of_a_sequence_by_hand(name):
     """If it fails, recurrent layers hold other bytes of a sequence than they do."""
     assert state_bits(built(FIELDS.get(name, name))) == STATES[name]
+
+
+def test_deepseek_v4_flash_by_hand():
+    """If it fails, a matrix of DeepSeek V4 is missing: 284 billion parameters, 13 active, as its card says."""
+    h, d, q, heads, experts = 4096, 512, 1024, 64, 256
+    attention = h * q + q + q * heads * d + h * d + d + heads * d * 1024 + 8 * 1024 * h + heads
+    every_4 = h * 4 * d + 4 * 2 * d + d
+    index = q * 64 * 128 + h * 64 + h * 4 * 128 + 4 * 2 * 128 + 128
+    every_128 = h * 2 * d + 128 * d + d
+    mlp = (experts + 1) * 3 * h * 2048 + h * experts
+    streams = 2 * (4 * h * 24 + 24 + 3)
+    layers = 43 * (attention + mlp + streams + 2 * h) + 40 * experts + 21 * (every_4 + index) + 20 * every_128
+    ends = 2 * 129_280 * h + h + 4 * 4 * h + 4 + 1
+    model = built("deepseek-ai--DeepSeek-V4-Flash")
+    assert sum(model.parameters_by_part().values()) == layers + ends == 284_332_240_471
+    assert model.active_parameters() == pytest.approx(13e9, rel=0.07)
+
+
+def test_deepseek_v4_looks_at_less_than_it_has_read():
+    """If it fails, a million tokens are priced as full attention: 128 + 512 keys, and an index over a fourth."""
+    model = built("deepseek-ai--DeepSeek-V4-Flash")
+
+    def flops(tokens):
+        layer = model.lower(1.0, tokens).layers[1].operators
+        scored = sum(one.flops for one in layer if one.name.startswith("index scores"))
+        looked = sum(one.flops for one in layer if "QK^T" in one.name or "over V" in one.name)
+        return scored / tokens, looked / tokens
+
+    pair = 4 * 64 * 512
+    assert flops(1_000_000) == (2 * 64 * 128 * 250_000, pair * (128 + 512))
+    assert flops(100) == (2 * 64 * 128 * 25, pair * (100 + 25))
+
+
+def test_kimi_k3_by_hand():
+    """If it fails, a matrix of Kimi K3 is missing: 2.8 trillion parameters, without its tower."""
+    h, wide, narrow = 7168, 96 * 128, 3584
+    delta = 3 * h * wide + 3 * 4 * wide + h * 128 + 128 * wide + h * wide + h * 96 + 96 + wide + 128 + wide * h
+    query = h * 1536 + 1536 + 1536 * 96 * 192
+    latent = query + h * 576 + 512 + 512 * 96 * 256 + 2 * wide * h
+    experts = 896 * (3 * narrow * 3072 + h + 1) + 2 * 3 * h * 3072 + 2 * h * narrow + narrow
+    layers = 69 * delta + 24 * latent + 92 * experts + 3 * h * 33_792 + 93 * 2 * (h + 2 * h)
+    model = built("moonshotai--Kimi-K3")
+    parts = model.parameters_by_part()
+    assert sum(parts.values()) - parts["vision_encoder"] == layers + 2 * 163_840 * h + h + 2 * h
+    assert layers == pytest.approx(2.78e12, rel=0.01)
 
 
 T5_11B = {

@@ -5,6 +5,7 @@ from math import inf
 import pytest
 
 from llmplan import registry
+from llmplan.records import Phase
 from llmplan.testing import check_plugin
 from llmplan_models_open import plugin
 
@@ -171,11 +172,11 @@ def test_latents_of_deepseek_v3_by_hand():
     model = BY_NAME["deepseek-v3"]
     cache = model.kv_cache(1, 1000)
     assert (cache.elements, cache.max_ways) == (61 * (512 + 64) * 1000, 1)
-    dense, sparse = model.lower(1, 1).layers
+    dense, sparse = model.lower(1, 1, phase=Phase.DECODE).layers
     assert (dense.count, sparse.count) == (3, 58)
     norms = 61 * (1536 + 512 + 2 * 7168) + 7168
     matrices = ACTIVE["deepseek-v3"] - 129_280 * 7168 - norms - 58 * 256
-    assert model.lower(1, 1).flops == 2 * matrices + 2 * 61 * 128 * (192 + 128)
+    assert model.lower(1, 1, phase=Phase.DECODE).flops == 2 * matrices + 2 * 61 * 128 * (192 + 128)
 
 
 def test_windows_of_gemma_2_by_hand():

@@ -111,7 +111,7 @@ def _residual(command: Command, row: ValidationRow, predicted: float) -> Residua
     kind = command.kind_of(command.price(**command.options_of(row.options)).plan)
     hardware: HardwareProfile = row.options["gpu"]
     program = row.options.get(command.program)
-    before = registry().gpus[ARCHITECTURE_BEFORE[hardware.architecture]]
+    before = ARCHITECTURE_BEFORE.get(hardware.architecture)
 
     def priced(**other: Any) -> float | None:
         try:
@@ -136,7 +136,7 @@ def _residual(command: Command, row: ValidationRow, predicted: float) -> Residua
         other_program=None
         if not known or _is_default(command, kind.program)
         else priced(**{command.program: _of_its_class(program)}),
-        other_curves=priced(gpu=evolve(hardware, kernels=before.kernels)),
+        other_curves=None if before is None else priced(gpu=evolve(hardware, kernels=registry().gpus[before].kernels)),
         datasheet=priced(gpu=evolve(hardware, kernels=None, efficiency=None)),
     )
 

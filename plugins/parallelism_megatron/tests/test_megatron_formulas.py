@@ -7,6 +7,7 @@ from attrs import evolve
 from megatron_plans import FP8, GPU, GROUPED, IDEAL, LATENT, MEGATRON, MUON, PLAIN, SPARSE, flat, plan, price
 
 from llmplan.records import CollectiveCurve, PipelineTimes, Recompute, Tuning
+from llmplan.space.schedules import open_schedules
 from llmplan_layers import Transformer
 from llmplan_parallelism_megatron.kernels.reached import training_kernels
 from llmplan_parallelism_megatron.network import collectives
@@ -201,6 +202,11 @@ def test_the_bubble_of_dualpipe(p):
     assert bubble == pytest.approx((p / 2 - 1) * (both + backward - 3 * weights))
 
 
+def test_dualpipe_is_never_chosen_unasked():
+    """A plan that hardly any program runs would be the best of a search."""
+    assert "dualpipe" not in open_schedules()
+
+
 def test_dualpipe_hides_tokens_on_their_way():
     """All-to-alls would show, though a micro-batch of the other direction computes meanwhile."""
     named = {schedule.name: schedule for schedule in SCHEDULES}
@@ -226,6 +232,33 @@ def test_stages_that_are_dealt_out_by_cost_are_even():
     two = price(wide, framework=even, pp=2, gradient_accumulation=8).time_breakdown
     assert two["forward"] == pytest.approx(alone["forward"] / 2)
     assert price(wide, framework=IDEAL, pp=2, gradient_accumulation=8).time_breakdown["forward"] > 1.2 * two["forward"]
+
+
+def test_ends_take_the_place_of_layers_where_that_makes_stages_even():
+    """Stages of 126 layers over 16 would hold 8 and the head, not 7 and the head, as those of Llama 3 405B do."""
+    seventy = evolve(PLAIN, name="seventy", layers=70, vocab=800_000)
+    even = price(seventy, pp=12, gradient_accumulation=24).time_breakdown
+    full = price(evolve(seventy, name="full", layers=72), pp=12, gradient_accumulation=24).time_breakdown
+    one, two = (
+        price(evolve(seventy, name="few", layers=few), gradient_accumulation=24).time_breakdown["forward"]
+        for few in (1, 2)
+    )
+    assert full["forward"] - even["forward"] == pytest.approx(two - one)
+    narrow = evolve(seventy, name="narrow", vocab=100)  # whose ends weigh less than a layer
+    between = price(narrow, pp=12, gradient_accumulation=24).time_breakdown
+    assert between["forward"] == pytest.approx(6 * (two - one))
+    assert not MEGATRON.check(plan(seventy, pp=12, gradient_accumulation=24))
+
+
+@pytest.mark.parametrize(("layers", "vocab"), [(70, 800_000), (70, 100), (72, 1000), (71, 1000)])
+@pytest.mark.parametrize("balances", [False, True])
+def test_no_plan_falls_below_its_bound_however_layers_are_dealt_out(layers, vocab, balances):
+    """A search would pass over plans that are better than their bounds say."""
+    model = evolve(PLAIN, name="dealt", layers=layers, vocab=vocab)
+    framework = evolve(IDEAL, name="dealing", balances_stages=balances)
+    for pp in (1, 2, 12):
+        one = plan(model, framework=framework, pp=pp, gradient_accumulation=24)
+        assert MEGATRON.bounds(one)[0] <= MEGATRON.train(one).iteration_seconds
 
 
 def test_attention_is_fused_where_there_is_a_kernel_for_it():

@@ -9,8 +9,8 @@ from attrs import frozen
 from llmplan import registry
 from llmplan.estimate import Kind, Line
 from llmplan.testing import check_cost_model
-from llmplan.testing.contracts import ContractError
-from llmplan.testing.serving_contract import check_serving_steps
+from llmplan_kit.contracts import ContractError
+from llmplan_kit.serving_contract import check_serving_steps
 
 
 @frozen

@@ -13,7 +13,7 @@ from llmplan.catalogues import SERVER_MODELS, Catalogue
 from llmplan.errors import BadInputError, PluginFailedError
 from llmplan.search import InferenceSpace, search
 from llmplan.testing import check_plugin, check_server_model
-from llmplan.testing.contracts import ContractError
+from llmplan_kit.contracts import ContractError
 from llmplan_serving_load import plugin
 from llmplan_serving_load.model import ContinuousBatching
 

@@ -78,7 +78,7 @@ class Column:
 
     @property
     def array(self) -> Any:
-        """One value a plan."""
+        """The values as an array with one for each plan."""
         return _at(self, self.key.table.plans)
 
     __add__, __radd__ = _operator(operator.add)

@@ -63,7 +63,7 @@ class Key:
         return through(through(finer.rows, finer.level.above(self.level)), self.numbers)
 
     def join(self, other: Key) -> Join:
-        """With the fields of another."""
+        """Join the fields of this key with those of another."""
         if other not in self.joins:
             key = self.table.together(self, other)
             mine, its = self.of(key), other.of(key)
@@ -175,7 +175,7 @@ def _pairs(one: tuple[Any, int], other: tuple[Any, int]) -> Numbered:
 
 
 def numbered(codes: Any, bound: int) -> Numbered:
-    """The codes that occur."""
+    """Number the codes that occur, in order."""
     if bound > _SPARSE * len(codes) + _SMALL:
         _, rows, numbers = np.unique(codes, return_index=True, return_inverse=True)
         return Numbered(numbers, rows, len(rows))

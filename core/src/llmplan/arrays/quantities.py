@@ -65,7 +65,7 @@ def dot(numbers: Iterable[Number], values: Iterable[Number]) -> Number:
 
 
 def sqrt(value: Any) -> Number:
-    """The square root."""
+    """The square root of a number or of each one of an array."""
     if isinstance(value, (int, float)):
         return math.sqrt(value)
     root: Number = value.__array_namespace__().sqrt(value)
@@ -83,7 +83,7 @@ def expm1(value: Any) -> Number:
 
 
 def log(value: Any) -> Number:
-    """Return the natural logarithm."""
+    """The natural logarithm of a number or of each one of an array."""
     return _function(value, math.log, "log")
 
 

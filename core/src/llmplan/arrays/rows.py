@@ -12,7 +12,7 @@ Columns: TypeAlias = dict[str, Any]
 
 
 def length(columns: Mapping[str, Any]) -> int:
-    """How many plans there are."""
+    """How many plans these columns hold."""
     return next((len(column) for column in columns.values()), 0)
 
 

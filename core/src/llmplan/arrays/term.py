@@ -69,7 +69,7 @@ TERMS: dict[str, Term] = {}
 
 @frozen(eq=False, repr=False)
 class Evaluated:
-    """A call of a formula."""
+    """One call of a formula, with the numbers that were put in."""
 
     term: Term
     numbers: Mapping[str, Any]

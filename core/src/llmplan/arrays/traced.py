@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Traced(float):
-    """A float with its origin."""
+    """A number that knows which formulas it was computed with."""
 
     __slots__ = ("origin",)
     origin: Evaluated | Arithmetic
@@ -33,7 +33,7 @@ class Arithmetic:
 
 
 def traced(value: float, origin: Evaluated | Arithmetic) -> Traced:
-    """The number with its origin."""
+    """The same number, with the call that it came from."""
     number = Traced(value)
     number.origin = origin
     return number

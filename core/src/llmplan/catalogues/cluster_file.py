@@ -1,4 +1,4 @@
-"""A cluster in TOML."""
+"""A cluster as it is written in TOML."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from attrs import field, fields, frozen
 from attrs.validators import optional
 
 from llmplan.records.checks import positive, positive_values, whole
-from llmplan.records.cluster import SWITCH, Cluster, Level
+from llmplan.records.cluster import SWITCH, USUAL, Cluster, Level
 from llmplan.units import GIB, GIGA
 
 _MICRO = 1e-6
@@ -42,13 +42,13 @@ class LevelFile:
     """GB/s by size."""
 
     def record(self) -> Level:
-        """The same in SI."""
+        """The level in SI units, as formulas read it."""
         smaller = {size: link * GIGA for size, link in self.smaller_groups.items()}
         return Level(**{**_in_si(self, _LEVEL_UNITS), "smaller_groups": smaller})
 
     @staticmethod
     def of(level: Level) -> LevelFile:
-        """The way back."""
+        """The table that would describe a level."""
         smaller = {size: link / GIGA for size, link in level.smaller_groups.items()}
         size = None if level.shapes else level.size
         return LevelFile(**{**_in_units(level, LevelFile, _LEVEL_UNITS), "smaller_groups": smaller, "size": size})
@@ -58,7 +58,7 @@ class LevelFile:
 class ClusterFile:
     """A cluster in TOML; what it leaves out is as in the usual cluster of the accelerator."""
 
-    name: str = "usual"
+    name: str = USUAL
     description: str = ""
     gpus_per_node: int | None = field(default=None, validator=optional(whole))
     host_bandwidth_gb_per_s: float | None = field(default=None, validator=optional(positive))
@@ -68,12 +68,12 @@ class ClusterFile:
     levels: tuple[LevelFile, ...]
 
     def record(self) -> Cluster:
-        """The same in SI."""
+        """The cluster in SI units, as formulas read it."""
         return Cluster(**{**_in_si(self, _CLUSTER_UNITS), "levels": tuple(level.record() for level in self.levels)})
 
     @staticmethod
     def of(cluster: Cluster) -> ClusterFile:
-        """The way back."""
+        """The file that would describe a cluster."""
         levels = tuple(LevelFile.of(level) for level in cluster.levels)
         return ClusterFile(**{**_in_units(cluster, ClusterFile, _CLUSTER_UNITS), "levels": levels})
 

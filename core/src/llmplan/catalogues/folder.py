@@ -37,7 +37,7 @@ class TomlRecords:
             check_name(name, f"{self.folder / name}{_ENDING}")
 
     def path(self, name: str) -> str:
-        """The file of a record."""
+        """The path of the file that holds a record."""
         return f"{self.folder / name}{_ENDING}"
 
     def mentions(self, name: str, word: str) -> bool:

@@ -53,11 +53,11 @@ class Form:
 
     @property
     def made(self) -> type[Any]:
-        """The class of the records."""
+        """The class of the records that are made of such files."""
         return self.makes or self.cls
 
     def keys(self) -> set[str]:
-        """The keys of a file."""
+        """The keys that such a file may have."""
         return {of.name for of in fields(self.cls)}
 
     @property

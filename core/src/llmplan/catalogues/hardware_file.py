@@ -1,4 +1,4 @@
-"""An accelerator in TOML."""
+"""An accelerator as it is written in TOML."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class HardwareFile:
     """Of more than two levels, or of levels that are no switches; keys of links beside it change it."""
 
     def record(self) -> HardwareProfile:
-        """The same in SI."""
+        """The accelerator in SI units, as formulas read it."""
         rates = {name: value for name in _RATES if (value := getattr(self, name)) is not None}
         if not rates:
             raise BadInputError("fp16_tflops: no rate is given at all; one of " + ", ".join(_RATES))
@@ -108,7 +108,7 @@ class HardwareFile:
 
     @staticmethod
     def of(profile: HardwareProfile) -> HardwareFile:
-        """The way back."""
+        """The file that would describe an accelerator."""
         given: dict[str, Any] = {name: getattr(profile, name) for name in (*_SAME, "kernels")}
         for key, (name, unit) in _UNITS.items():
             given[key] = _in_units(getattr(profile, name), unit)
@@ -182,5 +182,5 @@ def with_link(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def without_link(values: dict[str, Any]) -> dict[str, Any]:
-    """The other way round."""
+    """The values without the bandwidth of the link, where a cluster says what joins accelerators."""
     return {key: value for key, value in values.items() if key != _LINK or "cluster" not in values}

@@ -77,7 +77,7 @@ class Registry:
         self.plugins = plugins
 
     def catalogue(self, kind: kinds.Kind) -> Catalogue[Any]:
-        """The catalogue of a kind."""
+        """The catalogue that holds records of this kind."""
         found: Catalogue[Any] = getattr(self, kind.plural.replace("-", "_"))
         return found
 

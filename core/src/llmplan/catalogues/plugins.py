@@ -41,7 +41,7 @@ class Plugin:
 
     @property
     def id(self) -> str:
-        """What it is registered under."""
+        """The name that a plugin is registered under."""
         return f"{self.distribution}:{self.entry_point}"
 
 

@@ -22,7 +22,7 @@ class PluginFile:
 
     @property
     def name(self) -> str:
-        """What stands for its distribution."""
+        """What stands where an installed plugin has its distribution."""
         return os.path.basename(self.path).removesuffix(".py").replace("_", "-")  # noqa: PTH119
 
     def check(self) -> None:
@@ -56,7 +56,7 @@ class PluginFile:
 
 @frozen
 class Selection:
-    """Distributions by name, and files."""
+    """Which plugins are loaded: distributions by name, and files."""
 
     only: tuple[str, ...] = ()
     """All that is installed where it is empty."""

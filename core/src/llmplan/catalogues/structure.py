@@ -200,8 +200,8 @@ def _problem(line: str, form: Form) -> str:
         return f"{where}: {form.why_missing[where]}"
     prefix = f"{where}." if where else ""
     if reason.startswith("unknown "):
-        field = reason.split()[1]
-        return f"{prefix}{field}: not a field{near_miss(field, known)}"
+        field = reason.removeprefix("unknown ").partition(" ")[0]
+        return f"{prefix}{field or repr(field)}: not a field{near_miss(field, known)}"
     names_field = re.split("[:.]", reason)[0] in known
     return prefix + reason if names_field else f"{where}: {reason}" if where else _without_name(reason, known)
 

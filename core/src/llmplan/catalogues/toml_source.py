@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import tomli
 
 from llmplan.errors import BadInputError
+from llmplan.text_file import read_text
 
 _HEADER = r"\s*\[\s*([\w.\-\"']+)\s*\]"
 _ASSIGNMENT = r"\s*([\w.\-\"']+)\s*="
+_MOST = 60
+"""Letters of a line that are shown."""
 
 
 class TomlSource:
@@ -25,17 +27,18 @@ class TomlSource:
     @classmethod
     def read(cls, path: str) -> TomlSource:
         """BadInputError where the file cannot be read or is no TOML."""
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
-            raise BadInputError(f"{path}: {reason}") from error
+        text = read_text(path)
         try:
             return cls(path, text, tomli.loads(text))
         except tomli.TOMLDecodeError as error:
             line = f"line {error.lineno}, column {error.colno}"
             start = text.split("\n")[error.lineno - 1].split("=")[0].strip()
-            raise BadInputError(f"{path}: {line}: {error.msg}" + (f", at {start}" if start else "")) from error
+            where = f", at {start[:_MOST]}" if start else ""
+            raise BadInputError(f"{path}: {line}: {error.msg}{where}") from error
+        except RecursionError:
+            raise BadInputError(f"{path}: tables and lists are nested too deeply") from None
+        except ValueError:
+            raise BadInputError(f"{path}: holds a number of thousands of digits") from None
 
     def error(self, keys: tuple[str, ...], message: str) -> BadInputError:
         """An error that says where in the file the key stands, or the table that it is missing from."""

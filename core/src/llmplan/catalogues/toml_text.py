@@ -16,7 +16,7 @@ _MANY_DIGITS, _MANY_ZEROS = 7, 3
 
 
 def toml_text(values: Mapping[str, Any]) -> str:
-    """A file of these values."""
+    """The text of a TOML file with these values."""
     return "\n".join(_table(values, ())).strip("\n") + "\n"
 
 

@@ -72,7 +72,7 @@ def changes_of(asked: Iterable[str] | None, request: type[PlanRequest], given: M
 
 
 def is_comparison(request: type[PlanRequest], options: Mapping[str, Any], changes: Mapping[str, str]) -> bool:
-    """Whether anything has several values."""
+    """Whether any option is given several values."""
     return bool(changes) or any(several(request, name, value) is not None for name, value in options.items())
 
 

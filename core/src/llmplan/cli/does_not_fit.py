@@ -45,6 +45,9 @@ def _does_not_fit(estimate: Estimate, request: PlanRequest) -> tuple[str, str]:
     pool = estimate.fullest_pool if isinstance(estimate, ServerEstimate) else None
     where = f"the {pool} pool needs " if pool else ""
     advice, instead = _way_out(estimate, request)
+    if isinstance(estimate, InferenceEstimate) and estimate.cache_bytes is not None and estimate.cache_bytes <= 0:
+        room = gib(estimate.cache_bytes)
+        where = f"{estimate.plan.engine.name} would not start, with {room} of room for its cache: it needs "
     return (
         f"does not fit: {where}{gib(used - capacity)} more than the {gib(capacity)} of {estimate.plan.hardware.name}; "
         f"{listed}{advice}"

@@ -9,6 +9,7 @@ import typer
 
 from llmplan.catalogues import registry
 from llmplan.cli.compare import COMPARING, changes_of, is_comparison, print_comparison
+from llmplan.cli.help import PlanningCommand
 from llmplan.cli.options import EXPORT, FROM, completer, with_options
 from llmplan.cli.progress import TIME_LIMIT, OutOfTimeError, limit_of, progress
 from llmplan.errors import BadInputError
@@ -61,14 +62,14 @@ _EXPLAIN = Annotated[
 
 
 def add_train(app: typer.Typer, summary: str) -> None:
-    """Add ``llmplan train``."""
+    """Add ``llmplan train`` to the app."""
     from llmplan.search.train import train
 
     _add(app, "train", summary, TrainRequest, train, {**EXTRA, "explain": _EXPLAIN})
 
 
 def add_infer(app: typer.Typer, summary: str) -> None:
-    """Add ``llmplan infer``."""
+    """Add ``llmplan infer`` to the app."""
     from llmplan.request import InferRequest
     from llmplan.search.infer import infer
 
@@ -102,21 +103,25 @@ def _add(
             write_whole(path, contents_of(exporter, exporter.export, estimate), option)
         if launched():
             return None
-        if extra.get("explain"):
-            _explain(estimate, reporter)
-        else:
-            print(text_of(reporter, registry().reporters[reporter].render, estimate), end="")
-            if extra["sources"]:
-                from llmplan.cli.sources import print_sources
-
-                print_sources(estimate.plan.assumptions)
+        _print(estimate, reporter, extra)
         if estimate.feasible and not _breaks(estimate, asked):
             return None
         from llmplan.cli.does_not_fit import say_why_not
 
         return say_why_not(estimate, asked)
 
-    app.command(name, help=summary)(with_options(request, extras, run))
+    app.command(name, cls=PlanningCommand, help=summary)(with_options(request, extras, run))
+
+
+def _print(estimate: Estimate, reporter: str, extra: Mapping[str, Any]) -> None:
+    if extra.get("explain"):
+        _explain(estimate, reporter)
+        return
+    print(text_of(reporter, registry().reporters[reporter].render, estimate), end="")
+    if extra["sources"]:
+        from llmplan.cli.sources import print_sources
+
+        print_sources(estimate.plan.assumptions)
 
 
 def _breaks(estimate: Estimate, asked: PlanRequest) -> bool:

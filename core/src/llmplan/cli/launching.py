@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 from attrs import frozen
@@ -14,6 +13,7 @@ from llmplan.cli.said import say
 from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, Launcher, LaunchFile, LaunchOptions
 from llmplan.request import LOADS, SERVER_OPTIONS, option_name
+from llmplan.text_file import read_text
 
 T = TypeVar("T")
 
@@ -131,20 +131,12 @@ def _launch_file(text: str, command: str) -> tuple[str, str, str]:
     name, path = _name_and_path(text)
     if path is None or name not in registry().launchers:
         path = text
-        contents = _contents(path)
+        contents = read_text(path, "from")
         return _recognised(path, contents, command), path, contents
     launcher = registry().launchers[name]
     if launcher.command != command or launcher.read is None:
         raise BadInputError(f"from: {name} reads no plan of llmplan {command}; {_readers(command)}")
-    return name, path, _contents(path)
-
-
-def _contents(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
-        raise BadInputError(f"from: {path}: {reason}") from error
+    return name, path, read_text(path, "from")
 
 
 def _recognised(path: str, contents: str, command: str) -> str:

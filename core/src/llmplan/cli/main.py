@@ -1,6 +1,5 @@
 """Entry point: runs a command, and turns everything that goes wrong into one line and an exit code."""
 
-import io
 import sys
 from collections.abc import Sequence
 
@@ -11,6 +10,7 @@ from llmplan.catalogues.plugins import is_strict, printing_problems
 from llmplan.catalogues.selection import of_arguments
 from llmplan.cli.app import build_app
 from llmplan.cli.said import say
+from llmplan.cli.streams import flushed, is_unwritable, open_streams, refused
 from llmplan.errors import LlmplanError
 
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -18,9 +18,11 @@ BAD_INPUT, INTERRUPTED = 2, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``llmplan`` with these arguments (the process's own by default); the exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without UTF-8 shows ? for a bar
+    open_streams()
+    return flushed(_run_with_plugins(arguments))
+
+
+def _run_with_plugins(arguments: Sequence[str] | None) -> int:
     given = (sys.argv[1:] if arguments is None else list(arguments)) or ["--help"]
     try:
         words, selection = of_arguments(given)
@@ -52,13 +54,16 @@ def _run(given: Sequence[str]) -> int:
         app = build_app(registry(), given)
         result = app(args=given, prog_name="llmplan", standalone_mode=False)
     except LlmplanError as error:
-        _say(str(error), given, app, error.instead)
+        if error.exit_code == BAD_INPUT:
+            _say(str(error), given, app, error.instead)
+        else:
+            say(f"llmplan: {error}")
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):
         say("llmplan: interrupted")
         return INTERRUPTED
     except BaseException as error:  # noqa: BLE001 - it is raised again where it is llmplan's own fault
-        return _escaped(error, given, app)
+        return refused(error) if is_unwritable(error) else _escaped(error, given, app)
     return result if isinstance(result, int) else 0
 
 

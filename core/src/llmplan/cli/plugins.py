@@ -12,41 +12,14 @@ from llmplan.cli.tables import print_table
 
 
 def add_plugins(app: typer.Typer, summary: str) -> None:
-    """Add the command."""
+    """Add ``llmplan plugins`` to the app."""
 
     @app.command("plugins", help=summary)
     def plugins(
         json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
         timings: Annotated[bool, typer.Option("--timings", help="And how long each takes to import.")] = False,
     ) -> None:
-        offered = _offered()
-        problems = registry().plugins.problems
-        rows: list[dict[str, Any]] = [
-            {
-                "distribution": plugin.distribution,
-                "version": plugin.version,
-                "entry_point": plugin.entry_point,
-                "status": _status(plugin.distribution, plugin.entry_point, problems),
-                "import_seconds": round(plugin.seconds, 6),
-                "hooks": list(plugin.hooks),
-                "names": offered.get(plugin.distribution, {}),
-            }
-            for plugin in registry().plugins.loaded
-        ]
-        loaded = {(row["distribution"], row["entry_point"]) for row in rows}
-        rows += [
-            {
-                "distribution": problem.distribution,
-                "version": problem.version,
-                "entry_point": problem.entry_point,
-                "status": "failed",
-                "import_seconds": None,
-                "hooks": [],
-                "names": {},
-            }
-            for problem in problems
-            if (problem.distribution, problem.entry_point) not in loaded
-        ]
+        rows, problems = _rows(), registry().plugins.problems
         if json_:
             print(json.dumps({"schema": "llmplan.plugins/1", "plugins": rows, "problems": _problems()}, indent=2))
             return
@@ -54,6 +27,29 @@ def add_plugins(app: typer.Typer, summary: str) -> None:
         print_table(head, [_cells(row, timings=timings) for row in rows])
         for problem in problems:
             print(plain(f"\n{problem.distribution} {problem.version}: {problem.reason}\n{problem.traceback}"), end="")
+
+
+def _rows() -> list[dict[str, Any]]:
+    """Plugins that are loaded, then those that are not."""
+    offered, problems = _offered(), registry().plugins.problems
+    rows = [
+        _row(
+            plugin,
+            _status(plugin.distribution, plugin.entry_point, problems),
+            import_seconds=round(plugin.seconds, 6),
+            hooks=list(plugin.hooks),
+            names=offered.get(plugin.distribution, {}),
+        )
+        for plugin in registry().plugins.loaded
+    ]
+    loaded = {(row["distribution"], row["entry_point"]) for row in rows}
+    failed = (one for one in problems if (one.distribution, one.entry_point) not in loaded)
+    return [*rows, *(_row(one, "failed", import_seconds=None, hooks=[], names={}) for one in failed)]
+
+
+def _row(of: Any, status: str, **more: Any) -> dict[str, Any]:
+    where = {"distribution": of.distribution, "version": of.version, "entry_point": of.entry_point}
+    return {**where, "status": status, **more}
 
 
 def _cells(row: dict[str, Any], *, timings: bool) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ class Watch:
         self.begin = time.perf_counter()
         self.said = self.begin
         self.bar: Any = None
-        self.looks = sys.stderr.isatty()
+        self.looks = sys.stderr is not None and sys.stderr.isatty()
 
     def __call__(self, state: Any) -> None:
         """Say it, where it is time for that; OutOfTimeError where the limit has passed."""
@@ -63,7 +63,7 @@ def progress(words: Callable[[Any, float], str] | None = None, limit: float | No
 
 
 def limit_of(extra: Mapping[str, Any]) -> float | None:
-    """The seconds of ``--time-limit``."""
+    """The seconds that ``--time-limit`` allows; None where it is not given."""
     from llmplan.request.values import as_positive_seconds
 
     given = extra.get("time_limit")

@@ -1,4 +1,4 @@
-"""Lines for people on stderr."""
+"""Lines on stderr that people read."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ def say(line: str) -> None:
     """
     said = plain(" ".join(line.splitlines()))
     with suppress(OSError, ValueError):
+        if sys.stderr is None:  # print would take stdout
+            return
         print(said if len(said) <= _MOST else f"{said[:_MOST]}…", file=sys.stderr, flush=True)
 
 

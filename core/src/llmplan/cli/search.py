@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from llmplan.cli.help import PlanningCommand
 from llmplan.cli.options import annotations_of, with_annotations
 from llmplan.cli.search_infer import add_search_infer
 from llmplan.cli.searching import exports_of, extra_options, found, renderer_of, split
@@ -38,7 +39,7 @@ def add_search(app: typer.Typer, summary: str) -> None:
 
     annotations = {**annotations_of(TrainRequest, SEVERAL), **annotations_of(SearchRequest)}
     help_text = "The best training plan; what is left open of a layout is searched, or given as 1,2,4 or 1..16."
-    group.command("train", help=help_text)(with_annotations(annotations, _EXTRA, _train))
+    group.command("train", cls=PlanningCommand, help=help_text)(with_annotations(annotations, _EXTRA, _train))
     add_search_infer(group)
     app.add_typer(group, name="search", help=summary)
 
@@ -52,7 +53,7 @@ def _train(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     from llmplan.space.training_space import TrainingSpace
 
     render, exports = renderer_of(extra), exports_of(extra, "train")
-    options, looked_for = split(given, extra["plan"], TrainRequest, SearchRequest)
+    options, looked_for = split(given, extra, TrainRequest, SearchRequest)
     with ExitStack() as stack:
         files = stack.enter_context(outputs(extra["output"] or (), extra["picture"] or ()))
         space = TrainingSpace(**options)

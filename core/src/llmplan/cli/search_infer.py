@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+from llmplan.cli.help import PlanningCommand
 from llmplan.cli.options import annotations_of, with_annotations
 from llmplan.cli.searching import exports_of, extra_options, found, renderer_of, split
 from llmplan.request import InferRequest, InferSearchRequest
@@ -18,11 +19,11 @@ _EXTRA = extra_options("loads")
 
 
 def add_search_infer(group: typer.Typer) -> None:
-    """Add it to ``llmplan search``."""
+    """Add ``infer`` to the commands of ``llmplan search``."""
     asked = annotations_of(InferRequest, _RANGED)
     options = {name: of for name, of in asked.items() if name not in NOT_OF_SERVERS}
     help_text = "The best server within latencies; what is left open is searched, or given as 1,2,4 or 1..16."
-    group.command("infer", help=help_text)(
+    group.command("infer", cls=PlanningCommand, help=help_text)(
         with_annotations({**options, **annotations_of(InferSearchRequest)}, _EXTRA, _infer)
     )
 
@@ -35,7 +36,7 @@ def _infer(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     from llmplan.space.inference_space import InferenceSpace
 
     render, exports = renderer_of(extra), exports_of(extra, "infer")
-    options, looked_for = split(given, extra["plan"], InferRequest, InferSearchRequest)
+    options, looked_for = split(given, extra, InferRequest, InferSearchRequest)
     with ExitStack() as stack:
         files = stack.enter_context(outputs(extra["output"] or (), extra["picture"] or ()))
         watch = stack.enter_context(progress(_said, limit_of(extra)))

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmplan.catalogues import registry
-from llmplan.cli.estimate import DOES_NOT_FIT, EXTRA, reporter_of
-from llmplan.cli.options import EXPORT
+from llmplan.cli.estimate import DOES_NOT_FIT, EXTRA, reporter_of, what_is_left
+from llmplan.cli.options import EXPORT, FROM
 from llmplan.cli.progress import TIME_LIMIT
 from llmplan.cli.said import say
 from llmplan.errors import BadInputError
 from llmplan.output.files import text_of
-from llmplan.request import options_of
+from llmplan.request import TrainRequest, options_of
 
 if TYPE_CHECKING:
     from llmplan.search.result import SearchResult
 
-_INTERRUPTED = 130
+_INTERRUPTED, _LOST = 130, 1
 
 
 def extra_options(priced: str) -> dict[str, Any]:
@@ -41,18 +41,29 @@ def extra_options(priced: str) -> dict[str, Any]:
         **{name: EXTRA[name] for name in ("json", "reporter", "sources", "picture")},
         "output": Annotated[list[str] | None, typer.Option("--output", metavar="FILE", help=help_text)],
         "export": EXPORT,
+        "from_": FROM,
         "time_limit": TIME_LIMIT,
     }
 
 
-def split(given: Mapping[str, Any], plan: str | None, of_space: Any, of_search: Any) -> tuple[dict[str, Any], ...]:
-    """Options of the space, and those of the search; what is given on the command line wins over the plan file."""
+def split(
+    given: Mapping[str, Any], extra: Mapping[str, Any], of_space: Any, of_search: Any
+) -> tuple[dict[str, Any], ...]:
+    """Options of the space, and those of the search. The command line wins over the plan file, and that over a launch
+    file, whose layout is what the search is to better, and so left open.
+    """
     joined = {name: ",".join(value) if isinstance(value, list) else value for name, value in given.items()}
-    if plan is not None:
-        from llmplan.cli.estimate import what_is_left
+    if extra["plan"] is not None:
         from llmplan.request.plan_file import read_plan
 
-        joined = {**what_is_left(read_plan(plan, of_space, of_search), joined), **joined}
+        joined = {**what_is_left(read_plan(extra["plan"], of_space, of_search), joined), **joined}
+    if extra["from_"] is not None:
+        from llmplan.cli.launching import options_from
+        from llmplan.output.next_steps import without_layout
+
+        command = "train" if issubclass(of_space, TrainRequest) else "infer"
+        read = options_from(extra["from_"], command, of_space)
+        joined = {**what_is_left(without_layout(read, command), joined), **joined}
     searched = options_of(of_search)
     return (
         {name: value for name, value in joined.items() if name not in searched},
@@ -127,6 +138,9 @@ def _would_do(result: SearchResult) -> str:
 
 def _exit_code(result: SearchResult, in_time: bool) -> int | None:
     """A search that was stopped by its time limit did what it was asked for."""
+    if result.lost:
+        say(f"llmplan: scheduler: {result.lost}; this is the best so far")
+        return _LOST
     if in_time and not result.complete:
         return _INTERRUPTED
     return None if result.feasible else DOES_NOT_FIT

@@ -1,4 +1,4 @@
-"""Plain tables on the terminal."""
+"""Tables of the commands that list things."""
 
 from collections.abc import Iterable, Sequence
 

@@ -26,7 +26,7 @@ _PLAIN_WORDS: Mapping[str, str] = {
     **dict.fromkeys(("num-tokens", "train-tokens", "dataset-size"), "tokens"),
     **dict.fromkeys(("price", "gpu-price", "cost-per-hour"), "price-per-gpu-hour"),
     **dict.fromkeys(("deadline", "max-time"), "finish-within"),
-    **dict.fromkeys(("zero-stage", "fsdp"), "zero"),
+    **dict.fromkeys(("zero-stage", "sharding-stage"), "zero"),
     **dict.fromkeys(("gradient-checkpointing", "activation-checkpointing"), "recompute"),
 }
 """What people call options of ours, whatever program they come from."""

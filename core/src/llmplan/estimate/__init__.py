@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from llmplan.lazily import lazily
 
 if TYPE_CHECKING:
     from llmplan.estimate.comparison import Comparison as Comparison, Variant as Variant
@@ -26,29 +27,20 @@ if TYPE_CHECKING:
     from llmplan.estimate.spread import Spread as Spread
     from llmplan.estimate.training import TrainingEstimate as TrainingEstimate
 
-_HOMES = {
-    "comparison": "Comparison Variant",
-    "cost_model": "CostModel Command SearchableCostModel",
-    "explained": "Explained",
-    "inference": "InferenceEstimate",
-    "launch": "Launcher LaunchFile LaunchOptions",
-    "line": "Kind Line",
-    "load": "Capacity Means Simulated",
-    "output": "Exporter Reporter",
-    "server": "Estimate ServerEstimate",
-    "server_model": "SearchingServerModel ServerModel",
-    "spread": "Spread",
-    "training": "TrainingEstimate",
-}
-"""The public names of each module, as above: a command builds only the classes that it needs."""
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
-__all__ = list(_HOME_OF)
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used."""
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __all__ = lazily(
+    __name__,
+    {
+        "comparison": "Comparison Variant",
+        "cost_model": "CostModel Command SearchableCostModel",
+        "explained": "Explained",
+        "inference": "InferenceEstimate",
+        "launch": "Launcher LaunchFile LaunchOptions",
+        "line": "Kind Line",
+        "load": "Capacity Means Simulated",
+        "output": "Exporter Reporter",
+        "server": "Estimate ServerEstimate",
+        "server_model": "SearchingServerModel ServerModel",
+        "spread": "Spread",
+        "training": "TrainingEstimate",
+    },
+)

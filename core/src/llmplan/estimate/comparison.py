@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
+from llmplan.estimate.shown import Shown
+
 if TYPE_CHECKING:
     from llmplan.estimate.server import Estimate
 
@@ -22,7 +24,7 @@ class Variant:
 
     @property
     def label(self) -> str:
-        """``batch 8, dtype w8a8e16``."""
+        """What sets this plan apart: ``batch 8, dtype w8a8e16``."""
         return ", ".join(f"{name.replace('_', '-')} {value}" for name, value in self.varied.items())
 
     @property
@@ -32,7 +34,7 @@ class Variant:
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class Comparison:
+class Comparison(Shown):
     """Plans that differ in a few options, in the order in which these were given."""
 
     command: str
@@ -48,5 +50,5 @@ class Comparison:
 
     @property
     def feasible(self) -> bool:
-        """Whether a plan fits."""
+        """Whether at least one of the plans fits."""
         return any(variant.feasible for variant in self.variants)

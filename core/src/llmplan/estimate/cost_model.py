@@ -44,10 +44,10 @@ class CostModel(Protocol):
         """What the reader has to know of a plan of numbers, whatever its layout."""
 
     def train(self, plan: TrainingPlan) -> TrainingEstimate:
-        """Price a training run."""
+        """Price a training run, or each one of an array of plans."""
 
     def infer(self, plan: InferencePlan) -> InferenceEstimate:
-        """Price a batch of prompts."""
+        """Price prefill and decoding of a batch, or of each one of an array of plans."""
 
 
 class SearchableCostModel(CostModel, Protocol):

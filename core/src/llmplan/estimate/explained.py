@@ -25,7 +25,7 @@ _CONSTANT = "a constant of the accelerator, the framework or the engine"
 
 @frozen(kw_only=True, repr=False)
 class Explained:
-    """One line."""
+    """One line of a breakdown as arithmetic."""
 
     line: str
     """As the breakdown names it, or an operator of a layer."""

@@ -25,7 +25,7 @@ _PRICE, _TDP = "--price-per-gpu-hour", "an accelerator whose TDP is known (tdp_w
 
 @frozen(eq=False, repr=False)
 class Figure:
-    """One figure."""
+    """One figure of an estimate, with its key, unit and words."""
 
     key: str
     """In the JSON contract; with a dot, inside another key."""
@@ -89,7 +89,7 @@ class Figure:
 
 
 def kind_of_estimate(estimate: Any) -> str:
-    """``train``, ``infer`` or ``server``."""
+    """The kind of an estimate: ``train``, ``infer`` or ``server``."""
     return TRAIN if isinstance(estimate, TrainingEstimate) else SERVER if hasattr(estimate, "server") else INFER
 
 
@@ -99,12 +99,12 @@ def figures_of(kind: str) -> Iterator[Figure]:
 
 
 def figure_of(key: str, kind: str) -> Figure:
-    """The one with this key."""
+    """The figure with this key, of a kind of estimate."""
     return next(figure for figure in figures_of(kind) if figure.key == key)
 
 
 def objectives(kind: str) -> dict[str, Figure]:
-    """By the word of ``--objective``."""
+    """The figures that a search can ask for, by the word of ``--objective``."""
     return {figure.objective: figure for figure in figures_of(kind) if figure.objective}
 
 
@@ -312,6 +312,15 @@ FIGURES = (
     Figure(
         "max_batch_size", "sequences", "the largest batch of a replica that fits", _SERVING, better=HIGH,
         heading="largest batch",
+    ),
+    Figure(
+        "cache_bytes", "bytes", "room for the KV cache of one GPU beside all else; below 0 the engine would not start; "
+        "`null` where the cost model does not say", _SERVING, better=HIGH, fact="room for the cache",
+        say="{value} a GPU",
+    ),
+    Figure(
+        "cache_tokens", "tokens", "that this room holds, of all sequences of a replica, as long as these are", _SERVING,
+        better=HIGH, fact="room for the cache", say="{value} tokens",
     ),
     Figure("compute_bound_batch", "sequences", "the same, of decoding steps", (SERVER,)),
     Figure("max_context", "tokens", "of a sequence, prompt and answer, that fit at this batch", _SERVING, better=HIGH),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from llmplan.arrays.quantities import total
 from llmplan.estimate.line import Kind, kind_of, of_kinds
+from llmplan.estimate.shown import Shown
 
 if TYPE_CHECKING:
     from llmplan.arrays.quantities import Number
@@ -21,7 +22,7 @@ NVIDIA aiconfigurator counts 0.55 to 3.5 GB of memory that is not the model's.
 _NOT_COUNTED = "the driver's context and the allocator's slack, 0.5 to 3.5 GB, may not fit"
 
 
-class Fit:
+class Fit(Shown):
     """What memory_breakdown says about the device; shared by both estimates."""
 
     __slots__ = ()
@@ -30,12 +31,12 @@ class Fit:
 
     @property
     def memory_bytes_per_gpu(self) -> Number:
-        """On the fullest device."""
+        """Bytes that the fullest device holds."""
         return total(self.memory_breakdown.values())
 
     @property
     def memory_capacity_bytes(self) -> float:
-        """Of one device."""
+        """Bytes that one device has."""
         return self.plan.hardware.memory_bytes
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -42,6 +42,10 @@ class InferenceEstimate(Fit):
     """Steps behind an answer, None where as many as output tokens: where prefill gives the first, one less."""
     largest_batch: Number | None = None
     """Sequences that fit into memory; None where it follows from `memory_bytes_per_sequence`."""
+    cache_bytes: Number | None = None
+    """Room for the KV cache on the fullest device beside all else; less than none where the engine would not start."""
+    cache_tokens: Number | None = None
+    """Tokens of all sequences of a replica that it holds."""
     longest_context: Callable[[InferencePlan], int] | None = None
     """Tokens of a sequence that fit at the batch of a plan of numbers; None where the cost model does not say."""
     prefill_bounds: Mapping[str, Number] | None = None
@@ -57,6 +61,17 @@ class InferenceEstimate(Fit):
     """The least batch at which decoding a plan of numbers takes more time multiplying than reading weights; None where
     there is none, or the cost model does not say.
     """
+
+    def _concerns(self) -> Iterator[str]:
+        yield from super()._concerns()
+        plan, room = self.plan, self.cache_tokens
+        longest = plan.max_model_len or plan.model.max_seq_len
+        if plan.engine.warm_up_bytes and self.feasible and room is not None and longest is not None and longest > room:
+            most = int(room // plan.engine.block_tokens * plan.engine.block_tokens)
+            yield (
+                f"{plan.engine.name} starts only if its cache holds the longest sequence, {longest:,} tokens, and "
+                f"there is room for {most:,}: max-model-len {most} would do"
+            )
 
     @property
     def first_token_spread(self) -> Spread | None:
@@ -88,12 +103,12 @@ class InferenceEstimate(Fit):
 
     @property
     def prefill_bottleneck(self) -> Bottleneck | None:
-        """What prefill waits for most."""
+        """The resource that prefill waits for most."""
         return bottleneck(self.prefill_bounds)
 
     @property
     def decode_bottleneck(self) -> Bottleneck | None:
-        """What decoding waits for most."""
+        """The resource that decoding waits for most."""
         return bottleneck(self.decode_bounds)
 
     @property
@@ -162,7 +177,7 @@ class InferenceEstimate(Fit):
 
     @property
     def tokens_per_second_per_gpu(self) -> Number:
-        """The same over one device."""
+        """Generated tokens a second, divided by the number of devices."""
         return self.tokens_per_second / self.plan.layout.gpus
 
     @property

@@ -95,7 +95,7 @@ class Bottleneck:
 
     @property
     def words(self) -> str:
-        """``reading weights``."""
+        """The resource in words, like ``reading weights``."""
         return self.resource.words if isinstance(self.resource, Line) else self.resource
 
     @property

@@ -50,7 +50,7 @@ class Means:
 
 @frozen(kw_only=True, repr=False)
 class Simulated:
-    """What a simulation counted."""
+    """What a simulation of requests, one by one, has counted."""
 
     requests: int
     means: Means

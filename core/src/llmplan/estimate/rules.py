@@ -33,12 +33,12 @@ def said(plan: Any, rules: Iterable[Rule]) -> tuple[str, ...]:
 
 
 def broken(plan: Any, rules: Iterable[Rule]) -> dict[str, Truth]:
-    """Where plans break which."""
+    """Which plans break which of the rules."""
     return {rule.words: rule.broken(plan) for rule in rules}
 
 
 def any_broken(plan: Any, rules: Iterable[Rule]) -> Truth:
-    """Where plans break any."""
+    """Which plans break any of the rules."""
     found: Truth = False
     for rule in rules:
         found = found | rule.broken(plan)

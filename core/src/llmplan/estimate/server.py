@@ -13,6 +13,7 @@ from llmplan.estimate.energy import average_power
 from llmplan.estimate.inference import HOURS_PER_MONTH, InferenceEstimate
 from llmplan.estimate.line import Kind, Line
 from llmplan.estimate.load import Capacity, Means, Simulated
+from llmplan.estimate.shown import Shown
 from llmplan.estimate.spread import Spread
 from llmplan.estimate.training import TrainingEstimate
 from llmplan.records.inference_plan import InferencePlan
@@ -29,7 +30,7 @@ SAFE_LOAD = 0.8
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ServerEstimate:
+class ServerEstimate(Shown):
     """What a server does under a load."""
 
     server: ServerPlan
@@ -76,7 +77,7 @@ class ServerEstimate:
 
     @property
     def next_token_seconds(self) -> float | None:
-        """For each further token."""
+        """Seconds of each token after the first, on average; None where the server is overloaded."""
         return None if self.means is None else self.means.next_token_seconds
 
     @property
@@ -96,12 +97,12 @@ class ServerEstimate:
 
     @property
     def prefill_breakdown(self) -> Mapping[str, Number]:
-        """Of `prefill_seconds`."""
+        """The lines that sum to `prefill_seconds`."""
         return self.prefill.prefill_breakdown
 
     @property
     def decode_breakdown(self) -> Mapping[str, Number]:
-        """Of `decode_seconds_per_token`."""
+        """The lines that sum to `decode_seconds_per_token`."""
         return self.decode.decode_breakdown
 
     @property
@@ -148,6 +149,16 @@ class ServerEstimate:
         return self.decode.max_context
 
     @property
+    def cache_bytes(self) -> Number | None:
+        """Room for the KV cache on the fullest device of those that decode."""
+        return self.decode.cache_bytes
+
+    @property
+    def cache_tokens(self) -> Number | None:
+        """Tokens that it holds, in sequences of mean length."""
+        return self.decode.cache_tokens
+
+    @property
     def compute_bound_batch(self) -> int | None:
         """Sequences from which on decoding is bound by compute."""
         return self.decode.compute_bound_batch
@@ -159,7 +170,7 @@ class ServerEstimate:
 
     @property
     def memory_capacity_bytes(self) -> float:
-        """Of one device."""
+        """Bytes that one device has."""
         return self.plan.hardware.memory_bytes
 
     @property
@@ -189,7 +200,7 @@ class ServerEstimate:
 
     @property
     def memory_bytes_per_gpu(self) -> float:
-        """On the fullest device."""
+        """Bytes that the fullest device holds."""
         return total(self.memory_breakdown.values())
 
     @property
@@ -250,7 +261,7 @@ class ServerEstimate:
 
     @property
     def tokens_per_second(self) -> float | None:
-        """Generated, over all replicas."""
+        """Generated tokens a second, over all replicas."""
         return None if self.requests_per_second is None else self.requests_per_second * self.mean_lengths[1]
 
     @property
@@ -266,7 +277,7 @@ class ServerEstimate:
 
     @property
     def least_cost_per_million_tokens(self) -> float | None:
-        """The same at capacity."""
+        """The cost of a million generated tokens at full capacity."""
         price, capacity = self.plan.price_per_gpu_hour, self.capacity
         if price is None or capacity is None:
             return None

@@ -26,7 +26,7 @@ _NOTEWORTHY = 0.2
 
 @frozen(kw_only=True, eq=False, repr=False)
 class TrainingEstimate(Fit):
-    """What a training run takes."""
+    """What a training run takes: time, memory, energy and money."""
 
     plan: TrainingPlan
     time_breakdown: Mapping[str, Number]
@@ -74,7 +74,7 @@ class TrainingEstimate(Fit):
 
     @property
     def iteration_seconds(self) -> Number:
-        """One optimizer step."""
+        """Seconds of one iteration, from one optimizer step to the next."""
         return total(self.time_breakdown.values())
 
     @property
@@ -105,17 +105,17 @@ class TrainingEstimate(Fit):
 
     @property
     def tokens_per_iteration(self) -> Number:
-        """Global batch x sequence length."""
+        """Tokens of one iteration: global batch x sequence length."""
         return self.plan.global_batch * self.plan.seq_len
 
     @property
     def tokens_per_second(self) -> Number:
-        """Over all devices."""
+        """Tokens a second that all devices train on together."""
         return self.tokens_per_iteration / self.iteration_seconds
 
     @property
     def tokens_per_second_per_gpu(self) -> Number:
-        """The same over one device."""
+        """Tokens a second, divided by the number of devices."""
         return self.tokens_per_second / self.plan.layout.gpus
 
     @property
@@ -142,7 +142,7 @@ class TrainingEstimate(Fit):
 
     @property
     def gpu_hours(self) -> Number:
-        """Devices x hours."""
+        """GPU-hours of the run: devices x hours, without failures."""
         return self.training_seconds * self.plan.layout.gpus / _SECONDS_PER_HOUR
 
     @property
@@ -159,7 +159,7 @@ class TrainingEstimate(Fit):
 
     @property
     def checkpoint_interval_seconds(self) -> Number | None:
-        """Training between checkpoints."""
+        """Seconds of training between two checkpoints."""
         failures = self.plan.failures
         return None if failures is None else failures.interval_seconds(self.plan.layout.gpus)
 

@@ -162,7 +162,8 @@ def _layout(plan: TrainingPlan | InferencePlan) -> dict[str, Any]:
 
 def _training(plan: TrainingPlan) -> dict[str, Any]:
     names = (
-        "global_batch", "seq_len", "tokens", "framework", "optimizer", "master_weights", "gradient_bits", "tuning",
+        "global_batch", "seq_len", "tokens", "framework", "optimizer", "master_weights", "gradient_bits",
+        "reduction_bits", "tuning",
         "confidence",
     )  # fmt: skip
     return {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, TypeVar
 
 from llmplan.catalogues import EXPORTERS, REPORTERS, registry
@@ -83,13 +84,39 @@ def painter_of(path: str) -> Exporter:
 
 def write_whole(path: str, contents: bytes, option: str = "output") -> None:
     """Write beside, then rename: a reader never sees half a file, and a failure leaves the old one."""
-    target = Path(_wanted_and_file(path)[1])
-    beside = target.with_name(f".{os.getpid()}.{target.name[:64]}.tmp")
+    with beside(_wanted_and_file(path)[1], option) as file, said_of(path, option):
+        file.write_bytes(contents)
+        file.replace(target_of(path))
+
+
+@contextmanager
+def said_of(path: str, option: str) -> Iterator[None]:
+    """What the file system refuses, as one line."""
     try:
-        beside.write_bytes(contents)
-        beside.replace(target)
-    except OSError as error:
-        raise BadInputError(f"{option}: {path}: {error.strerror}") from error
+        yield
+    except BadInputError:
+        raise
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise BadInputError(f"{option}: {path}: {reason or error}") from error
+
+
+def target_of(path: str) -> Path:
+    """The file that a path, or a link, leads to; OSError where what is there is no file."""
+    target = Path(os.path.realpath(_wanted_and_file(path)[1]))
+    if target.exists() and not (target.is_file() or target.is_dir()):
+        raise FileExistsError(0, "is no file that could be replaced")
+    return target
+
+
+@contextmanager
+def beside(path: str, option: str) -> Iterator[Path]:
+    """A file of its own beside the one that is wanted, gone in the end, however that comes."""
+    with said_of(path, option):
+        target = target_of(path)
+        found = target.with_name(f".{target.name[:64]}.{token_hex(8)}.tmp")
+    try:
+        yield found
     finally:
         with suppress(OSError):
-            beside.unlink()
+            found.unlink()

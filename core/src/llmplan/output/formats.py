@@ -42,7 +42,7 @@ def search_as_table(result: Any) -> str:
 
 
 def to_json(of: Any) -> bytes:
-    """What ``--json`` prints."""
+    """The bytes of what ``--json`` prints."""
     return as_json(of).encode()
 
 
@@ -54,7 +54,7 @@ def to_csv(of: Any) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("figure", "value"))
-    writer.writerows(paths(document(of)))
+    writer.writerows((path, plain_cell(value)) for path, value in paths(document(of)))
     return text.getvalue().encode()
 
 
@@ -79,7 +79,7 @@ def comparison_to_csv(comparison: Comparison) -> bytes:
     import csv
     import io
 
-    lines = [dict(paths(row)) for row in rows(comparison)]
+    lines = [{path: plain_cell(value) for path, value in paths(row)} for row in rows(comparison)]
     text = io.StringIO()
     writer = csv.DictWriter(text, list(dict.fromkeys(head for line in lines for head in line)), lineterminator="\n")
     writer.writeheader()
@@ -88,7 +88,7 @@ def comparison_to_csv(comparison: Comparison) -> bytes:
 
 
 def comparison_to_markdown(comparison: Comparison) -> bytes:
-    """The table for people."""
+    """The table for people as Markdown."""
     from llmplan.output.comparison_report import columns
     from llmplan.output.table import markdown_table
 
@@ -115,6 +115,11 @@ def search_to_text(result: Any) -> bytes:
     from llmplan.output.search_report import search_report
 
     return search_report(result, width=_PAGE, sources=True).encode()
+
+
+def plain_cell(value: Any) -> Any:
+    """A cell of CSV that no spreadsheet takes for a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def paths(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -30,7 +30,7 @@ _RANGES = tuple(dict.fromkeys(figure.range for figure in FIGURES if figure.range
 
 def headline(estimate: Estimate, best_of: str = "") -> Iterator[RenderableType]:
     """Five lines at most on 80 columns, with `best_of` for the words of a search that chose the plan."""
-    yield _sentence(estimate)
+    yield sentence(estimate)
     found = {"best of": best_of} if best_of else {}
     if isinstance(estimate, TrainingEstimate):
         found |= {"cost": _cost_of_training(estimate), "fits": memory_words(estimate)}
@@ -45,7 +45,7 @@ def headline(estimate: Estimate, best_of: str = "") -> Iterator[RenderableType]:
         yield facts({**found, **({"bound by": limit} if limit else {})})
 
 
-def _sentence(estimate: Estimate) -> Text:
+def sentence(estimate: Estimate) -> Text:
     """What a reader would repeat to somebody else, with a mark where nobody has measured such a plan."""
     on = f"{estimate.plan.model.name} on {_gpus(estimate):,} x {estimate.plan.hardware.name}"
     fits = estimate.fits if isinstance(estimate, ServerEstimate) else estimate.feasible

@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import isinf
 
 from llmplan.estimate import InferenceEstimate, ServerEstimate
-from llmplan.estimate.spread import CONFIDENCE
 from llmplan.output.words import seconds
+from llmplan.records.plan import CONFIDENCE
 from llmplan.space.kept import Kept, kept
 
 

@@ -23,6 +23,7 @@ from llmplan.space.dimensions import NAMES
 _ARGUMENT = "model"
 _OPEN = (*NAMES, "gradient_accumulation", "max_micro_batch")
 """What a search is free to choose; how many accelerators there are stays."""
+_REPLICAS = ("gpus", "tp", "pp", "dp", "ep")
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
 _PICTURE = "plan.svg"
 
@@ -65,14 +66,17 @@ def _of(estimate: Estimate) -> Iterator[Step]:
 
 
 def search_of(estimate: Estimate, request: Any) -> list[str]:
-    """The same question with the layout left open, on as many accelerators."""
-    options = given_options(request)
-    if isinstance(estimate, TrainingEstimate):
-        kept = {name: value for name, value in options.items() if name not in _OPEN}
-        return command_line(("search", "train"), {**kept, "gpus": int(estimate.plan.layout.gpus)})
-    layout = ("gpus", "tp", "pp", "dp", "ep")
-    kept = {name: value for name, value in options.items() if name not in (*NOT_OF_SERVERS, *layout)}
-    return command_line(("search", "infer"), kept)
+    """The same question with the layout left open, of training on as many accelerators."""
+    command = "train" if isinstance(estimate, TrainingEstimate) else "infer"
+    kept = without_layout(given_options(request), command)
+    gpus = {"gpus": int(estimate.plan.layout.gpus)} if command == "train" else {}
+    return command_line(("search", command), {**kept, **gpus})
+
+
+def without_layout(options: Mapping[str, Any], command: str) -> dict[str, Any]:
+    """What is given beside a layout, which a search chooses; of serving a batch means nothing to it either."""
+    chosen = tuple(name for name in _OPEN if name != "gpus") if command == "train" else (*NOT_OF_SERVERS, *_REPLICAS)
+    return {name: value for name, value in options.items() if name not in chosen}
 
 
 def _of_search(result: Any) -> Iterator[Step]:
@@ -182,11 +186,15 @@ def pasted(words: Sequence[str], width: int) -> list[str]:
 
 
 def launcher_of(estimate: Estimate) -> Launcher | None:
-    """The first that writes a file of this plan, those of its own framework or engine before others."""
+    """The first that writes a file of this plan, those of its own framework or engine before others; no other's for a
+    program that is meant for some accelerators alone.
+    """
     plan: Any = estimate.plan
-    program = (plan.framework if isinstance(estimate, TrainingEstimate) else plan.engine).name
+    record = plan.framework if isinstance(estimate, TrainingEstimate) else plan.engine
+    program, alone = record.name, bool(record.architectures)
     command = "train" if isinstance(estimate, TrainingEstimate) else "infer"
     launchers = [one for _, _, one in registry().launchers.entries() if one.command == command]
+    launchers = [one for one in launchers if program in one.programs or not alone]
     for launcher in sorted(launchers, key=lambda one: program not in one.programs):
         try:
             with Guard(LAUNCHERS, launcher.name):

@@ -40,7 +40,7 @@ def server_words(estimate: ServerEstimate) -> dict[str, Any]:
 
 
 def value_words(value: Any) -> str:
-    """Of an option."""
+    """The value of an option as people say it."""
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, float):

@@ -7,7 +7,7 @@ import json
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,16 @@ from attrs import frozen
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
 from llmplan.estimate import Exporter
-from llmplan.output.files import contents_of, exporter_of, painter_of, write_whole
+from llmplan.output.files import (
+    beside,
+    contents_of,
+    exporter_of,
+    painter_of,
+    said_of,
+    target_of,
+    write_whole,
+)
+from llmplan.output.formats import plain_cell
 from llmplan.request import given_options
 from llmplan.search.result import SearchResult
 
@@ -31,13 +40,9 @@ def outputs(paths: Sequence[str], pictures: Sequence[str] = ()) -> Iterator[Outp
     exports = [(path, "output", _of_searches(exporter_of(path, others=(_PLAN, *_TABLES)), "output")) for path in rest]
     exports += [(path, "picture", _of_searches(painter_of(path), "picture")) for path in pictures]
     plans = [path for path in paths if Path(path).suffix == _PLAN]
-    tables = [_TABLES[suffix](path) for path in paths if (suffix := Path(path).suffix) in _TABLES]
-    files = Outputs(plans, tables, exports)
-    try:
-        yield files
-    finally:
-        for table in files.tables:
-            table.discard()
+    with ExitStack() as opened:
+        tables = [_TABLES[suffix](path, opened) for path in paths if (suffix := Path(path).suffix) in _TABLES]
+        yield Outputs(plans, tables, exports)
 
 
 def _of_searches(exporter: Exporter, option: str) -> Callable[[SearchResult], bytes]:
@@ -86,18 +91,14 @@ def _all_options(result: SearchResult) -> dict[str, Any]:
 class _Table(ABC):
     """A file beside the one that is wanted, renamed in the end."""
 
-    def __init__(self, path: str) -> None:
-        self.target = Path(path)
-        self.beside = self.target.with_name(f".{os.getpid()}.{self.target.name[:64]}.tmp")
+    def __init__(self, path: str, opened: ExitStack) -> None:
+        self.path = path
+        self.beside = opened.enter_context(beside(path, "output"))
         with self._said():
             self.beside.write_bytes(b"")
 
-    @contextmanager
-    def _said(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise BadInputError(f"output: {self.target}: {error.strerror}") from error
+    def _said(self) -> AbstractContextManager[None]:
+        return said_of(self.path, "output")
 
     def add(self, columns: Mapping[str, Any]) -> None:
         """More plans."""
@@ -108,12 +109,7 @@ class _Table(ABC):
         """In its place."""
         with self._said():
             self._close()
-            self.beside.replace(self.target)
-
-    def discard(self) -> None:
-        """What was not finished."""
-        with suppress(OSError):
-            self.beside.unlink()
+            self.beside.replace(target_of(self.path))
 
     @abstractmethod
     def _write(self, columns: Mapping[str, Any]) -> None: ...
@@ -135,7 +131,7 @@ class _Csv(_Table):
             if not self.begun:
                 writer.writerow(columns)
                 self.begun = True
-            writer.writerows(_rows(columns))
+            writer.writerows([plain_cell(value) for value in row] for row in _rows(columns))
 
 
 class _Json(_Table):
@@ -156,12 +152,12 @@ class _Json(_Table):
 class _Parquet(_Table):
     writer: Any = None
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, opened: ExitStack) -> None:
         try:
             import pyarrow.parquet  # noqa: F401
         except ImportError:
             raise BadInputError(f"output: {path}: Parquet needs pip install 'llmplan-core[frames]'") from None
-        super().__init__(path)
+        super().__init__(path, opened)
 
     def _write(self, columns: Mapping[str, Any]) -> None:
         import pyarrow as pa

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from llmplan.estimate.figures import (
-    AT_CONFIDENCE,
-    FIGURES,
     LOW,
     SERVER,
     TRAIN,
-    WALL_CLOCK,
     Figure,
     figures_of,
     limits,
     objectives,
 )  # fmt: skip
 from llmplan.estimate.spread import EVEN
-from llmplan.output.document import document, frontier_rows
 from llmplan.output.headline import headline
 from llmplan.output.next_steps import next_steps
 from llmplan.output.otherwise import otherwise
-from llmplan.output.plan_words import server_words, training_words, value_words
+from llmplan.output.plan_words import value_words
+from llmplan.output.search_table import in_markdown, is_sure, points_of, said_rows, table_of, table_of_rows
 from llmplan.output.search_words import change_words, says_why_not
 from llmplan.output.sections import (
-    INDENT,
     behind,
     bullets,
     console_of,
@@ -40,22 +35,17 @@ from llmplan.output.sections import (
     rendered,
     said,
 )
-from llmplan.output.table import Column, Row, escaped, figure_columns, fitted, markdown_table
-from llmplan.output.words import count, dotted, percent, seconds
-from llmplan.request import option_name
+from llmplan.output.table import escaped
+from llmplan.output.words import count, percent, seconds
 from llmplan.search.infeasible import Verdict
 from llmplan.search.result import SearchResult
-from llmplan.space.dimensions import DIMENSIONS, SERVED
+from llmplan.space.dimensions import SERVED
 
-_TITLED = ("model", "gpu", "dtype", "gpus")
-_HEADS = {**{option_name(one.name): one.heading for one in DIMENSIONS if one.heading}, "gpus": "GPUs"}
 _TITLES = {TRAIN: "search of training plans", "infer": "search of servers"}
 _PLANS = {TRAIN: ("legal plan", "legal plans"), "infer": ("layout under its load", "layouts under their loads")}
 _MANY = 1_000
 """Plans, from which on their rate says something."""
 _KINDS = {TRAIN: TRAIN, "infer": SERVER}
-_TIMES = (AT_CONFIDENCE, WALL_CLOCK)
-"""Columns that show what plans are ranked by where the objective is time."""
 _HOLDING_BACK = {
     **{option: f"--{option}" for option in ("concurrency", *limits(SERVER))},
     "kv": "room for caches",
@@ -82,12 +72,12 @@ def search_markdown(result: SearchResult) -> str:
     facts = {**_totals(result), **({**_ranges(result), **_by_estimate(result)} if result.best else {})}
     lines += [f"| {name} | {escaped(fact)} |" for name, fact in facts.items()]
     if result.best:
-        lines += ["", f"## Best plans{_by_what(result)}", "", *_in_markdown(_said_rows(result.best, result), result)]
+        lines += ["", f"## Best plans{_by_what(result)}", "", *in_markdown(said_rows(result.best, result), result)]
     if result.why:
         lines += ["", "## Why the first", "", *(f"- {_reason(reason, result)}" for reason in result.why)]
     if result.best and result.pareto:
-        rows = _said_rows(result.pareto, result) if result.command == TRAIN else _points(result, result.pareto)
-        lines += ["", f"## Frontier of {' and '.join(result.pareto_of)}", "", *_in_markdown(rows, result)]
+        rows = said_rows(result.pareto, result) if result.command == TRAIN else points_of(result, result.pareto)
+        lines += ["", f"## Frontier of {' and '.join(result.pareto_of)}", "", *in_markdown(rows, result)]
     if result.verdict is not None:
         would = [f"- {change_words(change)} would do" for change in result.verdict.changes]
         lines += ["", "## No plan is feasible", "", says_why_not(result.verdict), *(["", *would] if would else [])]
@@ -99,16 +89,11 @@ def search_markdown(result: SearchResult) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _in_markdown(plans: Sequence[Row], result: SearchResult) -> list[str]:
-    common, columns, rows = _columns(plans, result)
-    return [*([f"All: {common}", ""] if common else []), *markdown_table(columns, rows)]
-
-
 def _sections(result: SearchResult, console: Console, *, sources: bool) -> Iterator[RenderableType]:
     if result.best:
         yield from headline(result.best[0], _best_of(result))
         yield heading(f"Best plans{_by_what(result)}")
-        yield from _table(result.best, result, console)
+        yield from table_of(result.best, result, console)
         yield facts({**_ranges(result), **_by_estimate(result)})
     if result.why:
         yield heading("Why the first")
@@ -174,7 +159,7 @@ def _asked(result: SearchResult) -> dict[str, str]:
     given = [f"{name} {seconds(result.constraints[name])}" for name in limits(SERVER) if name in result.constraints]
     part = result.constraints.get("percentile")
     held = f"{', '.join(given)}, {'on average' if part is None else f'for {part} % of requests'}"
-    by = f", with {result.confidence:.0%} confidence" if _is_sure(result) else ""
+    by = f", with {result.confidence:.0%} confidence" if is_sure(result) else ""
     asked = {"limits": f"{held}{by}" if given else "none but memory"}
     if result.best:
         load = result.best[0].server.workload
@@ -201,58 +186,8 @@ def _by(whole: int, parts: Mapping[str, int]) -> str:
     return f"{whole:,}" + (f": {listed}" if listed else "")
 
 
-def _table(estimates: Sequence[Any], result: SearchResult, console: Console) -> Iterator[RenderableType]:
-    """What all plans have in common on a line, what differs in columns, then their figures."""
-    yield from _of_rows(_said_rows(estimates, result), result, console)
-
-
-def _said_rows(estimates: Sequence[Any], result: SearchResult) -> list[Row]:
-    described = _described(result)
-    return [{**document(estimate), "said": described(estimate)} for estimate in estimates]
-
-
-def _of_rows(plans: Sequence[Row], result: SearchResult, console: Console) -> Iterator[RenderableType]:
-    common, columns, rows = _columns(plans, result)
-    if common:
-        yield Padding(Text(common), (0, 0, 0, INDENT))
-    yield from fitted(columns, rows, console, INDENT)
-
-
-def _columns(plans: Sequence[Row], result: SearchResult) -> tuple[str, list[Column], list[Row]]:
-    """What all have in common, and the columns of what differs and of figures, with the rows that they read."""
-    rows: list[Row] = [{**plan, "at": at} for at, plan in enumerate(plans, 1)]
-    names = list(rows[0]["said"])
-    differing = [name for name in names if len({value_words(row["said"][name]) for row in rows}) > 1]
-    titled = [name for name in _TITLED if len(result.space.get(name, ())) == 1]
-    same = [name for name in names if name not in (*differing, *titled)]
-    usual = _usual()
-    common = dotted(_in_words(name, value) for name in same if (value := rows[0]["said"][name]) != usual.get(name))
-    asked = {result.objective, *result.pareto_of}
-
-    def shown(figure: Figure) -> bool:
-        return figure.drawn or figure.objective in asked or (figure is AT_CONFIDENCE and _is_sure(result))
-
-    def ranked(figure: Figure) -> bool:
-        return figure.objective == result.objective or (result.objective == "time" and figure in _TIMES)
-
-    columns = [Column("#", lambda row: str(row["at"])), *(_varying(name, rows) for name in differing)]
-    return common, [*columns, *figure_columns(rows, shown, ranked)], rows
-
-
-def _varying(name: str, rows: Sequence[Row]) -> Column:
-    right = not any(isinstance(row["said"][name], str) for row in rows)
-    return Column(_HEADS.get(name, name), lambda row: value_words(row["said"][name]), right)
-
-
-def _described(result: SearchResult) -> Callable[[Any], dict[str, Any]]:
-    """What a search decides on, in the words of options, of an estimate."""
-    if result.command == TRAIN:
-        return lambda estimate: training_words(estimate.plan)
-    return lambda estimate: {"gpus": estimate.server.gpus, **server_words(estimate)}
-
-
 def _by_what(result: SearchResult) -> str:
-    return f" by {result.objective}" + (f", with {result.confidence:.0%} confidence" if _is_sure(result) else "")
+    return f" by {result.objective}" + (f", with {result.confidence:.0%} confidence" if is_sure(result) else "")
 
 
 def _ranges(result: SearchResult) -> dict[str, str]:
@@ -267,11 +202,6 @@ def _ranges(result: SearchResult) -> dict[str, str]:
         range_ = f"{name.removesuffix('_spread').replace('_', ' ')}{plus_minus(spread)}"
         behind_them.setdefault(behind(spread)["ranges"], []).append(range_)
     return {"ranges": "of the first: " + "; ".join(f"{', '.join(of)} {why}" for why, of in behind_them.items())}
-
-
-def _is_sure(result: SearchResult) -> bool:
-    """Whether plans are ranked by anything but their estimates."""
-    return result.confidence is not None and result.confidence > EVEN
 
 
 def _by_estimate(result: SearchResult) -> dict[str, str]:
@@ -322,26 +252,13 @@ def _frontier(result: SearchResult, console: Console) -> Iterator[RenderableType
     points, of = result.pareto, " and ".join(result.pareto_of)
     if result.command == TRAIN:
         yield heading(f"Frontier of {of}")
-        yield from _table(points, result, console)
+        yield from table_of(points, result, console)
     elif len(points) > 1:
         step = max(1.0, (len(points) - 1) / (_MOST_POINTS - 1))
         shown = [points[round(place * step)] for place in range(min(len(points), _MOST_POINTS))]
         some = f", {len(shown)} of its {len(points)} points" if len(points) > len(shown) else ""
         yield heading(f"Frontier of {of} in closed form{some}")
-        yield from _of_rows(_points(result, shown), result, console)
-
-
-def _points(result: SearchResult, points: Sequence[Any]) -> list[Row]:
-    """Of servers, in closed form."""
-    return [_point(row) for row in frontier_rows(result, points)]
-
-
-def _point(row: Row) -> Row:
-    """What it decides on, beside its figures."""
-    keys = {figure.key for figure in FIGURES} | {"requests_per_second", "concurrency", "feasible"}
-    said = {option_name(name): value for name, value in row.items() if name not in keys}
-    ends = {"at once": round(row["concurrency"]), "within limits": "yes" if row["feasible"] else "no"}
-    return {**row, "said": {**said, **ends}}
+        yield from table_of_rows(points_of(result, shown), result, console)
 
 
 def _why_not(verdict: Verdict, result: SearchResult, console: Console) -> Iterator[RenderableType]:
@@ -349,16 +266,4 @@ def _why_not(verdict: Verdict, result: SearchResult, console: Console) -> Iterat
     yield bullets([says_why_not(verdict), *(changes or ["no single option that changes would do"])])
     if verdict.nearest is not None:
         yield heading("The plan that comes nearest")
-        yield from _table([verdict.nearest], result, console)
-
-
-def _in_words(name: str, value: Any) -> str:
-    if isinstance(value, bool):
-        return f"{name.replace('-', ' ')}{'' if value else ' off'}"
-    return f"{_HEADS.get(name, name)} {value_words(value)}"
-
-
-def _usual() -> dict[str, Any]:
-    """What needs no words where all plans have it."""
-    of_servers = {option_name(name): one.unsaid for name, one in SERVED.items()}
-    return {**of_servers, **{option_name(one.name): one.unsaid for one in DIMENSIONS if not one.always_said}}
+        yield from table_of([verdict.nearest], result, console)

@@ -38,7 +38,7 @@ def _amount(name: str) -> Callable[[float], str]:
 
 
 def change_words(change: Change) -> str:
-    """As options, limits rounded up."""
+    """A change in the words of options, with limits rounded up."""
     if change.option == "memory of the accelerator":
         return f"an accelerator with {gib(change.value)}"
     if isinstance(change.value, list):

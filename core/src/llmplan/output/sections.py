@@ -151,7 +151,7 @@ def _parts(text: str) -> tuple[str, str]:
 
 
 def behind(spread: Spread | None) -> dict[str, str]:
-    """What the ranges rest on."""
+    """What a range rests on: published runs of this kind, or none."""
     if spread is None:
         return {}
     if spread.extrapolated:
@@ -175,7 +175,7 @@ def resting(spreads: Mapping[str, Spread | None]) -> dict[str, str]:
 
 
 def counted(number: float, what: str) -> str:
-    """``1 GPU``, ``2,048 GPUs``."""
+    """A number of things: ``1 GPU``, ``2,048 GPUs``."""
     return f"{number:,.0f} {what}{'' if number == 1 else 's'}"
 
 
@@ -189,7 +189,7 @@ def memory_words(estimate: Estimate) -> str:
 
 
 def memory(estimate: Estimate, console: Console) -> Iterator[RenderableType]:
-    """What the fullest device holds."""
+    """The memory of the fullest device, line by line."""
     used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
     fits = estimate.fits if isinstance(estimate, ServerEstimate) else estimate.feasible
     pool = estimate.fullest_pool if isinstance(estimate, ServerEstimate) else None
@@ -250,12 +250,12 @@ def bound_by(of: Bottleneck | None, advice: str | None = None) -> Iterator[Rende
 
 
 def heading(text: str, style: str = "bold") -> Padding:
-    """Of a section."""
+    """The heading of a section."""
     return Padding(Text(text, style=style), (1, 0, 0, 0))
 
 
 def facts(facts: Mapping[str, str]) -> Padding:
-    """Names beside what they are."""
+    """Names in a column beside what they are."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
@@ -265,7 +265,7 @@ def facts(facts: Mapping[str, str]) -> Padding:
 
 
 def bullets(lines: Iterable[str]) -> Padding:
-    """A list."""
+    """A list with a dash before each line."""
     table = Table.grid(padding=(0, 1))
     for line in lines:
         table.add_row("-", Text(line))

@@ -23,6 +23,7 @@ from llmplan.output.words import count, digits, gib
 _MANY = 1e9
 """From here on in billions and trillions, as tokens are."""
 OVERLOADED, NO_FIT = "overloaded", "does not fit"
+_CONTROL, _MARKUP = re.compile(r"[\x00-\x1f\x7f-\x9f]+"), re.compile(r"[|`\[\]\\]|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)")
 _WORD = re.compile(r"[^\s-]+-?")
 """Of a heading, which may be broken after each."""
 _ANY_WIDTH, _MANY_COLUMNS = 10_000, 10
@@ -47,7 +48,7 @@ class Column:
         return f"{what} ({unit})" if comma else unit
 
     def said(self, rows: Sequence[Row]) -> set[str]:
-        """All that it says."""
+        """All that the column says of these rows."""
         return {text for row in rows if (text := self.text(row))}
 
 
@@ -162,5 +163,6 @@ def markdown_table(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
 
 
 def escaped(value: Any) -> str:
-    """A cell of a Markdown table."""
-    return str(value).replace("|", "\\|")
+    """A cell of a Markdown table: whatever a name holds, it ends no cell and is no markup."""
+    text = _CONTROL.sub(" ", str(value))
+    return _MARKUP.sub(r"\\\g<0>", text.replace("&", "&amp;").replace("<", "&lt;"))

@@ -43,7 +43,7 @@ def three_digits(value: float) -> str:
 
 
 def about(value: float) -> str:
-    """``5.1 hours``, ``34 min``."""
+    """A time in round numbers: ``5.1 hours``, ``34 min``."""
     for unit, name, enough in _ABOUT:
         if value >= enough:
             return f"{value / unit:,.{0 if value >= _TWO_DIGITS * unit else 1}f} {name}"
@@ -56,14 +56,14 @@ def digits(value: float) -> str:
 
 
 def gib(value: float) -> str:
-    """``74.3 GiB``, ``8 bytes``."""
+    """Bytes in the unit that suits them: ``74.3 GiB``, ``8 bytes``."""
     if abs(value) < MIB / 10:
         return f"{value:,.0f} bytes"
     return f"{value / GIB:,.1f} GiB" if abs(value) >= GIB / 10 else f"{value / MIB:,.1f} MiB"
 
 
 def count(value: float) -> str:
-    """``65.3B``, ``1.4T``, ``512``."""
+    """A large number in three digits: ``65.3B``, ``1.4T``, ``512``."""
     for unit, suffix in _COUNT_UNITS:
         if value >= unit * _ROUNDS_UP:
             return f"{value / unit:.3g}{suffix}"
@@ -71,17 +71,17 @@ def count(value: float) -> str:
 
 
 def percent(value: float) -> str:
-    """``49.3 %``."""
+    """A share in percent: ``49.3 %``."""
     return f"{100 * value:.1f} %"
 
 
 def money(value: float) -> str:
-    """``1,234``, ``12.50``, ``0.0123``."""
+    """A sum of money: ``1,234``, ``12.50``, ``0.0123``."""
     return f"{value:,.3g}" if 0 < value < _SMALL_CHANGE else f"{value:,.{2 if value < KILO else 0}f}"
 
 
 def energy(value: float) -> str:
-    """``449 MWh``."""
+    """An amount of energy in the unit that suits it: ``449 MWh``."""
     unit, name = next((unit, name) for unit, name in _ENERGY_UNITS if value >= unit or unit == 1)
     return f"{digits(value / unit)} {name}"
 

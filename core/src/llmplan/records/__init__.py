@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from llmplan.lazily import lazily
 
 if TYPE_CHECKING:
     from llmplan.records.cluster import Cluster as Cluster, Level as Level
@@ -66,39 +67,32 @@ if TYPE_CHECKING:
         Workload as Workload,
     )
 
-_HOMES = {
-    "cluster": "Cluster Level",
-    "dtype": "DTypeFamily DTypeRule NumberFormat",
-    "efficiency": "CalibratedEfficiency Efficiency WholeRunEfficiency",
-    "engine": "EngineProfile",
-    "framework": "FrameworkProfile",
-    "hardware": "HardwareProfile",
-    "kernels": (
-        "AttentionCurve AttentionKernel CollectiveCurve DecodeCurve GemmCurve KernelCurves NetworkCurve "
-        "ServingCurves gemm_bytes"
-    ),
-    "layer_kind": "LayerKind",
-    "model": "Block Cache Gemm LoweredModel ModelArchitecture Operator Phase Recompute Scores Split State Tensor Works",
-    "model_reader": "ModelReader",
-    "optimizer": "Optimizer",
-    "inference_plan": "InferencePlan",
-    "plan": "Layout TrainingPlan Tuning",
-    "schedule": "PipelineTimes Schedule Schedules",
-    "server": "ServerPlan Speculation",
-    "serving": "ServingSteps Step",
-    "stored_weights": "StoredWeights",
-    "validation": "ValidationRow ValidationSet",
-    "workload": "FAMILIES USUAL Family Lengths Request Variation Workload",
-}
-"""The public names of each module, as above: a command builds only the classes that it needs."""
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
-__all__ = list(_HOME_OF)
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used."""
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __all__ = lazily(
+    __name__,
+    {
+        "cluster": "Cluster Level",
+        "dtype": "DTypeFamily DTypeRule NumberFormat",
+        "efficiency": "CalibratedEfficiency Efficiency WholeRunEfficiency",
+        "engine": "EngineProfile",
+        "framework": "FrameworkProfile",
+        "hardware": "HardwareProfile",
+        "kernels": (
+            "AttentionCurve AttentionKernel CollectiveCurve DecodeCurve GemmCurve KernelCurves NetworkCurve "
+            "ServingCurves gemm_bytes"
+        ),
+        "layer_kind": "LayerKind",
+        "model": (
+            "Block Cache Gemm LoweredModel ModelArchitecture Operator Phase Recompute Scores Split State Tensor Works"
+        ),
+        "model_reader": "ModelReader",
+        "optimizer": "Optimizer",
+        "inference_plan": "InferencePlan",
+        "plan": "Layout TrainingPlan Tuning",
+        "schedule": "PipelineTimes Schedule Schedules",
+        "server": "ServerPlan Speculation",
+        "serving": "ServingSteps Step",
+        "stored_weights": "StoredWeights",
+        "validation": "ValidationRow ValidationSet",
+        "workload": "FAMILIES USUAL Family Lengths Request Variation Workload",
+    },
+)

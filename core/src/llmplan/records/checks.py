@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from sys import float_info
 from typing import Any
 
-from llmplan.errors import BadInputError
+from llmplan.errors import BadInputError, shown
 
+_LEAST_FRACTION = 1e-9
 _NAME = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
 
 
@@ -29,17 +30,8 @@ def _is_number(value: Any) -> bool:
     )
 
 
-def shown(value: Any, most: int = 60) -> str:
-    """A value in a message, which stays one line whatever was given."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python writes no whole number of more than 4,300 digits
-        return "a number of thousands of digits"
-    return text if len(text) <= most else f"{text[:most]}…"
-
-
 def positive(record: Any, field: Any, value: Any) -> None:
-    """A finite number above zero."""
+    """Check that a value is a finite number above zero."""
     if not _is_number(value) or value <= 0:
         raise BadInputError(f"{_of(record)}{field.name}: {shown(value)} is not a positive number")
 
@@ -63,9 +55,11 @@ def count(record: Any, field: Any, value: Any) -> None:
 
 
 def fraction(record: Any, field: Any, value: Any) -> None:
-    """A number above 0 and at most 1."""
+    """A number above 0 and at most 1; nothing reaches less than a billionth."""
     if not _is_number(value) or not 0 < value <= 1:
         raise BadInputError(f"{_of(record)}{field.name}: {shown(value)} is not a fraction above 0 and at most 1")
+    if value < _LEAST_FRACTION:
+        raise BadInputError(f"{_of(record)}{field.name}: {value:g} is not a fraction of at least {_LEAST_FRACTION:g}")
 
 
 def fraction_or_none(record: Any, field: Any, value: Any) -> None:
@@ -84,7 +78,7 @@ def positive_values(record: Any, field: Any, value: Any) -> None:
 
 
 def not_empty(record: Any, field: Any, value: Any) -> None:
-    """A mapping that holds something."""
+    """Check that a mapping holds something."""
     if not value:
         raise BadInputError(f"{_of(record)}{field.name}: is empty")
 

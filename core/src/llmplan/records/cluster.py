@@ -21,6 +21,8 @@ from llmplan.records.topology import (
 
 SWITCH, FULL_MESH, RING, TORUS = "switch", "full-mesh", "ring", "torus"
 ROUND = (RING, TORUS)
+USUAL = "usual"
+"""The name of a cluster that comes with an accelerator."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -130,7 +132,7 @@ class Cluster:
     empty one is that, of others as of its last one.
     """
 
-    name: str = field(default="usual", validator=lookup_name)
+    name: str = field(default=USUAL, validator=lookup_name)
     description: str = ""
     levels: tuple[Level, ...]
     host_bytes_per_second: float | None = field(default=None, validator=optional(positive))
@@ -156,7 +158,7 @@ class Cluster:
 
     @property
     def node(self) -> int:
-        """Accelerators that share a host."""
+        """How many accelerators share a host."""
         return self.gpus_per_node or self.levels[0].size or 1
 
     @property

@@ -54,6 +54,8 @@ class DTypeRule:
     """Tiers of equally good formats: the first tier is what the dtype asks for, each further one a fallback."""
     expert_bits: float | None = field(default=None, validator=optional(positive))
     """Bits of a weight of routed experts, where they are not `weight_bits`."""
+    attention_bits: float | None = field(default=None, validator=optional(positive))
+    """Bits of a weight of attention, where checkpoints leave it wider than `weight_bits`."""
     training: str = field(default="published", validator=one_of(*TRAINING_REMARKS))
     """How well training in it is known: ``published``, ``experimental`` or ``hypothetical``."""
     aliases: tuple[str, ...] = ()

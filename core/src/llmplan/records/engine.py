@@ -54,6 +54,8 @@ class EngineProfile:
     """The most query heads that share one reading of keys and values; larger groups read them head by head."""
     rereading: float = field(default=1.0, validator=fraction)
     """Of the time of the first reading, what each further one of a larger group takes: caches catch some of them."""
+    windows: bool = True
+    """Of layers that look back on a window only that is cached and read; else all, as of layers without one."""
     shared_groups: tuple[int, ...] = ()
     """Sizes of groups of query heads for which kernels exist that share a reading; empty where any up to
     `grouped_heads` does.
@@ -118,4 +120,22 @@ class EngineProfile:
     """Of the driver and libraries, that no allocator counts."""
     workspace_bytes: float = field(default=0.0, validator=not_negative)
     """Of kernels, captured graphs and communication buffers."""
+    group_bytes: float = field(default=0.0, validator=not_negative)
+    """More of it where tensor parallel ranks exchange sums: buffers of collectives."""
+    share_of_free: bool = False
+    """Its share is of what is left beside weights and all else, not of the device."""
+    beside_share: tuple[str, ...] = ()
+    """Lines of memory that lie in what its share leaves alone: ``driver``, ``activations``, ``logits``."""
+    warm_up_bytes: float = field(default=0.0, validator=not_negative)
+    """Before it lays out its cache it runs a step of `step_tokens` and samples `max_sequences` answers, with so many
+    bytes for each logit of the whole vocabulary, and leaves the larger of both free for good; 0 where it does not.
+    """
+    expert_multiple: int = field(default=1, validator=whole)
+    """Experts of fewer than 8 bits are as deep as the next multiple of this, since kernels pad them."""
+    large_memory_bytes: float = field(default=0.0, validator=not_negative)
+    """From which on defaults of large accelerators hold; 0 where there are none."""
+    not_large: tuple[str, ...] = ()
+    """Architectures for which they do not, however much memory they have."""
+    large_max_sequences: int = field(default=256, validator=whole)
+    large_step_tokens: int = field(default=8192, validator=whole)
     source: str = ""

@@ -126,6 +126,8 @@ class FrameworkProfile:
     """Of the driver, libraries and communication handles, that no allocator counts."""
     communication_bytes: float = field(default=0.0, validator=not_negative)
     """Of buffers for collectives, when there is more than one rank."""
+    live_parameters: float = field(default=0.0, validator=not_negative)
+    """That ZeRO 3 leaves whole on a rank before it lets them go; at least the layer at work and the next one stay."""
     bucket_bytes: float = field(default=0.0, validator=not_negative)
     """The same, of buckets that are there however many ranks there are."""
     offloads: tuple[str, ...] = field(default=(), validator=words_of("optimizer", "activations"))

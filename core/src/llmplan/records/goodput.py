@@ -34,7 +34,7 @@ class Failures:
         return _SECONDS_PER_DAY / (self.per_gpu_day * gpus)
 
     def interval_seconds(self, gpus: Number) -> Number:
-        """As given, else the optimum."""
+        """Training between checkpoints: as it was given, or else the optimum."""
         given = self.checkpoint_interval_seconds
         return young_interval(self.checkpoint_seconds, self.mtbf_seconds(gpus)) if given is None else given
 

@@ -31,3 +31,5 @@ class InferencePlan(Plan):
     engine: EngineProfile = field(factory=_ideal_engine)
     cuda_graphs: bool = True
     """Steps of decoding are launched whole."""
+    max_model_len: int | None = None
+    """Tokens of the longest sequence that the engine is told to take; None for the model's context."""

@@ -21,5 +21,5 @@ class LayerKind:
 
     @property
     def key(self) -> str:
-        """Of its table in TOML."""
+        """The key of the table that describes such a layer in TOML."""
         return self.name.replace("-", "_")

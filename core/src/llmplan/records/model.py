@@ -219,7 +219,7 @@ class Block:
 
     @property
     def flops(self) -> Number:
-        """Of one layer's forward pass."""
+        """FLOPs of one layer's forward pass."""
         return total(operator.flops for operator in self.operators)
 
 
@@ -233,7 +233,7 @@ class LoweredModel:
 
     @property
     def flops(self) -> Number:
-        """Of the forward pass."""
+        """FLOPs of the whole model's forward pass."""
         return self.embedding.flops + total(block.count * block.flops for block in self.layers) + self.head.flops
 
     def recomputed_flops(self, recompute: Number) -> Number:

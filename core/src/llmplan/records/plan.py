@@ -30,7 +30,7 @@ CONFIDENCE = 0.9
 
 
 class Tuning(Enum):
-    """Which weights a run trains."""
+    """Which weights a training run changes: all of them, or those of LoRA adapters."""
 
     FULL = "full"
     LORA = "lora"
@@ -80,7 +80,7 @@ class Layout:
 
 @frozen(kw_only=True, eq=False, repr=False)
 class Plan:
-    """What every plan has."""
+    """What plans of training and of inference have in common."""
 
     model: ModelArchitecture
     hardware: HardwareProfile
@@ -105,7 +105,7 @@ class Plan:
 
 @frozen(kw_only=True, eq=False, repr=False)
 class TrainingPlan(Plan):
-    """A training run."""
+    """A training run with everything filled in."""
 
     micro_batch: Number
     """Sequences that one pipeline takes in at once."""
@@ -120,6 +120,8 @@ class TrainingPlan(Plan):
     master_weights: bool = True
     """The optimizer works on a copy in 32 bits."""
     gradient_bits: Number = 32.0
+    reduction_bits: Number = 32.0
+    """Of gradients between data parallel ranks."""
     schedule: Schedule | Schedules = PLAIN
     tuning: Tuning = Tuning.FULL
     lora_rank: int = 0
@@ -138,7 +140,7 @@ class TrainingPlan(Plan):
 
     @property
     def schedule_name(self) -> str:
-        """Of a plan of numbers."""
+        """The name of the pipeline schedule; only a plan of numbers has one."""
         return self.schedule.among[0].name
 
     @property

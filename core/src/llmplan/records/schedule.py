@@ -59,6 +59,8 @@ class Schedule:
     """Micro-batches enter at both ends: a rank holds the layers of two stages, and tokens travel to experts and back
     behind the computation of those that come the other way.
     """
+    on_request: bool = False
+    """Tried only where it is named: few programs have it."""
     source: str = ""
 
     def of(self, figure: Callable[[Schedule], Any]) -> Any:
@@ -76,7 +78,7 @@ class Schedule:
 
     @property
     def which(self) -> Number:
-        """Its place among these."""
+        """The place of a schedule among these."""
         return 0.0
 
 

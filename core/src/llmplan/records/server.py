@@ -46,5 +46,5 @@ class ServerPlan:
 
     @property
     def gpus(self) -> int:
-        """Of both pools."""
+        """How many accelerators both pools have together."""
         return int(self.plan.layout.gpus) + (0 if self.prefill_pool is None else int(self.prefill_pool.layout.gpus))

@@ -33,7 +33,7 @@ class Step:
 
     @property
     def tokens(self) -> Number:
-        """Positions of the whole pass."""
+        """How many positions the whole pass works on."""
         return self.prompt_tokens + self.sequences * self.tokens_per_sequence
 
 

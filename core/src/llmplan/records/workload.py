@@ -75,7 +75,7 @@ class Variation:
 
     @property
     def label(self) -> str:
-        """As people write it: ``uniform:0.3``."""
+        """The variation as people write it: ``uniform:0.3``."""
         return f"{self.family.name}:{self.cv!r}" if self.cv else self.family.name
 
 
@@ -114,7 +114,7 @@ class Lengths:
 
 @frozen(repr=False)
 class Request:
-    """One prompt and its answer."""
+    """One request to a server: a prompt and its answer."""
 
     arrival_seconds: float
     prompt_tokens: int

@@ -78,7 +78,7 @@ def combinations(changes: tuple[Change, ...]) -> Iterator[dict[str, Any]]:
 
 
 def options_in(request: type[PlanRequest], joined: str) -> tuple[str, ...]:
-    """The options that ``gpu+price-per-gpu-hour`` names."""
+    """The options that a name like ``gpu+price-per-gpu-hour`` joins."""
     known = options_of(request)
     names = tuple(part.strip().replace("-", "_") for part in joined.split(_TOGETHER))
     for name in names:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -64,6 +64,18 @@ def settings_of(request: Options) -> dict[str, Any]:
     """Those that were given and that formulas alone read."""
     names = (name for name, of in options_of(type(request)).items() if of["setting"])
     return {name: value for name in names if (value := getattr(request, name)) is not None}
+
+
+def check_names(request: type[Options], options: Iterable[str], what: str) -> None:
+    """TypeError with the nearest name for the first option that there is not."""
+    known = options_of(request)
+    for name in options:
+        if name not in known:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, known, n=1, cutoff=0.5)
+            advice = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            raise TypeError(f"{name!r} is no option of {what}; {advice}")
 
 
 def given_options(request: Options) -> dict[str, Any]:

@@ -13,10 +13,11 @@ from llmplan.catalogues import KINDS, Kind, registry
 from llmplan.catalogues.record_file import form_of, record_of
 from llmplan.catalogues.structure import near_miss
 from llmplan.catalogues.toml_source import TomlSource
-from llmplan.errors import BadInputError
+from llmplan.errors import BadInputError, shown
 from llmplan.request import TrainRequest, given_options, options_of
 from llmplan.request.changes import several
 from llmplan.request.options import Options, words_of
+from llmplan.text_file import read_text
 
 _IN_FILES: Mapping[str, Kind] = {kind.singular: kind for kind in KINDS if kind.in_files}
 
@@ -38,18 +39,17 @@ def plan_options(source: TomlSource, *requests: type[Any]) -> dict[str, Any]:
     known = {field.name: request for request in requests for field in fields(request)}
     for key in source.values:
         if key not in known:
-            raise source.error((key,), f"{key} is not an option{near_miss(key, list(known))}")
+            raise source.error((key,), f"{key or shown(key)} is not an option{near_miss(key, list(known))}")
     return {key: _option(source, key, value, known[key]) for key, value in source.values.items()}
 
 
 def _asked_in(path: str, requests: tuple[type[Any], ...]) -> TomlSource:
     """The request of a result."""
+    text = read_text(path)
     try:
-        text = Path(path).read_text(encoding="utf-8")
         found = json.loads(text)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else f"is no JSON: {error}"
-        raise BadInputError(f"{path}: {reason}") from error
+    except (ValueError, RecursionError) as error:  # of thousands of digits, or of brackets, too
+        raise BadInputError(f"{path}: is no JSON: {error}") from error
     if not isinstance(found, dict):
         raise BadInputError(f"{path}: is no result of llmplan train, infer or search")
     best, searched = found.get("best"), found.get("command")
@@ -75,6 +75,8 @@ def asked_in_full(request: Options, records: Mapping[str, Any]) -> dict[str, Any
     `records` are those that were found for the request, by option.
     """
     words = given_options(request)
+    if (hardware := records.get("gpu")) is not None:
+        records = {**records, "cluster": hardware.cluster}
     for option, kind in _IN_FILES.items():
         record = records.get(option)
         if option in words and record is not None and not _is_known(getattr(request, option), record, kind):
@@ -99,10 +101,11 @@ def space_in_full(
 
 
 def _is_known(given: Any, record: Any, kind: Kind) -> bool:
-    """Whether a plugin offers this very record by the name that stands in words."""
+    """Whether a plugin offers this record by the name that stands in words; what other options make of it, they say."""
     catalogue = registry().catalogue(kind)
-    name = given if isinstance(given, str) else record.name
-    return name in catalogue and catalogue[name] is record
+    if isinstance(given, str):
+        return given in catalogue
+    return record.name in catalogue and catalogue[record.name] is record
 
 
 def _option(source: TomlSource, key: str, value: Any, request: type[Any]) -> Any:
@@ -123,7 +126,7 @@ def _one(source: TomlSource, key: str, value: Any, request: type[Any]) -> Any:
         return record_of(source, value, _IN_FILES[key], (key,))
     named = isinstance(options_of(request)[key]["names"], str)
     if named and not isinstance(value, str):
-        raise source.error((key,), f"{key}: {value!r} is not a name" + (" or a table" if key in _IN_FILES else ""))
+        raise source.error((key,), f"{key}: {shown(value)} is not a name" + (" or a table" if key in _IN_FILES else ""))
     if key in _IN_FILES and value.endswith((".toml", ".json")):
         return str(Path(source.path).parent / value)
     try:

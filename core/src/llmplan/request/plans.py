@@ -22,6 +22,7 @@ from llmplan.request.values import (
     as_positive_seconds,
     as_record_or_name,
     as_seconds,
+    as_size,
     as_text,
     as_whole,
     as_word,
@@ -60,10 +61,10 @@ class PlanRequest(Options):
         "Of the outermost network: links below it / links of it.", as_at_least_one, metavar="TIMES"
     )
     dtype: Any = option("Bits of weights, activations, embeddings.", as_record_or_name, metavar="NAME", names="dtypes")
-    gpus: int | None = option("Accelerators in all: tp x cp x pp x dp.", as_whole(1))
-    tp: int | None = option("Tensor parallel size.", as_whole(1))
+    gpus: int | None = option("Accelerators in all: tp x cp x pp x dp.", as_size)
+    tp: int | None = option("Tensor parallel size.", as_size)
     pp: int | None = option("Pipeline parallel size.", as_whole(1), every=True)
-    dp: int | None = option("Data parallel size.", as_whole(1))
+    dp: int | None = option("Data parallel size.", as_size)
     sequence_parallel: bool | None = option("Split norms and residuals over tp too.", as_flag)
     flops_efficiency: float | None = option("FLOP/s that kernels reach, of the peak.", as_fraction, metavar="FRACTION")
     hbm_efficiency: float | None = option("Memory bandwidth reached, of the peak.", as_fraction, metavar="FRACTION")
@@ -80,7 +81,7 @@ class PlanRequest(Options):
 class TrainRequest(PlanRequest):
     """Options of a training plan; None is what was not given."""
 
-    cp: int | None = option("Context parallel size: ranks that share each sequence.", as_whole(1))
+    cp: int | None = option("Context parallel size: ranks that share each sequence.", as_size)
     ep: int | None = option("Expert parallel size, inside dp x cp.", as_whole(1))
     vpp: int | None = option("Chunks of layers on each pipeline stage (interleaved schedule).", as_whole(1), every=True)
     schedule: Any = option("Pipeline schedule.", as_record_or_name, metavar="NAME", names="schedules")
@@ -107,6 +108,7 @@ class TrainRequest(PlanRequest):
     optimizer: Any = option("Optimizer.", as_record_or_name, metavar="NAME", names="optimizers")
     master_weights: bool | None = option("The optimizer keeps weights in 32 bits too.", as_flag)
     gradient_bits: float | None = option("Bits of gradients as they accumulate.", as_bits)
+    reduction_bits: float | None = option("Bits of gradients between data parallel ranks.", as_bits)
     tuning: Tuning | None = option(
         f"Which weights are trained: {', '.join(_TUNINGS)}.",
         as_word(_TUNINGS),

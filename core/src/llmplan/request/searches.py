@@ -55,7 +55,7 @@ class SearchRequest(Options):
     memory_headroom: float | None = option(
         "Share of memory that has to stay free; 0.05 by default.", as_share, metavar="FRACTION"
     )
-    top: int | None = option("How many of the best plans are shown; 10 by default.", as_whole(1, 10_000))
+    top: int | None = option("How many of the best plans are shown; 10 by default.", as_whole(1, 1_000))
     prune: bool | None = option("Leave out what bounds show cannot fit or win; by default.", as_flag)
 
 

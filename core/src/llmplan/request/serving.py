@@ -60,6 +60,14 @@ class InferRequest(PlanRequest):
         "With which layouts are ranked: 0.9 by default, 0.5 is the point estimate.", as_confidence, metavar="FRACTION"
     )
     cuda_graphs: bool | None = option("Launch the steps of decoding whole; as the engine does by default.", as_flag)
+    max_sequences: int | None = option("Sequences that one replica works on at once.", as_whole(1))
+    step_tokens: int | None = option("Tokens of one step: those of prompts and of what decodes.", as_whole(1))
+    memory_utilization: float | None = option(
+        "Share of the device's memory that the engine takes, instead of its default.", as_fraction, metavar="FRACTION"
+    )
+    max_model_len: int | None = option(
+        "Tokens of the longest sequence that the engine takes; the model's context by default.", as_whole(1)
+    )
     ttft: float | None = first_token_option()
     tpot: float | None = each_token_option()
     latency: float | None = answer_option()
@@ -87,15 +95,18 @@ class InferRequest(PlanRequest):
     )
     requests: int | None = option("Requests that a simulation counts; 0 for none.", as_whole(0))
     seed: int | None = option("Of the simulation.", as_whole(0))
-    step_tokens: int | None = option("Tokens of one step: those of prompts and of what decodes.", as_whole(1))
     chunked_prefill: bool | None = option("Cut prompts to fill steps beside what decodes.", as_flag)
-    max_sequences: int | None = option("Sequences that one replica works on at once.", as_whole(1))
     prefix_hit_rate: float | None = option(
         "Share of prompt tokens that the prefix cache holds.", as_part, metavar="FRACTION"
     )
     speculative_tokens: int | None = option("Tokens that a draft proposes at a time.", as_whole(1))
     acceptance_rate: float | None = option("Of a proposed token.", as_fraction, metavar="FRACTION")
-    draft_model: Any = option("Model that proposes; free without.", as_record_or_name, metavar="NAME", names="models")
+    draft_model: Any = option(
+        "Model that proposes, or mtp: layers that the model was trained with to do so; free without.",
+        as_record_or_name,
+        metavar="NAME",
+        names="models",
+    )
     prefill_replicas: int | None = option("Replicas that only read prompts, beside the dp that decode.", as_whole(1))
     prefill_tp: int | None = option("Tensor parallel size of these; as the others.", as_whole(1))
     prefill_pp: int | None = option("Pipeline parallel size of these; as the others.", as_whole(1), every=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import stat
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
-from llmplan.errors import BadInputError
+from llmplan.errors import BadInputError, shown
 from llmplan.records import Request
+from llmplan.text_file import read_text
 
 _COLUMNS = {
     "arrival_seconds": ("arrivalseconds", "arrival", "arrivaltime", "arrivaltimes", "timestamp", "time"),
@@ -21,16 +24,39 @@ _SECONDS_DIGITS = 26
 
 
 def read_trace(path: str, context: int | None = None) -> tuple[Request, ...]:
-    """In order of arrival. BadInputError names file, line and column of what makes no sense."""
+    """In order of arrival. BadInputError names file, line and column of what makes no sense.
+
+    A file that has not changed is read once, however many plans are asked about it, and so is a pipe.
+    """
+    found = _read(path, _stamp(path), context)
+    if isinstance(found, BadInputError):
+        raise found
+    return found
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    """What is another where the file is."""
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
-        raise BadInputError(f"trace: {path}: {reason}") from error
-    lines = [(number, row) for number, row in enumerate(csv.reader(text.splitlines()), 1) if any(map(str.strip, row))]
-    requests = sorted(_requests(path, lines, context), key=lambda request: request.arrival_seconds)
+        found = Path(path).stat()
+    except (OSError, ValueError):
+        return ()
+    changes = (found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else ()
+    return (found.st_dev, found.st_ino, *changes)
+
+
+@lru_cache(maxsize=4)
+def _read(path: str, _stamp: tuple[int, ...], context: int | None) -> tuple[Request, ...] | BadInputError:
+    try:
+        rows = csv.reader(read_text(path, "trace").splitlines())
+        try:
+            lines = [(number, row) for number, row in enumerate(rows, 1) if any(map(str.strip, row))]
+        except csv.Error as error:
+            return BadInputError(f"trace: {path}: line {rows.line_num}: {error}")
+        requests = sorted(_requests(path, lines, context), key=lambda request: request.arrival_seconds)
+    except BadInputError as error:
+        return error
     if not requests:
-        raise BadInputError(f"trace: {path}: no requests; wanted are lines of {', '.join(_COLUMNS)}")
+        return BadInputError(f"trace: {path}: no requests; wanted are lines of {', '.join(_COLUMNS)}")
     return tuple(requests)
 
 
@@ -80,7 +106,9 @@ def _seconds(where: str, cell: str) -> float:
         except ValueError:
             seconds = -1.0
     if not 0 <= seconds < float("inf"):
-        raise BadInputError(f"{where}: arrival_seconds: {cell!r} is not a number of seconds of at least 0, nor a date")
+        raise BadInputError(
+            f"{where}: arrival_seconds: {shown(cell)} is not a number of seconds of at least 0, nor a date"
+        )
     return seconds
 
 
@@ -90,5 +118,5 @@ def _tokens(where: str, cell: str) -> int:
     except ValueError:
         number = 0.0
     if not 1 <= number < float("inf") or number != int(number):
-        raise BadInputError(f"{where}: {cell!r} is not a whole number of at least 1")
+        raise BadInputError(f"{where}: {shown(cell)} is not a whole number of at least 1")
     return int(number)

@@ -7,12 +7,17 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any
 
-from llmplan.errors import BadInputError
+from llmplan.errors import BadInputError, shown
 from llmplan.units import parse_number
 
 _LARGEST = 1e27
 """Beyond any plan; products of such numbers stay finite."""
+_MOST = 10**12
+"""Of anything that is counted: more than all accelerators, sequences of a run, or tokens of a sequence."""
+_LEAST_FRACTION = 1e-9
 _WIDEST_BITS = 64
+_LONGEST_TEXT = 4_096
+"""Letters of a name or path."""
 _EVEN, _SUREST = 0.5, 0.99
 _SECONDS_OF = {
     unit: seconds
@@ -43,7 +48,7 @@ def option_name(field_name: str) -> str:
 
 def refuse(name: str, value: Any, wanted: str) -> BadInputError:
     """The line that names the option, the value and what would be right."""
-    return BadInputError(f"{option_name(name)}: {value!r} is not {wanted}")
+    return BadInputError(f"{option_name(name)}: {shown(value)} is not {wanted}")
 
 
 def as_float(value: Any, name: str, wanted: str) -> float:
@@ -59,20 +64,29 @@ def as_float(value: Any, name: str, wanted: str) -> float:
     return number
 
 
-def as_whole(smallest: int, largest: int | None = None, or_else: str = "") -> Callable[[Any, str], int]:
-    """Of that size at least, and at most."""
+def as_whole(
+    smallest: int, largest: int | None = None, or_else: str = "", most: int = _MOST
+) -> Callable[[Any, str], int]:
+    """Of that size at least, and at most: what is beyond any plan is a slip of the pen."""
     wanted = f"a whole number of at least {smallest}" if largest is None else f"a whole number, {smallest} to {largest}"
     wanted += or_else and f", or {or_else}"
+    most = most if largest is None else largest
 
     def convert(value: Any, name: str) -> int:
-        if type(value) is int and largest is None and value >= smallest:
+        if type(value) is int and smallest <= value <= most:
             return value
         number = as_float(value, name, wanted)
         if number != int(number) or number < smallest or (largest is not None and number > largest):
             raise refuse(name, value, wanted)
+        if number > most:
+            raise refuse(name, value, f"a whole number of at most {most:,}")
         return int(number)
 
     return convert
+
+
+as_size = as_whole(1, most=10_000_000)
+"""Accelerators, or a part of them: a space of more could not be listed."""
 
 
 def as_positive_like(example: str, what: str = "number") -> Callable[[Any, str], float]:
@@ -114,7 +128,7 @@ def as_bits(value: Any, name: str) -> float:
 
 
 def as_not_negative(value: Any, name: str) -> float:
-    """A number, or 0."""
+    """Convert to a number of at least 0."""
     number = as_float(value, name, wanted := "a number of at least 0")
     if number < 0:
         raise refuse(name, value, wanted)
@@ -139,10 +153,12 @@ def _of_one(value: Any, name: str, wanted: str) -> float:
 
 
 def as_fraction(value: Any, name: str) -> float:
-    """Above 0, to 1."""
+    """Above 0, to 1; nothing reaches less than a billionth."""
     number = _of_one(value, name, wanted := "a fraction above 0 and at most 1")
     if not 0 < number <= 1:
         raise refuse(name, value, wanted)
+    if number < _LEAST_FRACTION:
+        raise refuse(name, value, f"a fraction of at least {_LEAST_FRACTION:g}")
     return number
 
 
@@ -156,8 +172,8 @@ def as_flag(value: Any, name: str) -> bool:
 
 
 def as_text(value: Any, name: str) -> str:
-    """Words that are not empty."""
-    if not isinstance(value, str) or not value.strip():
+    """Convert to a text, which has to say something."""
+    if not isinstance(value, str) or not value.strip() or "\0" in value or len(value) > _LONGEST_TEXT:
         raise refuse(name, value, "a name")
     return value.strip()
 
@@ -182,7 +198,7 @@ def as_word(words: Mapping[str, Any]) -> Callable[[Any, str], Any]:
 
 
 def as_share(value: Any, name: str) -> float:
-    """From 0, below 1."""
+    """Convert to a share of at least 0 and below 1."""
     number = _of_one(value, name, wanted := "a fraction of at least 0 and below 1")
     if not 0 <= number < 1:
         raise refuse(name, value, wanted)
@@ -190,7 +206,7 @@ def as_share(value: Any, name: str) -> float:
 
 
 def as_part(value: Any, name: str) -> float:
-    """From 0 to 1."""
+    """Convert to a share from 0 to 1, both included."""
     number = _of_one(value, name, wanted := "a fraction from 0 to 1")
     if not 0 <= number <= 1:
         raise refuse(name, value, wanted)
@@ -206,7 +222,7 @@ def as_confidence(value: Any, name: str) -> float:
 
 
 def as_auto_or_whole(value: Any, name: str) -> int | str:
-    """``auto``, or a number."""
+    """Convert to a whole number, or leave the word ``auto`` as it is."""
     return "auto" if value == "auto" else as_whole(1, or_else="auto")(value, name)
 
 
@@ -256,7 +272,7 @@ def as_latency(example: str, most: float = inf) -> Callable[[Any, str], float]:
 
 
 def as_rate(value: Any, name: str) -> float:
-    """Requests a second."""
+    """Convert a rate like ``90/min`` to requests a second."""
     wanted = "a rate like 2/s, 90/min or 5000/h"
     number, slash, unit = value.partition("/") if isinstance(value, str) else (value, "", "s")
     if isinstance(value, str):

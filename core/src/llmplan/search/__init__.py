@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from llmplan.lazily import lazily
 
 if TYPE_CHECKING:
-    from llmplan.search.result import SearchResult
-    from llmplan.space.inference_space import InferenceSpace
-    from llmplan.space.training_space import TrainingSpace
+    from llmplan.search.result import SearchResult as SearchResult
+    from llmplan.space.inference_space import InferenceSpace as InferenceSpace
+    from llmplan.space.training_space import TrainingSpace as TrainingSpace
 
-__all__ = ["InferenceSpace", "SearchResult", "TrainingSpace", "search"]
-
-_HOMES = {
-    "InferenceSpace": "space.inference_space",
-    "SearchResult": "search.result",
-    "TrainingSpace": "space.training_space",
-    "search": "api",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used: numpy is slow to import."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"llmplan.{_HOMES[name]}"), name)
+__getattr__, __all__ = lazily(
+    __name__,
+    {
+        "llmplan.api": "search",
+        "llmplan.space.inference_space": "InferenceSpace",
+        "llmplan.space.training_space": "TrainingSpace",
+        "result": "SearchResult",
+    },
+)

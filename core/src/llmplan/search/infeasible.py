@@ -76,7 +76,7 @@ class Change:
 
 @frozen(eq=False)
 class Verdict:
-    """Why no plan is feasible."""
+    """Why no plan is feasible, and which changes would make one so."""
 
     constraint: str
     """What kills the last plans."""

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from attrs import evolve
 
 from llmplan.estimate import InferenceEstimate, ServerEstimate
 from llmplan.estimate.answer import answering
 from llmplan.records import InferencePlan
-from llmplan.request import InferRequest, of_server
+from llmplan.request import InferRequest, check_names, of_server
 from llmplan.space.choice import choose
 from llmplan.space.inference import checked_plan, price_batch
 from llmplan.space.server import check_load, serve
 from llmplan.space.server_sizes import SIZES, fixed_request
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
-def infer(request: InferRequest | None = None, **options: Any) -> InferenceEstimate | ServerEstimate:
+    from llmplan.request.keywords import InferOptions
+
+
+def infer(request: InferRequest | None = None, **options: Unpack[InferOptions]) -> InferenceEstimate | ServerEstimate:
     """Price a static batch: ``infer(model="llama-65b", gpu="a100-sxm-80gb", tp=2, batch=8)``.
 
     With a rate, a number of users or a trace it is a server under load, and the estimate a `ServerEstimate`. Takes the
@@ -24,7 +29,9 @@ def infer(request: InferRequest | None = None, **options: Any) -> InferenceEstim
     """
     if request is not None and options:
         raise TypeError(f"options {', '.join(options)} beside a request that has its own")
-    request = request or InferRequest(**options)
+    if request is None:
+        check_names(InferRequest, options, "inference")
+        request = InferRequest(**cast("Any", options))
     answer: InferenceEstimate | ServerEstimate = answering(request, _priced(request))
     return answer
 
@@ -42,7 +49,7 @@ def _priced(request: InferRequest) -> InferenceEstimate | ServerEstimate:
     return serve(fixed, choice, evolve(plan, assumptions=(said, *plan.assumptions)))
 
 
-def plan_inference(request: InferRequest | None = None, **options: Any) -> InferencePlan:
+def plan_inference(request: InferRequest | None = None, **options: Unpack[InferOptions]) -> InferencePlan:
     """The plan that `infer` prices, everything filled in."""
     return infer(request, **options).plan
 

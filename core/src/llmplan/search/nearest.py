@@ -9,8 +9,14 @@ from attrs import evolve
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import InferenceEstimate, ServerEstimate
+from llmplan.records import EngineProfile
 from llmplan.request import InferRequest
 from llmplan.search.infer import infer
+
+_FEWER = (256, 64, 16)
+"""Sequences at once that are tried."""
+_MOST_OF_MEMORY = 0.95
+"""That people tell an engine to take."""
 
 
 def nearest_that_fit(request: InferRequest, estimate: InferenceEstimate | ServerEstimate) -> tuple[str, ...]:
@@ -19,8 +25,27 @@ def nearest_that_fit(request: InferRequest, estimate: InferenceEstimate | Server
         return tuple(_larger(evolve(request, requests=0), estimate))
     asked = evolve(request, max_batch=None, max_context=None)
     batch = int(estimate.max_batch_size)
-    found = [*([f"--batch {batch}"] if batch else []), *_larger(asked, estimate)]
+    found = [
+        *([f"--batch {batch}"] if batch else []),
+        *_of_the_engine(asked, estimate.plan.engine),
+        *_larger(asked, estimate),
+    ]
     return tuple(found or _larger(evolve(asked, batch=1), estimate))
+
+
+def _of_the_engine(request: InferRequest, engine: EngineProfile) -> Iterator[str]:
+    """The setting of an engine that makes it start, where one alone does: fewer sequences to warm up for, or more of
+    the memory.
+    """
+    if not engine.warm_up_bytes:
+        return
+    if request.max_sequences is None:
+        for fewer in _FEWER:
+            if fewer < engine.max_sequences and _fitting(evolve(request, max_sequences=fewer)) is not None:
+                yield f"--max-sequences {fewer}"
+                return
+    if request.memory_utilization is None and _fitting(evolve(request, memory_utilization=_MOST_OF_MEMORY)) is not None:
+        yield f"--memory-utilization {_MOST_OF_MEMORY}"
 
 
 def _larger(request: InferRequest, estimate: InferenceEstimate | ServerEstimate) -> Iterator[str]:

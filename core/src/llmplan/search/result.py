@@ -1,4 +1,4 @@
-"""What a search found."""
+"""The result of a search: the best plans, and why they are."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 
 from llmplan.arrays.rows import Columns
 from llmplan.errors import BadInputError
+from llmplan.estimate.shown import Shown
 from llmplan.request import InferRequest, TrainRequest
 from llmplan.search.infeasible import Verdict
 
@@ -30,7 +31,7 @@ class Counts:
 
 
 @frozen(eq=False, repr=False)
-class SearchResult:
+class SearchResult(Shown):
     """The best plans, why they are, and how many there were."""
 
     objective: str
@@ -56,6 +57,8 @@ class SearchResult:
     confidence: float | None = None
     """With which plans were ranked, and keep to limits; None where they are as they are estimated."""
     complete: bool = True
+    lost: str = ""
+    """Why it is not, where nobody interrupted it."""
     """False where it was interrupted."""
     warnings: tuple[str, ...] = ()
     columns: Columns = field(factory=dict)
@@ -71,12 +74,12 @@ class SearchResult:
 
     @property
     def feasible(self) -> bool:
-        """Whether there is a plan."""
+        """Whether the search found a plan that keeps to all limits."""
         return bool(self.best)
 
     @property
     def plans_per_second(self) -> float:
-        """Legal plans, pruned ones too."""
+        """How many legal plans were looked at in a second; pruned ones count too."""
         return self.counts.legal / self.seconds if self.seconds else 0.0
 
     def to_pandas(self) -> Any:

@@ -16,7 +16,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from llmplan.arrays.rows import Columns, length, pieces
-from llmplan.search.executors import in_order, workers_of
+from llmplan.search.executors import ClusterLostError, in_order, workers_of
 from llmplan.search.workers import Found, Question, explore
 from llmplan.space.case import TrainingCase
 from llmplan.space.enumerate import Listing
@@ -29,7 +29,7 @@ _SHARES = 8
 
 @frozen(eq=False)
 class Progress:
-    """How far a search is."""
+    """How far a search is, and what it has found so far."""
 
     done: int
     roots: int
@@ -39,7 +39,7 @@ class Progress:
 
 @frozen(eq=False)
 class Outcome:
-    """What a search came to."""
+    """What a search has found when it ends, or is stopped."""
 
     found: Found
     roots: list[Columns]
@@ -47,6 +47,8 @@ class Outcome:
     seconds: float
     complete: bool
     """False where it was interrupted."""
+    lost: str = ""
+    """Why nobody works on it any more."""
 
 
 Watch = Callable[[Progress], None]
@@ -65,18 +67,18 @@ def run(
 ) -> Outcome:
     """Ask the question of every plan of every case."""
     begin = time.perf_counter()
-    found, complete = Found.nothing(question), True
+    found, complete, lost = Found.nothing(question), True, ""
     roots: list[tuple[Any, Columns]] = []
     try:
         for case in cases:
             roots.extend((case, rows) for rows in Listing(case).roots(found.illegal))
         question = _aimed(roots, question, executor, found, _half(watch, 0))
         _merge_all(roots, question, executor, found, _half(watch, 1), sink)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, ClusterLostError) as error:
         if not interruptible:
             raise
-        complete = False
-    return Outcome(found, [rows for _, rows in roots], time.perf_counter() - begin, complete)
+        complete, lost = False, str(error)
+    return Outcome(found, [rows for _, rows in roots], time.perf_counter() - begin, complete, lost)
 
 
 def _half(watch: Watch | None, passed: int) -> Watch | None:

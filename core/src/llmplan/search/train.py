@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.answer import answering
 from llmplan.records import TrainingPlan
-from llmplan.request import TrainRequest
+from llmplan.request import TrainRequest, check_names
 from llmplan.space.case import training_case
 from llmplan.space.sizes import check_sizes
 from llmplan.space.training_space import TrainingSpace
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from llmplan.request.keywords import TrainOptions
+
 
 def train(
-    request: TrainRequest | None = None, *, watch: Callable[[Any], None] | None = None, **options: Any
+    request: TrainRequest | None = None,
+    *,
+    watch: Callable[[Any], None] | None = None,
+    **options: Unpack[TrainOptions],
 ) -> TrainingEstimate:
     """Price a training run: ``train(model="llama-65b", gpu="h100-sxm-80gb", gpus=2048)``.
 
@@ -24,7 +32,9 @@ def train(
     """
     if request is not None and options:
         raise TypeError(f"options {', '.join(options)} beside a request that has its own")
-    request = request or TrainRequest(**options)
+    if request is None:
+        check_names(TrainRequest, options, "training")
+        request = TrainRequest(**cast("Any", options))
     answer: TrainingEstimate = answering(request, _priced(request, watch))
     return answer
 
@@ -40,6 +50,6 @@ def _priced(request: TrainRequest, watch: Callable[[Any], None] | None) -> Train
     return chosen(request, watch)
 
 
-def plan_training(request: TrainRequest | None = None, **options: Any) -> TrainingPlan:
+def plan_training(request: TrainRequest | None = None, **options: Unpack[TrainOptions]) -> TrainingPlan:
     """The plan that `train` prices, everything filled in."""
     return train(request, **options).plan

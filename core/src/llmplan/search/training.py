@@ -134,6 +134,7 @@ def _result(
         counts=counts_of(found),
         seconds=outcome.seconds,
         complete=outcome.complete,
+        lost=outcome.lost,
         columns=columns,
         verdict=verdict(Dead(space, question, again, found)) if dead else None,
     )

@@ -31,7 +31,7 @@ class Comparison:
 
 
 def compare(winner: TrainingEstimate, other: TrainingEstimate, against: str) -> Comparison:
-    """Term by term."""
+    """Compare the winner with another plan, term by term."""
     alike = winner.plan.layout.gpus == other.plan.layout.gpus
     mine_times = 1.0 if alike else _gpu_hours_a_second(winner)
     its_times = winner.tokens_per_iteration / other.tokens_per_iteration if alike else _gpu_hours_a_second(other)

@@ -97,7 +97,7 @@ class Found:
 
     @classmethod
     def nothing(cls, question: Question) -> Found:
-        """To begin with."""
+        """What has been found before the first plan is looked at."""
         point = Best(1 if question.point else 0, question.point)
         best = Best(question.top, question.by, question.alike)
         return cls(best, point, Frontier(question.pareto), Best(1, ("worded",)))

@@ -100,7 +100,7 @@ class AskedSteps:
 
 
 def efficiency_of(cost_model: CostModel, hardware: HardwareProfile, gemm: NumberFormat, phase: Any) -> Efficiency:
-    """The calibrated one."""
+    """The calibrated efficiency of an accelerator."""
     with asking(cost_model):
         found = cost_model.efficiency(hardware, gemm, phase)
         _check_class("efficiency", found, Efficiency)

@@ -52,7 +52,7 @@ class TrainingCase:
 
     @property
     def most_micro_batch(self) -> float:
-        """Beyond which none is tried."""
+        """The largest micro-batch that is tried."""
         limit = self.request.max_micro_batch
         return float(limit) if isinstance(limit, int) else inf
 

@@ -52,9 +52,12 @@ def _level_words(cluster: Cluster, place: int) -> str:
 
 
 def _with_nodes(cluster: Cluster, gpus_per_node: int) -> Cluster:
-    """A first level that ends with the node ends with it still; one that goes on from node to node stays."""
+    """A first level that ends with the node ends with it still; one that goes on from node to node stays, and so does a
+    bridge that joins some of a node.
+    """
     first = cluster.levels[0]
-    if first.topology in ROUND or (cluster.gpus_per_node is not None and cluster.gpus_per_node != first.size):
+    goes_on = first.topology in ROUND or (cluster.gpus_per_node is not None and cluster.gpus_per_node != first.size)
+    if goes_on or 1 < (first.size or 1) < gpus_per_node:
         return evolve(cluster, gpus_per_node=gpus_per_node)
     return cluster if first.size == gpus_per_node else cluster.with_first(gpus_per_node)
 

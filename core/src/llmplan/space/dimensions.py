@@ -209,7 +209,7 @@ def laid_out(template: TrainingPlan, row: Row) -> TrainingPlan:
 
 
 def row_of(plan: TrainingPlan) -> dict[str, Any]:
-    """The fields of a plan."""
+    """The fields of a plan, one for each dimension."""
     held = {name: getattr(plan.layout if name in _OF_LAYOUT else plan, name) for name in COLUMNS}
     return {**held, "schedule": place_of(plan.schedule_name)}
 
@@ -221,7 +221,7 @@ def described(plan: TrainingPlan) -> dict[str, Any]:
 
 
 def is_idle(dimension: Dimension, row: Row) -> Truth:
-    """Where it changes nothing."""
+    """Whether a dimension changes nothing in these plans."""
     return dimension.idle is not None and dimension.idle(row)
 
 
@@ -261,13 +261,13 @@ def served(*decides: str) -> tuple[str, ...]:
 
 
 def divisors(number: int) -> tuple[int, ...]:
-    """In order."""
+    """The divisors of a number in ascending order."""
     small = [size for size in range(1, int(number**0.5) + 1) if number % size == 0]
     return tuple(dict.fromkeys([*small, *(number // size for size in reversed(small))]))
 
 
 def powers_of_two(most: int) -> tuple[int, ...]:
-    """In order."""
+    """The powers of two up to a number in ascending order."""
     return tuple(1 << power for power in range(most.bit_length()))
 
 

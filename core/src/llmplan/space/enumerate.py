@@ -37,7 +37,7 @@ def _none(_columns: Columns) -> Masks:
 
 @frozen(eq=False, repr=False)
 class Step:
-    """One or more dimensions."""
+    """One or more dimensions that are listed together."""
 
     table: Columns
     """Their values, in every combination."""

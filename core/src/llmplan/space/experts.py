@@ -1,4 +1,4 @@
-"""Experts that expert parallelism divides."""
+"""How expert parallelism divides experts."""
 
 from __future__ import annotations
 

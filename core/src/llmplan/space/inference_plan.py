@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llmplan.catalogues import ENGINES, registry
 from llmplan.errors import BadInputError
-from llmplan.records import InferencePlan, Layout
+from llmplan.records import InferencePlan, Layout, ModelArchitecture
 from llmplan.request import InferRequest, option_name
 from llmplan.request.options import settings_of
-from llmplan.space.choice import Choice, default_record, find_record, with_price
+from llmplan.space.choice import Choice, with_price
+from llmplan.space.engines import engine_of
 
 if TYPE_CHECKING:
     from llmplan.records import EngineProfile
@@ -30,10 +30,10 @@ def make_inference_plan(request: InferRequest, choice: Choice) -> InferencePlan:
         return value
 
     prompt, output = _lengths(request, choice, said)
-    engine = engine_of(request, choice.hardware.architecture, said)
+    engine = engine_of(request, choice.hardware, said)
     graphs = engine.cuda_graphs if request.cuda_graphs is None else request.cuda_graphs
     return InferencePlan(
-        model=choice.model,
+        model=choice.model if engine.windows else _without_windows(choice.model),
         hardware=choice.hardware,
         dtype=choice.dtype,
         gemm=choice.gemm,
@@ -46,11 +46,19 @@ def make_inference_plan(request: InferRequest, choice: Choice) -> InferencePlan:
         kv_bits=default("kv_bits", _kv_bits(engine, choice)),
         engine=engine,
         cuda_graphs=graphs,
+        max_model_len=request.max_model_len,
         price_per_gpu_hour=with_price(request, choice.hardware).price_per_gpu_hour,
         assumptions=tuple(said),
         warnings=choice.warnings,
         settings=settings_of(request),
     )
+
+
+def _without_windows(model: ModelArchitecture) -> ModelArchitecture:
+    """Of an engine that makes nothing of windows: every layer keeps and reads all that came before."""
+    without = getattr(model, "without_windows", None)
+    whole: ModelArchitecture = model if without is None else without()
+    return whole
 
 
 def _kv_bits(engine: EngineProfile, choice: Choice) -> float:
@@ -78,21 +86,14 @@ def _lengths(request: InferRequest, choice: Choice, said: list[str]) -> tuple[in
     if output is None:
         output = min(_DEFAULT_OUTPUT_TOKENS, max(1, room - prompt))
         said.append(f"output-tokens {output:g}")
+    longest = request.max_model_len
+    if longest is not None and context is not None and longest > context:
+        raise BadInputError(f"max-model-len: {longest} is beyond the context of {choice.model.name}, {context}")
+    if longest is not None and prompt + output > longest:
+        raise BadInputError(f"max-model-len: {longest} is less than prompt-tokens {prompt} and output-tokens {output}")
     if context is not None and prompt + output > context:
         lengths = f"output-tokens: {output} with prompt-tokens {prompt}"
         if request.prompt_tokens is not None:
             lengths = f"prompt-tokens: {prompt} with output-tokens {output}"
         raise BadInputError(f"{lengths} is beyond the context of {choice.model.name}, {context}")
     return prompt, output
-
-
-def engine_of(request: InferRequest, architecture: str, said: list[str]) -> EngineProfile:
-    """As named, else the default; one without costs of its own where no plugin offers any."""
-    if request.engine is not None:
-        named: EngineProfile = find_record(request.engine, "engine", ENGINES)
-        return named
-    if not registry().engines:
-        return EngineProfile(name="ideal")
-    engine: EngineProfile = default_record(registry().engines, "engine", architecture)
-    said.append(f"engine {engine.name}: {engine.description}")
-    return engine

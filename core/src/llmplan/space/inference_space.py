@@ -9,7 +9,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from llmplan.errors import BadInputError
-from llmplan.request import InferRequest, option_name, options_of
+from llmplan.request import InferRequest, check_names, option_name, options_of
 from llmplan.request.changes import several
 from llmplan.request.latencies import latency_limits
 from llmplan.request.options import Options
@@ -40,10 +40,7 @@ class InferenceSpace:
     """Accelerators, each with the price of an hour."""
 
     def __init__(self, **options: Any) -> None:
-        known = options_of(InferRequest)
-        unknown = [name for name in options if name not in known]
-        if unknown:
-            raise TypeError(f"{unknown[0]!r} is no option of inference; there are {', '.join(known)}")
+        check_names(InferRequest, options, "inference")
         options = {name: value for name, value in options.items() if value is not None}
         values = {name: _values(name, options.pop(name)) for name in RANGED if name in options}
         priced = _with_prices(values.get("gpu", (None,)), values.get("price_per_gpu_hour", (None,)))

@@ -7,7 +7,7 @@ from typing import Any
 from attrs import frozen
 
 from llmplan.estimate.figures import kind_of_estimate, limits
-from llmplan.estimate.spread import CONFIDENCE
+from llmplan.records.plan import CONFIDENCE
 from llmplan.request import InferRequest
 from llmplan.request.latencies import latency_limits, percentile_of
 

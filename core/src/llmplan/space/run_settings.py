@@ -40,6 +40,8 @@ def how_it_trains(request: TrainRequest, choice: Choice, said: list[str]) -> dic
     framework = how.get("framework")
     if request.master_weights is None and framework is not None:
         how["master_weights"] = framework.master_weights
+    if request.reduction_bits is None and framework is not None:
+        how["reduction_bits"] = framework.reduction_bits
     if request.gradient_bits is None and framework is not None:
         how["gradient_bits"] = framework.gradient_bits_of(choice.dtype.name)
     how["failures"] = _failures(request, choice, how, said)

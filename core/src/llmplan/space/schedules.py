@@ -40,12 +40,18 @@ def schedule_names() -> tuple[str, ...]:
 
 
 def open_schedules() -> tuple[str, ...]:
-    """Those that are tried where none is given: what came with the default, so that another plugin changes no plan."""
+    """Those that are tried where none is given: what came with the default, so that another plugin changes no plan, and
+    most programs have.
+    """
     names, offered = schedule_names(), registry().schedules
     if not offered:
         return names
     provider = offered.providers(names[0])[0]
-    return tuple(name for name in offered if name in names and provider in offered.providers(name))
+    return tuple(
+        name
+        for name, schedule in offered.items()
+        if name in names and provider in offered.providers(name) and not schedule.on_request
+    )
 
 
 def adopt(given: Schedules) -> None:

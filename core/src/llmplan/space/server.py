@@ -9,12 +9,24 @@ from attrs import evolve
 from llmplan.catalogues import MODELS, SERVER_MODELS, registry
 from llmplan.errors import BadInputError
 from llmplan.estimate import ServerEstimate, ServerModel
-from llmplan.records import USUAL, EngineProfile, InferencePlan, Lengths, Request, ServerPlan, Speculation, Workload
+from llmplan.records import (
+    USUAL,
+    EngineProfile,
+    InferencePlan,
+    Lengths,
+    ModelArchitecture,
+    Request,
+    ServerPlan,
+    Speculation,
+    Workload,
+)
 from llmplan.request import LOADS, SERVER_OPTIONS, InferRequest, option_name
 from llmplan.request.latencies import MEAN
 from llmplan.space.asked import AskedSteps, StepsOf, asking, served
 from llmplan.space.choice import Choice, default_record, find_record
 
+_ITS_OWN = "mtp"
+"""In place of the name of a draft: what the model itself was trained with."""
 _DEFAULT_REQUESTS = 2000
 _REQUESTS_OF_A_USER = 4
 
@@ -201,13 +213,24 @@ def _speculation(request: InferRequest, plan: InferencePlan) -> Speculation | No
             raise BadInputError(f"{option_name(given[0])}: needs {option_name(name)} too")
     draft = None
     if request.draft_model is not None:
-        model = find_record(request.draft_model, "draft-model", MODELS)
+        model = _draft_of(plan.model, request.draft_model)
         if plan.layout.pp > model.layers:
             raise BadInputError(f"draft-model: {model.name} has {model.layers} layers, fewer than pp {plan.layout.pp}")
         draft = evolve(plan, model=model)
     return Speculation(
         draft_tokens=request.speculative_tokens or 0, acceptance_rate=request.acceptance_rate or 0.0, draft=draft
     )
+
+
+def _draft_of(model: ModelArchitecture, draft: Any) -> ModelArchitecture:
+    """A model of its own, or what this one was trained with to predict further tokens."""
+    if draft != _ITS_OWN:
+        found: ModelArchitecture = find_record(draft, "draft-model", MODELS)
+        return found
+    own: ModelArchitecture | None = getattr(model, "draft", None)
+    if own is None:
+        raise BadInputError(f"draft-model: {_ITS_OWN}: {model.name} has no layers for multi-token prediction")
+    return own
 
 
 def _prefill_pool(request: InferRequest, choice: Choice, plan: InferencePlan) -> InferencePlan | None:

@@ -35,7 +35,7 @@ class ReplicaSizes:
 
     @property
     def gpus(self) -> int:
-        """Of all these replicas."""
+        """How many accelerators all these replicas take."""
         return self.tp * self.pp * self.dp
 
     def times(self, groups: int) -> dict[str, Any]:

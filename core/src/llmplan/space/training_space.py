@@ -9,7 +9,7 @@ from typing import Any
 from attrs import evolve, fields_dict, frozen
 
 from llmplan.errors import BadInputError
-from llmplan.request import OFFLOADS, TrainRequest, option_name, options_of
+from llmplan.request import OFFLOADS, TrainRequest, check_names, option_name, options_of
 from llmplan.request.changes import several
 from llmplan.space.dimensions import NAMES
 
@@ -38,10 +38,7 @@ class TrainingSpace:
     """Of an hour of each accelerator in turn, or of all."""
 
     def __init__(self, **options: Any) -> None:
-        known = options_of(TrainRequest)
-        unknown = [name for name in options if name not in known]
-        if unknown:
-            raise TypeError(f"{unknown[0]!r} is no option of training; there are {', '.join(known)}")
+        check_names(TrainRequest, options, "training")
         options = {name: value for name, value in options.items() if value is not None}
         values = {name: values_of(name, options.pop(name)) for name in RANGED if name in options}
         records = {name: values.pop(name) for name in RECORDS if name in values}
@@ -55,7 +52,7 @@ class TrainingSpace:
 
     @classmethod
     def of(cls, request: TrainRequest) -> TrainingSpace:
-        """What a request leaves open."""
+        """The space that a request leaves open."""
         return cls(**{name: getattr(request, name) for name in fields_dict(TrainRequest)})
 
     def requests(self) -> Iterator[TrainRequest]:

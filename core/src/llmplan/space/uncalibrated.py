@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
     from llmplan.records import HardwareProfile
 
 Curve = TypeVar("Curve")
+_BORROWED = re.compile(r"\bas [\w.-]+: ")
+"""How a source says that a number is another accelerator's."""
 _SIDE, _TOKENS, _HEAD, _MESSAGE, _RANKS = 4096.0, 4096.0, 128.0, 2.0**26, 8.0
 """The shapes by which curves are compared."""
-_BORROWED = "as "
-"""How the source of curves begins that are another accelerator's."""
 
 
 def borrowing(hardware: HardwareProfile) -> tuple[HardwareProfile, tuple[str, ...]]:
@@ -38,9 +39,25 @@ def borrowing(hardware: HardwareProfile) -> tuple[HardwareProfile, tuple[str, ..
 @lru_cache(maxsize=4)
 def _of_installed(_registry: Registry) -> tuple[KernelCurves, CalibratedEfficiency, int] | None:
     profiles = [profile for _, _, profile in _registry.gpus.entries()]
-    known = [one.kernels for one in profiles if one.kernels and not one.kernels.source.startswith(_BORROWED)]
-    reached = [one.efficiency for one in profiles if one.efficiency and not one.efficiency.source.startswith(_BORROWED)]
-    return (lower_quartile(known), _reached(reached), len(known)) if known and reached else None
+    timed = distinct(profiles)
+    known = [one.kernels for one in timed if one.kernels]
+    reached = [one.efficiency for one in timed if one.efficiency]
+    return (lower_quartile(known), _reached(reached), len(known)) if known else None
+
+
+def distinct(profiles: Iterable[HardwareProfile]) -> list[HardwareProfile]:
+    """Those with timings of their own, and one of all that share them."""
+    timed = [one for one in profiles if one.kernels and one.efficiency and not _BORROWED.search(one.kernels.source)]
+    return list({_shapes(one.kernels): one for one in timed if one.kernels}.values())
+
+
+def _shapes(curves: KernelCurves) -> tuple[float, ...]:
+    """What relatives have in common that take each other's curves, at another clock perhaps."""
+    return tuple(
+        half
+        for _, curve in sorted(curves.gemm.items())
+        for half in (curve.half_tile, curve.half_m, curve.half_n, curve.half_k)
+    )
 
 
 def lower_quartile(known: Sequence[KernelCurves]) -> KernelCurves:

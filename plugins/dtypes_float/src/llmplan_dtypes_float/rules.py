@@ -126,6 +126,17 @@ MXFP4 = DTypeRule(
     description="weights and activations 4.25: FP4, an E8M0 scale per 32; embeddings 16; GEMM in FP4",
     source="OCP Microscaling Formats (MX) Specification v1.0, 2023: E2M1 elements, an E8M0 scale per 32",
 )
+FP8_MLP = DTypeRule(
+    name="fp8-mlp",
+    weight_bits=8,
+    activation_bits=16,
+    embedding_bits=16,
+    attention_bits=16,
+    training="hypothetical",
+    gemm_formats=(("fp8",),),
+    description="weights of MLPs 8, of attention 16, GEMM inputs of MLPs made 8, all else 16; GEMM of MLPs in FP8",
+    source="Llama Team 2024, arXiv:2407.21783, section 6.2: FP8 of the feed-forward layers, not of attention",
+)
 FP8_WEIGHTS = DTypeRule(
     name="fp8-weights",
     weight_bits=8,
@@ -158,6 +169,20 @@ MXFP4_EXPERTS = DTypeRule(
     description="weights of routed experts 4.25, all else 16; widened, GEMM in BF16",
     source="OpenAI 2025, arXiv:2508.10925, section 2.1: MXFP4 of the MoE weights, 4.25 bits each",
 )
+MXFP4_EXPERTS_MXFP8 = DTypeRule(
+    name="mxfp4-experts-mxfp8",
+    weight_bits=16,
+    activation_bits=8,
+    embedding_bits=16,
+    expert_bits=four_bit_blocks(32),
+    kv_bits=16,
+    aliases=("mxfp4/mxfp8", "mxfp4/fp8"),
+    training="hypothetical",
+    gemm_formats=(("fp8",),),
+    description="weights of routed experts 4.25, GEMM inputs made 8, all else 16; GEMM at the rate of FP8",
+    source="OpenAI 2025, arXiv:2508.10925, section 2.1; MXFP4 weights by MXFP8 activations, as Blackwell multiplies "
+    "them: vLLM documentation, gpt-oss recipe; NVIDIA CUTLASS, mixed-precision block-scaled GEMM",
+)
 GGUF_Q4_K_M = DTypeRule(
     name="gguf-q4-k-m",
     weight_bits=4.80,
@@ -173,6 +198,6 @@ GGUF_Q4_K_M = DTypeRule(
 
 FLOAT_DTYPES = (
     *(BF16, FP16, TF32, FP32),
-    *(FP8, FP8_INFERENCE, FP8_WEIGHTS),
-    *(NVFP4, MXFP4, FP4_WEIGHTS, MXFP4_EXPERTS, GGUF_Q4_K_M),
+    *(FP8, FP8_INFERENCE, FP8_MLP, FP8_WEIGHTS),
+    *(NVFP4, MXFP4, FP4_WEIGHTS, MXFP4_EXPERTS, MXFP4_EXPERTS_MXFP8, GGUF_Q4_K_M),
 )

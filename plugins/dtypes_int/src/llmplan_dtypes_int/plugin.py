@@ -1,4 +1,4 @@
-"""What this package contributes."""
+"""The hook that this package implements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LLMPLAN_API = 1
 
 @hookimpl
 def llmplan_dtype_rules() -> Iterable[DTypeFamily]:
-    """Every wXaYeZ."""
+    """Contribute every dtype that is called wXaYeZ."""
     from llmplan_dtypes_int.rules import INTEGER_DTYPES
 
     return [INTEGER_DTYPES]

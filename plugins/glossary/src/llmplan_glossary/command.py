@@ -9,11 +9,11 @@ import typer
 from llmplan.cli.options import completer
 from llmplan_glossary.terms import groups
 
-_HELP = "What a word of a report, an option or a figure means, with its formula and source."
+_HELP = "What a word of a report or an option means."
 
 
 def add_explain(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add ``llmplan explain`` to the app."""
 
     @app.command("explain", help=_HELP, context_settings={"ignore_unknown_options": True})  # of --zero
     def explain(

@@ -25,7 +25,7 @@ _MOST_NEAR = 3
 
 @frozen(repr=False)
 class Found:
-    """One meaning of a word."""
+    """One meaning that a word has."""
 
     name: str
     kind: str

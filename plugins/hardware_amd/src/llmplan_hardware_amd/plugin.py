@@ -1,4 +1,4 @@
-"""What this package contributes."""
+"""The hooks that this package implements."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HERE = Path(__file__).parent
 
 @hookimpl
 def llmplan_hardware_profiles() -> TomlRecords:
-    """A file for each."""
+    """Contribute AMD's accelerators, a TOML file for each."""
     from llmplan.catalogues import TomlRecords
 
     return TomlRecords(_HERE / "accelerators")
@@ -24,7 +24,7 @@ def llmplan_hardware_profiles() -> TomlRecords:
 
 @hookimpl
 def llmplan_framework_profiles() -> TomlRecords:
-    """Programs that train on them."""
+    """Contribute the programs that train on them."""
     from llmplan.catalogues import TomlRecords
 
     return TomlRecords(_HERE / "frameworks")
@@ -32,7 +32,7 @@ def llmplan_framework_profiles() -> TomlRecords:
 
 @hookimpl
 def llmplan_engine_profiles() -> TomlRecords:
-    """Programs that serve on them."""
+    """Contribute the programs that serve on them."""
     from llmplan.catalogues import TomlRecords
 
     return TomlRecords(_HERE / "engines")

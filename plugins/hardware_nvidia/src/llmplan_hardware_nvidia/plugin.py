@@ -1,4 +1,4 @@
-"""The hook that this package implements: a folder of accelerators, one a file."""
+"""The hooks that this package implements: folders of accelerators and of clusters, one a file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
 @hookimpl
 def llmplan_hardware_profiles() -> TomlRecords:
-    """NVIDIA accelerators, V100 to B300."""
+    """Contribute NVIDIA's accelerators, from V100 to B300."""
     from llmplan.catalogues import TomlRecords
 
     return TomlRecords(Path(__file__).parent / "accelerators")
+
+
+@hookimpl
+def llmplan_clusters() -> TomlRecords:
+    """Contribute clusters such as DGX-1 and NVL72."""
+    from llmplan.catalogues import TomlRecords
+
+    return TomlRecords(Path(__file__).parent / "clusters")

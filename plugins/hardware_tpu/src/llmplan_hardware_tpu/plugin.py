@@ -1,4 +1,4 @@
-"""What this package contributes."""
+"""The hooks that this package implements."""
 
 from __future__ import annotations
 
@@ -16,15 +16,23 @@ _HERE = Path(__file__).parent
 
 @hookimpl
 def llmplan_hardware_profiles() -> TomlRecords:
-    """A file for each."""
+    """Contribute Google's TPUs, a TOML file for each."""
     from llmplan.catalogues import TomlRecords
 
     return TomlRecords(_HERE / "accelerators")
 
 
 @hookimpl
+def llmplan_clusters() -> TomlRecords:
+    """Contribute slices of TPUs as clusters."""
+    from llmplan.catalogues import TomlRecords
+
+    return TomlRecords(_HERE / "clusters")
+
+
+@hookimpl
 def llmplan_framework_profiles() -> TomlRecords:
-    """Programs that train on them."""
+    """Contribute the programs that train on them."""
     from llmplan.catalogues import TomlRecords
 
     return TomlRecords(_HERE / "frameworks")
@@ -32,7 +40,7 @@ def llmplan_framework_profiles() -> TomlRecords:
 
 @hookimpl
 def llmplan_engine_profiles() -> TomlRecords:
-    """Programs that serve on them."""
+    """Contribute the programs that serve on them."""
     from llmplan.catalogues import TomlRecords
 
     return TomlRecords(_HERE / "engines")

@@ -1,4 +1,4 @@
-"""The hook of this package."""
+"""The hook that this package implements."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SERVING = ("vllm", "sglang", "tensorrt_llm", "llama_cpp", "kubernetes")
 
 @hookimpl
 def llmplan_launchers() -> Iterable[Launcher]:
-    """One module a launcher."""
+    """Contribute the launchers, each of which is a module."""
     for name in _TRAINING:
         yield import_module(f"llmplan_launchers.training.{name}").LAUNCHER
     for name in _SERVING:

@@ -46,7 +46,7 @@ class AttentionLayer(Protocol):
 
 
 class Seen(NamedTuple):
-    """What each token attends to."""
+    """Which tokens each token attends to."""
 
     keys: Number
     """Tokens, those that the mask hides included."""

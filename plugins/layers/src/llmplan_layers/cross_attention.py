@@ -30,7 +30,7 @@ class CrossAttention:
 
     @property
     def parameters(self) -> int:
-        """Of both."""
+        """Parameters of both projections, of queries and of what they look at."""
         return self.own.parameters + self.cross.parameters
 
     @property
@@ -40,7 +40,7 @@ class CrossAttention:
 
     @property
     def cache_ways(self) -> float:
-        """KV heads."""
+        """Ways to divide the cache: by KV heads."""
         return self.own.cache_ways
 
     def operators(self, tokens: Number, seen_: Seen, states: Tensor) -> tuple[Operator, ...]:

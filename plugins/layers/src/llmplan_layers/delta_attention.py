@@ -31,6 +31,8 @@ class DeltaAttention:
     """A decay for each channel, by two narrow matrices, and such a gate of the output (Kimi Delta Attention); else a
     decay for each head, and a gate as wide as the values.
     """
+    full_gate: bool = False
+    """The gate of the output is as wide as the values in spite of `channel_decay` (Kimi K3)."""
     state_bits: float = 32.0
     part: str = "linear_attention"
 
@@ -41,7 +43,7 @@ class DeltaAttention:
 
     @property
     def values_width(self) -> int:
-        """N e."""
+        """Elements of the values of all heads."""
         return self.value_heads * self.value_dim
 
     @property
@@ -53,7 +55,7 @@ class DeltaAttention:
     def _narrow(self) -> int:
         """Columns that make decays, gates and strengths of corrections, or the first of two matrices of each."""
         if self.channel_decay:
-            return self.key_dim + self.value_dim + self.value_heads
+            return self.key_dim + (self.values_width if self.full_gate else self.value_dim) + self.value_heads
         return self.values_width + 2 * self.value_heads
 
     @property
@@ -65,7 +67,8 @@ class DeltaAttention:
         """Weights of the second of two narrow matrices."""
         if not self.channel_decay:
             return 0
-        return self.key_dim * self._decay_width + self.value_dim * self.values_width
+        gate = 0 if self.full_gate else self.value_dim * self.values_width
+        return self.key_dim * self._decay_width + gate
 
     @property
     def parameters(self) -> int:
@@ -76,12 +79,12 @@ class DeltaAttention:
 
     @property
     def cache_width(self) -> int:
-        """Nothing of each token."""
+        """Elements that each token leaves in the cache: none."""
         return 0
 
     @property
     def cache_ways(self) -> float:
-        """Value heads."""
+        """Ways to divide the state: by value heads."""
         return self.value_heads
 
     def state_elements(self) -> tuple[int, int]:
@@ -104,8 +107,11 @@ class DeltaAttention:
         if not self.channel_decay:
             return ()
         decay = projection("decay projection", tokens, (self.key_dim, self._decay_width), self.value_heads)
+        decay.part = self.part
+        if self.full_gate:
+            return (decay,)
         gate = projection("output gate projection", tokens, (self.value_dim, self.values_width), self.value_heads)
-        decay.part = gate.part = self.part
+        gate.part = self.part
         return (decay, gate)
 
     def _convolution(self, tokens: Number) -> Operator:

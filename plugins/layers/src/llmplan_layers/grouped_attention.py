@@ -99,7 +99,7 @@ class GroupedAttention:
 
     @property
     def cache_ways(self) -> float:
-        """KV heads."""
+        """Ways to divide the cache: by KV heads."""
         return self.kv_heads
 
     def operators(self, tokens: Number, seen: Seen, states: Tensor) -> tuple[Operator, ...]:

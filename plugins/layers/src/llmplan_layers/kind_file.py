@@ -14,9 +14,10 @@ from llmplan.errors import BadInputError
 from llmplan.records import LayerKind, Works
 from llmplan.records.checks import one_of
 from llmplan_layers.attention import Mask
-from llmplan_layers.layered_model import Layer
+from llmplan_layers.layer import Layer
 from llmplan_layers.mixture_of_experts import MixtureOfExperts, SparseMlp
 from llmplan_layers.mlp import DenseMlp
+from llmplan_layers.residual import BlockResidual, HyperConnections
 
 _PLAIN = ("window", "norms", "parallel", "again")
 
@@ -27,6 +28,8 @@ class KindFile:
 
     moe: MixtureOfExperts | None = None
     """Experts in place of the MLP, each like it but for its width."""
+    hyper_connections: HyperConnections | None = None
+    block_residual: BlockResidual | None = None
     window: int | None = None
     mask: str = field(default="causal", validator=one_of(*(mask.value for mask in Mask)))
     norms: int = 2
@@ -46,6 +49,7 @@ class KindFile:
                 )
             mlp = SparseMlp(moe=self.moe, dense=mlp)
         plain = {of: getattr(self, of) for of in _PLAIN}
+        plain["residual"] = self.hyper_connections or self.block_residual
         return Layer(mixer=mixer, mlp=mlp, mask=Mask(self.mask), works=Works(self.works), **plain)
 
     def _part(self, role: str, name: str) -> Any:
@@ -66,13 +70,16 @@ def kind_file(kinds: Iterable[LayerKind]) -> type[KindFile]:
 
 
 def file_of(cls: type[KindFile], layer: Layer) -> KindFile:
-    """The table of a layer."""
+    """The table that would describe a layer."""
     given: dict[str, Any] = {of: getattr(layer, of) for of in _PLAIN}
     mixer, mlp = layer.mixer, layer.mlp
     if isinstance(mlp, SparseMlp):
         # which layers have experts is said by the order
         given["moe"] = evolve(mlp.moe, first_dense_layers=0, moe_layer_step=1)
         mlp = mlp.dense
+    if layer.residual is not None:
+        streams = isinstance(layer.residual, HyperConnections)
+        given["hyper_connections" if streams else "block_residual"] = layer.residual
     for role, part in (("mixer", mixer), ("mlp", mlp)):
         key = next((kind.key for kind in _kinds(role) if type(part) is kind.cls), None)
         if part is not None and key is None:

@@ -54,6 +54,8 @@ class LatentAttentionLayer:
     o_bias: bool = False
     index: SparseIndex | None = None
     """What chooses the keys that it attends to."""
+    output_gate: bool = False
+    """A matrix of the states makes a gate of the output (Kimi K3)."""
     part: str = "attention"
 
     @property
@@ -67,7 +69,8 @@ class LatentAttentionLayer:
         norms = (rank or 0) + mla.kv_lora_rank
         index = 0 if self.index is None else self.index.parameters(self.hidden, rank or self.hidden)
         down, up = self._query_down + self._kv_down, self._query_up + self._kv_up
-        return down + up + self._output + norms + self._bias + index
+        gate = self._output if self.output_gate else 0
+        return down + up + self._output + gate + norms + self._bias + index
 
     @property
     def _bias(self) -> int:
@@ -120,6 +123,7 @@ class LatentAttentionLayer:
             first,
             # no input of its own: it reads the states together with the queries' projection
             projection("key and value down projection", tokens, down_shape, _COPIED, parts="latents", joins=True),
+            *self._gate(tokens),
             *others,
             norm_of("key and value latent norm", (tokens * mla.kv_lora_rank, _COPIED)),
             projection("key and value up projection", tokens, up_shape, n, (latent,)),
@@ -128,6 +132,15 @@ class LatentAttentionLayer:
             ),
             output_projection(tokens, (value_width, self.hidden), n, per_value),
         )
+
+    def _gate(self, tokens: Number) -> tuple[Operator, ...]:
+        """Of the states that the queries read; gate and output are read, their product is written."""
+        if not self.output_gate:
+            return ()
+        width = self.heads * self.mla.v_head_dim
+        gate = projection("output gate projection", tokens, (self.hidden, width), self.heads, joins=True)
+        gate.moved = 3.0 * tokens * width
+        return (gate,)
 
     def _cache(self, seen: Seen) -> Cache:
         """Latents are attended to as they are, the up projection absorbed into queries and outputs: 2n(c + r) + 2nc."""

@@ -16,14 +16,15 @@ from llmplan.errors import BadInputError
 from llmplan.records import LayerKind, StoredWeights
 from llmplan.records.checks import whole
 from llmplan_layers.kind_file import KindFile, file_of, kind_file, told
-from llmplan_layers.layered_model import Layer, LayeredModel
+from llmplan_layers.layer import Layer
+from llmplan_layers.layered_model import LayeredModel
 
-_OF_MODEL = tuple(of.name for of in fields(LayeredModel) if of.name != "order")
+_OF_MODEL = tuple(of.name for of in fields(LayeredModel) if of.name not in ("order", "drafts"))
 
 
 @frozen(kw_only=True)
 class LayeredFile:
-    """The keys of the file."""
+    """The keys of a file that describes a model layer by layer."""
 
     name: str
     family: str = ""
@@ -44,6 +45,7 @@ class LayeredFile:
     head_parameters: int = 0
     lm_head_bias: bool = False
     beside: Mapping[str, int] = field(factory=dict)
+    mtp_layers: int = 0
     generates: bool = True
     max_seq_len: int | None = None
     training_seq_len: int | None = None

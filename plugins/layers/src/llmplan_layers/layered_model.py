@@ -7,123 +7,28 @@ from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from attrs.validators import optional
 
-from llmplan.arrays.quantities import Number, minimum, total
+from llmplan.arrays.quantities import Number, total
+from llmplan.records import checks
 from llmplan.records.checks import lookup_name, positive, whole
 from llmplan.records.model import (
     ALWAYS_KEPT,
-    NEVER_KEPT,
     Block,
     Gemm,
     LoweredModel,
     Operator,
     Phase,
-    Recompute,
     Split,
     Tensor,
-    Works,
 )
-from llmplan_layers.attention import AttentionLayer, Mask, Seen, seen
-from llmplan_layers.mlp import MlpLayer
+from llmplan_layers.attention import seen
+from llmplan_layers.layer import Layer
+from llmplan_layers.norms import end_matrix, end_norm
 
 if TYPE_CHECKING:
     from llmplan.records.stored_weights import StoredWeights
-
-_BEFORE_AND_AFTER = 4
-
-
-@frozen(kw_only=True, eq=False, repr=False, slots=False)
-class Layer:
-    """One kind of layer: what mixes tokens, what works on each of them, and norms; either part may be missing."""
-
-    mixer: AttentionLayer | None = None
-    mlp: MlpLayer | None = None
-    window: int | None = None
-    """Tokens that the mixer looks back on, and that its cache keeps."""
-    mask: Mask = Mask.CAUSAL
-    norms: int = 2
-    """Before the mixer and the MLP; 1 before both at once, or before the only part; from 4 on after each, too."""
-    again: bool = False
-    """Its weights are those of a layer before (ALBERT)."""
-    works: Works = Works.ALL
-    """On which tokens of a sequence it works while serving."""
-    parallel: bool = False
-    """Mixer and MLP read the same states and are added, not one after the other."""
-
-    def parameters(self, norm: int) -> int:
-        """Of one such layer, where a norm has so many."""
-        return 0 if self.again else self._mixer_parameters + self._mlp_parameters + self.norms * norm
-
-    def active_parameters(self, norm: int) -> int:
-        """Those that one token passes through."""
-        active = 0 if self.mlp is None else self.mlp.active_parameters
-        return self._mixer_parameters + active + self.norms * norm
-
-    @property
-    def _mixer_parameters(self) -> int:
-        return 0 if self.mixer is None else self.mixer.parameters
-
-    @property
-    def _mlp_parameters(self) -> int:
-        return 0 if self.mlp is None else self.mlp.parameters
-
-    @property
-    def routed_parameters(self) -> int:
-        """Of routed experts."""
-        return 0 if self.mlp is None else self.mlp.routed_parameters
-
-    def cached(self, tokens: Number) -> Number:
-        """Elements that are kept of so many tokens of a sequence; an encoder keeps none."""
-        if self.mixer is None or self.works is Works.PROMPT:
-            return 0.0 * tokens
-        return self.mixer.cache_width * (tokens if self.window is None else minimum(tokens, self.window))
-
-    def operators(self, hidden: int, tokens: Number, look: Seen, phase: Phase) -> tuple[Operator, ...]:
-        """Norms, mixer and MLP, as far as they run in a phase."""
-        operators = self._operators(hidden, tokens, look)
-        if self.works is Works.ALL:
-            return operators
-        here = tuple(operator for operator in operators if self._runs(operator, phase))
-        for operator in here:
-            operator.works = Works.ALL
-        return here
-
-    def _runs(self, operator: Operator, phase: Phase) -> bool:
-        """A mixer may say that some of its operators work on the prompt in a layer that works on answers."""
-        works = self.works if operator.works is Works.ALL else operator.works
-        return works is not (Works.ANSWER if phase is Phase.PREFILL else Works.PROMPT) or phase is Phase.TRAINING
-
-    def _operators(self, hidden: int, tokens: Number, look: Seen) -> tuple[Operator, ...]:
-        """States that two of them read are kept once."""
-        width = tokens * hidden
-        if self.mixer is None or self.mlp is None:
-            return self._one_part(width, tokens, look)
-        one_norm = self.norms == 1
-        kept = NEVER_KEPT if one_norm else Recompute.NORM_ATTENTION_NORM
-        attention = self.mixer.operators(tokens, look, Tensor(width, Split.SEQUENCE, "activation", kept))
-        mlp = self.mlp.operators(tokens, Tensor(width, Split.SEQUENCE))
-        if one_norm:
-            return (norm_operator("norm before attention and mlp", width, ALWAYS_KEPT), *attention, *mlp)
-        first = norm_operator("norm before attention", width, ALWAYS_KEPT)
-        between = NEVER_KEPT if self.parallel else Recompute.NORM_ATTENTION_NORM
-        second = norm_operator("norm before mlp", width, between)
-        if self.norms < _BEFORE_AND_AFTER:
-            return (first, *attention, second, *mlp)
-        after_attention = norm_operator("norm after attention", width, Recompute.NORM_ATTENTION_NORM)
-        further = [norm_operator("norm inside mlp", width) for _ in range(self.norms - _BEFORE_AND_AFTER)]
-        return (first, *attention, after_attention, second, *further, *mlp, norm_operator("norm after mlp", width))
-
-    def _one_part(self, width: Number, tokens: Number, look: Seen) -> tuple[Operator, ...]:
-        if self.mixer is not None:
-            states = Tensor(width, Split.SEQUENCE, "activation", Recompute.NORM_ATTENTION_NORM)
-            return (
-                norm_operator("norm before attention", width, ALWAYS_KEPT),
-                *self.mixer.operators(tokens, look, states),
-            )
-        operators = () if self.mlp is None else self.mlp.operators(tokens, Tensor(width, Split.SEQUENCE))
-        return (norm_operator("norm before mlp", width, ALWAYS_KEPT), *operators)
 
 
 @frozen(kw_only=True, eq=False, slots=False, repr=False)
@@ -155,6 +60,10 @@ class LayeredModel:
     lm_head_bias: bool = False
     beside: Mapping[str, int] = field(factory=dict)
     """Parameters that text does not pass through: encoders of images or sound, by name. They are held, not run."""
+    mtp_layers: int = field(default=0, validator=checks.count)
+    """Layers that predict further tokens: run in training, and as the draft of speculation; none of `layers`."""
+    drafts: bool = False
+    """It is such a layer of another model, whose tables it shares."""
     generates: bool = True
     """Whether it predicts the next token; an encoder does not."""
     max_seq_len: int | None = field(default=None, validator=optional(whole))
@@ -171,8 +80,16 @@ class LayeredModel:
 
     @property
     def layers(self) -> int:
-        """How many."""
+        """How many layers the model has."""
         return len(self.order)
+
+    @cached_property
+    def draft(self) -> LayeredModel | None:
+        """What proposes a token where it speculates by itself; None where it was not trained to."""
+        if not self.mtp_layers:
+            return None
+        name = f"{self.name}-mtp"
+        return evolve(self, name=name, order=self.order[-1:], mtp_layers=0, drafts=True, beside={}, aliases=())
 
     @cached_property
     def kinds(self) -> Mapping[Layer, int]:
@@ -195,6 +112,10 @@ class LayeredModel:
 
     @cached_property
     def _embedding_parameters(self) -> int:
+        if self.drafts:
+            from llmplan_layers.multi_token import joining_parameters
+
+            return joining_parameters(self.hidden, self.norm_parameters)
         wide, narrow = self.hidden, self._table_width
         led = 0 if self.embedding_width is None else narrow * wide
         positions = self.position_rows * (wide if self.positions_are_wide else narrow)
@@ -207,6 +128,8 @@ class LayeredModel:
     @property
     def _head_parameters(self) -> int:
         """Of the head alone: no table where it is that of the embedding."""
+        if self.drafts:
+            return 0
         table = 0 if self.tied_embeddings else self.vocab * self._table_width
         table += 0 if self.embedding_width is None else self.hidden * self._table_width
         return table + self.lm_head_bias * self.vocab + self.head_parameters
@@ -230,6 +153,8 @@ class LayeredModel:
             if layer.mlp is not None:
                 parts["mlp"] += count * (layer.mlp.active_parameters if active else layer.mlp.parameters)
             parts["layernorm"] += count * layer.norms * self.norm_parameters
+            if layer.residual_parameters:
+                parts["residual"] = parts.get("residual", 0) + count * layer.residual_parameters
         parts["final_norm"] = self.final_norm * self.norm_parameters
         parts["output_embedding"] = self._head_parameters
         return parts
@@ -251,6 +176,12 @@ class LayeredModel:
             for layer, count in self.kinds.items()
             if (look := seen(seq_len, context, layer.window, layer.mask))
         ]
+        if self.mtp_layers and phase is Phase.TRAINING:
+            from llmplan_layers.multi_token import predicting_block
+
+            last = self.order[-1]
+            look = seen(seq_len, context, last.window, last.mask)
+            layers.append(predicting_block(self, last, last.operators(self.hidden, tokens, look, phase), tokens))
         return LoweredModel(embedding=self._embedding(tokens), layers=tuple(layers), head=self._head(tokens))
 
     def _block(self, layer: Layer, count: int, operators: tuple[Operator, ...]) -> Block:
@@ -275,10 +206,15 @@ class LayeredModel:
             moved_split=Split.SEQUENCE,
         )
         beside = [Operator(name.replace("_", " "), part, weights=float(size)) for name, size in self.beside.items()]
-        norm = (_end_norm("embedding norm", part, width),) if self.embedding_norm else ()
+        norm = (end_norm("embedding norm", part, width),) if self.embedding_norm else ()
         led: tuple[Operator, ...] = ()
         if self.embedding_width is not None:
-            led = (_end_matrix("embedding projection", part, tokens, (self.embedding_width, self.hidden)),)
+            led = (end_matrix("embedding projection", part, tokens, (self.embedding_width, self.hidden)),)
+        if self.drafts:
+            from llmplan_layers.multi_token import joining
+
+            joined = (lookup, *joining(tokens, self.hidden, part))
+            return Block(joined, self._embedding_parameters, shared_parameters=self.vocab * self.hidden)
         return Block((lookup, *beside, *led, *norm), self._embedding_parameters + sum(self.beside.values()))
 
     def _head(self, tokens: Number) -> Block:
@@ -289,9 +225,9 @@ class LayeredModel:
         part = "output_embedding_loss"
         led: tuple[Operator, ...] = ()
         if self.embedding_width is not None:
-            led = (_end_matrix("head projection", part, tokens, (self.hidden, self.embedding_width)),)
+            led = (end_matrix("head projection", part, tokens, (self.hidden, self.embedding_width)),)
         operators = (
-            *((_end_norm("final norm", part, states.elements),) if self.final_norm else ()),
+            *((end_norm("final norm", part, states.elements),) if self.final_norm else ()),
             *led,
             Operator(
                 "output embedding",
@@ -304,27 +240,4 @@ class LayeredModel:
             Operator("loss", part, inputs=(logits,), moved=2.0 * logits.elements),
         )
         own = self._head_parameters + self.final_norm * self.norm_parameters
-        return Block(operators, own, shared_parameters=table if self.tied_embeddings else 0)
-
-
-def _end_matrix(name: str, part: str, tokens: Number, shape: tuple[int, int]) -> Operator:
-    k, n = shape
-    return Operator(name, part, 2.0 * tokens * k * n, float(k * n), max_ways=1, gemm=Gemm(tokens, n, k))
-
-
-def norm_operator(name: str, elements: Number, dropped_from: int = Recompute.FULL) -> Operator:
-    """A norm of a layer."""
-    read = Tensor(elements, Split.SEQUENCE, "norm", dropped_from)
-    return Operator(
-        name,
-        "layernorm",
-        inputs=(read,),
-        recomputed_from=Recompute.NORM_ATTENTION_NORM,
-        moved=2.0 * elements,
-        moved_split=Split.SEQUENCE,
-    )
-
-
-def _end_norm(name: str, part: str, elements: Number) -> Operator:
-    read = Tensor(elements, Split.SEQUENCE, "norm", ALWAYS_KEPT)
-    return Operator(name, part, inputs=(read,), moved=2.0 * elements, moved_split=Split.SEQUENCE)
+        return Block(operators, own, shared_parameters=table if self.tied_embeddings or self.drafts else 0)

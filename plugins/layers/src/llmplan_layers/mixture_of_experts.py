@@ -15,7 +15,7 @@ from llmplan.arrays.quantities import Number
 from llmplan.errors import BadInputError
 from llmplan.records.checks import count, whole
 from llmplan.records.model import NEVER_KEPT, Gemm, Operator, Split, Tensor, touched_share
-from llmplan_layers.mlp import DenseMlp
+from llmplan_layers.mlp import DenseMlp, residual
 
 
 def _some_of_all(moe: MixtureOfExperts, _field: object, top_k: int) -> None:
@@ -50,6 +50,10 @@ class MixtureOfExperts:
     """A vector of width h that scales the states before the router reads them."""
     shared_expert_gate: bool = field(default=False, validator=_needs_shared)
     """A vector of width h that weighs the shared experts' output."""
+    latent_hidden: int | None = field(default=None, validator=optional(whole))
+    """Width of the states that routed experts work on, between a matrix down to it and one back (LatentMoE)."""
+    latent_norm: bool = False
+    """Of that width, before the matrix back."""
 
     @property
     def shared_width(self) -> int:
@@ -75,7 +79,17 @@ class SparseMlp:
 
     @cached_property
     def _expert(self) -> DenseMlp:
-        return evolve(self.dense, ffn_hidden=self.moe.moe_ffn_hidden)
+        return evolve(self.dense, ffn_hidden=self.moe.moe_ffn_hidden, hidden=self._routed_width)
+
+    @property
+    def _routed_width(self) -> int:
+        return self.moe.latent_hidden or self.dense.hidden
+
+    @property
+    def _latent_parameters(self) -> int:
+        """Both matrices, and the norm."""
+        latent = self.moe.latent_hidden or 0
+        return 2 * self.dense.hidden * latent + self.moe.latent_norm * latent
 
     @cached_property
     def _shared(self) -> DenseMlp:
@@ -95,11 +109,11 @@ class SparseMlp:
         moe, h = self.moe, self.dense.hidden
         shared = self._shared.parameters + moe.shared_expert_gate * h if moe.n_shared_experts else 0
         router = (h + moe.router_bias) * moe.n_routed_experts + moe.router_scale * h
-        return router + experts * self._expert.parameters + shared
+        return router + experts * self._expert.parameters + shared + self._latent_parameters
 
     @property
     def routed_parameters(self) -> int:
-        """Of the routed experts."""
+        """Parameters that lie in routed experts."""
         return self.moe.n_routed_experts * self._expert.parameters
 
     def operators(self, tokens: Number, states: Tensor) -> tuple[Operator, ...]:
@@ -118,29 +132,52 @@ class SparseMlp:
         )
         shared = self._shared_operators(tokens) if moe.n_shared_experts else ()
         # every rank has its part of each expert's output; the gates are applied before it, so none is kept
-        copies = tokens * moe.top_k * h
+        copies = tokens * moe.top_k * self._routed_width
         outputs = Tensor(copies, dropped_from=NEVER_KEPT, max_ways=1)
         # the copies are ordered by rank for the exchange, then by token, weighed and added
         combine = Operator(
             "sum over experts",
             "mlp",
             inputs=(outputs,),
-            reduced_elements=tokens * h,
+            reduced_elements=tokens * self._routed_width,
             moved=5.0 * copies,
             moved_split=Split.SEQUENCE,
             exchanged=copies,
         )
-        return (router, *shared, *self._routed_operators(tokens), combine)
+        down, up = self._latent(tokens)
+        return (router, *shared, *down, *self._routed_operators(tokens), combine, *up)
+
+    def _latent(self, tokens: Number) -> tuple[tuple[Operator, ...], tuple[Operator, ...]]:
+        """Down to the width of the experts and back, on every tensor parallel rank."""
+        latent, h = self.moe.latent_hidden, self.dense.hidden
+        if latent is None:
+            return (), ()
+        held = float(h * latent)
+        matrices = [
+            Operator(
+                f"latent {way} projection",
+                "mlp",
+                2.0 * tokens * held,
+                held,
+                (Tensor(tokens * k, Split.SEQUENCE),),
+                max_ways=1,
+                parts="latents",
+                gemm=Gemm(tokens, n, k),
+            )
+            for way, k, n in (("down", h, latent), ("up", latent, h))
+        ]
+        matrices[1].moved, matrices[1].moved_split = residual(tokens * h), Split.SEQUENCE
+        return (matrices[0],), (matrices[1],)
 
     def _routed_operators(self, tokens: Number) -> tuple[Operator, ...]:
         """A dense MLP over k copies of each token, with the weights of E experts, of which it reads those touched."""
         moe = self.moe
         copies = tokens * moe.top_k
         touched = moe.experts_touched(tokens)
-        operators = self._expert.operators(copies, Tensor(copies * self.dense.hidden, Split.SEQUENCE))
+        operators = self._expert.operators(copies, Tensor(copies * self._routed_width, Split.SEQUENCE))
         up, down = operators[0], operators[-1]
         # the tokens are copied in the order of ranks for the exchange, then put into the order of experts
-        sent = copies * self.dense.hidden
+        sent = copies * self._routed_width
         up.moved, up.moved_split, up.exchanged = 4.0 * sent, Split.SEQUENCE, sent
         down.moved = None
         for operator in operators:

@@ -53,12 +53,12 @@ class DenseMlp:
 
     @property
     def active_parameters(self) -> int:
-        """All."""
+        """Parameters that each token is multiplied with: all of them."""
         return self.parameters
 
     @property
     def routed_parameters(self) -> int:
-        """None."""
+        """Parameters that lie in routed experts: none."""
         return 0
 
     @cached_property

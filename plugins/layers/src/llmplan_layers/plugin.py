@@ -23,6 +23,7 @@ def llmplan_layer_kinds() -> Iterable[LayerKind]:
     for name, (cls, words) in {
         "attention": (ours.GroupedAttention, "multi-head, grouped-query or multi-query attention"),
         "latent-attention": (ours.LatentAttentionLayer, "multi-head latent attention"),
+        "compressed-attention": (ours.CompressedAttention, "attention to a window, and to older tokens compressed"),
         "cross-attention": (ours.CrossAttention, "attention to what was written, then to what an encoder has read"),
         "delta": (ours.DeltaAttention, "linear attention by the delta rule"),
         "mamba": (ours.Mamba1, "a selective state space a channel"),

@@ -31,7 +31,7 @@ class SparseIndex:
 
     @property
     def cache_width(self) -> int:
-        """One index key a token."""
+        """Elements that each token leaves in the cache: one index key."""
         return self.head_dim
 
     def parameters(self, hidden: int, query_rank: int) -> int:

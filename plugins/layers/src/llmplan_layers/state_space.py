@@ -57,12 +57,12 @@ class Mamba2:
 
     @property
     def cache_width(self) -> int:
-        """Nothing of each token."""
+        """Elements that each token leaves in the cache: none."""
         return 0
 
     @property
     def cache_ways(self) -> float:
-        """Heads."""
+        """Ways to divide the state: by heads."""
         return self.heads
 
     def state_elements(self) -> tuple[int, int]:
@@ -131,12 +131,12 @@ class Mamba1:
 
     @property
     def cache_width(self) -> int:
-        """Nothing of each token."""
+        """Elements that each token leaves in the cache: none."""
         return 0
 
     @property
     def cache_ways(self) -> float:
-        """Channels."""
+        """Ways to divide the state: by channels."""
         return self.inner
 
     def state_elements(self) -> tuple[int, int]:

@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from attrs.validators import optional
 
 from llmplan.arrays.quantities import Number
-from llmplan.records.checks import lookup_name, one_of, positive, whole
+from llmplan.records.checks import count, lookup_name, one_of, positive, whole
 from llmplan.records.model import LoweredModel, Phase, Tensor
 from llmplan_layers import transformer_checks as check
 from llmplan_layers.attention import AttentionLayer
 from llmplan_layers.grouped_attention import GroupedAttention
-from llmplan_layers.layered_model import Layer, LayeredModel
+from llmplan_layers.layer import Layer
+from llmplan_layers.layered_model import LayeredModel
 from llmplan_layers.mlp import DenseMlp, MlpLayer
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ class Transformer:
     """Every so many-th layer attends to all tokens in spite of the window; None where no layer does."""
     moe: MixtureOfExperts | None = field(default=None, validator=check.some_layer_has_experts)
     mla: LatentAttention | None = field(default=None, validator=check.latents_fit)
+    mtp_layers: int = field(default=0, validator=count)
+    """Layers that predict further tokens: run in training, and as the draft of speculation; none of `layers`."""
     beside: Mapping[str, int] = field(factory=dict)
     """Parameters that text does not pass through: encoders of images or sound, by name. They are held, not run."""
     training_seq_len: int | None = field(default=None, validator=optional(whole))
@@ -134,6 +137,7 @@ class Transformer:
             position_rows=(self.learned_pos_rows or self.max_seq_len or 0) if self.position == "learned" else 0,
             lm_head_bias=self.lm_head_bias,
             beside=self.beside,
+            mtp_layers=self.mtp_layers,
         )
 
     def _layer(self, mlp: MlpLayer, window: int | None) -> Layer:
@@ -145,10 +149,19 @@ class Transformer:
             parallel=self.parallel_attn_mlp,
         )
 
+    def without_windows(self) -> Transformer:
+        """As a program runs it that caches and reads all that came before, in every layer."""
+        return evolve(self, sliding_window=None, full_attention_step=None)
+
     def _window(self, layer: int) -> int | None:
         """The last of every `full_attention_step` layers has none."""
         step = self.full_attention_step
         return None if step is not None and (layer + 1) % step == 0 else self.sliding_window
+
+    @property
+    def draft(self) -> LayeredModel | None:
+        """What proposes a token where it speculates by itself; None where it was not trained to."""
+        return self._layered.draft
 
     def parameters_by_part(self) -> Mapping[str, int]:
         """Vh + L (2hnd + 2hgd + 3hf (2hf without gate) + 2h) + h + Vh (0 where tied), and biases, experts, latents.

@@ -10,7 +10,7 @@ from llmplan_layers.transformer import Transformer
 
 
 def form() -> Form:
-    """How it is written."""
+    """How a transformer is written in TOML."""
     why = {"head_dim": "not given, and hidden is no multiple of heads"}
     return Form(Transformer, completed=_completed, why_missing=why)
 

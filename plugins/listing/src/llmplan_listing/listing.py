@@ -21,7 +21,7 @@ _FORMATS = ("fp8", "fp4", "int8", "int4")
 
 
 def add_list(app: typer.Typer, summary: str) -> None:
-    """Add the command."""
+    """Add ``llmplan list`` to the app."""
 
     @app.command("list", help=summary)
     def list_records(

@@ -9,7 +9,7 @@ LLMPLAN_API = 1
 
 @hookimpl
 def llmplan_commands(app: typer.Typer) -> None:
-    """``llmplan list`` and ``llmplan show``."""
+    """Contribute ``llmplan list`` and ``llmplan show``."""
     from llmplan_listing.listing import add_list
     from llmplan_listing.show import add_show
 

@@ -24,7 +24,7 @@ from llmplan.cli.options import completer
 from llmplan.cli.tables import print_table
 from llmplan.errors import BadInputError, UnknownNameError
 from llmplan.output.words import gib
-from llmplan.records import Block, LoweredModel, ModelArchitecture
+from llmplan.records import Block, LoweredModel, ModelArchitecture, Phase
 from llmplan.records.cluster import is_plain
 from llmplan.records.hardware import LINKS
 from llmplan.space.read_model import read_model
@@ -38,7 +38,7 @@ def _names() -> list[str]:
 
 
 def add_show(app: typer.Typer, summary: str) -> None:
-    """Add the command."""
+    """Add ``llmplan show`` to the app."""
 
     @app.command("show", help=summary)
     def show(
@@ -120,7 +120,7 @@ def _model_facts(model: ModelArchitecture) -> dict[str, Any]:
     """Parameters by part, FLOPs per token at the sequence length of training, KV cache per token."""
     parts = dict(model.parameters_by_part())
     seq_len = model.training_seq_len or model.max_seq_len or 2048
-    lowered = model.lower(1, seq_len)
+    lowered = model.lower(1, seq_len, phase=Phase.PREFILL)
     forward = lowered.flops / seq_len
     return {
         "layers": model.layers,
@@ -190,7 +190,7 @@ def _words(key: str, value: Any) -> str:
 def _number_words(key: str, value: float) -> str:
     if key.startswith("peak_flops."):
         return rate(value, key.removeprefix("peak_flops."))
-    if key.endswith("_bytes_per_second"):
+    if key.endswith("bytes_per_second"):
         return f"{value / GIGA:,.5g} GB/s"
     if key.endswith("_bytes"):
         return gib(value)

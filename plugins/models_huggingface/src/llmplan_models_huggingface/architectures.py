@@ -10,7 +10,7 @@ from attrs import evolve
 
 from llmplan.errors import BadInputError
 from llmplan_layers import LayeredModel, Transformer
-from llmplan_models_huggingface import dense, encoders, hybrid, mixed, older, sparse
+from llmplan_models_huggingface import compressed, dense, encoders, hybrid, mixed, older, sparse
 from llmplan_models_huggingface.config import Config
 from llmplan_models_huggingface.family import Family, decoder
 from llmplan_models_huggingface.fields import Shape
@@ -23,6 +23,7 @@ FAMILIES: Mapping[str, Family] = {
     **older.FAMILIES,
     **mixed.FAMILIES,
     **hybrid.FAMILIES,
+    **compressed.FAMILIES,
     **encoders.FAMILIES,
 }
 """By `model_type`."""
@@ -35,6 +36,7 @@ WRAPPERS: Mapping[str, str] = {
     "maira2": "phi3",
     "minimax_m3_vl": "minimax_m3",
     "mistral3": "mistral",
+    "mllama": "mllama_text_model",
     "qwen3_5": "qwen3_5_text",
     "qwen3_5_moe": "qwen3_5_moe_text",
     "qwen3_vl": "qwen3",
@@ -44,10 +46,7 @@ WRAPPERS: Mapping[str, str] = {
 _SAME = {"qwen3_vl_text": "qwen3", "qwen3_vl_moe_text": "qwen3_moe"}
 """Types of language models that are another's."""
 REFUSED: Mapping[str, tuple[str, str]] = {
-    "deepseek_v4": ("compress_ratios", "attention to compressed tokens is not priced"),
-    "deepseek_ref": ("compress_ratios", "attention to compressed tokens is not priced"),
     "git": ("vision_config", "images among the tokens of a text model are not priced"),
-    "mllama": ("text_config.cross_attention_layers", "attention to images is not priced"),
     "yuan": ("model_type", "yuan filters the states before attention, which is not priced"),
 }
 """Types that are known and not priced: the field that keeps them from it, and why."""
@@ -80,6 +79,7 @@ def _model(config: Config, name: str) -> Model:
         "name": name,
         "family": config.model_type,
         "sources": {"layers": config.path},
+        "mtp_layers": shape.num_nextn_predict_layers or 0,
         "beside": dict(_beside(config, shape)),
     }
     more["beside"] |= fields.pop("beside", {})
@@ -121,10 +121,17 @@ def _say_what_is_beside(shape: Shape, config: Config) -> None:
         config.assumed.append(
             "the encoder reads the prompt, the decoder writes the answer; training has as many of each"
         )
+    if shape.cross_attention_layers:
+        config.assumed.append(
+            f"{len(shape.cross_attention_layers)} layers attend to images: held and not run: text alone"
+        )
     heads = shape.num_nextn_predict_layers
     if heads:
         layers = "layer" if heads == 1 else "layers"
-        config.assumed.append(f"{heads} {layers} for multi-token prediction not counted: only speculation runs them")
+        config.assumed.append(
+            f"{heads} {layers} for multi-token prediction, like the last: beside the parameters, trained, and run by "
+            "speculation alone (--draft-model mtp)"
+        )
 
 
 def _unknown(config: Config) -> Family:

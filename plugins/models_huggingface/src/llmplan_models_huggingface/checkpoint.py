@@ -11,7 +11,8 @@ from typing import Any
 from attrs import evolve
 
 from llmplan.errors import BadInputError
-from llmplan.records import ModelArchitecture
+from llmplan.records import ModelArchitecture, Phase
+from llmplan.text_file import read_text
 from llmplan_models_huggingface.config import Config
 
 
@@ -23,7 +24,7 @@ def model_of(path: Path, name: str, *, assume: bool) -> ModelArchitecture:
     values = _values(path)
     config = Config(str(path), values, assume=assume)
     model = build(config, lookup_name(name))
-    stored = stored_weights(model.lower(1.0, 1.0), config, path.parent)
+    stored = stored_weights(model.lower(1.0, 1.0, phase=Phase.PREFILL), config, path.parent)
     return model if stored is None else evolve(model, stored=stored)
 
 
@@ -33,13 +34,13 @@ def lookup_name(name: str) -> str:
 
 
 def _values(path: Path) -> Mapping[str, Any]:
+    text = read_text(path, "model")
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
-        raise BadInputError(f"model: {path}: {reason}") from error
+        values = json.loads(text)
     except json.JSONDecodeError as error:
         raise BadInputError(f"model: {path}: line {error.lineno}: {error.msg}") from error
+    except (ValueError, RecursionError) as error:
+        raise BadInputError(f"model: {path}: {error}") from error
     if not isinstance(values, dict):
         raise BadInputError(f"model: {path}: holds no JSON object")
     return values

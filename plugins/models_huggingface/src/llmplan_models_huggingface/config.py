@@ -31,7 +31,7 @@ class Config:
 
     @property
     def model_type(self) -> str:
-        """The family of the model."""
+        """The family that the model says it belongs to."""
         return str(self.values.get("model_type", ""))
 
     def nested(self, key: str) -> Config | None:

@@ -98,7 +98,7 @@ def window_step(layer_types: list[str] | None, layers: int) -> int | None:
 
 
 def stack(shape: Shape, order: Sequence[Layer]) -> dict[str, Any]:
-    """A model of these layers."""
+    """Make a model of these layers."""
     return {
         "order": tuple(order),
         "hidden": required(shape, "hidden_size"),
@@ -109,7 +109,7 @@ def stack(shape: Shape, order: Sequence[Layer]) -> dict[str, Any]:
 
 
 def grouped(shape: Shape, **more: Any) -> GroupedAttention:
-    """Attention as `decoder` has it."""
+    """Make attention as `decoder` has it."""
     heads = required(shape, "num_attention_heads")
     given = {
         "hidden": required(shape, "hidden_size"),

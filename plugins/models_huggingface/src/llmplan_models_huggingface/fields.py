@@ -127,6 +127,7 @@ class Shape:
     topk_method: str | None = None
     enable_moe_block: bool | None = None
     routed_expert_hidden_size: int | None = None
+    latent_moe_use_norm: bool | None = None
     num_hash_layers: int | None = None
     # latent and sparse attention
     q_lora_rank: int | None = None
@@ -140,6 +141,9 @@ class Shape:
     index_topk: int | None = None
     sparse_attention_config: Mapping[str, Any] | None = None
     compress_ratios: list[int] | None = None
+    o_groups: int | None = None
+    o_lora_rank: int | None = None
+    hc_mult: int | None = None
     mla_use_output_gate: bool | None = None
     # attention of two shapes
     attention_k_eq_v: bool | None = None

@@ -7,6 +7,7 @@ from typing import Any
 
 from llmplan.errors import BadInputError
 from llmplan_layers import (
+    BlockResidual,
     DeltaAttention,
     DenseMlp,
     LatentAttentionLayer,
@@ -60,8 +61,6 @@ def _qwen_mlp(shape: Shape) -> MlpLayer:
 def kimi_linear(shape: Shape) -> Mapping[str, Any]:
     """Kimi delta attention, with latent attention in every fourth layer, and experts (arXiv:2510.26692)."""
     table = required(shape, "linear_attn_config")
-    if table.get("use_full_rank_gate"):
-        raise BadInputError("linear_attn_config: use_full_rank_gate: true is not priced")
     hidden, layers = required(shape, "hidden_size"), required(shape, "num_hidden_layers")
     heads, width = table["num_heads"], table["head_dim"]
     delta = DeltaAttention(
@@ -72,17 +71,40 @@ def kimi_linear(shape: Shape) -> Mapping[str, Any]:
         value_dim=width,
         conv_kernel=table.get("short_conv_kernel_size", 4),
         channel_decay=True,
+        full_gate=bool(table.get("use_full_rank_gate")),
     )
-    full = LatentAttentionLayer(hidden=hidden, heads=required(shape, "num_attention_heads"), mla=latent(shape))
+    full = LatentAttentionLayer(
+        hidden=hidden,
+        heads=required(shape, "num_attention_heads"),
+        mla=latent(shape),
+        output_gate=bool(shape.mla_use_output_gate),
+    )
     dense = gated_mlp(shape)
-    sparse = SparseMlp(moe=experts(shape, router_bias=True), dense=dense)
-    kinds = {(mixer, mlp): Layer(mixer=mixer, mlp=mlp) for mixer in (delta, full) for mlp in (dense, sparse)}
+    narrow, normed = shape.routed_expert_hidden_size, bool(shape.latent_moe_use_norm)
+    moe = experts(shape, router_bias=True, latent_hidden=narrow, latent_norm=normed and narrow is not None)
+    sparse = SparseMlp(moe=moe, dense=dense)
+    residual = _blocks(shape, layers)
+    kinds = {
+        (mixer, mlp): Layer(mixer=mixer, mlp=mlp, residual=residual)
+        for mixer in (delta, full)
+        for mlp in (dense, sparse)
+    }
     attending, first = set(table.get("full_attn_layers") or ()), shape.first_k_dense_replace or 0
     order = [
         kinds[full if number in attending else delta, dense if number <= first else sparse]
         for number in range(1, layers + 1)
     ]
-    return stack(shape, order)
+    return {**stack(shape, order), "head_parameters": 0 if residual is None else residual.parameters}
+
+
+def _blocks(shape: Shape, layers: int) -> BlockResidual | None:
+    """So many blocks of layers, on the mean over what attention and MLPs of all layers read."""
+    size = shape.attn_res_block_size
+    if not size:
+        return None
+    attention = [-(-number // size) + 1 if number else 0 for number in range(layers)]
+    mlps = [number // size + 2 for number in range(layers)]
+    return BlockResidual(hidden=required(shape, "hidden_size"), blocks=sum(attention + mlps) / (2 * layers))
 
 
 def nemotron_h(shape: Shape) -> Mapping[str, Any]:
@@ -152,9 +174,10 @@ _JAMBA = (
     "mamba_d_state mamba_d_conv mamba_expand mamba_dt_rank mamba_conv_bias mamba_proj_bias attn_layer_period "
     "attn_layer_offset expert_layer_period expert_layer_offset"
 )
+_KIMI = "linear_attn_config mla_use_output_gate routed_expert_hidden_size latent_moe_use_norm attn_res_block_size"
 FAMILIES: Mapping[str, Family] = {
     **dict.fromkeys(("qwen3_next", "qwen3_5_text", "qwen3_5_moe_text"), family(qwen3_next, _QWEN)),
-    "kimi_linear": family(kimi_linear, f"{EXPERTS} {LATENT} linear_attn_config"),
+    "kimi_linear": family(kimi_linear, f"{EXPERTS} {LATENT} {_KIMI}"),
     "nemotron_h": family(nemotron_h, f"{_MAMBA} {EXPERTS}"),
     "jamba": family(jamba, f"{_JAMBA} {EXPERTS}", num_key_value_heads=8),
 }

@@ -207,6 +207,20 @@ def _nas_layer(shape: Shape, kv_heads: int | None, width: int | None) -> Layer:
     return Layer(mixer=mixer, mlp=mlp, norms=(mixer is not None) + (mlp is not None))
 
 
+def mllama(shape: Shape) -> Mapping[str, Any]:
+    """LLaMA with layers in between that attend to images, and are passed over where there is none."""
+    seeing = len(shape.cross_attention_layers or ())
+    alone = Layer(mixer=grouped(shape), mlp=gated_mlp(shape))
+    hidden, heads = required(shape, "hidden_size"), required(shape, "num_attention_heads")
+    # norms of queries and keys, and a gate of attention and of the MLP
+    each = alone.parameters(hidden) + 2 * (hidden // heads) + 2
+    order = [alone] * (required(shape, "num_hidden_layers") - seeing)
+    beside = {"image_attention": seeing * each} if seeing else {}
+    return {**stack(shape, order), "beside": beside, "position_rows": _IMAGE_TOKENS}
+
+
+_IMAGE_TOKENS = 8
+"""Rows of the embedding for tokens that stand for images."""
 _INDEX = "index_head_dim index_n_heads index_topk"
 _MIMO = (
     "hybrid_layer_pattern sliding_window attention_chunk_size v_head_dim swa_num_attention_heads swa_head_dim "
@@ -231,5 +245,6 @@ FAMILIES: Mapping[str, Family] = {
     ),
     **dict.fromkeys(("deepseek_v32", "glm_moe_dsa"), family(indexed_latent, f"{EXPERTS} {LATENT} {_INDEX}")),
     "minimax_m3": family(minimax_m3, f"{EXPERTS} {_MINIMAX}"),
+    "mllama_text_model": family(mllama, "cross_attention_layers attention_bias"),
     "nemotron-nas": family(nemotron_nas, "block_configs attention_bias mlp_bias"),
 }

@@ -14,7 +14,7 @@ _BIASES = {"qkv_bias": True, "o_bias": True, "mlp_bias": True}
 
 
 def gpt2(_shape: Shape) -> Mapping[str, Any]:
-    """Radford et al. 2019."""
+    """Read a GPT-2 (Radford et al. 2019)."""
     return {**_TWO_MATRICES, **_BIASES, "position": "learned"}
 
 

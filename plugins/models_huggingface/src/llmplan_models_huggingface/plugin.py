@@ -1,4 +1,4 @@
-"""What this package contributes."""
+"""The hook that this package implements."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ WIDE_BITS = 16.0
 
 @frozen
 class Scheme:
-    """One way of storing matrices."""
+    """One way of storing the matrices of a checkpoint."""
 
     dtype: str
     """The dtype rule that prices it."""
@@ -26,7 +26,7 @@ class Scheme:
 
 @frozen(eq=False)
 class Quantisation:
-    """What a checkpoint quantises."""
+    """What a checkpoint quantises, and how."""
 
     said: str
     scheme: Scheme

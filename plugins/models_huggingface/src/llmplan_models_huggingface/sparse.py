@@ -44,7 +44,7 @@ def _layer_step(shape: Shape) -> int:
 
 
 def mixtral(shape: Shape) -> Mapping[str, Any]:
-    """Jiang et al. 2024, arXiv:2401.04088."""
+    """Read a Mixtral (Jiang et al. 2024, arXiv:2401.04088)."""
     return {**windowed(shape), "moe": experts(shape)}
 
 
@@ -56,7 +56,7 @@ def qwen2_moe(shape: Shape) -> Mapping[str, Any]:
 
 
 def qwen3_moe(shape: Shape) -> Mapping[str, Any]:
-    """Routed experts alone (arXiv:2505.09388)."""
+    """Read a Qwen3 of routed experts alone (arXiv:2505.09388)."""
     return {**qwen3(shape), "moe": _qwen_experts(shape)}
 
 

@@ -17,6 +17,8 @@ _DTYPES = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
 _EXPERTS_ALONE = "mxfp4-experts"
 _LEAST_WIDE_BITS = 12.0
 _LEAST_EIGHT_BITS = 7.0
+_FOUR_BITS = 4.25
+"""With a scale of 8 bits for every 32 weights."""
 
 
 def stored_weights(lowered: LoweredModel, config: Config, folder: Path) -> StoredWeights | None:
@@ -40,6 +42,9 @@ def stored_weights(lowered: LoweredModel, config: Config, folder: Path) -> Store
     if exact:
         dense, experts = exact
         said = f"{said}; bytes as in its files"
+    elif text.values.get("expert_dtype") == "fp4":
+        experts = _FOUR_BITS
+        said = f"{said}; experts in FP4"
     dtype = found.scheme.dtype
     if dtype == "fp4-weights" and experts is not None and dense == WIDE_BITS:
         dtype = _EXPERTS_ALONE

@@ -25,7 +25,7 @@ def llmplan_model_architectures() -> TomlRecords:
 
 @hookimpl
 def llmplan_validation_sets() -> Iterable[ValidationSet]:
-    """The published LLaMA tables."""
+    """Contribute the published LLaMA tables as a validation set."""
     from llmplan_models_llama.published import PUBLISHED
 
     return [PUBLISHED]

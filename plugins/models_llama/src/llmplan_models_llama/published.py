@@ -20,7 +20,7 @@ _H100 = "h100-sxm-80gb"
 
 
 def rows() -> Iterator[ValidationRow]:
-    """Every figure of the tables."""
+    """Every figure that the published tables print."""
     published = tomli.loads(files(__package__).joinpath("published.toml").read_text(encoding="utf-8"))
     yield from _training(published["training"])
     yield from _forward(published["training"])

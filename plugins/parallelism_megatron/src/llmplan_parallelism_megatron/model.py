@@ -1,4 +1,4 @@
-"""The cost model ``megatron``."""
+"""The cost model ``megatron``: what the core asks of it, and where the answers are."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Megatron:
         return bounds(plan)
 
     def spreads(self, plan: TrainingPlan) -> tuple[Spread, Spread]:
-        """By kind of plan."""
+        """How far time and memory of plans of this kind may be off."""
         return _spreads(plan)
 
     def remarks(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Symbol(NamedTuple):
-    """One of them."""
+    """One symbol of a formula, with its words and unit."""
 
     words: str
     unit: str = ""
@@ -41,6 +41,8 @@ SIZES: Mapping[str, Symbol] = {
     "away": Symbol("micro-batches whose activations wait in host memory"),
     "calls": Symbol("kernels that the host launches in a pass, one by one"),
     "cores": Symbol("streaming multiprocessors of the accelerator"),
+    "rows": Symbol("sequences that get a token in one step"),
+    "vocabulary": Symbol("logits of a position"),
     "keys": Symbol("tokens that a token looks back on"),
     "heads": Symbol("query heads of a rank"),
     "size": Symbol("accelerators that a full mesh joins"),
@@ -77,6 +79,8 @@ AMOUNTS: Mapping[str, Symbol] = {
     "orthogonal": Symbol("operations per parameter that make gradients orthogonal (Muon)", "FLOP"),
     "travel": Symbol("size of a gradient and a weight, which cross the host link", "bytes"),
     "each_cycle": Symbol("weights that a core takes in a cycle", "bytes"),
+    "each_logit": Symbol("what sampling holds of a logit", "bytes"),
+    "beside": Symbol("what lies in memory that a share leaves alone, or is gone when the larger is held", "bytes"),
     "each_score": Symbol("what unfused attention holds of a score", "bytes"),
     "held": Symbol("what is read and written of a parameter's optimizer states", "bytes"),
     "a": Symbol("activations that one layer of each kind keeps of one micro-batch for the backward pass", "bytes"),

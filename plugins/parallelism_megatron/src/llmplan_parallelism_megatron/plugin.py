@@ -1,4 +1,4 @@
-"""What this package contributes."""
+"""The hooks that this package implements."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HERE = Path(__file__).parent
 
 @hookimpl
 def llmplan_parallelism_models() -> Iterable[CostModel]:
-    """The cost model ``megatron``."""
+    """Contribute the cost model ``megatron``."""
     from llmplan_parallelism_megatron.model import Megatron
 
     return [Megatron()]
@@ -35,7 +35,7 @@ def llmplan_framework_profiles() -> TomlRecords:
 
 @hookimpl
 def llmplan_engine_profiles() -> TomlRecords:
-    """vLLM, TensorRT-LLM and others."""
+    """Contribute vLLM, TensorRT-LLM and other engines."""
     from llmplan.catalogues import TomlRecords
 
     return TomlRecords(_HERE / "engines")

@@ -46,7 +46,7 @@ class Rank:
 
     @property
     def width(self) -> Number:
-        """Of the residual stream."""
+        """The width of the residual stream."""
         return self.states / (self.plan.micro_batch * (self.plan.seq_len / self.plan.layout.cp))
 
     @property

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from attrs import define
 
-from llmplan.arrays.quantities import Number, Truth, dot, where
+from llmplan.arrays.quantities import Number, Truth, dot, has_remainder, where
 from llmplan.arrays.term import term
 from llmplan.estimate.sharding import stage_counts
 from llmplan.records import Layout, LoweredModel
@@ -17,7 +17,7 @@ from llmplan.records import Layout, LoweredModel
 
 @define(eq=False, repr=False)
 class Stage:
-    """What one stage holds."""
+    """What one pipeline stage holds."""
 
     counts: Sequence[Number]
     """Layers of each kind."""
@@ -42,6 +42,22 @@ def either(condition: Truth, one: Stage, other: Stage) -> Stage:
     """The one where the condition holds, else the other."""
     counts = [where(condition, mine, its) for mine, its in zip(one.counts, other.counts, strict=True)]
     return Stage(counts, where(condition, one.first, other.first), where(condition, one.last, other.last))
+
+
+def ends_as_layers(layers: int, layout: Layout) -> Number:
+    """1 where the embedding and the head take the place of a layer each, since the layers alone do not divide evenly
+    and do so with them: Llama 3 405B has 126 for 16 stages (Dubey et al. 2024, arXiv:2407.21783, section 3.3.2),
+    BLOOM 70 for 12 (arXiv:2211.05100, section 3.2.1).
+    """
+    chunks = layout.pp * layout.vpp
+    odd = has_remainder(layers, chunks) & (layout.pp > 2)  # noqa: PLR2004 - with two stages both are ends
+    return where(odd & (has_remainder(layers + 2, chunks) == False), 1.0, 0.0)  # noqa: E712 - of arrays as well
+
+
+def without_a_layer(stage: Stage, fewer: Number, held: Number) -> Stage:
+    """A stage that holds one layer fewer where `fewer` is 1."""
+    share = 1.0 - fewer / held
+    return Stage([count * share for count in stage.counts], stage.first, stage.last)
 
 
 def balanced(model: LoweredModel, pp: Number) -> Stage:

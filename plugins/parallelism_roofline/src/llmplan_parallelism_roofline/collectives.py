@@ -1,4 +1,4 @@
-"""What communication takes."""
+"""How long collectives take."""
 
 from __future__ import annotations
 

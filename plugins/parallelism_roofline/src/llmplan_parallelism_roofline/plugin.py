@@ -1,4 +1,4 @@
-"""What this package contributes."""
+"""The hook that this package implements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LLMPLAN_API = 1
 
 @hookimpl
 def llmplan_parallelism_models() -> Iterable[CostModel]:
-    """The cost model ``roofline``."""
+    """Contribute the cost model ``roofline``."""
     from llmplan_parallelism_roofline.model import Roofline
 
     return [Roofline()]

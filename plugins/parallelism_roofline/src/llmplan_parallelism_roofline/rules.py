@@ -89,6 +89,11 @@ UNPRICED = (
     _unpriced("optimizer", _another_optimizer, lambda plan: plan.optimizer.name),
     _unpriced("master-weights", lambda plan: not plan.master_weights, lambda _plan: "false"),
     _unpriced("gradient-bits", _other_gradients, lambda plan: f"{plan.gradient_bits:g}"),
+    _unpriced(
+        "reduction-bits",
+        lambda plan: plan.reduction_bits != plan.framework.reduction_bits,
+        lambda plan: f"{plan.reduction_bits:g}",
+    ),
     _unpriced("tuning", lambda plan: plan.tuning is not Tuning.FULL, lambda plan: plan.tuning.value),
     _unpriced("offload", lambda plan: plan.offload_optimizer | plan.offload_activations, lambda plan: plan.offloaded),
     Rule("settings: roofline prices none", lambda plan: bool(plan.settings), _say_setting),

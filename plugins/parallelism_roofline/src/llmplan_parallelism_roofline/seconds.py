@@ -83,7 +83,7 @@ def embedding_seconds(block: Block, plan: Plan) -> Number:
 
 
 def head_seconds(block: Block, plan: Plan) -> Number:
-    """Logits, 2bsVh / (tF)."""
+    """Seconds of the logits: 2bsVh / (tF)."""
     return block.flops / flops_per_second(plan)
 
 

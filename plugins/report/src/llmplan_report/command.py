@@ -18,7 +18,7 @@ _PRICES = ("train", "infer", "search")
 
 
 def add_report(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add ``llmplan report`` to the app."""
 
     @app.command(
         "report",
@@ -43,7 +43,7 @@ def add_report(app: typer.Typer) -> None:
 
 
 def add_serve(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add ``llmplan serve`` to the app."""
 
     @app.command("serve", help="A page on this machine alone: choose, move sliders, see time, memory and cost move.")
     def serve(

@@ -49,7 +49,7 @@ class Facts:
 
 @frozen
 class Head:
-    """Of a column."""
+    """The head of a column."""
 
     words: str
     right: bool = False
@@ -57,7 +57,7 @@ class Head:
 
 @frozen
 class Rows:
-    """A table under a title."""
+    """A table with a title."""
 
     title: str
     heads: Sequence[Head]
@@ -69,7 +69,7 @@ class Rows:
 
 @frozen
 class Picture:
-    """One drawing."""
+    """One drawing of the page."""
 
     data: str
     """An SVG in base64."""

@@ -37,7 +37,7 @@ class Pass:
 
     @property
     def end(self) -> float:
-        """When the next can begin."""
+        """When the next pass can begin."""
         return self.start + self.seconds
 
 

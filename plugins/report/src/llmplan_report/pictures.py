@@ -24,7 +24,7 @@ _OF_PLANS: Mapping[str, Callable[[Subject, str], bytes]] = {
 
 
 def of_plan(estimate: Estimate, kind: str, suffix: str) -> bytes:
-    """Of one plan."""
+    """Draw the picture of one plan."""
     if kind == "figures":
         raise BadInputError("picture: figures are of several plans; give --compare or an option several values")
     return _OF_PLANS[kind](subject.of_plan(estimate), suffix) if kind else plan.draw(estimate, suffix)
@@ -51,7 +51,7 @@ def of_search(result: SearchResult, kind: str, suffix: str) -> bytes:
 
 
 def of_validation(result: Mapping[str, Any], _kind: str, suffix: str) -> bytes:
-    """Of a validation set."""
+    """Draw the picture of a validation set."""
     return accuracy.draw(result, suffix)
 
 

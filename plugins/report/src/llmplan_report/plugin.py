@@ -62,7 +62,7 @@ def llmplan_exporters() -> Iterable[Exporter]:
 
 @hookimpl
 def llmplan_commands(app: typer.Typer) -> None:
-    """``llmplan report`` and ``llmplan serve``."""
+    """Contribute ``llmplan report`` and ``llmplan serve``."""
     from llmplan_report.command import add_report, add_serve
 
     add_report(app)

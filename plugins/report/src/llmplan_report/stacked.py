@@ -46,7 +46,7 @@ _FORWARD = (_Panel("forward pass of a micro-batch on one stage", "forward_breakd
 
 
 def draw(subject: Subject, suffix: str) -> bytes:
-    """Time and memory."""
+    """Draw time and memory as stacked bars."""
     training = all(isinstance(estimate, TrainingEstimate) for _, estimate in subject.priced)
     return _drawn(subject, _TRAINING if training else _SERVING, suffix)
 
@@ -58,7 +58,7 @@ def draw_phases(subject: Subject, suffix: str) -> bytes:
 
 
 def draw_memory(subject: Subject, suffix: str) -> bytes:
-    """Memory alone, against capacity."""
+    """Draw memory alone, against capacity."""
     return _drawn(subject, (_MEMORY,), suffix)
 
 

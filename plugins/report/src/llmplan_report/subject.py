@@ -18,7 +18,7 @@ _SIZES = ("tp", "cp", "pp", "vpp", "dp", "ep")
 
 @frozen(eq=False)
 class Drawn:
-    """One plan of a picture."""
+    """One plan as a picture shows it."""
 
     label: str
     estimate: Estimate | None
@@ -50,14 +50,14 @@ class Subject:
 
 
 def of_plan(estimate: Estimate) -> Subject:
-    """One plan."""
+    """A picture's subject that is one plan."""
     plan = estimate.plan
     title = dotted((f"{plan.model.name} on {plan.hardware.name}", plan.dtype.name, layout_words(estimate)))
     return Subject((Drawn(plan.model.name, estimate, layout_words(estimate)),), title)
 
 
 def of_comparison(comparison: Comparison) -> Subject:
-    """Its plans in their order."""
+    """A picture's subject that is a comparison, its plans in their order."""
     from llmplan.output.comparison_report import title
     from llmplan.output.document import rows
 
@@ -88,7 +88,7 @@ def of_search(result: SearchResult) -> Subject:
 
 
 def search_title(result: SearchResult) -> str:
-    """``llama-65b on h100-sxm-80gb``."""
+    """The title of a search: ``llama-65b on h100-sxm-80gb``."""
     return dotted(", ".join(result.space[name]) for name in ("model", "gpu", "dtype") if name in result.space)
 
 

@@ -1,4 +1,4 @@
-"""What this package contributes."""
+"""The hook that this package implements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LLMPLAN_API = 1
 
 @hookimpl
 def llmplan_server_models() -> Iterable[ServerModel]:
-    """The server model ``continuous-batching``."""
+    """Contribute the server model ``continuous-batching``."""
     from llmplan_serving_load.model import ContinuousBatching
 
     return [ContinuousBatching()]

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from llmplan.lazily import lazily
 
 if TYPE_CHECKING:
-    from llmplan_validation.result import Checked, Validation
-    from llmplan_validation.run import validate
+    from llmplan_validation.result import Checked as Checked, Validation as Validation
+    from llmplan_validation.run import validate as validate
 
-__all__ = ["Checked", "Validation", "validate"]
-
-_HOMES = {"Checked": "result", "Validation": "result", "validate": "run"}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used: every command loads this package to learn of its own."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__, __all__ = lazily(__name__, {"result": "Checked Validation", "run": "validate"})

@@ -23,7 +23,7 @@ _MANY = 10_000.0
 
 
 def add_validate(app: typer.Typer, summary: str) -> None:
-    """Add the command."""
+    """Add ``llmplan validate`` to the app."""
 
     @app.command("validate", help=f"{summary} Exit code 1 where an exact set is missed.")
     def validate_set(
@@ -40,12 +40,23 @@ def add_validate(app: typer.Typer, summary: str) -> None:
             str | None,
             typer.Option("--picture", metavar="FILE", help="Draw predicted against measured: .png, .svg or .pdf."),
         ] = None,
+        cost_model: Annotated[
+            str | None,
+            typer.Option(
+                "--cost-model",
+                metavar="NAME",
+                help="Price the rows by it.",
+                autocompletion=completer("cost-models"),
+            ),
+        ] = None,
         json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     ) -> int:
         from llmplan_validation import validate
 
+        if cost_model is not None:
+            registry().cost_models[cost_model]  # refused before any row is
         painted = _painter(picture)
-        result = validate(registry().validation_sets[name], None if rows is None else Path(rows))
+        result = validate(registry().validation_sets[name], None if rows is None else Path(rows), cost_model)
         painted(result)
         if json_:
             print(json.dumps(result.document(), indent=2))

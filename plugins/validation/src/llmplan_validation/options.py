@@ -6,6 +6,7 @@ of the ordinary. The rest is left open, and chosen.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -51,6 +52,7 @@ def options_of_row(cells: Cells) -> dict[str, Any]:
         "recompute": recompute_of(text(cells, "recompute").lower()),
         "sequence_parallel": flag(cells, "sp"),
         "zero": whole(cells, "zero_stage", 0),
+        "nic_gbits": _node_gigabits(cells),
         "schedule": text(cells, "schedule").lower() or None,
         "tuning": text(cells, "tuning").lower() or None,
         "lora_targets": _targets(cells),
@@ -100,6 +102,15 @@ def hardware_of(cells: Cells) -> HardwareProfile:
     if found.cluster.levels[0].topology in ROUND:  # a torus goes on from host to host
         return found
     return evolve(found, cluster=found.cluster.with_first(node))
+
+
+def _node_gigabits(cells: Cells) -> float | None:
+    """Of a node's network: the column ``nic_gbits``, else what notes say; None where neither does, which leaves that
+    of the accelerator's usual cluster.
+    """
+    stated = number(cells, "nic_gbits")
+    noted = re.search(r"(\d+) Gb/s inter-node per node", text(cells, "notes"))
+    return float(noted[1]) if stated is None and noted else stated
 
 
 def called(cell: str, profiles: Iterable[HardwareProfile]) -> HardwareProfile:

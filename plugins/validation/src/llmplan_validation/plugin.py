@@ -9,7 +9,7 @@ LLMPLAN_API = 1
 
 @hookimpl
 def llmplan_commands(app: typer.Typer) -> None:
-    """``llmplan validate``."""
+    """Contribute ``llmplan validate``."""
     from llmplan_validation.command import add_validate
 
     add_validate(app, "Published figures beside llmplan's own.")

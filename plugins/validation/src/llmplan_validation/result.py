@@ -27,12 +27,12 @@ class Checked:
 
     @property
     def error(self) -> float:
-        """(predicted - measured) / measured."""
+        """How far off the prediction is: (predicted - measured) / measured."""
         return (self.predicted - self.row.measured) / self.row.measured
 
     @property
     def agrees(self) -> bool:
-        """To every printed digit."""
+        """Whether the prediction agrees to every printed digit."""
         return self.row.shown(self.predicted) == self.row.measured
 
     def document(self, *, exact: bool) -> dict[str, Any]:

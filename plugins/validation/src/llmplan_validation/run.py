@@ -31,18 +31,24 @@ _Pending = tuple[str, Callable[[], ValidationRow]]
 """A row's id, and how it is read."""
 
 
-def validate(published: ValidationSet, table: Path | None = None) -> Validation:
-    """Price every row of a set, or of the user's own table in its stead."""
+def validate(published: ValidationSet, table: Path | None = None, cost_model: str | None = None) -> Validation:
+    """Price every row of a set, or of the user's own table in its stead, by another cost model than the rows' own where
+    one is named.
+    """
     if table is not None and published.table is None:
         raise BadInputError(f"rows: the figures of {published.name} are in no table that another could replace")
     checked: list[Checked] = []
     skipped: list[tuple[str, str]] = []
     for row_id, read in _pending(published, table or published.table):
         try:
-            checked.append(_checked(read(), published.name))
+            checked.append(priced(_priced_by(cost_model, read()), published.name))
         except BadInputError as error:
             skipped.append((row_id, str(error)))
     return Validation(published.name, published.exact, tuple(checked), tuple(skipped))
+
+
+def _priced_by(cost_model: str | None, row: ValidationRow) -> ValidationRow:
+    return row if cost_model is None else evolve(row, options={**row.options, "cost_model": cost_model})
 
 
 def _pending(published: ValidationSet, table: Path | None) -> Iterator[_Pending]:
@@ -73,7 +79,8 @@ def _reader(cells: Cells, command: str) -> Callable[[], ValidationRow]:
     return lambda: READERS[command](cells)
 
 
-def _checked(row: ValidationRow, set_name: str) -> Checked:
+def priced(row: ValidationRow, set_name: str) -> Checked:
+    """One row of a set, beside what the cost model makes of it."""
     estimate = _COMMANDS[row.command](**row.options)
     if row.command == "train" and not estimate.feasible:
         estimate = _with_room(row, estimate)

@@ -14,15 +14,15 @@ Summary: TypeAlias = Mapping[str, float]
 
 
 class HasError(Protocol):
-    """A row that was priced."""
+    """A row of a validation set that was priced."""
 
     @property
     def row(self) -> ValidationRow:
-        """The published figure."""
+        """The published figure that it is held against."""
 
     @property
     def error(self) -> float:
-        """(predicted - measured) / measured."""
+        """How far off the prediction is: (predicted - measured) / measured."""
 
 
 def group_of(metric: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from llmplan.errors import BadInputError
+from llmplan.text_file import read_text
 from llmplan_validation.cells import Cells
 
 _MODEL = ("layers", "hidden", "heads", "ffn_hidden")
@@ -20,11 +21,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
 
 def read_table(path: Path, command: str) -> list[Cells]:
     """Its rows; BadInputError, in one line, where it is none."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
-        raise BadInputError(f"{path}: {reason}") from error
+    lines = read_text(path).splitlines(keepends=True)
     try:
         rows = list(csv.reader(lines))
     except csv.Error as error:

@@ -23,7 +23,7 @@ class Sharding:
 
     @property
     def shards(self) -> bool:
-        """Whether anything is divided."""
+        """Whether the plan divides anything over data parallel ranks."""
         return self.shard > 1
 
 

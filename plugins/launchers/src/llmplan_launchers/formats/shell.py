@@ -34,7 +34,7 @@ def _quoted(value: Any) -> str:
 
 
 def joined(program: str, keys: Mapping[str, Any]) -> str:
-    """One command over several lines."""
+    """Write one command over several lines."""
     return " \\\n".join([program, *flag_lines(keys).rstrip("\n").split("\n")]) + "\n"
 
 

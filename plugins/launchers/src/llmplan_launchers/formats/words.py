@@ -51,5 +51,5 @@ def repository(model: ModelArchitecture) -> str | None:
 
 
 def comments(lines: list[str], mark: str = "#") -> str:
-    """Lines as comments."""
+    """Write these lines as comments."""
     return "".join(f"{mark} {line}\n" for line in lines)

@@ -1,4 +1,4 @@
-"""llama.cpp: a script of ``llama-server``."""
+"""The launcher of llama.cpp, which writes a script of ``llama-server``."""
 
 from __future__ import annotations
 
@@ -25,12 +25,7 @@ def server(estimate: Estimate, *, apart: bool = False) -> Server:  # noqa: ARG00
     plan, settings = serving("llama-cpp", estimate)
     tp, pp = settings["tp"], settings["pp"]
     gpus = tp * pp
-    if settings["ep"] > 1:
-        raise BadInputError(f"llama-cpp: ep {settings['ep']}: llama.cpp divides no experts over GPUs")
-    if tp > 1 and pp > 1:
-        raise BadInputError(f"llama-cpp: tp {tp} with pp {pp}: llama.cpp splits layers or tensors, not both")
-    if (nodes := over_nodes(plan, gpus)) > 1:
-        raise BadInputError(f"llama-cpp: {gpus} GPUs on {nodes} nodes: llama-server runs on one")
+    _refuse(plan, settings)
     settings["context"] = settings["longest"] * settings["max_sequences"]
     cache = cache_word("llama-cpp", settings["kv_bits"], _CACHES)
     keys: dict[str, Any] = {
@@ -63,6 +58,17 @@ def server(estimate: Estimate, *, apart: bool = False) -> Server:  # noqa: ARG00
     )
 
 
+def _refuse(plan: Any, settings: dict[str, Any]) -> None:
+    """What llama.cpp has no way to run."""
+    tp, pp = settings["tp"], settings["pp"]
+    if settings["ep"] > 1:
+        raise BadInputError(f"llama-cpp: ep {settings['ep']}: llama.cpp divides no experts over GPUs")
+    if tp > 1 and pp > 1:
+        raise BadInputError(f"llama-cpp: tp {tp} with pp {pp}: llama.cpp splits layers or tensors, not both")
+    if (nodes := over_nodes(plan, tp * pp)) > 1:
+        raise BadInputError(f"llama-cpp: {tp * pp} GPUs on {nodes} nodes: llama-server runs on one")
+
+
 def _file(model: Any) -> str:
     return f"MODEL has to be a GGUF file, converted from {repository(model) or model.name}"
 
@@ -75,7 +81,7 @@ LAUNCHER = Launcher(
     name="llama-cpp",
     command="infer",
     write=_write,
-    programs=("llama.cpp",),
+    programs=("llama.cpp", "llama.cpp-metal"),
     description="llama.cpp: a script of llama-server",
     words=called(*BATCH),
 )

@@ -68,7 +68,7 @@ def replicas(launcher: str, plan: InferencePlan, settings: Mapping[str, Any]) ->
 
 
 def has_experts(model: ModelArchitecture) -> bool:
-    """Whether layers route tokens."""
+    """Whether layers of the model route tokens to experts."""
     return getattr(model, "moe", None) is not None
 
 
@@ -80,7 +80,7 @@ def several(copies: int, gpus: int) -> list[str]:
 
 
 def over_nodes(plan: InferencePlan | TrainingPlan, gpus: int) -> int:
-    """Nodes that one server spans."""
+    """How many nodes one server spans."""
     return -(-gpus // gpus_per_node(plan.hardware, gpus))
 
 

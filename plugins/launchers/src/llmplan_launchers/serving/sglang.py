@@ -52,7 +52,7 @@ def server(estimate: Estimate, *, apart: bool = False) -> Server:
         **({} if settings["cuda_graphs"] else dict.fromkeys(_GRAPHS, "disabled")),
         **_speculation(settings),
     }
-    nodes = over_nodes(plan, gpus)
+    nodes, figures = over_nodes(plan, gpus), priced_as("engine", settings["engine"], "")
     spanning = [f"{nodes} nodes: started on each with --nnodes {nodes}, --node-rank and --dist-init-addr"] * (nodes > 1)
     share = f"memory share {settings['memory_share']:g}: SGLang chooses its own, --mem-fraction-static sets it"
     return Server(
@@ -61,13 +61,7 @@ def server(estimate: Estimate, *, apart: bool = False) -> Server:
         keys=keys,
         gpus=gpus,
         copies=copies,
-        remarks=(
-            *several(copies, gpus),
-            *checkpoint(plan, settings),
-            *spanning,
-            share,
-            *priced_as("engine", settings["engine"], ""),
-        ),
+        remarks=(*several(copies, gpus), *checkpoint(plan, settings), *spanning, share, *figures),
         image="lmsysorg/sglang",
         port=30000,
     )
@@ -98,4 +92,5 @@ LAUNCHER = Launcher(
     write=_write,
     description="SGLang: a script of python -m sglang.launch_server",
     words=called(*LAYOUT, *BATCH),
+    programs=("sglang", "sglang-rocm"),
 )

@@ -44,14 +44,7 @@ def server(estimate: Estimate, *, apart: bool = False) -> Server:  # noqa: ARG00
         "--kv_cache_free_gpu_memory_fraction": settings["memory_share"],
         "--enable_chunked_prefill": settings["chunked_prefill"],
     }
-    config: dict[str, Any] = {}
-    if (cache := cache_word("tensorrt-llm", settings["kv_bits"])) != "auto":
-        config["kv_cache_config"] = {"dtype": cache}
-    if groups.together > 1:
-        config["enable_attention_dp"] = True
-    if not settings["cuda_graphs"]:
-        config["cuda_graph_config"] = None
-    config |= _speculation(settings)
+    config = _config(settings, groups.together)
     nodes, figures = over_nodes(plan, gpus), priced_as("engine", settings["engine"], "tensorrt-llm")
     spanning = [f"{nodes} nodes: started under Slurm by srun --mpi pmix, a task a GPU, behind trtllm-llmapi-launch"]
     remarks = (*several(groups.copies, gpus), *_quantised(plan, settings), *spanning * (nodes > 1), *figures)
@@ -67,6 +60,18 @@ def server(estimate: Estimate, *, apart: bool = False) -> Server:  # noqa: ARG00
         image="nvcr.io/nvidia/tensorrt-llm/release",
         port=8000,
     )
+
+
+def _config(settings: dict[str, Any], together: int) -> dict[str, Any]:
+    """What options of the command line cannot say."""
+    config: dict[str, Any] = {}
+    if (cache := cache_word("tensorrt-llm", settings["kv_bits"])) != "auto":
+        config["kv_cache_config"] = {"dtype": cache}
+    if together > 1:
+        config["enable_attention_dp"] = True
+    if not settings["cuda_graphs"]:
+        config["cuda_graph_config"] = None
+    return config | _speculation(settings)
 
 
 def _quantised(plan: Any, settings: dict[str, Any]) -> list[str]:

@@ -19,7 +19,7 @@ class GemmKernel:
 
     @property
     def most_flops_per_second(self) -> float:
-        """What the largest multiplications reach."""
+        """FLOP/s that the largest multiplications reach."""
         return self.peak_flops * self.curve.plateau
 
     def seconds(self, m: Number, n: Number, k: Number, g: Number, operand_bytes: float, output_bytes: float) -> Number:

@@ -30,7 +30,7 @@ class Group:
 
 @frozen(eq=False, repr=False)
 class Groups:
-    """The groups of a layout."""
+    """The groups of ranks that a layout makes."""
 
     tensor: Group
     context: Group

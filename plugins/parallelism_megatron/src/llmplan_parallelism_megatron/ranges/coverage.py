@@ -59,7 +59,7 @@ def _covered(ranges: Ranges, rows: Iterable[Residual], what: str) -> Iterable[Co
 
 
 def kind_of_row(one: Residual) -> Kind:
-    """As published."""
+    """The kind of plan that a published row belongs to."""
     return Kind(
         program=one.program,
         architecture=one.architecture,
@@ -71,12 +71,12 @@ def kind_of_row(one: Residual) -> Kind:
 
 
 def share_inside(covered: Sequence[Covered]) -> float:
-    """Of all rows."""
+    """The share of all rows that lie inside their ranges."""
     return fmean(one.inside for one in covered)
 
 
 def share_by_source(covered: Sequence[Covered]) -> Mapping[str, float]:
-    """Of the rows of each."""
+    """The same share for the rows of each source."""
     return {
         source: fmean(one.inside for one in covered if one.source == source)
         for source in sorted({one.source for one in covered})

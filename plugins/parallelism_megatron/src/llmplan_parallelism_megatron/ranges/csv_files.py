@@ -10,7 +10,7 @@ from typing import Any
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """By column."""
+    """Read the rows of a CSV file, each by column."""
     return rows_of(path.read_text(encoding="utf-8"))
 
 
@@ -20,7 +20,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
 
 
 def in_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """The text of a file."""
+    """Write rows as the text of a CSV file."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()

@@ -40,12 +40,12 @@ class Residual:
 
 
 def read_residuals(path: Path) -> list[Residual]:
-    """From a file."""
+    """Read the residuals that a file holds."""
     return residuals_of(path.read_text(encoding="utf-8"))
 
 
 def residuals_of(text: str) -> list[Residual]:
-    """From what `text_of` makes."""
+    """Read the residuals of a text that `text_of` has made."""
     return [
         Residual(
             row=cells["row"],
@@ -67,7 +67,7 @@ def residuals_of(text: str) -> list[Residual]:
 
 
 def text_of(residuals: Iterable[Residual]) -> str:
-    """As a CSV file."""
+    """Write residuals as the text of a CSV file."""
     columns = [field.name for field in fields(Residual)]
     return in_csv(columns, ({name: _cell(value) for name, value in asdict(one).items()} for one in residuals))
 

@@ -26,7 +26,7 @@ def spreads(plan: InferencePlan) -> tuple[Spread, Spread]:
 
 
 def serving_ranges() -> Mapping[str, Ranges]:
-    """By figure."""
+    """The ranges of serving, by figure."""
     return read_ranges(KINDS, LEAPS)
 
 

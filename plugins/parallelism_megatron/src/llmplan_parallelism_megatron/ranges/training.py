@@ -39,7 +39,7 @@ def _of_each(spread: Spread, at: Any) -> Spread:
 
 
 def training_ranges() -> Mapping[str, Ranges]:
-    """By figure."""
+    """The ranges of training, by figure."""
     return read_ranges(KINDS, LEAPS)
 
 

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from llmplan.arrays.quantities import Truth
 from llmplan.estimate.rules import Rule
+from llmplan.records.cluster import USUAL
 from llmplan_parallelism_megatron.network.groups import Group
 
 GroupsOf: TypeAlias = Callable[[Any], Iterable[tuple[str, Group]]]
@@ -29,8 +30,9 @@ def stays_linked(groups_of: GroupsOf) -> Rule:
         most = hardware.cluster.levels[-1].size
         name = next(name for name, group in groups_of(plan) if group.ranks > group.inside(most))
         leaves = f"{name}: {int(getattr(plan.layout, name))} leaves"
-        if len(hardware.cluster.levels) > 1:
-            return f"{leaves} the cluster, which holds {most:,}"
+        if len(hardware.cluster.levels) > 1 or hardware.cluster.name != USUAL:
+            name = "" if hardware.cluster.name == USUAL else f" {hardware.cluster.name}"
+            return f"{leaves} the cluster{name}, which holds {most:,}"
         return f"{leaves} the scale-up domain of {hardware.name}, {most}, and its record holds no link beyond"
 
     return Rule("groups stay in the scale-up domain where no link leaves it", broken, said)

@@ -12,6 +12,7 @@ from llmplan_parallelism_megatron.network.groups import groups_of
 from llmplan_parallelism_megatron.rules.common import DIVIDES_EXPERTS, DIVIDES_HEADS, nearest, routed_experts
 from llmplan_parallelism_megatron.rules.offload import HAS_A_LINK, HAS_ROOM
 from llmplan_parallelism_megatron.rules.scale_up import stays_inside, stays_linked
+from llmplan_parallelism_megatron.stages import ends_as_layers
 from llmplan_parallelism_megatron.training.adapters import TARGETS
 from llmplan_parallelism_megatron.training.layer import expert_imbalance
 
@@ -162,7 +163,8 @@ REFUSED = (
 
 
 def _uneven_stages(plan: TrainingPlan) -> Truth:
-    return has_remainder(plan.model.layers, plan.layout.pp * plan.layout.vpp)
+    uneven = has_remainder(plan.model.layers, plan.layout.pp * plan.layout.vpp)
+    return uneven & (ends_as_layers(plan.model.layers, plan.layout) == 0)
 
 
 def _say_stages(plan: TrainingPlan) -> str:

@@ -22,7 +22,7 @@ class Extent:
 
     @property
     def tokens(self) -> Number:
-        """Of one pass."""
+        """How many tokens one pass works on."""
         return self.sequences * self.each
 
     def keys(self, window: Number) -> Number:
@@ -50,7 +50,7 @@ class Flow:
 
     @property
     def tokens(self) -> Number:
-        """That multiplications work on."""
+        """How many tokens multiplications work on."""
         return self.prompts.tokens + self.decoding.tokens
 
     @property

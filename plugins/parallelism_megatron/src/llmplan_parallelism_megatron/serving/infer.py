@@ -10,7 +10,14 @@ from llmplan.records import InferencePlan
 from llmplan_parallelism_megatron import lines
 from llmplan_parallelism_megatron.serving.crossing import compute_bound_batch
 from llmplan_parallelism_megatron.serving.extent import of_decoding, of_prompts
-from llmplan_parallelism_megatron.serving.memory import largest_batch, longest_context, memory, step_tokens
+from llmplan_parallelism_megatron.serving.memory import (
+    cache_bytes,
+    cache_tokens,
+    largest_batch,
+    longest_context,
+    memory,
+    step_tokens,
+)
 from llmplan_parallelism_megatron.serving.passes import Pass, forward
 from llmplan_parallelism_megatron.serving.rank import Rank
 
@@ -38,6 +45,8 @@ def infer(plan: InferencePlan) -> InferenceEstimate:
         decode_steps=maximum(plan.output_tokens - 1.0, 0.0),
         memory_breakdown=lines.held(memory(rank, plan), plan.hardware),
         largest_batch=largest_batch(rank, plan),
+        cache_bytes=cache_bytes(rank, plan),
+        cache_tokens=cache_tokens(rank, plan),
         longest_context=partial(longest_context, rank),
         crossing=partial(compute_bound_batch, rank),
         spreads=_spreads,

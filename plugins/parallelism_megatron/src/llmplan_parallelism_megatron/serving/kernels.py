@@ -110,6 +110,8 @@ class ServingKernels:
     dense: Multiplier
     """Of layers outside of routed experts."""
     experts: Multiplier
+    attention: Multiplier
+    """Of the matrices around attention, which some checkpoints leave in 16 bits."""
     head: Multiplier
     """Of the output head, which keeps 16 bits where layers multiply in fewer."""
     prefill: AttentionCurve
@@ -130,7 +132,7 @@ class ServingKernels:
 
 
 def serving_kernels(plan: InferencePlan) -> ServingKernels:
-    """Those of a plan."""
+    """The kernels that a plan of serving runs."""
     return _serving_kernels(plan.hardware, plan.engine, plan.gemm, plan.efficiency, plan.dtype, plan.kv_bits)
 
 
@@ -168,19 +170,20 @@ def _serving_kernels(
             float(engine.widened_rows) if engine.widened_rows and bits < SIXTEEN_BITS else inf,
         )
 
-    head = evolve(links.wide.curve, launch_seconds=links.wide.curve.launch_seconds * shared)
+    wide_curve = evolve(links.wide.curve, launch_seconds=links.wide.curve.launch_seconds * shared)
+
+    def wide(bits: float) -> Multiplier:
+        rate = streaming_bytes_per_second(bandwidth * curves.hbm, cycle_bytes(engine, bits), hardware)
+        return Multiplier(wide_curve, links.wide.peak_flops * engine.gemm_rate, bits / 8, stream, rate)
+
+    dense = layers(dtype.weight_bits)
     return ServingKernels(
         links=links,
         engine=engine,
-        dense=layers(dtype.weight_bits),
+        dense=dense,
         experts=layers(dtype.expert_bits or dtype.weight_bits),
-        head=Multiplier(
-            head,
-            links.wide.peak_flops * engine.gemm_rate,
-            dtype.embedding_bits / 8,
-            stream,
-            streaming_bytes_per_second(bandwidth * curves.hbm, cycle_bytes(engine, dtype.embedding_bits), hardware),
-        ),
+        attention=dense if dtype.attention_bits is None else wide(dtype.attention_bits),
+        head=wide(dtype.embedding_bits),
         prefill=evolve(prefill, launch_seconds=prefill.launch_seconds * shared),
         attention_flops=links.attention_flops,
         decode=evolve(decode, launch_seconds=decode.launch_seconds * shared),

@@ -11,7 +11,7 @@ from llmplan_parallelism_megatron.kernels.elementwise import reading_seconds
 from llmplan_parallelism_megatron.serving import kernels as kernel
 from llmplan_parallelism_megatron.serving.extent import Extent, Flow
 from llmplan_parallelism_megatron.serving.kernels import ServingKernels, flops_seconds, state_bytes
-from llmplan_parallelism_megatron.serving.rank import Layer, Rank
+from llmplan_parallelism_megatron.serving.rank import ATTENTION, Layer, Rank
 from llmplan_parallelism_megatron.serving.tally import Tally
 
 FUSED_RESIDUAL = 2.0 / 3.0
@@ -49,7 +49,8 @@ def _add_kernel(tally: Tally, layer: Layer, place: int, flow: Flow, rank: Rank) 
     kernels, tokens, first = rank.kernels, flow.tokens, operators[0]
     if multiplication is not None:
         gemm, read = layer.multiplied(multiplication, tokens)
-        by = kernels.experts if multiplication.routed else kernels.dense
+        of_part = kernels.attention if first.part == ATTENTION else kernels.dense
+        by = kernels.experts if multiplication.routed else of_part
         tally.add(first.part, kernel.multiply(gemm, read, kernels, by))
     elif first.scores is not None:
         _attention(tally, operators, flow, rank)

@@ -8,11 +8,10 @@ from llmplan.arrays.quantities import Number, ceil, floor, maximum, minimum, tot
 from llmplan.arrays.term import term
 from llmplan.estimate.sharding import ways
 from llmplan.records import InferencePlan
+from llmplan_parallelism_megatron.serving.held import fixed_bytes, pass_bytes, score_bytes
 from llmplan_parallelism_megatron.serving.rank import Rank
 
 _KWON = "Kwon et al. 2023, arXiv:2309.06180, section 4.1"
-LOGIT_BYTES = 4.0
-"""Sampling reads them in 32 bits."""
 _MOST_TOKENS = 2**24
 """Of a model whose context has no limit."""
 
@@ -20,30 +19,8 @@ _MOST_TOKENS = 2**24
 def memory(rank: Rank, plan: InferencePlan) -> dict[str, Number]:
     """By line, of a batch whose answers are finished; pp batches are in flight, one on each stage."""
     each = sequence_bytes(rank, plan.prompt_tokens + plan.output_tokens)
-    return {
-        "weights": rank.weight_bytes,
-        "kv_cache": caches_bytes(plan.batch, plan.layout.pp, each),
-        **pass_bytes(rank, step_tokens(plan, plan.batch), plan.batch),
-        "scores": score_bytes(rank, plan.batch * plan.prompt_tokens),
-        **engine_bytes(plan),
-    }
-
-
-def score_bytes(rank: Rank, tokens: Number) -> Number:
-    """Of a prompt pass over so many tokens, whose rows look back on a prompt each."""
-    plan = rank.plan
-    return held_score_bytes(
-        minimum(tokens, maximum(plan.engine.step_tokens, plan.batch)),
-        plan.prompt_tokens,
-        rank.heads,
-        plan.engine.held_score_bytes,
-    )
-
-
-@term("tokens * keys * heads * each_score", unit="bytes", source="Dao et al. 2022, arXiv:2205.14135, section 2.2")
-def held_score_bytes(tokens: Number, keys: Number, heads: Number, each_score: float) -> Number:
-    """Attention that is not fused writes the scores of a layer to memory: the whole square of every head."""
-    return tokens * keys * heads * each_score
+    fixed = fixed_bytes(rank, plan, step_tokens(plan, plan.batch), plan.batch)
+    return {"weights": fixed.pop("weights"), "kv_cache": caches_bytes(plan.batch, plan.layout.pp, each), **fixed}
 
 
 def step_tokens(plan: InferencePlan, batch: Number) -> Number:
@@ -74,49 +51,44 @@ def caches_bytes(sequences: Number, p: Number, each: Number) -> Number:
     return sequences * p * each
 
 
-@term("tokens * each", unit="bytes", source="by definition")
-def held_bytes(tokens: Number, each: Number) -> Number:
-    """What a pass holds grows with its tokens: prompts need more room than decoding."""
-    return tokens * each
-
-
-def pass_bytes(rank: Rank, tokens: Number, rows: Number) -> dict[str, Number]:
-    """What one pass holds: the residual stream, and input and output of the widest operator; logits in 32 bits."""
-    held = (2.0 * rank.stream_elements + rank.widest_elements) * rank.kernels.stream_bytes
-    return {"activations": held_bytes(tokens, held), "logits": held_bytes(rows, rank.logit_elements * LOGIT_BYTES)}
-
-
-def engine_bytes(plan: InferencePlan) -> dict[str, Number]:
-    """Of driver, libraries and kernels; and the part of the device that the engine leaves alone."""
-    engine = plan.engine
-    return {
-        "workspace": engine.workspace_bytes,
-        "driver": engine.context_bytes,
-        "kept_free": kept_free_bytes(engine.memory_share, plan.hardware.memory_bytes),
-    }
-
-
-@term("(1 - share) * memory", unit="bytes", source="the default of the engine: `llmplan show ENGINE`")
-def kept_free_bytes(share: float, memory: float) -> float:
-    """An engine takes a share of the device for itself and leaves the rest alone."""
-    return (1.0 - share) * memory
-
-
 def largest_batch(rank: Rank, plan: InferencePlan) -> Number:
-    """Sequences of these lengths that fit: what is left beside weights and engine, over the cache and logits of one.
+    """Sequences of these lengths that fit: what is left beside all that is fixed, over what one of them holds.
 
-    As long as all their prompts fit into one step, each holds the activations of its prompt; beyond, all hold those of
-    a step together; and where they are more than the tokens of a step, each those of one token.
+    Without a warm-up each holds the activations of its prompt as long as all of these fit into one step; beyond, all
+    hold those of a step together; and where they are more than the tokens of a step, each those of one token. A batch
+    that fits is never more than the largest.
     """
+    held = memory(rank, plan)
+    fits = total(held.values()) <= plan.hardware.memory_bytes
+    each = plan.layout.pp * sequence_bytes(rank, plan.prompt_tokens + plan.output_tokens)
+    if plan.engine.warm_up_bytes:
+        found = floor(maximum(cache_bytes(rank, plan), 0.0) / each)
+    else:
+        found = _without_warm_up(rank, plan, each)
+    return where(fits, maximum(found, plan.batch), found)
+
+
+def _without_warm_up(rank: Rank, plan: InferencePlan, each: Number) -> Number:
     step = 1.0 * plan.engine.step_tokens
-    one = pass_bytes(rank, 1.0, 1.0)
-    each = plan.layout.pp * sequence_bytes(rank, plan.prompt_tokens + plan.output_tokens) + one["logits"]
-    fixed = rank.weight_bytes + total(engine_bytes(plan).values())
-    room = maximum(plan.hardware.memory_bytes - fixed, 0.0)
+    one, alone = pass_bytes(rank, 1.0, 1.0), score_bytes(rank, plan.prompt_tokens, 1.0)
+    each = each + one["logits"] + alone
+    room = maximum(plan.hardware.memory_bytes - total(fixed_bytes(rank, plan, 0.0, 0.0).values()), 0.0)
     whole = minimum(floor(room / (each + one["activations"] * plan.prompt_tokens)), floor(step / plan.prompt_tokens))
     parts = minimum(floor(maximum(room - one["activations"] * step, 0.0) / each), step)
     many = floor(room / (each + one["activations"]))
     return maximum(maximum(whole, parts), where(many > step, many, 0.0))
+
+
+def cache_bytes(rank: Rank, plan: InferencePlan) -> Number:
+    """Room for the cache beside all else that a batch takes; less than none where the engine would not start."""
+    fixed = fixed_bytes(rank, plan, step_tokens(plan, plan.batch), plan.batch)
+    return plan.hardware.memory_bytes - total(fixed.values())
+
+
+def cache_tokens(rank: Rank, plan: InferencePlan) -> Number:
+    """That the room holds on the fullest stage, in sequences of the plan's lengths."""
+    length = plan.prompt_tokens + plan.output_tokens
+    return floor(maximum(cache_bytes(rank, plan), 0.0) * length / sequence_bytes(rank, length))
 
 
 def longest_context(rank: Rank, plan: InferencePlan) -> int:

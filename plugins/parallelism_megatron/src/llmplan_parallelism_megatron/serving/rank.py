@@ -11,7 +11,7 @@ from functools import cached_property
 
 from attrs import evolve, frozen
 
-from llmplan.arrays.quantities import Number, maximum, minimum, total, where
+from llmplan.arrays.quantities import Number, ceil, maximum, minimum, total, where
 from llmplan.arrays.term import term
 from llmplan.estimate.sharding import (
     end_parameters,
@@ -27,6 +27,10 @@ from llmplan_parallelism_megatron.serving.phases import lowered_for_serving
 from llmplan_parallelism_megatron.serving.traffic import Links, links_of
 from llmplan_parallelism_megatron.stages import Stage, end_stages
 from llmplan_parallelism_megatron.training.layer import kernels_of
+
+_UNPADDED_BITS = 8
+ATTENTION = "attention"
+"""The line of breakdowns that the matrices around attention stand in."""
 
 
 @frozen(eq=False, repr=False)
@@ -77,7 +81,7 @@ class Rank:
             Layer.of(share.head, layout.ep),
             end_stages(share, layout),
             state_elements(share),
-            _weight_bytes(share, layout, kernels),
+            _weight_bytes(share, layout, kernels, _padding(share, plan)),
             fullest_stage_share(share, layout),
             _state_bytes(share, kernels) * fullest_stage_share(share, layout),
             stream,
@@ -104,7 +108,7 @@ class Layer:
 
     @cached_property
     def attends(self) -> bool:
-        """Whether it has attention."""
+        """Whether the layer has attention."""
         return any(operators[0].scores is not None for operators in self.kernels)
 
     @cached_property
@@ -171,14 +175,31 @@ def _hold_whole_experts(gemm: Gemm | None, more: Number) -> None:
         gemm.n = gemm.n * more
 
 
-def _weight_bytes(share: LoweredModel, layout: Layout, kernels: ServingKernels) -> Number:
+def _padding(share: LoweredModel, plan: InferencePlan) -> Number:
+    """Of experts as their kernels hold them, over those of the checkpoint."""
+    multiple, bits = plan.engine.expert_multiple, plan.dtype.expert_bits or plan.dtype.weight_bits
+    if multiple == 1 or bits >= _UNPADDED_BITS:
+        return 1.0
+    gemms = (one.gemm for block in share.layers for one in block.operators if one.gemm is not None)
+    depth = max((gemm.k for gemm in gemms if gemm.routed and not gemm.splits_sum), default=multiple)
+    return ceil(depth / multiple) * multiple / depth
+
+
+def _weight_bytes(share: LoweredModel, layout: Layout, kernels: ServingKernels, padding: Number) -> Number:
     """Matrices of layers at the bits of the dtype with their scales, the ends at those of embeddings."""
     ends = maximum(*end_parameters(share, where(layout.pp == 1, 1.0, 0.0)))
     on_fullest = fullest_stage_share(share, layout)
     experts = on_fullest * total(block.count * block.expert_parameters for block in share.layers)
     dense = layer_parameters(share, layout) - experts
+    wider = on_fullest * total(
+        block.count * operator.weights
+        for block in share.layers
+        for operator in block.operators
+        if operator.part == ATTENTION and operator.gemm is not None
+    )
     dense_each, expert_each = kernels.dense.weight_bytes, kernels.experts.weight_bytes
-    return weight_bytes(dense, dense_each, experts, expert_each, ends, kernels.head.weight_bytes)
+    dense = dense + wider * (kernels.attention.weight_bytes / dense_each - 1.0)
+    return weight_bytes(dense, dense_each, padding * experts, expert_each, ends, kernels.head.weight_bytes)
 
 
 @term(

@@ -10,7 +10,7 @@ from attrs import field, frozen
 from llmplan.arrays.quantities import Number
 from llmplan.records import InferencePlan, Step
 from llmplan_parallelism_megatron import lines
-from llmplan_parallelism_megatron.serving import memory
+from llmplan_parallelism_megatron.serving import held, memory
 from llmplan_parallelism_megatron.serving.extent import of_step
 from llmplan_parallelism_megatron.serving.passes import Pass, forward
 from llmplan_parallelism_megatron.serving.rank import Rank
@@ -31,15 +31,15 @@ class Steps:
 
     @property
     def batches_in_flight(self) -> Number:
-        """One on each pipeline stage."""
+        """How many batches are in work at once: one on each pipeline stage."""
         return self.plan.layout.pp
 
     def step_seconds(self, step: Step) -> Number:
-        """Through all pipeline stages."""
+        """Seconds of a step through all pipeline stages."""
         return self._forward(step).whole.seconds
 
     def step_interval_seconds(self, step: Step) -> Number:
-        """Of the slowest stage."""
+        """Seconds between two steps: those of the slowest stage."""
         return self._forward(step).stage.seconds
 
     def _forward(self, step: Step) -> Pass:
@@ -48,16 +48,12 @@ class Steps:
         return self._priced[0][1]
 
     def kv_bytes(self, tokens: Number) -> Number:
-        """In whole pages."""
+        """Bytes of a sequence's cache, in whole pages."""
         return memory.sequence_bytes(self.rank, tokens)
 
     def fixed_memory(self, step_tokens: Number) -> Mapping[str, Number]:
         """Weights, what a step holds, what the engine keeps."""
-        fixed = {
-            "weights": self.rank.weight_bytes,
-            **memory.pass_bytes(self.rank, step_tokens, 1.0),
-            **memory.engine_bytes(self.plan),
-        }
+        fixed = held.fixed_bytes(self.rank, self.plan, step_tokens, 1.0)
         return lines.held(fixed, self.plan.hardware)
 
     def kv_transfer_seconds(self, tokens: Number) -> Number:

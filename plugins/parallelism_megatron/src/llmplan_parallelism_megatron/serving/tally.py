@@ -31,7 +31,7 @@ class Tally:
         )
 
     def add(self, line: str, waits: Waits) -> None:
-        """A kernel."""
+        """Add the seconds of a kernel to its line."""
         self._add(line, waits.seconds, waits.by)
 
     def add_for(self, line: str, resource: str, seconds: Number) -> None:
@@ -44,7 +44,7 @@ class Tally:
             self.bounds[resource] = self.bounds.get(resource, 0.0) + waited
 
     def repeated(self, times: Number) -> Tally:
-        """So many of the same."""
+        """The same lines, so many times over."""
         return Tally(
             {line: repeated_seconds(times, seconds) for line, seconds in self.lines.items()},
             {resource: times * seconds for resource, seconds in self.bounds.items()},
@@ -56,14 +56,14 @@ class Tally:
         return Tally(of_lines, {resource: weight * seconds for resource, seconds in self.bounds.items()})
 
     def join(self, other: Tally) -> None:
-        """Another, behind this one."""
+        """Add another tally, which runs behind this one."""
         for mine, theirs in ((self.lines, other.lines), (self.bounds, other.bounds)):
             for name, seconds in theirs.items():
                 mine[name] = mine[name] + seconds if name in mine else seconds
 
     @property
     def seconds(self) -> Number:
-        """All lines."""
+        """Seconds of all lines together."""
         return total(self.lines.values())
 
 

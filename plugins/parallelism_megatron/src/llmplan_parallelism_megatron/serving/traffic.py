@@ -33,11 +33,11 @@ class Links:
         return collectives.own_seconds(curve, volume, self.groups.tensor, self.kernels.links)
 
     def all_gather_seconds(self, message_bytes: Number) -> Number:
-        """Over the tensor parallel group."""
+        """Seconds of an all-gather over the tensor parallel group."""
         return collectives.all_gather_seconds(message_bytes, self.groups.tensor, self.kernels.links)
 
     def all_to_all_seconds(self, message_bytes: Number) -> Number:
-        """Over the expert parallel group."""
+        """Seconds of an all-to-all over the expert parallel group."""
         return collectives.all_to_all_seconds(message_bytes, self.groups.expert, self.kernels.links)
 
     def transfer_seconds(self, states_bytes: Number, layout: Layout) -> Number:
@@ -55,5 +55,5 @@ class Links:
 
 
 def links_of(layout: Layout, kernels: ServingKernels) -> Links:
-    """Of a layout."""
+    """The links that the groups of a layout cross."""
     return Links(groups_of(layout), kernels)

@@ -35,6 +35,7 @@ from llmplan.records import (
 from llmplan_parallelism_megatron.kernels.reached import Kernels, collective_curve, training_kernels
 from llmplan_parallelism_megatron.network.groups import groups_of
 from llmplan_parallelism_megatron.rank import Rank
+from llmplan_parallelism_megatron.stages import ends_as_layers
 from llmplan_parallelism_megatron.training.layer import LayerTimes, add_communication, layer_times
 from llmplan_parallelism_megatron.training.memory import (
     beside_activations,
@@ -74,7 +75,7 @@ class Floor:
 
 @frozen(eq=False, repr=False)
 class Floors:
-    """Of a model."""
+    """What no plan of a model can take less than."""
 
     leading: Floor | None
     others: Floor
@@ -107,11 +108,14 @@ def _seconds(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
         return by_mode(plan, floor.seconds) / layout.tp + exchanged * floor.reduced + experts / sequences
 
     one, head = layer(floors.others), floors.head / layout.tp
-    slowest, whole = held * one + head, floors.others.count * one + head
+    fewer = ends_as_layers(plan.model.layers, layout)
+    slowest, whole = maximum((held - fewer) * one + head, held * one), floors.others.count * one + head
     if floors.leading is not None:
         more, leading = layer(floors.leading) - one, floors.leading.count
         first, last = minimum(held, leading), maximum(held - floors.others.count, 0.0)
         slowest, whole = slowest + minimum(first * more, last * more), whole + leading * (more + one)
+    if plan.framework.balances_stages:
+        slowest = whole / layout.pp
     others = whole - slowest
     # as if all of the time were gradients of weights, which a schedule may fill its bubble with
     times = PipelineTimes(others, others, slowest, layout.pp, layout.vpp, m)
@@ -190,13 +194,11 @@ def floors_of(
     )
     lowered = model.lower(_MANY, seq_len)
     rank = Rank(plan, lowered, lowered, _at_plateaus(training_kernels(plan)), groups_of(plan.layout))
-    leading = [block for block in lowered.layers if block.leading]
-    others = [block for block in lowered.layers if not block.leading]
-    head = ends(rank)[1]
+    leading, others = ([block for block in lowered.layers if block.leading is first] for first in (True, False))
     return Floors(
         leading=_floor(leading, rank) if leading else None,
         others=_floor(others, rank),
-        head=head.compute.all / _MANY,
+        head=ends(rank)[1].compute.all / _MANY,
         embedding=lowered.embedding.parameters,
         rank=rank,
     )

@@ -122,7 +122,7 @@ def _reduce_seconds(rank: Rank, parameters: Number, group: Group, pieces: Number
     plan, kernels, shard = rank.plan, rank.kernels, shards(rank.plan, group)
     inner = evolve(group, ranks=shard)
     outer = evolve(group, ranks=group.ranks / shard, stride=group.stride * shard)
-    gradients = parameters * plan.framework.reduction_bits / 8 / plan.framework.data_bandwidth
+    gradients = parameters * plan.reduction_bits / 8 / plan.framework.data_bandwidth
     whole = collectives.all_reduce_seconds(gradients, group, kernels)
     scattered = pieces * collectives.reduce_scatter_seconds(gradients / pieces, inner, kernels)
     scattered = scattered + collectives.all_reduce_seconds(gradients / shard, outer, kernels)

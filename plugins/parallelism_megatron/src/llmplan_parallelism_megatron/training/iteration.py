@@ -1,4 +1,4 @@
-"""An iteration, line by line."""
+"""The time of an iteration, line by line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from llmplan_parallelism_megatron.training.pipeline import Pipeline
 
 
 def time_breakdown(rank: Rank, work: Pipeline) -> dict[str, Number]:
-    """Seconds of an iteration."""
+    """The lines that an iteration's seconds are the sum of."""
     m, plan = work.micro_batches, rank.plan
     # the first stage holds the embedding, and reduces its gradients last
     parameters = stage_parameters(rank, end_stages(rank.model, plan.layout)[0])

@@ -52,7 +52,7 @@ class Passes:
 
     @property
     def all(self) -> Number:
-        """Everything."""
+        """All passes of a layer together."""
         return self.forward + self.input_gradient + self.weight_gradient + self.recompute
 
 
@@ -74,7 +74,7 @@ class LayerTimes:
 
     @property
     def all(self) -> Number:
-        """Forward, backward and recomputation."""
+        """Seconds of forward, backward and recomputation together."""
         return self.compute.all + self.tensor.all + self.expert.all + self.context.all
 
 

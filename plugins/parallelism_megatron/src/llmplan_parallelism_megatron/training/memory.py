@@ -315,9 +315,11 @@ def logit_bytes(states: Number, q: Number, logits: Number, each: float) -> Numbe
 
 def _gathered(rank: Rank) -> Number:
     largest: Number = 0.0
-    for block in rank.model.layers:
+    layers = rank.model.layers
+    for block in layers:
         largest = maximum(largest, block.parameters)
-    gathered = gathered_bytes(GATHERED_LAYERS, largest, rank.held_bytes)
+    live = minimum(rank.plan.framework.live_parameters, total(block.count * block.parameters for block in layers))
+    gathered = maximum(gathered_bytes(GATHERED_LAYERS, largest, rank.held_bytes), live * rank.held_bytes)
     several = shards(rank.plan, rank.groups.data) > 1
     return where(divides_weights(rank.plan) & several, gathered, 0.0)
 

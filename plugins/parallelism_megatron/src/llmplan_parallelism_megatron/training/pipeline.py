@@ -6,13 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define
 
-from llmplan.arrays.quantities import Number, dot, maximum, total, where
+from llmplan.arrays.quantities import Number, ceil, dot, maximum, total, where
 from llmplan.arrays.term import term
 from llmplan.records import Block, PipelineTimes, Recompute, Tuning
 from llmplan_parallelism_megatron.kernels.elementwise import BACKWARD_MOVED, reading_seconds
 from llmplan_parallelism_megatron.network import collectives
 from llmplan_parallelism_megatron.rank import Rank
-from llmplan_parallelism_megatron.stages import balanced, end_stages, slowest_stage, stage_seconds
+from llmplan_parallelism_megatron.stages import (
+    Stage,
+    balanced,
+    either,
+    end_stages,
+    ends_as_layers,
+    slowest_stage,
+    stage_seconds,
+    without_a_layer,
+)
 from llmplan_parallelism_megatron.training.layer import LayerTimes, Seconds, layer_times
 
 
@@ -49,7 +58,7 @@ class Work:
 
     @property
     def seconds(self) -> Number:
-        """Both passes."""
+        """Seconds of both passes of a micro-batch."""
         return self.forward_seconds + self.backward_seconds
 
     @property
@@ -101,10 +110,7 @@ def pipeline(rank: Rank) -> Pipeline:
     blocks, plan = rank.model.layers, rank.plan
     layers = [layer_times(block, rank) for block in blocks]
     embedding, head = ends(rank)
-    both_ends = end_stages(rank.model, plan.layout)
-    stage = slowest_stage(both_ends, [layer.all for layer in layers], embedding.all, head.all)
-    if plan.framework.balances_stages:
-        stage = balanced(rank.model, plan.layout.pp)
+    stage = _slowest(rank, [layer.all for layer in layers], embedding.all, head.all)
     counts = [*stage.counts, stage.first, stage.last]
     times, hosts = [*layers, embedding, head], [_host(rank, block) for block in blocks]
 
@@ -129,6 +135,20 @@ def pipeline(rank: Rank) -> Pipeline:
         transfer=transfer,
         bubble=_bubble(rank, slowest, _whole(rank, times, hosts), transfer),
     )
+
+
+def _slowest(rank: Rank, layers: Sequence[Number], embedding: Number, head: Number) -> Stage:
+    """Either end, or a stage between them where the ends hold a layer fewer; all alike where they are balanced."""
+    plan = rank.plan
+    if plan.framework.balances_stages:
+        return balanced(rank.model, plan.layout.pp)
+    first, last = end_stages(rank.model, plan.layout)
+    fewer = ends_as_layers(plan.model.layers, plan.layout)
+    held = ceil(plan.model.layers / plan.layout.pp)
+    ends = without_a_layer(first, fewer, held), without_a_layer(last, fewer, held)
+    slowest, between = slowest_stage(ends, layers, embedding, head), Stage(last.counts, 0.0, 0.0)
+    longer = (fewer > 0) & (between.total(layers, embedding, head) > slowest.total(layers, embedding, head))
+    return either(longer, between, slowest)
 
 
 def _whole(rank: Rank, times: Sequence[LayerTimes], hosts: Sequence[tuple[Number, Number]]) -> Work:

@@ -101,6 +101,7 @@ DUALPIPE = Schedule(
     bubble_seconds=_dualpipe,
     in_flight=_from_both_ends,
     both_ways=True,
+    on_request=True,
     source=_DEEPSEEK,
 )
 SCHEDULES = (ONE_F_ONE_B, ZERO_BUBBLE, DUALPIPE)

@@ -34,7 +34,7 @@ HOSTS = ["127.0.0.1", "localhost"]
 
 
 def make_app() -> Starlette:
-    """The application."""
+    """Make the application that serves the page."""
     routes = [
         Route("/", _file("index.html")),
         *(Route(f"/{name}", _file(name)) for name in ("app.js", "style.css")),

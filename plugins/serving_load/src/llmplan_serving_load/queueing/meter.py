@@ -20,12 +20,12 @@ class Meter:
         self._ended: float | None = None
 
     def change(self, name: str, by: float, now: float) -> None:
-        """The quantity rises or falls."""
+        """Note that the quantity rises or falls now."""
         self._add_up(name, now)
         self.level[name] = self.level.get(name, 0.0) + by
 
     def count(self, name: str) -> None:
-        """It has happened once more."""
+        """Note that it has happened once more."""
         if self._begun is not None and self._ended is None:
             self._counts[name] = self._counts.get(name, 0) + 1
 
@@ -34,13 +34,13 @@ class Meter:
         return self._counts.get(name, 0)
 
     def begin(self, now: float) -> None:
-        """Count from here."""
+        """Begin to count at this time."""
         self._begun = now
         self._area = {}
         self._changed = dict.fromkeys(self.level, now)
 
     def end(self, now: float) -> None:
-        """Count no further."""
+        """Count no further than this time."""
         if self._ended is None:
             for name in self.level:
                 self._add_up(name, now)
@@ -48,7 +48,7 @@ class Meter:
 
     @property
     def seconds(self) -> float:
-        """From beginning to end."""
+        """How long it has been counting."""
         return 0.0 if self._begun is None or self._ended is None else self._ended - self._begun
 
     def mean(self, name: str) -> float:

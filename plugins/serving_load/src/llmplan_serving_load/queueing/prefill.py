@@ -88,7 +88,7 @@ class PrefillTimes:
 
 @frozen
 class Reading:
-    """Prompts as they come."""
+    """How prompts are read as they come."""
 
     busy: Number
     """Share of the time in which some are read."""

@@ -24,7 +24,7 @@ _RUN = 64
 
 @define(eq=False)
 class Sequence:
-    """A request on its way."""
+    """A request that a replica works on."""
 
     number: int
     arrival: float
@@ -47,7 +47,7 @@ class Sequence:
 
     @property
     def prompt(self) -> int:
-        """All tokens of the prompt."""
+        """How many tokens the prompt has, cached ones too."""
         return self.new + self.cached
 
     @property
@@ -93,7 +93,7 @@ class Replica:
             self._news.succeed()
 
     def decode(self, sequence: Sequence) -> None:
-        """From the next round on."""
+        """Let a sequence decode from the next round on."""
         heappush(self._ends, (self._rounds + sequence.steps, sequence.number, sequence))
         self._context += sequence.prompt + 1
         self._growth += sequence.growth
@@ -107,7 +107,7 @@ class Replica:
         self.meter.change(f"{self.pool} kv", -sequence.kv_bytes, self.env.now)
 
     def run(self) -> Generator[Event, Any, None]:
-        """Rounds without end."""
+        """Work round after round for as long as there is work."""
         while True:
             self._admit()
             if self.admitted:

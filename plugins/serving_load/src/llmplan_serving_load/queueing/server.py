@@ -105,7 +105,7 @@ class Server:
 
     @cached_property
     def longest_kv_bytes(self) -> Number:
-        """Of the longest sequence."""
+        """Bytes of the cache of the longest sequence."""
         return self.decode_engine.kv_bytes(self.plan.workload.longest[1])
 
     @property

@@ -93,7 +93,7 @@ class Simulation:
         self.readers = self._replicas(PREFILL, int(server.prefill_replicas)) if server.separate else self.decoders
 
     def run(self) -> Simulated:
-        """What was counted."""
+        """Simulate all requests and return what was counted."""
         workload = self.server.plan.workload
         source = self._trace() if workload.trace else self._users() if workload.concurrency else self._poisson()
         self.env.process(source)

@@ -35,7 +35,7 @@ class SpeculatingSteps:
 
     @property
     def batches_in_flight(self) -> Number:
-        """Those of the model."""
+        """How many batches the model works on at once."""
         return self.model.batches_in_flight
 
     def step_seconds(self, step: Step) -> Number:
@@ -47,7 +47,7 @@ class SpeculatingSteps:
         return self.model.step_interval_seconds(self._verification(step)) + self._draft_seconds(step)
 
     def kv_bytes(self, tokens: Number) -> Number:
-        """Both caches."""
+        """Bytes of the caches of the model and of its draft."""
         return self.model.kv_bytes(tokens) + (0.0 if self.draft is None else self.draft.kv_bytes(tokens))
 
     def fixed_memory(self, step_tokens: Number) -> Mapping[str, Number]:

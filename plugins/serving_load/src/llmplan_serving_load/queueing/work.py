@@ -38,18 +38,18 @@ class Job:
 
     @property
     def prompt(self) -> int:
-        """All tokens of the prompt."""
+        """How many tokens the prompt has, cached ones too."""
         return self.new + self.cached
 
     @property
     def tokens(self) -> int:
-        """When it is answered."""
+        """How many tokens the request has when it is answered."""
         return self.prompt + self.output
 
 
 @frozen(kw_only=True, eq=False, repr=False)
 class Work:
-    """Equally likely kinds of requests."""
+    """Kinds of requests that are equally likely."""
 
     jobs: Sequence[Job]
     yields: Sequence[float] = field(default=(1.0,))
@@ -78,7 +78,7 @@ class Work:
 
     @cached_property
     def output_tokens(self) -> float:
-        """Of an answer on average."""
+        """How many tokens an answer has on average."""
         return _mean([job.output for job in self.jobs])
 
     @cached_property

@@ -47,7 +47,7 @@ class Case:
 
     @property
     def confidence(self) -> float:
-        """With which layouts are ranked."""
+        """The confidence that layouts are ranked with."""
         return CONFIDENCE if self.request.confidence is None else self.request.confidence
 
     @property
@@ -97,7 +97,7 @@ class Case:
 
 
 def cases_of(space: InferenceSpace, model: ServerModel) -> list[Case]:
-    """One of each combination, checked."""
+    """A case for each combination of the values given, checked."""
     return [case_of(index, request, space.layout, model) for index, request in enumerate(space.requests())]
 
 

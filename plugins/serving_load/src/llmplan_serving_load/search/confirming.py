@@ -38,7 +38,7 @@ class Confirmed:
 
     @property
     def means(self) -> Means:
-        """As its report has them."""
+        """The latencies that its report shows."""
         return self.estimate.means or self.point.means
 
 
@@ -178,7 +178,7 @@ class Tried:
         return served(case.server_model, case.plan(self.request), case.pricer, case.choice.cost_model)
 
     def confirmed(self) -> Confirmed:
-        """With its estimate."""
+        """The plan together with its estimate."""
         if self._elsewhere is not None:
             return Confirmed(self.point, self.request, self._elsewhere)
         estimate = closed_estimate(self.server, partial(inferred, self.point.case.choice.cost_model), self.closed)

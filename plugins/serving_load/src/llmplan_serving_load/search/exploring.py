@@ -44,7 +44,7 @@ class Candidate:
 
 @define(eq=False)
 class Explored:
-    """All that was looked at."""
+    """All points that were looked at so far."""
 
     candidates: list[Candidate] = field(factory=list)
     parts: list[Part] = field(factory=list)
@@ -64,7 +64,7 @@ class Explored:
 
     @property
     def points(self) -> Points:
-        """All of them together."""
+        """The points of all parts together."""
         return Points(self.parts)
 
     def refuse(self, error: BadInputError) -> None:
@@ -94,7 +94,7 @@ class Explored:
 
 
 def explore(cases: Sequence[Case], limits: Limits, found: Explored, *, prune: bool) -> Iterator[None]:
-    """Case by case."""
+    """Look at all layouts, case by case."""
     for case in cases:
         legal, sizes = _sizes(case, found)
         found.layouts += len(sizes)

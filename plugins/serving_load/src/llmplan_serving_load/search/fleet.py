@@ -61,7 +61,7 @@ class Fleet:
 
     @cached_property
     def output_tokens(self) -> float:
-        """Of an answer on average."""
+        """How many tokens an answer has on average."""
         return make_work(self.like).output_tokens
 
     @cached_property
@@ -80,7 +80,7 @@ class Fleet:
 
     @cached_property
     def column(self) -> dict[str, Any]:
-        """Sizes as arrays."""
+        """The sizes of all replicas as arrays."""
         return {name: np.array([float(getattr(one, name)) for one in self.sizes]) for name in _SIZES}
 
     def side_by_side(self, at: Any, groups: Any) -> Server:
@@ -213,19 +213,19 @@ class OneByOne:
 
     @property
     def batches_in_flight(self) -> Any:
-        """Of each."""
+        """How many batches each replica works on at once."""
         return np.array([float(steps.batches_in_flight) for steps in self.each])
 
     def step_seconds(self, step: Step) -> Any:
-        """Of each."""
+        """Seconds of a step of each replica."""
         return self._priced(step, "step_seconds")
 
     def step_interval_seconds(self, step: Step) -> Any:
-        """Of each."""
+        """Seconds between two steps of each replica."""
         return self._priced(step, "step_interval_seconds")
 
     def kv_bytes(self, tokens: Any) -> Any:
-        """Of each."""
+        """Bytes of a sequence's cache on each replica."""
         return np.array([steps.kv_bytes(tokens) for steps in self.each])
 
     def fixed_memory(self, step_tokens: Any) -> dict[str, Any]:
@@ -235,7 +235,7 @@ class OneByOne:
         return {line: np.array([one.get(line, 0.0) for one in found]) for line in names}
 
     def kv_transfer_seconds(self, tokens: Any) -> Any:
-        """Of each."""
+        """Seconds that each replica takes to send a cache."""
         return np.array([steps.kv_transfer_seconds(tokens) for steps in self.each])
 
     def _priced(self, step: Step, method: str) -> Any:

@@ -35,7 +35,7 @@ class Limits:
         return cls(latency_limits(asked), percentile_of(asked.percentile, requests))
 
     def broken(self, latencies: Latencies) -> str | None:
-        """The first that is."""
+        """The first limit that is broken."""
         for name, limit in self.of.items():
             found = latencies[name]
             if found is not None and found > limit:
@@ -88,7 +88,7 @@ def times_as_long(latencies: Latencies, longer: Mapping[str, float]) -> Latencie
 
 
 def latencies_of(means: Means) -> Latencies:
-    """By option."""
+    """The latencies of a point, by the option that limits each."""
     return {name: getattr(means, figure) for name, figure in LATENCIES.items()}
 
 

@@ -44,12 +44,12 @@ class Point:
 
     @property
     def dp(self) -> int:
-        """Replicas."""
+        """How many replicas there are."""
         return self.groups * self.sizes.dp
 
     @property
     def gpus(self) -> int:
-        """In all."""
+        """How many accelerators there are in all."""
         return self.groups * self.sizes.gpus + self.case.apart(self.sizes)
 
     @property
@@ -86,7 +86,7 @@ class Points:
 
 @frozen(eq=False, slots=False)
 class Part:
-    """Points of one fleet."""
+    """The points of one fleet."""
 
     fleet: Fleet
     at: Any
@@ -109,7 +109,7 @@ class Part:
 
     @property
     def gpus(self) -> Any:
-        """In all."""
+        """How many accelerators there are in all, at each point."""
         column, fleet = self.fleet.column, self.fleet
         apart = np.array([float(fleet.case.apart(one)) for one in fleet.sizes])
         return column["gpus"][self.at] * self.groups + apart[self.at]
@@ -125,17 +125,17 @@ class Part:
 
     @property
     def dp(self) -> Any:
-        """Replicas."""
+        """How many replicas there are at each point."""
         return self.fleet.column["dp"][self.at] * self.groups
 
     @property
     def tokens_per_second_per_gpu(self) -> Any:
-        """Generated."""
+        """Generated tokens a second, divided by the accelerators, at each point."""
         return self.tokens_per_second / self.gpus
 
     @property
     def tokens_per_second(self) -> Any:
-        """Generated, in all."""
+        """Generated tokens a second at each point."""
         rate = self.fleet.rate or self.means.requests_per_second
         return rate * self.fleet.output_tokens
 
@@ -166,7 +166,7 @@ class Part:
 
     @classmethod
     def joined(cls, parts: Sequence[Part]) -> Part:
-        """Points of one fleet together."""
+        """All points of one fleet together."""
         names = ("at", "groups", "users", "strained")
         columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
         means: dict[str, Any] = {
@@ -179,7 +179,7 @@ class Part:
         return cls(fleet=parts[0].fleet, means=Means(**means), longer=longer, **columns)
 
     def point(self, number: int) -> Point:
-        """One of them."""
+        """One of the points by its place."""
         one = self.taken(np.array([number]))
         means: dict[str, Any] = {name: _number(getattr(one.means, name)) for name in fields_dict(Means)}
         cost = float(np.broadcast_to(one.cost_per_million_tokens, 1)[0])

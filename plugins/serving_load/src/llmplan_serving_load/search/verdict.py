@@ -37,7 +37,7 @@ class Dead:
 
     @property
     def limits(self) -> Limits:
-        """What was asked for."""
+        """The limits that were asked for."""
         return self.confirming.limits
 
     @property

@@ -24,7 +24,7 @@ _ROOM = ("kv", "max-sequences")
 
 @frozen(eq=False)
 class Reason:
-    """The winner against another plan."""
+    """What the winner does better than another plan, and why."""
 
     against: str
     estimate: ServerEstimate

@@ -17,7 +17,7 @@ from llmplan.estimate import CostModel
 from llmplan.estimate.figures import ITERATION, MEMORY
 from llmplan.records import TrainingPlan
 from llmplan.space.dimensions import NAMES
-from llmplan.testing.contracts import require
+from llmplan_kit.contracts import require
 
 _ROUNDING = 1e-9
 _LAYOUTS: Sequence[Mapping[str, Any]] = (

@@ -11,7 +11,7 @@ from llmplan.catalogues import SERVER_MODELS
 from llmplan.estimate import InferenceEstimate, Kind, Line, ServerEstimate, ServerModel
 from llmplan.estimate.line import BYTES
 from llmplan.records import Lengths, ServerPlan, ServingSteps, Step, Workload
-from llmplan.testing.contracts import check_lines, checked_name, require
+from llmplan_kit.contracts import check_lines, checked_name, require
 
 _ROUNDING = 1e-9
 _GROWING = {

@@ -11,7 +11,7 @@ from typing import Any
 from llmplan.catalogues import MODELS
 from llmplan.records import Block, LoweredModel, ModelArchitecture, Operator, Phase, Works
 from llmplan.records.model import ALWAYS_KEPT
-from llmplan.testing.contracts import NUMPY, WIDTHS, ContractError, checked_name, require, same
+from llmplan_kit.contracts import NUMPY, WIDTHS, ContractError, checked_name, require, same
 
 
 def check_model(model: ModelArchitecture) -> None:

@@ -17,6 +17,7 @@ from attrs import evolve
 
 from llmplan import hookspecs, records
 from llmplan.catalogues import (
+    CLUSTERS,
     COST_MODELS,
     DTYPES,
     ENGINES,
@@ -41,11 +42,12 @@ from llmplan.search.infer import infer, plan_inference
 from llmplan.search.train import train
 from llmplan.space.dimensions import DIMENSIONS
 from llmplan.space.schedules import schedule_names
-from llmplan.testing.contracts import (
+from llmplan_kit.contracts import (
     NUMPY,
     ROUNDING,
     WIDTHS,
     ContractError,
+    check_cluster,
     check_engine,
     check_framework,
     check_hardware,
@@ -56,16 +58,17 @@ from llmplan.testing.contracts import (
     require,
     same,
 )
-from llmplan.testing.launcher_contract import check_launcher, sample_estimates
-from llmplan.testing.model_contract import check_model
-from llmplan.testing.sample_model import SampleModel
-from llmplan.testing.serving_contract import check_server_model, check_serving_steps
+from llmplan_kit.launcher_contract import check_launcher, sample_estimates
+from llmplan_kit.model_contract import check_model
+from llmplan_kit.sample_model import SampleModel
+from llmplan_kit.serving_contract import check_server_model, check_serving_steps
 
 __all__ = [
     "SAMPLE_DTYPE",
     "SAMPLE_HARDWARE",
     "SAMPLE_MODEL",
     "ContractError",
+    "check_cluster",
     "check_cost_model",
     "check_dtype",
     "check_engine",
@@ -173,6 +176,7 @@ def check_cost_model(
 
 _CHECKS: Mapping[Kind, Callable[[Any], None]] = {
     GPUS: check_hardware,
+    CLUSTERS: check_cluster,
     DTYPES: check_dtype,
     MODELS: check_model,
     COST_MODELS: check_cost_model,
@@ -265,6 +269,6 @@ def _check_array_plan(name: str, cost_model: CostModel, estimate: Any) -> None:
         alone = [one[key], two[key]]
         require(same(arrays, alone), f"{name}: {key}: {arrays} for an array of {batch}, {alone} one by one")
     if training:
-        from llmplan.testing.array_contracts import check_arrays
+        from llmplan_kit.array_contracts import check_arrays
 
         check_arrays(name, cost_model, estimate.plan)

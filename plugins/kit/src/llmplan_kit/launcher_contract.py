@@ -13,7 +13,7 @@ from llmplan.catalogues import LAUNCHERS
 from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, InferenceEstimate, Launcher, LaunchFile, LaunchOptions, TrainingEstimate
 from llmplan.request import InferRequest, TrainRequest
-from llmplan.testing.contracts import ContractError, checked_name, require
+from llmplan_kit.contracts import ContractError, checked_name, require
 
 _SIZES = ("gpus", "tp", "pp", "dp", "cp", "ep")
 _LAYOUTS: tuple[dict[str, Any], ...] = ({"gpus": 1}, {"gpus": 2, "tp": 2}, {"gpus": 4, "tp": 2, "dp": 2})

@@ -14,7 +14,7 @@ from typing import Any
 from attrs import fields, fields_dict
 
 from llmplan import records
-from llmplan.catalogues import ENGINES, FRAMEWORKS, GPUS, OPTIMIZERS, SCHEDULES, Kind
+from llmplan.catalogues import CLUSTERS, ENGINES, FRAMEWORKS, GPUS, OPTIMIZERS, SCHEDULES, Kind
 from llmplan.errors import LlmplanError
 from llmplan.estimate.line import Kind as LineKind, kind_of
 from llmplan.records.cluster import is_plain
@@ -114,6 +114,26 @@ def check_hardware(profile: records.HardwareProfile) -> None:
     _check_aliases(name, profile.aliases)
     if profile.kernels is not None:
         _check_kernels(name, profile.kernels)
+
+
+def check_cluster(cluster: records.Cluster) -> None:
+    """It has a source, its numbers have the size of their SI units, and no group reaches more than its links."""
+    name = checked_name(CLUSTERS, cluster)
+    require(cluster.source, f"{name}: no source")
+    low, high = _PLAUSIBLE["scale_out_bytes_per_second"]
+    for place, level in enumerate(cluster.levels):
+        link, latency = level.bytes_per_second, level.latency_seconds
+        plausible = link is None or low <= link <= high
+        require(
+            plausible, f"{name}: levels.{place}: bytes_per_second: {link} is not in {low:g} to {high:g}: is it in SI?"
+        )
+        short = latency is None or latency <= _LONGEST_LAUNCH
+        require(
+            short, f"{name}: levels.{place}: latency_seconds: {latency} is above {_LONGEST_LAUNCH:g}: is it in seconds?"
+        )
+        for n in (2.0, 4.0) if (level.size or 0) > 1 or level.size is None else ():
+            reached = level.reached(1.0, n, level.lies(n, 1.0, None))
+            require(0 < reached <= 1, f"{name}: levels.{place}: a group of {n:g} reaches {reached:g} of a link")
 
 
 def check_framework(framework: records.FrameworkProfile) -> None:

@@ -16,6 +16,7 @@ from llmplan.records import (
     AttentionKernel,
     Block,
     CalibratedEfficiency,
+    Cluster,
     CollectiveCurve,
     DTypeFamily,
     DTypeRule,
@@ -24,6 +25,7 @@ from llmplan.records import (
     GemmCurve,
     HardwareProfile,
     KernelCurves,
+    Level,
     LoweredModel,
     NetworkCurve,
     Operator,
@@ -38,6 +40,7 @@ from llmplan.testing import (
     SAMPLE_HARDWARE,
     SAMPLE_MODEL,
     ContractError,
+    check_cluster,
     check_cost_model,
     check_dtype,
     check_framework,
@@ -164,6 +167,16 @@ BAD_OPTIMIZERS = (
     (evolve(OPTIMIZER, source=""), "moving: no source"),
     (evolve(OPTIMIZER, state_bytes=1e9), "state_bytes: 1e+09 is above 64 of one parameter"),
     (SAMPLE_MODEL, "returned a SampleModel, not a Optimizer"),
+)
+
+CLUSTER = Cluster(name="hall", levels=(Level(), Level(size=512, bytes_per_second=5e10)), source="drawings")
+TORUS_HALL = Cluster(name="torus", levels=(Level(topology="torus", dimensions=(4, 4)),), source="drawings")
+GOOD_CLUSTERS = (CLUSTER, TORUS_HALL)
+BAD_CLUSTERS = (
+    (evolve(CLUSTER, source=""), "hall: no source"),
+    (evolve(CLUSTER, levels=(Level(bytes_per_second=450.0),)), "levels.0: bytes_per_second: 450.0 is not in"),
+    (evolve(CLUSTER, levels=(Level(latency_seconds=5.0),)), "levels.0: latency_seconds: 5.0 is above 0.01"),
+    (SAMPLE_MODEL, "returned a SampleModel, not a Cluster"),
 )
 
 SCHEDULE = Schedule(name="plain", source="a paper")
@@ -559,6 +572,7 @@ GOOD = [
         (check_cost_model, GOOD_COST_MODELS),
         (check_framework, GOOD_FRAMEWORKS),
         (check_optimizer, GOOD_OPTIMIZERS),
+        (check_cluster, GOOD_CLUSTERS),
         (check_schedule, GOOD_SCHEDULES),
         (check_plugin, GOOD_PLUGINS),
     )
@@ -573,6 +587,7 @@ BAD = [
         (check_cost_model, BAD_COST_MODELS),
         (check_framework, BAD_FRAMEWORKS),
         (check_optimizer, BAD_OPTIMIZERS),
+        (check_cluster, BAD_CLUSTERS),
         (check_schedule, BAD_SCHEDULES),
         (check_plugin, BAD_PLUGINS),
     )

@@ -1,0 +1,179 @@
+"""What each mechanism is worth: the score of training rows with it and without it.
+
+``python plugins/parallelism_megatron/calibration/mechanisms.py`` prices all published training rows once as they are
+and once without each mechanism, and writes mechanisms.csv beside this file, which the accuracy page shows. It takes
+some minutes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from attrs import evolve, frozen
+
+if not __package__:  # run by its path: the folder stands in sys.path, not the one that it lies in
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from llmplan import registry
+from llmplan.errors import BadInputError
+from llmplan.records import FrameworkProfile
+from llmplan_parallelism_megatron.kernels import attention
+from llmplan_parallelism_megatron.ranges.csv_files import in_csv
+from llmplan_parallelism_megatron.training import data_parallel, pipeline
+from llmplan_validation.row import READERS
+from llmplan_validation.run import priced
+from llmplan_validation.score import group_of
+from llmplan_validation.table import read_table
+
+FILE = Path(__file__).with_suffix(".csv")
+COLUMNS = ("mechanism", "source", "time", "memory")
+SETS = ("training", "training-unfitted")
+Options = Mapping[str, Any]
+
+
+@frozen
+class Mechanism:
+    """One thing that programs do, where it was read, and how it is left out."""
+
+    name: str
+    source: str
+    without: Callable[[Options], Options] = dict
+    blank: str = ""
+    """The column of the tables that says it."""
+    words: tuple[str, ...] = ()
+    """Of notes, that stand in for it."""
+    patched: Callable[[], Any] = nullcontext
+
+
+def framework(changes: Mapping[str, Any], options: Options) -> Options:
+    """With another profile of the same program."""
+    profile = options.get("framework")
+    return {**options, "framework": evolve(profile, **changes)} if isinstance(profile, FrameworkProfile) else options
+
+
+@contextmanager
+def replaced(module: Any, name: str, value: Any) -> Iterator[None]:
+    """A constant of a module, for as long as rows are priced."""
+    before = getattr(module, name)
+    setattr(module, name, value)
+    try:
+        yield
+    finally:
+        setattr(module, name, before)
+
+
+def profile(name: str, source: str, **changes: Any) -> Mechanism:
+    """One that fields of a profile stand for."""
+    return Mechanism(name, source, partial(framework, changes))
+
+
+MECHANISMS: Sequence[Mechanism] = (
+    Mechanism("as it is", ""),
+    Mechanism(
+        "hiding costs 18.9 %", "arXiv:2507.03114", patched=partial(replaced, data_parallel, "HIDDEN_COST", 0.0)
+    ),
+    profile(
+        "bitsandbytes keeps the inputs of 4-bit multiplications",
+        "bitsandbytes, autograd/_functions.py, MatMul4Bit",
+        keeps_frozen_inputs=False,
+    ),
+    profile(
+        "4-bit weights by program: scales, the head, copies that are widened",
+        "lightning/fabric, plugins/precision/bitsandbytes.py",
+        frozen_bits=4.127, freezes_head=False, widened_copies=1.0, unties_head=False,
+    ),
+    profile(
+        "views of fused projections, copies of keys for every head",
+        "litgpt, model.py; torchtune, modules/attention.py",
+        fused_qkv=False, repeats_kv=False,
+    ),
+    profile("logits in 32 bits, and their gradients beside them", "torch, nn/functional.py", logit_bytes_kept=6.0),
+    Mechanism(
+        "which matrices have adapters",
+        "the tables' words",
+        blank="lora_targets",
+        words=("on q and v", "on attention"),
+    ),
+    Mechanism(
+        "the stage whose memory was read", "the tables' words", blank="memory_stage", words=("nvidia-smi style",)
+    ),
+    Mechanism(
+        "what memory was read with",
+        "the tables' words",
+        blank="memory_read",
+        words=("How memory was read is not stated",),
+    ),
+    Mechanism(
+        "the network of the cluster",
+        "the tables' words; huggingface.co/blog/bloom-megatron-deepspeed",
+        blank="nic_gbits",
+        words=("inter-node per node",),
+    ),
+    Mechanism("DualPipe", "arXiv:2412.19437, section 3.2.1", blank="schedule"),
+    profile(
+        "nanotron gathers after the step, deals stages out by cost",
+        "nanotron, optim/zero.py, parallel/pipeline_parallel/utils.py",
+        gathers_after_step=False, balances_stages=False,
+    ),
+    Mechanism(
+        "ends of a pipeline hold a layer fewer",
+        "arXiv:2407.21783, section 3.3.2; arXiv:2211.05100",
+        patched=partial(replaced, pipeline, "ends_as_layers", lambda _layers, _layout: 0.0),
+    ),
+    Mechanism(
+        "no fused attention on Volta",
+        "Dao-AILab/flash-attention, README",
+        patched=partial(replaced, attention, "_WITHOUT_FUSED", ()),
+    ),
+)  # fmt: skip
+"""The first changes nothing."""
+
+
+def scores(mechanism: Mechanism) -> tuple[float, float]:
+    """Of time and memory over both sets: the mean of the sources' mean absolute errors."""
+    errors: dict[tuple[str, str], list[float]] = {}
+    with mechanism.patched():
+        for cells in _cells(mechanism):
+            try:
+                row = READERS["train"](cells)
+                checked = priced(evolve(row, options=mechanism.without(row.options)), SETS[0])
+            except BadInputError:
+                continue
+            if row.counts:
+                errors.setdefault((group_of(row.metric), row.source), []).append(abs(checked.error))
+
+    def of(wanted: str) -> float:
+        return fmean(fmean(values) for (group, _), values in errors.items() if group == wanted)
+
+    return of("time"), of("memory")
+
+
+def _cells(mechanism: Mechanism) -> Iterator[dict[str, str]]:
+    for name in SETS:
+        table = registry().validation_sets[name].table
+        assert table is not None  # noqa: S101 - ours have tables
+        for cells in read_table(table, "train"):
+            notes = cells.get("notes", "")
+            for words in mechanism.words:
+                notes = notes.replace(words, "")
+            yield {**cells, **({mechanism.blank: ""} if mechanism.blank else {}), "notes": notes}
+
+
+def main() -> None:
+    """Write the file."""
+    rows = []
+    for mechanism in MECHANISMS:
+        time, memory = scores(mechanism)
+        rows.append(dict(zip(COLUMNS, (mechanism.name, mechanism.source, f"{time:.4f}", f"{memory:.4f}"), strict=True)))
+        print(f"{mechanism.name}: {time:.2%} {memory:.2%}", flush=True)
+    FILE.write_text(in_csv(COLUMNS, rows), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
