@@ -194,7 +194,7 @@ def test_a_load_near_the_capacity_is_warned_of():
     most = serving(rate=500).capacity.requests_per_second
     *_, warning = serving(rate=0.95 * most).warnings
     assert warning.startswith("load 95% of the capacity")
-    assert serving(rate=0.5 * most).warnings == ()
+    assert not any("of the capacity" in said for said in serving(rate=0.5 * most).warnings)
 
 
 def test_a_trace(tmp_path):
