@@ -6,6 +6,7 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import isinf
 from textwrap import shorten, wrap
 
 from rich.bar import Bar
@@ -31,7 +32,7 @@ _WIDTH_OF_WORDS = 50
 """Columns that name, figure and share of a breakdown take beside its bar."""
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1a\x1c-\x1f\x7f-\x9f]|\x1b(?!\[[0-9;]*m)")
 """What a terminal takes for a command, but for colours: names and texts come from anywhere."""
-_SHORT = range(100, 20, -4)
+_SHORT = range(100, 36, -4)
 """Letters of an assumption, beyond which it ends at a colon, a semicolon or a comma: the most that fit."""
 _FIRST = 60
 """The same of the first two, which tell of how many accelerators and of the layout."""
@@ -127,13 +128,17 @@ def range_of(figure: Figure, estimate: Estimate) -> str:
 
 def plus_minus(spread: Spread | None) -> str:
     """How far off a figure may be, in percent."""
-    return "" if spread is None else f" ({spread.low - 1:+.0%} to {spread.high - 1:+.0%})"
+    if spread is None:
+        return ""
+    return f" ({spread.low - 1:+.0%} to {'no end' if isinf(spread.high) else f'{spread.high - 1:+.0%}'})"
 
 
 def between(ends: tuple[float, float] | None, words: Callable[[float], str], like: float) -> str:
     """``21.9 to 29.6``: with a unit where that is not the one of the figure; nothing where no range is known."""
     if ends is None:
         return ""
+    if isinf(ends[1]):
+        return f"{words(ends[0])} to no end"
     (low, low_unit), (high, high_unit), (_, unit) = (_parts(words(value)) for value in (*ends, like))
     if low_unit == high_unit == unit:
         return f"{low} to {high}"
@@ -211,11 +216,13 @@ def in_brief(assumptions: Sequence[str], console: Console) -> Padding:
     width = min(console.width, _WIDEST_TEXT) - INDENT
     for longest in _SHORT:
         limits = (max(longest, _FIRST) if at < 2 else longest for at in range(len(assumptions)))  # noqa: PLR2004
-        lines = packed(map(in_short, assumptions, limits), width)
+        parts = list(map(in_short, assumptions, limits))
+        lines = packed(parts, width)
         if len(lines) <= _MOST_LINES:
             break
-    if len(lines) > _MOST_LINES:
-        lines = [*lines[: _MOST_LINES - 1], f"and {len(assumptions)} in all, with --sources"]
+    while len(lines) > _MOST_LINES:
+        parts.pop()
+        lines = packed([*parts, f"and {len(assumptions) - len(parts)} more"], width)
     return Padding(Text("\n".join(lines)), (0, 0, 0, INDENT))
 
 
