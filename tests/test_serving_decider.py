@@ -124,8 +124,11 @@ def rank(estimate, confidence):
         if not estimate.feasible:
             return (2, 0.0, 0.0)
         room = estimate.capacity.sequences * estimate.plan.layout.dp
-        strained = load > 0.9 if users is None else users > room
         doubt = estimate.decode.next_token_spread.upper(confidence)
+        if users is None:  # all that comes is answered, if passes take no longer than one can count on
+            strained = load > 0.9 or load * doubt >= 1
+            return int(strained), -estimate.tokens_per_second_per_gpu * (1 + 1e-12), estimate.total_seconds * doubt
+        strained = users > room
         return int(strained), -estimate.tokens_per_second_per_gpu / doubt * (1 + 1e-12), estimate.total_seconds * doubt
     if not estimate.has_headroom:
         return (2, 0, 0.0)
