@@ -30,7 +30,8 @@ def build_app(registry: Registry, arguments: Sequence[str]) -> typer.Typer:
     app = typer.Typer(name="llmplan", help=_HELP, context_settings={"help_option_names": [*_HELP_OPTIONS]}, **_PLAIN)
     app.callback()(_global_options)
     names = {name for name, _, _ in _COMMANDS}
-    named = next((argument for argument in arguments if argument in names), None)
+    first = next((argument for argument in arguments if not argument.startswith("-")), "")
+    named = first if first in names else None
     for name, home, summary in _COMMANDS:
         if named not in (None, name):
             app.command(name, help=summary)(_not_run)
