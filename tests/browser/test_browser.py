@@ -15,6 +15,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from llmplan.cli.main import main
 
+expect.set_options(timeout=60_000)  # a busy machine takes its time
 SCREENS = os.environ.get("LLMPLAN_SCREENS")
 """A folder, docs/pictures for one, for screenshots of what is tested."""
 
