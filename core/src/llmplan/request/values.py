@@ -86,7 +86,7 @@ def as_whole(
 
 
 as_size = as_whole(1, most=10_000_000)
-"""Accelerators, or a part of them: a space of more could not be listed."""
+"""Accelerators, or micro-batches: a space of more could not be listed."""
 
 
 def as_positive_like(example: str, what: str = "number") -> Callable[[Any, str], float]:

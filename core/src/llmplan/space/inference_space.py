@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 from llmplan.errors import BadInputError
 from llmplan.request import InferRequest, check_names, option_name, options_of
 from llmplan.request.changes import several
-from llmplan.request.latencies import latency_limits
+from llmplan.request.latencies import LIMITED
 from llmplan.request.options import Options
 from llmplan.space.dimensions import served
 
@@ -57,8 +57,8 @@ class InferenceSpace:
     def within(self, asked: Options) -> InferenceSpace:
         """The same with the latencies that a search has to keep to, and of how many requests."""
         same = InferenceSpace.__new__(InferenceSpace)
-        names = (*latency_limits(asked), "percentile")
-        limited = evolve(self.request, **{name: getattr(asked, name) for name in names})
+        given = {name: getattr(asked, name) for name in (*LIMITED, "percentile")}
+        limited = evolve(self.request, **{name: value for name, value in given.items() if value is not None})
         same.__attrs_init__(limited, self.layout, self.cases, self.priced)
         return same
 

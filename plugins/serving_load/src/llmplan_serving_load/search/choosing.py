@@ -28,7 +28,7 @@ def best_for_load(request: InferRequest, model: ServerModel) -> tuple[InferReque
     asked = next(name for name in LOADS if getattr(request, name) is not None)
     case = case_of(0, evolve(request, concurrency=None) if users else request, given, model, asked)
     found = Explored()
-    limits = Limits.asked(request, request.requests)
+    limits = Limits.asked(request)
     for _ in explore([case], limits, found, prune=False):
         pass
     best = next(Confirming(OBJECTIVE, limits).best(found.candidates), None)

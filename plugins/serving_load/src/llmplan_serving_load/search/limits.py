@@ -10,7 +10,7 @@ from attrs import frozen
 
 from llmplan.estimate import Means, Simulated
 from llmplan.estimate.figures import SERVER, limits
-from llmplan.request import InferRequest, InferSearchRequest
+from llmplan.request import InferRequest
 from llmplan.request.latencies import latency_limits, percentile_of
 
 Latencies: TypeAlias = Mapping[str, float | None]
@@ -30,9 +30,9 @@ class Limits:
     percentile: int | None = None
 
     @classmethod
-    def asked(cls, asked: InferSearchRequest | InferRequest, requests: int | None) -> Limits:
-        """Those that are given, of so many requests that are simulated."""
-        return cls(latency_limits(asked), percentile_of(asked.percentile, requests))
+    def asked(cls, asked: InferRequest) -> Limits:
+        """Those that are given."""
+        return cls(latency_limits(asked), percentile_of(asked.percentile, asked.requests))
 
     def broken(self, latencies: Latencies) -> str | None:
         """The first limit that is broken."""

@@ -72,9 +72,7 @@ def search_inference(
     begin = time.perf_counter()
     asked = InferSearchRequest(objective=objective, **options)
     space = space.within(asked)
-    question = _Question(
-        objective, Limits.asked(asked, space.request.requests), asked.top or TOP, asked.prune is not False, model
-    )
+    question = _Question(objective, Limits.asked(space.request), asked.top or TOP, asked.prune is not False, model)
     cases = cases_of(space, model)
     _check(question, cases)
     looking = _Looking(question, Explored(), Confirming(objective, question.limits), [])
