@@ -25,7 +25,8 @@ _GROUPS: Mapping[str, str] = {
     ),
     "Fine-tuning": "tuning lora_rank lora_targets",
     "How the server works": (
-        "step_tokens max_sequences chunked_prefill prefix_hit_rate cuda_graphs speculative_tokens acceptance_rate "
+        "memory_utilization max_model_len step_tokens max_sequences chunked_prefill "
+        "prefix_hit_rate cuda_graphs speculative_tokens acceptance_rate "
         "draft_model prefill_replicas prefill_tp prefill_pp"
     ),
     "Network and nodes": "cluster nic_gbits gpus_per_node oversubscription",

@@ -182,6 +182,16 @@ class InferOptions(TypedDict, total=False):
     """With which layouts are ranked: 0.9 by default, 0.5 is the point estimate."""
     cuda_graphs: bool | None
     """Launch the steps of decoding whole; as the engine does by default."""
+    max_sequences: int | str | None
+    """Sequences that one replica works on at once."""
+    step_tokens: int | str | None
+    """Tokens of one step: those of prompts and of what decodes."""
+    memory_utilization: float | str | None
+    """Share of the device's memory that the engine takes, instead of its default."""
+    max_model_len: int | str | None
+    """Tokens of the longest sequence that the engine takes; the model's context by default."""
+    offload: str | None
+    """What waits in host memory, as far as the engine can: none, weights, experts, kv."""
     rate: float | str | None
     """Requests that come: 2/s, 90/min or 5000/h."""
     concurrency: int | str | None
@@ -198,12 +208,8 @@ class InferOptions(TypedDict, total=False):
     """Requests that a simulation counts; 0 for none."""
     seed: int | str | None
     """Of the simulation."""
-    step_tokens: int | str | None
-    """Tokens of one step: those of prompts and of what decodes."""
     chunked_prefill: bool | None
     """Cut prompts to fill steps beside what decodes."""
-    max_sequences: int | str | None
-    """Sequences that one replica works on at once."""
     prefix_hit_rate: float | str | None
     """Share of prompt tokens that the prefix cache holds."""
     speculative_tokens: int | str | None

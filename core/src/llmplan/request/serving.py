@@ -20,6 +20,7 @@ from llmplan.request.values import (
     as_record_or_name,
     as_text,
     as_whole,
+    as_word,
     refuse,
 )
 
@@ -38,6 +39,9 @@ def _as_variation(value: Any, name: str) -> Variation:
     if number > family.most_cv:
         raise refuse(name, value, f"a {family.name} distribution: its cv is at most {family.most_cv:.3g}")
     return Variation(family, number)
+
+
+_OFFLOADS = {word: word for word in ("none", "weights", "experts", "kv")}
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -65,6 +69,12 @@ class InferRequest(PlanRequest):
     )
     max_model_len: int | None = option(
         "Tokens of the longest sequence that the engine takes; the model's context by default.", as_whole(1)
+    )
+    offload: str | None = option(
+        f"What waits in host memory, as far as the engine can: {', '.join(_OFFLOADS)}.",
+        as_word(_OFFLOADS),
+        metavar="WHAT",
+        names=lambda: list(_OFFLOADS),
     )
     rate: float | None = option("Requests that come: 2/s, 90/min or 5000/h.", as_rate, metavar="RATE")
     concurrency: int | None = option("Users, each with one request at a time, instead of --rate.", as_whole(1))

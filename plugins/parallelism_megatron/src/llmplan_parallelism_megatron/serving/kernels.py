@@ -38,6 +38,8 @@ SIXTEEN_BITS = 16.0
 _FORMAT_BITS = {"int4": 4.0, "fp4": 4.0, "int8": 8.0, "fp8": 8.0, "tf32": 32.0, "fp32": 32.0}
 _LEAST_WIDENED = 6.0
 """Bits of a weight from which kernels widen it as one of 8 bits; fewer as one of 4."""
+WEIGHTS, EXPERTS, KV = "weights", "experts", "kv"
+"""What may wait in host memory."""
 _SCALES = 1.0
 """Bits of a weight that scales and zero points of its group may add."""
 _PAGED = "paged"
@@ -119,6 +121,8 @@ class ServingKernels:
     decode: DecodeCurve
     memory_bytes_per_second: float
     """At the engine's rate."""
+    cache_bytes_per_second: float
+    """At which the cache comes in."""
     all_reduce: CollectiveCurve | None
     bytes_per_second: float
     launch_seconds: float
@@ -133,7 +137,24 @@ class ServingKernels:
 
 def serving_kernels(plan: InferencePlan) -> ServingKernels:
     """The kernels that a plan of serving runs."""
-    return _serving_kernels(plan.hardware, plan.engine, plan.gemm, plan.efficiency, plan.dtype, plan.kv_bits)
+    reached = _serving_kernels(plan.hardware, plan.engine, plan.gemm, plan.efficiency, plan.dtype, plan.kv_bits)
+    return _offloaded(reached, plan) if plan.offload else reached
+
+
+def _offloaded(kernels: ServingKernels, plan: InferencePlan) -> ServingKernels:
+    """What waits in host memory comes in over the host link, however fast memory is."""
+    link = plan.hardware.host_bytes_per_second or inf
+
+    def slower(by: Multiplier) -> Multiplier:
+        return evolve(by, bytes_per_second=min(by.bytes_per_second, link))
+
+    if plan.offload == KV:
+        return evolve(kernels, cache_bytes_per_second=min(kernels.cache_bytes_per_second, link))
+    experts = evolve(kernels, experts=slower(kernels.experts))
+    if plan.offload == EXPERTS:
+        return experts
+    dense, attention, head = slower(kernels.dense), slower(kernels.attention), slower(kernels.head)
+    return evolve(experts, dense=dense, attention=attention, head=head)
 
 
 @lru_cache(maxsize=256)
@@ -188,6 +209,7 @@ def _serving_kernels(
         attention_flops=links.attention_flops,
         decode=evolve(decode, launch_seconds=decode.launch_seconds * shared),
         memory_bytes_per_second=bandwidth,
+        cache_bytes_per_second=bandwidth,
         all_reduce=serving.all_reduce if serving is not None and engine.custom_all_reduce else None,
         bytes_per_second=bandwidth * curves.hbm,
         launch_seconds=curves.launch_seconds * shared,
@@ -284,7 +306,7 @@ def attend(flops: Number, tokens: Number, head_dim: Number, cache: Number, kerne
     """Of prompts: FLOPs of the part that the mask leaves at the curve's rate, or reading the cache once."""
     curve, decode = kernels.prefill, kernels.decode
     rate = curve.flops_per_second(tokens, head_dim, kernels.attention_flops)
-    bandwidth = kernels.memory_bytes_per_second * decode.plateau
+    bandwidth = kernels.cache_bytes_per_second * decode.plateau
     return _waits(
         where(flops > 0, curve.launch_seconds, 0.0),
         flops_seconds(flops, rate),
@@ -317,7 +339,7 @@ def look_back(cache: Number, keys: Number, flops: Number, kernels: ServingKernel
     """Of decoding: reading so many elements of the cache, or its keys one by one, or the elements of query heads that
     share no reading, or computing at what large prompts reach.
     """
-    reading = kernels.decode.reading_seconds(cache * kernels.cache_bytes, kernels.memory_bytes_per_second)
+    reading = kernels.decode.reading_seconds(cache * kernels.cache_bytes, kernels.cache_bytes_per_second)
     reading = maximum(reading, where(cache > 0, keys * kernels.engine.cache_token_seconds, 0.0))
     reading = maximum(reading, core_bound_seconds(one_by_one, kernels.elements_per_second))
     computing = flops_seconds(flops, kernels.attention_flops * kernels.prefill.plateau)
