@@ -11,6 +11,7 @@ from llmplan.catalogues.plugins import PluginError
 
 # Rich help costs 175 ms at every start of --help, and Rich tracebacks hide what a bug report needs
 _PLAIN: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False}
+_HELP_OPTIONS = frozenset(("-h", "--help"))
 _HELP = "How long a model trains or serves on given hardware, how much memory it takes, and what it costs."
 
 
@@ -24,7 +25,7 @@ _COMMANDS = (
 
 def build_app(registry: Registry, arguments: Sequence[str]) -> typer.Typer:
     """A fresh app. Where the arguments name a command, the others are stubs: making their options takes 15 ms."""
-    app = typer.Typer(name="llmplan", help=_HELP, context_settings={"help_option_names": ["-h", "--help"]}, **_PLAIN)
+    app = typer.Typer(name="llmplan", help=_HELP, context_settings={"help_option_names": [*_HELP_OPTIONS]}, **_PLAIN)
     app.callback()(_global_options)
     names = {name for name, _, _ in _COMMANDS}
     named = next((argument for argument in arguments if argument in names), None)
@@ -34,7 +35,7 @@ def build_app(registry: Registry, arguments: Sequence[str]) -> typer.Typer:
         else:
             module, _, add = home.partition(":")
             getattr(import_module(f"llmplan.cli.{module}"), add)(app, summary)
-    _add_plugin_commands(app, registry)
+    _add_plugin_commands(app, registry, own=named is None or not _HELP_OPTIONS.isdisjoint(arguments))
     return app
 
 
@@ -64,11 +65,16 @@ def _global_options(
     """Plugins are read off the command line before there is an app, which has their commands."""
 
 
-def _add_plugin_commands(app: typer.Typer, registry: Registry) -> None:
-    """Each plugin fills an app of its own, so that a half-finished one leaves nothing behind."""
+def _add_plugin_commands(app: typer.Typer, registry: Registry, *, own: bool) -> None:
+    """Each plugin fills an app of its own, so that a half-finished one leaves nothing behind.
+
+    Those of this project clash with nothing: they are asked where they may be wanted alone, `own`.
+    """
     hook = "llmplan_commands"
     taken = {command.name for command in app.registered_commands}
     for plugin, implementation in registry.plugins.implementations(hook):
+        if not own and plugin.distribution in registry.plugins.own:
+            continue
 
         def mount(implementation: Any = implementation) -> None:
             from typer.main import get_group

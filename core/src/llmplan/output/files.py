@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING, TypeVar
 
 from llmplan.catalogues import EXPORTERS, REPORTERS, registry
@@ -112,6 +111,8 @@ def target_of(path: str) -> Path:
 @contextmanager
 def beside(path: str, option: str) -> Iterator[Path]:
     """A file of its own beside the one that is wanted, gone in the end, however that comes."""
+    from secrets import token_hex
+
     with said_of(path, option):
         target = target_of(path)
         found = target.with_name(f".{target.name[:64]}.{token_hex(8)}.tmp")

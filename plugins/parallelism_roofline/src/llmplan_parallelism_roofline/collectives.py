@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmplan.arrays.quantities import maximum, minimum, where
+from llmplan.arrays.term import term
 
 if TYPE_CHECKING:
     from llmplan.arrays.quantities import Number
@@ -28,9 +29,15 @@ def tp_link_bytes_per_second(plan: TrainingPlan | InferencePlan) -> Number:
 
 
 def all_reduce_seconds(message_bytes: Number, ranks: Number, bytes_per_second: Number) -> Number:
-    """max(2 M (t - 1)/t / N, latency), 0 for t = 1: a ring moves every byte twice, but its own share.
+    """Of bytes that are summed over ranks; 0 for one."""
+    return where(ranks > 1, ring_seconds(message_bytes, ranks, bytes_per_second, ALL_REDUCE_LATENCY_SECONDS), 0.0)
 
-    M bytes summed over t ranks (Patarasuk and Yuan 2009, doi:10.1016/j.jpdc.2008.09.002, section 4).
-    """
-    ring = 2 * message_bytes * (ranks - 1) / ranks / bytes_per_second
-    return where(ranks > 1, maximum(ring, ALL_REDUCE_LATENCY_SECONDS), 0.0)
+
+@term(
+    "max(2 * M * (t - 1) / t / N, latency)",
+    unit="s",
+    source="Patarasuk and Yuan 2009, doi:10.1016/j.jpdc.2008.09.002, section 4",
+)
+def ring_seconds(M: Number, t: Number, N: Number, latency: float) -> Number:  # noqa: N803 - as the literature has it
+    """A ring moves every byte twice, but its own share, and takes its least time."""
+    return maximum(2 * M * (t - 1) / t / N, latency)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmplan.arrays.quantities import maximum, minimum, total, where
+from llmplan.arrays.term import term
 from llmplan.estimate.sharding import end_parameters, fullest_stage_share, layer_parameters
 from llmplan_parallelism_roofline.seconds import kv_cache_bytes
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from llmplan.records import InferencePlan, LoweredModel, Operator, Tensor, TrainingPlan
     from llmplan_parallelism_roofline.seconds import Plan
 
+_ZERO = "Rajbhandari et al. 2020, arXiv:1910.02054, sections 3.1 and 5"
 ADAM_BYTES_PER_PARAMETER = 12
 """FP32 master weights, momentum and variance, 4 bytes each (Rajbhandari et al. 2020, arXiv:1910.02054, section 3.1)."""
 GRADIENT_BITS = 16
@@ -33,19 +35,46 @@ def training_memory(plan: TrainingPlan, rank: LoweredModel) -> dict[str, Number]
     in_layers = layer_parameters(rank, plan.layout)
     layer_kept, head_kept = layer_activation_bytes(plan, rank), kept_bytes(rank.head.operators, plan)
     first_ends, last_ends = end_parameters(rank, alone)
-    first_kept = minimum(layout.pp, plan.gradient_accumulation) * layer_kept + alone * head_kept
-    last_kept = layer_kept + head_kept
+    first_kept = activation_bytes(minimum(layout.pp, plan.gradient_accumulation), layer_kept, alone * head_kept)
+    last_kept = activation_bytes(1, layer_kept, head_kept)
     state = state_bytes_per_parameter(plan)
     first_is_fuller = first_ends * state + first_kept >= last_ends * state + last_kept
     in_ends = where(first_is_fuller, first_ends, last_ends)
     parameters = in_layers + in_ends
-    weights = (in_layers * dtype.held_bits + in_ends * dtype.embedding_bits) / 8
+    ways = [
+        where(shards, layout.dp, 1)
+        for shards in (layout.shards_weights, layout.shards_gradients, layout.shards_optimizer)
+    ]
     return {
-        "weights": weights / where(layout.shards_weights, layout.dp, 1),
-        "gradients": parameters * GRADIENT_BITS / 8 / where(layout.shards_gradients, layout.dp, 1),
-        "optimizer": parameters * ADAM_BYTES_PER_PARAMETER / where(layout.shards_optimizer, layout.dp, 1),
+        "weights": weight_bytes(in_layers, dtype.held_bits, in_ends, dtype.embedding_bits, ways[0]),
+        "gradients": gradient_bytes(parameters, GRADIENT_BITS, ways[1]),
+        "optimizer": optimizer_bytes(parameters, ADAM_BYTES_PER_PARAMETER, ways[2]),
         "activations": where(first_is_fuller, first_kept, last_kept),
     }
+
+
+@term("(n * bits + ends * end_bits) / 8 / z", unit="bytes", source=_ZERO)
+def weight_bytes(n: Number, bits: float, ends: Number, end_bits: float, z: Number) -> Number:
+    """Weights of the layers, and of the embedding and the head as far as the stage has them; over z ranks of ZeRO 3."""
+    return (n * bits + ends * end_bits) / 8 / z
+
+
+@term("n * bits / 8 / z", unit="bytes", source=_ZERO)
+def gradient_bytes(n: Number, bits: float, z: Number) -> Number:
+    """Over z ranks from ZeRO 2."""
+    return n * bits / 8 / z
+
+
+@term("n * each / z", unit="bytes", source=_ZERO)
+def optimizer_bytes(n: Number, each: float, z: Number) -> Number:
+    """Master weights and both moments of Adam, over z ranks from ZeRO 1."""
+    return n * each / z
+
+
+@term("in_flight * layers + head", unit="bytes", source="Korthikanti et al. 2022, arXiv:2205.05198, equations 2 and 4")
+def activation_bytes(in_flight: Number, layers: Number, head: Number) -> Number:
+    """What layers keep of the micro-batches in flight, and the head of one."""
+    return in_flight * layers + head
 
 
 def state_bytes_per_parameter(plan: TrainingPlan) -> Number:
@@ -80,7 +109,13 @@ def kept_bytes(operators: tuple[Operator, ...], plan: TrainingPlan) -> Number:
 def _tensor_bytes(tensor: Tensor, plan: Plan) -> Number:
     # a norm computes in FP32 but keeps the activations that it was given
     width = "activation" if tensor.width == "norm" else tensor.width
-    return tensor.elements * plan.dtype.bits[width] / 8
+    return tensor_bytes(tensor.elements, plan.dtype.bits[width])
+
+
+@term("n * bits / 8", unit="bytes", source="Korthikanti et al. 2022, arXiv:2205.05198, section 4.1")
+def tensor_bytes(n: Number, bits: float) -> Number:
+    """Of the elements of a tensor."""
+    return n * bits / 8
 
 
 def inference_memory(plan: InferencePlan, prefill: LoweredModel) -> dict[str, Number]:
@@ -91,7 +126,9 @@ def inference_memory(plan: InferencePlan, prefill: LoweredModel) -> dict[str, Nu
     dtype = plan.dtype
     ends = maximum(*end_parameters(prefill, where(plan.layout.pp == 1, 1.0, 0.0)))
     return {
-        "weights": (layer_parameters(prefill, plan.layout) * dtype.weight_bits + ends * dtype.embedding_bits) / 8,
+        "weights": weight_bytes(
+            layer_parameters(prefill, plan.layout), dtype.weight_bits, ends, dtype.embedding_bits, 1
+        ),
         "kv_cache": plan.layout.pp * kv_cache_bytes(plan, fullest_stage_share(prefill, plan.layout)),
         "activations": widest_input_bytes(plan, prefill),
     }

@@ -11,6 +11,7 @@ from llmplan.arrays.quantities import total
 from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.by_column import by_column, priced_by_column
 from llmplan.estimate.sharding import rank_of
+from llmplan.records import TrainingPlan
 from llmplan_parallelism_roofline import lines, seconds as time
 from llmplan_parallelism_roofline.efficiency import default_efficiency
 from llmplan_parallelism_roofline.memory import inference_memory, training_memory
@@ -18,8 +19,8 @@ from llmplan_parallelism_roofline.rules import check, illegal, remarks, worded
 
 if TYPE_CHECKING:
     from llmplan.arrays.quantities import Number
-    from llmplan.estimate import Command, InferenceEstimate
-    from llmplan.records import Efficiency, HardwareProfile, InferencePlan, LoweredModel, NumberFormat, TrainingPlan
+    from llmplan.estimate import Command, Explained, InferenceEstimate
+    from llmplan.records import Efficiency, HardwareProfile, InferencePlan, LoweredModel, NumberFormat
 
 
 @frozen(repr=False)
@@ -67,6 +68,23 @@ class Roofline:
             memory = training_memory(seen, rank_of(model, seen.layout))
             return filled(total(seconds.values())), filled(total(memory.values()))
 
+    def explain(self, plan: TrainingPlan | InferencePlan) -> tuple[Explained, ...]:
+        """Every line by its formula."""
+        from llmplan.arrays.term import recorded
+        from llmplan.estimate.explained import explained_lines
+
+        with recorded():
+            if isinstance(plan, TrainingPlan):
+                run = _train(plan)
+                time_of = {"": run.time_breakdown, "forward pass": run.forward_breakdown or {}}
+                held = run.memory_breakdown
+            else:
+                batch = self.infer(plan)
+                time_of = {"prefill": batch.prefill_breakdown, "decode": batch.decode_breakdown}
+                held = batch.memory_breakdown
+        seconds = (line for phase, lines in time_of.items() for line in explained_lines(lines, "s", phase))
+        return (*seconds, *explained_lines(held, "bytes"))
+
     def train(self, plan: TrainingPlan) -> TrainingEstimate:
         """Time = (3 forward + recomputed FLOPs) / (GPUs x F)."""
         return priced_by_column(_train, plan)
@@ -112,5 +130,6 @@ def _flops(plan: TrainingPlan, model: LoweredModel) -> tuple[Number, Number]:
 
 
 def _seconds(plan: TrainingPlan, forward: Number, recompute: Number) -> dict[str, Number]:
-    rate = plan.layout.gpus * time.flops_per_second(plan)
-    return {"forward": forward / rate, "backward": 2 * forward / rate, "recompute": recompute / rate}
+    gpus, rate = plan.layout.gpus, time.flops_per_second(plan)
+    flops = {"forward": forward, "backward": 2 * forward, "recompute": recompute}
+    return {name: time.run_seconds(of_pass, gpus, rate) for name, of_pass in flops.items()}

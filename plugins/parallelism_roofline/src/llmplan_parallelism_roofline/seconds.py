@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeAlias
 
 from llmplan.arrays.quantities import maximum, total, where
+from llmplan.arrays.term import term
 from llmplan.estimate.sharding import stage_share, ways
 from llmplan.records import InferencePlan, Recompute, TrainingPlan
 from llmplan_parallelism_roofline.collectives import all_reduce_seconds, tp_link_bytes_per_second
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from llmplan.arrays.quantities import Number
     from llmplan.records import Block, LoweredModel, Operator
 
+LLM_ANALYSIS = "Li 2023, llm-analysis, LLaMA example; Korthikanti et al. 2022, arXiv:2205.05198"
 Plan: TypeAlias = TrainingPlan | InferencePlan
 
 
@@ -62,7 +64,31 @@ def part_seconds(operators: Iterable[Operator], plan: Plan, score_traffic: Numbe
         flops[part] = flops.get(part, 0.0) + operator.flops
         moved[part] = moved.get(part, 0.0) + operator_bytes(operator, plan, score_traffic)
     peak, bandwidth = flops_per_second(plan), bytes_per_second(plan)
-    return {part: maximum(flops[part] / peak, moved[part] / bandwidth) for part in flops}
+    return {part: bound_seconds(flops[part], peak, moved[part], bandwidth) for part in flops}
+
+
+@term("max(f / F, moved / B)", unit="s", source=LLM_ANALYSIS)
+def bound_seconds(f: Number, F: Number, moved: Number, B: Number) -> Number:  # noqa: N803 - as the literature has it
+    """A part of a layer is bound by compute or by memory as a whole."""
+    return maximum(f / F, moved / B)
+
+
+@term("f / F", unit="s", source=LLM_ANALYSIS)
+def computing_seconds(f: Number, F: Number) -> Number:  # noqa: N803 - as the literature has it
+    """FLOPs at the rate that is reached."""
+    return f / F
+
+
+@term("f / (G * F)", unit="s", source=LLM_ANALYSIS)
+def run_seconds(f: Number, G: Number, F: Number) -> Number:  # noqa: N803 - as the literature has it
+    """FLOPs of an iteration, shared out over all accelerators."""
+    return f / (G * F)
+
+
+@term("times * held / B", unit="s", source=LLM_ANALYSIS)
+def moving_seconds(times: float, held: Number, B: Number) -> Number:  # noqa: N803 - as the literature has it
+    """What memory holds goes to the accelerator, or there and back."""
+    return times * held / B
 
 
 def reduction_seconds(operators: Iterable[Operator], plan: Plan, width: str) -> Number:
@@ -78,13 +104,14 @@ def reduction_seconds(operators: Iterable[Operator], plan: Plan, width: str) -> 
 def embedding_seconds(block: Block, plan: Plan) -> Number:
     """The whole table once, V h e/8 over B, what stands before text (an encoder) over tF, one all-reduce at e bits."""
     table = plan.layout.tp * block.weights * plan.dtype.embedding_bits / 8
-    computing = block.flops / flops_per_second(plan)
-    return table / bytes_per_second(plan) + computing + reduction_seconds(block.operators, plan, "embedding")
+    computing = computing_seconds(block.flops, flops_per_second(plan))
+    reading = moving_seconds(1, table, bytes_per_second(plan))
+    return reading + computing + reduction_seconds(block.operators, plan, "embedding")
 
 
 def head_seconds(block: Block, plan: Plan) -> Number:
     """Seconds of the logits: 2bsVh / (tF)."""
-    return block.flops / flops_per_second(plan)
+    return computing_seconds(block.flops, flops_per_second(plan))
 
 
 def forward_breakdown(rank: LoweredModel, plan: Plan, score_traffic: Number = 1.0) -> dict[str, Number]:
@@ -113,9 +140,15 @@ def training_score_traffic(plan: TrainingPlan) -> Number:
 def kv_cache_bytes(plan: InferencePlan, share: Number) -> Number:
     """2 L b (prompt + generated) h a/8/t: the cache of full-length sequences on a rank with `share` of the layers."""
     cache = plan.model.kv_cache(plan.batch, plan.prompt_tokens + plan.output_tokens)
-    return cache.elements * share * plan.kv_bits / 8 / ways(plan.layout.tp, cache.max_ways)
+    return cache_bytes(cache.elements, share, plan.kv_bits, ways(plan.layout.tp, cache.max_ways))
+
+
+@term("n * share * bits / 8 / t", unit="bytes", source=LLM_ANALYSIS)
+def cache_bytes(n: Number, share: Number, bits: float, t: Number) -> Number:
+    """Keys and values of the layers of a stage, over t ranks."""
+    return n * share * bits / 8 / t
 
 
 def kv_cache_seconds(rank: LoweredModel, plan: InferencePlan) -> Number:
     """The cache once read and once written, over B."""
-    return 2 * kv_cache_bytes(plan, stage_share(rank, plan.layout)) / bytes_per_second(plan)
+    return moving_seconds(2, kv_cache_bytes(plan, stage_share(rank, plan.layout)), bytes_per_second(plan))
