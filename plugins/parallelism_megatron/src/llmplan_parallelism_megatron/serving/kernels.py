@@ -32,6 +32,7 @@ from llmplan.records import (
 from llmplan_parallelism_megatron.kernels.attention import UNFUSED_LAUNCHES
 from llmplan_parallelism_megatron.kernels.elementwise import ROOFLINE, moved_seconds, reading_seconds
 from llmplan_parallelism_megatron.kernels.reached import Kernels, attention_kernel, curves_of, kernels_of
+from llmplan_parallelism_megatron.serving.streaming import cycle_bytes, streaming_bytes_per_second
 
 SIXTEEN_BITS = 16.0
 """What flows between kernels: no engine keeps the residual stream in fewer, and attention multiplies in as many."""
@@ -40,8 +41,6 @@ _LEAST_WIDENED = 6.0
 """Bits of a weight from which kernels widen it as one of 8 bits; fewer as one of 4."""
 WEIGHTS, EXPERTS, KV = "weights", "experts", "kv"
 """What may wait in host memory."""
-_SCALES = 1.0
-"""Bits of a weight that scales and zero points of its group may add."""
 _PAGED = "paged"
 """As engines time it, which is what one without a word has too."""
 _IDEAL = FrameworkProfile(name="ideal")
@@ -250,29 +249,6 @@ def _widening_seconds(weight_bits: float, format_bits: float, curves: KernelCurv
     if curves.serving is None or weight_bits >= min(format_bits, SIXTEEN_BITS):
         return 0.0
     return curves.serving.widening_seconds.get("8" if weight_bits > _LEAST_WIDENED else "4", 0.0)
-
-
-def cycle_bytes(engine: EngineProfile, bits: float) -> float:
-    """Of weights of so many bits, that a core takes in a cycle; infinity where memory alone binds."""
-    wide = [float(most) for most in engine.cycle_bytes if bits <= float(most) + _SCALES]
-    return engine.cycle_bytes[f"{min(wide):g}"] if wide else inf
-
-
-def streaming_bytes_per_second(memory: float, each: float, hardware: HardwareProfile) -> float:
-    """At which weights come in where one row or few multiply them."""
-    if each == inf or hardware.sm_count is None or hardware.clock_hertz is None:
-        return memory
-    return core_bound_bytes_per_second(memory, each, hardware.sm_count, hardware.clock_hertz)
-
-
-@term(
-    "min(stream, each_cycle * cores * clock)",
-    unit="bytes/s",
-    source="Williams et al. 2009, doi:10.1145/1498765.1498785, section 4: a ceiling below the memory's",
-)
-def core_bound_bytes_per_second(stream: float, each_cycle: float, cores: float, clock: float) -> float:
-    """Kernels that unpack weights, or read them in short loads, take so many bytes of them in a cycle of a core."""
-    return min(stream, each_cycle * cores * clock)
 
 
 def multiply(gemm: Gemm, weights: Number, kernels: ServingKernels, by: Multiplier) -> Waits:
