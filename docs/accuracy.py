@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
-from llmplan import registry
+from llmplan import registry, train
+from llmplan.estimate.line import Kind, of_kinds
+from llmplan.units import GIB, GIGA
 from llmplan_parallelism_megatron.ranges.coverage import LEFT_OUT, Covered, left_out, share_by_source, share_inside
 from llmplan_parallelism_megatron.ranges.csv_files import read_rows
 from llmplan_parallelism_megatron.ranges.residuals import read_residuals
@@ -143,6 +146,40 @@ LEFT_OVER = """\
 - tr3m with tp 2 on V100s takes 1.5 times the prediction; all other layouts are within 10 %.
 - Memory of BLOOM's runs with many parameters a rank is 7 to 13 % higher.
 """
+FITTED = """\
+## What people found to fit
+
+Memory of training that users reported, in threads that anyone can open; what they leave out is as most runs have it.
+"""
+PINNED = {"tokens": 1e9, "offload": "none", "confidence": 0.5}
+TUNED = {**PINNED, "gpu": "a100-sxm-80gb", "gpus": 1, "micro_batch": 4, "global_batch": 4, "seq_len": 4096,
+         "dtype": "bf16", "framework": "hugging-face-trainer", "recompute": "full", "lora_rank": 16}  # fmt: skip
+CASES: Sequence[tuple[str, str, str, Mapping[str, Any], tuple[Kind, ...]]] = (
+    (
+        "NVIDIA/Megatron-LM#525", "gpt2-large, V100, unfused attention, micro-batch 4", "out of memory at 31.7 GiB",
+        {**PINNED, "model": "gpt2-large", "gpu": "v100-sxm2-32gb", "gpus": 1, "micro_batch": 4, "global_batch": 4,
+         "seq_len": 1024, "dtype": "fp16", "recompute": "none", "framework": "megatron-lm-2022"}, (),
+    ),
+    (
+        "NVIDIA/Megatron-LM PR#482", "llama-2-7b, 8 H800, micro-batch 2, dp 4, pp 2 (2,048 tokens inferred)", "49.8 GB",
+        {**PINNED, "model": "llama-2-7b", "gpu": "h800-sxm-80gb", "gpus": 8, "pp": 2, "dp": 4, "tp": 1, "vpp": 1,
+         "micro_batch": 2, "global_batch": 64, "seq_len": 2048, "dtype": "bf16", "recompute": "none", "zero": 1,
+         "schedule": "1f1b"}, (),
+    ),
+    (
+        "foundation-model-stack/fms-acceleration#12", "llama-2-70b QLoRA, A100, batch 4 (4,096 tokens assumed)",
+        "65.0 GB", {**TUNED, "model": "llama-2-70b", "tuning": "qlora"}, (Kind.SYSTEM,),
+    ),
+    (
+        "fms-acceleration PR#14", "mistral-7b LoRA, batch 4 (4,096 tokens assumed)", "29.0 GB reserved",
+        {**TUNED, "model": "mistral-7b-v0.1", "tuning": "lora"}, (Kind.SYSTEM,),
+    ),
+    (
+        "the same", "QLoRA", "19.5 GB reserved", {**TUNED, "model": "mistral-7b-v0.1", "tuning": "qlora"},
+        (Kind.SYSTEM,),
+    ),
+)  # fmt: skip
+"""Thread, run, what was found, the run as options, and kinds of lines that were not counted."""
 KINDS = {
     "fine-tuning": ("Qwen-finetune", "LitGPT", "torchtune", "NeMo-Launcher-finetune"),
     "PyTorch": (
@@ -169,7 +206,7 @@ def page(result: Validation, unfitted: Validation) -> str:
         parts += [*by_record((*counted, *unseen)), SERVING_MECHANISMS, *engine_memory()]
     if result.name == "training":
         parts += ["## Both together, by kind of source\n", kinds([*counted, *unseen])]
-        parts += [MECHANISMS, mechanisms(), LEFT_OVER]
+        parts += [MECHANISMS, mechanisms(), LEFT_OVER, FITTED, found_to_fit()]
     parts += [*ranges(result.name)]
     parts += [
         "## Row by row\n",
@@ -211,6 +248,16 @@ def mechanisms() -> str:
         for row in read_rows(CALIBRATION / "mechanisms.csv")
     ]
     return table(head, lines)
+
+
+def found_to_fit() -> str:
+    """What llmplan says of what users reported."""
+    lines = []
+    for thread, run, found, options, left_out_kinds in CASES:
+        estimate = train(**options)
+        held = float(estimate.memory_bytes_per_gpu - of_kinds(estimate.memory_breakdown, left_out_kinds))
+        lines.append((thread, run, found, f"{held / GIB:.1f} GiB, {held / GIGA:.1f} GB"))
+    return table(("thread", "run", "found", "llmplan"), lines)
 
 
 def ranges(name: str) -> Iterator[str]:

@@ -45,6 +45,11 @@ def megatron_flops(batch: int, layers: int, hidden: int) -> float:
     return 96 * batch * s * layers * hidden**2 * (1 + s / (6 * hidden) + vocab / (16 * layers * hidden))
 
 
+def palm_flops(batch: int, seq_len: int, parameters: float, layers: int, hidden: int) -> float:
+    """6 N + 12 l h s a token (Chowdhery et al. 2022, arXiv:2204.02311, appendix B)."""
+    return batch * seq_len * (6 * parameters + 12 * layers * hidden * seq_len)
+
+
 PTD_P = {
     "tp": 8, "cp": 1, "ep": 1, "vpp": 1, "micro_batch": 1, "recompute": "full", "sequence_parallel": False, "zero": 0,
     "schedule": "1f1b", "offload": "none",
@@ -75,6 +80,15 @@ RUNS = (
          "global_batch": 3072},
         {**PTD_P, "pp": 64},
         megatron_flops(3072, 128, 25_600) / (3072 * 163 * TERAFLOPS),
+    ),
+    Run(
+        "Llama 3 405B on 8,192 H100, 2,048 sequences of 8,192",
+        "Dubey et al. 2024, arXiv:2407.21783, table 4: 430 TFLOP/s a GPU; interleaving is not stated, 4 chunks taken",
+        {"gpu": "h100-sxm-80gb", "seq_len": 8192, "optimizer": "adam", "model": "llama-3.1-405b", "dtype": "bf16",
+         "framework": "megatron-core", "gpus": 8192, "global_batch": 2048},
+        {"tp": 8, "cp": 1, "ep": 1, "pp": 16, "vpp": 4, "micro_batch": 1, "recompute": "none", "sequence_parallel": True,
+         "zero": 1, "schedule": "1f1b", "offload": "none"},
+        palm_flops(2048, 8192, 405.85e9, 126, 16_384) / (8192 * 430 * TERAFLOPS),
     ),
 )  # fmt: skip
 

@@ -129,6 +129,22 @@ def test_an_accelerator_whose_cluster_is_no_plain_one_is_a_file_too(tmp_path):
     assert (read.scale_up_domain, read.cluster.node, read.scale_out_bytes_per_second) == (128, 4, 6e9)
 
 
+def test_a_cluster_of_its_own_takes_the_place_of_a_relatives_links(tmp_path):
+    """A chip like another, in a rack of its own, would be put back into the other's nodes."""
+    rack = tmp_path / "rack.toml"
+    rack.write_text(
+        'like = "base"\nsource = "s"\n[cluster]\nsource = "s"\n'
+        "levels = [{ size = 32, bandwidth_gb_per_s = 800 }, { bandwidth_gb_per_s = 100 }]"
+    )
+    read = read_record(str(rack), GPUS, {"base": GPU, "mesh": MESH}.get)
+    assert [level.size for level in read.cluster.levels] == [32, None]
+    assert (read.scale_up_bytes_per_second, read.scale_out_bytes_per_second) == (800e9, 100e9)
+    faster = tmp_path / "faster.toml"
+    faster.write_text('like = "mesh"\nscaleup_bandwidth_gb_per_s = 700\nsource = "s"')
+    changed = read_record(str(faster), GPUS, {"mesh": MESH}.get).cluster.levels[0]
+    assert (changed.topology, changed.bytes_per_second) == ("full-mesh", 700e9)
+
+
 def test_options_change_the_usual_cluster():
     """200 Gb/s a node would be given to each of its eight accelerators."""
     slow = wired(GPU, None, 200, None, None)[0]

@@ -40,6 +40,8 @@ class Form:
 
     shortened: Callable[[dict[str, Any]], dict[str, Any]] = _as_it_is
     """The values of a record without what follows from the others."""
+    displaces: Mapping[str, tuple[str, ...]] = field(factory=dict)
+    """Keys that a file takes from no other record where it has this one, which says the same and more."""
     others: tuple[ModelForm, ...] = ()
     """Further ways to write such a record."""
 
@@ -128,7 +130,7 @@ def _of_models() -> Form:
 
 
 def _of_accelerators() -> Form:
-    from llmplan.catalogues.hardware_file import HardwareFile, with_link, without_link
+    from llmplan.catalogues.hardware_file import LINK_KEYS, HardwareFile, with_link, without_link
     from llmplan.records.hardware import HardwareProfile
 
     return Form(
@@ -139,6 +141,7 @@ def _of_accelerators() -> Form:
         own_sources=_SOURCED,
         makes=HardwareProfile,
         shortened=without_link,
+        displaces={"cluster": LINK_KEYS},
     )
 
 

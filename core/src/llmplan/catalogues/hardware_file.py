@@ -114,7 +114,7 @@ class HardwareFile:
             given[key] = _in_units(getattr(profile, name), unit)
         if not is_plain(profile.cluster):
             given |= {
-                **dict.fromkeys(_LINKS),
+                **dict.fromkeys(LINK_KEYS),
                 "scaleup_link": "",
                 _LINK: given[_LINK],
                 "cluster": ClusterFile.of(profile.cluster),
@@ -137,7 +137,8 @@ class HardwareFile:
 
 _RATES = tuple(of.name for of in fields(HardwareFile) if of.name.endswith(("_tflops", "_tops")))
 _LINK = "scaleup_bandwidth_gb_per_s"
-_LINKS = tuple(key for key in _UNITS if key.startswith(("scale", "pcie")))
+LINK_KEYS = tuple(key for key in _UNITS if key.startswith(("scale", "pcie")))
+"""What a cluster of two levels is made of."""
 _ITS_OWN = {*_UNITS, *_RATES, "sources", "clock", "kernels", "cluster"}
 _SAME = tuple(of.name for of in fields(HardwareFile) if of.name not in _ITS_OWN)
 

@@ -40,7 +40,9 @@ def record_of(
     form, like = form_of(kind, source.path), values.get("like")
 
     def values_of(name: str) -> dict[str, Any]:
-        return form.values(installed(kind, name) if find is None else find(name))
+        found = form.values(installed(kind, name) if find is None else find(name))
+        displaced = {other for key, others in form.displaces.items() if key in values for other in others}
+        return {key: value for key, value in found.items() if key not in displaced}
 
     if form.others and isinstance(like, str):
         form = form.for_values({**values_of(like), **values})
