@@ -50,6 +50,9 @@ def test_a_tree_of_three_levels_by_hand():
     node, leaf = 2 * message * 7 / 8 / 3e11, 2 * message / 8 * 7 / 8 / 5e10
     spine = 2 * message / 64 * 3 / 4 / 1.25e10
     assert collectives.all_reduce_seconds(message, Group(256, 1), of) == pytest.approx(max(node, leaf, spine))
+    # nothing of what each rank sends each other one of another leaf is in common
+    exchanged = message * 3 / 4 / 1.25e10
+    assert collectives.all_to_all_seconds(message, Group(256, 1), of) == pytest.approx(exchanged)
     # ranks of different leaves share nothing below the spine
     alone = message * 3 / 4 / 1.25e10
     assert collectives.all_gather_seconds(message, Group(4, 64), of) == pytest.approx(alone)

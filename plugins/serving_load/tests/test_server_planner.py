@@ -52,7 +52,7 @@ def test_rates_are_read_as_people_write_them(text, rate):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"rate": "2/day"}, "rate: '2/day' is not a rate like 2/s, 90/min or 5000/h"),
+        ({"rate": "2/fortnight"}, "rate: '2/fortnight' is not a rate like 2/s, 90/min or 5000/h"),
         ({"rate": "fast/s"}, "rate: 'fast/s' is not a rate like 2/s, 90/min or 5000/h"),
         ({"rate": 1, "concurrency": 2}, "rate: contradicts concurrency; give one"),
         ({"rate": 1, "batch": 2}, "batch: contradicts rate: a loaded server makes its own batches"),

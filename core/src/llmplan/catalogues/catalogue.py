@@ -144,16 +144,16 @@ class Catalogue(Mapping[str, T], Generic[T]):
         """Name and distribution of everything, without making a record."""
         return [(name, distribution) for name, offers in self._offered.items() for distribution in offers]
 
-    def entries(self, mentioning: str = "") -> list[tuple[str, str, T]]:
+    def entries(self, *mentioning: str) -> list[tuple[str, str, T]]:
         """Name, distribution and record of everything, both records where two plugins offer the same name.
 
-        With a word, only what may hold it. A record that cannot be made is left out, and becomes a problem.
+        With words, only what may hold all of them. A record that cannot be made is left out, and becomes a problem.
         """
         return [
             (name, distribution, offer.record)
             for name, offers in self._offered.items()
             for distribution, offer in self._by_rank(offers).items()
-            if not offer.being_made and offer.mentions(mentioning) and self._sound(name, offer)
+            if not offer.being_made and all(map(offer.mentions, mentioning)) and self._sound(name, offer)
         ]
 
     def _sound(self, name: str, offer: Offer) -> bool:

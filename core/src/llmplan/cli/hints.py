@@ -13,6 +13,7 @@ _COMMAND = re.compile(r"No such command '(.+?)'\. Did you mean '(.+?)'")
 _OPTION = re.compile(r"No such option: (\S+); did you mean (--[\w-]+)\?")
 _NAMED = re.compile(r"(?:Option '--)?([\w-]+)(?:: |' requires)")
 _GROUPS = ("search",)
+_MENTIONED = re.compile(r"--([\w-]+)")
 _LISTED = re.compile(r"; (llmplan list [\w-]+) shows")
 
 
@@ -30,9 +31,11 @@ def hint_of(message: str, given: Sequence[str], commands: Iterable[str], instead
         return shlex.join(("llmplan", *words, "--help"))
     if listed := _LISTED.search(message):
         return listed[1]
-    named = _NAMED.match(message)
     known = {option_name(name) for request in _REQUESTS for name in options_of(request)}
-    return f"llmplan explain {named[1]}" if named and named[1] in known and "explain" in commands else ""
+    for look in (_NAMED.match, _MENTIONED.search):
+        if (named := look(message)) and named[1] in known and "explain" in commands:
+            return f"llmplan explain {named[1]}"
+    return ""
 
 
 def _with(word: str, wrong: str, right: str) -> str:

@@ -40,7 +40,7 @@ def headline(estimate: Estimate, best_of: str = "") -> Iterator[RenderableType]:
     limit = _limit_of_server(estimate) if isinstance(estimate, ServerEstimate) else _limit_of_batch(estimate)
     if best_of and limit:
         of = f"{gib(estimate.memory_bytes_per_gpu)} of {gib(estimate.memory_capacity_bytes)}"
-        yield facts({**found, "fits": f"{of}; bound by {limit.partition(', at ')[0]}"})
+        yield facts({**found, "fits": f"{of}; bound by {limit.partition('; at most ')[0]}"})
     else:
         yield facts({**found, **({"bound by": limit} if limit else {})})
 
@@ -143,4 +143,4 @@ def _limit_of_server(estimate: ServerEstimate) -> str:
     if estimate.capacity is None:
         return ""
     limit = limit_words(estimate, estimate.capacity).partition(":")[0].partition(",")[0]
-    return f"{limit}, at {digits(estimate.capacity.requests_per_second)} requests/s at most"
+    return f"{limit}; at most {digits(estimate.capacity.requests_per_second)} requests/s"

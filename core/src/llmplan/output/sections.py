@@ -31,7 +31,7 @@ _WIDTH_OF_WORDS = 50
 """Columns that name, figure and share of a breakdown take beside its bar."""
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1a\x1c-\x1f\x7f-\x9f]|\x1b(?!\[[0-9;]*m)")
 """What a terminal takes for a command, but for colours: names and texts come from anywhere."""
-_SHORT = range(100, 20, -4)
+_SHORT = range(100, 36, -4)
 """Letters of an assumption, beyond which it ends at a colon, a semicolon or a comma: the most that fit."""
 _FIRST = 60
 """The same of the first two, which tell of how many accelerators and of the layout."""
@@ -211,11 +211,13 @@ def in_brief(assumptions: Sequence[str], console: Console) -> Padding:
     width = min(console.width, _WIDEST_TEXT) - INDENT
     for longest in _SHORT:
         limits = (max(longest, _FIRST) if at < 2 else longest for at in range(len(assumptions)))  # noqa: PLR2004
-        lines = packed(map(in_short, assumptions, limits), width)
+        parts = list(map(in_short, assumptions, limits))
+        lines = packed(parts, width)
         if len(lines) <= _MOST_LINES:
             break
-    if len(lines) > _MOST_LINES:
-        lines = [*lines[: _MOST_LINES - 1], f"and {len(assumptions)} in all, with --sources"]
+    while len(lines) > _MOST_LINES:
+        parts.pop()
+        lines = packed([*parts, f"and {len(assumptions) - len(parts)} more"], width)
     return Padding(Text("\n".join(lines)), (0, 0, 0, INDENT))
 
 

@@ -160,7 +160,7 @@ def default_record(catalogue: Catalogue[Any], option: str, architecture: str = "
     plugins = registry().plugins
     claims = [
         (by, record)
-        for _, by, record in (catalogue.entries("usual_on") if architecture else ())
+        for _, by, record in (catalogue.entries("usual_on", architecture.lower()) if architecture else ())
         if architecture in getattr(record, "usual_on", ())
     ] or [(by, record) for _, by, record in catalogue.entries("default") if record.default]
     first = min((by for by, _ in claims), key=plugins.rank, default="")

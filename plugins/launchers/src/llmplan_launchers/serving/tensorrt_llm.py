@@ -89,6 +89,8 @@ def _speculation(settings: dict[str, Any]) -> dict[str, Any]:
     kind: dict[str, Any] = {"decoding_type": "NGram"}
     if draft is not None:
         kind = {"decoding_type": "DraftTarget", "speculative_model_dir": repository(draft) or draft.name}
+    if getattr(draft, "drafts", False):
+        return {"speculative_config": {"decoding_type": "MTP", "num_nextn_predict_layers": tokens}}
     return {"speculative_config": {**kind, "max_draft_len": tokens}}
 
 

@@ -25,6 +25,8 @@ BATCH = (
     Entry("--max-num-seqs", "max_sequences"),
     Entry("--max-num-batched-tokens", "step_tokens"),
 )
+_ITS_OWN = "mtp"
+"""Speculation by layers that the model was trained with, in vLLM's word and in llmplan's."""
 _SHORT = {"-tp": "--tensor-parallel-size", "-pp": "--pipeline-parallel-size", "-dp": "--data-parallel-size"}
 _DTYPES = {"fp16": "float16", "fp32": "float32", "tf32": "float32"}
 
@@ -74,6 +76,8 @@ def _speculation(settings: Mapping[str, Any]) -> dict[str, Any]:
     if tokens is None:
         return {}
     config = {"method": "ngram"} if draft is None else {"model": repository(draft) or draft.name}
+    if getattr(draft, "drafts", False):
+        config = {"method": _ITS_OWN}
     return {"--speculative-config": json.dumps({**config, "num_speculative_tokens": tokens})}
 
 
@@ -181,7 +185,9 @@ def _speculation_read(found: dict[str, Any], remarks: list[str]) -> dict[str, An
     del found["--speculative-config"]
     options: dict[str, Any] = {"speculative_tokens": int(tokens)}
     draft = config.get("model")
-    if draft and (name := known_model(str(draft))):
+    if config.get("method") == _ITS_OWN:
+        options["draft_model"] = _ITS_OWN
+    elif draft and (name := known_model(str(draft))):
         options["draft_model"] = name
     elif draft:
         remarks.append(f"draft {draft}: no model is known by that name, give --draft-model")

@@ -22,6 +22,7 @@ SIZES = (
     Entry("--max-position-embeddings", "max_seq_len"),
     Entry("--position-embedding-type", "position", _POSITIONS, default="learned"),
     Entry("--normalization", "norm", _NORMS, default="layer"),
+    Entry("--mtp-num-layers", "mtp_layers", default=0, quiet=True),
 )
 EXPERTS = (
     Entry("--num-experts", "n_routed_experts"),
@@ -59,7 +60,7 @@ def arguments(launcher: str, model: ModelArchitecture) -> tuple[dict[str, Any], 
     if not isinstance(model, Transformer):
         return {}, [f"the shape of {model.name}, which is no plain transformer: give its arguments"]
     shape = {name: getattr(model, name) for name in ("layers", "hidden", "ffn_hidden", "heads", "head_dim", "vocab")}
-    shape |= {"max_seq_len": model.max_seq_len, "norm": model.norm}
+    shape |= {"max_seq_len": model.max_seq_len, "norm": model.norm, "mtp_layers": model.mtp_layers}
     shape["position"] = model.position if model.position in _POSITIONS else "none"
     if model.mla is not None:
         del shape["head_dim"]  # heads are as wide as latent attention makes them

@@ -37,17 +37,21 @@ def all_to_all_seconds(message_bytes: Number, group: Group, kernels: Kernels) ->
 
 
 def _seconds(operation: str, passes: float, message_bytes: Number, group: Group, kernels: Kernels) -> Number:
-    """0 for one rank; else that of the slowest level that the group crosses: each shares what the level below has
-    summed, and all of them work at the same time.
+    """0 for one rank; else that of the slowest level that the group crosses: all of them work at the same time.
+
+    What crosses a level is what the level below has summed or keeps for itself. In an all-to-all ranks of a node share
+    what they send to another one, which published runs are in accord with; beyond that nothing is in common.
     """
     cluster = kernels.hardware.cluster
     volume, seconds, below = passes * message_bytes, 0.0, 1.0
     for place, level in enumerate(cluster.levels):
         inside = group.inside(level.size)
         across = Across(operation, passes, place, inside / below, group, below)
-        took = (
-            _first_seconds(volume, across, kernels) if place == 0 else _outer_seconds(volume / below, across, kernels)
-        )
+        if place == 0:
+            took = _first_seconds(volume, across, kernels)
+        else:
+            shared = 1.0 if operation == "all_to_all" and place > 1 else below
+            took = _outer_seconds(volume / shared, across, kernels)
         seconds = maximum(took * (across.n > 1), seconds)
         below = inside
     return where(group.ranks > 1, seconds, 0.0)
