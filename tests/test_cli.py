@@ -903,3 +903,9 @@ def test_several_files_are_written_at_once(run, tmp_path):
         assert second.read_text(encoding="utf-8").startswith("| ")
         first.unlink()
         second.unlink()
+
+
+def test_a_command_of_a_package_may_name_one_of_the_core(run):
+    """If it fails, ``llmplan report train`` is no command, and ``explain train`` neither."""
+    assert run("explain", "infer")[2].startswith("llmplan: explain: 'infer' is unknown")
+    assert run("explain", "train", "--help")[0] == 0

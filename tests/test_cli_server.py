@@ -123,7 +123,7 @@ def test_a_server_that_does_not_fit_is_exit_code_3(run):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--rate", "2/d"), "rate: '2/d' is not a rate like 2/s, 90/min or 5000/h"),
+        (("--rate", "2/lustrum"), "rate: '2/lustrum' is not a rate like 2/s, 90/min or 5000/h"),
         (("--rate", "2/s", "--batch", "3"), "batch: contradicts rate: a loaded server makes its own batches"),
         (("--seed", "1"), "seed: means something under a load: give rate, concurrency or trace"),
         (("--rate", "2/s", "--cost-model", "roofline"), "rate: the cost model roofline prices no server under load"),

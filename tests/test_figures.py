@@ -69,7 +69,7 @@ def test_a_range_holds_its_figure_and_turns_round_with_it(kind):
     """If it fails, tokens/s are said to be higher where times are longer, or a headline has no range."""
     estimate, printed = ESTIMATES[kind], document(ESTIMATES[kind])
     ranged = [figure for figure in figures_of(kind) if figure.range and printed.get(f"{figure.key}_range")]
-    assert len(ranged) >= 6
+    assert len(ranged) >= (3 if kind == "server" else 6)  # all that comes at a rate is answered, whatever steps take
     for figure in ranged:
         low, high = printed[f"{figure.key}_range"]
         assert low <= high

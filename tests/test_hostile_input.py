@@ -73,6 +73,7 @@ REFUSED = [
     ((*TRAIN, "--mfu", "1e-300"), "is not a fraction of at least 1e-09"),
     ((*TRAIN, "--gpus", "9" * 18), "is not a whole number of at most 10,000,000"),
     ((*TRAIN, "--gpus", "9" * 5_000), "gpus: "),
+    ((*SEARCH, "--micro-batch", "1T"), "is not a whole number of at most 10,000,000"),
     ((*TRAIN, "--global-batch", "1..1000000000+1"), "is more than 10,000 values"),
     ((*INFER, "--batch", "9" * 17), "is not a whole number of at most"),
     ((*SEARCH, "--gpus", "1..1000000000000000000"), "is not a whole number of at most 10,000,000"),

@@ -29,6 +29,7 @@ HINTS = (
     ("train", "llama-7b", *GPU, "--gpus", "16", "--micro-batches", "1", "--tp", "2", *ONE),
     ("trian", "llama-7b", *GPU, "--gpus", "16", "--tp", "2", *ONE),
     ("train",),
+    ("train", "llama-7b", *GPU, "--tp", "0"),
     ("infer", "llama-2-70b", *GPU, "--tp", "1", "--pp", "1", "--dp", "1"),
     ("infer", "llama-2-70b", *GPU, "--gpus", "1", "--batch", "16"),
     ("infer", "llama-3.1-8b", *GPU, "--tp", "1", "--pp", "1", "--dp", "1", "--rate", "900/s", "--requests", "0"),
@@ -44,6 +45,7 @@ def test_what_a_report_says_to_do_next_runs(command, capsys, monkeypatch, tmp_pa
     assert main(command) in (0, 3)
     text = capsys.readouterr().out
     assert max(map(len, text.split("\n"))) <= 80
+    assert len(text.partition("\n\n")[0].split("\n")) <= 5, "the answer is longer than five lines"
     section = text.partition("\nNext\n")[2].replace("\\\n", " ")
     commands = [shlex.split(line) for line in section.split("\n") if line.startswith("  llmplan ")]
     assert 1 <= len(commands) <= 3

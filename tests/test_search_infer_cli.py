@@ -42,7 +42,7 @@ def test_the_report_says_what_was_found_and_why(run, monkeypatch):
     assert [line.split()[0] for line in lines[1:5]] == ["best", "takes", "cost", "fits"]
     at = lines.index("Search") + 1
     assert [line.split()[0] for line in lines[at : at + 5]] == ["load", "limits", "plans", "priced", "pruned"]
-    assert "  limits      ttft 500 ms, tpot 12 ms, on average, by the estimates without their ranges" in lines
+    assert "  limits      ttft 500 ms, tpot 12 ms, for 95 % of requests, with 90% confidence" in lines
     for heading in (
         "Best plans by throughput, with 90% confidence",
         "Why the first",
@@ -162,7 +162,7 @@ def test_what_is_infeasible_says_what_would_do(run):
             ("--prompt-tokens", "200000"),
             "llmplan: prompt-tokens: 200000 with output-tokens 1 is beyond the context of llama-3.1-8b, 131072\n",
         ),
-        (("--tpot", "-1"), "llmplan: tpot: '-1' is not a positive time, like 50ms or 0.05\n"),
+        (("--tpot", "-1"), "llmplan: tpot: '-1' is not a time with its unit, like 50ms or 0.05s\n"),
         (("--objective", "speed"), "llmplan: objective: 'speed' is not one of throughput, cost, gpus\n"),
     ],
 )

@@ -25,10 +25,11 @@ GENERATORS: Mapping[str, str] = {
     "accuracy": "docs/accuracy.py",
     "search": "docs/search.py",
     "readme": "tools/readme.py",
+    "reliability": "tools/reliability.py",
     "pictures": "docs/picture.py",
 }
 """By name: the script."""
-NOT_CHECKED = ("pictures", "readme")
+NOT_CHECKED = ("pictures", "readme", "reliability")
 """Unless named: each version of the libraries that draw pictures draws otherwise, and the suite runs the pages once."""
 
 

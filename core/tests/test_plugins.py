@@ -371,7 +371,7 @@ def test_a_plugin_that_raises_half_way_leaves_no_command_behind(plugins, llmplan
     assert "greet" not in llmplan("--help")[1]
 
 
-@pytest.mark.parametrize("name", ["train", "plugins"])
+@pytest.mark.parametrize("name", ["train", "plugins", "search"])
 def test_a_command_of_llmplan_is_not_replaced(plugins, llmplan, name):
     """If it fails, a plugin takes over a command that people trust."""
 

@@ -22,13 +22,15 @@ WHOLE_OR_ZERO = {"requests", "seed"}
 PART = {"prefix_hit_rate"}
 CONFIDENCE = {"confidence"}
 STAGE = {"zero"}
+LATENCY = {"ttft", "tpot", "latency"}
+PERCENTILE = {"percentile"}
 RATE = {"rate"}
 POSITIVE = {
     "tokens", "global_batch_tokens", "failures_per_gpu_day", "checkpoint_seconds", "checkpoint_gb_per_s",
     "checkpoint_interval", "nic_gbits",
 }  # fmt: skip
 NOT_NEGATIVE = {"price_per_gpu_hour", "restart_seconds"}
-AT_LEAST_ONE = {"expert_imbalance", "pue", "oversubscription"}
+AT_LEAST_ONE = {"expert_imbalance", "pue", "oversubscription", "peak"}
 FRACTION = {
     "flops_efficiency", "hbm_efficiency", "scale_up_efficiency", "scale_out_efficiency", "mfu", "acceptance_rate",
 }  # fmt: skip
@@ -64,6 +66,7 @@ NUMERIC = (
     | WHOLE_OR_AUTO
     | WHOLE_OR_ZERO
     | STAGE
+    | LATENCY
     | RATE
     | POSITIVE
     | NOT_NEGATIVE
@@ -96,7 +99,7 @@ def taken(request: type, name: str, value: object) -> object:
 
 def test_every_option_is_of_a_kind_that_is_tested_here():
     """If it fails, an option joined (or left) whose bad values nobody looks at."""
-    assert {name for _, name in ALL} == NUMERIC | FLAG | NAME | TEXT | LENGTHS | CHOICE
+    assert {name for _, name in ALL} == NUMERIC | FLAG | NAME | TEXT | LENGTHS | CHOICE | PERCENTILE
 
 
 @pytest.mark.parametrize(("request_", "name"), of(NUMERIC))
@@ -367,3 +370,24 @@ def test_numbers_are_read_as_people_type_them(request_, name, typed, value):
 def test_what_nobody_means_is_refused(request_, name, typed):
     """If it fails, a slip of the pen is priced as if it had been meant."""
     assert refusal(request_, name, typed).startswith(f"{option_name(name)}: ")
+
+
+@pytest.mark.parametrize("name", sorted(LATENCY))
+def test_a_latency_needs_its_unit_where_it_is_text(name):
+    """If it fails, 40 for 40 ms is taken for 40 seconds, which any server keeps to."""
+    for value in ("40", "0.04", " 3 ", "1e3"):
+        assert "is not a time with its unit, like " in refusal(InferRequest, name, value)
+    for value, seconds in (("40ms", 0.04), ("0.5s", 0.5), (" 2 s ", 2.0), (0.04, 0.04), (1, 1.0)):
+        assert taken(InferRequest, name, value) == pytest.approx(seconds)
+
+
+def test_forty_seconds_for_a_token_have_lost_their_unit():
+    """If it fails, `tpot = 40` of a plan file holds whatever is served."""
+    assert refusal(InferRequest, "tpot", 40) == "tpot: 40 is not a time of 10 s at most, like 50ms or 0.05s"
+    assert taken(InferRequest, "latency", 40) == 40.0
+
+
+def test_a_percentile_or_the_mean():
+    """If it fails, what limits latencies is one of the figures that nobody counts."""
+    assert [taken(InferRequest, "percentile", value) for value in (95, "99", 50.0, "mean")] == [95, 99, 50, "mean"]
+    assert refusal(InferRequest, "percentile", 80) == "percentile: 80 is not one of 50, 90, 95, 99 or mean"

@@ -363,7 +363,8 @@ class Priced:
     default: bool = False
     factor: object = lambda _plan: 1.0
     seconds: object = lambda seconds: {"compute": seconds}
-    memory: float = 1e9
+    memory: float | None = None
+    ignores: tuple = ("activations", "communication", "kv cache", "memory traffic", "optimizer")
     holds: Kind = Kind.TENSORS
     kinds: bool = True
     refuse: tuple = ()
@@ -380,6 +381,11 @@ class Priced:
         """Nothing to say."""
         return ()
 
+    def _weights(self, plan):
+        layout, parameters = plan.layout, sum(plan.model.parameters_by_part().values())
+        held = parameters * plan.dtype.weight_bits / 8 / (layout.tp * layout.pp)
+        return held if self.memory is None else self.memory
+
     def _breakdown(self, plan, flops):
         compute = flops / (plan.layout.gpus * plan.gemm.peak_flops)
         lines = self.seconds((compute + 1e3 / plan.hardware.memory_bytes_per_second) * self.factor(plan))
@@ -394,7 +400,7 @@ class Priced:
             plan=plan,
             time_breakdown=self._breakdown(plan, flops),
             forward_breakdown=None,
-            memory_breakdown={Line("weights", self.holds): self.memory},
+            memory_breakdown={Line("weights", self.holds): self._weights(plan)},
             model_flops=flops,
             hardware_flops=flops,
         )
@@ -408,7 +414,7 @@ class Priced:
             plan=plan,
             prefill_breakdown=self._breakdown(plan, prefill),
             decode_breakdown=self._breakdown(plan, decode),
-            memory_breakdown={Line("weights", self.holds): self.memory},
+            memory_breakdown={Line("weights", self.holds): self._weights(plan)},
             memory_bytes_per_sequence=1.0,
         )
 
@@ -463,7 +469,7 @@ class Searchable(Priced):
 
     def bounds(self, plan):
         """A part of the price."""
-        return self.bound * self.train(plan).iteration_seconds, self.bound * self.memory
+        return self.bound * self.train(plan).iteration_seconds, self.bound * self._weights(plan)
 
 
 def first(value):

@@ -52,7 +52,7 @@ def test_rates_are_read_as_people_write_them(text, rate):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"rate": "2/fortnight"}, "rate: '2/fortnight' is not a rate like 2/s, 90/min or 5000/h"),
+        ({"rate": "2/lustrum"}, "rate: '2/lustrum' is not a rate like 2/s, 90/min or 5000/h"),
         ({"rate": "fast/s"}, "rate: 'fast/s' is not a rate like 2/s, 90/min or 5000/h"),
         ({"rate": 1, "concurrency": 2}, "rate: contradicts concurrency; give one"),
         ({"rate": 1, "batch": 2}, "batch: contradicts rate: a loaded server makes its own batches"),
@@ -192,9 +192,9 @@ def test_more_than_can_be_answered():
 def test_a_load_near_the_capacity_is_warned_of():
     """Waiting of the simulated hour says little of a longer one."""
     most = serving(rate=500).capacity.requests_per_second
-    (warning,) = serving(rate=0.95 * most).warnings
+    *_, warning = serving(rate=0.95 * most).warnings
     assert warning.startswith("load 95% of the capacity")
-    assert serving(rate=0.5 * most).warnings == ()
+    assert not any("of the capacity" in said for said in serving(rate=0.5 * most).warnings)
 
 
 def test_a_trace(tmp_path):
@@ -205,7 +205,7 @@ def test_a_trace(tmp_path):
     estimate = serving(trace=str(path), **without)
     assert estimate.offered_rate == pytest.approx(500)
     assert (estimate.feasible, estimate.load > 1, estimate.closed_form) == (True, True, None)
-    assert "the trace asks for 500 requests/s" in estimate.warnings[0]
+    assert "the trace asks for 500 requests/s" in estimate.warnings[-1]
     assert estimate.simulated.requests == 100
     assert document(estimate)["prompt_tokens"] is None
     assert "100 requests of" in report(estimate)

@@ -143,6 +143,30 @@ def test_a_row_of_fine_tuning_is_priced_as_fine_tuning():
     assert "tuning" not in options_of_row(CELLS)
 
 
+@pytest.mark.parametrize(
+    ("columns", "notes", "option", "value"),
+    [
+        ({"tuning": "lora", "lora_targets": "attention"}, "LoRA rank 8 on q and v", "lora_targets", "attention"),
+        ({"tuning": "lora"}, "LoRA rank 8 on q and v", "lora_targets", "q+v"),
+        ({}, "LoRA rank 8 on q and v", "lora_targets", None),
+        ({"nic_gbits": "400"}, "800 Gb/s inter-node per node", "nic_gbits", 400),
+        ({}, "800 Gb/s inter-node per node", "nic_gbits", 800),
+        ({"schedule": "DualPipe"}, "", "schedule", "dualpipe"),
+    ],
+)
+def test_columns_say_it_and_notes_where_they_do_not(columns, notes, option, value):
+    """A run would be priced on another network, with other adapters or another schedule than it had."""
+    assert options_of_row(CELLS | columns | {"notes": notes}).get(option) == value
+
+
+def test_notes_say_how_a_program_ran():
+    """An eager run would be priced as a compiled one, and one on DeepSpeed as one on DDP."""
+    found = options_of_row(CELLS | {"framework": "torchtune", "notes": "packed, eager; batch 2"})["framework"]
+    assert found.name == "torchtune-eager"
+    cells = CELLS | {"framework": "Hugging Face Trainer, PEFT", "notes": "Q-LoRA; base in GPTQ int4"}
+    assert options_of_row(cells)["framework"].name == "hugging-face-deepspeed"
+
+
 @pytest.mark.parametrize(("grade", "counts"), [("", True), ("A", True), ("B", True), ("C", False)])
 def test_a_sanity_bound_is_shown_and_does_not_count(grade, counts):
     """A figure that its source doubts itself would move the score."""
@@ -264,6 +288,20 @@ def test_memory_is_that_of_the_allocator_or_of_the_device(estimate):
     assert predicted(estimate, "peak_memory_gb", notes=notes) == pytest.approx(allocated / 2**30)
     assert predicted(estimate, "peak_memory_gb", notes="GB from nvidia-smi") == pytest.approx(total / 2**30)
     assert predicted(estimate, "peak_memory_gb", notes="nvidia-smi, decimal") == pytest.approx(total / 1e9)
+    assert predicted(estimate, "peak_memory_gb", memory_read="allocated") == pytest.approx(allocated / 2**30)
+    with pytest.raises(BadInputError, match="memory_read: 'top' is none of device, reserved, allocated"):
+        predicted(estimate, "peak_memory_gb", memory_read="top")
+    with pytest.raises(BadInputError, match="memory_stage: 'second' is neither first nor fullest"):
+        predicted(estimate, "peak_memory_gb", memory_stage="second")
+
+
+def test_memory_is_that_of_the_first_stage_where_it_was_read_there():
+    """The logits of the last stage would be looked for on the first, on which nvidia-smi was read."""
+    wide = train(model="gpt2", gpu="a100-sxm-80gb", gpus=2, tp=1, pp=2, dp=1, micro_batch=64, global_batch=128,
+                 seq_len=1024, recompute="full", tokens=1e9)  # fmt: skip
+    fullest = predicted(wide, "peak_memory_gb", notes="nvidia-smi, the heaviest node")
+    assert predicted(wide, "peak_memory_gb", notes="nvidia-smi style") < 0.8 * fullest
+    assert predicted(wide, "peak_memory_gb", notes="nvidia-smi style", memory_stage="fullest") == fullest
 
 
 @pytest.mark.parametrize(

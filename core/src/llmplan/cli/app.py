@@ -21,6 +21,8 @@ _COMMANDS = (
     ("search", "search:add_search", "The best plan out of all legal ones, by time, cost, energy or GPUs."),
     ("plugins", "plugins:add_plugins", "Plugins, what they offer, and why one fails."),
 )
+_GROUPS = ("search", "plugins")
+"""To which plugins may add commands."""
 
 
 def build_app(registry: Registry, arguments: Sequence[str]) -> typer.Typer:
@@ -28,14 +30,15 @@ def build_app(registry: Registry, arguments: Sequence[str]) -> typer.Typer:
     app = typer.Typer(name="llmplan", help=_HELP, context_settings={"help_option_names": [*_HELP_OPTIONS]}, **_PLAIN)
     app.callback()(_global_options)
     names = {name for name, _, _ in _COMMANDS}
-    named = next((argument for argument in arguments if argument in names), None)
+    first = next((argument for argument in arguments if not argument.startswith("-")), "")
+    named = first if first in names else None
     for name, home, summary in _COMMANDS:
         if named not in (None, name):
             app.command(name, help=summary)(_not_run)
         else:
             module, _, add = home.partition(":")
             getattr(import_module(f"llmplan.cli.{module}"), add)(app, summary)
-    _add_plugin_commands(app, registry, own=named is None or not _HELP_OPTIONS.isdisjoint(arguments))
+    _add_plugin_commands(app, registry, own=named in (None, *_GROUPS) or not _HELP_OPTIONS.isdisjoint(arguments))
     return app
 
 
@@ -65,15 +68,27 @@ def _global_options(
     """Plugins are read off the command line before there is an app, which has their commands."""
 
 
+def _extend(group: Any, by: Any) -> None:
+    """Give a group the commands of another of its name."""
+    group.registered_commands.extend(by.registered_commands)
+
+
+def _names(group: Any) -> set[Any]:
+    """Of the commands in a group."""
+    return {command.name for command in group.registered_commands}
+
+
 def _add_plugin_commands(app: typer.Typer, registry: Registry, *, own: bool) -> None:
     """Each plugin fills an app of its own, so that a half-finished one leaves nothing behind.
 
     Those of this project clash with nothing: they are asked where they may be wanted alone, `own`.
     """
     hook = "llmplan_commands"
-    taken = {command.name for command in app.registered_commands}
-    for plugin, implementation in registry.plugins.implementations(hook):
-        if not own and plugin.distribution in registry.plugins.own:
+    taken = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
+    ours = registry.plugins.own
+    offering = sorted(registry.plugins.implementations(hook), key=lambda one: one[0].distribution not in ours)
+    for plugin, implementation in offering:
+        if not own and plugin.distribution in ours:
             continue
 
         def mount(implementation: Any = implementation) -> None:
@@ -82,10 +97,18 @@ def _add_plugin_commands(app: typer.Typer, registry: Registry, *, own: bool) -> 
             offered = typer.Typer(**_PLAIN)
             implementation(app=offered)
             names = set(get_group(offered).commands)  # as Typer makes them; what it cannot read fails here
-            if names & taken:
-                raise PluginError(f"the command {min(names & taken)} exists already")
+            groups = {str(group.name): group.typer_instance for group in app.registered_groups}
+            joining = {str(group.name): group.typer_instance for group in offered.registered_groups}
+            more: dict[str, Any] = {name: group for name, group in joining.items() if name in _GROUPS}
+            clashing = sorted((names - more.keys()) & taken) or [
+                name for name, group in more.items() if name in groups and _names(group) & _names(groups[name])
+            ]
+            if clashing:
+                raise PluginError(f"the command {clashing[0]} exists already")
             taken.update(names)
             app.registered_commands.extend(offered.registered_commands)
-            app.registered_groups.extend(offered.registered_groups)
+            app.registered_groups.extend(group for group in offered.registered_groups if group.name not in more)
+            for name in more.keys() & groups.keys():  # another is a stub, for which nobody asks
+                _extend(groups[name], more[name])
 
         registry.plugins.run(plugin, hook, mount)

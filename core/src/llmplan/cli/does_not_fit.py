@@ -18,12 +18,23 @@ def say_why_not(estimate: Estimate, request: PlanRequest) -> int:
         from llmplan.cli.overloaded import enough, overloaded
 
         line, instead = overloaded(estimate, request.gpus), enough(estimate, request.gpus)
+    elif estimate.feasible and isinstance(request, InferRequest) and not isinstance(estimate, TrainingEstimate):
+        line, instead = _is_too_slow(estimate, request), ""
     else:
         line, instead = _does_not_fit(estimate, request)
     say(f"llmplan: {line}")
     if hint := _command(estimate, request, instead):
         say(f"hint: {hint}")
     return DOES_NOT_FIT
+
+
+def _is_too_slow(estimate: InferenceEstimate | ServerEstimate, request: InferRequest) -> str:
+    """Which latencies are longer than was asked for."""
+    from llmplan.output.kept_words import kept_words
+    from llmplan.space.kept import kept
+
+    broken = (one for one in kept(estimate, request) if not one.holds)
+    return "too slow: " + "; ".join(f"{one.option} {kept_words(one, estimate)}" for one in broken)
 
 
 def _does_not_fit(estimate: Estimate, request: PlanRequest) -> tuple[str, str]:

@@ -104,7 +104,7 @@ def _add(
         if launched():
             return None
         _print(estimate, reporter, extra)
-        if estimate.feasible:
+        if estimate.feasible and not _breaks(estimate, asked):
             return None
         from llmplan.cli.does_not_fit import say_why_not
 
@@ -122,6 +122,16 @@ def _print(estimate: Estimate, reporter: str, extra: Mapping[str, Any]) -> None:
         from llmplan.cli.sources import print_sources
 
         print_sources(estimate.plan.assumptions)
+
+
+def _breaks(estimate: Estimate, asked: PlanRequest) -> bool:
+    """Whether it is slower than was asked for."""
+    if isinstance(asked, TrainRequest):
+        return False
+    from llmplan.request import InferRequest
+    from llmplan.space.kept import kept
+
+    return isinstance(asked, InferRequest) and not all(one.holds for one in kept(estimate, asked))
 
 
 def _priced(price: Callable[..., Any], asked: PlanRequest, limit: float | None) -> Any:

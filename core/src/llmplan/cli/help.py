@@ -8,6 +8,7 @@ from typing import Any
 from typer.core import TyperCommand
 
 from llmplan.catalogues import registry
+from llmplan.space.dimensions import DIMENSIONS, SIZES, of_step
 
 _GROUPS: Mapping[str, str] = {
     "What and on what": (
@@ -18,7 +19,7 @@ _GROUPS: Mapping[str, str] = {
     ),
     "Work": "tokens seq_len global_batch global_batch_tokens batch prompt_tokens output_tokens max_batch max_context",
     "Load on a server": "rate concurrency trace prompt_lengths output_lengths requests seed server_model",
-    "Layout": "tp cp pp vpp dp ep sequence_parallel zero zero_group schedule",
+    "Layout": " ".join([*SIZES, *(one.name for one in of_step("shared"))]),
     "Memory against time": (
         "micro_batch max_micro_batch gradient_accumulation recompute offload master_weights gradient_bits "
         "reduction_bits kv_bits"
@@ -41,6 +42,8 @@ _GROUPS: Mapping[str, str] = {
 """The names of options by the heading that they stand under; what is in none stands under the last."""
 _OTHERS = "More"
 _SEARCHED = "the best of all that fit"
+_NOT_SAID = ("gpus", "zero_group", "gradient_accumulation")
+"""Dimensions whose help says it, or that follow from others."""
 DEFAULTS: Mapping[str, str] = {
     "tokens": "what the model was trained on",
     "seq_len": "the model's own",
@@ -59,10 +62,7 @@ DEFAULTS: Mapping[str, str] = {
         f"{kind.replace('-', '_')}": f"marked by llmplan list {kind}s"
         for kind in ("dtype", "cost-model", "framework", "engine", "optimizer", "schedule", "reporter")
     },
-    **dict.fromkeys(
-        ("tp", "cp", "pp", "vpp", "dp", "ep", "zero", "micro_batch", "recompute", "offload", "sequence_parallel"),
-        _SEARCHED,
-    ),
+    **{one.name: _SEARCHED for one in DIMENSIONS if one.name not in _NOT_SAID},
 }
 """What is taken where nothing is given, in words; where it is said in the help of an option already it is in none."""
 EXAMPLES: Mapping[str, Sequence[str]] = {

@@ -49,13 +49,11 @@ def _run_and_tell(given: Sequence[str]) -> int:
 
 
 def _run(given: Sequence[str]) -> int:
-    app = None
     try:
-        app = build_app(registry(), given)
-        result = app(args=given, prog_name="llmplan", standalone_mode=False)
+        result = build_app(registry(), given)(args=given, prog_name="llmplan", standalone_mode=False)
     except LlmplanError as error:
         if error.exit_code == BAD_INPUT:
-            _say(str(error), given, app, error.instead)
+            _say(str(error), given, error.instead)
         else:
             say(f"llmplan: {error}")
         return error.exit_code
@@ -63,27 +61,27 @@ def _run(given: Sequence[str]) -> int:
         say("llmplan: interrupted")
         return INTERRUPTED
     except BaseException as error:  # noqa: BLE001 - it is raised again where it is llmplan's own fault
-        return refused(error) if is_unwritable(error) else _escaped(error, given, app)
+        return refused(error) if is_unwritable(error) else _escaped(error, given)
     return result if isinstance(result, int) else 0
 
 
-def _say(line: str, given: Sequence[str], app: typer.Typer | None, instead: tuple[str, str] | None = None) -> None:
+def _say(line: str, given: Sequence[str], instead: tuple[str, str] | None = None) -> None:
     """What is wrong on one line and, apart, a command that works."""
     from llmplan.cli.hints import hint_of
 
     say(f"llmplan: {line}")
-    commands = [] if app is None else [command.name or "" for command in app.registered_commands]
+    commands = [command.name or "" for command in build_app(registry(), ()).registered_commands]
     if hint := hint_of(line, given, commands, instead):
         say(f"hint: {hint}")
 
 
-def _escaped(error: BaseException, given: Sequence[str], app: typer.Typer | None) -> int:
+def _escaped(error: BaseException, given: Sequence[str]) -> int:
     """A command line that cannot be read, or the code of a plugin; what is llmplan's own fault is raised."""
     from llmplan.catalogues.guard import failure_of_plugin
     from llmplan.cli.usage import is_usage_error, usage_line
 
     if is_usage_error(error):
-        _say(usage_line(error), given, app)
+        _say(usage_line(error), given)
         return BAD_INPUT
     failure = failure_of_plugin(error)
     if failure is None:

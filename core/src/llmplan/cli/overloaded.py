@@ -13,7 +13,7 @@ def overloaded(estimate: ServerEstimate, gpus: int | None = None) -> str:
     return (
         f"overloaded: {digits(estimate.offered_rate or 0.0)} requests/s come, {digits(most)} requests/s is the most "
         f"that {have} can answer; {enough(estimate, gpus).replace(' --prefill', ' with --prefill')} would serve them "
-        f"at {SAFE_LOAD:.0%} of capacity, and these --rate {digits(SAFE_LOAD * most)}/s"
+        f"at {SAFE_LOAD:.0%} of capacity, and these --rate {digits(SAFE_LOAD * most / estimate.server.workload.peak)}/s"
     )
 
 

@@ -12,13 +12,18 @@ from llmplan.cli.tables import print_table
 
 
 def add_plugins(app: typer.Typer, summary: str) -> None:
-    """Add ``llmplan plugins`` to the app."""
+    """Add the command, to which plugins add theirs."""
+    group = typer.Typer()
+    app.add_typer(group, name="plugins", help=summary)
 
-    @app.command("plugins", help=summary)
+    @group.callback(invoke_without_command=True)
     def plugins(
+        context: typer.Context,
         json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
         timings: Annotated[bool, typer.Option("--timings", help="And how long each takes to import.")] = False,
     ) -> None:
+        if context.invoked_subcommand is not None:
+            return
         rows, problems = _rows(), registry().plugins.problems
         if json_:
             print(json.dumps({"schema": "llmplan.plugins/1", "plugins": rows, "problems": _problems()}, indent=2))

@@ -114,6 +114,7 @@ def limits(kind: str) -> dict[str, Figure]:
 
 
 _TIME, _FIRST, _NEXT = "time_spread", "first_token_spread", "next_token_spread"
+_RATE, _MOST = "throughput_spread", "capacity_spread"
 
 FIGURES = (
     Figure(
@@ -171,16 +172,19 @@ FIGURES = (
         "first_token_seconds", "s", "what a user waits for: prefill on all pipeline stages", (INFER,), better=LOW,
         range=_FIRST, fact="first token", say="{value} (prefill){range}", heading="first token, ms", scale=_MS,
         drawn=True, essential=True,
+        limit="ttft",
         measured={"prefill_ms": _MS, "ttft_ms": _MS},
     ),
     Figure(
         "next_token_seconds", "s", "the same of each further token: a decode step", (INFER,), better=LOW, range=_NEXT,
         fact="each token", say="{value} (decode){range}", heading="each token, ms", scale=_MS, drawn=True,
         essential=True,
+        limit="tpot",
         measured={"decode_ms_per_token": _MS},
     ),
     Figure(
         "total_seconds", "s", "a whole answer", (INFER,), better=LOW, range=_NEXT, fact="whole answer",
+        limit="latency",
         measured={"e2e_ms": _MS},
     ),
     Figure(
@@ -193,7 +197,8 @@ FIGURES = (
         heading="each token, ms", scale=_MS, drawn=True, essential=True, limit="tpot",
     ),
     Figure(
-        "total_seconds", "s", "from a request to its last token", (SERVER,), better=LOW, range=_NEXT, limit="latency",
+        "total_seconds", "s", "from a request to its last token", (SERVER,), better=LOW, range="total_spread",
+        limit="latency",
     ),
     Figure(
         "server.simulated.first_token.p99", "s", "of first tokens, 99 in 100 are as fast", (SERVER,), better=LOW,
@@ -238,7 +243,7 @@ FIGURES = (
         say="{value} tokens/s", heading="tokens/s",
     ),
     Figure(
-        "tokens_per_second", "tokens/s", "generated, over all replicas", _SERVING, better=HIGH, range=_NEXT,
+        "tokens_per_second", "tokens/s", "generated, over all replicas", _SERVING, better=HIGH, range=_RATE,
         fact="speed", say="{value} output tokens/s on {gpus}", heading="tokens/s",
         measured={"tokens_per_s_total_output": 1.0},
     ),
@@ -248,7 +253,7 @@ FIGURES = (
         measured={"tokens_per_s_per_gpu": 1.0},
     ),
     Figure(
-        "tokens_per_second_per_gpu", "tokens/s", "the same of one GPU", _SERVING, better=HIGH, range=_NEXT,
+        "tokens_per_second_per_gpu", "tokens/s", "the same of one GPU", _SERVING, better=HIGH, range=_RATE,
         fact="speed", say="{value} a GPU", heading="tokens/s a GPU", drawn=True, essential=True, objective="throughput",
     ),
     Figure(
@@ -267,23 +272,30 @@ FIGURES = (
     ),
     Figure(
         "cost_per_million_input_tokens", "money", "of prompt tokens: what prefill takes of the GPU time, or of the "
-        "GPUs of separate pools", _SERVING, better=LOW, range=_FIRST, fact="cost", say="{value} per million input",
+        "GPUs of separate pools", _SERVING, better=LOW, range=_RATE, fact="cost", say="{value} per million input",
         needs=_PRICE,
     ),
     Figure(
         "cost_per_million_output_tokens", "money", "of generated tokens: what decoding takes", _SERVING, better=LOW,
-        range=_NEXT, fact="cost", say="{value} per million output tokens",
+        range=_RATE, fact="cost", say="{value} per million output tokens",
         needs=_PRICE,
     ),
     Figure(
         "cost_per_million_tokens", "money", "of generated tokens, all that answers cost", _SERVING, better=LOW,
-        range=_NEXT, fact="cost", say="{value} per million output tokens, all in, at {plan.price_per_gpu_hour:g} "
+        range=_RATE, fact="cost", say="{value} per million output tokens, all in, at {plan.price_per_gpu_hour:g} "
         "a GPU-hour", needs=_PRICE,
         heading="cost of 1M tokens", drawn=True, essential=True, objective="cost",
     ),
     Figure(
         "server.least_cost_per_million_tokens", "money", "of generated tokens, at capacity", (SERVER,), better=LOW,
-        path="least_cost_per_million_tokens", range=_NEXT, fact="cost", say="{value} at full capacity", needs=_PRICE,
+        path="least_cost_per_million_tokens", range=_MOST, fact="cost", say="{value} at full capacity", needs=_PRICE,
+    ),
+    Figure(
+        "price_per_hour", "money", "of all GPUs", _SERVING, better=LOW, fact="price", say="{value} an hour",
+    ),
+    Figure(
+        "price_per_month", "money", "the same of 730 hours", _SERVING, better=LOW, fact="price", say="{value} a month",
+        heading="price a month",
     ),
     Figure(
         "average_power_watts", "W", "of one GPU: TDP x (0.2 + 0.8 x the part of an iteration outside its idle lines: "
@@ -294,7 +306,7 @@ FIGURES = (
         _SERVING, needs=_TDP,
     ),
     Figure(
-        "joules_per_token", "J", "of all GPUs, for each generated token", _SERVING, better=LOW, range=_NEXT,
+        "joules_per_token", "J", "of all GPUs, for each generated token", _SERVING, better=LOW, range=_RATE,
         fact="energy", say="{value} per output token, at {of.average_power_watts:,.0f} W a GPU", needs=_TDP,
     ),
     Figure(

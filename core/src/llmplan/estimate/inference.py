@@ -15,6 +15,8 @@ from llmplan.records.inference_plan import InferencePlan
 
 _SECONDS_PER_HOUR = 3600.0
 _MILLION = 1e6
+HOURS_PER_MONTH = 730.0
+"""8,760 of a year / 12."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -82,6 +84,24 @@ class InferenceEstimate(Fit):
     def next_token_spread(self) -> Spread | None:
         """The same of further tokens, answers and throughput."""
         return None if self.spreads is None or self.plan.efficiency.by_user else self.spreads(self.plan)[1]
+
+    @property
+    def throughput_spread(self) -> Spread | None:
+        """The same, which throughput falls by."""
+        return self.next_token_spread
+
+    capacity_spread = throughput_spread
+
+    @property
+    def price_per_hour(self) -> Number | None:
+        """Of all devices; None where no price is known."""
+        price = self.plan.price_per_gpu_hour
+        return None if price is None else price * self.plan.layout.gpus
+
+    @property
+    def price_per_month(self) -> Number | None:
+        """The same of a twelfth of a year."""
+        return None if self.price_per_hour is None else HOURS_PER_MONTH * self.price_per_hour
 
     @property
     def prefill_bottleneck(self) -> Bottleneck | None:

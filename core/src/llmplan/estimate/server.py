@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from attrs import frozen
 
 from llmplan.arrays.quantities import Number, total
 from llmplan.estimate.energy import average_power
-from llmplan.estimate.inference import InferenceEstimate
+from llmplan.estimate.inference import HOURS_PER_MONTH, InferenceEstimate
 from llmplan.estimate.line import Kind, Line
 from llmplan.estimate.load import Capacity, Means, Simulated
 from llmplan.estimate.shown import Shown
@@ -53,6 +53,10 @@ class ServerEstimate(Shown):
     prefill_memory: Mapping[str, float] | None = None
     """Bytes on the fullest GPU of a pool that only prefills, with the longest prompt; None where there is no such."""
 
+    spreads: Callable[[], tuple[Spread, Spread, Spread] | None] | None = None
+    """How far off latencies may be where passes take longer than estimated: of the first token, of a further one, of a
+    whole answer; None where they are as far off as single passes.
+    """
     request: Any = None
     """What was asked: an `InferRequest`."""
 
@@ -113,12 +117,30 @@ class ServerEstimate(Shown):
 
     @property
     def first_token_spread(self) -> Spread | None:
-        """What was measured of predicted first tokens of this kind."""
-        return self.prefill.first_token_spread
+        """How far off first tokens may be, waiting included."""
+        spreads = None if self.spreads is None else self.spreads()
+        return self.prefill.first_token_spread if spreads is None else spreads[0]
 
     @property
     def next_token_spread(self) -> Spread | None:
-        """What was measured of predicted tokens, answers and throughput of this kind."""
+        """How far off further tokens may be, what delays them included."""
+        spreads = None if self.spreads is None else self.spreads()
+        return self.decode.next_token_spread if spreads is None else spreads[1]
+
+    @property
+    def total_spread(self) -> Spread | None:
+        """How far off answers may be, waiting included."""
+        spreads = None if self.spreads is None else self.spreads()
+        return self.decode.next_token_spread if spreads is None else spreads[2]
+
+    @property
+    def throughput_spread(self) -> Spread | None:
+        """How far off the tokens of users may be; None of a rate, all of which is answered whatever passes take."""
+        return None if self.server.workload.concurrency is None else self.capacity_spread
+
+    @property
+    def capacity_spread(self) -> Spread | None:
+        """What was measured of predicted decoding of this kind."""
         return self.decode.next_token_spread
 
     @property
@@ -256,7 +278,7 @@ class ServerEstimate(Shown):
     def cost_per_million_tokens(self) -> float | None:
         """All GPUs over generated tokens; None where no price is known."""
         price, speed = self.plan.price_per_gpu_hour, self.tokens_per_second
-        return None if price is None or not speed else self._price_per_second(price) / speed * _MILLION
+        return None if price is None or not speed else self._price_per_second(price) * self._peak / speed * _MILLION
 
     @property
     def least_cost_per_million_tokens(self) -> float | None:
@@ -291,7 +313,23 @@ class ServerEstimate(Shown):
         price, rate = self.plan.price_per_gpu_hour, self.requests_per_second
         if price is None or not rate or share is None:
             return None
-        return self._price_per_second(price) * share / (rate * tokens) * _MILLION
+        return self._price_per_second(price) * self._peak * share / (rate * tokens) * _MILLION
+
+    @property
+    def _peak(self) -> float:
+        """Of what comes over its mean: GPUs for the peak are paid for all the time."""
+        return self.server.workload.peak
+
+    @property
+    def price_per_hour(self) -> float | None:
+        """Of all GPUs of both pools; None where no price is known."""
+        price = self.plan.price_per_gpu_hour
+        return None if price is None else price * self.server.gpus
+
+    @property
+    def price_per_month(self) -> float | None:
+        """The same of a twelfth of a year."""
+        return None if self.price_per_hour is None else HOURS_PER_MONTH * self.price_per_hour
 
     def _price_per_second(self, price: float) -> float:
         return price * self.server.gpus / _SECONDS_PER_HOUR

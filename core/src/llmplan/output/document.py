@@ -97,12 +97,23 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
             if figure.range
         },
         "ranges": _ranges(spreads),
+        **({} if kind == TRAIN else {"limits": _limits(estimate)}),
         **{name: plain(getattr(estimate, name)) for name in _BREAKDOWNS[command]},
         **server,
         "assumptions": list(plan.assumptions),
         "warnings": list(estimate.warnings),
         **(_by_estimate(estimate) if isinstance(estimate, TrainingEstimate) else {}),
     }
+
+
+def _limits(estimate: Any) -> dict[str, Any]:
+    """Latencies that were asked for, and whether they hold."""
+    if not hasattr(estimate.request, "percentile"):
+        return {}
+    from llmplan.space.kept import kept
+
+    names = ("limit", "percentile", "seconds", "at_confidence", "holds")
+    return {one.option: {name: plain(getattr(one, name)) for name in names} for one in kept(estimate, estimate.request)}
 
 
 def _by_estimate(estimate: TrainingEstimate) -> dict[str, Any]:
@@ -195,6 +206,7 @@ def _server(estimate: Any) -> dict[str, Any]:
             "rate": estimate.offered_rate,
             "concurrency": load.concurrency,
             "trace": load.trace_name or None,
+            "peak": load.peak,
             "prompt_lengths": None if load.trace else plain(load.prompt),
             "output_lengths": None if load.trace else plain(load.output),
             "mean_prompt_tokens": estimate.mean_lengths[0],

@@ -16,6 +16,7 @@ from llmplan.estimate import Comparison, Estimate, Launcher, TrainingEstimate, V
 from llmplan.output.files import painter_of
 from llmplan.output.sections import INDENT, heading
 from llmplan.request import given_options, option_name, options_of
+from llmplan.request.latencies import LIMITED
 from llmplan.request.searches import NOT_OF_SERVERS
 from llmplan.space.dimensions import NAMES
 
@@ -155,6 +156,8 @@ def command_line(command: Sequence[str], options: Mapping[str, Any]) -> list[str
 def _pair(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return f"--{'' if value else 'no-'}{option_name(name)}"
+    if name in LIMITED and isinstance(value, float):
+        return f"--{option_name(name)} {value!r}s"
     return f"--{option_name(name)} {shlex.quote(_word(value))}"
 
 

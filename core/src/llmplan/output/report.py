@@ -10,6 +10,7 @@ from llmplan.arrays.quantities import total
 from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.estimate.figures import ITERATION
 from llmplan.output.headline import headline
+from llmplan.output.kept_words import kept_facts
 from llmplan.output.next_steps import next_steps
 from llmplan.output.otherwise import otherwise
 from llmplan.output.sections import (
@@ -140,6 +141,7 @@ def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[Render
     yield heading("Figures")
     spreads = {"the first token": estimate.first_token_spread, "each token": estimate.next_token_spread}
     yield facts({**figure_facts(estimate), "fits": _fits(estimate), **resting(spreads)})
+    yield facts(kept_facts(estimate))
     yield from phase("Prefill", estimate, "prefill", console)
     yield from phase("Decode", estimate, "decode", console)
 

@@ -159,7 +159,7 @@ def _asked(result: SearchResult) -> dict[str, str]:
     given = [f"{name} {seconds(result.constraints[name])}" for name in limits(SERVER) if name in result.constraints]
     part = result.constraints.get("percentile")
     held = f"{', '.join(given)}, {'on average' if part is None else f'for {part} % of requests'}"
-    by = ", by the estimates without their ranges" if is_sure(result) else ""
+    by = f", with {result.confidence:.0%} confidence" if is_sure(result) else ""
     asked = {"limits": f"{held}{by}" if given else "none but memory"}
     if result.best:
         load = result.best[0].server.workload

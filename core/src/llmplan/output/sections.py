@@ -6,6 +6,7 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import isinf
 from textwrap import shorten, wrap
 
 from rich.bar import Bar
@@ -127,13 +128,17 @@ def range_of(figure: Figure, estimate: Estimate) -> str:
 
 def plus_minus(spread: Spread | None) -> str:
     """How far off a figure may be, in percent."""
-    return "" if spread is None else f" ({spread.low - 1:+.0%} to {spread.high - 1:+.0%})"
+    if spread is None:
+        return ""
+    return f" ({spread.low - 1:+.0%} to {'no end' if isinf(spread.high) else f'{spread.high - 1:+.0%}'})"
 
 
 def between(ends: tuple[float, float] | None, words: Callable[[float], str], like: float) -> str:
     """``21.9 to 29.6``: with a unit where that is not the one of the figure; nothing where no range is known."""
     if ends is None:
         return ""
+    if isinf(ends[1]):
+        return f"{words(ends[0])} to no end"
     (low, low_unit), (high, high_unit), (_, unit) = (_parts(words(value)) for value in (*ends, like))
     if low_unit == high_unit == unit:
         return f"{low} to {high}"

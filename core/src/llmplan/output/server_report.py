@@ -10,6 +10,7 @@ from rich.table import Table
 
 from llmplan.estimate import Capacity, Means, ServerEstimate
 from llmplan.estimate.figures import INFER, figures_of
+from llmplan.output.kept_words import kept_facts
 from llmplan.output.limit_words import limit_words
 from llmplan.output.report import phase
 from llmplan.output.sections import INDENT, counted, facts, figure_facts, heading, layout, priced_by
@@ -30,6 +31,7 @@ def server_sections(estimate: ServerEstimate, console: Console) -> Iterator[Rend
     if estimate.means is not None:
         yield heading("Latency")
         yield _latencies(estimate)
+        yield facts(kept_facts(estimate))
     beside = counted(estimate.decode.plan.batch, "sequence") + (" a stage" if estimate.plan.layout.pp > 1 else "")
     yield from phase("Prefill of one prompt", estimate.prefill, "prefill", console, under_load=True)
     yield from phase(f"Decode step of {beside}", estimate.decode, "decode", console, under_load=True)
@@ -74,7 +76,8 @@ def _load(estimate: ServerEstimate) -> str:
         )
     lengths = f"{load.prompt.label} prompt and {load.output.label} output tokens each"
     if load.concurrency is None:
-        return f"{load.rate:.4g} requests/s, {lengths}"
+        mean = "" if load.peak == 1.0 or not load.rate else f" at the peak, {load.rate / load.peak:.4g} on average"
+        return f"{load.rate:.4g} requests/s{mean}, {lengths}"
     return f"{load.concurrency:,} users at once, {lengths}"
 
 

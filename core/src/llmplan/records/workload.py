@@ -126,7 +126,9 @@ class Workload:
     """A load of a server: either a rate, or a number of users, or a trace."""
 
     rate: float | None = None
-    """Requests a second, in a Poisson process."""
+    """Requests a second, in a Poisson process: at the peak of the load."""
+    peak: float = 1.0
+    """Of the rate over its mean, which is what is paid for."""
     concurrency: int | None = None
     """Users each of whom sends the next request when the last one is answered."""
     trace: tuple[Request, ...] = ()

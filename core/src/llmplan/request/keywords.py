@@ -192,12 +192,22 @@ class InferOptions(TypedDict, total=False):
     """Tokens of the longest sequence that the engine takes; the model's context by default."""
     offload: str | None
     """What waits in host memory, as far as the engine can: none, weights, experts, kv."""
+    ttft: float | str | None
+    """Longest time to the first token, waiting included: 500ms or 0.5s."""
+    tpot: float | str | None
+    """Longest time per output token after it: 50ms."""
+    latency: float | str | None
+    """Longest time of a whole answer: 10s."""
     rate: float | str | None
     """Requests that come: 2/s, 90/min or 5000/h."""
     concurrency: int | str | None
     """Users, each with one request at a time, instead of --rate."""
     trace: str | None
     """Requests, instead of --rate: columns arrival_seconds, prompt_tokens, output_tokens."""
+    percentile: int | str | None
+    """Of requests that keep to latencies: 50, 90, 95, 99, 95 by default; or mean: on average."""
+    peak: float | str | None
+    """The rate at the peak of the load over --rate, its mean: the server is sized for the peak."""
     server_model: Any
     """What answers for a server under a load."""
     prompt_lengths: Any

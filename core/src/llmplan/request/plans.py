@@ -87,11 +87,11 @@ class TrainRequest(PlanRequest):
     schedule: Any = option("Pipeline schedule.", as_record_or_name, metavar="NAME", names="schedules")
     zero: int | None = option("ZeRO stage: 0, 1, 2 or 3.", as_whole(0, 3), every=True)
     zero_group: int | None = option("Ranks that ZeRO divides over; all of dp x cp by default.", as_whole(1))
-    micro_batch: int | None = option("Sequences that one pipeline takes in at once.", as_whole(1))
+    micro_batch: int | None = option("Sequences that one pipeline takes in at once.", as_size)
     max_micro_batch: int | str | None = option(
         "The largest micro-batch that is tried; auto tries any.", as_auto_or_whole, metavar="N|auto"
     )
-    gradient_accumulation: int | None = option("Micro-batches of one pipeline in one iteration.", as_whole(1))
+    gradient_accumulation: int | None = option("Micro-batches of one pipeline in one iteration.", as_size)
     global_batch: int | None = option("Sequences of one iteration.", as_whole(1))
     global_batch_tokens: float | None = option("Tokens of one iteration, instead of --global-batch.", as_positive)
     seq_len: int | None = option("Tokens of one sequence: 4096, 32k (32,000) or 32Ki (32,768).", as_whole(1))

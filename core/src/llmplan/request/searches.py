@@ -7,10 +7,10 @@ from typing import Any
 from attrs import frozen
 
 from llmplan.errors import BadInputError
+from llmplan.request.latencies import answer_option, each_token_option, first_token_option, percentile_option
 from llmplan.request.options import Options, option
 from llmplan.request.values import (
     as_flag,
-    as_float,
     as_money,
     as_positive_like,
     as_positive_seconds,
@@ -18,19 +18,10 @@ from llmplan.request.values import (
     as_whole,
     as_word,
     option_name,
-    refuse,
 )
 
 _OBJECTIVES = {word: word for word in ("time", "cost", "gpu-hours", "energy", "gpus", "memory")}
 _SERVING_OBJECTIVES = {word: word for word in ("throughput", "cost", "gpus")}
-_PERCENTILES = (50, 90, 95, 99)
-
-
-def _percentile(value: Any, name: str) -> int:
-    number = as_float(value, name, wanted := f"one of {', '.join(map(str, _PERCENTILES))}")
-    if number not in _PERCENTILES:
-        raise refuse(name, value, wanted)
-    return int(number)
 
 
 def _figures(value: Any, name: str) -> tuple[str, ...]:
@@ -82,21 +73,9 @@ class InferSearchRequest(Options):
         metavar="NAME",
         names=lambda: list(_SERVING_OBJECTIVES),
     )
-    ttft: float | None = option(
-        "Longest time to the first token, waiting included: 500ms or 0.5s.",
-        as_positive_seconds("500ms or 0.5"),
-        metavar="TIME",
-    )
-    tpot: float | None = option(
-        "Longest time per output token after it: 50ms.", as_positive_seconds("50ms or 0.05"), metavar="TIME"
-    )
-    latency: float | None = option(
-        "Longest time of a whole answer: 10s.", as_positive_seconds("10s or 2.5"), metavar="TIME"
-    )
-    percentile: int | None = option(
-        "Of requests that have to be as fast as that, 50, 90, 95 or 99; without, they are on average.",
-        _percentile,
-        metavar="PERCENT",
-    )
+    ttft: float | None = first_token_option()
+    tpot: float | None = each_token_option()
+    latency: float | None = answer_option()
+    percentile: int | str | None = percentile_option()
     top: int | None = option("How many of the best plans are shown; 5 by default.", as_whole(1, 100))
     prune: bool | None = option("Leave out what one user alone shows to be too slow; by default.", as_flag)

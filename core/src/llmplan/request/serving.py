@@ -7,9 +7,11 @@ from typing import Any
 from attrs import fields, frozen
 
 from llmplan.records import FAMILIES, Variation
+from llmplan.request.latencies import answer_option, each_token_option, first_token_option, percentile_option
 from llmplan.request.options import option
 from llmplan.request.plans import PlanRequest
 from llmplan.request.values import (
+    as_at_least_one,
     as_bits,
     as_confidence,
     as_flag,
@@ -76,12 +78,21 @@ class InferRequest(PlanRequest):
         metavar="WHAT",
         names=lambda: list(_OFFLOADS),
     )
+    ttft: float | None = first_token_option()
+    tpot: float | None = each_token_option()
+    latency: float | None = answer_option()
     rate: float | None = option("Requests that come: 2/s, 90/min or 5000/h.", as_rate, metavar="RATE")
     concurrency: int | None = option("Users, each with one request at a time, instead of --rate.", as_whole(1))
     trace: str | None = option(
         "Requests, instead of --rate: columns arrival_seconds, prompt_tokens, output_tokens.",
         as_text,
         metavar="FILE.csv",
+    )
+    percentile: int | str | None = percentile_option()
+    peak: float | None = option(
+        "The rate at the peak of the load over --rate, its mean: the server is sized for the peak.",
+        as_at_least_one,
+        metavar="TIMES",
     )
     server_model: Any = option(
         "What answers for a server under a load.", as_record_or_name, metavar="NAME", names="server-models"

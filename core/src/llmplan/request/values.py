@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any
 
 from llmplan.errors import BadInputError, shown
@@ -85,7 +86,7 @@ def as_whole(
 
 
 as_size = as_whole(1, most=10_000_000)
-"""Accelerators, or a part of them: a space of more could not be listed."""
+"""Accelerators, or micro-batches: a space of more could not be listed."""
 
 
 def as_positive_like(example: str, what: str = "number") -> Callable[[Any, str], float]:
@@ -253,6 +254,21 @@ def as_seconds(convert: Callable[[Any, str], float]) -> Callable[[Any, str], flo
 def as_positive_seconds(example: str) -> Callable[[Any, str], float]:
     """A time above 0; the example is one."""
     return as_seconds(as_positive_like(example, "time"))
+
+
+def as_latency(example: str, most: float = inf) -> Callable[[Any, str], float]:
+    """A time above 0, with its unit where it is text: 40 milliseconds and 40 seconds are both written 40."""
+    convert = as_positive_seconds(example)
+
+    def in_seconds(value: Any, name: str) -> float:
+        if isinstance(value, str) and value.strip()[-1:].isdigit():
+            raise refuse(name, value, f"a time with its unit, like {example}")
+        seconds = convert(value, name)
+        if seconds > most:
+            raise refuse(name, value, f"a time of {most:g} s at most, like {example}")
+        return seconds
+
+    return in_seconds
 
 
 def as_rate(value: Any, name: str) -> float:

@@ -11,6 +11,8 @@ from attrs import evolve, frozen
 from llmplan.errors import BadInputError
 from llmplan.request import InferRequest, check_names, option_name, options_of
 from llmplan.request.changes import several
+from llmplan.request.latencies import LIMITED
+from llmplan.request.options import Options
 from llmplan.space.dimensions import served
 
 LAYOUT = served("replica", "group", "total", "load")
@@ -51,6 +53,14 @@ class InferenceSpace:
         for (gpu, price), *chosen in product(self.priced, *self.cases.values()):
             case = dict(zip(self.cases, chosen, strict=True))
             yield evolve(self.request, gpu=gpu, price_per_gpu_hour=price, **case)
+
+    def within(self, asked: Options) -> InferenceSpace:
+        """The same with the latencies that a search has to keep to, and of how many requests."""
+        same = InferenceSpace.__new__(InferenceSpace)
+        given = {name: getattr(asked, name) for name in (*LIMITED, "percentile")}
+        limited = evolve(self.request, **{name: value for name, value in given.items() if value is not None})
+        same.__attrs_init__(limited, self.layout, self.cases, self.priced)
+        return same
 
     def without(self, name: str) -> InferenceSpace:
         """The same with an option of the layout left open."""

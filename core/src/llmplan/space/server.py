@@ -21,6 +21,7 @@ from llmplan.records import (
     Workload,
 )
 from llmplan.request import LOADS, SERVER_OPTIONS, InferRequest, option_name
+from llmplan.request.latencies import MEAN
 from llmplan.space.asked import AskedSteps, StepsOf, asking, served
 from llmplan.space.choice import Choice, default_record, find_record
 
@@ -165,11 +166,18 @@ def _workload(request: InferRequest, choice: Choice, plan: InferencePlan, said: 
             said.append(f"{requests:,} requests simulated, seed {request.seed or 0}")
     if request.rate is not None:
         said.append("requests come at random (a Poisson process)")
+    if request.peak is not None and request.rate is None:
+        raise BadInputError(
+            "peak: goes with a rate; give users at the peak as concurrency; a trace has peaks of its own"
+        )
+    if request.percentile not in (None, MEAN) and requests == 0:
+        raise BadInputError("percentile: is what a simulation counts, and requests 0 asks for none")
     prompt, output = (_lengths(request, plan, what, said) for what in ("prompt", "output"))
     if (request.concurrency or 1) > 1 and not (prompt.varies or output.varies):
         said.append("requests are all alike: users who ask again at once keep in step with one another for ever")
     return Workload(
-        rate=request.rate,
+        rate=None if request.rate is None else request.rate * (request.peak or 1.0),
+        peak=request.peak or 1.0,
         concurrency=request.concurrency,
         trace=trace,
         trace_name=request.trace or "",

@@ -14,7 +14,7 @@ from typing import Any
 from attrs import fields, fields_dict
 
 from llmplan import records
-from llmplan.catalogues import CLUSTERS, ENGINES, FRAMEWORKS, GPUS, OPTIMIZERS, SCHEDULES, Kind
+from llmplan.catalogues import CLUSTERS, ENGINES, FRAMEWORKS, GPUS, OPTIMIZERS, SCHEDULES, Kind, registry
 from llmplan.errors import LlmplanError
 from llmplan.estimate.line import Kind as LineKind, kind_of
 from llmplan.records.cluster import is_plain
@@ -28,7 +28,7 @@ _PLAUSIBLE: Mapping[str, tuple[float, float]] = {
     "memory_bytes_per_second": (1e9, 1e17),
     "peak_flops": (1e10, 1e19),
     "scale_up_bytes_per_second": (1e8, 1e16),
-    "scale_out_bytes_per_second": (1e7, 1e14),
+    "scale_out_bytes_per_second": (1e7, 2.5e11),
     "host_bytes_per_second": (1e8, 1e14),
     "l2_bytes": (1e4, 1e12),
     "launch_year": (1990, 2100),
@@ -106,6 +106,8 @@ def check_hardware(profile: records.HardwareProfile) -> None:
     require(is_plain(profile.cluster) or profile.cluster.source, f"{name}: cluster: no source")
     strangers = set(profile.sources) - {*numbers, *fields_dict(records.HardwareProfile), *LINKS}
     require(not strangers, f"{name}: sources: {', '.join(sorted(strangers))}: no such number")
+    _check_links(name, profile)
+    _check_formats(name, peaks)
     for slower, faster in _NO_FASTER:
         ordered = peaks.get(slower, 0) <= peaks.get(faster, math.inf)
         require(ordered, f"{name}: peak_flops: {slower} is faster than {faster}: is one of them sparse?")
@@ -116,11 +118,29 @@ def check_hardware(profile: records.HardwareProfile) -> None:
         _check_kernels(name, profile.kernels)
 
 
+def _check_links(name: str, profile: records.HardwareProfile) -> None:
+    """A link is no faster than the memory that it reads, and the network no faster than a link in a domain."""
+    link, memory = profile.scale_up_bytes_per_second, profile.memory_bytes_per_second
+    require(link <= memory, f"{name}: scale_up_bytes_per_second: {link:g}, above that of memory: is it in bits?")
+    network = profile.scale_out_bytes_per_second
+    if network is not None and profile.scale_up_domain > 1:
+        require(network <= link, f"{name}: scale_out_bytes_per_second: {network:g}, above that of the scale-up link")
+
+
+def _check_formats(name: str, peaks: Iterable[str]) -> None:
+    """Some dtype multiplies in each; `fp32` is the vector rate."""
+    dtypes = (rule for _, _, rule in registry().dtypes.entries())
+    known = {"fp32", "tf32", *(one for rule in dtypes for tier in rule.gemm_formats for one in tier)}
+    strange = sorted(set(peaks) - known)
+    has = ", ".join(sorted(known))
+    require(not strange, f"{name}: peak_flops: {', '.join(strange)}: no dtype multiplies so; those that do: {has}")
+
+
 def check_cluster(cluster: records.Cluster) -> None:
     """It has a source, its numbers have the size of their SI units, and no group reaches more than its links."""
     name = checked_name(CLUSTERS, cluster)
     require(cluster.source, f"{name}: no source")
-    low, high = _PLAUSIBLE["scale_out_bytes_per_second"]
+    low, high = _PLAUSIBLE["scale_up_bytes_per_second"]
     for place, level in enumerate(cluster.levels):
         link, latency = level.bytes_per_second, level.latency_seconds
         plausible = link is None or low <= link <= high

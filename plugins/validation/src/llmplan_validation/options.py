@@ -35,6 +35,8 @@ _COLUMNS = {
 """Columns that hold an option as it is."""
 _ON = {"on q and v": "q+v", "on attention": "attention"}
 """Words of notes: the matrices that have adapters."""
+_RAN = {"packed, eager": "eager", "+ compile;": "compiled", "base in gptq": "DeepSpeed"}
+"""Words of notes: how a program ran. AutoGPTQ trains in FP16, which needs DeepSpeed (QwenLM/Qwen, finetune/*.sh)."""
 _SELECTIVE = "selective"
 Profile = TypeVar("Profile", FrameworkProfile, EngineProfile)
 _RACK = "NVL72"
@@ -48,7 +50,7 @@ def options_of_row(cells: Cells) -> dict[str, Any]:
         "model": model_of(cells),
         "gpu": hardware,
         "dtype": _dtype(text(cells, "dtype").lower()),
-        "framework": _framework(text(cells, "framework"), hardware),
+        "framework": _framework(_program(cells), hardware),
         "recompute": recompute_of(text(cells, "recompute").lower()),
         "sequence_parallel": flag(cells, "sp"),
         "zero": whole(cells, "zero_stage", 0),
@@ -64,6 +66,13 @@ def options_of_row(cells: Cells) -> dict[str, Any]:
         options["recompute"] = recompute_of(options["framework"].usual_recompute or "")
     given = {name: value for name, value in options.items() if value is not None}
     return {**_as_most_do(given), **given}
+
+
+def _program(cells: Cells) -> str:
+    """The cell, with what notes say of how the program ran that has a profile of its own."""
+    name, notes = text(cells, "framework"), text(cells, "notes").lower()
+    words = next((words for mark, words in _RAN.items() if mark in notes), "")
+    return name if words in name else f"{name}, {words}"
 
 
 def _targets(cells: Cells) -> str | None:

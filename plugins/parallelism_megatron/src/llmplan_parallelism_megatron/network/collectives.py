@@ -15,6 +15,9 @@ from llmplan.records.cluster import ROUND
 from llmplan_parallelism_megatron.kernels.reached import Kernels, collective_curve
 from llmplan_parallelism_megatron.network.groups import Group
 
+_TIMED = 8
+"""Accelerators in the domains that curves were timed in; what a ring takes around more is extrapolated."""
+
 
 def all_reduce_seconds(message_bytes: Number, group: Group, kernels: Kernels) -> Number:
     """Every rank ends with the sum: V = 2 M (n - 1)/n bytes a rank (Patarasuk and Yuan 2009, section 4)."""
@@ -37,15 +40,31 @@ def all_to_all_seconds(message_bytes: Number, group: Group, kernels: Kernels) ->
 
 
 def _seconds(operation: str, passes: float, message_bytes: Number, group: Group, kernels: Kernels) -> Number:
-    """0 for one rank; else that of the slowest level that the group crosses: all of them work at the same time.
+    """0 for one rank; else the least of what it takes with the domain as it is, and as several smaller ones: a library
+    takes the fastest of its ways, and what was timed in domains of eight is no faster for a ring around many more.
+    """
+    levels = kernels.hardware.cluster.levels
+    volume, whole = passes * message_bytes, levels[0].size
+    seconds = _over_levels(operation, passes, volume, group, kernels, whole)
+    if whole is not None and len(levels) > 1 and levels[0].topology not in ROUND:
+        while whole > _TIMED:
+            whole = max(whole // 2, _TIMED)
+            seconds = minimum(seconds, _over_levels(operation, passes, volume, group, kernels, whole))
+    return where(group.ranks > 1, seconds, 0.0)
+
+
+def _over_levels(
+    operation: str, passes: float, volume: Number, group: Group, kernels: Kernels, domain: int | None
+) -> Number:
+    """That of the slowest level that the group crosses, where so many accelerators share the first: all of them work at
+    the same time.
 
     What crosses a level is what the level below has summed or keeps for itself. In an all-to-all ranks of a node share
     what they send to another one, which published runs are in accord with; beyond that nothing is in common.
     """
-    cluster = kernels.hardware.cluster
-    volume, seconds, below = passes * message_bytes, 0.0, 1.0
-    for place, level in enumerate(cluster.levels):
-        inside = group.inside(level.size)
+    seconds, below = 0.0, 1.0
+    for place, level in enumerate(kernels.hardware.cluster.levels):
+        inside = group.inside(domain if place == 0 else level.size)
         across = Across(operation, passes, place, inside / below, group, below)
         if place == 0:
             took = _first_seconds(volume, across, kernels)
@@ -54,7 +73,7 @@ def _seconds(operation: str, passes: float, message_bytes: Number, group: Group,
             took = _outer_seconds(volume / shared, across, kernels)
         seconds = maximum(took * (across.n > 1), seconds)
         below = inside
-    return where(group.ranks > 1, seconds, 0.0)
+    return seconds
 
 
 @frozen(eq=False, repr=False)

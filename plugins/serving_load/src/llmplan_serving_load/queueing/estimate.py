@@ -11,6 +11,7 @@ from llmplan.records import InferencePlan
 from llmplan_serving_load.queueing.capacity import capacity
 from llmplan_serving_load.queueing.closed_form import open_means
 from llmplan_serving_load.queueing.closed_loop import closed_means
+from llmplan_serving_load.queueing.ranges import spreads_of
 from llmplan_serving_load.queueing.server import Server
 from llmplan_serving_load.queueing.simulation import simulate
 
@@ -37,10 +38,13 @@ def closed_estimate(server: Server, batches: BatchPricer, closed: Means | None =
     most = capacity(server) if fits else None
     closed = closed or (closed_form(server) if fits else None)
     decoding = closed.decoding if closed is not None else 1.0 if most is None else most.decoding
+    prefill = batches(_batch(server, plan.prefill_pool or plan.plan, 1))
+    decode = batches(_batch(server, plan.plan, decoding))
     return ServerEstimate(
         server=plan,
-        prefill=batches(_batch(server, plan.prefill_pool or plan.plan, 1)),
-        decode=batches(_batch(server, plan.plan, decoding)),
+        prefill=prefill,
+        decode=decode,
+        spreads=None if closed is None else spreads_of(server, closed, prefill, decode),
         fixed_memory=server.fixed_memory,
         kv_bytes=server.longest_kv_bytes,
         prefill_memory=server.prefill_memory,

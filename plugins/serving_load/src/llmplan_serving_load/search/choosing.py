@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from attrs import evolve
 
 from llmplan.errors import BadInputError
@@ -11,7 +12,8 @@ from llmplan.space.server_sizes import ReplicaSizes, given_sizes, numbers_of_gro
 from llmplan_serving_load.search.case import Case, case_of
 from llmplan_serving_load.search.confirming import Confirming
 from llmplan_serving_load.search.exploring import Explored, explore
-from llmplan_serving_load.search.limits import Limits
+from llmplan_serving_load.search.limits import Limits, excess_of
+from llmplan_serving_load.search.points import Point
 
 OBJECTIVE = "throughput"
 
@@ -26,12 +28,22 @@ def best_for_load(request: InferRequest, model: ServerModel) -> tuple[InferReque
     asked = next(name for name in LOADS if getattr(request, name) is not None)
     case = case_of(0, evolve(request, concurrency=None) if users else request, given, model, asked)
     found = Explored()
-    for _ in explore([case], Limits({}), found, prune=False):
+    limits = Limits.asked(request)
+    for _ in explore([case], limits, found, prune=False):
         pass
-    best = next(Confirming(OBJECTIVE, Limits({})).best(found.candidates), None)
+    best = next(Confirming(OBJECTIVE, limits).best(found.candidates), None)
     if best is not None:
         return _fixed(request, best.point.sizes, best.point.groups), "the most tokens/s of a GPU at this load"
+    nearest = _fastest(found, limits)
+    if nearest is not None:
+        return _fixed(request, nearest.sizes, nearest.groups), "none keeps to the latencies, this comes nearest"
     return _nearest(case, request, found)
+
+
+def _fastest(found: Explored, limits: Limits) -> Point | None:
+    """The point that exceeds latencies least, of those that answer all that comes."""
+    points = [part.point(int(np.argmin(excess_of(limits, part)))) for part in found.parts if limits.of and len(part.at)]
+    return min(points, key=lambda point: float(excess_of(limits, point.part)[0]), default=None)
 
 
 def _nearest(case: Case, request: InferRequest, found: Explored) -> tuple[InferRequest, str]:

@@ -18,7 +18,7 @@ from llmplan_serving_load.queueing.estimate import closed_estimate, closed_form,
 from llmplan_serving_load.queueing.server import Server, make_server
 from llmplan_serving_load.queueing.simulation import simulate
 from llmplan_serving_load.search.exploring import Candidate
-from llmplan_serving_load.search.limits import Limits
+from llmplan_serving_load.search.limits import Latencies, Limits, times_as_long
 from llmplan_serving_load.search.loads import Arrivals, load_of
 from llmplan_serving_load.search.points import Part, Point
 from llmplan_serving_load.search.ranking import Rank, first_of, rank
@@ -75,7 +75,7 @@ class Confirming:
     def _held(self, candidate: Candidate) -> Confirmed | None:
         """The best load of the layout that keeps to the limits."""
         for tried in self._tries(candidate):
-            if tried.answers and self.limits.broken(self.limits.measured(tried.means, tried.simulated)) is None:
+            if tried.answers and self.limits.broken(tried.counted_on(self.limits)) is None:
                 return tried.confirmed()
         self.refuted.append(tried.point)
         return None
@@ -159,6 +159,10 @@ class Tried:
         """In closed form, as it is confirmed."""
         elsewhere = self._elsewhere
         return self.point.means if elsewhere is None or elsewhere.means is None else elsewhere.means
+
+    def counted_on(self, limits: Limits) -> Latencies:
+        """What latencies stay below with the confidence asked for, as `limits` measure them."""
+        return times_as_long(limits.measured(self.means, self.simulated), self.point.longer)
 
     @property
     def answers(self) -> bool:

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from attrs import evolve, frozen
+from attrs import evolve, fields_dict, frozen
 
 from llmplan.estimate import Means
 from llmplan.records import InferencePlan, ServerPlan, ServingSteps, Step
@@ -21,6 +21,7 @@ from llmplan.space.server_sizes import ReplicaSizes
 from llmplan_serving_load.queueing.capacity import peak
 from llmplan_serving_load.queueing.closed_form import means_at
 from llmplan_serving_load.queueing.closed_loop import ClosedLoop
+from llmplan_serving_load.queueing.ranges import LATENCIES
 from llmplan_serving_load.queueing.server import Server, make_server
 from llmplan_serving_load.queueing.work import make_work
 from llmplan_serving_load.search.case import Case
@@ -64,16 +65,18 @@ class Fleet:
         return make_work(self.like).output_tokens
 
     @cached_property
-    def doubt(self) -> Any:
-        """How many times as long as estimated the tokens of each layout may take, with the confidence asked for."""
+    def doubt(self) -> tuple[Any, Any]:
+        """How many times as long as estimated passes of each layout may take, with the confidence asked for: those that
+        read prompts, and those that decode.
+        """
         spreads = inferred(self.case.choice.cost_model, self.like.plan).spreads
         every = np.arange(len(self.sizes))
         if spreads is None or self.like.plan.efficiency.by_user:
-            return np.ones(len(every))
+            return np.ones(len(every)), np.ones(len(every))
         plan = self.plan(every, np.ones(len(every))).plan
-        found = [spreads(one)[1] for one in ([plan] if self.case.in_arrays else _apart(plan))]
-        factors = [one.upper(self.case.confidence) for one in found]
-        return np.broadcast_to(factors[0], len(every)) if self.case.in_arrays else np.array(factors)
+        found = [spreads(one) for one in ([plan] if self.case.in_arrays else _apart(plan))]
+        first, further = (np.array([one[at].upper(self.case.confidence) for one in found]) for at in range(2))
+        return np.broadcast_to(first.reshape(-1), len(every)), np.broadcast_to(further.reshape(-1), len(every))
 
     @cached_property
     def column(self) -> dict[str, Any]:
@@ -105,20 +108,33 @@ class Fleet:
         broken = np.broadcast_to(self.case.refused(plan.plan), len(at))
         return broken if plan.prefill_pool is None else broken | self.case.refused(plan.prefill_pool)
 
-    def with_users(self, at: Any, groups: Any, users: Any) -> tuple[Means, Any]:
-        """Means of so many users of each, and whether there is no room for all at once."""
+    def with_users(self, at: Any, groups: Any, users: Any) -> tuple[Means, Any, dict[str, Any]]:
+        """Means of so many users of each, whether there is no room for all at once, and `longer` as `Part` has it."""
         rows, own, replicas = self._rows(at, groups)
         means = self._loop.means(users, replicas, rows, own)
-        return means, users > self._loop.room_of(rows, own) * replicas
+        first, further = (one[at] for one in self.doubt)
+        longer = dict(zip(LATENCIES, (first, further, further), strict=True))
+        return means, users > self._loop.room_of(rows, own) * replicas, longer
 
-    def at_rate(self, at: Any, groups: Any, rate: float) -> tuple[Means, Any]:
-        """Means of each at a rate of requests, and the share of its capacity that this is; 1 or more is too much."""
+    def at_rate(self, at: Any, groups: Any, rate: float) -> tuple[Means, Any, dict[str, Any]]:
+        """Means of each at a rate of requests, the share of its capacity that this is, where 1 or more is too much, and
+        `longer` as `Part` has it: all three in one call, as servers in slow motion have the means of a higher rate.
+        """
         rows, own, replicas = self._rows(at, groups)
-        many = own * replicas
-        share = rate / (self._rates[rows] * replicas)
+        most, doubts = self._rates[rows] * replicas, [one[at] for one in self.doubt]
+        slower = [np.ones(len(at)), *([] if all((one == 1.0).all() for one in doubts) else doubts)]
+        many = np.tile(own * replicas, len(slower))
         with np.errstate(all="ignore"):
-            means = means_at(self._all.taken(rows, many), rate)
-        return means, share
+            rates: Any = rate * np.concatenate(slower)
+            found = means_at(self._all.taken(np.tile(rows, len(slower)), many), rates)
+            first, *others = (_sliced(found, number, len(at)) for number in range(len(slower)))
+            slow = dict(zip(LATENCIES, (others[0], others[1], others[1]) if others else (first,) * 3, strict=True))
+            times = dict(zip(LATENCIES, (doubts[0], doubts[1], doubts[1]), strict=True))
+            longer = {
+                name: np.where(rate * times[name] < most, _times_as_long(slow[name], first, name, times[name]), np.inf)
+                for name in LATENCIES
+            }
+        return first, rate / most, longer
 
     def most_rate(self) -> Any:
         """Requests a second that one group of each answers."""
@@ -231,6 +247,22 @@ class OneByOne:
             one = Step(**{name: float(field[place]) for name, field in zip(names, fields, strict=True)})
             found[place] = getattr(self.each[place[-1]], method)(one)
         return found
+
+
+def _sliced(means: Means, number: int, many: int) -> Means:
+    """One part of several of equal length."""
+    values: dict[str, Any] = {name: getattr(means, name) for name in fields_dict(Means)}
+    some = {
+        name: value[number * many : (number + 1) * many] if getattr(value, "ndim", 0) else value
+        for name, value in values.items()
+    }
+    return Means(**some)
+
+
+def _times_as_long(slow: Means, means: Means, name: str, times: Any) -> Any:
+    """A latency of passes that take so many times as long, over its own; as the passes where there is no such."""
+    own = getattr(means, name)
+    return times if own is None else times * getattr(slow, name) / own
 
 
 def _apart(plan: InferencePlan) -> list[InferencePlan]:

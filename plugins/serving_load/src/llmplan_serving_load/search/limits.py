@@ -10,7 +10,8 @@ from attrs import frozen
 
 from llmplan.estimate import Means, Simulated
 from llmplan.estimate.figures import SERVER, limits
-from llmplan.request import InferSearchRequest
+from llmplan.request import InferRequest
+from llmplan.request.latencies import latency_limits, percentile_of
 
 Latencies: TypeAlias = Mapping[str, float | None]
 """Seconds by option; None of a further token where there is none."""
@@ -21,16 +22,17 @@ _PERCENTILES = {option: name.removesuffix("_seconds") for option, name in LATENC
 
 @frozen(eq=False)
 class Limits:
-    """Latencies that must not be exceeded, by option, in seconds: on average, or by a percentile of requests."""
+    """Latencies that must not be exceeded with the confidence asked for, by option, in seconds: on average, or by a
+    percentile of requests.
+    """
 
     of: Mapping[str, float]
     percentile: int | None = None
 
     @classmethod
-    def asked(cls, asked: InferSearchRequest) -> Limits:
-        """The limits that a request gives."""
-        given = {name: getattr(asked, name) for name in LATENCIES}
-        return cls({name: limit for name, limit in given.items() if limit is not None}, asked.percentile)
+    def asked(cls, asked: InferRequest) -> Limits:
+        """Those that are given."""
+        return cls(latency_limits(asked), percentile_of(asked.percentile, asked.requests))
 
     def broken(self, latencies: Latencies) -> str | None:
         """The first limit that is broken."""
@@ -76,10 +78,24 @@ class Limits:
 
 def _above(points: Any, name: str, limit: float) -> Any:
     """Where the latency is longer; never where there is none."""
-    latency = getattr(points, LATENCIES[name])
-    return (latency > limit) & (latency < np.inf)
+    latency, key = getattr(points, LATENCIES[name]), LATENCIES[name]
+    return (points.counted_on(key) > limit) & (latency < np.inf)
+
+
+def times_as_long(latencies: Latencies, longer: Mapping[str, float]) -> Latencies:
+    """By option, each so many times as long as estimated."""
+    return {name: value and value * longer[LATENCIES[name]] for name, value in latencies.items()}
 
 
 def latencies_of(means: Means) -> Latencies:
     """The latencies of a point, by the option that limits each."""
     return {name: getattr(means, figure) for name, figure in LATENCIES.items()}
+
+
+def excess_of(limits: Limits, points: Any) -> Any:
+    """Times that the limit is exceeded which is exceeded most."""
+    found: Any = np.zeros(len(points.at))
+    for name, limit in limits.of.items():
+        latency, sure = getattr(points, LATENCIES[name]), points.counted_on(LATENCIES[name])
+        found = np.maximum(found, np.where(latency < np.inf, sure, 0.0) / limit)
+    return found

@@ -13,6 +13,7 @@ from llmplan_serving_load.search.fleet import Fleet
 from llmplan_serving_load.search.limits import Limits
 from llmplan_serving_load.search.points import Part, Point
 
+TOTAL = "total_seconds"
 _IDLE = 0.01
 """Of what it can answer: replicas that have less to do are not tried."""
 
@@ -49,9 +50,9 @@ class Users:
         return columns[:, 0], columns[:, 1]
 
     def priced(self, at: Any, groups: Any, users: Any) -> Part:
-        """Price these points of the fleet."""
-        means, strained = self.fleet.with_users(at, groups, users)
-        return Part(self.fleet, at, groups, users, means, strained)
+        """These points."""
+        means, strained, longer = self.fleet.with_users(at, groups, users)
+        return Part(self.fleet, at, groups, users, means, strained, longer)
 
 
 class Arrivals:
@@ -87,8 +88,9 @@ class Arrivals:
         new = [pair for pair in dict.fromkeys(asked) if pair not in self._known]
         if new:
             at, groups = np.array([at for at, _ in new]), np.array([float(groups) for _, groups in new])
-            means, share = self.fleet.at_rate(at, groups, self._rate)
-            every = Part(self.fleet, at, groups, np.zeros(len(new)), means, share > NEARLY_FULL)
+            means, share, longer = self.fleet.at_rate(at, groups, self._rate)
+            strained = (share > NEARLY_FULL) | np.isinf(longer[TOTAL])
+            every = Part(self.fleet, at, groups, np.zeros(len(new)), means, strained, longer)
             holds = (share < 1.0) & ~self.fleet.refused(at, groups)
             self._known.update(
                 {pair: every.taken([number]) if holds[number] else None for number, pair in enumerate(new)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from llmplan.estimate import Means
 from llmplan.space.server_sizes import ReplicaSizes
 from llmplan_serving_load.search.case import Case
 from llmplan_serving_load.search.fleet import Fleet
-from llmplan_serving_load.search.limits import LATENCIES, Latencies, latencies_of
+from llmplan_serving_load.search.limits import LATENCIES, Latencies, latencies_of, times_as_long
 
 _SECONDS_PER_HOUR = 3600.0
 _MILLION = 1e6
@@ -33,9 +33,11 @@ class Point:
     means: Means
     """In closed form."""
     strained: bool
-    """Whether users wait for room, or the rate is nearly all that can be answered."""
+    """Whether users wait for room, or the rate is nearly all that one can count on being answered."""
     doubt: float
-    """Times that its tokens may take as long as estimated, with the confidence asked for."""
+    """Times that what it is ranked by may be off, with the confidence asked for."""
+    longer: Mapping[str, float]
+    """Times that each latency may take as long as estimated, with that confidence."""
     tokens_per_second_per_gpu: float
     cost_per_million_tokens: float | None
     """None where no price is known."""
@@ -52,8 +54,8 @@ class Point:
 
     @property
     def latencies(self) -> Latencies:
-        """Its latencies, by the option that limits each."""
-        return latencies_of(self.means)
+        """By option, as one can count on them."""
+        return times_as_long(latencies_of(self.means), self.longer)
 
 
 class Points:
@@ -94,7 +96,9 @@ class Part:
     """0 where requests come at a rate."""
     means: Means
     strained: Any
-    """Whether they wait for room, or the rate is nearly all that can be answered: what others hold with ease."""
+    """Whether they wait for room, or the rate is nearly all that one can count on: what others hold with ease."""
+    longer: Mapping[str, Any]
+    """Times that each latency may take as long as estimated, with the confidence asked for."""
 
     def __getattr__(self, name: str) -> Any:
         """The means by name, infinite where there is no such."""
@@ -112,8 +116,12 @@ class Part:
 
     @property
     def doubt(self) -> Any:
-        """Times that tokens may take as long as estimated, with the confidence asked for."""
-        return self.fleet.doubt[self.at]
+        """Times that a user's tokens may take as long; what comes at a rate is answered, or too much of it comes."""
+        return np.ones(len(self.at)) if self.fleet.case.at_a_rate else self.fleet.doubt[1][self.at]
+
+    def counted_on(self, latency: str) -> Any:
+        """What a latency stays below with the confidence asked for; infinite where there is none."""
+        return getattr(self, latency) * self.longer[latency]
 
     @property
     def dp(self) -> Any:
@@ -137,15 +145,23 @@ class Part:
         price = self.fleet.case.request.price_per_gpu_hour
         if price is None:
             return np.inf
-        return price * self.gpus / _SECONDS_PER_HOUR / self.tokens_per_second * _MILLION
+        mean = self.tokens_per_second / self.fleet.like.workload.peak
+        return price * self.gpus / _SECONDS_PER_HOUR / mean * _MILLION
 
     def taken(self, where: Any) -> Part:
         """Some of them, by a mask or by their numbers."""
         means: dict[str, Any] = {
             name: _some(getattr(self.means, name), where, len(self.at)) for name in fields_dict(Means)
         }
+        longer = {name: _some(value, where, len(self.at)) for name, value in self.longer.items()}
         return Part(
-            self.fleet, self.at[where], self.groups[where], self.users[where], Means(**means), self.strained[where]
+            self.fleet,
+            self.at[where],
+            self.groups[where],
+            self.users[where],
+            Means(**means),
+            self.strained[where],
+            longer,
         )
 
     @classmethod
@@ -159,7 +175,8 @@ class Part:
             else np.concatenate([np.broadcast_to(getattr(part.means, name), len(part.at)) for part in parts])
             for name in fields_dict(Means)
         }
-        return cls(fleet=parts[0].fleet, means=Means(**means), **columns)
+        longer = {name: np.concatenate([part.longer[name] for part in parts]) for name in parts[0].longer}
+        return cls(fleet=parts[0].fleet, means=Means(**means), longer=longer, **columns)
 
     def point(self, number: int) -> Point:
         """One of the points by its place."""
@@ -175,6 +192,7 @@ class Part:
             means=Means(**means),
             strained=bool(one.strained[0]),
             doubt=float(one.doubt[0]),
+            longer={name: float(times[0]) for name, times in one.longer.items()},
             tokens_per_second_per_gpu=float(one.tokens_per_second_per_gpu[0]),
             cost_per_million_tokens=None if cost == np.inf else cost,
         )

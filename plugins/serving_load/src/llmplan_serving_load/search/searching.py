@@ -71,7 +71,8 @@ def search_inference(
     """
     begin = time.perf_counter()
     asked = InferSearchRequest(objective=objective, **options)
-    question = _Question(objective, Limits.asked(asked), asked.top or TOP, asked.prune is not False, model)
+    space = space.within(asked)
+    question = _Question(objective, Limits.asked(space.request), asked.top or TOP, asked.prune is not False, model)
     cases = cases_of(space, model)
     _check(question, cases)
     looking = _Looking(question, Explored(), Confirming(objective, question.limits), [])
@@ -143,7 +144,7 @@ def _result(
         objective=looking.question.objective,
         confidence=None if cases[0].choice.efficiency.by_user else cases[0].confidence,
         space=_values(cases, found.points, space),
-        constraints={**limits.of, **({"percentile": limits.percentile} if limits.percentile else {})},
+        constraints={**limits.of, **({"percentile": limits.percentile} if limits.of and limits.percentile else {})},
         best=tuple(one.estimate for one in best),
         requests=tuple(one.request for one in best),
         pareto_of=("throughput", axis_of(found.points)),
@@ -178,8 +179,9 @@ def _check(question: _Question, cases: Sequence[Case]) -> None:
     priced = all(case.request.price_per_gpu_hour is not None for case in cases)
     check(question.objective, at_a_rate=cases[0].at_a_rate, priced=priced)
     limits, request = question.limits, cases[0].request
-    if limits.percentile is not None and not limits.of:
-        raise BadInputError(f"percentile: {limits.percentile} of what? give --ttft, --tpot or --latency too")
+    given = request.percentile
+    if given is not None and not limits.of:
+        raise BadInputError(f"percentile: {given} of what? give --ttft, --tpot or --latency too")
     if limits.percentile is not None and request.requests == 0:
         raise BadInputError("percentile: is what a simulation counts, and requests 0 asks for none")
     if "tpot" in limits.of and request.output_tokens == 1:

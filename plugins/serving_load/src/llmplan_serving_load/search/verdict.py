@@ -15,7 +15,7 @@ from llmplan.space.server_sizes import ReplicaSizes
 from llmplan_serving_load.search.case import Case
 from llmplan_serving_load.search.confirming import Confirming
 from llmplan_serving_load.search.exploring import CAPACITY, MEMORY, Candidate, Explored
-from llmplan_serving_load.search.limits import LATENCIES, Latencies, Limits
+from llmplan_serving_load.search.limits import LATENCIES, Latencies, Limits, excess_of
 from llmplan_serving_load.search.points import Part, Point
 
 _MOST_TRIED = 3
@@ -48,13 +48,13 @@ class Dead:
         refuted = self.confirming.refuted
         gone = [(point.case, point.sizes) for point in refuted]
         kept = [part for part in (_without(part, gone) for part in self.found.parts) if len(part.at)]
-        numbers = [_excess_of(self.limits, part) for part in kept]
+        numbers = [excess_of(self.limits, part) for part in kept]
         found = list(refuted)
         for part, excess in zip(kept, numbers, strict=True):
             found += [part.point(int(at)) for at in _least(excess, 1)]
             for name in self.limits.of:
                 others = ~self.limits.breaks(part, but=name)
-                latency = np.where(others, getattr(part, LATENCIES[name]), np.inf)
+                latency = np.where(others, part.counted_on(LATENCIES[name]), np.inf)
                 found += [part.point(int(at)) for at in _least(latency, _MOST_TRIED) if others[at]]
         return found
 
@@ -68,15 +68,6 @@ def _without(part: Part, gone: Sequence[tuple[Case, ReplicaSizes]]) -> Part:
 
 def _least(values: Any, many: int) -> Any:
     return np.argsort(values, kind="stable")[:many]
-
-
-def _excess_of(limits: Limits, part: Part) -> Any:
-    """Times that the limit is exceeded which is exceeded most."""
-    found: Any = np.zeros(len(part.at))
-    for name, limit in limits.of.items():
-        latency = getattr(part, LATENCIES[name])
-        found = np.maximum(found, np.where(latency < np.inf, latency, 0.0) / limit)
-    return found
 
 
 def verdict(dead: Dead) -> Verdict:
@@ -142,8 +133,7 @@ def _one_relaxed(dead: Dead, points: list[Point], name: str) -> Change | None:
 
 def _needed(dead: Dead, point: Point) -> dict[str, float]:
     """Limits with which the point would hold, in closed form and as simulated."""
-    tried = dead.confirming.tried(point)
-    measured = dead.limits.measured(tried.means, tried.simulated)
+    measured = dead.confirming.tried(point).counted_on(dead.limits)
     expected = point.latencies
     return {name: max(measured[name] or 0.0, expected[name] or 0.0) for name in dead.limits.of}
 

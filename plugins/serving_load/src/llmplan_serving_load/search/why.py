@@ -11,7 +11,7 @@ from llmplan.arrays.quantities import total
 from llmplan.estimate import ServerEstimate
 from llmplan.output.plan_words import server_words
 from llmplan_serving_load.search.confirming import Confirmed
-from llmplan_serving_load.search.limits import Limits
+from llmplan_serving_load.search.limits import Limits, times_as_long
 from llmplan_serving_load.search.ranking import OBJECTIVES
 
 _NOTEWORTHY = 0.01
@@ -85,7 +85,7 @@ def gpu_seconds(plan: Confirmed) -> dict[str, float]:
 
 def held_back(plan: Confirmed, limits: Limits) -> str | None:
     """The latency that is near its limit; or else what keeps users from being more; None where the load is given."""
-    measured = limits.measured(plan.point.means, plan.estimate.simulated)
+    measured = times_as_long(limits.measured(plan.point.means, plan.estimate.simulated), plan.point.longer)
     shares = {name: (measured[name] or 0.0) / limit for name, limit in limits.of.items()}
     nearest = max(shares, key=lambda name: shares[name], default="")
     if nearest and shares[nearest] >= _NEAR:

@@ -1,0 +1,27 @@
+"""Latencies that were asked for, in words: whether they hold."""
+
+from __future__ import annotations
+
+from math import isinf
+
+from llmplan.estimate import InferenceEstimate, ServerEstimate
+from llmplan.output.words import seconds
+from llmplan.records.plan import CONFIDENCE
+from llmplan.space.kept import Kept, kept
+
+
+def kept_facts(estimate: InferenceEstimate | ServerEstimate) -> dict[str, str]:
+    """One line of a report for all of them; none where nothing was asked for."""
+    found = () if estimate.request is None else kept(estimate, estimate.request)
+    said = [f"{one.option} {'holds' if one.holds else 'is BROKEN'}: {kept_words(one, estimate)}" for one in found]
+    return {"limits": "; ".join(said)} if said else {}
+
+
+def kept_words(one: Kept, estimate: InferenceEstimate | ServerEstimate) -> str:
+    """What it takes, by how many requests, with which confidence, of what was asked for."""
+    of = f" for {one.percentile} % of requests" if one.percentile else ""
+    asked = estimate.request.confidence
+    sure = f"{CONFIDENCE if asked is None else asked:.0%} confidence"
+    most = "without end" if isinf(one.at_confidence) else seconds(one.at_confidence)
+    counted = "" if one.at_confidence == one.seconds else f", {most} with {sure}"
+    return f"{seconds(one.seconds)}{of}{counted}, of {seconds(one.limit)}"

@@ -1,0 +1,62 @@
+"""The fields of a record as its class states them: type, default and meaning, read from the class itself."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from attrs import NOTHING, fields, frozen
+
+
+@frozen
+class RecordField:
+    """One field."""
+
+    name: str
+    type: str
+    """As the class writes it."""
+    default: str
+    """As Python writes it; empty where it has to be given."""
+    meaning: str
+
+
+def record_fields(record: type) -> Iterator[RecordField]:
+    """The fields of an attrs class in their order; the text under a field is its meaning."""
+    said: dict[str, tuple[str, str]] = {}
+    for owner in reversed(record.__mro__):
+        if owner is not object:
+            said |= _said(owner)
+    for attribute in fields(record):
+        if attribute.init and not attribute.name.startswith("_"):
+            written, meaning = said.get(attribute.name, ("", ""))
+            yield RecordField(attribute.name, written, _default(attribute.default), meaning)
+
+
+def _default(default: Any) -> str:
+    if default is NOTHING:
+        return ""
+    made = default.factory() if hasattr(default, "factory") and not default.takes_self else default
+    return repr(made) if isinstance(made, (str, int, float, bool, tuple, dict, type(None))) else "its own"
+
+
+def _said(owner: type) -> dict[str, tuple[str, str]]:
+    """By field, its type and the text that stands under it."""
+    try:
+        body = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
+    except (OSError, TypeError):  # a class without a file
+        return {}
+    found: dict[str, tuple[str, str]] = {}
+    last = ""
+    for statement in getattr(body, "body", ()):
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            last = statement.target.id
+            found[last] = (ast.unparse(statement.annotation), "")
+        elif last and isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+            found[last] = (found[last][0], " ".join(str(statement.value.value).split()))
+            last = ""
+        else:
+            last = ""
+    return found

@@ -1,0 +1,103 @@
+"""``llmplan plugins new`` and ``check``: what is written keeps the contracts as it is, and what is broken is named."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+
+import pytest
+from attrs import fields
+
+from llmplan import records
+from llmplan.cli.main import main
+from llmplan_kit.record_fields import record_fields
+from llmplan_kit.skeleton import FOUND, package
+
+
+@pytest.fixture
+def forgotten():
+    """Modules of written packages are not there for the next test."""
+    yield
+    for name in [name for name in sys.modules if name.startswith("llmplan_planted_")]:
+        del sys.modules[name]
+
+
+@pytest.mark.usefixtures("forgotten")
+@pytest.mark.parametrize("kind", FOUND)
+def test_a_package_passes_its_own_tests_as_it_is_written(kind, tmp_path, capsys, monkeypatch):
+    """If it fails, who starts from the skeleton starts with a failure."""
+    name = f"planted-{kind}"
+    assert main(["plugins", "new", name, "--kind", kind, "--folder", str(tmp_path)]) == 0
+    folder = tmp_path / f"llmplan-{name}"
+    assert capsys.readouterr().out.startswith(f"{folder}\n")
+    assert main(["plugins", "check", str(folder)]) == 0
+    assert capsys.readouterr().out == f"llmplan-{name}: ok\n"
+    monkeypatch.syspath_prepend(str(folder / "src"))
+    (tests,) = (folder / "tests").iterdir()
+    for test in [value for key, value in runpy.run_path(str(tests)).items() if key.startswith("test_")]:
+        test()
+    assert (folder / ".github" / "workflows" / "test.yml").exists()
+    assert (
+        "@" not in "".join(text for path, text in package(name, kind).items() if path.endswith((".py", ".toml")))[:200]
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "record"),
+    [("gpu", records.HardwareProfile), ("dtype", records.DTypeRule), ("engine", records.EngineProfile)],
+)
+def test_every_field_of_a_record_stands_in_its_skeleton(kind, record):
+    """If it fails, an author has to read our sources to learn of a field."""
+    text = "".join(package("x1", kind).values())
+    assert [field.name for field in fields(record) if field.init and f"{field.name}=" not in text] == []
+
+
+def test_fields_carry_their_meaning():
+    """If it fails, a skeleton or a page names a field without what it means."""
+    said = {field.name: field for field in record_fields(records.HardwareProfile)}
+    assert said["tdp_watts"].type == "float | None"
+    assert said["memory_bytes"].default == ""
+    assert "driver" in said["memory_bytes"].meaning
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("new", "X1", "--kind", "gpu"), "name: 'X1' is to be of small letters, digits and hyphens, like acme-x1"),
+        (("new", "x1", "--kind", "gpus"), "kind: 'gpus' is none of gpu, model, dtype, "),
+        (
+            ("check", "no-such-plugin"),
+            "check: 'no-such-plugin' is no folder, no file and none of ",
+        ),
+    ],
+)
+def test_bad_input_is_one_line(arguments, says, capsys):
+    """If it fails, a slip of the pen costs a traceback, or half a package."""
+    assert main(["plugins", *arguments]) == 2
+    assert capsys.readouterr().err.splitlines()[0].startswith(f"llmplan: {says}")
+
+
+def test_a_folder_is_not_overwritten(tmp_path, capsys):
+    """If it fails, work is lost by a second call."""
+    arguments = ["plugins", "new", "x1", "--kind", "reporter", "--folder", str(tmp_path)]
+    assert main(arguments) == 0
+    assert main(arguments) == 2
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_what_is_installed_and_what_is_broken_is_checked(tmp_path, capsys):
+    """If it fails, a broken plugin is called ok, ends in a traceback, or hides the others."""
+    assert main(["plugins", "check", "llmplan-dtypes-int"]) == 0
+    assert capsys.readouterr().out == "llmplan-dtypes-int: ok\n"
+    broken = tmp_path / "broken.py"
+    broken.write_text("from llmplan import hookimpl\n\n@hookimpl\ndef llmplan_reporters():\n    raise SystemExit\n")
+    assert main(["plugins", "check", str(broken)]) == 1
+    assert capsys.readouterr().out.startswith(f"{broken}: llmplan_reporters: SystemExit")
+    assert main(["plugins", "check", str(tmp_path)]) == 2
+    assert "has no pyproject.toml" in capsys.readouterr().err
+
+
+def test_the_table_of_plugins_is_as_before(capsys):
+    """If it fails, the group hides the command that it grew from."""
+    assert main(["plugins", "--json"]) == 0
+    assert '"llmplan.plugins/1"' in capsys.readouterr().out

@@ -1,0 +1,1 @@
+"""A sound plugin, and one file for each mistake that somebody may make in it."""

@@ -1,0 +1,18 @@
+"""The cache of one token for all."""
+
+from __future__ import annotations
+
+from llmplan import hookimpl
+from planted_mistakes.sound import Sound
+
+
+class Planted(Sound):
+    """Sound, but for one thing."""
+
+    def cache(self, plan):
+        return super().cache(plan) / (plan.prompt_tokens + plan.output_tokens)
+
+
+@hookimpl
+def llmplan_parallelism_models():
+    return [Planted()]

@@ -1,0 +1,11 @@
+"""Memory in GiB."""
+
+from __future__ import annotations
+
+from llmplan import hookimpl
+from planted_mistakes.sound import accelerator
+
+
+@hookimpl
+def llmplan_hardware_profiles():
+    return [accelerator(memory_bytes=80)]

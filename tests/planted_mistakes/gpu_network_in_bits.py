@@ -1,0 +1,11 @@
+"""The network in bits."""
+
+from __future__ import annotations
+
+from llmplan import hookimpl
+from planted_mistakes.sound import accelerator
+
+
+@hookimpl
+def llmplan_hardware_profiles():
+    return [accelerator(scale_out=4e11)]

@@ -1,0 +1,11 @@
+"""Peaks in TFLOP/s."""
+
+from __future__ import annotations
+
+from llmplan import hookimpl
+from planted_mistakes.sound import accelerator
+
+
+@hookimpl
+def llmplan_hardware_profiles():
+    return [accelerator(peak_flops={"fp16": 500.0})]

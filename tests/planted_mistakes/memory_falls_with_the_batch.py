@@ -1,0 +1,18 @@
+"""Memory over the batch."""
+
+from __future__ import annotations
+
+from llmplan import hookimpl
+from planted_mistakes.sound import Sound
+
+
+class Planted(Sound):
+    """Sound, but for one thing."""
+
+    def cache(self, plan):
+        return super().cache(plan) / plan.batch**2
+
+
+@hookimpl
+def llmplan_parallelism_models():
+    return [Planted()]

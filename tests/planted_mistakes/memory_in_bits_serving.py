@@ -1,0 +1,18 @@
+"""Weights and caches in bits."""
+
+from __future__ import annotations
+
+from llmplan import hookimpl
+from planted_mistakes.sound import Sound
+
+
+class Planted(Sound):
+    """Sound, but for one thing."""
+
+    def serving_memory(self, plan):
+        return {line: 8 * size for line, size in super().serving_memory(plan).items()}
+
+
+@hookimpl
+def llmplan_parallelism_models():
+    return [Planted()]

@@ -1,0 +1,18 @@
+"""Gradient accumulation is not counted."""
+
+from __future__ import annotations
+
+from llmplan import hookimpl
+from planted_mistakes.sound import Sound
+
+
+class Planted(Sound):
+    """Sound, but for one thing."""
+
+    def training_flops(self, plan):
+        return super().training_flops(plan) / plan.gradient_accumulation
+
+
+@hookimpl
+def llmplan_parallelism_models():
+    return [Planted()]
