@@ -115,7 +115,7 @@ def _latencies(estimate: InferenceEstimate | ServerEstimate) -> dict[str, str]:
         return {}
     figures = (figure_of("first_token_seconds", kind), figure_of("next_token_seconds", kind))
     said = [_ranged(value, of, estimate, seconds_like(value)) for value, of in zip((first, each), figures, strict=True)]
-    return {"takes": f"first token {said[0]}, each token {said[1]}"}
+    return {"takes": f"first token {said[0]}, each {said[1]}"}
 
 
 def _fits(estimate: Estimate) -> str:
