@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +14,7 @@ from types import ModuleType
 import pytest
 
 from llmplan import train
-from llmplan.catalogues import plugged, register, registry, reload, unregister
+from llmplan.catalogues import KINDS, plugged, register, registry, reload, unregister
 from llmplan.cli.main import main
 from llmplan.errors import PluginFailedError, PluginWarning, UnknownNameError
 
@@ -88,6 +89,14 @@ def test_every_package_here_is_this_project_s():
     packages = (Path(__file__).parents[1] / "plugins").glob("*/pyproject.toml")
     names = {re.search(r'^name = "(.+)"', path.read_text("utf-8"), re.MULTILINE)[1] for path in packages}
     assert names <= registry().plugins.own
+
+
+@pytest.mark.usefixtures("install")
+def test_no_two_packages_here_offer_one_name():
+    """If it fails, two of ours disagree on a record, and whoever names it is warned of a clash that he cannot mend."""
+    catalogues = [registry().catalogue(kind) for kind in KINDS]
+    offered = [(catalogue.kind.plural, name) for catalogue in catalogues for name, _ in catalogue.offers()]
+    assert [name for name, many in Counter(offered).items() if many > 1] == []
 
 
 def test_what_came_second_is_reached_by_its_distribution(install, tmp_path, capfd):

@@ -71,3 +71,10 @@ def test_the_readme_is_short_and_its_way_in_is_two_commands():
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "readme_command 'llmplan train'" in ci
     assert "readme_command 'pytest'" in ci
+
+
+def test_every_page_is_in_the_index():
+    """A page would be there that nobody finds."""
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    pages = [path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")]
+    assert [page for page in pages if page != "README.md" and f"({page}" not in index] == []

@@ -21,5 +21,5 @@ def llmplan_model_architectures():
 class Broken(Transformer):
     """All of a small one, but for its operators."""
 
-    def lower(self, *_):
+    def lower(self, *_, **__):
         sys.exit(0)

@@ -14,7 +14,7 @@ SAID = "model: broken of model-exits-in-a-search failed: SystemExit: 0 (model_ex
 class Broken(Transformer):
     """All of a small one, but for its operators."""
 
-    def lower(self, *arguments):
+    def lower(self, *arguments, **options):
         sys.exit(0)
 
 

@@ -12,8 +12,8 @@ SAID = "model: broken of model-lowers-to-nothing"
 class Broken(Transformer):
     """All of a small one, but for its operators."""
 
-    def lower(self, *arguments):
-        super().lower(*arguments)
+    def lower(self, *arguments, **options):
+        super().lower(*arguments, **options)
 
 
 @hookimpl

@@ -14,8 +14,8 @@ SAID = "model: broken of model-of-nan"
 class Broken(Transformer):
     """All of a small one, but for its operators."""
 
-    def lower(self, *arguments):
-        lowered = super().lower(*arguments)
+    def lower(self, *arguments, **options):
+        lowered = super().lower(*arguments, **options)
         return evolve(lowered, layers=tuple(map(undone, lowered.layers)))
 
 

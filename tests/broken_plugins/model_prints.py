@@ -16,10 +16,10 @@ SAID = "hello from Python"
 class Broken(Transformer):
     """All of a small one, but for its operators."""
 
-    def lower(self, *arguments):
+    def lower(self, *arguments, **options):
         print("hello from Python")
         os.write(1, b"hello from below\n")
-        return super().lower(*arguments)
+        return super().lower(*arguments, **options)
 
 
 @hookimpl

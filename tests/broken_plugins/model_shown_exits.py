@@ -14,7 +14,7 @@ SAID = "plugin model-shown-exits failed: SystemExit: 0 (model_shown_exits.py"
 class Broken(Transformer):
     """All of a small one, but for its operators."""
 
-    def lower(self, *arguments, **named):
+    def lower(self, *arguments, **options):
         sys.exit(0)
 
 

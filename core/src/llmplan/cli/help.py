@@ -18,7 +18,7 @@ _GROUPS: Mapping[str, str] = {
         "objective finish_within budget ttft tpot latency percentile pareto top memory_headroom confidence"
     ),
     "Work": "tokens seq_len global_batch global_batch_tokens batch prompt_tokens output_tokens max_batch max_context",
-    "Load on a server": "rate concurrency trace prompt_lengths output_lengths requests seed server_model",
+    "Load on a server": "rate peak concurrency trace prompt_lengths output_lengths requests seed server_model",
     "Layout": " ".join([*SIZES, *(one.name for one in of_step("shared"))]),
     "Memory against time": (
         "micro_batch max_micro_batch gradient_accumulation recompute offload master_weights gradient_bits "
@@ -26,8 +26,8 @@ _GROUPS: Mapping[str, str] = {
     ),
     "Fine-tuning": "tuning lora_rank lora_targets",
     "How the server works": (
-        "step_tokens max_sequences chunked_prefill prefix_hit_rate cuda_graphs speculative_tokens acceptance_rate "
-        "draft_model prefill_replicas prefill_tp prefill_pp"
+        "step_tokens max_sequences memory_utilization max_model_len chunked_prefill prefix_hit_rate cuda_graphs "
+        "speculative_tokens acceptance_rate draft_model prefill_replicas prefill_tp prefill_pp"
     ),
     "Network and nodes": "cluster nic_gbits gpus_per_node oversubscription",
     "Efficiency": "mfu flops_efficiency hbm_efficiency scale_up_efficiency scale_out_efficiency ideal expert_imbalance",
@@ -55,7 +55,6 @@ DEFAULTS: Mapping[str, str] = {
     "pue": "1",
     "tuning": "full",
     "gradient_bits": "32",
-    "expert_imbalance": "1",
     "prefix_hit_rate": "0",
     **{
         f"{kind.replace('-', '_')}": f"marked by llmplan list {kind}s"

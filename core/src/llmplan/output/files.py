@@ -111,11 +111,9 @@ def target_of(path: str) -> Path:
 @contextmanager
 def beside(path: str, option: str) -> Iterator[Path]:
     """A file of its own beside the one that is wanted, gone in the end, however that comes."""
-    from secrets import token_hex
-
     with said_of(path, option):
         target = target_of(path)
-        found = target.with_name(f".{target.name[:64]}.{token_hex(8)}.tmp")
+        found = target.with_name(f".{target.name[:64]}.{os.urandom(8).hex()}.tmp")
     try:
         yield found
     finally:

@@ -31,18 +31,21 @@ _RANGES = tuple(dict.fromkeys(figure.range for figure in FIGURES if figure.range
 def headline(estimate: Estimate, best_of: str = "") -> Iterator[RenderableType]:
     """Five lines at most on 80 columns, with `best_of` for the words of a search that chose the plan."""
     yield sentence(estimate)
+    yield facts(answer(estimate, best_of))
+
+
+def answer(estimate: Estimate, best_of: str = "") -> dict[str, str]:
+    """What stands under the sentence: cost, latencies, whether it fits and what limits it."""
     found = {"best of": best_of} if best_of else {}
     if isinstance(estimate, TrainingEstimate):
         found |= {"cost": _cost_of_training(estimate), "fits": memory_words(estimate)}
-        yield facts({**found, "bound by": _time_by_kind(estimate)})
-        return
+        return {**found, "bound by": _time_by_kind(estimate)}
     found |= {**_latencies(estimate), "cost": _cost_of_serving(estimate), "fits": _fits(estimate)}
     limit = _limit_of_server(estimate) if isinstance(estimate, ServerEstimate) else _limit_of_batch(estimate)
     if best_of and limit:
         of = f"{gib(estimate.memory_bytes_per_gpu)} of {gib(estimate.memory_capacity_bytes)}"
-        yield facts({**found, "fits": f"{of}; bound by {limit.partition('; at most ')[0]}"})
-    else:
-        yield facts({**found, **({"bound by": limit} if limit else {})})
+        return {**found, "fits": f"{of}; bound by {limit.partition('; at most ')[0]}"}
+    return {**found, **({"bound by": limit} if limit else {})}
 
 
 def sentence(estimate: Estimate) -> Text:
@@ -112,7 +115,7 @@ def _latencies(estimate: InferenceEstimate | ServerEstimate) -> dict[str, str]:
         return {}
     figures = (figure_of("first_token_seconds", kind), figure_of("next_token_seconds", kind))
     said = [_ranged(value, of, estimate, seconds_like(value)) for value, of in zip((first, each), figures, strict=True)]
-    return {"takes": f"first token {said[0]}, each token {said[1]}"}
+    return {"takes": f"first token {said[0]}, each {said[1]}"}
 
 
 def _fits(estimate: Estimate) -> str:

@@ -182,12 +182,30 @@ class InferOptions(TypedDict, total=False):
     """With which layouts are ranked: 0.9 by default, 0.5 is the point estimate."""
     cuda_graphs: bool | None
     """Launch the steps of decoding whole; as the engine does by default."""
+    max_sequences: int | str | None
+    """Sequences that one replica works on at once."""
+    step_tokens: int | str | None
+    """Tokens of one step: those of prompts and of what decodes."""
+    memory_utilization: float | str | None
+    """Share of the device's memory that the engine takes, instead of its default."""
+    max_model_len: int | str | None
+    """Tokens of the longest sequence that the engine takes; the model's context by default."""
+    ttft: float | str | None
+    """Longest time to the first token, waiting included: 500ms or 0.5s."""
+    tpot: float | str | None
+    """Longest time per output token after it: 50ms."""
+    latency: float | str | None
+    """Longest time of a whole answer: 10s."""
     rate: float | str | None
     """Requests that come: 2/s, 90/min or 5000/h."""
     concurrency: int | str | None
     """Users, each with one request at a time, instead of --rate."""
     trace: str | None
     """Requests, instead of --rate: columns arrival_seconds, prompt_tokens, output_tokens."""
+    percentile: int | str | None
+    """Of requests that keep to latencies: 50, 90, 95, 99, 95 by default; or mean: on average."""
+    peak: float | str | None
+    """The rate at the peak of the load over --rate, its mean: the server is sized for the peak."""
     server_model: Any
     """What answers for a server under a load."""
     prompt_lengths: Any
@@ -198,12 +216,8 @@ class InferOptions(TypedDict, total=False):
     """Requests that a simulation counts; 0 for none."""
     seed: int | str | None
     """Of the simulation."""
-    step_tokens: int | str | None
-    """Tokens of one step: those of prompts and of what decodes."""
     chunked_prefill: bool | None
     """Cut prompts to fill steps beside what decodes."""
-    max_sequences: int | str | None
-    """Sequences that one replica works on at once."""
     prefix_hit_rate: float | str | None
     """Share of prompt tokens that the prefix cache holds."""
     speculative_tokens: int | str | None

@@ -13,6 +13,7 @@ from attrs import frozen
 from llmplan.errors import LlmplanError
 from llmplan.estimate import Comparison, Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.output.document import rows
+from llmplan.output.headline import answer, sentence
 from llmplan.output.sections import figure_facts, layout
 from llmplan.output.table import figure_columns, fits
 from llmplan.output.words import gib, percent, seconds
@@ -79,14 +80,13 @@ class Picture:
 def of_plan(estimate: Estimate) -> bytes:
     """One plan: the answer, the plan, pictures, what moves it, what else there is, formulas, assumptions."""
     plan = estimate.plan
-    gpus = estimate.server.gpus if isinstance(estimate, ServerEstimate) else int(plan.layout.gpus)
     name = "train" if isinstance(estimate, TrainingEstimate) else "infer"
     return _page(
-        title=f"{plan.model.name} on {gpus:,} x {plan.hardware.name}",
+        title=sentence(estimate).plain,
         feasible=estimate.feasible,
-        answer=[*figure_facts(estimate).items(), ("fits", _memory(estimate))],
+        answer=list(answer(estimate).items()),
         warnings=estimate.warnings,
-        facts=[Facts("The plan", _plan_facts(estimate))],
+        facts=[Facts("The plan", _plan_facts(estimate)), Facts("Figures", list(figure_facts(estimate).items()))],
         pictures=_drawn(lambda kind: pictures.of_plan(estimate, kind, _SVG), _kinds(estimate)),
         tables=[*_breakdowns(estimate), *_sensitivity(estimate), *_alternatives(estimate), *_formulas(estimate)],
         assumptions=[*plan.assumptions, f"efficiencies: {plan.efficiency.source}"],
@@ -133,11 +133,13 @@ def of_found(result: SearchResult) -> bytes:
     kinds = ("frontier", "stacked") if result.command == "infer" else ("stacked",)
     best = result.best[0] if result.best else None
     return _page(
-        title=subject.title,
+        title=subject.title if best is None else sentence(best).plain,
         feasible=best is not None,
-        answer=[] if best is None else [*figure_facts(best).items(), ("fits", _memory(best))],
+        answer=[] if best is None else list(answer(best).items()),
         warnings=result.warnings,
-        facts=[] if best is None else [Facts("The best plan", _plan_facts(best))],
+        facts=[]
+        if best is None
+        else [Facts("The best plan", _plan_facts(best)), Facts("Figures", list(figure_facts(best).items()))],
         pictures=_drawn(lambda kind: pictures.of_search(result, "" if kind == "frontier" else kind, _SVG), kinds)
         if best is not None
         else [],
@@ -153,12 +155,6 @@ def _page(**parts: Any) -> bytes:
     pages = Environment(loader=PackageLoader("llmplan_report"), autoescape=True, trim_blocks=True)
     text = pages.get_template("report.html").render(version=version("llmplan-core"), **parts)
     return text.encode()
-
-
-def _memory(estimate: Estimate) -> str:
-    used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
-    verdict = "yes" if used <= capacity else f"no, {gib(used - capacity)} too much"
-    return f"{verdict}: {gib(used)} of {gib(capacity)} on the fullest GPU"
 
 
 def _plan_facts(estimate: Estimate) -> list[tuple[str, str]]:

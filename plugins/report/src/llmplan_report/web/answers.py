@@ -8,8 +8,9 @@ from typing import Any
 
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError, LlmplanError
-from llmplan.estimate import ServerEstimate, TrainingEstimate
+from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.line import kind_of
+from llmplan.output import headline
 from llmplan.output.document import document
 from llmplan.output.sections import figure_facts, layout
 from llmplan.output.words import gib, seconds
@@ -51,10 +52,10 @@ def answer(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
     times = ("time_breakdown",) if isinstance(estimate, TrainingEstimate) else ("prefill_breakdown", "decode_breakdown")
     return {
         "document": document(estimate),
-        "title": f"{estimate.plan.model.name} on {_gpus(estimate):,} x {estimate.plan.hardware.name}",
+        "title": headline.sentence(estimate).plain,
         "feasible": bool(estimate.feasible),
         "layout": layout(estimate),
-        "facts": list(figure_facts(estimate).items()),
+        "facts": [*headline.answer(estimate).items(), *figure_facts(estimate).items()],
         "bars": [*(_bar(estimate, name) for name in times), _memory_bar(estimate)],
         "warnings": list(estimate.warnings),
         "assumptions": list(estimate.plan.assumptions),
@@ -130,10 +131,6 @@ def _patience() -> Any:
             )
 
     return watch
-
-
-def _gpus(estimate: Any) -> int:
-    return int(estimate.server.gpus if isinstance(estimate, ServerEstimate) else estimate.plan.layout.gpus)
 
 
 def _chosen(estimate: Any) -> dict[str, Any]:

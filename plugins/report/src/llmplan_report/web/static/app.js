@@ -98,7 +98,7 @@ async function ask() {
 
 function show(found, milliseconds) {
   element("error").hidden = true;
-  element("title").textContent = found.title + (found.feasible ? "" : ": does not fit");
+  element("title").textContent = found.title;
   element("title").className = found.feasible ? "" : "no";
   element("layout").textContent = found.layout;
   element("facts").replaceChildren(...found.facts.flatMap(([name, words]) => [make("dt", { textContent: name }), make("dd", { textContent: words })]));
