@@ -25,7 +25,7 @@ MODEL = Transformer(
 EXPERTS = evolve(MODEL, name="mini-moe", moe=MixtureOfExperts(n_routed_experts=8, top_k=2, moe_ffn_hidden=1024))
 GPU = HardwareProfile(
     name="mini-gpu",
-    memory_bytes=2.83e9,
+    memory_bytes=1.75e9,
     memory_bytes_per_second=1e11,
     peak_flops={"fp16": 2e12},
     scale_up_bytes_per_second=2e10,
@@ -279,7 +279,7 @@ def test_the_nearest_number_of_users_is_said_to_do(users):
 
 def test_layouts_of_more_gpus_than_there_are_do_not_count():
     """If it fails, two GPUs are said to need the memory that each of eight would, and nobody hears of the other six."""
-    tiny = evolve(GPU, memory_bytes=2.6e9)
+    tiny = evolve(GPU, memory_bytes=1.567e9)
     found = search(InferenceSpace(**{**FIXED, "gpu": tiny}, gpus=1))
     assert found.verdict.constraint == "memory"
     alone = infer(**{**FIXED, "gpu": tiny}, tp=1, pp=1, dp=1, concurrency=1)

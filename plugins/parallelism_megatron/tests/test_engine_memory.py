@@ -96,3 +96,29 @@ def test_the_longest_sequence_has_to_fit_for_an_engine_to_start():
     assert not any("max-model-len" in words for words in shorter.warnings)
     with pytest.raises(BadInputError, match="max-model-len: 100 is less than prompt-tokens"):
         infer(**asked, max_model_len=100, prompt_tokens=512)
+
+
+HOST = {"model": "mixtral-8x7b", "gpu": "rtx-4090", "gpus": 1, "dtype": "gguf-q4-k-m", "engine": "llama.cpp"}
+
+
+@pytest.mark.parametrize(("what", "line"), [("weights", "weights"), ("experts", "weights"), ("kv", "kv_cache")])
+def test_what_waits_in_host_memory_leaves_the_device_and_comes_over_the_link(what, line):
+    """If it fails, offloading frees no memory, loses bytes, or costs nothing."""
+    here, away = infer(**HOST), infer(**HOST, offload=what)
+    assert here.memory_breakdown[line] - away.memory_breakdown[line] == pytest.approx(away.host_bytes_per_gpu)
+    assert away.next_token_seconds > here.next_token_seconds
+    assert here.host_bytes_per_gpu is None
+
+
+def test_weights_over_the_link_bind_a_step_of_decoding():
+    """By hand: every weight of a dense model crosses the host link once a step."""
+    away = infer(model="llama-3.1-8b", gpu="rtx-4090", gpus=1, dtype="fp16", engine="llama.cpp", offload="weights")
+    assert away.decode_bounds["weights"] == pytest.approx(away.host_bytes_per_gpu / 32e9, rel=0.08)
+
+
+def test_engines_that_leave_nothing_on_the_host_say_so():
+    """If it fails, a plan is priced that nobody can run."""
+    with pytest.raises(BadInputError, match="offload: tensorrt-llm does not leave weights in host memory"):
+        infer(**{**HOST, "engine": "tensorrt-llm"}, offload="weights")
+    with pytest.raises(BadInputError, match="the cost model roofline prices nothing in host memory"):
+        infer(**HOST, offload="weights", cost_model="roofline")

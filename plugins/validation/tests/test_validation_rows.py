@@ -12,7 +12,7 @@ from llmplan_validation.flops import causal_flops, flops_of, full_square_flops, 
 from llmplan_validation.metrics import prediction
 from llmplan_validation.models import VOCABULARY_WHERE_NOT_STATED, model_of
 from llmplan_validation.options import called, framework_of, options_of_row, recompute_of
-from llmplan_validation.row import training_row
+from llmplan_validation.row import serving_row, training_row
 from llmplan_validation.table import REQUIRED, read_table
 
 CELLS = {
@@ -366,3 +366,34 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path):
         read_table(written(tmp_path, "idé", "latin-1"), "train")
     with pytest.raises(BadInputError, match="field larger than field limit"):
         read_table(written(tmp_path, "x" * 200_000), "train")
+
+
+SERVED = {
+    **CELLS,
+    "kv_heads": "32",
+    "weight_dtype": "fp16",
+    "activation_dtype": "fp16",
+    "kv_dtype": "fp16",
+    "batch_or_concurrency": "1",
+    "input_len": "64",
+    "output_len": "64",
+    "measured_metric": "decode_ms_per_token",
+}
+
+
+@pytest.mark.parametrize(
+    ("cell", "engine", "note"),
+    [
+        ("MyServe 1.0", "myserve-1-0", "MyServe 1.0: not known, priced as vllm"),
+        ("MyLoop (eager PyTorch)", "eager-pytorch", "that no profile knows"),
+        ("AutoAWQ 0.1.6 on HF transformers", "autoawq", ""),
+        ("vllm 0.18.0", "vllm-2026", ""),
+        ("TensorRT-LLM 0.7a", "tensorrt-llm-0.9", ""),
+    ],
+)
+def test_an_engine_that_no_profile_knows_is_priced_as_its_class_and_says_so(cell, engine, note):
+    """If it fails, a row of another program passes for one of vLLM, or one of an old version for the newest."""
+    row = serving_row({**SERVED, "engine": cell})
+    assert row.options["engine"].name == engine
+    assert note in row.note
+    assert bool(row.note) == bool(note)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from llmplan.errors import BadInputError
@@ -43,6 +43,12 @@ class TomlRecords:
     def mentions(self, name: str, word: str) -> bool:
         """Whether the word stands in the file, in any case: what can be known without reading it as a record."""
         try:
-            return word in Path(self.path(name)).read_text(encoding="utf-8").lower()
+            return word in _text(self.path(name))
         except (OSError, UnicodeDecodeError):
             return False
+
+
+@cache
+def _text(path: str) -> str:
+    """What the file says, in lower case: read once, and not for each name that is looked for."""
+    return Path(path).read_text(encoding="utf-8").lower()

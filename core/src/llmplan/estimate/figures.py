@@ -336,7 +336,7 @@ FIGURES = (
     ),
     Figure("memory_capacity_bytes", "bytes", "of one GPU", _ALL),
     Figure(
-        "host_bytes_per_gpu", "bytes", "that wait in host memory for each GPU; `null` where nothing does", (TRAIN,),
+        "host_bytes_per_gpu", "bytes", "that wait in host memory for each GPU; `null` where nothing does", _ALL,
         better=LOW, fact="host memory", say="{value} a GPU",
     ),
 )  # fmt: skip

@@ -42,6 +42,8 @@ class InferenceEstimate(Fit):
     """Steps behind an answer, None where as many as output tokens: where prefill gives the first, one less."""
     largest_batch: Number | None = None
     """Sequences that fit into memory; None where it follows from `memory_bytes_per_sequence`."""
+    host_bytes_per_gpu: Number | None = None
+    """What waits in host memory for the fullest device; None where nothing does."""
     cache_bytes: Number | None = None
     """Room for the KV cache on the fullest device beside all else; less than none where the engine would not start."""
     cache_tokens: Number | None = None

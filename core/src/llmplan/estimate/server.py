@@ -149,6 +149,11 @@ class ServerEstimate(Shown):
         return self.decode.max_context
 
     @property
+    def host_bytes_per_gpu(self) -> Number | None:
+        """What waits in host memory for each of those that decode."""
+        return self.decode.host_bytes_per_gpu
+
+    @property
     def cache_bytes(self) -> Number | None:
         """Room for the KV cache on the fullest device of those that decode."""
         return self.decode.cache_bytes

@@ -130,6 +130,8 @@ class EngineProfile:
     """Before it lays out its cache it runs a step of `step_tokens` and samples `max_sequences` answers, with so many
     bytes for each logit of the whole vocabulary, and leaves the larger of both free for good; 0 where it does not.
     """
+    offloads: tuple[str, ...] = ()
+    """What it can leave in host memory and read over the host link: ``weights``, ``experts``, ``kv``."""
     expert_multiple: int = field(default=1, validator=whole)
     """Experts of fewer than 8 bits are as deep as the next multiple of this, since kernels pad them."""
     large_memory_bytes: float = field(default=0.0, validator=not_negative)

@@ -31,5 +31,7 @@ class InferencePlan(Plan):
     engine: EngineProfile = field(factory=_ideal_engine)
     cuda_graphs: bool = True
     """Steps of decoding are launched whole."""
+    offload: str = ""
+    """What waits in host memory, and is read over the host link in every pass: ``weights``, ``experts``, ``kv``."""
     max_model_len: int | None = None
     """Tokens of the longest sequence that the engine is told to take; None for the model's context."""

@@ -190,6 +190,8 @@ class InferOptions(TypedDict, total=False):
     """Share of the device's memory that the engine takes, instead of its default."""
     max_model_len: int | str | None
     """Tokens of the longest sequence that the engine takes; the model's context by default."""
+    offload: str | None
+    """What waits in host memory, as far as the engine can: none, weights, experts, kv."""
     ttft: float | str | None
     """Longest time to the first token, waiting included: 500ms or 0.5s."""
     tpot: float | str | None

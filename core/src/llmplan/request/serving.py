@@ -22,6 +22,7 @@ from llmplan.request.values import (
     as_record_or_name,
     as_text,
     as_whole,
+    as_word,
     refuse,
 )
 
@@ -40,6 +41,9 @@ def _as_variation(value: Any, name: str) -> Variation:
     if number > family.most_cv:
         raise refuse(name, value, f"a {family.name} distribution: its cv is at most {family.most_cv:.3g}")
     return Variation(family, number)
+
+
+_OFFLOADS = {word: word for word in ("none", "weights", "experts", "kv")}
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -67,6 +71,12 @@ class InferRequest(PlanRequest):
     )
     max_model_len: int | None = option(
         "Tokens of the longest sequence that the engine takes; the model's context by default.", as_whole(1)
+    )
+    offload: str | None = option(
+        f"What waits in host memory, as far as the engine can: {', '.join(_OFFLOADS)}.",
+        as_word(_OFFLOADS),
+        metavar="WHAT",
+        names=lambda: list(_OFFLOADS),
     )
     ttft: float | None = first_token_option()
     tpot: float | None = each_token_option()

@@ -78,6 +78,23 @@ def served(model: ServerModel, plan: ServerPlan, steps: StepsOf, cost_model: Cos
     return estimate
 
 
+class AskedPasses:
+    """What prices passes of a replica of a plan, inside the boundary."""
+
+    def __init__(self, cost_model: CostModel, price: StepsOf) -> None:
+        self.cost_model, self._price = cost_model, price
+
+    @property
+    def in_arrays(self) -> bool:
+        """Whether passes may be arrays: many of them, or of many replicas side by side."""
+        return bool(getattr(self.cost_model, "serving_in_arrays", False))
+
+    def __call__(self, plan: InferencePlan) -> Any:
+        """Its passes, as `ServingSteps`."""
+        with asking(self.cost_model):
+            return AskedSteps(self._price(plan), self.cost_model)
+
+
 class AskedSteps:
     """A cost model's passes of a server, each priced inside the boundary."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmplan.errors import BadInputError
 from llmplan.records import InferencePlan, Layout, ModelArchitecture
-from llmplan.request import InferRequest, option_name
+from llmplan.request import LOADS, InferRequest, option_name
 from llmplan.request.options import settings_of
 from llmplan.space.choice import Choice, with_price
 from llmplan.space.engines import engine_of
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _DEFAULT_PROMPT_TOKENS = 512
 _DEFAULT_OUTPUT_TOKENS = 128
+_NOTHING, _CACHE = "none", "kv"
 
 
 def make_inference_plan(request: InferRequest, choice: Choice) -> InferencePlan:
@@ -46,12 +47,30 @@ def make_inference_plan(request: InferRequest, choice: Choice) -> InferencePlan:
         kv_bits=default("kv_bits", _kv_bits(engine, choice)),
         engine=engine,
         cuda_graphs=graphs,
+        offload=_offload(request, engine, choice),
         max_model_len=request.max_model_len,
         price_per_gpu_hour=with_price(request, choice.hardware).price_per_gpu_hour,
         assumptions=tuple(said),
         warnings=choice.warnings,
         settings=settings_of(request),
     )
+
+
+def _offload(request: InferRequest, engine: EngineProfile, choice: Choice) -> str:
+    """What waits in host memory; BadInputError where the engine, the cost model or the accelerator knows of none."""
+    word = request.offload
+    if word in (None, _NOTHING):
+        return ""
+    if getattr(choice.cost_model, "serving", None) is None:
+        raise BadInputError(f"offload: the cost model {choice.cost_model.name} prices nothing in host memory")
+    if word not in engine.offloads:
+        can = " or ".join(engine.offloads) or "nothing"
+        raise BadInputError(f"offload: {engine.name} does not leave {word} in host memory; it can leave {can}")
+    if choice.hardware.host_bytes_per_second is None:
+        raise BadInputError(f"offload: {choice.hardware.name} states no link to the host (pcie_bandwidth_gb_per_s)")
+    if word == _CACHE and any(getattr(request, load) is not None for load in LOADS):
+        raise BadInputError("offload: kv is priced of a batch, not of a server under load")
+    return word
 
 
 def _without_windows(model: ModelArchitecture) -> ModelArchitecture:

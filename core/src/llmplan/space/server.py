@@ -22,7 +22,7 @@ from llmplan.records import (
 )
 from llmplan.request import LOADS, SERVER_OPTIONS, InferRequest, option_name
 from llmplan.request.latencies import MEAN
-from llmplan.space.asked import AskedSteps, StepsOf, asking, served
+from llmplan.space.asked import AskedPasses, StepsOf, served
 from llmplan.space.choice import Choice, default_record, find_record
 
 _ITS_OWN = "mtp"
@@ -80,12 +80,7 @@ def steps_of(choice: Choice, asked: str) -> StepsOf:
     pricer: StepsOf | None = getattr(cost_model, "serving", None)
     if pricer is None:
         raise BadInputError(f"{asked}: the cost model {cost_model.name} prices no server under load")
-
-    def steps(plan: InferencePlan) -> Any:
-        with asking(cost_model):
-            return AskedSteps(pricer(plan), cost_model)
-
-    return steps
+    return AskedPasses(cost_model, pricer)
 
 
 def server_plan(request: InferRequest, choice: Choice, plan: InferencePlan) -> ServerPlan:
@@ -172,7 +167,7 @@ def _workload(request: InferRequest, choice: Choice, plan: InferencePlan, said: 
         )
     if request.percentile not in (None, MEAN) and requests == 0:
         raise BadInputError("percentile: is what a simulation counts, and requests 0 asks for none")
-    prompt, output = (_lengths(request, plan, what, said) for what in ("prompt", "output"))
+    prompt, output = _lengths(request, plan, said)
     if (request.concurrency or 1) > 1 and not (prompt.varies or output.varies):
         said.append("requests are all alike: users who ask again at once keep in step with one another for ever")
     return Workload(
@@ -194,13 +189,19 @@ def usual_requests(users: int | None) -> int:
     return max(_DEFAULT_REQUESTS, _REQUESTS_OF_A_USER * (users or 0))
 
 
-def _lengths(request: InferRequest, plan: InferencePlan, what: str, said: list[str]) -> Lengths:
-    """Of prompts or answers; within some of their mean where nothing is said: users who ask alike keep in step."""
-    mean, varied = int(getattr(plan, f"{what}_tokens")), getattr(request, f"{what}_lengths")
-    if varied is None and mean > 1 and request.trace is None:
-        said.append(f"{what}-lengths {USUAL.label}, within 20 %, as serving benchmarks draw them")
-        varied = USUAL
-    return Lengths(mean) if varied is None else Lengths(mean, varied.family, varied.cv)
+def _lengths(request: InferRequest, plan: InferencePlan, said: list[str]) -> tuple[Lengths, Lengths]:
+    """Of prompts and answers; within some of their mean where nothing is said: users who ask alike keep in step."""
+    found, usual = [], []
+    for what in ("prompt", "output"):
+        mean, varied = int(getattr(plan, f"{what}_tokens")), getattr(request, f"{what}_lengths")
+        if varied is None and mean > 1 and request.trace is None:
+            varied = USUAL
+            usual.append(f"{what}-lengths")
+        found.append(Lengths(mean) if varied is None else Lengths(mean, varied.family, varied.cv))
+    if usual:
+        said.append(f"{' and '.join(usual)} {USUAL.label}: within 20 %, as serving benchmarks draw them")
+    prompt, output = found
+    return prompt, output
 
 
 def _speculation(request: InferRequest, plan: InferencePlan) -> Speculation | None:

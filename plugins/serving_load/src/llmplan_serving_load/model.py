@@ -33,9 +33,9 @@ class ContinuousBatching:
     ) -> ServerEstimate:
         """In closed form, and simulated where requests are to be counted."""
         from llmplan_serving_load.queueing.estimate import estimate_server
-        from llmplan_serving_load.queueing.server import make_server
+        from llmplan_serving_load.queueing.known import known_server
 
-        return estimate_server(make_server(plan, steps), batches)
+        return estimate_server(known_server(plan, steps), batches)
 
     def search(self, space: InferenceSpace, objective: str, model: ServerModel, **options: Any) -> SearchResult:
         """Every layout in closed form, the best confirmed by `model`."""

@@ -83,6 +83,8 @@ def _print(result: "Validation") -> None:
     for table, rows in groupby(result.checked, key=lambda checked: checked.row.table):
         print_table(head, [_row(checked, exact=result.exact) for checked in rows], table)
         print()
+    for note in dict.fromkeys(checked.row.note for checked in result.checked if checked.row.note and not result.exact):
+        print(f"note: {note}")
     for row_id, reason in result.skipped:
         print(f"skipped {row_id}: {reason}")
     if not result.exact:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from llmplan.errors import BadInputError
@@ -15,6 +15,8 @@ from llmplan_validation.serving_metrics import serving_prediction
 from llmplan_validation.serving_options import serving_options_of_row
 
 _NO_SOURCE = "measured"
+_NOT_KNOWN = ("not known, priced as", "that no profile knows")
+"""In the description of a program that is priced as another, or as its class."""
 
 
 def training_row(cells: Cells) -> ValidationRow:
@@ -31,6 +33,16 @@ READERS: Mapping[str, Callable[[Cells], ValidationRow]] = {"train": training_row
 """By command."""
 
 
+def _noted(cells: Cells, options: Mapping[str, Any]) -> Iterator[str]:
+    """What the row does not say and a reader has to know: the program that stands in for one that no profile knows."""
+    if not text(cells, "vocab"):
+        yield f"vocab not stated: {VOCABULARY_WHERE_NOT_STATED:,}, GPT-2's"
+    for option in ("engine", "framework"):
+        described = getattr(options.get(option), "description", "")
+        if any(words in described for words in _NOT_KNOWN):
+            yield described
+
+
 def _row(cells: Cells, command: str, options: Mapping[str, Any], predict: Callable[[Any], float]) -> ValidationRow:
     measured = number(cells, "measured_value")
     if measured is None:
@@ -45,7 +57,7 @@ def _row(cells: Cells, command: str, options: Mapping[str, Any], predict: Callab
         measured=measured,
         predict=predict,
         shown=float,
-        note="" if text(cells, "vocab") else f"vocab not stated: {VOCABULARY_WHERE_NOT_STATED:,}, GPT-2's",
+        note="; ".join(_noted(cells, options)),
         source=source,
         provenance=text(cells, "provenance"),
         grade=text(cells, "quality"),

@@ -45,6 +45,7 @@ def kind_of(plan: InferencePlan) -> Kind:
             "tensor": layout.tp > 1,
             "tensor-beyond-domain": layout.tp > groups_of(layout).tensor.inside(plan.hardware.scale_up_domain),
             "pipeline": layout.pp > 1,
+            "offloaded": bool(plan.offload),
         },
         scale=layout.tp * layout.pp,
     )

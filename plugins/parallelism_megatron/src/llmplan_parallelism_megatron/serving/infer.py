@@ -13,6 +13,7 @@ from llmplan_parallelism_megatron.serving.extent import of_decoding, of_prompts
 from llmplan_parallelism_megatron.serving.memory import (
     cache_bytes,
     cache_tokens,
+    host_bytes,
     largest_batch,
     longest_context,
     memory,
@@ -45,6 +46,7 @@ def infer(plan: InferencePlan) -> InferenceEstimate:
         decode_steps=maximum(plan.output_tokens - 1.0, 0.0),
         memory_breakdown=lines.held(memory(rank, plan), plan.hardware),
         largest_batch=largest_batch(rank, plan),
+        host_bytes_per_gpu=host_bytes(rank, plan),
         cache_bytes=cache_bytes(rank, plan),
         cache_tokens=cache_tokens(rank, plan),
         longest_context=partial(longest_context, rank),

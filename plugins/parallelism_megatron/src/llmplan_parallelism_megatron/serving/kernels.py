@@ -32,14 +32,15 @@ from llmplan.records import (
 from llmplan_parallelism_megatron.kernels.attention import UNFUSED_LAUNCHES
 from llmplan_parallelism_megatron.kernels.elementwise import ROOFLINE, moved_seconds, reading_seconds
 from llmplan_parallelism_megatron.kernels.reached import Kernels, attention_kernel, curves_of, kernels_of
+from llmplan_parallelism_megatron.serving.streaming import cycle_bytes, streaming_bytes_per_second
 
 SIXTEEN_BITS = 16.0
 """What flows between kernels: no engine keeps the residual stream in fewer, and attention multiplies in as many."""
 _FORMAT_BITS = {"int4": 4.0, "fp4": 4.0, "int8": 8.0, "fp8": 8.0, "tf32": 32.0, "fp32": 32.0}
 _LEAST_WIDENED = 6.0
 """Bits of a weight from which kernels widen it as one of 8 bits; fewer as one of 4."""
-_SCALES = 1.0
-"""Bits of a weight that scales and zero points of its group may add."""
+WEIGHTS, EXPERTS, KV = "weights", "experts", "kv"
+"""What may wait in host memory."""
 _PAGED = "paged"
 """As engines time it, which is what one without a word has too."""
 _IDEAL = FrameworkProfile(name="ideal")
@@ -119,6 +120,8 @@ class ServingKernels:
     decode: DecodeCurve
     memory_bytes_per_second: float
     """At the engine's rate."""
+    cache_bytes_per_second: float
+    """At which the cache comes in."""
     all_reduce: CollectiveCurve | None
     bytes_per_second: float
     launch_seconds: float
@@ -133,7 +136,24 @@ class ServingKernels:
 
 def serving_kernels(plan: InferencePlan) -> ServingKernels:
     """The kernels that a plan of serving runs."""
-    return _serving_kernels(plan.hardware, plan.engine, plan.gemm, plan.efficiency, plan.dtype, plan.kv_bits)
+    reached = _serving_kernels(plan.hardware, plan.engine, plan.gemm, plan.efficiency, plan.dtype, plan.kv_bits)
+    return _offloaded(reached, plan) if plan.offload else reached
+
+
+def _offloaded(kernels: ServingKernels, plan: InferencePlan) -> ServingKernels:
+    """What waits in host memory comes in over the host link, however fast memory is."""
+    link = plan.hardware.host_bytes_per_second or inf
+
+    def slower(by: Multiplier) -> Multiplier:
+        return evolve(by, bytes_per_second=min(by.bytes_per_second, link))
+
+    if plan.offload == KV:
+        return evolve(kernels, cache_bytes_per_second=min(kernels.cache_bytes_per_second, link))
+    experts = evolve(kernels, experts=slower(kernels.experts))
+    if plan.offload == EXPERTS:
+        return experts
+    dense, attention, head = slower(kernels.dense), slower(kernels.attention), slower(kernels.head)
+    return evolve(experts, dense=dense, attention=attention, head=head)
 
 
 @lru_cache(maxsize=256)
@@ -188,6 +208,7 @@ def _serving_kernels(
         attention_flops=links.attention_flops,
         decode=evolve(decode, launch_seconds=decode.launch_seconds * shared),
         memory_bytes_per_second=bandwidth,
+        cache_bytes_per_second=bandwidth,
         all_reduce=serving.all_reduce if serving is not None and engine.custom_all_reduce else None,
         bytes_per_second=bandwidth * curves.hbm,
         launch_seconds=curves.launch_seconds * shared,
@@ -230,29 +251,6 @@ def _widening_seconds(weight_bits: float, format_bits: float, curves: KernelCurv
     return curves.serving.widening_seconds.get("8" if weight_bits > _LEAST_WIDENED else "4", 0.0)
 
 
-def cycle_bytes(engine: EngineProfile, bits: float) -> float:
-    """Of weights of so many bits, that a core takes in a cycle; infinity where memory alone binds."""
-    wide = [float(most) for most in engine.cycle_bytes if bits <= float(most) + _SCALES]
-    return engine.cycle_bytes[f"{min(wide):g}"] if wide else inf
-
-
-def streaming_bytes_per_second(memory: float, each: float, hardware: HardwareProfile) -> float:
-    """At which weights come in where one row or few multiply them."""
-    if each == inf or hardware.sm_count is None or hardware.clock_hertz is None:
-        return memory
-    return core_bound_bytes_per_second(memory, each, hardware.sm_count, hardware.clock_hertz)
-
-
-@term(
-    "min(stream, each_cycle * cores * clock)",
-    unit="bytes/s",
-    source="Williams et al. 2009, doi:10.1145/1498765.1498785, section 4: a ceiling below the memory's",
-)
-def core_bound_bytes_per_second(stream: float, each_cycle: float, cores: float, clock: float) -> float:
-    """Kernels that unpack weights, or read them in short loads, take so many bytes of them in a cycle of a core."""
-    return min(stream, each_cycle * cores * clock)
-
-
 def multiply(gemm: Gemm, weights: Number, kernels: ServingKernels, by: Multiplier) -> Waits:
     """Multiplications by weights, of which so many elements are read."""
     curve = by.curve
@@ -284,7 +282,7 @@ def attend(flops: Number, tokens: Number, head_dim: Number, cache: Number, kerne
     """Of prompts: FLOPs of the part that the mask leaves at the curve's rate, or reading the cache once."""
     curve, decode = kernels.prefill, kernels.decode
     rate = curve.flops_per_second(tokens, head_dim, kernels.attention_flops)
-    bandwidth = kernels.memory_bytes_per_second * decode.plateau
+    bandwidth = kernels.cache_bytes_per_second * decode.plateau
     return _waits(
         where(flops > 0, curve.launch_seconds, 0.0),
         flops_seconds(flops, rate),
@@ -317,7 +315,7 @@ def look_back(cache: Number, keys: Number, flops: Number, kernels: ServingKernel
     """Of decoding: reading so many elements of the cache, or its keys one by one, or the elements of query heads that
     share no reading, or computing at what large prompts reach.
     """
-    reading = kernels.decode.reading_seconds(cache * kernels.cache_bytes, kernels.memory_bytes_per_second)
+    reading = kernels.decode.reading_seconds(cache * kernels.cache_bytes, kernels.cache_bytes_per_second)
     reading = maximum(reading, where(cache > 0, keys * kernels.engine.cache_token_seconds, 0.0))
     reading = maximum(reading, core_bound_seconds(one_by_one, kernels.elements_per_second))
     computing = flops_seconds(flops, kernels.attention_flops * kernels.prefill.plateau)

@@ -9,6 +9,7 @@ from llmplan.arrays.term import term
 from llmplan.estimate.sharding import ways
 from llmplan.records import InferencePlan
 from llmplan_parallelism_megatron.serving.held import fixed_bytes, pass_bytes, score_bytes
+from llmplan_parallelism_megatron.serving.kernels import KV
 from llmplan_parallelism_megatron.serving.rank import Rank
 
 _KWON = "Kwon et al. 2023, arXiv:2309.06180, section 4.1"
@@ -18,7 +19,7 @@ _MOST_TOKENS = 2**24
 
 def memory(rank: Rank, plan: InferencePlan) -> dict[str, Number]:
     """By line, of a batch whose answers are finished; pp batches are in flight, one on each stage."""
-    each = sequence_bytes(rank, plan.prompt_tokens + plan.output_tokens)
+    each = device_sequence_bytes(rank, plan.prompt_tokens + plan.output_tokens)
     fixed = fixed_bytes(rank, plan, step_tokens(plan, plan.batch), plan.batch)
     return {"weights": fixed.pop("weights"), "kv_cache": caches_bytes(plan.batch, plan.layout.pp, each), **fixed}
 
@@ -35,6 +36,20 @@ def sequence_bytes(rank: Rank, tokens: Number) -> Number:
     cache = plan.model.kv_cache(1.0, ceil(tokens / page) * page)
     pages = cache.elements * rank.cache_share * plan.kv_bits / 8 / ways(plan.layout.tp, cache.max_ways)
     return sequence_cache_bytes(pages, rank.state_bytes)
+
+
+def device_sequence_bytes(rank: Rank, tokens: Number) -> Number:
+    """The same as far as it lies on the device: none of it, where caches wait in host memory."""
+    return 0.0 if rank.plan.offload == KV else sequence_bytes(rank, tokens)
+
+
+def host_bytes(rank: Rank, plan: InferencePlan) -> Number | None:
+    """That wait in host memory for the fullest device: weights, or the caches of a batch; None where nothing does."""
+    if not plan.offload:
+        return None
+    if plan.offload != KV:
+        return rank.host_weight_bytes
+    return caches_bytes(plan.batch, plan.layout.pp, sequence_bytes(rank, plan.prompt_tokens + plan.output_tokens))
 
 
 @term("pages + states", unit="bytes", source=_KWON)
@@ -60,8 +75,10 @@ def largest_batch(rank: Rank, plan: InferencePlan) -> Number:
     """
     held = memory(rank, plan)
     fits = total(held.values()) <= plan.hardware.memory_bytes
-    each = plan.layout.pp * sequence_bytes(rank, plan.prompt_tokens + plan.output_tokens)
-    if plan.engine.warm_up_bytes:
+    each = plan.layout.pp * device_sequence_bytes(rank, plan.prompt_tokens + plan.output_tokens)
+    if plan.offload == KV:
+        found = where(fits, 1.0 * plan.engine.max_sequences, 0.0)
+    elif plan.engine.warm_up_bytes:
         found = floor(maximum(cache_bytes(rank, plan), 0.0) / each)
     else:
         found = _without_warm_up(rank, plan, each)
@@ -85,8 +102,10 @@ def cache_bytes(rank: Rank, plan: InferencePlan) -> Number:
     return plan.hardware.memory_bytes - total(fixed.values())
 
 
-def cache_tokens(rank: Rank, plan: InferencePlan) -> Number:
-    """That the room holds on the fullest stage, in sequences of the plan's lengths."""
+def cache_tokens(rank: Rank, plan: InferencePlan) -> Number | None:
+    """That the room holds on the fullest stage, in sequences of the plan's lengths; None of caches in host memory."""
+    if plan.offload == KV:
+        return None
     length = plan.prompt_tokens + plan.output_tokens
     return floor(maximum(cache_bytes(rank, plan), 0.0) * length / sequence_bytes(rank, length))
 

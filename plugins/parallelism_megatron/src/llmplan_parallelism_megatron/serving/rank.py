@@ -22,7 +22,13 @@ from llmplan.estimate.sharding import (
 )
 from llmplan.records import Block, Gemm, InferencePlan, Layout, LoweredModel, Operator
 from llmplan.records.model import touched_share
-from llmplan_parallelism_megatron.serving.kernels import ServingKernels, serving_kernels, state_bytes
+from llmplan_parallelism_megatron.serving.kernels import (
+    EXPERTS,
+    WEIGHTS,
+    ServingKernels,
+    serving_kernels,
+    state_bytes,
+)
 from llmplan_parallelism_megatron.serving.phases import lowered_for_serving
 from llmplan_parallelism_megatron.serving.traffic import Links, links_of
 from llmplan_parallelism_megatron.stages import Stage, end_stages
@@ -49,6 +55,8 @@ class Rank:
     """Of the residual stream of a token, for the whole tensor parallel group."""
     weight_bytes: Number
     """On the fullest device."""
+    host_weight_bytes: Number
+    """That wait in host memory for it."""
     cache_share: Number
     """Of all layers, those on the fullest stage."""
     state_bytes: Number
@@ -81,7 +89,7 @@ class Rank:
             Layer.of(share.head, layout.ep),
             end_stages(share, layout),
             state_elements(share),
-            _weight_bytes(share, layout, kernels, _padding(share, plan)),
+            *_weights(share, layout, kernels, plan),
             fullest_stage_share(share, layout),
             _state_bytes(share, kernels) * fullest_stage_share(share, layout),
             stream,
@@ -173,6 +181,23 @@ def _hold_whole_experts(gemm: Gemm | None, more: Number) -> None:
         gemm.k = gemm.k * more
     else:
         gemm.n = gemm.n * more
+
+
+def _weights(
+    share: LoweredModel, layout: Layout, kernels: ServingKernels, plan: InferencePlan
+) -> tuple[Number, Number]:
+    """On the device and in host memory."""
+    padding = _padding(share, plan)
+    everything = _weight_bytes(share, layout, kernels, padding)
+    if plan.offload == WEIGHTS:
+        return 0.0 * everything, everything
+    if plan.offload == EXPERTS:
+        experts = fullest_stage_share(share, layout) * total(
+            block.count * block.expert_parameters for block in share.layers
+        )
+        apart = padding * experts * kernels.experts.weight_bytes
+        return everything - apart, apart
+    return everything, 0.0
 
 
 def _padding(share: LoweredModel, plan: InferencePlan) -> Number:

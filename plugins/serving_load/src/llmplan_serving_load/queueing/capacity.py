@@ -33,9 +33,9 @@ class Peak:
     """Whether prompts are what limits the rate."""
 
 
-def capacity(server: Server) -> Capacity:
+def capacity(server: Server, found: Peak | None = None) -> Capacity:
     """The largest rate over all numbers of sequences that fit."""
-    found = peak(server)
+    found = found or peak(server)
     reading = found.rate / server.decode_replicas * extra_at_capacity(server, found.sequences)
     return Capacity(
         requests_per_second=found.rate,

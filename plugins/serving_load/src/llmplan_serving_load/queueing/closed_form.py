@@ -39,9 +39,9 @@ class Decoding:
     """Of a prompt, where it comes."""
 
 
-def open_means(server: Server, rate: float) -> Means | None:
-    """At a rate of requests in a Poisson process; None where it is more than the capacity."""
-    return None if rate >= peak(server).rate else means_at(server, rate)
+def open_means(server: Server, rate: float, most: Number | None = None) -> Means | None:
+    """At a rate of requests in a Poisson process; None where it is more than the capacity, `most` where it is known."""
+    return None if rate >= (peak(server).rate if most is None else most) else means_at(server, rate)
 
 
 def means_at(server: Server, rate: Number) -> Means:

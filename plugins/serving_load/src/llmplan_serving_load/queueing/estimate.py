@@ -8,9 +8,8 @@ from attrs import evolve
 
 from llmplan.estimate import Capacity, InferenceEstimate, Means, ServerEstimate, Simulated
 from llmplan.records import InferencePlan
-from llmplan_serving_load.queueing.capacity import capacity
 from llmplan_serving_load.queueing.closed_form import open_means
-from llmplan_serving_load.queueing.closed_loop import closed_means
+from llmplan_serving_load.queueing.known import Known
 from llmplan_serving_load.queueing.ranges import spreads_of
 from llmplan_serving_load.queueing.server import Server
 from llmplan_serving_load.queueing.simulation import simulate
@@ -18,9 +17,10 @@ from llmplan_serving_load.queueing.simulation import simulate
 BatchPricer = Callable[[InferencePlan], InferenceEstimate]
 
 
-def estimate_server(server: Server, batches: BatchPricer) -> ServerEstimate:
+def estimate_server(known: Known, batches: BatchPricer) -> ServerEstimate:
     """`batches` prices a batch of its plan, by the same cost model as its steps."""
-    estimate = closed_estimate(server, batches)
+    server = known.server
+    estimate = closed_estimate(server, batches, known=known)
     if not estimate.feasible or estimate.capacity is None or not server.plan.workload.requests:
         return estimate
     return evolve(estimate, simulated=within(estimate.capacity, simulate(server, estimate.closed_form)))
@@ -32,11 +32,13 @@ def within(capacity: Capacity, simulated: Simulated) -> Simulated:
     return evolve(simulated, means=evolve(simulated.means, requests_per_second=most))
 
 
-def closed_estimate(server: Server, batches: BatchPricer, closed: Means | None = None) -> ServerEstimate:
-    """The same without a simulation; `closed` where the closed form is known."""
-    plan, fits = server.plan, server.fits
-    most = capacity(server) if fits else None
-    closed = closed or (closed_form(server) if fits else None)
+def closed_estimate(
+    server: Server, batches: BatchPricer, closed: Means | None = None, known: Known | None = None
+) -> ServerEstimate:
+    """The same without a simulation; `closed` where the closed form is known, and `known` what else is of it."""
+    plan, fits, known = server.plan, server.fits, known or Known(server)
+    most = known.capacity if fits else None
+    closed = closed or (closed_form(server, known) if fits else None)
     decoding = closed.decoding if closed is not None else 1.0 if most is None else most.decoding
     prefill = batches(_batch(server, plan.prefill_pool or plan.plan, 1))
     decode = batches(_batch(server, plan.plan, decoding))
@@ -55,13 +57,13 @@ def closed_estimate(server: Server, batches: BatchPricer, closed: Means | None =
     )
 
 
-def closed_form(server: Server) -> Means | None:
+def closed_form(server: Server, known: Known | None = None) -> Means | None:
     """At the rate of a trace too, as if its requests came at random."""
-    workload = server.plan.workload
+    workload, known = server.plan.workload, known or Known(server)
     if workload.concurrency is not None:
-        return closed_means(server, workload.concurrency)
+        return known.loop.means(workload.concurrency)
     rate = workload.offered_rate
-    return None if rate is None else open_means(server, rate)
+    return None if rate is None else open_means(server, rate, known.peak.rate)
 
 
 def _batch(server: Server, plan: InferencePlan, sequences: float) -> InferencePlan:

@@ -1,0 +1,103 @@
+"""Servers whose passes were priced a moment ago: a sweep over rates or users prices a replica once.
+
+What a replica does hangs on its plan, the lengths of its load and the cost model alone, by which it is found again.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from attrs import evolve, fields, has
+
+from llmplan.estimate import Capacity
+from llmplan.records import InferencePlan, Lengths, ServerPlan
+from llmplan_serving_load.queueing.capacity import Peak, capacity, peak
+from llmplan_serving_load.queueing.closed_loop import ClosedLoop
+from llmplan_serving_load.queueing.server import Pricer, Server, make_server
+
+MOST = 16
+"""Servers that are kept, of one process."""
+_SAID = {"assumptions", "warnings", "layout_warnings", "price_per_gpu_hour"}
+"""Fields of a plan that no pass hangs on."""
+_TAKEN_APART = {"layout", "efficiency", "dtype", "gemm"}
+"""Records that are made anew for each plan; others are those of a catalogue."""
+KNOWN: dict[tuple[Any, ...], Known] = {}
+
+
+class Known:
+    """A server, and what does not hang on how much comes, shared with `of`, the same replicas under another load."""
+
+    def __init__(self, server: Server, of: Known | None = None) -> None:
+        self.server, self._of = server, of
+
+    @cached_property
+    def peak(self) -> Peak:
+        """Where it answers most."""
+        return peak(self.server) if self._of is None else self._of.peak
+
+    @cached_property
+    def capacity(self) -> Capacity:
+        """The most that it answers, and what stands in the way of more."""
+        return capacity(self.server, self.peak) if self._of is None else self._of.capacity
+
+    @cached_property
+    def loop(self) -> ClosedLoop:
+        """Users, as many as were asked about so far."""
+        return ClosedLoop(self.server) if self._of is None else self._of.loop
+
+
+def known_server(plan: ServerPlan, pricer: Pricer) -> Known:
+    """The server of a plan, with its load; one of the same replicas that is known shares its prices.
+
+    Passes are priced in arrays where the cost model takes them and somebody has imported these already.
+    """
+    ahead = bool(getattr(pricer, "in_arrays", False)) and "numpy" in sys.modules
+    cost_model = getattr(pricer, "cost_model", None)
+    if cost_model is None or plan.workload.trace:
+        return Known(make_server(plan, pricer, ahead=ahead))
+    key = (id(cost_model), *_key_of(plan))
+    known = KNOWN.pop(key, None) or Known(make_server(plan, pricer, ahead=ahead))
+    KNOWN[key] = known
+    if len(KNOWN) > MOST:
+        del KNOWN[next(iter(KNOWN))]
+    return Known(evolve(known.server, plan=plan), known)
+
+
+def _key_of(plan: ServerPlan) -> tuple[Any, ...]:
+    work, draft = plan.workload, plan.speculation
+    return (
+        _identity(plan.plan),
+        None if plan.prefill_pool is None else _identity(plan.prefill_pool),
+        _lengths(work.prompt),
+        _lengths(work.output),
+        work.context,
+        (plan.step_tokens, plan.chunked, plan.max_sequences, plan.prefix_hit_rate),
+        None if draft is None else (draft.draft_tokens, draft.acceptance_rate, draft.draft and _identity(draft.draft)),
+    )
+
+
+def _lengths(lengths: Lengths) -> tuple[Any, ...]:
+    return lengths.mean, lengths.family.name, lengths.cv
+
+
+def _identity(plan: InferencePlan) -> tuple[Any, ...]:
+    """Numbers and words by value, records by which they are: the plan that is kept keeps them from being others."""
+    return tuple(
+        _values(value) if field.name in _TAKEN_APART and has(type(value)) else _value(value)
+        for field in fields(type(plan))
+        if field.name not in _SAID
+        for value in [getattr(plan, field.name)]
+    )
+
+
+def _values(record: Any) -> tuple[Any, ...]:
+    return tuple(_value(getattr(record, field.name)) for field in fields(type(record)))
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return tuple((name, _value(one)) for name, one in value.items())
+    return value if isinstance(value, (int, float, str, type(None))) else id(value)
