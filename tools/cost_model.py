@@ -70,8 +70,8 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
     "llmplan_parallelism_roofline.seconds": (
         "The roofline model: time",
         (
-            "`--cost-model roofline` is the accounting behind the published LLaMA tables: each part of a layer bound by "
-            "computation or by memory as a whole, at one efficiency for all shapes."
+            "`--cost-model roofline` is the accounting behind the published LLaMA tables: each part of a layer bound "
+            "by computation or by memory as a whole, at one efficiency for all shapes."
         ),
     ),
     "llmplan_parallelism_roofline.collectives": ("The roofline model: collectives", ""),
