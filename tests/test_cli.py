@@ -502,7 +502,8 @@ def test_bad_input_costs_one_line_and_exit_code_2(refused, tmp_path, monkeypatch
         (("infer", "--users", "8"), "No such option: --users; here it is --concurrency"),
         (("infer", "--input-len", "8"), "No such option: --input-len; here it is --prompt-tokens"),
         (("infer", "--max-num-seqs", "8"), "No such option: --max-num-seqs; here it is --max-sequences"),
-        (("infer", "--ttft", "1s"), "No such option: --ttft; llmplan search infer has it"),
+        (("train", "--ttft", "1s"), "No such option: --ttft; llmplan infer has it"),
+        (("infer", "--objective", "cost"), "No such option: --objective; llmplan search infer has it"),
         (("train", "--objective", "cost"), "No such option: --objective; llmplan search train has it"),
         (("train", "--model"), "Option '--model' requires an argument."),
         (("infer", "a", "b"), "Got unexpected extra argument(s) (b); llmplan infer --help shows what there"),
@@ -514,7 +515,7 @@ def test_bad_input_costs_one_line_and_exit_code_2(refused, tmp_path, monkeypatch
         (("show", "w16a4e16"), "dtype: w16a4e16 makes no sense: "),
         (("validate",), "Missing argument 'name': Set of figures: llmplan list validation-sets."),
         (("validate", "lama"), "validation set: 'lama' is unknown; did you mean llama?"),
-        (("plugins", "surplus"), "Got unexpected extra argument"),
+        (("plugins", "surplus"), "No such command 'surplus'; llmplan plugins --help shows what there is"),
     ],
 )
 def test_a_wrong_command_costs_one_line_and_exit_code_2(refused, arguments, message):

@@ -610,6 +610,6 @@ def test_the_gpus_that_would_do_are_a_round_number():
     eighth = (1 << (advised - 1).bit_length()) // 8
     assert advised % eighth == 0
     assert search(TrainingSpace(**options, gpus=advised), finish_within="5d", top=1).feasible
-    fewer = [gpus for gpus in range(advised // 2, advised, eighth) if gpus > 64]
+    fewer = [gpus for gpus in range(eighth, advised, eighth) if gpus > 64]
     assert fewer
     assert not search(TrainingSpace(**options, gpus=fewer), finish_within="5d", top=1).feasible

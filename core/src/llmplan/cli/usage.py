@@ -64,7 +64,8 @@ def _no_such_option(name: str, context: Any) -> str:
     if here:
         return f"No such option: {name}; here it is --{' or --'.join(here)}"
     asked = {wanted, *meant}
-    owner = next((command for command, of in _REQUESTS.items() if asked & {*map(option_name, options_of(of))}), None)
+    nearest = sorted(_REQUESTS, key=lambda command: not command.endswith(f" {context.info_name}"))
+    owner = next((one for one in nearest if asked & {*map(option_name, options_of(_REQUESTS[one]))}), None)
     near = [] if owner else _near(wanted, names)
     advice = [
         f"did you mean --{' or --'.join(near)}?" if near else "",

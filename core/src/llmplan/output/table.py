@@ -110,7 +110,7 @@ def fits(row: Row) -> str:
 
 
 def fitted(columns: Sequence[Column], rows: Sequence[Row], console: Console, indent: int) -> Iterator[RenderableType]:
-    """Where there is no room, spare columns go, which is said; then words wrap; at last rows become paragraphs."""
+    """Where there is no room, spare columns go, which is said; then words wrap, then gaps shrink; at last it is text."""
     shown, left_out = list(columns), []
     spares = sorted((column for column in shown if column.spare), key=lambda column: column.spare)
     wide = console.options.update(max_width=_ANY_WIDTH)
@@ -121,6 +121,9 @@ def fitted(columns: Sequence[Column], rows: Sequence[Row], console: Console, ind
             break
         left_out.append(spares.pop(0))
         shown.remove(left_out[-1])
+    if measured.minimum > console.width:
+        table = Padding(_of_columns(shown, rows, gap=1), (0, 0, 0, indent), expand=False)
+        measured = table.__rich_measure__(console, wide)
     if measured.minimum > console.width:
         yield from _one_by_one(shown, rows, indent)
     else:
@@ -139,8 +142,8 @@ def _one_by_one(shown: Sequence[Column], rows: Sequence[Row], indent: int) -> It
         yield Padding(Text(said), (0, 0, 0, indent))
 
 
-def _of_columns(shown: Sequence[Column], rows: Sequence[Row]) -> Table:
-    table = Table(box=None, padding=(0, 1 if len(shown) > _MANY_COLUMNS else 2, 0, 0), pad_edge=False)
+def _of_columns(shown: Sequence[Column], rows: Sequence[Row], gap: int = 2) -> Table:
+    table = Table(box=None, padding=(0, 1 if len(shown) > _MANY_COLUMNS else gap, 0, 0), pad_edge=False)
     for column in shown:
         cells = [column.text(row) for row in rows]
         width = max(map(len, [*cells, *_WORD.findall(column.heading)]))

@@ -74,9 +74,11 @@ def asked_in_full(request: Options, records: Mapping[str, Any]) -> dict[str, Any
 
     `records` are those that were found for the request, by option.
     """
+    from llmplan.space.choice import as_stated
+
     words = given_options(request)
     if (hardware := records.get("gpu")) is not None:
-        records = {**records, "cluster": hardware.cluster}
+        records = {**records, "gpu": as_stated(hardware), "cluster": hardware.cluster}
     for option, kind in _IN_FILES.items():
         record = records.get(option)
         if option in words and record is not None and not _is_known(getattr(request, option), record, kind):
