@@ -67,6 +67,15 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
     "llmplan_parallelism_megatron.serving.rank": ("Weights of a server", ""),
     "llmplan_parallelism_megatron.serving.memory": ("Memory of a server", ""),
     "llmplan_parallelism_megatron.serving.held": ("What an engine holds beside its cache", ""),
+    "llmplan_parallelism_roofline.seconds": (
+        "The roofline model: time",
+        (
+            "`--cost-model roofline` is the accounting behind the published LLaMA tables: each part of a layer bound "
+            "by computation or by memory as a whole, at one efficiency for all shapes."
+        ),
+    ),
+    "llmplan_parallelism_roofline.collectives": ("The roofline model: collectives", ""),
+    "llmplan_parallelism_roofline.memory": ("The roofline model: memory", ""),
 }
 _LOOSE, _PRODUCT, _TIGHT = range(3)
 """How strongly an expression holds together."""

@@ -32,6 +32,7 @@ FULL_MODEL = MODEL | {
     "norm_bias": False, "norms_per_layer": 4, "qk_norm": "head", "embedding_norm": True, "final_norm": False,
     "qkv_bias": True, "o_bias": True, "mlp_bias": True, "lm_head_bias": True, "attention_sinks": True,
     "parallel_attn_mlp": True, "learned_pos_rows": 514, "sliding_window": 128, "full_attention_step": 2,
+    "mtp_layers": 1,
 }  # fmt: skip
 GPU = {
     "name": "mini-gpu", "memory_gib": 80, "memory_bandwidth_gb_per_s": 2000, "fp16_tflops": 312,

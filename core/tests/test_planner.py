@@ -16,7 +16,7 @@ from llmplan.catalogues import Registry
 from llmplan.catalogues.plugins import Plugins
 from llmplan.errors import BadInputError, UnknownNameError, UnsupportedFormatError
 from llmplan.hookspecs import hookimpl
-from llmplan.records import DTypeRule, HardwareProfile, Recompute, Tuning
+from llmplan.records import CalibratedEfficiency, DTypeRule, HardwareProfile, Recompute, Tuning
 from llmplan.request import InferRequest, TrainRequest
 from llmplan.space import choice
 from llmplan.space.batch import choose_batch
@@ -36,6 +36,13 @@ GPU = HardwareProfile(
     scale_up_domain=4,
     scale_out_bytes_per_second=1e10,
 )
+TIMED = evolve(
+    GPU,
+    efficiency=CalibratedEfficiency(
+        flops={"fp16": 0.8, "fp32": 0.8}, hbm=0.9, scale_up=0.7, scale_out=0.6, source="timings"
+    ),
+)
+"""What nothing is borrowed for, and nothing said of that."""
 DTYPE = DTypeRule(
     name="half", weight_bits=16, activation_bits=16, embedding_bits=16, gemm_formats=(("fp16",), ("fp32",))
 )
@@ -167,13 +174,13 @@ def test_a_batch_too_small_for_its_replicas_is_refused_in_tokens_too():
 
 def test_what_is_given_is_what_is_planned():
     """If it fails, a size that was asked for is replaced."""
-    plan = plan_training(**FIXED)
+    plan = plan_training(**FIXED | {"gpu": TIMED})
     layout = plan.layout
     assert (layout.gpus, layout.tp, layout.pp, layout.dp, layout.zero) == (64, 4, 2, 8, 1)
     assert layout.sequence_parallel is True
     assert (plan.micro_batch, plan.gradient_accumulation, plan.global_batch) == (1, 64, 512)
     assert (plan.seq_len, plan.tokens, plan.recompute) == (1024, 1e9, Recompute.NONE)
-    assert (plan.model, plan.hardware, plan.dtype, plan.cost_model) == (MODEL, GPU, DTYPE, "roofline")
+    assert (plan.model, plan.hardware, plan.dtype, plan.cost_model) == (MODEL, TIMED, DTYPE, "roofline")
     assert (plan.gemm.name, plan.gemm.peak_flops) == ("fp16", 1e14)
 
 
@@ -729,13 +736,13 @@ def test_a_device_without_the_format_is_refused():
 
 def test_a_fallback_and_a_slow_format_are_warned_of():
     """If it fails, a dtype that the hardware widens, or that is slower than a wider one, looks like a gain."""
-    falls_back = plan_training(**FIXED | {"gpu": evolve(GPU, peak_flops={"fp32": 1e13})})
+    falls_back = plan_training(**FIXED | {"gpu": evolve(TIMED, peak_flops={"fp32": 1e13})})
     assert falls_back.warnings == ("mini-gpu has no fp16 units: half multiplies in fp32 at 10 TFLOP/s",)
-    slow = plan_training(**FIXED | {"gpu": evolve(GPU, peak_flops={"fp16": 1e13, "fp32": 2e13})})
+    slow = plan_training(**FIXED | {"gpu": evolve(TIMED, peak_flops={"fp16": 1e13, "fp32": 2e13})})
     assert slow.warnings == (
         "fp16 is slower than fp32 on mini-gpu, 10 TFLOP/s against 20 TFLOP/s: half saves memory, not time",
     )
-    assert plan_training(**FIXED).warnings == ()
+    assert plan_training(**FIXED | {"gpu": TIMED}).warnings == ()
 
 
 @pytest.fixture
@@ -843,10 +850,10 @@ def test_a_model_that_does_not_fit_takes_no_batch():
 
 def test_little_headroom_is_warned_of():
     """If it fails, a plan that fills the memory to the last byte looks safe."""
-    used = infer(**BASE, tp=1, pp=1).memory_bytes_per_gpu
+    used = infer(**BASE | {"gpu": TIMED}, tp=1, pp=1).memory_bytes_per_gpu
 
     def warnings(share: float) -> tuple[str, ...]:
-        return infer(**BASE | {"gpu": evolve(GPU, memory_bytes=used / share)}, tp=1, pp=1).warnings
+        return infer(**BASE | {"gpu": evolve(TIMED, memory_bytes=used / share)}, tp=1, pp=1).warnings
 
     assert warnings(0.96) == (
         "memory is 96.0% full: the driver's context and the allocator's slack, 0.5 to 3.5 GB, may not fit",

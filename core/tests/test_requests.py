@@ -16,6 +16,7 @@ WHOLE = {
     "batch", "prompt_tokens", "output_tokens", "cp", "ep", "vpp", "zero_group", "lora_rank",
     "gpus_per_node",
     "concurrency", "step_tokens", "max_sequences", "speculative_tokens", "prefill_replicas", "prefill_tp", "prefill_pp",
+    "max_model_len",
 }  # fmt: skip
 WHOLE_OR_AUTO = {"max_micro_batch"}
 WHOLE_OR_ZERO = {"requests", "seed"}
@@ -33,6 +34,7 @@ NOT_NEGATIVE = {"price_per_gpu_hour", "restart_seconds"}
 AT_LEAST_ONE = {"expert_imbalance", "pue", "oversubscription", "peak"}
 FRACTION = {
     "flops_efficiency", "hbm_efficiency", "scale_up_efficiency", "scale_out_efficiency", "mfu", "acceptance_rate",
+    "memory_utilization",
 }  # fmt: skip
 FLAG = {
     "assume_transformer",
@@ -60,7 +62,7 @@ NAME = {
 TEXT = {"trace", "lora_targets"}
 LENGTHS = {"prompt_lengths", "output_lengths"}
 CHOICE = {"recompute", "tuning", "offload"}
-BITS = {"kv_bits", "gradient_bits"}
+BITS = {"kv_bits", "gradient_bits", "reduction_bits"}
 NUMERIC = (
     WHOLE
     | WHOLE_OR_AUTO

@@ -28,6 +28,9 @@ VOLTA = gpu("fp32", "fp16")
 AMPERE = gpu("fp32", "tf32", "fp16", "bf16", "int8", "int4")
 HOPPER = gpu("fp32", "tf32", "fp16", "bf16", "fp8", "int8")
 BLACKWELL = gpu("fp32", "tf32", "fp16", "bf16", "fp8", "fp4", "int8")
+EIGHT_BITS = {"fp8", "fp8-inference", "fp8-mlp", "mxfp4-experts-mxfp8"}
+"""Those that multiply in FP8."""
+FOUR_BITS = {"nvfp4", "mxfp4"}
 
 
 @pytest.mark.parametrize(
@@ -55,11 +58,11 @@ def test_widths_and_format(name, weight, activation, embedding, while_training, 
 @pytest.mark.parametrize(
     ("hardware", "refused"),
     [
-        (VOLTA, {"bf16", "fp8", "fp8-inference", "nvfp4", "mxfp4"}),
-        (AMPERE, {"fp8", "fp8-inference", "nvfp4", "mxfp4"}),
-        (HOPPER, {"nvfp4", "mxfp4"}),
+        (VOLTA, {"bf16"} | EIGHT_BITS | FOUR_BITS),
+        (AMPERE, EIGHT_BITS | FOUR_BITS),
+        (HOPPER, FOUR_BITS),
         (BLACKWELL, set()),
-        (gpu("fp16", "bf16"), {"fp32", "tf32", "fp8", "fp8-inference", "nvfp4", "mxfp4"}),
+        (gpu("fp16", "bf16"), {"fp32", "tf32"} | EIGHT_BITS | FOUR_BITS),
     ],
     ids=["volta", "ampere", "hopper", "blackwell", "16-bit only"],
 )

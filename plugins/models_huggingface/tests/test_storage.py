@@ -99,7 +99,10 @@ def test_the_dtype_of_the_checkpoint_applies_and_is_said(read):
 def test_a_cache_in_eight_bits_applies(read):
     """If it fails, the scales of a checkpoint for its KV cache are ignored."""
     table = {"quant_method": "modelopt", "quant_algo": "FP8", "kv_cache_quant_algo": "FP8"}
-    assert infer(model=read(quantization_config=table), **PLAN).plan.kv_bits == 8
+    model = read(quantization_config=table)
+    assert infer(model=model, **PLAN).plan.kv_bits == 8
+    assert infer(model=model, **PLAN, kv_bits=16).plan.kv_bits == 16
+    assert infer(model=model, **PLAN, dtype="bf16").plan.kv_bits == 16
 
 
 def test_the_file_beside_the_configuration(write):

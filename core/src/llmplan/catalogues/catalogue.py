@@ -172,7 +172,8 @@ class Catalogue(Mapping[str, T], Generic[T]):
     def _meant(self, word: str, distribution: str) -> dict[str, Offer]:
         """Of this very name, else in lower case, else with this alias, the one that has it first.
 
-        What is this project's is not taken by another's, in whatever way that is called so.
+        What is this project's is not taken by another's, whether that is called so by name or by alias. Records are
+        compared by their letters only where no name or alias is written so: that makes every one of them.
         """
         found: dict[str, Offer] = {}
         refusals: list[LlmplanError] = []
@@ -187,7 +188,7 @@ class Catalogue(Mapping[str, T], Generic[T]):
                 break
         if refusals and not found:
             raise refusals[0]
-        return self._by_rank(found)
+        return self._by_rank(found) if found else self._offers_spelt_alike(word, distribution)
 
     def _offers(self, name: str, distribution: str = "") -> dict[str, Offer]:
         """By distribution, those of this very name; of one distribution alone where it is named."""
@@ -216,11 +217,7 @@ class Catalogue(Mapping[str, T], Generic[T]):
         return {} if word == word.lower() else self._offers(word.lower(), distribution)
 
     def _offers_of_alias(self, word: str, distribution: str) -> dict[str, Offer]:
-        """Of the one record that has this alias, of the distribution that has it.
-
-        Where none has it, of the one whose name or alias has the same letters and digits, like ``RTX 4090`` and
-        ``DeepSeekV3``; the vendor may stand before them.
-        """
+        """Of the one record that has this alias, of the distribution that has it."""
         wanted = word.lower()
         if not wanted:
             return {}
@@ -229,15 +226,26 @@ class Catalogue(Mapping[str, T], Generic[T]):
             for name, by, record in self.entries(wanted)
             if distribution in ("", by) and wanted in map(str.lower, getattr(record, "aliases", ()))
         }
-        if not called and _PATHS.search(word) is None:
-            letters = _letters(word)
-            called = {
-                (name, by)
-                for name, by, record in self.entries()
-                if distribution in ("", by)
-                and {letters, letters.removeprefix(_letters(getattr(record, "vendor", "")))}
-                & {*map(_letters, (name, *getattr(record, "aliases", ())))}
-            }
+        return self._one_of(called, word)
+
+    def _offers_spelt_alike(self, word: str, distribution: str) -> dict[str, Offer]:
+        """Of the one record whose name or alias has the same letters and digits, like ``RTX 4090`` and ``DeepSeekV3``;
+        the vendor may stand before them.
+        """
+        if not word or _PATHS.search(word) is not None:
+            return {}
+        letters = _letters(word)
+        called = {
+            (name, by)
+            for name, by, record in self.entries()
+            if distribution in ("", by)
+            and {letters, letters.removeprefix(_letters(getattr(record, "vendor", "")))}
+            & {*map(_letters, (name, *getattr(record, "aliases", ())))}
+        }
+        return self._one_of(called, word)
+
+    def _one_of(self, called: set[tuple[str, str]], word: str) -> dict[str, Offer]:
+        """By distribution, the offers of the one name; UnknownNameError where the first to have it has several."""
         first = min((by for _, by in called), key=self._plugins.rank, default="")
         names = sorted({name for name, by in called if by == first})
         if len(names) > 1:

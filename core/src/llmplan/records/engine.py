@@ -65,8 +65,8 @@ class EngineProfile:
     read again, and the cores bind; 0 where memory alone does.
     """
     kv_bits: float | None = field(default=None, validator=optional(positive))
-    """Of an element of the KV cache unless the user says otherwise: vLLM's ``auto`` is 16, whatever weights have; None
-    where the cache follows the checkpoint's dtype.
+    """Of an element of the KV cache unless the user says otherwise: vLLM's ``auto`` is 16, whatever weights have, but
+    for checkpoints that state bits of the cache; None where the cache follows the checkpoint's dtype.
     """
     score_bytes: float = field(default=8.0, validator=positive)
     """Unfused attention moves so many of each score: 8 in kernels of 16 bits, more with a softmax in 32 bits."""

@@ -153,7 +153,9 @@ class TrainRequest(PlanRequest):
         metavar="SECONDS",
     )
     restart_seconds: float | None = option(
-        "From a failure until training goes on: 600 or 10m.", as_seconds(as_not_negative), metavar="SECONDS"
+        "From a failure until training goes on: 600 or 10m.",
+        as_seconds(as_not_negative, "a time of at least 0, like 600 or 10m"),
+        metavar="SECONDS",
     )
     confidence: float | None = option(
         "With which plans are ranked, and fit: 0.9 by default, 0.5 is the point estimate.",

@@ -89,9 +89,9 @@ as_size = as_whole(1, most=10_000_000)
 """Accelerators, or micro-batches: a space of more could not be listed."""
 
 
-def as_positive_like(example: str, what: str = "number") -> Callable[[Any, str], float]:
+def as_positive_like(example: str) -> Callable[[Any, str], float]:
     """A number above 0; the example is of what the option takes."""
-    wanted = f"a positive {what}, like {example}"
+    wanted = f"a positive number, like {example}"
 
     def convert(value: Any, name: str) -> float:
         number = as_float(value, name, wanted)
@@ -234,26 +234,24 @@ def as_at_least_one(value: Any, name: str) -> float:
     return number
 
 
-def as_seconds(convert: Callable[[Any, str], float]) -> Callable[[Any, str], float]:
+def as_seconds(convert: Callable[[Any, str], float], wanted: str) -> Callable[[Any, str], float]:
     """The same of a time: ``1800``, ``30m``, ``1h30m`` or ``21 days``; m are minutes, where M stays a million."""
 
     def in_seconds(value: Any, name: str) -> float:
         text = value.strip() if isinstance(value, str) else ""
         parts = list(_TIMES.finditer(text))
         whole = parts and "".join(part[0] for part in parts) == text and all(part[2] in _SECONDS_OF for part in parts)
-        if not whole:
-            return convert(value, name)
         try:
-            return convert(sum(float(part[1]) * _SECONDS_OF[part[2]] for part in parts), name)
+            return convert(sum(float(part[1]) * _SECONDS_OF[part[2]] for part in parts) if whole else value, name)
         except ValueError:  # and BadInputError, which is one
-            raise refuse(name, value, "a time in seconds, or like 500ms, 90s, 30m, 1.5h, 1d or 3w") from None
+            raise refuse(name, value, wanted) from None
 
     return in_seconds
 
 
 def as_positive_seconds(example: str) -> Callable[[Any, str], float]:
     """A time above 0; the example is one."""
-    return as_seconds(as_positive_like(example, "time"))
+    return as_seconds(as_positive, f"a positive time, like {example}")
 
 
 def as_latency(example: str, most: float = inf) -> Callable[[Any, str], float]:

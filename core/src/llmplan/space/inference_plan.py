@@ -44,7 +44,7 @@ def make_inference_plan(request: InferRequest, choice: Choice) -> InferencePlan:
         batch=default("batch", 1),
         prompt_tokens=prompt,
         output_tokens=output,
-        kv_bits=default("kv_bits", _kv_bits(engine, choice)),
+        kv_bits=default("kv_bits", _kv_bits(request, engine, choice)),
         engine=engine,
         cuda_graphs=graphs,
         offload=_offload(request, engine, choice),
@@ -80,8 +80,13 @@ def _without_windows(model: ModelArchitecture) -> ModelArchitecture:
     return whole
 
 
-def _kv_bits(engine: EngineProfile, choice: Choice) -> float:
-    """The engine's own, of a cost model that prices engines at all; else those that the dtype states or implies."""
+def _kv_bits(request: InferRequest, engine: EngineProfile, choice: Choice) -> float:
+    """Those that a checkpoint states, which engines follow unless it is served in another dtype; else the engine's own,
+    of a cost model that prices engines at all; else those that the dtype states or implies.
+    """
+    stored = getattr(choice.model, "stored", None)
+    if request.dtype is None and stored is not None and stored.kv_bits is not None:
+        return float(stored.kv_bits)
     own = engine.kv_bits if getattr(choice.cost_model, "serving", None) is not None else None
     return own or choice.dtype.kv_bits or choice.dtype.activation_bits
 
