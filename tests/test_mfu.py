@@ -47,5 +47,5 @@ def test_it_is_defined_where_a_reader_asks(capsys):
     assert "the whole square of attention" in explained
     assert "without recomputation or looking up embeddings" in explained
     glossary = (ROOT / "docs" / "glossary.md").read_text("utf-8")
-    for words in ("arXiv:2204.02311", "whole square", "embedding look-ups", "`mfu_causal`", "`hfu`"):
+    for words in ("arXiv:2204.02311", "whole square", "embedding look-ups", "**MFU causal**", "**HFU**"):
         assert words in glossary
