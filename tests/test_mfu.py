@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from llmplan import train
+from llmplan.cli.main import main
 from llmplan.errors import BadInputError
 from llmplan.output.report import report
 
@@ -36,10 +38,14 @@ def test_a_stated_mfu_never_needs_more_than_the_peak():
     assert train(**PLAN, mfu=0.9, recompute="none").mfu == pytest.approx(0.9)
 
 
-def test_it_is_defined_where_it_is_printed():
+def test_it_is_defined_where_a_reader_asks(capsys):
     """If it fails, a reader compares an MFU with one that counts other FLOPs."""
     text = " ".join(report(train(**PLAN), width=200).split())
-    assert "MFU counts the whole square of attention and the output head, neither recomputation nor looking up" in text
+    assert re.search(r"utilisation MFU [\d.]+ %, [\d.]+ % causal, HFU [\d.]+ %", text)
+    assert main(["explain", "mfu"]) == 0
+    explained = " ".join(capsys.readouterr().out.split())
+    assert "the whole square of attention" in explained
+    assert "without recomputation or looking up embeddings" in explained
     glossary = (ROOT / "docs" / "glossary.md").read_text("utf-8")
-    for words in ("arXiv:2204.02311", "whole square", "looking up embeddings", "`mfu_causal`", "`hfu`"):
+    for words in ("arXiv:2204.02311", "whole square", "embedding look-ups", "**MFU causal**", "**HFU**"):
         assert words in glossary

@@ -235,9 +235,10 @@ def test_kernels_launched_one_by_one():
     eager = infer(**SERVED, tp=1, dp=1, **LOAD, cuda_graphs=False, chunked_prefill=False)
     assert flags(text_of("vllm", eager))["--enforce-eager"] is True
     assert flags(text_of("vllm", eager))["--no-enable-chunked-prefill"] is True
-    longest = infer(**SERVED, tp=1, dp=1, **LOAD, chunked_prefill=False, step_tokens=600, prompt_tokens=500)
-    found = flags(text_of("vllm", longest))
-    assert found["--max-num-batched-tokens"] == found["--max-model-len"] == "628"  # 500 + 128, as vLLM asks
+    whole = {**SERVED, **LOAD, "tp": 1, "dp": 1, "chunked_prefill": False, "step_tokens": 600, "prompt_tokens": 500}
+    for lengths, longest in (("fixed", "628"), (None, "752")):  # 500 + 128; each up to 20 % longer, in 32 draws
+        found = flags(text_of("vllm", infer(**whole, prompt_lengths=lengths, output_lengths=lengths)))
+        assert found["--max-num-batched-tokens"] == found["--max-model-len"] == longest  # as vLLM asks
     assert flags(text_of("sglang", eager))["--cuda-graph-backend-decode"] == "disabled"
     assert flags(text_of("sglang", eager))["--chunked-prefill-size"] == "-1"
     assert "cuda_graph_config: null\n" in text_of("tensorrt-llm", eager)

@@ -111,7 +111,11 @@ def test_torchtitan(estimate):
         expected["recompute"] = plan.recompute
     if layout.zero > 1 and layout.dp * layout.cp > 1 and layout.zero_group != layout.cp:
         expected["zero"] = layout.zero
-    if layout.pp > 1 and (plan.schedule.default or layout.vpp > 1):
+    if layout.pp > 1 and plan.schedule.both_ways:  # torchtitan has none such, and the file says so
+        expected["schedule"] = "1f1b"
+        said = registry().launchers["torchtitan"].write(estimate).remarks
+        assert f"schedule {plan.schedule_name}: torchtitan has 1f1b, zero-bubble; written as 1f1b" in said
+    elif layout.pp > 1 and (plan.schedule.default or layout.vpp > 1):
         expected |= {"schedule": plan.schedule_name, "vpp": layout.vpp if layout.vpp > 1 else None}
     assert differences(options, expected) == {}
     assert remarks == ()

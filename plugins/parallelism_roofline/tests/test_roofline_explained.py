@@ -1,10 +1,13 @@
 """Every line of ``roofline`` by the formula that made it."""
 
+import inspect
 from math import ceil, floor, log2, sqrt
+from random import Random
 
 import pytest
 
 from llmplan import infer, registry, train
+from llmplan.arrays.term import TERMS
 
 FUNCTIONS = {"max": max, "min": min, "sqrt": sqrt, "ceil": ceil, "floor": floor, "log2": log2}
 RUN = {"model": "llama-65b", "gpu": "a100-sxm-80gb", "cost_model": "roofline", "tp": 8}
@@ -28,3 +31,15 @@ def test_the_printed_arithmetic_gives_every_line(plan):
     breakdown = estimate.time_breakdown if plan is PLANS["training"] else estimate.decode_breakdown
     for name, value in breakdown.items():
         assert lines[name if plan is PLANS["training"] else f"decode {name}", "s"].value == value
+
+
+FORMULAS = {name: one for name, one in TERMS.items() if name.startswith("llmplan_parallelism_roofline.")}
+
+
+@pytest.mark.parametrize("described", FORMULAS.values(), ids=FORMULAS)
+def test_the_algebra_is_the_formula(described):
+    """A reader of ``--explain`` would see another formula than the one that prices."""
+    chance = Random(described.name)
+    for _ in range(20):
+        given = {name: chance.uniform(1.0, 9.0) for name in inspect.signature(described.function).parameters}
+        assert eval(described.algebra, {**FUNCTIONS, **given}) == pytest.approx(described.function(**given), rel=1e-12)

@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
-from llmplan.estimate.figures import FIGURES, MEMORY, TRAIN, TRAINING, Figure, figure_of, kind_of_estimate
+from llmplan.estimate.figures import FIGURES, MEMORY, TRAIN, TRAINING, Figure, kind_of_estimate, limits, objectives
 from llmplan.estimate.line import Kind, kind_of
 from llmplan.output.limit_words import limit_words
 from llmplan.output.sections import between, counted, facts, memory_words
@@ -92,7 +92,8 @@ def _ranged(value: float, figure: Figure, estimate: Estimate, words: Callable[[f
 
 
 def _cost_of_training(estimate: TrainingEstimate) -> str:
-    hours, cost = figure_of("gpu_hours", TRAIN), figure_of("cost", TRAIN)
+    figures = objectives(TRAIN)
+    hours, cost = figures["gpu-hours"], figures["cost"]
     if estimate.cost is None:
         return f"{_ranged(estimate.gpu_hours, hours, estimate, _large)} GPU-hours; {_PRICE}"
     price = f"{estimate.plan.price_per_gpu_hour:g} a GPU-hour, {_large(estimate.gpu_hours)} GPU-hours"
@@ -100,7 +101,7 @@ def _cost_of_training(estimate: TrainingEstimate) -> str:
 
 
 def _cost_of_serving(estimate: InferenceEstimate | ServerEstimate) -> str:
-    cost = figure_of("cost_per_million_tokens", kind_of_estimate(estimate))
+    cost = objectives(kind_of_estimate(estimate))["cost"]
     speed, value = estimate.tokens_per_second, cost.value(estimate)
     each = "" if speed is None else f"{three_digits(speed / _gpus(estimate))} tokens/s a GPU"
     if value is not None:
@@ -110,10 +111,10 @@ def _cost_of_serving(estimate: InferenceEstimate | ServerEstimate) -> str:
 
 def _latencies(estimate: InferenceEstimate | ServerEstimate) -> dict[str, str]:
     """The first token and further ones on one line, since people weigh one against the other."""
-    kind, first, each = kind_of_estimate(estimate), estimate.first_token_seconds, estimate.next_token_seconds
+    found, first, each = limits(kind_of_estimate(estimate)), estimate.first_token_seconds, estimate.next_token_seconds
     if first is None or each is None:
         return {}
-    figures = (figure_of("first_token_seconds", kind), figure_of("next_token_seconds", kind))
+    figures = (found["ttft"], found["tpot"])
     said = [_ranged(value, of, estimate, seconds_like(value)) for value, of in zip((first, each), figures, strict=True)]
     return {"takes": f"first token {said[0]}, each {said[1]}"}
 

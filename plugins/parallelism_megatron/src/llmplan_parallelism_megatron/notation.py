@@ -103,6 +103,7 @@ RATES: Mapping[str, Symbol] = {
     "host_memory": Symbol("one accelerator's share of the host's memory bandwidth", "bytes/s"),
     "traffic": Symbol("bytes that the framework's kernels move, over those of kernels that fuse all they can"),
     "overlap": Symbol("part of a transfer that the framework hides"),
+    "cost": Symbol("part of hidden traffic by which the computation beside it takes longer"),
     "share": Symbol("part of the device that an engine takes for itself"),
     "slack": Symbol("part of activations and buffers that the allocator loses"),
 }
@@ -140,6 +141,7 @@ SECONDS: Mapping[str, Symbol] = {
     "backward": Symbol("the same for the backward pass", "s"),
     "hides_forward": Symbol("the part of the forward pass that traffic can hide behind", "s"),
     "hides_backward": Symbol("the same for the backward pass", "s"),
+    "hidden": Symbol("data parallel traffic that goes on beside computation", "s"),
 }
 GROUPS: Mapping[str, Mapping[str, Symbol]] = {
     "Sizes": SIZES,

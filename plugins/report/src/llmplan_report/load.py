@@ -10,6 +10,7 @@ from attrs import evolve
 from llmplan import infer
 from llmplan.errors import BadInputError
 from llmplan.estimate import ServerEstimate
+from llmplan.estimate.figures import SERVER, Figure, limits
 from llmplan.output.words import digits
 from llmplan_report.drawing import BLACK, GREY, HUES, as_file, labelled, legend, titled, unit_of_seconds
 from llmplan_report.subject import Subject
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 _WIDE, _HIGH = 10.0, 4.2
 _SHARES = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.94, 0.97)
 """Of the capacity, at which latencies are worked out."""
-_LATENCIES = {"first_token_seconds": "time to first token", "next_token_seconds": "time per output token"}
+_LATENCIES = {"ttft": "time to first token", "tpot": "time per output token"}
+"""By the option that limits them."""
 _MOST_DOUBLINGS = 16
 
 
@@ -34,8 +36,8 @@ def draw(subject: Subject, suffix: str) -> bytes:
 
     def drawn(sheet: Sheet) -> None:
         titled(sheet, subject.title)
-        for panel, (figure, name) in zip(sheet.subplots(1, 2), _LATENCIES.items(), strict=True):
-            _latency(panel, estimate, figure, name, loads)
+        for panel, (limit, name) in zip(sheet.subplots(1, 2), _LATENCIES.items(), strict=True):
+            _latency(panel, estimate, limits(SERVER)[limit], name, loads)
         legend(sheet, labelled(sheet.axes))
 
     return as_file(suffix, _WIDE, _HIGH, drawn)
@@ -71,10 +73,10 @@ def _loads(estimate: ServerEstimate) -> Iterator[tuple[float, ServerEstimate]]:
 
 
 def _latency(
-    panel: Axes, estimate: ServerEstimate, figure: str, name: str, loads: Sequence[tuple[float, ServerEstimate]]
+    panel: Axes, estimate: ServerEstimate, figure: Figure, name: str, loads: Sequence[tuple[float, ServerEstimate]]
 ) -> None:
     workload, capacity = estimate.server.workload, estimate.capacity
-    points = [(load, float(value)) for load, of in loads if (value := getattr(of, figure)) is not None]
+    points = [(load, float(value)) for load, of in loads if (value := figure.value(of)) is not None]
     unit, unit_name = unit_of_seconds(max((seconds for _, seconds in points), default=0.0))
     xs, ys = [load for load, _ in points], [seconds / unit for _, seconds in points]
     panel.plot(xs, ys, color=HUES[0], marker=".", label="in closed form")

@@ -47,7 +47,7 @@ def interleaved_in_flight(m: Number, p: Number, v: Number) -> Number:
     return minimum(p + (p - 1) / v, m)
 
 
-@term("max((p/2 - 1) / (p - 1) * (others - others_weights), 0)", unit="s", source=_DEEPSEEK)
+@term("max((p/2 - 1) / max(p - 1, 1) * (others - others_weights), 0)", unit="s", source=_DEEPSEEK)
 def dualpipe_bubble_seconds(others: Number, others_weights: Number, p: Number) -> Number:
     """DualPipe leaves (p/2 - 1)(F&B + B - 3W) with micro-batches from both ends: F&B is a forward and a backward pass
     side by side, and W, the gradients of weights, takes half of a backward pass B.

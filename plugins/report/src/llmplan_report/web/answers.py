@@ -9,6 +9,7 @@ from typing import Any
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError, LlmplanError
 from llmplan.estimate import TrainingEstimate
+from llmplan.estimate.figures import INFER, limits, objectives
 from llmplan.estimate.line import kind_of
 from llmplan.output import headline
 from llmplan.output.document import document
@@ -77,13 +78,8 @@ def frontier(given: Mapping[str, Any]) -> dict[str, Any]:
         except LlmplanError:
             continue
         if estimate.feasible:
-            points.append(
-                {
-                    "batch": batch,
-                    "next_token_seconds": float(estimate.next_token_seconds),
-                    "tokens_per_second_per_gpu": float(estimate.tokens_per_second_per_gpu),
-                }
-            )
+            figures = (limits(INFER)["tpot"], objectives(INFER)["throughput"])
+            points.append({"batch": batch} | {figure.key: float(figure.value(estimate)) for figure in figures})
     return {"points": points}
 
 
