@@ -110,7 +110,7 @@ def fits(row: Row) -> str:
 
 
 def fitted(columns: Sequence[Column], rows: Sequence[Row], console: Console, indent: int) -> Iterator[RenderableType]:
-    """Where there is no room, spare columns go, which is said; then words wrap, then gaps shrink; at last it is text."""
+    """Where there is no room, spare columns go, which is said; then words wrap; gaps shrink; at last rows are text."""
     shown, left_out = list(columns), []
     spares = sorted((column for column in shown if column.spare), key=lambda column: column.spare)
     wide = console.options.update(max_width=_ANY_WIDTH)

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import fields
+from attrs import evolve, fields
 
 from llmplan.catalogues import KINDS, Kind, registry
 from llmplan.catalogues.record_file import form_of, record_of
 from llmplan.catalogues.structure import near_miss
 from llmplan.catalogues.toml_source import TomlSource
 from llmplan.errors import BadInputError, shown
+from llmplan.records import HardwareProfile
 from llmplan.request import TrainRequest, given_options, options_of
 from llmplan.request.changes import several
 from llmplan.request.options import Options, words_of
@@ -74,11 +75,9 @@ def asked_in_full(request: Options, records: Mapping[str, Any]) -> dict[str, Any
 
     `records` are those that were found for the request, by option.
     """
-    from llmplan.space.choice import as_stated
-
     words = given_options(request)
     if (hardware := records.get("gpu")) is not None:
-        records = {**records, "gpu": as_stated(hardware), "cluster": hardware.cluster}
+        records = {**records, "gpu": _as_stated(hardware), "cluster": hardware.cluster}
     for option, kind in _IN_FILES.items():
         record = records.get(option)
         if option in words and record is not None and not _is_known(getattr(request, option), record, kind):
@@ -86,6 +85,12 @@ def asked_in_full(request: Options, records: Mapping[str, Any]) -> dict[str, Any
             if isinstance(record, form.made):
                 words[option] = form.values(record)
     return words
+
+
+def _as_stated(hardware: HardwareProfile) -> HardwareProfile:
+    """Without the curves of others that it was completed with: whoever reads its record borrows them, and says so."""
+    borrowed = hardware.kernels is not None and hardware.kernels.borrowed
+    return evolve(hardware, kernels=None, efficiency=None) if borrowed else hardware
 
 
 def space_in_full(

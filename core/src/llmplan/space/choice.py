@@ -80,12 +80,6 @@ def completed(hardware: HardwareProfile) -> tuple[HardwareProfile, tuple[str, ..
     return borrowing(hardware)
 
 
-def as_stated(hardware: HardwareProfile) -> HardwareProfile:
-    """Without the curves of others that it was completed with: whoever reads its record borrows them, and says so."""
-    borrowed = hardware.kernels is not None and hardware.kernels.borrowed
-    return evolve(hardware, kernels=None, efficiency=None) if borrowed else hardware
-
-
 def in_cluster(hardware: HardwareProfile, request: TrainRequest | InferRequest) -> tuple[HardwareProfile, list[str]]:
     """The accelerator in the cluster that is asked for, and how that differs from its usual one."""
     if all(getattr(request, name) is None for name in ("cluster", "nic_gbits", "gpus_per_node", "oversubscription")):
