@@ -191,12 +191,12 @@ def test_what_is_not_understood_is_one_line(run, tmp_path):
 
 
 def test_the_load_of_a_server_is_not_in_its_file(run, tmp_path):
-    """``--max-num-seqs`` would be refused as an option of a load that nobody gave."""
+    """If it fails, ``--max-num-seqs`` of a launch file is lost, or refused as an option of a load that nobody gave."""
     path = tmp_path / "serve.sh"
     path.write_text("vllm serve meta-llama/Llama-3.1-8B --max-num-seqs 64 --tensor-parallel-size 2\n")
     code, out, err = run("infer", "--from", path, "--gpu", "h100-sxm-80gb", "--json")
-    assert (code, json.loads(out)["layout"]["tp"]) == (0, 2)
-    assert err == "llmplan: without --rate, --concurrency or --trace, max-sequences of the file mean nothing\n"
+    assert (code, err, json.loads(out)["layout"]["tp"]) == (0, "", 2)
+    assert json.loads(out)["request"]["max_sequences"] == 64
     code, out, err = run(
         "infer", "--from", path, "--gpu", "h100-sxm-80gb", "--rate", "1/s", "--requests", "0", "--json"
     )
