@@ -101,7 +101,7 @@ def test_infer_is_the_first_of_a_search(asked):
     if not found.feasible:
         return
     ranked = search(InferenceSpace(**options), top=1).best
-    holds = all(limit["holds"] for limit in (figures(found).get("limits") or {}).values())
+    holds = not breaks(found)
     assert bool(ranked) == holds  # what breaks a limit is printed only where nothing keeps to it
     if not holds:
         return
@@ -121,7 +121,16 @@ def test_fewer_options_are_never_worse(asked, size, value):
         return
     found = infer(**options)
     sure = asked["confidence"] or 0.9
-    assert rank(found, sure) <= rank(fixed, sure)
+    loaded = isinstance(found, ServerEstimate)  # the layout of a static batch is not chosen by latencies
+    broken = [loaded and breaks(one) for one in (found, fixed)]
+    assert broken[0] <= broken[1]
+    if broken[0] == broken[1] == 0:  # where nothing keeps to the latencies, what comes nearest to them is printed
+        assert rank(found, sure) <= rank(fixed, sure)
+
+
+def breaks(estimate):
+    """Whether a latency that was asked for does not hold: what keeps to all of them comes first."""
+    return not all(limit["holds"] for limit in (figures(estimate).get("limits") or {}).values())
 
 
 def rank(estimate, confidence):
