@@ -111,7 +111,11 @@ def test_infer_is_the_first_of_a_search(asked):
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(asked=REQUESTS, size=st.sampled_from(["tp", "pp", "dp"]), value=st.sampled_from([1, 2, 4]))
+@given(
+    asked=REQUESTS.filter(lambda asked: not asked["limits"]),
+    size=st.sampled_from(["tp", "pp", "dp"]),
+    value=st.sampled_from([1, 2, 4]),
+)
 def test_fewer_options_are_never_worse(asked, size, value):
     """If it fails, leaving a size open freezes another, or a better plan is not looked at."""
     options = {**options_of(asked), "max_batch": None, size: None}
@@ -121,11 +125,7 @@ def test_fewer_options_are_never_worse(asked, size, value):
         return
     found = infer(**options)
     sure = asked["confidence"] or 0.9
-    loaded = isinstance(found, ServerEstimate)  # the layout of a static batch is not chosen by latencies
-    broken = [loaded and breaks(one) for one in (found, fixed)]
-    assert broken[0] <= broken[1]
-    if broken[0] == broken[1] == 0:  # where nothing keeps to the latencies, what comes nearest to them is printed
-        assert rank(found, sure) <= rank(fixed, sure)
+    assert rank(found, sure) <= rank(fixed, sure)
 
 
 def breaks(estimate):
