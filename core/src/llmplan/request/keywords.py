@@ -25,6 +25,8 @@ class TrainOptions(TypedDict, total=False):
     """Accelerators of a node."""
     oversubscription: float | str | None
     """Of the outermost network: links below it / links of it."""
+    site: Any
+    """Own measurements to go by, by name or as a TOML file of llmplan calibrate."""
     dtype: Any
     """Bits of weights, activations, embeddings."""
     gpus: int | str | None
@@ -136,6 +138,8 @@ class InferOptions(TypedDict, total=False):
     """Accelerators of a node."""
     oversubscription: float | str | None
     """Of the outermost network: links below it / links of it."""
+    site: Any
+    """Own measurements to go by, by name or as a TOML file of llmplan calibrate."""
     dtype: Any
     """Bits of weights, activations, embeddings."""
     gpus: int | str | None

@@ -60,6 +60,12 @@ class PlanRequest(Options):
     oversubscription: float | None = option(
         "Of the outermost network: links below it / links of it.", as_at_least_one, metavar="TIMES"
     )
+    site: Any = option(
+        "Own measurements to go by, by name or as a TOML file of llmplan calibrate.",
+        as_record_or_name,
+        metavar="NAME",
+        names="sites",
+    )
     dtype: Any = option("Bits of weights, activations, embeddings.", as_record_or_name, metavar="NAME", names="dtypes")
     gpus: int | None = option("Accelerators in all: tp x cp x pp x dp.", as_size)
     tp: int | None = option("Tensor parallel size.", as_size)
