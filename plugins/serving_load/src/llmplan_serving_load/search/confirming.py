@@ -13,18 +13,21 @@ from attrs import define, evolve, field, frozen
 from llmplan.estimate import Means, ServerEstimate, Simulated
 from llmplan.request import InferRequest
 from llmplan.space.asked import inferred, served
+from llmplan.space.kept import exceeded
 from llmplan_serving_load.model import ContinuousBatching
 from llmplan_serving_load.queueing.estimate import closed_estimate, closed_form, within
 from llmplan_serving_load.queueing.server import Server, make_server
 from llmplan_serving_load.queueing.simulation import simulate
 from llmplan_serving_load.search.exploring import Candidate
-from llmplan_serving_load.search.limits import Latencies, Limits, times_as_long
+from llmplan_serving_load.search.limits import Latencies, Limits, excess_of, times_as_long
 from llmplan_serving_load.search.loads import Arrivals, load_of
 from llmplan_serving_load.search.points import Part, Point
 from llmplan_serving_load.search.ranking import Rank, first_of, rank
 
 REQUESTS, _OF_A_USER = 500, 2
 """That a simulation counts at least, where nothing is said, and of each user."""
+_NEAR = 3
+"""Layouts that are simulated where none keeps to the limits in closed form."""
 
 
 @frozen(eq=False)
@@ -35,6 +38,11 @@ class Confirmed:
     request: InferRequest
     """The options of `llmplan infer` that ask for it alone."""
     estimate: ServerEstimate
+
+    @property
+    def exceeded(self) -> float:
+        """Times that a latency exceeds its limit, as its report says it; 1 where all hold."""
+        return exceeded(self.estimate, self.request)
 
     @property
     def means(self) -> Means:
@@ -51,10 +59,23 @@ class Confirming:
     refuted: list[Point] = field(factory=list)
     """The lightest load of each layout of which no load holds."""
     _servers: dict[Any, Server] = field(factory=dict)
+    _tried: dict[Any, Tried] = field(factory=dict)
 
     def tried(self, point: Point) -> Tried:
         """A point as `llmplan infer` makes it."""
-        return Tried(point, self._servers)
+        key = point.case.index, point.sizes, point.groups, point.users
+        return self._tried.setdefault(key, Tried(point, self._servers))
+
+    def nearest(self, parts: Sequence[Part]) -> Iterator[Confirmed]:
+        """Where nothing keeps to the limits in closed form, of which a simulation may differ: what comes nearest to
+        them, the nearest as it is simulated first.
+        """
+        points = [part.point(int(np.argmin(excess_of(self.limits, part)))) for part in parts if len(part.at)]
+        points.sort(key=lambda point: float(excess_of(self.limits, point.part)[0]))
+        known = {(point.case.index, point.sizes) for point in self.refuted}
+        others = [point for point in points if (point.case.index, point.sizes) not in known]
+        tried = [self.tried(point) for point in (*self.refuted, *others[:_NEAR])]
+        yield from sorted((one.confirmed() for one in tried if one.answers), key=lambda one: one.exceeded)
 
     def best(self, candidates: Sequence[Candidate]) -> Iterator[Confirmed]:
         """One after the other; each is compared by what it came to."""
@@ -75,8 +96,8 @@ class Confirming:
     def _held(self, candidate: Candidate) -> Confirmed | None:
         """The best load of the layout that keeps to the limits."""
         for tried in self._tries(candidate):
-            if tried.answers and self.limits.broken(tried.counted_on(self.limits)) is None:
-                return tried.confirmed()
+            if tried.answers and (confirmed := tried.confirmed()).exceeded <= 1.0:
+                return confirmed
         self.refuted.append(tried.point)
         return None
 

@@ -125,6 +125,9 @@ class _Looking:
         for plan in islice(self.confirming.best(self.found.candidates), self.question.top):
             self.best.append(plan)
             yield
+        if not self.best and self.question.limits.of:
+            near = self.confirming.nearest(self.found.parts)
+            self.best.extend([plan for plan in near if plan.exceeded <= 1.0][: self.question.top])
 
     @property
     def progress(self) -> Progress:
