@@ -48,7 +48,7 @@ _LONGEST_GAP = {
     "host_seconds_per_step": 10.0,
     "host_seconds_per_sequence": 0.1,
     "rank_wait_seconds": 0.01,
-    "cache_token_seconds": 1e-4,
+    "cache_token_cycles": 1e5,
 }
 _LEAST_BYTES = 1e6
 """Of what a framework keeps for itself, where it does: a number in GB is smaller."""
