@@ -64,6 +64,8 @@ class FrameworkProfile:
     """In 16 bits, of the frozen matrix that is at work."""
     keeps_frozen_inputs: bool = False
     """Multiplications by frozen 4-bit weights keep what they read, though no gradient of the weights needs it."""
+    cross_entropy: str | None = field(default=None, validator=optional(lookup_name))
+    """How its loss goes over logits, by a word of the cost model, which the two figures below are of."""
     logit_bytes_moved: float = field(default=8.0, validator=not_negative)
     """Of one logit in the loss, forward and backward, beside the multiplication that makes it."""
     logit_bytes_kept: float = field(default=6.0, validator=not_negative)

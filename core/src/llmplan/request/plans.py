@@ -60,6 +60,9 @@ class PlanRequest(Options):
     oversubscription: float | None = option(
         "Of the outermost network: links below it / links of it.", as_at_least_one, metavar="TIMES"
     )
+    host_memory: float | None = option(
+        "Memory of a node's host, GiB, which its accelerators share.", as_positive_in("GiB"), metavar="GIB"
+    )
     dtype: Any = option("Bits of weights, activations, embeddings.", as_record_or_name, metavar="NAME", names="dtypes")
     gpus: int | None = option("Accelerators in all: tp x cp x pp x dp.", as_size)
     tp: int | None = option("Tensor parallel size.", as_size)
@@ -120,6 +123,18 @@ class TrainRequest(PlanRequest):
         "Matrices with adapters, by words of the cost model: q+v or attention; all by default.",
         as_text,
         metavar="WORDS",
+    )
+    frozen_bits: float | None = option(
+        "Bits of the weights that adapters leave frozen: 8 or fp8; as held while training by default.",
+        as_bits,
+        setting=True,
+    )
+    cross_entropy: str | None = option(
+        "How the loss goes over logits, by words of the cost model: plain, fused, chunked, linear, cut; as the "
+        "framework does by default.",
+        as_text,
+        metavar="WORD",
+        setting=True,
     )
     offload: str | None = option(
         f"What waits in host memory: {', '.join(_OFFLOADS)}.",

@@ -69,7 +69,8 @@ def _other_gradients(plan: TrainingPlan) -> bool:
 
 def _say_setting(plan: TrainingPlan) -> str:
     name, value = next(iter(plan.settings.items()))
-    return f"{option_name(name)}: {value:g} is not priced by the cost model roofline; megatron does"
+    word = value if isinstance(value, str) else f"{value:g}"
+    return f"{option_name(name)}: {word} is not priced by the cost model roofline; megatron does"
 
 
 UNPRICED = (

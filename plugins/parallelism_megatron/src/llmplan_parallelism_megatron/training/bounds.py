@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 from attrs import evolve, frozen
 
@@ -89,7 +90,7 @@ class Floors:
 
 def bounds(plan: TrainingPlan) -> tuple[Number, Number]:
     """Seconds of an iteration, bytes of the first stage."""
-    tuned = plan.tuning, plan.lora_rank, plan.lora_targets
+    tuned = plan.tuning, plan.lora_rank, plan.lora_targets, tuple(plan.settings.items())
     fixed = plan.hardware, plan.framework, plan.gemm, plan.efficiency, plan.dtype, tuned
     floors = floors_of(plan.model, *fixed, plan.seq_len)
     held = ceil(plan.model.layers / plan.layout.pp)
@@ -170,7 +171,7 @@ def floors_of(
     gemm: NumberFormat,
     efficiency: Efficiency,
     dtype: DTypeRule,
-    tuned: tuple[Tuning, int, tuple[str, ...]],
+    tuned: tuple[Tuning, int, tuple[str, ...], tuple[tuple[str, Any], ...]],
     seq_len: float,
 ) -> Floors:
     """What plans have in common that differ in layout and batch alone."""
@@ -184,6 +185,7 @@ def floors_of(
         tuning=tuned[0],
         lora_rank=tuned[1],
         lora_targets=tuned[2],
+        settings=dict(tuned[3]),
         seq_len=seq_len,
         layout=Layout(gpus=1),
         micro_batch=_MANY,

@@ -12,8 +12,15 @@ from llmplan.records import Block, Operator, Recompute, Tensor, TrainingPlan, Tu
 from llmplan_parallelism_megatron.kernels.attention import is_fused
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.stages import Stage, end_stages
-from llmplan_parallelism_megatron.training.adapters import SIXTEEN_BIT_BYTES, adapters_kept, frozen_bytes
+from llmplan_parallelism_megatron.training.adapters import (
+    SIXTEEN_BIT_BYTES,
+    adapter_bytes,
+    adapters_kept,
+    frozen_bytes,
+    widens,
+)
 from llmplan_parallelism_megatron.training.data_parallel import divides_gradients, divides_weights, shards
+from llmplan_parallelism_megatron.training.loss import logits_held_bytes
 from llmplan_parallelism_megatron.training.optimizer_step import optimizer_parameters, share, state_bytes
 from llmplan_parallelism_megatron.training.parameters import Parameters, stage_parameters
 
@@ -39,7 +46,7 @@ class Working:
     def of(cls, rank: Rank) -> Working:
         """The same on every stage, but for the logits, which the last one has."""
         kept = [kept_bytes(block, rank) for block in rank.model.layers]
-        return cls(kept, _rerun(rank, kept), _logits(rank), _gathered(rank) + _widened(rank))
+        return cls(kept, _rerun(rank, kept), logits_held_bytes(rank), _gathered(rank) + _widened(rank))
 
 
 def training_memory(rank: Rank) -> tuple[dict[str, Number], dict[str, Number]]:
@@ -89,8 +96,10 @@ def slack_bytes(slack: float, working: Number) -> Number:
 
 
 def weight_bytes(rank: Rank, parameters: Parameters) -> Number:
-    """16 bits, or what the dtype holds; frozen ones in 4 bits under QLoRA; divided by ZeRO 3 but under a pipeline."""
-    plan, held = rank.plan, rank.held_bytes
+    """16 bits, or what the dtype holds; frozen ones in fewer where asked and under QLoRA; divided by ZeRO 3 but under a
+    pipeline.
+    """
+    plan, held = rank.plan, adapter_bytes(rank.plan)
     frozen = frozen_bytes(plan)
     ends = parameters.ends * plan.dtype.embedding_bits / 8
     if plan.framework.freezes_head and plan.tuning is Tuning.QLORA:
@@ -298,28 +307,14 @@ def _rms(plan: TrainingPlan) -> bool:
     return getattr(plan.model, "norm", "rms") == "rms"
 
 
-def _logits(rank: Rank) -> Number:
-    operators = rank.model.head.operators
-    logits = total(tensor.elements for operator in operators for tensor in operator.inputs if tensor.width == "loss")
-    states = rank.states * rank.activation_bytes
-    return logit_bytes(states, rank.sequence_ways, logits, rank.plan.framework.logit_bytes_kept)
-
-
-@term("2 * states / q + logits * each", unit="bytes", source=_FRAMEWORK)
-def logit_bytes(states: Number, q: Number, logits: Number, each: float) -> Number:
-    """Logits and what the loss makes of them, at its peak, and the states that the head keeps; large vocabularies bind
-    the last stage.
-    """
-    return 2.0 * states / q + logits * each
-
-
 def _gathered(rank: Rank) -> Number:
     largest: Number = 0.0
     layers = rank.model.layers
     for block in layers:
         largest = maximum(largest, block.parameters)
     live = minimum(rank.plan.framework.live_parameters, total(block.count * block.parameters for block in layers))
-    gathered = maximum(gathered_bytes(GATHERED_LAYERS, largest, rank.held_bytes), live * rank.held_bytes)
+    each = frozen_bytes(rank.plan)  # what the dtype holds, where nothing is frozen
+    gathered = maximum(gathered_bytes(GATHERED_LAYERS, largest, each), live * each)
     several = shards(rank.plan, rank.groups.data) > 1
     return where(divides_weights(rank.plan) & several, gathered, 0.0)
 
@@ -331,12 +326,13 @@ def gathered_bytes(layers: float, parameters: Number, each: float) -> Number:
 
 
 def _widened(rank: Rank) -> Number:
-    """The largest frozen matrix in 16 bits: QLoRA widens one at a time (Dettmers et al. 2023, arXiv:2305.14314, 3)."""
+    """The largest frozen matrix in 16 bits, one at a time is widened (Dettmers et al. 2023, arXiv:2305.14314, 3)."""
     plan = rank.plan
-    if plan.tuning is not Tuning.QLORA:
+    if not widens(plan):
         return 0.0
     largest: Number = 0.0
-    for block in (*rank.model.layers, *((rank.model.head,) if plan.framework.freezes_head else ())):
+    with_head = plan.framework.freezes_head and plan.tuning is Tuning.QLORA
+    for block in (*rank.model.layers, *((rank.model.head,) if with_head else ())):
         for operator in block.operators:
             if (gemm := operator.gemm) is not None:
                 largest = maximum(largest, gemm.groups * gemm.n * gemm.k / gemm.matrices)
