@@ -132,8 +132,10 @@ class FrameworkProfile:
     """That ZeRO 3 leaves whole on a rank before it lets them go; at least the layer at work and the next one stay."""
     bucket_bytes: float = field(default=0.0, validator=not_negative)
     """The same, of buckets that are there however many ranks there are."""
-    offloads: tuple[str, ...] = field(default=(), validator=words_of("optimizer", "activations"))
+    offloads: tuple[str, ...] = field(default=(), validator=words_of("optimizer", "activations", "parameters"))
     """What it can keep in host memory; what it cannot is never chosen unasked."""
+    offloads_gradients: bool = False
+    """Gradients that ZeRO 2 or 3 divides go to the host with the optimizer, in every micro-batch."""
     slack: float = field(default=0.0, validator=fraction_or_none)
     """Of activations and buffers, that the allocator holds beyond them: fragments and rounding."""
     source: str = ""

@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import frozen
 
-from llmplan.records import Recompute, Tuning
+from llmplan.records import OFFLOADS, Recompute, Tuning
 from llmplan.request.options import Options, option
 from llmplan.request.values import (
     as_at_least_one,
@@ -30,7 +30,6 @@ from llmplan.request.values import (
 
 _MODES = {mode.label: mode for mode in Recompute}
 _TUNINGS = {tuning.value: tuning for tuning in Tuning}
-OFFLOADS = ("none", "optimizer", "activations", "all")
 _OFFLOADS = {word: word for word in OFFLOADS}
 
 
@@ -137,7 +136,8 @@ class TrainRequest(PlanRequest):
         setting=True,
     )
     offload: str | None = option(
-        f"What waits in host memory: {', '.join(_OFFLOADS)}.",
+        "What waits in host memory: none, optimizer, activations, all of these two, parameters (with the optimizer), "
+        "everything.",
         as_word(_OFFLOADS),
         metavar="WHAT",
         names=lambda: list(_OFFLOADS),

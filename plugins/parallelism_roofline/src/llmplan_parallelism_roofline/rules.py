@@ -96,7 +96,7 @@ UNPRICED = (
         lambda plan: f"{plan.reduction_bits:g}",
     ),
     _unpriced("tuning", lambda plan: plan.tuning is not Tuning.FULL, lambda plan: plan.tuning.value),
-    _unpriced("offload", lambda plan: plan.offload_optimizer | plan.offload_activations, lambda plan: plan.offloaded),
+    _unpriced("offload", lambda plan: plan.waits_on_host, lambda plan: plan.offloaded),
     Rule("settings: roofline prices none", lambda plan: bool(plan.settings), _say_setting),
 )
 

@@ -11,7 +11,7 @@ from llmplan.estimate.rules import TOO_LONG_A_PIPELINE, Rule
 from llmplan.records import Tuning
 from llmplan_parallelism_megatron.network.groups import groups_of
 from llmplan_parallelism_megatron.rules.common import DIVIDES_EXPERTS, DIVIDES_HEADS, nearest, routed_experts
-from llmplan_parallelism_megatron.rules.offload import HAS_A_LINK, HAS_ROOM
+from llmplan_parallelism_megatron.rules.offload import GATHERS, HAS_A_LINK, HAS_ROOM
 from llmplan_parallelism_megatron.rules.scale_up import stays_inside, stays_linked
 from llmplan_parallelism_megatron.stages import ends_as_layers
 from llmplan_parallelism_megatron.training.adapters import TARGETS
@@ -173,6 +173,7 @@ REFUSED = (
     ),
     Rule("cross-entropy is a word", lambda plan: not is_known(plan), _say_loss),
     HAS_A_LINK,
+    GATHERS,
     HAS_ROOM,
 )
 """What has to hold for a plan to be priced."""

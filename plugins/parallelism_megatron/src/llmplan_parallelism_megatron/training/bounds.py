@@ -48,6 +48,7 @@ from llmplan_parallelism_megatron.training.memory import (
     stages_held,
     weight_bytes,
 )
+from llmplan_parallelism_megatron.training.optimizer_step import paged_bytes
 from llmplan_parallelism_megatron.training.parameters import Parameters
 from llmplan_parallelism_megatron.training.pipeline import ends
 
@@ -151,7 +152,8 @@ def _bytes(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
     of_one = plan.micro_batch / (layout.cp * layout.tp) * kept
     activations = held_activations(plan, of_one, micro_batches_in_flight(plan))
     gradients = beside_activations(rank, stages * gradient_bytes(rank, held_by_rank), activations)
-    return states + gradients + (1.0 + plan.framework.slack) * activations + plan.framework.context_bytes
+    held = states + gradients + (1.0 + plan.framework.slack) * activations + plan.framework.context_bytes
+    return held - paged_bytes(rank, held_by_rank, held) if plan.optimizer.paged else held
 
 
 def by_mode(plan: TrainingPlan, values: Sequence[float]) -> Number:

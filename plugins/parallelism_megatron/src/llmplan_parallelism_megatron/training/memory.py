@@ -19,9 +19,19 @@ from llmplan_parallelism_megatron.training.adapters import (
     frozen_bytes,
     widens,
 )
-from llmplan_parallelism_megatron.training.data_parallel import divides_gradients, divides_weights, shards
+from llmplan_parallelism_megatron.training.data_parallel import (
+    divides_gradients,
+    divides_weights,
+    gradients_follow,
+    shards,
+)
 from llmplan_parallelism_megatron.training.loss import logits_held_bytes
-from llmplan_parallelism_megatron.training.optimizer_step import optimizer_parameters, share, state_bytes
+from llmplan_parallelism_megatron.training.optimizer_step import (
+    held_states,
+    paged_bytes,
+    share,
+    stored_bytes,
+)
 from llmplan_parallelism_megatron.training.parameters import Parameters, stage_parameters
 
 GATHERED_LAYERS = 2.0
@@ -72,7 +82,7 @@ def _stage(rank: Rank, stage: Stage, working: Working, in_flight: Number) -> dic
     }
     worked = total(at_work.values())
     stages = stages_held(rank.plan)
-    return {
+    held = {
         "weights": stages * weight_bytes(rank, parameters),
         "gradients": beside_activations(rank, stages * gradient_bytes(rank, parameters), worked),
         "optimizer": optimizer_bytes(rank, parameters),
@@ -82,6 +92,9 @@ def _stage(rank: Rank, stage: Stage, working: Working, in_flight: Number) -> dic
         "allocator_slack": slack_bytes(framework.slack, worked),
         "driver": framework.context_bytes,
     }
+    if rank.plan.optimizer.paged:
+        held["optimizer"] = held["optimizer"] - paged_bytes(rank, parameters, total(held.values()))
+    return held
 
 
 def stages_held(plan: TrainingPlan) -> Number:
@@ -106,14 +119,14 @@ def weight_bytes(rank: Rank, parameters: Parameters) -> Number:
         ends = ends - parameters.head * (plan.dtype.embedding_bits / 8 - frozen)
     dense = parameters.dense * frozen + ends + parameters.adapters * held
     experts = parameters.experts * frozen + parameters.expert_adapters * held
-    return share(rank, dense, experts, divides_weights(plan))
+    return where(plan.offload_parameters, 0.0, share(rank, dense, experts, divides_weights(plan)))
 
 
 def gradient_bytes(rank: Rank, parameters: Parameters) -> Number:
-    """Of all trained parameters, divided by ZeRO 2 but under a pipeline."""
+    """Of all trained parameters, divided by ZeRO 2 but under a pipeline; none here where they go to the host."""
     plan = rank.plan
     kept = share(rank, *parameters.trained(plan), divides_gradients(plan))
-    return stored_bytes(kept, plan.gradient_bits / 8)
+    return stored_bytes(where(gradients_follow(plan), 0.0, kept), plan.gradient_bits / 8)
 
 
 def beside_activations(rank: Rank, gradients: Number, working: Number) -> Number:
@@ -126,15 +139,7 @@ def beside_activations(rank: Rank, gradients: Number, working: Number) -> Number
 
 def optimizer_bytes(rank: Rank, parameters: Parameters) -> Number:
     """Master weights and states, divided by ZeRO 1; none here where they live in host memory."""
-    plan = rank.plan
-    kept = stored_bytes(optimizer_parameters(rank, parameters), state_bytes(plan))
-    return where(plan.offload_optimizer, 0.0, kept)
-
-
-@term("parameters * each", unit="bytes", source="Rajbhandari et al. 2020, arXiv:1910.02054, section 3.1")
-def stored_bytes(parameters: Number, each: Number) -> Number:
-    """A gradient has 2 or 4 bytes, Adam keeps 12 of a parameter: a master weight, momentum and variance in 32 bits."""
-    return parameters * each
+    return where(rank.plan.offload_optimizer, 0.0, held_states(rank, parameters))
 
 
 def micro_batches_in_flight(plan: TrainingPlan) -> Number:
@@ -148,36 +153,12 @@ def held_activations(plan: TrainingPlan, kept: Number, in_flight: Number) -> Num
     """What layers keep of the micro-batches in flight; of those that wait in host memory two layers stay: the one at
     work, and the one on its way.
     """
-    return activation_bytes(where(plan.offload_activations, _here(plan, in_flight), in_flight), kept)
+    return activation_bytes(where(plan.offload_activations, staying(plan, in_flight), in_flight), kept)
 
 
-def _here(plan: TrainingPlan, in_flight: Number) -> Number:
+def staying(plan: TrainingPlan, in_flight: Number) -> Number:
     """Of the micro-batches in flight, what stays where the others' activations wait in host memory."""
     return minimum(in_flight, OFFLOADED_LAYERS / ceil(plan.model.layers / plan.layout.pp))
-
-
-def host_memory(rank: Rank) -> Number:
-    """Bytes in the memory of the host for one device, on the stage that has most there."""
-    in_flight, (first, last) = micro_batches_in_flight(rank.plan), end_stages(rank.model, rank.plan.layout)
-    alone = where(rank.plan.layout.pp == 1, in_flight, 1.0)
-    return maximum(_on_host(rank, first, in_flight), _on_host(rank, last, alone))
-
-
-def _on_host(rank: Rank, stage: Stage, in_flight: Number) -> Number:
-    plan = rank.plan
-    updated = optimizer_parameters(rank, stage_parameters(rank, stage))
-    away = where(plan.offload_activations, in_flight - _here(plan, in_flight), 0.0)
-    kept = layers_bytes(stage.counts, [kept_bytes(block, rank) for block in rank.model.layers])
-    each = where(plan.offload_optimizer, state_bytes(plan) + plan.gradient_bits / 8, 0.0)
-    return host_bytes(updated, each, away, kept)
-
-
-@term("updated * each + away * kept", unit="bytes", source="Ren et al. 2021, arXiv:2101.06840, section 4")
-def host_bytes(updated: Number, each: Number, away: Number, kept: Number) -> Number:
-    """An optimizer that steps on the host has its states, its master weights and a copy of the gradients there;
-    activations wait there until their layer's backward pass.
-    """
-    return updated * each + away * kept
 
 
 @term("in_flight * kept", unit="bytes", source=f"{_KORTHIKANTI}.2.3")
@@ -195,12 +176,6 @@ def layers_bytes(l: Sequence[Number], a: Sequence[Number]) -> Number:  # noqa: E
     tensor parallel rank.
     """
     return dot(l, a)
-
-
-def last_stage_bytes(rank: Rank) -> Number:
-    """What the layers of the last stage keep of one micro-batch."""
-    _, last = end_stages(rank.model, rank.plan.layout)
-    return layers_bytes(last.counts, [kept_bytes(block, rank) for block in rank.model.layers])
 
 
 def _rerun(rank: Rank, kept: Sequence[Number]) -> Number:
@@ -315,8 +290,11 @@ def _gathered(rank: Rank) -> Number:
     live = minimum(rank.plan.framework.live_parameters, total(block.count * block.parameters for block in layers))
     each = frozen_bytes(rank.plan)  # what the dtype holds, where nothing is frozen
     gathered = maximum(gathered_bytes(GATHERED_LAYERS, largest, each), live * each)
-    several = shards(rank.plan, rank.groups.data) > 1
-    return where(divides_weights(rank.plan) & several, gathered, 0.0)
+    several = divides_weights(rank.plan) & (shards(rank.plan, rank.groups.data) > 1)
+    on_its_way = largest * rank.plan.gradient_bits / 8 if rank.plan.tuning is Tuning.FULL else 0.0
+    return where(several | rank.plan.offload_parameters, gathered, 0.0) + where(
+        gradients_follow(rank.plan), on_its_way, 0.0
+    )
 
 
 @term("layers * parameters * each", unit="bytes", source="Zhao et al. 2023, arXiv:2304.11277, section 4.1")
