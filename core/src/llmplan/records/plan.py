@@ -160,8 +160,8 @@ class TrainingPlan(Plan):
     @property
     def offloaded(self) -> str:
         """What waits in host memory of a plan of numbers, as the option says it; empty where nothing does."""
-        word = next(word for word, parts in OFFLOADS.items() if parts == self.on_host)
-        return word if self.on_host else ""
+        words = {parts: word for word, parts in OFFLOADS.items()}
+        return words.get(self.on_host, " and ".join(self.on_host)) if self.on_host else ""
 
     @property
     def on_host(self) -> tuple[str, ...]:
