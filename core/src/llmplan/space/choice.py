@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 from llmplan.catalogues import CLUSTERS, COST_MODELS, DTYPES, GPUS, MODELS, conforms, registry
 from llmplan.errors import BadInputError
 from llmplan.records import Efficiency
-from llmplan.space.asked import efficiency_of
+from llmplan.space.asked import efficiency_of, left_out
 from llmplan.space.suspects import parameters_of
 from llmplan.units import rate
 
@@ -67,7 +67,7 @@ def choose(request: TrainRequest | InferRequest, phase: Command) -> Choice:
         cost_model = find_record(cost_model, "cost-model", COST_MODELS)
     gemm = dtype.gemm_format(hardware)
     efficiency, whose = _efficiency(request, cost_model, hardware, gemm, phase)
-    warnings = (*uncalibrated, *_format_warnings(dtype, gemm, hardware))
+    warnings = (*left_out(cost_model, phase), *uncalibrated, *_format_warnings(dtype, gemm, hardware))
     return Choice(model, hardware, dtype, gemm, cost_model, efficiency, (*assumptions, whose), warnings)
 
 

@@ -56,11 +56,13 @@ def explain_inference(plan: InferencePlan) -> tuple[Explained, ...]:
     from llmplan_parallelism_megatron.serving.infer import infer
     from llmplan_parallelism_megatron.serving.layers import add_place
     from llmplan_parallelism_megatron.serving.passes import add_states, head_tally
+    from llmplan_parallelism_megatron.serving.pipeline import micro_batches
     from llmplan_parallelism_megatron.serving.rank import Rank
     from llmplan_parallelism_megatron.serving.tally import Tally
 
     with recorded():
-        rank, flow = Rank.of(plan), of_decoding(plan.batch, plan.prompt_tokens, plan.output_tokens)
+        rank, parts = Rank.of(plan), micro_batches(plan, 1.0)
+        flow = of_decoding(plan.batch / parts, plan.prompt_tokens, plan.output_tokens)
         estimate = infer(plan)
         kernels: list[Explained] = []
         for name, layer in _named(rank.layers, rank.embedding):
