@@ -86,14 +86,18 @@ def completed(hardware: HardwareProfile) -> tuple[HardwareProfile, tuple[str, ..
     return borrowing(hardware)
 
 
+_OF_CLUSTERS = ("nic_gbits", "gpus_per_node", "oversubscription", "host_memory")
+
+
 def in_cluster(hardware: HardwareProfile, request: TrainRequest | InferRequest) -> tuple[HardwareProfile, list[str]]:
     """The accelerator in the cluster that is asked for, and how that differs from its usual one."""
-    if all(getattr(request, name) is None for name in ("cluster", "nic_gbits", "gpus_per_node", "oversubscription")):
+    asked = [getattr(request, name) for name in _OF_CLUSTERS]
+    if request.cluster is None and all(value is None for value in asked):
         return hardware, []
     from llmplan.space.clusters import wired
 
     given = None if request.cluster is None else find_record(request.cluster, "cluster", CLUSTERS)
-    cluster, said = wired(hardware, given, request.nic_gbits, request.gpus_per_node, request.oversubscription)
+    cluster, said = wired(hardware, given, *asked)
     return evolve(hardware, cluster=cluster), [said]
 
 
