@@ -656,6 +656,7 @@ HOW = {
     "lora_rank": ("64", 64, "lora_rank = 64"),
     "lora_targets": ("q+v", "q+v", 'lora_targets = "q+v"'),
     "offload": ("all", "all", 'offload = "all"'),
+    "expert_tp": ("1", 1, "expert_tp = 1"),
     "expert_imbalance": ("1.5", 1.5, "expert_imbalance = 1.5"),
 }
 """By option: on the command line, in Python, in a plan file."""

@@ -77,12 +77,15 @@ class Ways:
         )
 
 
-@term("n * (1 - (1 - 1/n)**k) / k", unit="", source="Zhao et al. 2025, DeepEP, github.com/deepseek-ai/DeepEP")
+@term(
+    "n * (1 - (1 - 1/n)**k) / k", unit="of the copies", source="Zhao et al. 2025, DeepEP, github.com/deepseek-ai/DeepEP"
+)
 def sent_once(k: Number, n: Number) -> Number:
     """Of k copies of a token that go to any of n places, those that are left where a place gets one for all its ranks,
     which hand it on; 1 where each copy is sent.
     """
-    return n * (1.0 - (1.0 - 1.0 / n) ** k) / k
+    left: Number = n * (1.0 - (1.0 - 1.0 / n) ** k) / k
+    return left
 
 
 def _over_levels(ways: Ways, volume: Number, group: Group, kernels: Kernels, domain: int | None) -> Number:
