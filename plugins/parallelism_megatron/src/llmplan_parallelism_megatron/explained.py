@@ -22,9 +22,10 @@ def explain_training(plan: TrainingPlan) -> tuple[Explained, ...]:
     """The kernels of each kind of layer and of both ends, forward, then the lines of time and of memory."""
     from llmplan_parallelism_megatron import lines
     from llmplan_parallelism_megatron.rank import Rank
+    from llmplan_parallelism_megatron.training.host import host_memory
     from llmplan_parallelism_megatron.training.iteration import time_breakdown
     from llmplan_parallelism_megatron.training.layer import LayerTimes, add_communication, add_kernel, kernels_of
-    from llmplan_parallelism_megatron.training.memory import host_memory, training_memory
+    from llmplan_parallelism_megatron.training.memory import training_memory
     from llmplan_parallelism_megatron.training.pipeline import add_loss, pipeline
 
     with recorded():

@@ -35,6 +35,8 @@ SIZES: Mapping[str, Symbol] = {
         "how many layers of each kind a stage holds, and 1 for the embedding or the head if it holds that",
         latex=r"\ell",
     ),
+    "e": Symbol("expert parallel ranks"),
+    "copies": Symbol("tokens, each for every expert that it goes to, of a rank of experts on average"),
     "inside": Symbol("ranks of a group that share a scale-up domain"),
     "nodes": Symbol("scale-up domains that a group spans"),
     "layers": Symbol("layers whose weights are held whole at the same time"),
@@ -77,6 +79,10 @@ AMOUNTS: Mapping[str, Symbol] = {
     "parameters": Symbol("on one rank, after ZeRO's division"),
     "dense": Symbol("parameters outside experts, or their bytes"),
     "experts": Symbol("parameters in routed experts, or their bytes"),
+    "states_away": Symbol("what the optimizer has in host memory, with the gradients that wait for it", "bytes"),
+    "weights_away": Symbol("weights that wait in host memory", "bytes"),
+    "used": Symbol("memory of the device, if nothing of it went to the host", "bytes"),
+    "room": Symbol("memory of the device that pages of optimizer states may fill", "bytes"),
     "updated": Symbol("parameters that the optimizer of one rank updates"),
     "orthogonal": Symbol("operations per parameter that make gradients orthogonal (Muon)", "FLOP"),
     "travel": Symbol("size of a gradient and a weight, which cross the host link", "bytes"),
@@ -146,6 +152,8 @@ SECONDS: Mapping[str, Symbol] = {
     "backward": Symbol("the same for the backward pass", "s"),
     "hides_forward": Symbol("the part of the forward pass that traffic can hide behind", "s"),
     "hides_backward": Symbol("the same for the backward pass", "s"),
+    "going": Symbol("the host link in a forward pass, in its busier direction", "s"),
+    "coming": Symbol("the same in a backward pass", "s"),
     "hidden": Symbol("data parallel traffic that goes on beside computation", "s"),
 }
 GROUPS: Mapping[str, Mapping[str, Symbol]] = {

@@ -17,6 +17,7 @@ def training(launcher: str, estimate: Estimate) -> tuple[TrainingEstimate, dict[
     sizes = {name: int(getattr(layout, name)) for name in ("gpus", "tp", "pp", "dp", "cp", "ep", "vpp", "zero")}
     return estimate, {
         **sizes,
+        "expert_tp": plan.setting("expert_tp", None),
         "sequence_parallel": bool(layout.sequence_parallel),
         "zero_group": zero_group(plan),
         "micro_batch": int(plan.micro_batch),
@@ -34,6 +35,9 @@ def training(launcher: str, estimate: Estimate) -> tuple[TrainingEstimate, dict[
         "lora_targets": list(plan.lora_targets),
         "offload_optimizer": plan.offload_optimizer,
         "offload_activations": plan.offload_activations,
+        "offload_parameters": plan.offload_parameters,
+        "cross_entropy": plan.setting("cross_entropy", None),
+        "frozen_bits": plan.setting("frozen_bits", None),
         "precision": precision(plan),
         "framework": plan.framework.name,
     }

@@ -1,8 +1,8 @@
 """What no plan falls below, at a fraction of its price: a search passes over plans that are bound to lose.
 
-Of time the formulas themselves, of few plans: layers and the head are priced once for all plans that agree in what these
-depend on. Transfers, data parallel traffic, the optimizer and waiting for the host are left out. Of memory one rank that
-has it all, which tp, cp and ep divide at best.
+Of time the formulas themselves, of few plans: layers and the head are priced once for all plans that agree in what
+these depend on. Transfers, data parallel traffic, the optimizer and waiting for the host are left out. Of memory one
+rank that has it all, which tp, cp and ep divide at best.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from llmplan.records import (
 )
 from llmplan_parallelism_megatron.kernels.reached import training_kernels
 from llmplan_parallelism_megatron.network.groups import groups_of
-from llmplan_parallelism_megatron.rank import Rank
+from llmplan_parallelism_megatron.rank import Rank, expert_tp
 from llmplan_parallelism_megatron.stages import ends_as_layers
 from llmplan_parallelism_megatron.training.layer import layer_times
 from llmplan_parallelism_megatron.training.memory import (
@@ -45,6 +45,7 @@ from llmplan_parallelism_megatron.training.memory import (
     stages_held,
     weight_bytes,
 )
+from llmplan_parallelism_megatron.training.optimizer_step import paged_bytes
 from llmplan_parallelism_megatron.training.parameters import Parameters
 from llmplan_parallelism_megatron.training.pipeline import ends
 
@@ -85,7 +86,7 @@ class Floors:
 
 def bounds(plan: TrainingPlan) -> tuple[Number, Number]:
     """Seconds of an iteration, bytes of the first stage."""
-    tuned = plan.tuning, plan.lora_rank, plan.lora_targets
+    tuned = plan.tuning, plan.lora_rank, plan.lora_targets, tuple(plan.settings.items())
     fixed = plan.hardware, plan.framework, plan.gemm, plan.efficiency, plan.dtype, tuned
     floors = floors_of(plan.model, *fixed, plan.seq_len)
     held = ceil(plan.model.layers / plan.layout.pp)
@@ -155,16 +156,17 @@ def _bytes(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
         dense = dense + first * (leading.dense - others.dense)
         experts = experts + first * (leading.experts - others.experts)
         kept = kept + first * (by_mode(plan, leading.kept) - by_mode(plan, others.kept))
-    held_by_rank = Parameters(
-        dense / layout.tp, experts / (layout.tp * layout.ep), floors.embedding / layout.tp, 0.0, 0.0, 0.0
-    )
-    rank = evolve(floors.rank, plan=plan, groups=groups_of(layout))
+    within = expert_tp(plan)
+    holders = layout.ep * (layout.tp if within is None else within)
+    held_by_rank = Parameters(dense / layout.tp, experts / holders, floors.embedding / layout.tp, 0.0, 0.0, 0.0)
+    rank = evolve(floors.rank, plan=plan, groups=groups_of(layout, within))
     stages = stages_held(plan)
     states = stages * weight_bytes(rank, held_by_rank) + optimizer_bytes(rank, held_by_rank)
     of_one = plan.micro_batch / (layout.cp * layout.tp) * kept
     activations = held_activations(plan, of_one, micro_batches_in_flight(plan))
     gradients = beside_activations(rank, stages * gradient_bytes(rank, held_by_rank), activations)
-    return states + gradients + (1.0 + plan.framework.slack) * activations + plan.framework.context_bytes
+    held = states + gradients + (1.0 + plan.framework.slack) * activations + plan.framework.context_bytes
+    return held - paged_bytes(rank, held_by_rank, held) if plan.optimizer.paged else held
 
 
 def by_mode(plan: TrainingPlan, values: Sequence[float]) -> Number:
@@ -184,7 +186,7 @@ def floors_of(
     gemm: NumberFormat,
     efficiency: Efficiency,
     dtype: DTypeRule,
-    tuned: tuple[Tuning, int, tuple[str, ...]],
+    tuned: tuple[Tuning, int, tuple[str, ...], tuple[tuple[str, Any], ...]],
     seq_len: float,
 ) -> Floors:
     """What plans have in common that differ in layout and batch alone."""
@@ -198,6 +200,7 @@ def floors_of(
         tuning=tuned[0],
         lora_rank=tuned[1],
         lora_targets=tuned[2],
+        settings=dict(tuned[3]),
         seq_len=seq_len,
         layout=Layout(gpus=1),
         micro_batch=_MANY,
