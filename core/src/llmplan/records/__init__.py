@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         TrainingPlan as TrainingPlan,
         Tuning as Tuning,
     )
+    from llmplan.records.samples import Samples as Samples
     from llmplan.records.schedule import PipelineTimes as PipelineTimes, Schedule as Schedule, Schedules as Schedules
     from llmplan.records.server import ServerPlan as ServerPlan, Speculation as Speculation
     from llmplan.records.serving import ServingSteps as ServingSteps, Step as Step
@@ -89,6 +90,7 @@ __getattr__, __all__ = lazily(
         "optimizer": "Optimizer",
         "inference_plan": "InferencePlan",
         "plan": "OFFLOADS Layout TrainingPlan Tuning",
+        "samples": "Samples",
         "schedule": "PipelineTimes Schedule Schedules",
         "server": "ServerPlan Speculation",
         "serving": "ServingSteps Step",
