@@ -44,6 +44,7 @@ def template(request: TrainRequest, choice: Choice) -> TrainingPlan:
         "efficiency": choice.efficiency,
         "schedule": schedules(),
         "cost_model": choice.cost_model.name,
+        "site": choice.site,
         "seq_len": seq_len,
         "data": data,
         "tokens": _tokens(request, choice, said) if data is None else data.tokens,
