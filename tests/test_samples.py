@@ -91,7 +91,7 @@ def test_a_mean_has_the_mean_that_was_asked_for():
         ({"samples": 100, "sample_lengths": "uniform:0.2"}, "sample-lengths: uniform:0.2 needs sample-tokens"),
         ({"samples": 100, "sample_tokens": "nowhere.txt"}, "sample-tokens: nowhere.txt: No such file"),
         ({"samples": 100, "sample_tokens": 0}, "sample-tokens: 0 is not a whole number of at least 1, or a file"),
-        ({"samples": 4}, "samples: 4,096 tokens is less than one iteration of 8 sequences x 1,024"),
+        ({"samples": 4}, "samples: 4,096 is less than one iteration of 8 sequences x 1,024"),
     ],
 )
 def test_what_makes_no_data_set_is_refused(options, said):
