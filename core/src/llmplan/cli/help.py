@@ -67,7 +67,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "train": (
         "llmplan train {model} --gpu {gpu} --gpus 64 --tokens 1T",
         "llmplan train {model} --gpu {gpu} --gpus 64,128 --tokens 1T",
-        "llmplan train {model} --gpu {gpu} --gpus 8 --tuning lora",
+        "llmplan train {model} --gpu {gpu} --tuning lora --tokens 20M",
     ),
     "infer": (
         "llmplan infer {model} --gpu {gpu} --batch 8",
