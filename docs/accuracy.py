@@ -38,14 +38,24 @@ Mean absolute errors of the sources that it speaks of, before and after.
 | the same, and an engine for 0.6 to 0.9 | TensorRT-LLM H200 blogs | 31 % | 16 % |
 | FP8 activations quantised by a kernel of their own | torchao README | 13.8 % | 11.3 % |
 | unfused scores are held (memory) | FasterTransformer gpt_guide | 18 % | 1 % |
+| attention and MLP side by side are summed once | TensorRT-LLM 0.9 performance.md | 6.5 % | 5.6 % |
+| | the same, first tokens of Falcon 180B, 2,048 tokens, tp 8 | 18 % | 4 % |
+| NIM 1.x runs engines compiled by TensorRT, not version 1.0's PyTorch | NIM benchmark page | 12 % | 6 % |
+| embedding and head whole on every rank | gpt-fast README | 4.6 % | 4.5 % |
+| a cache that rolls; GEMV and GEMM kernels apart | AutoAWQ README | 12.6 % | 10.4 % |
+| | the same, memory | 9.7 % | 5.7 % |
+| one core for each head, with the cycles of Text Generation Inference on the A100 | AutoAWQ README | 10.4 % | 8.9 % |
+| experts padded on both sides by Marlin (memory) | gpt-oss 120B: weights, room | 2.2 %, 1.3 GiB | 0.2 %, 0.03 GiB |
+| a static batch cut over a pipeline; stages one by one | no row has both a batch and a pipeline | | |
 """
 MEMORY = """\
 ## What engines print about their memory
 
 GiB on one device, and tokens of the cache. Room is what an engine leaves for the cache beside weights, its warm-up and
 all else. Unexplained: vLLM on Qwen3 235B holds 1.8 GiB more than its sampler and sums need, where SGLang's room agrees;
-of Llama 3.1 405B nobody says how many tokens a step had; the RTX 3090's driver and libraries seem to take 0.5 GiB less
-than an H100's. Kernels for gpt-oss pad its experts in one dimension here, of 120B the log shows more.
+the RTX 3090's driver and libraries seem to take 0.5 GiB less than an H100's. Llama 3.1 405B was released with each KV
+head twice (sglang PR 723, ollama#6303), and its first and last layers in 16 bits, which no dtype here says; prompts of
+models for more than 32,768 tokens came in parts of 512 then.
 """
 WORDS = {
     "room": "room, GiB",
@@ -94,8 +104,8 @@ What is known of the rows that are off by more than 10 %:
   a constant for each rank says.
 - gpt-fast, Llama 2 70B in 4 bits on one GPU: its kernel reaches two thirds of the bandwidth that it has on 7B.
 - llama.cpp: prompts on the RTX 6000 Ada are slower than on the L40S, which has the same chip and less power.
-- AutoAWQ: 8 sequences with GEMV kernels, which read the weights again for each; long contexts, whose cache its
-  benchmark rolls over at 2,048 tokens.
+- AutoAWQ: 8 sequences with GEMV kernels, which read the weights again for each: caches catch less of that than of keys.
+- Mixtral 8x7B in AutoAWQ on two GPUs: what passes between them crosses the host.
 - LitGPT in 4 bits, models with biases: bitsandbytes' slower path.
 - aiconfigurator's samples of 64 and more users with 8 ranks: the host between steps shows, where one constant stands
   for all batches. First tokens (grade C) are means over runs that begin with a burst.

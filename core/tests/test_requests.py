@@ -8,7 +8,7 @@ import pytest
 from attrs import asdict, fields
 
 from llmplan.errors import BadInputError
-from llmplan.records import Recompute, Tuning
+from llmplan.records import OFFLOADS, Recompute, Tuning
 from llmplan.request import InferRequest, InferSearchRequest, SearchRequest, TrainRequest, option_name, options_of
 
 WHOLE = {
@@ -28,7 +28,7 @@ PERCENTILE = {"percentile"}
 RATE = {"rate"}
 POSITIVE = {
     "tokens", "global_batch_tokens", "failures_per_gpu_day", "checkpoint_seconds", "checkpoint_gb_per_s",
-    "checkpoint_interval", "nic_gbits",
+    "checkpoint_interval", "nic_gbits", "host_memory",
 }  # fmt: skip
 NOT_NEGATIVE = {"price_per_gpu_hour", "restart_seconds"}
 AT_LEAST_ONE = {"expert_imbalance", "pue", "oversubscription", "peak"}
@@ -59,10 +59,10 @@ NAME = {
     "draft_model",
     "server_model",
 }
-TEXT = {"trace", "lora_targets"}
+TEXT = {"trace", "lora_targets", "cross_entropy"}
 LENGTHS = {"prompt_lengths", "output_lengths"}
 CHOICE = {"recompute", "tuning", "offload"}
-BITS = {"kv_bits", "gradient_bits", "reduction_bits"}
+BITS = {"kv_bits", "frozen_bits", "gradient_bits", "reduction_bits"}
 NUMERIC = (
     WHOLE
     | WHOLE_OR_AUTO
@@ -239,7 +239,7 @@ def test_a_factor_is_at_least_one(request_, name):
 WORDS = {
     "recompute": {mode.label: mode for mode in Recompute},
     "tuning": {"full": Tuning.FULL, "lora": Tuning.LORA, "qlora": Tuning.QLORA},
-    "offload": {word: word for word in ("none", "optimizer", "activations", "all")},
+    "offload": {word: word for word in OFFLOADS},
 }
 """By option: the words that it takes, and what each stands for."""
 

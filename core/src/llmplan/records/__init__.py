@@ -48,13 +48,16 @@ if TYPE_CHECKING:
     from llmplan.records.model_reader import ModelReader as ModelReader
     from llmplan.records.optimizer import Optimizer as Optimizer
     from llmplan.records.plan import (
+        OFFLOADS as OFFLOADS,
         Layout as Layout,
         TrainingPlan as TrainingPlan,
         Tuning as Tuning,
     )
+    from llmplan.records.run_reader import RunReader as RunReader
     from llmplan.records.schedule import PipelineTimes as PipelineTimes, Schedule as Schedule, Schedules as Schedules
     from llmplan.records.server import ServerPlan as ServerPlan, Speculation as Speculation
     from llmplan.records.serving import ServingSteps as ServingSteps, Step as Step
+    from llmplan.records.site import Site as Site
     from llmplan.records.stored_weights import StoredWeights as StoredWeights
     from llmplan.records.validation import ValidationRow as ValidationRow, ValidationSet as ValidationSet
     from llmplan.records.workload import (
@@ -87,10 +90,12 @@ __getattr__, __all__ = lazily(
         "model_reader": "ModelReader",
         "optimizer": "Optimizer",
         "inference_plan": "InferencePlan",
-        "plan": "Layout TrainingPlan Tuning",
+        "plan": "OFFLOADS Layout TrainingPlan Tuning",
+        "run_reader": "RunReader",
         "schedule": "PipelineTimes Schedule Schedules",
         "server": "ServerPlan Speculation",
         "serving": "ServingSteps Step",
+        "site": "Site",
         "stored_weights": "StoredWeights",
         "validation": "ValidationRow ValidationSet",
         "workload": "FAMILIES USUAL Family Lengths Request Variation Workload",

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from attrs import evolve, frozen
 
-from llmplan.catalogues import CLUSTERS, COST_MODELS, DTYPES, GPUS, MODELS, conforms, registry
+from llmplan.catalogues import CLUSTERS, COST_MODELS, DTYPES, GPUS, MODELS, SITES, conforms, registry
 from llmplan.errors import BadInputError
 from llmplan.records import Efficiency
-from llmplan.space.asked import efficiency_of
+from llmplan.space.asked import efficiency_of, left_out
 from llmplan.space.suspects import parameters_of
 from llmplan.units import rate
 
 if TYPE_CHECKING:
     from llmplan.catalogues import Catalogue, Kind
     from llmplan.estimate import Command, CostModel
-    from llmplan.records import DTypeRule, HardwareProfile, ModelArchitecture, NumberFormat, StoredWeights
+    from llmplan.records import DTypeRule, HardwareProfile, ModelArchitecture, NumberFormat, Site, StoredWeights
     from llmplan.request import InferRequest, TrainRequest
 
 Asked = TypeVar("Asked", "TrainRequest", "InferRequest")
@@ -35,6 +35,7 @@ class Choice:
     efficiency: Efficiency
     assumptions: tuple[str, ...]
     warnings: tuple[str, ...]
+    site: Site | None = None
 
 
 def choose(request: TrainRequest | InferRequest, phase: Command) -> Choice:
@@ -67,8 +68,13 @@ def choose(request: TrainRequest | InferRequest, phase: Command) -> Choice:
         cost_model = find_record(cost_model, "cost-model", COST_MODELS)
     gemm = dtype.gemm_format(hardware)
     efficiency, whose = _efficiency(request, cost_model, hardware, gemm, phase)
-    warnings = (*uncalibrated, *_format_warnings(dtype, gemm, hardware))
-    return Choice(model, hardware, dtype, gemm, cost_model, efficiency, (*assumptions, whose), warnings)
+    warnings = (*left_out(cost_model, phase), *uncalibrated, *_format_warnings(dtype, gemm, hardware))
+    site: Site | None = None if request.site is None else find_record(request.site, "site", SITES)
+    assumptions.append(whose)
+    if site is not None:
+        cost_model = site.at(cost_model)
+        assumptions.append(site.said(hardware, phase))
+    return Choice(model, hardware, dtype, gemm, cost_model, efficiency, tuple(assumptions), warnings, site)
 
 
 def completed(hardware: HardwareProfile) -> tuple[HardwareProfile, tuple[str, ...]]:
@@ -80,14 +86,18 @@ def completed(hardware: HardwareProfile) -> tuple[HardwareProfile, tuple[str, ..
     return borrowing(hardware)
 
 
+_OF_CLUSTERS = ("nic_gbits", "gpus_per_node", "oversubscription", "host_memory")
+
+
 def in_cluster(hardware: HardwareProfile, request: TrainRequest | InferRequest) -> tuple[HardwareProfile, list[str]]:
     """The accelerator in the cluster that is asked for, and how that differs from its usual one."""
-    if all(getattr(request, name) is None for name in ("cluster", "nic_gbits", "gpus_per_node", "oversubscription")):
+    asked = [getattr(request, name) for name in _OF_CLUSTERS]
+    if request.cluster is None and all(value is None for value in asked):
         return hardware, []
     from llmplan.space.clusters import wired
 
     given = None if request.cluster is None else find_record(request.cluster, "cluster", CLUSTERS)
-    cluster, said = wired(hardware, given, request.nic_gbits, request.gpus_per_node, request.oversubscription)
+    cluster, said = wired(hardware, given, *asked)
     return evolve(hardware, cluster=cluster), [said]
 
 
