@@ -1,10 +1,26 @@
 """The hook that this package implements."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import typer
 
 from llmplan.hookspecs import hookimpl
 
+if TYPE_CHECKING:
+    from llmplan.records import ValidationSet
+
 LLMPLAN_API = 1
+
+
+@hookimpl
+def llmplan_validation_sets() -> Iterable[ValidationSet]:
+    """Contribute what reads InferenceX dumps."""
+    from llmplan_validation.inferencex import INFERENCEX
+
+    return [INFERENCEX]
 
 
 @hookimpl
