@@ -28,7 +28,9 @@ if TYPE_CHECKING:
         ModelArchitecture,
         ModelReader,
         Optimizer,
+        RunReader,
         Schedule,
+        Site,
         ValidationSet,
     )
 
@@ -107,6 +109,16 @@ def llmplan_schedules() -> Iterable[Schedule]:  # type: ignore[empty-body]
 @hookspec
 def llmplan_validation_sets() -> Iterable[ValidationSet]:  # type: ignore[empty-body]
     """Published figures, each with the plan it belongs to, for ``llmplan validate NAME``."""
+
+
+@hookspec
+def llmplan_run_readers() -> Iterable[RunReader]:  # type: ignore[empty-body]
+    """Readers of measured runs, for ``llmplan calibrate FILE``: tables, logs of programs, results of benchmarks."""
+
+
+@hookspec
+def llmplan_sites() -> Iterable[Site | TomlRecords] | TomlRecords:  # type: ignore[empty-body]
+    """Sites: how the rates of a place differ from the published ones, for ``--site NAME``."""
 
 
 @hookspec

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
         ModelArchitecture,
         ModelReader,
         Optimizer,
+        RunReader,
         Schedule,
+        Site,
         ValidationSet,
     )
 
@@ -68,6 +70,8 @@ class Registry:
     engines: _Collected[EngineProfile] = _Collected(kinds.ENGINES)
     optimizers: _Collected[Optimizer] = _Collected(kinds.OPTIMIZERS)
     schedules: _Collected[Schedule] = _Collected(kinds.SCHEDULES)
+    run_readers: _Collected[RunReader] = _Collected(kinds.RUN_READERS)
+    sites: _Collected[Site] = _Collected(kinds.SITES)
     validation_sets: _Collected[ValidationSet] = _Collected(kinds.VALIDATION_SETS)
     exporters: _Collected[Exporter] = _Collected(kinds.EXPORTERS)
     reporters: _Collected[Reporter] = _Collected(kinds.REPORTERS)

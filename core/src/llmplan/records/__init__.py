@@ -53,9 +53,11 @@ if TYPE_CHECKING:
         TrainingPlan as TrainingPlan,
         Tuning as Tuning,
     )
+    from llmplan.records.run_reader import RunReader as RunReader
     from llmplan.records.schedule import PipelineTimes as PipelineTimes, Schedule as Schedule, Schedules as Schedules
     from llmplan.records.server import ServerPlan as ServerPlan, Speculation as Speculation
     from llmplan.records.serving import ServingSteps as ServingSteps, Step as Step
+    from llmplan.records.site import Site as Site
     from llmplan.records.stored_weights import StoredWeights as StoredWeights
     from llmplan.records.validation import ValidationRow as ValidationRow, ValidationSet as ValidationSet
     from llmplan.records.workload import (
@@ -89,9 +91,11 @@ __getattr__, __all__ = lazily(
         "optimizer": "Optimizer",
         "inference_plan": "InferencePlan",
         "plan": "OFFLOADS Layout TrainingPlan Tuning",
+        "run_reader": "RunReader",
         "schedule": "PipelineTimes Schedule Schedules",
         "server": "ServerPlan Speculation",
         "serving": "ServingSteps Step",
+        "site": "Site",
         "stored_weights": "StoredWeights",
         "validation": "ValidationRow ValidationSet",
         "workload": "FAMILIES USUAL Family Lengths Request Variation Workload",

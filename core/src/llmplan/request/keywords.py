@@ -27,6 +27,8 @@ class TrainOptions(TypedDict, total=False):
     """Of the outermost network: links below it / links of it."""
     host_memory: float | str | None
     """Memory of a node's host, GiB, which its accelerators share."""
+    site: Any
+    """Own measurements to go by, by name or as a TOML file of llmplan calibrate."""
     dtype: Any
     """Bits of weights, activations, embeddings."""
     gpus: int | str | None
@@ -148,6 +150,8 @@ class InferOptions(TypedDict, total=False):
     """Of the outermost network: links below it / links of it."""
     host_memory: float | str | None
     """Memory of a node's host, GiB, which its accelerators share."""
+    site: Any
+    """Own measurements to go by, by name or as a TOML file of llmplan calibrate."""
     dtype: Any
     """Bits of weights, activations, embeddings."""
     gpus: int | str | None

@@ -62,6 +62,12 @@ class PlanRequest(Options):
     host_memory: float | None = option(
         "Memory of a node's host, GiB, which its accelerators share.", as_positive_in("GiB"), metavar="GIB"
     )
+    site: Any = option(
+        "Own measurements to go by, by name or as a TOML file of llmplan calibrate.",
+        as_record_or_name,
+        metavar="NAME",
+        names="sites",
+    )
     dtype: Any = option("Bits of weights, activations, embeddings.", as_record_or_name, metavar="NAME", names="dtypes")
     gpus: int | None = option("Accelerators in all: tp x cp x pp x dp.", as_size)
     tp: int | None = option("Tensor parallel size.", as_size)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from attrs import evolve, frozen
 
-from llmplan.catalogues import CLUSTERS, COST_MODELS, DTYPES, GPUS, MODELS, conforms, registry
+from llmplan.catalogues import CLUSTERS, COST_MODELS, DTYPES, GPUS, MODELS, SITES, conforms, registry
 from llmplan.errors import BadInputError
 from llmplan.records import Efficiency
 from llmplan.space.asked import efficiency_of, left_out
@@ -17,7 +17,7 @@ from llmplan.units import rate
 if TYPE_CHECKING:
     from llmplan.catalogues import Catalogue, Kind
     from llmplan.estimate import Command, CostModel
-    from llmplan.records import DTypeRule, HardwareProfile, ModelArchitecture, NumberFormat, StoredWeights
+    from llmplan.records import DTypeRule, HardwareProfile, ModelArchitecture, NumberFormat, Site, StoredWeights
     from llmplan.request import InferRequest, TrainRequest
 
 Asked = TypeVar("Asked", "TrainRequest", "InferRequest")
@@ -35,6 +35,7 @@ class Choice:
     efficiency: Efficiency
     assumptions: tuple[str, ...]
     warnings: tuple[str, ...]
+    site: Site | None = None
 
 
 def choose(request: TrainRequest | InferRequest, phase: Command) -> Choice:
@@ -68,7 +69,12 @@ def choose(request: TrainRequest | InferRequest, phase: Command) -> Choice:
     gemm = dtype.gemm_format(hardware)
     efficiency, whose = _efficiency(request, cost_model, hardware, gemm, phase)
     warnings = (*left_out(cost_model, phase), *uncalibrated, *_format_warnings(dtype, gemm, hardware))
-    return Choice(model, hardware, dtype, gemm, cost_model, efficiency, (*assumptions, whose), warnings)
+    site: Site | None = None if request.site is None else find_record(request.site, "site", SITES)
+    assumptions.append(whose)
+    if site is not None:
+        cost_model = site.at(cost_model)
+        assumptions.append(site.said(hardware, phase))
+    return Choice(model, hardware, dtype, gemm, cost_model, efficiency, tuple(assumptions), warnings, site)
 
 
 def completed(hardware: HardwareProfile) -> tuple[HardwareProfile, tuple[str, ...]]:

@@ -142,13 +142,10 @@ def _word(point: Point, name: str) -> str:
 
 def _whole(point: Point, name: str, default: int | None = None) -> int:
     value = point.get(name, default)
-    try:
-        number = int(value)  # type: ignore[arg-type] - what is no number is refused
-    except (TypeError, ValueError):
-        number = 0
-    if number < 1 or number != float(value):  # type: ignore[arg-type] - a number by now
+    number = float(value) if isinstance(value, (int, float)) else 0.0
+    if number < 1 or number != int(number):
         raise BadInputError(f"{name}: {value!r} is not a whole number from 1")
-    return number
+    return int(number)
 
 
 def _milliseconds(point: Point, figure: str) -> float:
