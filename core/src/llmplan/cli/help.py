@@ -20,7 +20,7 @@ _GROUPS: Mapping[str, str] = {
     "Work": "tokens seq_len global_batch global_batch_tokens batch prompt_tokens output_tokens max_batch max_context",
     "Data set": "samples epochs sample_tokens sample_lengths packing",
     "Load on a server": "rate peak concurrency trace prompt_lengths output_lengths requests seed server_model",
-    "Layout": " ".join([*SIZES, *(one.name for one in of_step("shared"))]),
+    "Layout": " ".join([*SIZES, "expert_tp", *(one.name for one in of_step("shared"))]),
     "Memory against time": (
         "micro_batch max_micro_batch gradient_accumulation recompute offload master_weights gradient_bits "
         "reduction_bits kv_bits"
@@ -70,7 +70,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "train": (
         "llmplan train {model} --gpu {gpu} --gpus 64 --tokens 1T",
         "llmplan train {model} --gpu {gpu} --gpus 64,128 --tokens 1T",
-        "llmplan train {model} --gpu {gpu} --gpus 8 --tuning lora",
+        "llmplan train {model} --gpu {gpu} --tuning lora --tokens 20M",
     ),
     "infer": (
         "llmplan infer {model} --gpu {gpu} --batch 8",

@@ -41,7 +41,7 @@ def report(estimate: Estimate, width: int | None = None, *, sources: bool = Fals
 
 
 def _sections(estimate: Estimate, console: Console, *, sources: bool) -> Iterator[RenderableType]:
-    yield from headline(estimate)
+    yield from headline(estimate, console)
     yield from plan_sections(estimate, console)
     yield from said(estimate.plan.assumptions, estimate.warnings, console, sources=sources)
     yield from next_steps(estimate, console)

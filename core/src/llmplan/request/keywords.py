@@ -121,6 +121,8 @@ class TrainOptions(TypedDict, total=False):
     """
     expert_imbalance: float | str | None
     """Tokens of the busiest expert parallel rank, against the mean."""
+    expert_tp: int | str | None
+    """Tensor parallel ranks that share an expert's matrices: all, or fewer, so that --ep may reach over the others."""
     mfu: float | str | None
     """Model FLOPs utilisation of the whole run, instead of the efficiencies."""
     failures_per_gpu_day: float | str | None

@@ -169,6 +169,11 @@ class TrainRequest(PlanRequest):
     expert_imbalance: float | None = option(
         "Tokens of the busiest expert parallel rank, against the mean.", as_at_least_one, metavar="TIMES", setting=True
     )
+    expert_tp: int | None = option(
+        "Tensor parallel ranks that share an expert's matrices: all, or fewer, so that --ep may reach over the others.",
+        as_whole(1),
+        setting=True,
+    )
     mfu: float | None = option(
         "Model FLOPs utilisation of the whole run, instead of the efficiencies.", as_fraction, metavar="FRACTION"
     )
