@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         Tuning as Tuning,
     )
     from llmplan.records.run_reader import RunReader as RunReader
+    from llmplan.records.samples import Samples as Samples
     from llmplan.records.schedule import PipelineTimes as PipelineTimes, Schedule as Schedule, Schedules as Schedules
     from llmplan.records.server import ServerPlan as ServerPlan, Speculation as Speculation
     from llmplan.records.serving import ServingSteps as ServingSteps, Step as Step
@@ -92,6 +93,7 @@ __getattr__, __all__ = lazily(
         "inference_plan": "InferencePlan",
         "plan": "OFFLOADS Layout TrainingPlan Tuning",
         "run_reader": "RunReader",
+        "samples": "Samples",
         "schedule": "PipelineTimes Schedule Schedules",
         "server": "ServerPlan Speculation",
         "serving": "ServingSteps Step",

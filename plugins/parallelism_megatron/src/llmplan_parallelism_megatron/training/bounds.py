@@ -89,8 +89,9 @@ def bounds(plan: TrainingPlan) -> tuple[Number, Number]:
     tuned = plan.tuning, plan.lora_rank, plan.lora_targets, tuple(plan.settings.items())
     fixed = plan.hardware, plan.framework, plan.gemm, plan.efficiency, plan.dtype, tuned
     floors = floors_of(plan.model, *fixed, plan.seq_len)
+    timed = plan if plan.data is None else evolve(plan, seq_len=plan.worked_tokens)
     held = ceil(plan.model.layers / plan.layout.pp)
-    return _ROUNDING * _seconds(plan, held), _ROUNDING * _bytes(plan, floors, held)
+    return _ROUNDING * _seconds(timed, held), _ROUNDING * _bytes(plan, floors, held)
 
 
 def _seconds(plan: TrainingPlan, held: Number) -> Number:
