@@ -12,8 +12,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-FILE = re.compile(r"^`([\w./-]+\.(?:toml|json|sh))`:\n\n```(?:toml|json|sh)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FILE = re.compile(
+    r"^`([\w./-]+\.(?:toml|json|sh|csv))`:\n\n```(?:toml|json|sh|csv)\n(.*?)^```$", re.DOTALL | re.MULTILINE
+)
 WIDTH = "100"
+WHEN = "1795910400"
+"""29 November 2026, in seconds: prices on the pages are as old as they were then."""
 
 
 def pages() -> tuple[Path, ...]:
@@ -59,6 +63,7 @@ def output(command: str, folder: Path) -> str:
     """Errors first, as the test of the page has them."""
     scripts = str(Path(sys.executable).parent)
     environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "COLUMNS": WIDTH}
+    environment |= {"SOURCE_DATE_EPOCH": WHEN, "XDG_CONFIG_HOME": str(folder)}
     environment.pop("FORCE_COLOR", None)
     done = subprocess.run(
         ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False

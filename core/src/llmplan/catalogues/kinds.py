@@ -92,6 +92,8 @@ FRAMEWORKS = Kind("frameworks", "llmplan_framework_profiles", "records.framework
 ENGINES = Kind("engines", "llmplan_engine_profiles", "records.engine.EngineProfile", in_files=True)
 OPTIMIZERS = Kind("optimizers", "llmplan_optimizers", "records.optimizer.Optimizer", in_files=True)
 SCHEDULES = Kind("schedules", "llmplan_schedules", "records.schedule.Schedule")
+PRICES = Kind("prices", "llmplan_prices", "records.price.PriceSource")
+GRIDS = Kind("grids", "llmplan_grids", "records.price.Grid")
 VALIDATION_SETS = Kind("validation-sets", "llmplan_validation_sets", "records.validation.ValidationSet")
 EXPORTERS = Kind("exporters", "llmplan_exporters", "estimate.output.Exporter")
 REPORTERS = Kind("reporters", "llmplan_reporters", "estimate.output.Reporter")
@@ -110,6 +112,6 @@ KINDS = (
         SCHEDULES,
         MODEL_READERS,
     ),
-    *(MODEL_FORMS, LAYER_KINDS),
+    *(MODEL_FORMS, LAYER_KINDS, PRICES, GRIDS),
     *(VALIDATION_SETS, EXPORTERS, REPORTERS, LAUNCHERS),
 )

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
         DTypeRule,
         EngineProfile,
         FrameworkProfile,
+        Grid,
         HardwareProfile,
         LayerKind,
         ModelArchitecture,
         ModelReader,
         Optimizer,
+        PriceSource,
         Schedule,
         ValidationSet,
     )
@@ -68,6 +70,8 @@ class Registry:
     engines: _Collected[EngineProfile] = _Collected(kinds.ENGINES)
     optimizers: _Collected[Optimizer] = _Collected(kinds.OPTIMIZERS)
     schedules: _Collected[Schedule] = _Collected(kinds.SCHEDULES)
+    prices: _Collected[PriceSource] = _Collected(kinds.PRICES)
+    grids: _Collected[Grid] = _Collected(kinds.GRIDS)
     validation_sets: _Collected[ValidationSet] = _Collected(kinds.VALIDATION_SETS)
     exporters: _Collected[Exporter] = _Collected(kinds.EXPORTERS)
     reporters: _Collected[Reporter] = _Collected(kinds.REPORTERS)

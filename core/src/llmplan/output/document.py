@@ -87,6 +87,8 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
         "request": _asked(estimate),
         **{key: plain(getattr(plan, name)) for key, name in _NAMES.items()},
         "efficiency": _efficiency(plan.efficiency),
+        "price": None if plan.price is None else plain(plan.price.table),
+        "carbon": None if plan.carbon is None else plan.carbon.table,
         "layout": _layout(plan),
         **(_training(plan) if isinstance(plan, TrainingPlan) else _serving(plan, estimate)),
         "feasible": bool(estimate.feasible),
@@ -139,7 +141,7 @@ def _asked(estimate: Estimate) -> dict[str, Any]:
     from llmplan.request.plan_file import asked_in_full
 
     plan = estimate.plan
-    records = {"model": plan.model, "gpu": plan.hardware}
+    records = {"model": plan.model, "gpu": plan.hardware, "price": plan.price}
     records |= {name: getattr(plan, name) for name in ("framework", "optimizer", "engine") if hasattr(plan, name)}
     words: dict[str, Any] = plain(asked_in_full(estimate.request, records))
     return words

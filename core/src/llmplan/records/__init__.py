@@ -52,6 +52,13 @@ if TYPE_CHECKING:
         TrainingPlan as TrainingPlan,
         Tuning as Tuning,
     )
+    from llmplan.records.price import (
+        ApiPrice as ApiPrice,
+        Grid as Grid,
+        Price as Price,
+        PriceAsked as PriceAsked,
+        PriceSource as PriceSource,
+    )
     from llmplan.records.schedule import PipelineTimes as PipelineTimes, Schedule as Schedule, Schedules as Schedules
     from llmplan.records.server import ServerPlan as ServerPlan, Speculation as Speculation
     from llmplan.records.serving import ServingSteps as ServingSteps, Step as Step
@@ -88,6 +95,7 @@ __getattr__, __all__ = lazily(
         "optimizer": "Optimizer",
         "inference_plan": "InferencePlan",
         "plan": "Layout TrainingPlan Tuning",
+        "price": "ApiPrice Grid Price PriceAsked PriceSource",
         "schedule": "PipelineTimes Schedule Schedules",
         "server": "ServerPlan Speculation",
         "serving": "ServingSteps Step",

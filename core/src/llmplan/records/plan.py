@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from llmplan.records.goodput import Failures
     from llmplan.records.hardware import HardwareProfile
     from llmplan.records.model import ModelArchitecture
+    from llmplan.records.price import Grid, Price
     from llmplan.records.schedule import Schedule, Schedules
 
 CONFIDENCE = 0.9
@@ -90,6 +91,12 @@ class Plan:
     efficiency: Efficiency
     cost_model: str
     price_per_gpu_hour: float | None = None
+    price: Price | None = None
+    """The same with who asks it, and when."""
+    carbon: Grid | None = None
+    """The electricity that it runs on, where emissions are asked for."""
+    pue: float = 1.0
+    """Power usage effectiveness: energy of the data center / energy of the accelerators."""
     assumptions: tuple[str, ...] = ()
     """What was filled in, in words."""
     warnings: tuple[str, ...] = ()
@@ -135,8 +142,6 @@ class TrainingPlan(Plan):
     """None where the run is taken not to fail."""
     confidence: float = CONFIDENCE
     """With which it was ranked and limits hold: 0.5 is the point estimate."""
-    pue: float = 1.0
-    """Power usage effectiveness: energy of the data center / energy of the accelerators."""
 
     @property
     def schedule_name(self) -> str:

@@ -44,6 +44,7 @@ def template(request: TrainRequest, choice: Choice) -> TrainingPlan:
         "cost_model": choice.cost_model.name,
         "seq_len": seq_len,
         "tokens": _tokens(request, choice, said),
+        **choice.money,
         "assumptions": tuple(said),
         "warnings": choice.warnings,
     }

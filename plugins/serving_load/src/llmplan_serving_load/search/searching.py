@@ -99,7 +99,7 @@ def _asked(space: InferenceSpace, cases: Sequence[Case], asked: InferSearchReque
     prices = [price for _, price in space.priced]
     several = {**space.layout, **({"price_per_gpu_hour": prices} if len(set(prices)) > 1 else {})}
     records = (
-        {"model": case.choice.model, "gpu": case.choice.hardware, **_engine(request)}
+        {"model": case.choice.model, "gpu": case.choice.hardware, "price": case.choice.price, **_engine(request)}
         for request, case in zip(space.requests(), cases, strict=True)
     )
     return {**space_in_full(zip(space.requests(), records, strict=True), several), **given_options(asked)}
@@ -176,7 +176,7 @@ def _warnings(best: Sequence[Confirmed], limits: Limits) -> Iterator[str]:
 
 def _check(question: _Question, cases: Sequence[Case]) -> None:
     """BadInputError where what is asked for will not be known."""
-    priced = all(case.request.price_per_gpu_hour is not None for case in cases)
+    priced = all(case.choice.price is not None for case in cases)
     check(question.objective, at_a_rate=cases[0].at_a_rate, priced=priced)
     limits, request = question.limits, cases[0].request
     given = request.percentile
