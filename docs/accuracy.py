@@ -38,6 +38,14 @@ Mean absolute errors of the sources that it speaks of, before and after.
 | the same, and an engine for 0.6 to 0.9 | TensorRT-LLM H200 blogs | 31 % | 16 % |
 | FP8 activations quantised by a kernel of their own | torchao README | 13.8 % | 11.3 % |
 | unfused scores are held (memory) | FasterTransformer gpt_guide | 18 % | 1 % |
+| attention and MLP side by side are summed once | TensorRT-LLM 0.9 performance.md | 6.5 % | 5.6 % |
+| | the same, first tokens of Falcon 180B, 2,048 tokens, tp 8 | 18 % | 4 % |
+| NIM 1.x runs engines compiled by TensorRT, not version 1.0's PyTorch | NIM benchmark page | 12 % | 6 % |
+| embedding and head whole on every rank | gpt-fast README | 4.6 % | 4.5 % |
+| a cache that rolls; GEMV and GEMM kernels apart | AutoAWQ README | 12.6 % | 10.4 % |
+| | the same, memory | 9.7 % | 5.7 % |
+| one core for each head, with the cycles of Text Generation Inference on the A100 | AutoAWQ README | 10.4 % | 8.9 % |
+| a static batch cut over a pipeline; stages one by one | no row has both a batch and a pipeline | | |
 """
 MEMORY = """\
 ## What engines print about their memory
@@ -94,8 +102,8 @@ What is known of the rows that are off by more than 10 %:
   a constant for each rank says.
 - gpt-fast, Llama 2 70B in 4 bits on one GPU: its kernel reaches two thirds of the bandwidth that it has on 7B.
 - llama.cpp: prompts on the RTX 6000 Ada are slower than on the L40S, which has the same chip and less power.
-- AutoAWQ: 8 sequences with GEMV kernels, which read the weights again for each; long contexts, whose cache its
-  benchmark rolls over at 2,048 tokens.
+- AutoAWQ: 8 sequences with GEMV kernels, which read the weights again for each: caches catch less of that than of keys.
+- Mixtral 8x7B in AutoAWQ on two GPUs: what passes between them crosses the host.
 - LitGPT in 4 bits, models with biases: bitsandbytes' slower path.
 - aiconfigurator's samples of 64 and more users with 8 ranks: the host between steps shows, where one constant stands
   for all batches. First tokens (grade C) are means over runs that begin with a burst.

@@ -436,7 +436,10 @@ OF_TRAINING = [
     (("--batch", "8"), "No such option: --batch"),
     (("--schedule", "gpipe"), "schedule: 'gpipe' is unknown; did you mean dualpipe?"),
     (("--tuning", "adapters"), "tuning: 'adapters' is not one of full, lora, qlora"),
-    (("--offload", "weights"), "offload: 'weights' is not one of none, optimizer, activations, all"),
+    (
+        ("--offload", "weights"),
+        "offload: 'weights' is not one of none, optimizer, activations, all, para",
+    ),
     (("--tuning", "full", "--lora-rank", "8"), "lora-rank: 8 with tuning full, which trains all weights"),
     (("--tuning", "full", "--lora-targets", "q"), "lora-targets: q with tuning full, which trains all weights"),
     (
@@ -655,6 +658,7 @@ HOW = {
     "tuning": ("qlora", "qlora", 'tuning = "qlora"'),
     "lora_rank": ("64", 64, "lora_rank = 64"),
     "lora_targets": ("q+v", "q+v", 'lora_targets = "q+v"'),
+    "cross_entropy": ("cut", "cut", 'cross_entropy = "cut"'),
     "offload": ("all", "all", 'offload = "all"'),
     "expert_imbalance": ("1.5", 1.5, "expert_imbalance = 1.5"),
 }
@@ -873,7 +877,7 @@ def test_a_gpu_without_the_format_is_refused(refused, tmp_path):
         ("train --model llama-6", {"llama-65b", "llama-65b-iso"}),
         ("infer --gpu h100-", {"h100-pcie-80gb", "h100-sxm-80gb", "h100-sxm-96gb-500w", "h100-nvl-94gb"}),
         ("train --framework megatron-d", {"megatron-deepspeed"}),
-        ("train --optimizer ada", {"adam", "adam-8bit", "adafactor"}),
+        ("train --optimizer ada", {"adafactor", "adam", "adam-8bit", "adam-8bit-paged", "adam-bf16", "adam-paged"}),
         ("train --schedule z", {"zero-bubble"}),
         ("train --tuning q", {"qlora"}),
         ("show w4a4", {"w4a4e16", "w4a4e32"}),

@@ -12,6 +12,7 @@ from llmplan.errors import BadInputError
 from llmplan.estimate import ServerEstimate
 from llmplan.output.document import document
 from llmplan.search import InferenceSpace, search
+from llmplan.space.kept import exceeded
 
 SIZES = ("tp", "pp", "dp", "ep")
 MODELS = {"dense": MODEL, "experts": EXPERTS}
@@ -111,11 +112,7 @@ def test_infer_is_the_first_of_a_search(asked):
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    asked=REQUESTS.filter(lambda asked: not asked["limits"]),
-    size=st.sampled_from(["tp", "pp", "dp"]),
-    value=st.sampled_from([1, 2, 4]),
-)
+@given(asked=REQUESTS, size=st.sampled_from(["tp", "pp", "dp"]), value=st.sampled_from([1, 2, 4]))
 def test_fewer_options_are_never_worse(asked, size, value):
     """If it fails, leaving a size open freezes another, or a better plan is not looked at."""
     options = {**options_of(asked), "max_batch": None, size: None}
@@ -125,7 +122,10 @@ def test_fewer_options_are_never_worse(asked, size, value):
         return
     found = infer(**options)
     sure = asked["confidence"] or 0.9
-    assert rank(found, sure) <= rank(fixed, sure)
+    late = [exceeded(one, one.request) for one in (found, fixed)]
+    assert late[0] <= late[1] * (1 + 1e-9) or not fixed.feasible
+    if late == [1, 1]:  # where nothing keeps to the latencies, what comes nearest to them is printed
+        assert rank(found, sure) <= rank(fixed, sure)
 
 
 def breaks(estimate):
@@ -134,7 +134,7 @@ def breaks(estimate):
 
 
 def rank(estimate, confidence):
-    """What an open layout is chosen by."""
+    """What an open layout is chosen by, of those that keep to the latencies."""
     if isinstance(estimate, ServerEstimate):
         load, users = estimate.load, estimate.server.workload.concurrency
         if not estimate.feasible:
@@ -181,3 +181,19 @@ def test_all_numbers_of_replicas_are_compared(load):
         infer(**{**options, "tp": tp, "pp": pp, "dp": dp}) for tp in (1, 2) for pp in (1, 2) for dp in range(1, 31)
     ]
     assert rank(found, 0.9) == min(rank(one, 0.9) for one in every)
+
+
+def test_a_static_batch_is_divided_so_that_it_keeps_to_latencies():
+    """If it fails, the fewest GPUs are taken though their answers come later than was asked for."""
+    options = options_of({"model": "dense", "memory": 40e9, "load": {"batch": 8}, "prompt_tokens": 900, "given": {}})
+    loose, wide = infer(**options), infer(**options, tp=4)
+    for name in ("ttft", "tpot", "latency"):
+        figure = {"ttft": "first_token_seconds", "tpot": "next_token_seconds", "latency": "total_seconds"}[name]
+        limit = 1.3 * getattr(wide, figure)
+        found = infer(**options, **{name: limit})
+        assert not breaks(found)
+        assert loose.plan.layout.gpus < found.plan.layout.gpus <= 4
+        nearest = infer(**options, **{name: limit / 100})
+        assert breaks(nearest)
+        assert exceeded(nearest, nearest.request) <= 100
+        assert "none keeps to the latencies" in nearest.plan.assumptions[0]

@@ -63,6 +63,8 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
     "llmplan_parallelism_megatron.training.memory": ("Memory of training", ""),
     "llmplan_parallelism_megatron.serving.kernels": ("Kernels of a server", ""),
     "llmplan_parallelism_megatron.serving.host": ("Host of a server", ""),
+    "llmplan_parallelism_megatron.serving.traffic": ("Ranks of a server", ""),
+    "llmplan_parallelism_megatron.serving.pipeline": ("Stages of a server", ""),
     "llmplan_parallelism_megatron.serving.streaming": ("Weights as they come in", ""),
     "llmplan_parallelism_megatron.serving.rank": ("Weights of a server", ""),
     "llmplan_parallelism_megatron.serving.memory": ("Memory of a server", ""),

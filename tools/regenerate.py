@@ -19,6 +19,7 @@ GENERATORS: Mapping[str, str] = {
     "ranges-page": "tools/ranges_page.py",
     "cost-model": "tools/cost_model.py",
     "reference": "tools/reference.py",
+    "records": "tools/records.py",
     "glossary": "tools/glossary.py",
     "keywords": "tools/keywords.py",
     "models": "tools/models_page.py",

@@ -10,6 +10,7 @@ from attrs import fields
 
 from llmplan import records
 from llmplan.cli.main import main
+from llmplan.estimate import Line
 from llmplan_kit.record_fields import record_fields
 from llmplan_kit.skeleton import FOUND, package
 
@@ -101,3 +102,12 @@ def test_the_table_of_plugins_is_as_before(capsys):
     """If it fails, the group hides the command that it grew from."""
     assert main(["plugins", "--json"]) == 0
     assert '"llmplan.plugins/1"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("record", [records.HardwareProfile, records.EngineProfile, records.GemmCurve, Line])
+def test_every_field_means_something(record):
+    """If it fails, a skeleton or docs/records.md has an empty cell, or a size without its unit."""
+    for field in record_fields(record):
+        assert field.meaning, field.name
+        sized = field.name.endswith(("_bytes", "_bits", "seconds", "flops", "plateau"))
+        assert field.unit or not sized or field.type == "bool", field.name

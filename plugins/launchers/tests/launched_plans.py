@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from hypothesis import strategies as st
 
 from llmplan import registry
@@ -109,6 +110,8 @@ def training(draw, models=None, **fixed):
         tuning=tuning,
         lora_rank=0 if tuning is Tuning.FULL else 16,
     )
+    if plan.offload_optimizer and zero == 3 and sizes["pp"] == 1:
+        plan = evolve(plan, offload_parameters=fixed.get("offload_parameters", draw(st.booleans())))
     return TrainingEstimate(
         plan=plan,
         time_breakdown={"compute": 1.0},

@@ -92,6 +92,44 @@ def test_activations_that_wait_in_host_memory():
         assert any(remark.startswith("offload of activations: ") for remark in remarks_of(name, offloaded))
 
 
+def test_losses_frozen_weights_and_paged_states():
+    """A run would hold logits, weights or states that its plan has not, without a word."""
+    asked = {**TUNED, "tuning": "lora", "frozen_bits": 8, "optimizer": "adam-8bit-paged", "gpus": 1}
+    linear = train(**asked, cross_entropy="linear")
+    config, script = yaml.safe_load(text_of("axolotl", linear)), flags(text_of("trl", linear))
+    assert config["liger_fused_linear_cross_entropy"] is True
+    assert config["plugins"] == ["axolotl.integrations.liger.LigerPlugin"]
+    assert (config["load_in_8bit"], config["optimizer"]) == (True, "paged_adamw_8bit")
+    assert "load_in_4bit" not in config
+    assert (script["--use_liger_kernel"], script["--optim"]) == ("true", "paged_adamw_8bit")
+    assert "--load_in_8bit" in script
+    said = "frozen-bits 8: {} holds frozen weights in INT8 of bitsandbytes, not in FP8"
+    assert said.format("Axolotl") in remarks_of("axolotl", linear)
+    cut = train(**asked, cross_entropy="cut")
+    assert yaml.safe_load(text_of("axolotl", cut))["cut_cross_entropy"] is True
+    assert "cross-entropy cut: TRL writes linear" in remarks_of("trl", cut)
+    assert any(remark.startswith("cross-entropy cut: DeepSpeed has no key") for remark in remarks_of("deepspeed", cut))
+
+
+def test_parameters_that_wait_in_host_memory():
+    """Weights would stay on the device, and the run not fit."""
+    offloaded = train(**WHOLE, gpus=8, zero=3, offload="parameters")
+    assert yaml.safe_load(text_of("axolotl", offloaded))["fsdp_config"]["offload_params"] is True
+    assert not any("moves weights and gradients" in remark for remark in remarks_of("accelerate", offloaded))
+    assert json.loads(text_of("deepspeed", offloaded))["zero_optimization"]["offload_param"]["device"] == "cpu"
+    with pytest.raises(BadInputError, match="Megatron-Core keeps weights on the device; optimizer would do"):
+        text_of("megatron", offloaded)
+
+
+def test_megatrons_fused_loss():
+    """Megatron-LM would run one kernel after the other over its logits."""
+    fused = train(**WHOLE, gpus=8, zero=1, cross_entropy="fused")
+    text = text_of("megatron", fused)
+    assert flags(text)["--cross-entropy-loss-fusion"] is True
+    assert registry().launchers["megatron"].read(text).options["cross_entropy"] == "fused"
+    assert "cfg.model.cross_entropy_loss_fusion = True\n" in text_of("megatron-bridge", fused)
+
+
 @pytest.mark.parametrize("name", ["accelerate", "axolotl", "trl"])
 def test_hybrid_sharding(name):
     """Weights would be divided over all nodes, not inside each."""

@@ -134,10 +134,10 @@ def test_deepspeed_leaves_to_others_what_is_auto():
     }"""
     found = registry().launchers["deepspeed"].read(text)
     assert found.options["zero"] == 3
-    assert found.options["offload"] == "optimizer"
+    assert found.options["offload"] == "parameters"
     assert found.options["micro_batch"] == 4
     assert "global_batch" not in found.options
-    left = "train_batch_size, gradient_accumulation_steps, zero_optimization.offload_param"
+    left = "train_batch_size, gradient_accumulation_steps"
     assert found.remarks == (f"not understood, and left out: {left}",)
 
 

@@ -105,7 +105,7 @@ def test_torchtitan(estimate):
         "model": plan.model.name,
         "tokens": estimate.iterations * estimate.tokens_per_iteration,
         "master_weights": None if plan.master_weights else False,
-        "offload": "optimizer" if plan.offload_optimizer else None,
+        "offload": "parameters" if plan.offload_optimizer else None,
     }
     if plan.recompute in SAID_BY_ALL:
         expected["recompute"] = plan.recompute
@@ -135,7 +135,9 @@ def test_deepspeed(estimate):
         "global_batch": plan.global_batch,
         "optimizer": "adam",
         "dtype": precision(plan),
-        "offload": "optimizer" if plan.offload_optimizer and layout.zero else None,
+        "offload": ("parameters" if plan.offload_parameters else "optimizer")
+        if plan.offload_optimizer and layout.zero
+        else None,
     }
     if precision(plan) in ("bf16", "fp16"):
         expected["gradient_bits"] = plan.gradient_bits

@@ -34,7 +34,7 @@ STAGES: Mapping[str, Sequence[str]] = {
     "faster-transformer": (*RATES, "launch_seconds_per_layer", "elementwise_traffic", "rank_wait_seconds"),
     "text-generation-inference": (
         *("gemm_rate", "launch_seconds_per_layer", "elementwise_traffic"),
-        "cache_token_seconds",
+        "cache_token_cycles",
     ),
     "lmdeploy": (*RATES, "launch_seconds_per_layer"),
     "gpt-fast": ("memory_rate", "launch_share"),

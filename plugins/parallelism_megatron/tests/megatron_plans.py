@@ -24,6 +24,7 @@ from llmplan.records import (
 )
 from llmplan_layers import LatentAttention, MixtureOfExperts, Transformer
 from llmplan_parallelism_megatron.model import Megatron
+from llmplan_parallelism_megatron.training.loss import LOSSES
 from llmplan_parallelism_megatron.training.schedules import ONE_F_ONE_B, SCHEDULES
 
 MEGATRON = Megatron()
@@ -90,7 +91,8 @@ FRAMEWORKS = (IDEAL, BUSY, OLD, SHARING)
 FP16 = DTypeRule(name="sixteen", weight_bits=16, activation_bits=16, embedding_bits=16, gemm_formats=(("fp16",),))
 FP8 = evolve(FP16, name="eight", weight_bits=8, training_weight_bits=16, gemm_formats=(("fp8",),))
 ADAM = Optimizer(name="adam", state_bytes=8.0)
-MUON = Optimizer(name="muon", state_bytes=4.0, newton_schulz_steps=5)
+MUON = Optimizer(name="muon", state_bytes=4.0, ends_state_bytes=8.0, newton_schulz_steps=5)
+PAGED = evolve(ADAM, name="paged", paged=True)
 
 PLAIN = Transformer(
     name="plain",
@@ -212,7 +214,7 @@ def runs(draw):
         "zero_group": draw(st.sampled_from([None, 2, 8])),
         "seq_len": draw(st.sampled_from([512, 1536, 4096])),
         "framework": draw(st.sampled_from(FRAMEWORKS)),
-        "optimizer": draw(st.sampled_from([ADAM, MUON])),
+        "optimizer": draw(st.sampled_from([ADAM, MUON, PAGED])),
         "dtype": draw(st.sampled_from([FP16, FP8])),
         "gradient_bits": draw(st.sampled_from([16.0, 32.0])),
         "master_weights": draw(st.booleans()),
@@ -220,7 +222,11 @@ def runs(draw):
         "lora_rank": 0 if tuning is Tuning.FULL else draw(st.sampled_from([8, 64])),
         "offload_optimizer": draw(st.booleans()),
         "offload_activations": draw(st.booleans()),
-        "settings": {"expert_imbalance": draw(st.sampled_from([1.0, 1.5]))},
+        "settings": {
+            "expert_imbalance": draw(st.sampled_from([1.0, 1.5])),
+            "cross_entropy": draw(st.sampled_from([None, *LOSSES])),
+            **({} if tuning is Tuning.FULL else {"frozen_bits": draw(st.sampled_from([4.5, 8.0, 16.0]))}),
+        },
     }
 
 
@@ -229,6 +235,9 @@ def plans(draw, models=MODELS, **fixed):
     """Plans that the cost model has no reason to refuse, but for what is fixed."""
     model = draw(st.sampled_from(models))
     given = plan(model, **{**draw(layouts(model)), **draw(runs()), **fixed})
+    gathers = given.layout.pp == 1 and (given.layout.dp * given.layout.cp == 1 or given.layout.zero == 3)
+    if "offload_parameters" not in fixed and gathers and given.offload_optimizer:
+        given = evolve(given, offload_parameters=draw(st.booleans()))
     MEGATRON.check(given)
     return given
 
@@ -298,5 +307,6 @@ DIMENSIONS = {
     "sequence_parallel": [False, True],
     "offload_optimizer": [False, True],
     "offload_activations": [False, True],
+    "offload_parameters": [False, False, True],
 }
 LAYOUT = (*SIZES, "sequence_parallel", "zero_group")

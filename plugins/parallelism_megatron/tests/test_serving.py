@@ -264,7 +264,7 @@ def test_bits_of_the_cache_are_its_own():
         ({"fuses_residual": False}, "decode"),
         ({"attention": "unfused"}, "prefill"),
         ({"grouped_heads": 1}, "decode"),
-        ({"cache_token_seconds": 1e-6}, "decode"),
+        ({"cache_token_cycles": 1400.0}, "decode"),
     ],
     ids=str,
 )

@@ -113,3 +113,25 @@ def test_the_peak_is_served_and_the_mean_is_paid():
     assert (flat.price_per_hour, flat.price_per_month) == (2, 1460)
     with pytest.raises(BadInputError, match="peak: goes with a rate"):
         infer(**SERVED, concurrency=2, peak=2)
+
+
+def test_what_holds_as_simulated_is_found_where_closed_forms_doubt_it():
+    """If it fails, `infer` prints a layout that breaks a latency, although one of its sizes given keeps to it."""
+    asked = {**SERVED, "dp": None, "requests": 300, "rate": 9.0, "percentile": 50}
+    each = [infer(**{**asked, "tp": tp, "dp": dp}) for tp, dp in ((1, 2), (2, 1))]
+    limit = 1.01 * min(one.simulated.first_token["p50"] for one in each)
+    assert all(limit < one.closed_form.first_token_seconds for one in each)
+    (only,) = kept(found := infer(**{**asked, "tp": None, "gpus": 2, "ttft": limit}), found.request)
+    assert only.holds
+    ranked = search(InferenceSpace(**{**asked, "tp": None, "gpus": 2}), ttft=limit, percentile=50)
+    assert ranked.best[0].plan.layout.tp == found.plan.layout.tp
+
+
+def test_a_server_that_is_overloaded_keeps_to_nothing():
+    """If it fails, a latency that grows without end is left out where others are said to hold."""
+    most = infer(**SERVED, rate=1.0).capacity.requests_per_second
+    limits = document(infer(**SERVED, rate=2 * most, ttft="10s", latency="1h"))["limits"]
+    assert {name: (one["seconds"], one["holds"]) for name, one in limits.items()} == {
+        "ttft": (None, False),
+        "latency": (None, False),
+    }

@@ -127,6 +127,19 @@ def test_the_grid_is_exact_where_steps_are_bilinear(step):
         assert stage == pytest.approx(steps.step_interval_seconds(step), rel=1e-12)
 
 
+def test_points_priced_together_are_those_priced_one_by_one():
+    """If it fails, a search simulates other servers than the command that prices what it found."""
+    alone, ahead = (StepGrid(AffineSteps(stages=2), exact={2048.0}, ahead=ahead) for ahead in (False, True))
+    steps = [
+        Step(prompt_tokens=tokens, prompt_context=300.0, prompts=prompts, sequences=sequences, context=context)
+        for tokens, prompts in ((300.0, 1.0), (2048.0, 3.0), (7.5, 1.0))
+        for sequences, context in ((0, 0.0), (1, 900.0), (61, 712.3))
+    ]
+    assert ahead.price(steps) == alone.price(steps)
+    assert ahead.decode(33.0, 501.0) == alone.decode(33.0, 501.0)
+    assert ahead.decode(1.0, 1.0) == alone.decode(1.0, 1.0)
+
+
 def test_rounds_of_a_pipeline():
     """Two stages, a step of 20 ms, 10 ms a stage: a batch alone starts every 20 ms, and two of them fill the stages."""
     steps = AffineSteps(base=0.020, per_token=0.0, per_key=0.0, stages=2)

@@ -84,6 +84,8 @@ class Plugins:
     """The distributions of this project."""
     notice: Callable[[str], None] = lambda _line: None
     """Told of each problem and clash once, as it comes up."""
+    options: tuple[str, ...] = ()
+    """What a command line says to have the same plugins."""
     _being_asked: set[tuple[str, str]] = Factory(set)
 
     def rank(self, distribution: str) -> tuple[bool, str]:
@@ -208,7 +210,7 @@ def load_plugins(selection: Selection = ALL) -> Plugins:
     manager.add_hookspecs(hookspecs)
     points = sorted(entry_points_of(GROUP, OWN))
     own = (point.name for point in points if point.group == OWN and point.distribution == CORE)
-    plugins = Plugins(manager, own=frozenset((CORE, *own)), notice=_tell)
+    plugins = Plugins(manager, own=frozenset((CORE, *own)), notice=_tell, options=selection.options)
     points = [point for point in points if point.group == GROUP]
     selection.check({point.distribution for point in points} - {CORE})
     for found in points:

@@ -63,6 +63,14 @@ class Selection:
     without: tuple[str, ...] = ()
     files: tuple[PluginFile, ...] = ()
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What a command line says to choose the same, from the folder that it is in."""
+        import shlex
+
+        files = (f"{_FILE} {shlex.quote(os.path.relpath(file.path))}" for file in self.files)
+        return (*files, *(f"{_WITHOUT} {name}" for name in self.without))
+
     def has(self, distribution: str) -> bool:
         """Whether the plugins of a distribution are loaded."""
         return distribution not in self.without and (not self.only or distribution in self.only)

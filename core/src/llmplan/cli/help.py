@@ -22,12 +22,12 @@ _GROUPS: Mapping[str, str] = {
         "micro_batch max_micro_batch gradient_accumulation recompute offload master_weights gradient_bits "
         "reduction_bits kv_bits"
     ),
-    "Fine-tuning": "tuning lora_rank lora_targets",
+    "Fine-tuning": "tuning lora_rank lora_targets frozen_bits cross_entropy",
     "How the server works": (
         "step_tokens max_sequences memory_utilization max_model_len chunked_prefill prefix_hit_rate cuda_graphs "
         "speculative_tokens acceptance_rate draft_model prefill_replicas prefill_tp prefill_pp"
     ),
-    "Network and nodes": "cluster nic_gbits gpus_per_node oversubscription",
+    "Network and nodes": "cluster nic_gbits gpus_per_node oversubscription host_memory",
     "Efficiency": "mfu flops_efficiency hbm_efficiency scale_up_efficiency scale_out_efficiency ideal expert_imbalance",
     "Money and energy": "price price_per_gpu_hour price_market price_region price_file api_price carbon pue",
     "Failures": "failures_per_gpu_day checkpoint_seconds checkpoint_gb_per_s checkpoint_interval restart_seconds",

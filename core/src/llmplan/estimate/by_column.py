@@ -17,7 +17,7 @@ _SCHEDULE = "schedule.which"
 _FIELDS = (
     *("layout.tp", "layout.cp", "layout.ep", "layout.pp", "layout.dp", "layout.gpus", "layout.zero"),
     *("layout.zero_group", "layout.sequence_parallel", "micro_batch", "seq_len", "gradient_accumulation"),
-    *("layout.vpp", _SCHEDULE, "recompute", "offload_activations", "offload_optimizer"),
+    *("layout.vpp", _SCHEDULE, "recompute", "offload_activations", "offload_optimizer", "offload_parameters"),
 )
 """Sizes of groups first, which decide on most others; at the end what few formulas ask for."""
 _values = attrgetter(*_FIELDS)

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from llmplan.records.plan import TrainingPlan
 
 Command: TypeAlias = Literal["train", "infer"]
+IGNORABLE: Mapping[str, tuple[Command, ...]] = {
+    "activations": ("train",),
+    "communication": ("train", "infer"),
+    "kv cache": ("infer",),
+    "memory traffic": ("train", "infer"),
+    "optimizer": ("train",),
+}
+"""What a cost model may leave out, and say so in a tuple `ignores`, with the commands whose figures are without it."""
 
 
 class CostModel(Protocol):

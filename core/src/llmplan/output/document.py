@@ -13,7 +13,7 @@ from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.figures import SERVER, TRAIN, TRAINING, figures_of, kind_of_estimate
 from llmplan.estimate.spread import LEVEL
 from llmplan.output.plan_words import changes
-from llmplan.records import Recompute, TrainingPlan, Tuning
+from llmplan.records import OFFLOADS, Recompute, TrainingPlan, Tuning
 from llmplan.space.dimensions import SIZES
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _training(plan: TrainingPlan) -> dict[str, Any]:
         "lora_targets": list(plan.lora_targets) or None,
         "recompute": Recompute(plan.recompute).label,
         "schedule": plan.schedule_name,
-        "offload": {"optimizer": bool(plan.offload_optimizer), "activations": bool(plan.offload_activations)},
+        "offload": {part: part in plan.on_host for part in OFFLOADS["everything"]},
     }
 
 

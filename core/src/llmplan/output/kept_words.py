@@ -22,6 +22,9 @@ def kept_words(one: Kept, estimate: InferenceEstimate | ServerEstimate) -> str:
     of = f" for {one.percentile} % of requests" if one.percentile else ""
     asked = estimate.request.confidence
     sure = f"{CONFIDENCE if asked is None else asked:.0%} confidence"
-    most = "without end" if isinf(one.at_confidence) else seconds(one.at_confidence)
-    counted = "" if one.at_confidence == one.seconds else f", {most} with {sure}"
-    return f"{seconds(one.seconds)}{of}{counted}, of {seconds(one.limit)}"
+    counted = "" if one.at_confidence == one.seconds else f", {_seconds(one.at_confidence)} with {sure}"
+    return f"{_seconds(one.seconds)}{of}{counted}, of {seconds(one.limit)}"
+
+
+def _seconds(value: float) -> str:
+    return "without end" if isinf(value) else seconds(value)

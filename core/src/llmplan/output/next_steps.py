@@ -152,7 +152,7 @@ def command_line(command: Sequence[str], options: Mapping[str, Any]) -> list[str
     """``llmplan train llama-65b --gpu h100-sxm-80gb``: the words, an option and its value in one."""
     model = [shlex.quote(_word(options[_ARGUMENT]))] if _ARGUMENT in options else []
     pairs = (_pair(name, value) for name, value in options.items() if name != _ARGUMENT and value is not None)
-    return [" ".join(("llmplan", *command, *model)), *pairs]
+    return [" ".join(("llmplan", *command, *model)), *pairs, *registry().plugins.options]
 
 
 def _pair(name: str, value: Any) -> str:

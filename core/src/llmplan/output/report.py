@@ -109,8 +109,7 @@ def _sharing(plan: TrainingPlan) -> tuple[str, str]:
 
 
 def _optimizer(plan: TrainingPlan) -> str:
-    offloaded = {"optimizer": plan.offload_optimizer, "activations": plan.offload_activations}
-    waiting = " and ".join(name for name, waits in offloaded.items() if waits)
+    waiting = " and ".join(plan.on_host)
     return dotted(
         (
             plan.optimizer.name,

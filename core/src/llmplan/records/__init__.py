@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from llmplan.records.model_reader import ModelReader as ModelReader
     from llmplan.records.optimizer import Optimizer as Optimizer
     from llmplan.records.plan import (
+        OFFLOADS as OFFLOADS,
         Layout as Layout,
         TrainingPlan as TrainingPlan,
         Tuning as Tuning,
@@ -94,7 +95,7 @@ __getattr__, __all__ = lazily(
         "model_reader": "ModelReader",
         "optimizer": "Optimizer",
         "inference_plan": "InferencePlan",
-        "plan": "Layout TrainingPlan Tuning",
+        "plan": "OFFLOADS Layout TrainingPlan Tuning",
         "price": "ApiPrice Grid Price PriceAsked PriceSource",
         "schedule": "PipelineTimes Schedule Schedules",
         "server": "ServerPlan Speculation",

@@ -11,6 +11,7 @@ from llmplan.records.checks import (
     fraction,
     lookup_name,
     not_negative,
+    one_of,
     positive,
     positive_values,
     whole,
@@ -54,6 +55,10 @@ class EngineProfile:
     """The most query heads that share one reading of keys and values; larger groups read them head by head."""
     rereading: float = field(default=1.0, validator=fraction)
     """Of the time of the first reading, what each further one of a larger group takes: caches catch some of them."""
+    reread_rows: int = field(default=0, validator=not_negative)
+    """Up to so many rows multiply one by one, each of which reads the weights again."""
+    rolls_cache: bool = False
+    """Its cache has room for the longer of prompt and answer, and drops the oldest tokens."""
     windows: bool = True
     """Of layers that look back on a window only that is cached and read; else all, as of layers without one."""
     shared_groups: tuple[int, ...] = ()
@@ -72,8 +77,8 @@ class EngineProfile:
     """Unfused attention moves so many of each score: 8 in kernels of 16 bits, more with a softmax in 32 bits."""
     held_score_bytes: float = field(default=0.0, validator=not_negative)
     """Unfused attention holds so many of each score of a layer at once."""
-    cache_token_seconds: float = field(default=0.0, validator=not_negative)
-    """Of a cached token of each sequence, in kernels that do not divide a sequence over the cores."""
+    cache_token_cycles: float = field(default=0.0, validator=not_negative)
+    """Of a core, for a cached token of one head of 128 elements, in kernels that give a head of a sequence one core."""
     launch_share: float = field(default=1.0, validator=positive)
     """Of the launch seconds that kernels were timed with: less where launches overlap, more where gaps are longer."""
     fuses_quantisation: bool = True
@@ -86,6 +91,14 @@ class EngineProfile:
     """Small messages are summed by kernels of its own, not by the collective library."""
     rank_wait_seconds: float = field(default=0.0, validator=not_negative)
     """That a sum over tensor parallel ranks takes longer for each further rank: they do not arrive at once."""
+    divides_head: bool = True
+    """Tensor parallel ranks share the embedding and the output head; else each holds both whole."""
+    joins_sums: bool = False
+    """Attention and MLP side by side are summed over ranks together, not one by one."""
+    pipeline: str = field(default="batches", validator=one_of("batches", "micro-batches", "one-by-one"))
+    """Over stages goes one static batch for each, one cut into parts, or one as a whole, while other stages wait."""
+    micro_batch_tokens: int = field(default=0, validator=not_negative)
+    """Parts of a batch are halved until they have no more tokens; 0 where each is a stage's share, however long."""
     cuda_graphs: bool = True
     """The steps of decoding are captured once and launched whole, unless the user says otherwise."""
     launch_seconds_per_layer: float = field(default=0.0, validator=not_negative)

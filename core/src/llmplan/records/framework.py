@@ -64,6 +64,8 @@ class FrameworkProfile:
     """In 16 bits, of the frozen matrix that is at work."""
     keeps_frozen_inputs: bool = False
     """Multiplications by frozen 4-bit weights keep what they read, though no gradient of the weights needs it."""
+    cross_entropy: str | None = field(default=None, validator=optional(lookup_name))
+    """How its loss goes over logits, by a word of the cost model, which the two figures below are of."""
     logit_bytes_moved: float = field(default=8.0, validator=not_negative)
     """Of one logit in the loss, forward and backward, beside the multiplication that makes it."""
     logit_bytes_kept: float = field(default=6.0, validator=not_negative)
@@ -130,8 +132,10 @@ class FrameworkProfile:
     """That ZeRO 3 leaves whole on a rank before it lets them go; at least the layer at work and the next one stay."""
     bucket_bytes: float = field(default=0.0, validator=not_negative)
     """The same, of buckets that are there however many ranks there are."""
-    offloads: tuple[str, ...] = field(default=(), validator=words_of("optimizer", "activations"))
+    offloads: tuple[str, ...] = field(default=(), validator=words_of("optimizer", "activations", "parameters"))
     """What it can keep in host memory; what it cannot is never chosen unasked."""
+    offloads_gradients: bool = False
+    """Gradients that ZeRO 2 or 3 divides go to the host with the optimizer, in every micro-batch."""
     slack: float = field(default=0.0, validator=fraction_or_none)
     """Of activations and buffers, that the allocator holds beyond them: fragments and rounding."""
     source: str = ""

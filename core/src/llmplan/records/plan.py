@@ -30,6 +30,18 @@ CONFIDENCE = 0.9
 """With which plans are ranked, and limits hold, where nobody says otherwise: the upper end of a range."""
 
 
+OFFLOADS: Mapping[str, tuple[str, ...]] = {
+    "none": (),
+    "optimizer": ("optimizer",),
+    "activations": ("activations",),
+    "all": ("optimizer", "activations"),
+    "parameters": ("optimizer", "parameters"),
+    "everything": ("optimizer", "activations", "parameters"),
+}
+"""What waits in host memory by the word of the option: parameters take along the optimizer, which steps where they are.
+"""
+
+
 class Tuning(Enum):
     """Which weights a training run changes: all of them, or those of LoRA adapters."""
 
@@ -138,6 +150,8 @@ class TrainingPlan(Plan):
     """Optimizer states live in host memory."""
     offload_activations: bool = False
     """What layers keep for the backward pass waits in host memory."""
+    offload_parameters: bool = False
+    """Weights wait in host memory until a layer is at work, and gradients go there."""
     failures: Failures | None = None
     """None where the run is taken not to fail."""
     confidence: float = CONFIDENCE
@@ -151,9 +165,18 @@ class TrainingPlan(Plan):
     @property
     def offloaded(self) -> str:
         """What waits in host memory of a plan of numbers, as the option says it; empty where nothing does."""
-        both = self.offload_optimizer and self.offload_activations
-        one = "optimizer" if self.offload_optimizer else "activations" if self.offload_activations else ""
-        return "all" if both else one
+        words = {parts: word for word, parts in OFFLOADS.items()}
+        return words.get(self.on_host, " and ".join(self.on_host)) if self.on_host else ""
+
+    @property
+    def on_host(self) -> tuple[str, ...]:
+        """The parts that wait in host memory of a plan of numbers."""
+        return tuple(part for part in OFFLOADS["everything"] if getattr(self, f"offload_{part}"))
+
+    @property
+    def waits_on_host(self) -> Truth:
+        """Whether any part does."""
+        return self.offload_optimizer | self.offload_activations | self.offload_parameters
 
     @property
     def global_batch(self) -> Number:

@@ -11,7 +11,7 @@ from llmplan.request.options import (
     given_options as given_options,
     options_of as options_of,
 )
-from llmplan.request.plans import OFFLOADS as OFFLOADS, PlanRequest as PlanRequest, TrainRequest as TrainRequest
+from llmplan.request.plans import PlanRequest as PlanRequest, TrainRequest as TrainRequest
 from llmplan.request.values import option_name as option_name
 
 if TYPE_CHECKING:

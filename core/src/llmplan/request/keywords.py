@@ -25,6 +25,8 @@ class TrainOptions(TypedDict, total=False):
     """Accelerators of a node."""
     oversubscription: float | str | None
     """Of the outermost network: links below it / links of it."""
+    host_memory: float | str | None
+    """Memory of a node's host, GiB, which its accelerators share."""
     dtype: Any
     """Bits of weights, activations, embeddings."""
     gpus: int | str | None
@@ -107,8 +109,16 @@ class TrainOptions(TypedDict, total=False):
     """Rank of the LoRA matrices."""
     lora_targets: str | None
     """Matrices with adapters, by words of the cost model: q+v or attention; all by default."""
+    frozen_bits: float | str | None
+    """Bits of the weights that adapters leave frozen: 8 or fp8; as held while training by default."""
+    cross_entropy: str | None
+    """How the loss goes over logits, by words of the cost model: plain, fused, chunked, linear, cut; as the framework
+    does by default.
+    """
     offload: str | None
-    """What waits in host memory: none, optimizer, activations, all."""
+    """What waits in host memory: none, optimizer, activations, all of these two, parameters (with the optimizer),
+    everything.
+    """
     expert_imbalance: float | str | None
     """Tokens of the busiest expert parallel rank, against the mean."""
     mfu: float | str | None
@@ -146,6 +156,8 @@ class InferOptions(TypedDict, total=False):
     """Accelerators of a node."""
     oversubscription: float | str | None
     """Of the outermost network: links below it / links of it."""
+    host_memory: float | str | None
+    """Memory of a node's host, GiB, which its accelerators share."""
     dtype: Any
     """Bits of weights, activations, embeddings."""
     gpus: int | str | None

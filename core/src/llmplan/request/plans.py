@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import frozen
 
-from llmplan.records import Recompute, Tuning
+from llmplan.records import OFFLOADS, Recompute, Tuning
 from llmplan.request.money import as_carbon, as_price, names_of
 from llmplan.request.options import Options, option
 from llmplan.request.values import (
@@ -31,7 +31,6 @@ from llmplan.request.values import (
 
 _MODES = {mode.label: mode for mode in Recompute}
 _TUNINGS = {tuning.value: tuning for tuning in Tuning}
-OFFLOADS = ("none", "optimizer", "activations", "all")
 _OFFLOADS = {word: word for word in OFFLOADS}
 
 
@@ -60,6 +59,9 @@ class PlanRequest(Options):
     gpus_per_node: int | None = option("Accelerators of a node.", as_whole(1))
     oversubscription: float | None = option(
         "Of the outermost network: links below it / links of it.", as_at_least_one, metavar="TIMES"
+    )
+    host_memory: float | None = option(
+        "Memory of a node's host, GiB, which its accelerators share.", as_positive_in("GiB"), metavar="GIB"
     )
     dtype: Any = option("Bits of weights, activations, embeddings.", as_record_or_name, metavar="NAME", names="dtypes")
     gpus: int | None = option("Accelerators in all: tp x cp x pp x dp.", as_size)
@@ -142,8 +144,21 @@ class TrainRequest(PlanRequest):
         as_text,
         metavar="WORDS",
     )
+    frozen_bits: float | None = option(
+        "Bits of the weights that adapters leave frozen: 8 or fp8; as held while training by default.",
+        as_bits,
+        setting=True,
+    )
+    cross_entropy: str | None = option(
+        "How the loss goes over logits, by words of the cost model: plain, fused, chunked, linear, cut; as the "
+        "framework does by default.",
+        as_text,
+        metavar="WORD",
+        setting=True,
+    )
     offload: str | None = option(
-        f"What waits in host memory: {', '.join(_OFFLOADS)}.",
+        "What waits in host memory: none, optimizer, activations, all of these two, parameters (with the optimizer), "
+        "everything.",
         as_word(_OFFLOADS),
         metavar="WHAT",
         names=lambda: list(_OFFLOADS),

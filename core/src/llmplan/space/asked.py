@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from llmplan.catalogues import COST_MODELS, SERVER_MODELS
 from llmplan.catalogues.guard import Guard, WrongAnswerError
 from llmplan.estimate import TrainingEstimate
-from llmplan.records import (
-    Efficiency,
-)
+from llmplan.estimate.cost_model import IGNORABLE, Command
+from llmplan.records import Efficiency
 from llmplan.space.suspects import check_schedules
 
 if TYPE_CHECKING:
@@ -134,6 +133,17 @@ def remarks_on(cost_model: CostModel, plan: TrainingPlan | InferencePlan) -> tup
     return _words("remarks", cost_model, cost_model.remarks, plan)
 
 
+def left_out(cost_model: CostModel, phase: Command) -> tuple[str, ...]:
+    """A warning of what the figures of a command are without, as the cost model says."""
+    with asking(cost_model):
+        ignores = _texts("ignores", getattr(cost_model, "ignores", ()))
+    words = [one for one in ignores if phase in IGNORABLE.get(one, (phase,))]
+    if not words:
+        return ()
+    without = f"{', '.join(words[:-1])} and {words[-1]}" if words[1:] else words[0]
+    return (f"cost model {cost_model.name} ignores {without}: its figures leave it out, and no plan is chosen by it",)
+
+
 def bounds_of(cost_model: CostModel, plan: TrainingPlan) -> tuple[Any, Any] | None:
     """Seconds and bytes that no estimate is below; None where the cost model has none."""
     bounds: Callable[[TrainingPlan], Any] | None = getattr(cost_model, "bounds", None)
@@ -177,12 +187,15 @@ def _check_length(what: str, mask: Any, many: int) -> None:
 
 def _words(method: str, cost_model: CostModel, ask: Callable[[Any], Iterable[str]], plan: Any) -> tuple[str, ...]:
     with asking(cost_model, plan):
-        said = ask(plan)
-        if isinstance(said, str):
-            raise WrongAnswerError(f"{method}: returned the text {said[:40]!r}, not a tuple of texts")
-        words = tuple(said)
-        for one in words:
-            _check_class(method, one, str)
+        return _texts(method, ask(plan))
+
+
+def _texts(what: str, said: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(said, str):
+        raise WrongAnswerError(f"{what}: returned the text {said[:40]!r}, not a tuple of texts")
+    words = tuple(said)
+    for one in words:
+        _check_class(what, one, str)
     return words
 
 

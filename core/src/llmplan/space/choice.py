@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 from llmplan.catalogues import CLUSTERS, COST_MODELS, DTYPES, GPUS, MODELS, conforms, registry
 from llmplan.errors import BadInputError
 from llmplan.records import Efficiency
-from llmplan.space.asked import efficiency_of
+from llmplan.space.asked import efficiency_of, left_out
 from llmplan.space.money import grid_of, price_of
 from llmplan.space.suspects import parameters_of
 from llmplan.units import rate
@@ -86,7 +86,8 @@ def choose(request: TrainRequest | InferRequest, phase: Command) -> Choice:
     gemm = dtype.gemm_format(hardware)
     efficiency, whose = _efficiency(request, cost_model, hardware, gemm, phase)
     price, carbon = price_of(request, hardware), grid_of(request)
-    warnings = (*uncalibrated, *_format_warnings(dtype, gemm, hardware), *(() if price is None else price.warnings))
+    old = () if price is None else price.warnings
+    warnings = (*left_out(cost_model, phase), *uncalibrated, *_format_warnings(dtype, gemm, hardware), *old)
     assumed = (*assumptions, whose)
     return Choice(model, hardware, dtype, gemm, cost_model, efficiency, assumed, warnings, price, carbon)
 
@@ -100,14 +101,18 @@ def completed(hardware: HardwareProfile) -> tuple[HardwareProfile, tuple[str, ..
     return borrowing(hardware)
 
 
+_OF_CLUSTERS = ("nic_gbits", "gpus_per_node", "oversubscription", "host_memory")
+
+
 def in_cluster(hardware: HardwareProfile, request: TrainRequest | InferRequest) -> tuple[HardwareProfile, list[str]]:
     """The accelerator in the cluster that is asked for, and how that differs from its usual one."""
-    if all(getattr(request, name) is None for name in ("cluster", "nic_gbits", "gpus_per_node", "oversubscription")):
+    asked = [getattr(request, name) for name in _OF_CLUSTERS]
+    if request.cluster is None and all(value is None for value in asked):
         return hardware, []
     from llmplan.space.clusters import wired
 
     given = None if request.cluster is None else find_record(request.cluster, "cluster", CLUSTERS)
-    cluster, said = wired(hardware, given, request.nic_gbits, request.gpus_per_node, request.oversubscription)
+    cluster, said = wired(hardware, given, *asked)
     return evolve(hardware, cluster=cluster), [said]
 
 

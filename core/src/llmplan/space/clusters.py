@@ -7,7 +7,7 @@ from attrs import evolve
 from llmplan.errors import BadInputError
 from llmplan.records import Cluster, HardwareProfile, Level
 from llmplan.records.cluster import ROUND
-from llmplan.units import GBIT, GIGA
+from llmplan.units import GBIT, GIB, GIGA
 
 
 def wired(
@@ -16,6 +16,7 @@ def wired(
     nic_gbits: float | None,
     gpus_per_node: int | None,
     oversubscription: float | None,
+    host_memory_gib: float | None = None,
 ) -> tuple[Cluster, str]:
     """The cluster that is asked for, in words too; what it leaves out is as usual."""
     cluster = hardware.cluster if given is None else given.around(hardware.cluster)
@@ -25,6 +26,8 @@ def wired(
         cluster = _with_network(cluster, nic_gbits * GBIT / cluster.node)
     if oversubscription is not None:
         cluster = _oversubscribed(cluster, oversubscription, hardware.name)
+    if host_memory_gib is not None:
+        cluster = evolve(cluster, host_memory_bytes=host_memory_gib * GIB)
     if cluster.levels[0].size is None:
         raise BadInputError(f"cluster: {cluster.name}: levels[0].size: not given")
     if cluster.link(0) is None:
@@ -36,7 +39,8 @@ def wired(
 def in_words(cluster: Cluster) -> str:
     """Its levels and hosts: ``NVLink4 8 x 450 GB/s, any number x 3.12 GB/s, 8 a node``."""
     levels = [_level_words(cluster, place) for place in range(len(cluster.levels))]
-    return ", ".join([*levels, f"{cluster.node} a node"])
+    host = [] if cluster.host_memory_bytes is None else [f"hosts of {cluster.host_memory_bytes / GIB:,.4g} GiB"]
+    return ", ".join([*levels, f"{cluster.node} a node", *host])
 
 
 def _level_words(cluster: Cluster, place: int) -> str:

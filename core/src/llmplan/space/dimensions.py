@@ -7,13 +7,14 @@ of training, and `SERVED`, those of servers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, fields_dict, frozen
 
-from llmplan.records import Layout, Recompute
-from llmplan.request import OFFLOADS, option_name
+from llmplan.records import OFFLOADS, Layout, Recompute
+from llmplan.request import option_name
 from llmplan.space.dimension import Dimension, Served
 from llmplan.space.schedules import open_schedules, place_of, schedule_names
 
@@ -37,14 +38,22 @@ def _divisors_of_domain(scope: Scope) -> Sequence[int]:
 
 def _offloads(scope: Scope) -> Sequence[str]:
     """What the framework has, alone and together."""
-    has = {"none": True, **{name: name in scope.offloads for name in ("optimizer", "activations")}}
-    return [word for word in OFFLOADS if has.get(word, all(has.values()))]
+    has = {*scope.offloads, *(("optimizer",) if "parameters" in scope.offloads else ())}
+    alone = "optimizer" in scope.offloads
+    return [
+        word
+        for word, parts in OFFLOADS.items()
+        if has.issuperset(parts) and (alone or "parameters" in parts or "optimizer" not in parts)
+    ]
 
 
 def _offload_of(row: Row) -> str:
-    both = row["offload_optimizer"] and row["offload_activations"]
-    one = "optimizer" if row["offload_optimizer"] else "activations" if row["offload_activations"] else "none"
-    return "all" if both else one
+    waiting = tuple(part for part in OFFLOADS["everything"] if row[f"offload_{part}"])
+    return next(word for word, parts in OFFLOADS.items() if parts == waiting)
+
+
+def _waits(part: str, word: str) -> bool:
+    return part in OFFLOADS[word]
 
 
 def _one(_scope: Scope) -> Sequence[int]:
@@ -138,10 +147,7 @@ TABLE = (
     Dimension(
         name="offload", step="goes", plainest="none", tie=9, usual=lambda: ("none",), values=_offloads,
         few=lambda _: ("none",),
-        fields={
-            "offload_optimizer": lambda word: word in ("optimizer", "all"),
-            "offload_activations": lambda word: word in ("activations", "all"),
-        },
+        fields={f"offload_{part}": partial(_waits, part) for part in OFFLOADS["everything"]},
         read=_offload_of,
     ),
     Dimension(name="concurrency", served=Served(decides="load", read=lambda server: server.workload.concurrency)),

@@ -12,9 +12,11 @@ from llmplan.estimate import InferenceEstimate
 from llmplan.records import InferencePlan
 from llmplan.records.plan import CONFIDENCE
 from llmplan.request import InferRequest
+from llmplan.request.latencies import latency_limits
 from llmplan.space.asked import asking, inferred, remarks_on, words_against
 from llmplan.space.choice import Choice
 from llmplan.space.inference_plan import make_inference_plan
+from llmplan.space.kept import exceeded
 from llmplan.space.server_sizes import (
     SIZES,
     Given,
@@ -29,7 +31,9 @@ from llmplan.space.server_sizes import (
 
 
 def price_batch(request: InferRequest, choice: Choice) -> InferenceEstimate:
-    """A static batch: on the sizes that the request gives, or on the smallest replica that holds it."""
+    """A static batch: on the sizes that the request gives, or on the smallest replica that holds it and keeps to the
+    latencies that are asked for.
+    """
     if request.max_batch and request.max_context:
         raise BadInputError("max-batch: contradicts max-context; give one of them")
     fixed = fixed_request(request, choice.model)
@@ -37,12 +41,14 @@ def price_batch(request: InferRequest, choice: Choice) -> InferenceEstimate:
         return _price(fixed, choice)
     least = _least(request)
     chosen = _smallest(request, choice, least)
-    said = _said(chosen, request)
-    if least is request:
-        return assume(chosen, said)
-    layout = chosen.plan.layout
-    sizes: dict[str, Any] = {name: int(getattr(layout, name)) for name in SIZES}
-    return assume(_price(evolve(request, gpus=None, **sizes), choice), said)
+    found = chosen if least is request else _price(_on(request, chosen), choice)
+    return assume(found, _said(found, request, fits=bool(chosen.feasible)))
+
+
+def _on(request: InferRequest, estimate: InferenceEstimate) -> InferRequest:
+    """The request with the sizes of an estimate's plan."""
+    sizes: dict[str, Any] = {name: int(getattr(estimate.plan.layout, name)) for name in SIZES}
+    return evolve(request, gpus=None, **sizes)
 
 
 def _smallest(request: InferRequest, choice: Choice, least: InferRequest) -> InferenceEstimate:
@@ -50,7 +56,7 @@ def _smallest(request: InferRequest, choice: Choice, least: InferRequest) -> Inf
 
     Sizes that cannot be priced are passed over; BadInputError where that is all of them.
     """
-    given = given_sizes(request)
+    given, limited = given_sizes(request), bool(latency_limits(request))
     known: dict[tuple[ReplicaSizes, int], InferenceEstimate | None] = {}
     refused: list[BadInputError] = []
 
@@ -69,6 +75,11 @@ def _smallest(request: InferRequest, choice: Choice, least: InferRequest) -> Inf
         estimate = priced(sizes, numbers[0])
         return estimate is not None and bool(estimate.feasible)
 
+    def late(estimate: InferenceEstimate) -> float:
+        if not limited:
+            return 1.0
+        return exceeded(estimate if least is request else _price(_on(request, estimate), choice), request)
+
     every: list[InferenceEstimate] = []
     for listed in (pipelines, further_pipelines):
         found = [
@@ -80,7 +91,7 @@ def _smallest(request: InferRequest, choice: Choice, least: InferRequest) -> Inf
         roomy = [each for each in found if each[0].has_headroom]
         if roomy:
             sure = CONFIDENCE if request.confidence is None else request.confidence
-            return min(roomy, key=lambda each: _order(each, sure))[0]
+            return min(roomy, key=lambda each: (late(each[0]), *_order(each, sure)))[0]
         every += [each[0] for each in found]
     if not every:
         raise refused[0] if refused else BadInputError("gpus: no layout divides them as the other options ask")
@@ -103,12 +114,16 @@ def _order(found: tuple[InferenceEstimate, ReplicaSizes, int], confidence: float
     return bool(estimate.plan.layout_warnings), sizes.gpus * groups, sizes.gpus, float(estimate.total_seconds) * doubt
 
 
-def _said(estimate: InferenceEstimate, request: InferRequest) -> str:
+def _said(estimate: InferenceEstimate, request: InferRequest, *, fits: bool) -> str:
     """What was chosen for the sizes that the request leaves open, and why."""
     layout = estimate.plan.layout
     names = [name for name in SIZES if getattr(request, name) is None]
     chosen = " ".join(f"{name} {getattr(layout, name)}" for name in names if name != "ep" or layout.ep > 1)
-    why = "the smallest sizes that fit into memory" if estimate.feasible else "nothing fits, this comes nearest"
+    why = "the smallest sizes that fit into memory" if fits else "nothing fits, this comes nearest"
+    if fits and latency_limits(request):
+        why += " and keep to the latencies"
+        if exceeded(estimate, request) > 1.0:
+            why = "of what fits, none keeps to the latencies, this comes nearest"
     return f"{chosen}: {why}" if chosen else why
 
 

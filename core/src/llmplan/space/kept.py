@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from attrs import frozen
@@ -22,7 +23,7 @@ class Kept:
     percentile: int | None
     """Of requests; None on average, and where all are alike."""
     seconds: float
-    """As estimated."""
+    """As estimated; infinite where more comes than is answered."""
     at_confidence: float
     """What it stays below with the confidence of the request; infinite where more would come than is answered."""
 
@@ -41,7 +42,16 @@ def kept(estimate: Any, request: InferRequest) -> tuple[Kept, ...]:
         figure = limits(kind_of_estimate(estimate))[option]
         many = None if percentile is None else getattr(simulated, figure.key.removesuffix("_seconds"))
         value, spread = many[f"p{percentile}"] if many else figure.value(estimate), figure.spread(estimate)
-        if value is not None:
-            doubt = 1.0 if spread is None else float(spread.upper(confidence))
-            found.append(Kept(option, limit, percentile if many else None, float(value), float(value) * doubt))
+        unanswered = getattr(estimate, "means", estimate) is None
+        if value is None and not unanswered:
+            continue  # answers of one token have no further ones
+        value, doubt = (inf, 1.0) if value is None else (float(value), 1.0)
+        if spread is not None and value < inf:
+            doubt = float(spread.upper(confidence))
+        found.append(Kept(option, limit, percentile if many else None, value, value * doubt))
     return tuple(found)
+
+
+def exceeded(estimate: Any, request: InferRequest) -> float:
+    """Times that the latency is as long as was asked for which exceeds that most; 1 where all hold."""
+    return max((1.0, *(one.at_confidence / one.limit for one in kept(estimate, request))))

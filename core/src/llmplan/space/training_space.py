@@ -9,7 +9,8 @@ from typing import Any
 from attrs import evolve, fields_dict, frozen
 
 from llmplan.errors import BadInputError
-from llmplan.request import OFFLOADS, TrainRequest, check_names, option_name, options_of
+from llmplan.records import OFFLOADS
+from llmplan.request import TrainRequest, check_names, option_name, options_of
 from llmplan.request.changes import several
 from llmplan.space.dimensions import NAMES
 
@@ -83,4 +84,4 @@ def values_of(name: str, value: Any) -> tuple[Any, ...]:
 
 def _rank(value: Any) -> Any:
     """Words in the order of their meaning."""
-    return OFFLOADS.index(value) if isinstance(value, str) else value
+    return list(OFFLOADS).index(value) if isinstance(value, str) else value

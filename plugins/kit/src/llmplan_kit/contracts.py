@@ -36,6 +36,8 @@ _PLAUSIBLE: Mapping[str, tuple[float, float]] = {
 """Wide enough for any accelerator; a number in GB or TFLOP/s falls outside."""
 _NO_FASTER = (("tf32", "fp16"), ("tf32", "bf16"), ("fp16", "fp8"), ("bf16", "fp8"), ("fp8", "fp4"), ("int8", "int4"))
 """No accelerator runs the first format faster than the second; integers may be slower than floats of any width."""
+_AT_MOST = (("fp8", "fp16", 2.1), ("fp8", "bf16", 2.1), ("fp4", "fp8", 4.1), ("bf16", "tf32", 2.1))
+"""No accelerator runs the first format more times as fast as the second; sparse rates are twice as much."""
 _LONGEST_LAUNCH = 0.01
 """Seconds of a launch or a step: one in microseconds is longer."""
 _LONGEST_HOST = {"host_seconds_per_layer": 1.0, "host_seconds_per_routed_layer": 1.0, "host_seconds_per_step": 600.0}
@@ -46,7 +48,7 @@ _LONGEST_GAP = {
     "host_seconds_per_step": 10.0,
     "host_seconds_per_sequence": 0.1,
     "rank_wait_seconds": 0.01,
-    "cache_token_seconds": 1e-4,
+    "cache_token_cycles": 1e5,
 }
 _LEAST_BYTES = 1e6
 """Of what a framework keeps for itself, where it does: a number in GB is smaller."""
@@ -111,6 +113,9 @@ def check_hardware(profile: records.HardwareProfile) -> None:
     for slower, faster in _NO_FASTER:
         ordered = peaks.get(slower, 0) <= peaks.get(faster, math.inf)
         require(ordered, f"{name}: peak_flops: {slower} is faster than {faster}: is one of them sparse?")
+    for fast, slow, most in _AT_MOST:
+        near = peaks.get(fast, 0) <= most * peaks.get(slow, math.inf)
+        require(near, f"{name}: peak_flops: {fast} is over {most:.0f} times {slow}: is it the sparse rate?")
     for field, reached in ({} if efficiency is None else efficiency.flops).items():
         require(reached <= 1, f"{name}: efficiency.flops.{field}: {reached:g} is above 1")
     _check_aliases(name, profile.aliases)

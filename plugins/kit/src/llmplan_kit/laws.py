@@ -10,14 +10,13 @@ from typing import Any
 
 from llmplan import records
 from llmplan.errors import BadInputError
+from llmplan.estimate.cost_model import IGNORABLE
 from llmplan.search.infer import infer
 from llmplan.search.train import train
 from llmplan.space.schedules import schedule_names
 from llmplan_kit.contracts import ROUNDING, require
 from llmplan_kit.sample_model import SampleModel
 
-IGNORABLE = ("activations", "communication", "kv cache", "memory traffic", "optimizer")
-"""What a cost model may leave out, as it says so."""
 LARGE = SampleModel(name="sample-large", layers=32, hidden=4096, heads=32, vocab=32_000)
 """Of about the size of a model that people plan for: constants of a host are small beside it."""
 _HALF = SampleModel(name="sample-half", layers=16, hidden=4096, heads=32, vocab=32_000)

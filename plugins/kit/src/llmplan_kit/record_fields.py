@@ -8,7 +8,9 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from attrs import NOTHING, fields, frozen
+from attrs import NOTHING, fields, frozen, has
+
+from llmplan_kit.field_words import meaning_of, unit_of
 
 
 @frozen
@@ -21,18 +23,31 @@ class RecordField:
     default: str
     """As Python writes it; empty where it has to be given."""
     meaning: str
+    unit: str
+    """Of a number that has one: bytes, s, FLOP/s."""
 
 
 def record_fields(record: type) -> Iterator[RecordField]:
-    """The fields of an attrs class in their order; the text under a field is its meaning."""
+    """What a class of records is made with, in its order; the text under a field is its meaning."""
     said: dict[str, tuple[str, str]] = {}
     for owner in reversed(record.__mro__):
         if owner is not object:
             said |= _said(owner)
-    for attribute in fields(record):
-        if attribute.init and not attribute.name.startswith("_"):
-            written, meaning = said.get(attribute.name, ("", ""))
-            yield RecordField(attribute.name, written, _default(attribute.default), meaning)
+    for name, default in _given(record):
+        written, meaning = said.get(name, ("str", ""))
+        meaning = meaning_of(record.__name__, name, meaning)
+        yield RecordField(name, written, default, meaning, unit_of(name, written, meaning))
+
+
+def _given(record: type) -> Iterator[tuple[str, str]]:
+    """What the class is made with, each with its default."""
+    if has(record):
+        for attribute in fields(record):
+            if attribute.init and not attribute.name.startswith("_"):
+                yield attribute.name, _default(attribute.default)
+        return
+    for parameter in list(inspect.signature(record.__new__).parameters.values())[1:]:
+        yield parameter.name, "" if parameter.default is parameter.empty else repr(parameter.default)
 
 
 def _default(default: Any) -> str:

@@ -22,9 +22,10 @@ def explain_training(plan: TrainingPlan) -> tuple[Explained, ...]:
     """The kernels of each kind of layer and of both ends, forward, then the lines of time and of memory."""
     from llmplan_parallelism_megatron import lines
     from llmplan_parallelism_megatron.rank import Rank
+    from llmplan_parallelism_megatron.training.host import host_memory
     from llmplan_parallelism_megatron.training.iteration import time_breakdown
     from llmplan_parallelism_megatron.training.layer import LayerTimes, add_communication, add_kernel, kernels_of
-    from llmplan_parallelism_megatron.training.memory import host_memory, training_memory
+    from llmplan_parallelism_megatron.training.memory import training_memory
     from llmplan_parallelism_megatron.training.pipeline import add_loss, pipeline
 
     with recorded():
@@ -55,11 +56,13 @@ def explain_inference(plan: InferencePlan) -> tuple[Explained, ...]:
     from llmplan_parallelism_megatron.serving.infer import infer
     from llmplan_parallelism_megatron.serving.layers import add_place
     from llmplan_parallelism_megatron.serving.passes import add_states, head_tally
+    from llmplan_parallelism_megatron.serving.pipeline import micro_batches
     from llmplan_parallelism_megatron.serving.rank import Rank
     from llmplan_parallelism_megatron.serving.tally import Tally
 
     with recorded():
-        rank, flow = Rank.of(plan), of_decoding(plan.batch, plan.prompt_tokens, plan.output_tokens)
+        rank, parts = Rank.of(plan), micro_batches(plan, 1.0)
+        flow = of_decoding(plan.batch / parts, plan.prompt_tokens, plan.output_tokens)
         estimate = infer(plan)
         kernels: list[Explained] = []
         for name, layer in _named(rank.layers, rank.embedding):

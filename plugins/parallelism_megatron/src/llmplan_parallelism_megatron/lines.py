@@ -46,7 +46,7 @@ _SECONDS = _by_name(
             idle=True,
         ),
         Line("optimizer", Kind.MEMORY, "the optimizer step"),
-        Line("offload", Kind.MEMORY, "moving activations to host memory and back", "--offload none"),
+        Line("offload", Kind.MEMORY, "moving what waits in host memory there and back", "--offload none"),
         Line("host", Kind.WAITING, "the host between iterations or steps"),
         Line("kv_cache", Kind.MEMORY, "reading the KV cache"),
     )

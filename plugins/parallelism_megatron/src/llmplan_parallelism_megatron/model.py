@@ -19,8 +19,9 @@ from llmplan_parallelism_megatron import lines
 from llmplan_parallelism_megatron.kernels.reached import collective_curve
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.rules.training import check, illegal, remarks, worded
+from llmplan_parallelism_megatron.training.host import host_memory
 from llmplan_parallelism_megatron.training.iteration import time_breakdown
-from llmplan_parallelism_megatron.training.memory import host_memory, training_memory
+from llmplan_parallelism_megatron.training.memory import training_memory
 from llmplan_parallelism_megatron.training.pipeline import pipeline
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def _train(plan: TrainingPlan) -> TrainingEstimate:
 
 def _offloads(plan: TrainingPlan) -> bool:
     """Whether a plan of numbers keeps anything in host memory."""
-    return plan.offload_optimizer is True or plan.offload_activations is True
+    return plan.waits_on_host is True or plan.optimizer.paged
 
 
 def _spreads(plan: TrainingPlan) -> tuple[Spread, Spread]:

@@ -69,7 +69,8 @@ def _other_gradients(plan: TrainingPlan) -> bool:
 
 def _say_setting(plan: TrainingPlan) -> str:
     name, value = next(iter(plan.settings.items()))
-    return f"{option_name(name)}: {value:g} is not priced by the cost model roofline; megatron does"
+    word = value if isinstance(value, str) else f"{value:g}"
+    return f"{option_name(name)}: {word} is not priced by the cost model roofline; megatron does"
 
 
 UNPRICED = (
@@ -95,7 +96,7 @@ UNPRICED = (
         lambda plan: f"{plan.reduction_bits:g}",
     ),
     _unpriced("tuning", lambda plan: plan.tuning is not Tuning.FULL, lambda plan: plan.tuning.value),
-    _unpriced("offload", lambda plan: plan.offload_optimizer | plan.offload_activations, lambda plan: plan.offloaded),
+    _unpriced("offload", lambda plan: plan.waits_on_host, lambda plan: plan.offloaded),
     Rule("settings: roofline prices none", lambda plan: bool(plan.settings), _say_setting),
 )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from attrs import frozen
 
+from llmplan.catalogues import registry
 from llmplan.errors import LlmplanError
 from llmplan.estimate import Comparison, Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.output.document import rows
@@ -281,4 +282,4 @@ def command_line(command: Sequence[str], options: Mapping[str, Any], *more: str)
         else:
             listed = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
             words += [f"--{option_name(name)}", listed]
-    return shlex.join([*words, *more])
+    return " ".join((shlex.join([*words, *more]), *registry().plugins.options))

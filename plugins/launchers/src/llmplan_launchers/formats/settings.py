@@ -34,6 +34,9 @@ def training(launcher: str, estimate: Estimate) -> tuple[TrainingEstimate, dict[
         "lora_targets": list(plan.lora_targets),
         "offload_optimizer": plan.offload_optimizer,
         "offload_activations": plan.offload_activations,
+        "offload_parameters": plan.offload_parameters,
+        "cross_entropy": plan.setting("cross_entropy", None),
+        "frozen_bits": plan.setting("frozen_bits", None),
         "precision": precision(plan),
         "framework": plan.framework.name,
     }

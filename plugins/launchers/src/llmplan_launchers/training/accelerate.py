@@ -11,6 +11,7 @@ from llmplan_launchers.formats.fsdp import Sharding, accelerate_sharding, refuse
 from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.recompute import nearest
 from llmplan_launchers.formats.settings import training
+from llmplan_launchers.formats.unsaid import unsaid
 from llmplan_launchers.formats.words import comments, headline, priced_as
 from llmplan_launchers.formats.yaml import yaml
 
@@ -55,14 +56,14 @@ def _fsdp(settings: Mapping[str, Any], shards: Sharding, *, recomputes: bool) ->
         "fsdp_auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
         "fsdp_reshard_after_forward": shards.reshard,
         "fsdp_activation_checkpointing": recomputes,
-        "fsdp_offload_params": settings["offload_optimizer"],
+        "fsdp_offload_params": settings["offload_optimizer"] or settings["offload_parameters"],
         "fsdp_cpu_ram_efficient_loading": True,
         "fsdp_state_dict_type": "SHARDED_STATE_DICT",
     }
 
 
 def _remarks(settings: Mapping[str, Any]) -> Iterator[str]:
-    if settings["offload_optimizer"]:
+    if settings["offload_optimizer"] and not settings["offload_parameters"]:
         yield f"offload of the optimizer: {_PROGRAM} moves weights and gradients to the host with it"
     if settings["offload_activations"]:
         yield f"offload of activations: {_PROGRAM} has none"
@@ -79,6 +80,7 @@ def _write(estimate: Estimate) -> LaunchFile:
         "of the training script"
     )
     tuning = [f"tuning {settings['tuning']}: the training script adds the adapters"] * (settings["tuning"] != "full")
+    remarks = [*remarks, *unsaid("Accelerate", settings)]
     notes = [*headline("Accelerate", estimate), "accelerate launch --config_file FILE SCRIPT"]
     return LaunchFile(comments(notes) + yaml(config), (script, *tuning, *remarks))
 

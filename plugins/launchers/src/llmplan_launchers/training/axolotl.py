@@ -13,6 +13,7 @@ from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.recompute import nearest
 from llmplan_launchers.formats.settings import training
 from llmplan_launchers.formats.table import Entry, called, said
+from llmplan_launchers.formats.unsaid import INT8_BITS, unsaid
 from llmplan_launchers.formats.words import comments, headline, priced_as, repository
 from llmplan_launchers.formats.yaml import yaml
 
@@ -25,6 +26,9 @@ BATCH = (
 OPTIMIZERS = {
     "adam": "adamw_torch_fused",
     "adam-8bit": "adamw_8bit",
+    "adam-bf16": "adamw_torch_fused",
+    "adam-paged": "paged_adamw_32bit",
+    "adam-8bit-paged": "paged_adamw_8bit",
     "adafactor": "adafactor",
     "lion": "lion_32bit",
     "muon": "muon",
@@ -32,6 +36,13 @@ OPTIMIZERS = {
 }
 SHARDED_OPTIMIZERS = {**OPTIMIZERS, "adam-8bit": "adamw_torch_8bit"}
 """Under FSDP 2, where those of bitsandbytes fail."""
+_LOSSES: Mapping[str, Mapping[str, Any]] = {
+    "fused": {"plugins": ["axolotl.integrations.liger.LigerPlugin"], "liger_cross_entropy": True},
+    "linear": {"plugins": ["axolotl.integrations.liger.LigerPlugin"], "liger_fused_linear_cross_entropy": True},
+    "cut": {"plugins": ["axolotl.integrations.cut_cross_entropy.CutCrossEntropyPlugin"], "cut_cross_entropy": True},
+    "chunked": {"chunked_cross_entropy": True},
+}
+"""By the word of ``--cross-entropy``; the plain one is what Axolotl has without any."""
 _PRECISIONS = ("bf16", "fp16", "fp8", "fp32", "tf32")
 
 
@@ -52,6 +63,8 @@ def _write(estimate: Estimate) -> LaunchFile:
         **said("axolotl", BATCH, settings),
         **said("axolotl", (Entry("optimizer", "optimizer", SHARDED_OPTIMIZERS if sharded else OPTIMIZERS),), settings),
         **_precision(settings["precision"]),
+        **({"bf16": "full"} if settings["optimizer"] == "adam-bf16" else {}),
+        **_LOSSES.get(settings["cross_entropy"], {}),
         **_activations(settings, recomputes=bool(recomputes), sharded=sharded),
         "datasets": [{"path": "DATASET", "type": "chat_template"}],
         "output_dir": "./outputs",
@@ -88,7 +101,8 @@ def _activations(settings: Mapping[str, Any], *, recomputes: bool, sharded: bool
 
 
 def _remarks(settings: Mapping[str, Any]) -> Iterator[str]:
-    if settings["offload_optimizer"]:
+    yield from unsaid("Axolotl", settings, ("plain", *_LOSSES), int8=True)
+    if settings["offload_optimizer"] and not settings["offload_parameters"]:
         yield "offload of the optimizer: Axolotl's FSDP moves weights and gradients to the host with it"
     if settings["offload_activations"] and settings["recompute"] == "none":
         yield "offload of activations: Axolotl has it with recomputation alone"
@@ -101,6 +115,8 @@ def _adapter(settings: Mapping[str, Any]) -> dict[str, Any]:
     modules = modules_of(settings["lora_targets"])
     where: dict[str, Any] = {"lora_target_modules": modules} if modules else {"lora_target_linear": True}
     keys = {"adapter": settings["tuning"], "lora_r": settings["lora_rank"], **where}
+    if settings["frozen_bits"] == INT8_BITS:
+        return keys | {"load_in_8bit": True}
     return keys | ({"load_in_4bit": True} if settings["tuning"] == "qlora" else {})
 
 
@@ -115,7 +131,7 @@ def _fsdp(settings: Mapping[str, Any], shards: Sharding, *, recomputes: bool) ->
         "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
         "reshard_after_forward": shards.reshard,
         "activation_checkpointing": recomputes and not settings["offload_activations"],
-        "offload_params": settings["offload_optimizer"],
+        "offload_params": settings["offload_optimizer"] or settings["offload_parameters"],
         "state_dict_type": "SHARDED_STATE_DICT",
         "cpu_ram_efficient_loading": True,
     }

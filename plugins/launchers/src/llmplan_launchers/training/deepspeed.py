@@ -10,6 +10,7 @@ from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, Launcher, LaunchFile, LaunchOptions
 from llmplan_launchers.formats.settings import training
 from llmplan_launchers.formats.table import Entry, as_number, called, left_over, said, understood
+from llmplan_launchers.formats.unsaid import unsaid
 from llmplan_launchers.formats.words import priced_as
 
 BATCH = (
@@ -49,6 +50,8 @@ def _zero(settings: Mapping[str, Any]) -> dict[str, Any]:
         zero[_HYBRID] = settings["zero_group"]
     if settings["offload_optimizer"] and settings["zero"]:
         zero["offload_optimizer"] = {"device": "cpu", "pin_memory": True}
+    if settings["offload_parameters"]:
+        zero["offload_param"] = {"device": "cpu", "pin_memory": True}
     return zero
 
 
@@ -82,6 +85,9 @@ def _remarks(settings: Mapping[str, Any]) -> Iterator[str]:
         "no master weights: DeepSpeed keeps them in 32 bits, 4 bytes a parameter": not settings["master_weights"],
     }
     yield from (words for words, has in odd.items() if has)
+    if settings["offload_parameters"] and settings["zero"] < 3:  # noqa: PLR2004 - ZeRO stages
+        yield f"zero {settings['zero']}: DeepSpeed moves parameters to the host in ZeRO 3 alone; set stage to 3"
+    yield from unsaid("DeepSpeed", settings)
     yield from priced_as("framework", settings["framework"], "deepspeed")
 
 
@@ -136,10 +142,12 @@ def _zero_read(found: dict[str, Any]) -> dict[str, Any]:
     options: dict[str, Any] = {} if stage is None else {"zero": int(stage)}
     if zero.get("offload_optimizer", {}).get("device", "none") != "none":
         options["offload"] = "optimizer"
+    if zero.pop("offload_param", {}).get("device", "none") != "none":
+        options["offload"] = "parameters"
     group = as_number(zero.get(_HYBRID))
     if group is not None and group > 0:
         options["zero_group"] = int(group)
-    odd = [key for key in ("offload_param", "zero_quantized_weights", "zero_quantized_gradients") if zero.get(key)]
+    odd = [key for key in ("zero_quantized_weights", "zero_quantized_gradients") if zero.get(key)]
     found.update({f"zero_optimization.{key}": True for key in odd})
     return options
 

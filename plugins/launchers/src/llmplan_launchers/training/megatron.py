@@ -12,6 +12,7 @@ from llmplan_launchers.formats.nodes import torchrun
 from llmplan_launchers.formats.settings import training
 from llmplan_launchers.formats.shell import flag_lines, flags
 from llmplan_launchers.formats.table import Entry, as_number, called, left_over, said, understood
+from llmplan_launchers.formats.unsaid import unsaid
 from llmplan_launchers.formats.words import comments, headline, priced_as
 from llmplan_launchers.training.megatron_limits import refuse
 from llmplan_launchers.training.shape import OF_A_SHAPE, arguments, model_of
@@ -144,6 +145,8 @@ def _memory(settings: Mapping[str, Any]) -> dict[str, Any]:
         keys = {"--recompute-granularity": "full", "--recompute-method": "uniform", "--recompute-num-layers": 1}
     if settings["offload_optimizer"]:
         keys |= {"--optimizer-cpu-offload": True, "--use-precision-aware-optimizer": True}
+    if settings["cross_entropy"] == "fused":
+        keys["--cross-entropy-loss-fusion"] = True
     if settings["gradient_bits"] == 16 and settings["precision"] in ("bf16", "fp8", "fp4"):  # noqa: PLR2004 - bits
         keys["--grad-reduce-in-bf16"] = True
     return keys
@@ -161,7 +164,7 @@ def _remarks(settings: Mapping[str, Any]) -> list[str]:
         ),
         "no master weights: the optimizer keeps them in 32 bits, 4 bytes a parameter": not settings["master_weights"],
     }
-    return [words for words, has in odd.items() if has]
+    return [*(words for words, has in odd.items() if has), *unsaid(_NAME, settings, ("plain", "fused"))]
 
 
 def _read(text: str) -> LaunchOptions:
@@ -233,6 +236,8 @@ def _memory_read(found: dict[str, Any]) -> dict[str, Any]:
     options["recompute"] = {"selective": "attention-compute", "full": "full"}.get(str(granularity), "none")
     if found.pop("--optimizer-cpu-offload", None):
         options["offload"] = "optimizer"
+    if found.pop("--cross-entropy-loss-fusion", None):
+        options["cross_entropy"] = "fused"
     if found.pop("--grad-reduce-in-bf16", None):
         options["gradient_bits"] = 16
     found.pop("--accumulate-allreduce-grads-in-fp32", None)

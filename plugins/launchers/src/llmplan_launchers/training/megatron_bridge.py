@@ -11,6 +11,7 @@ from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.recompute import nearest
 from llmplan_launchers.formats.settings import training
 from llmplan_launchers.formats.table import Entry, called, said
+from llmplan_launchers.formats.unsaid import unsaid
 from llmplan_launchers.formats.words import comments, headline, priced_as, repository
 from llmplan_launchers.training.megatron_limits import refuse
 
@@ -58,6 +59,7 @@ def _write(estimate: Estimate) -> LaunchFile:
         "ddp.grad_reduce_in_fp32": settings["gradient_bits"] > 16,  # noqa: PLR2004 - bits
         "mixed_precision": _PRECISIONS[settings["precision"]],
         "optimizer.optimizer_cpu_offload": settings["offload_optimizer"],
+        **({"model.cross_entropy_loss_fusion": True} if settings["cross_entropy"] == "fused" else {}),
     }
     text = _recipe(estimate, settings, repo, keys)
     said_of_figures = priced_as("framework", settings["framework"], "megatron-core")
@@ -126,6 +128,7 @@ def _remarks(settings: Mapping[str, Any], layers: int) -> Iterator[str]:
         yield "offload of activations: set cfg.model.fine_grained_activation_offloading"
     if settings["lora_targets"]:
         yield f"lora-targets {'+'.join(settings['lora_targets'])}: set cfg.peft.target_modules, all by default"
+    yield from unsaid(_NAME, settings, ("plain", "fused"))
     stages = settings["pp"] * settings["vpp"]
     if layers % stages:
         yield f"{layers} layers over {stages} stages: set cfg.model.pipeline_model_parallel_layout"

@@ -14,6 +14,9 @@ def refuse(launcher: str, settings: Mapping[str, Any], model: ModelArchitecture)
     tp, ep, optimizer = settings["tp"], settings["ep"], settings["optimizer"]
     experts = getattr(model, "moe", None) is not None
     reasons = {
+        "offload parameters: Megatron-Core keeps weights on the device; optimizer would do": settings[
+            "offload_parameters"
+        ],
         f"tp {tp} without sequence-parallel: Megatron-Core trains experts on tensor parallel ranks with it alone": (
             experts and tp > 1 and not settings["sequence_parallel"]
         ),

@@ -15,6 +15,7 @@ from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.recompute import nearest
 from llmplan_launchers.formats.settings import training
 from llmplan_launchers.formats.table import Entry, called, left_over, said, understood
+from llmplan_launchers.formats.unsaid import unsaid
 from llmplan_launchers.formats.words import comments, headline, priced_as
 
 FLAVORS: Mapping[str, tuple[str, str]] = {
@@ -148,7 +149,8 @@ def _remarks(settings: Mapping[str, Any]) -> Iterator[str]:
         yield f"gradients in {settings['gradient_bits']:g} bits: torchtitan keeps and reduces them in 32"
     if settings["offload_activations"]:
         yield "offload of activations: torchtitan has none"
-    if settings["offload_optimizer"]:
+    yield from unsaid("torchtitan", settings, ("plain",))
+    if settings["offload_optimizer"] and not settings["offload_parameters"]:
         yield "offload of the optimizer: torchtitan moves weights and gradients to the host with it"
 
 
@@ -233,7 +235,7 @@ def _batch_read(found: dict[str, dict[str, Any]], layout: Mapping[str, Any]) -> 
     if keys.pop("dtype", "float32") == "bfloat16":
         options["master_weights"] = False
     if keys.pop("enable_cpu_offload", False):
-        options["offload"] = "optimizer"
+        options["offload"] = "parameters"
     return options
 
 

@@ -10,6 +10,7 @@ from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.settings import training
 from llmplan_launchers.formats.shell import flag_lines
 from llmplan_launchers.formats.table import Entry, called, said
+from llmplan_launchers.formats.unsaid import INT8_BITS, unsaid
 from llmplan_launchers.formats.words import comments, headline, repository
 from llmplan_launchers.formats.yaml import yaml
 from llmplan_launchers.training.accelerate import document
@@ -23,6 +24,9 @@ BATCH = (
 OPTIMIZERS = {
     "adam": "adamw_torch_fused",
     "adam-8bit": "adamw_8bit",
+    "adam-bf16": "adamw_torch_fused",
+    "adam-paged": "paged_adamw_32bit",
+    "adam-8bit-paged": "paged_adamw_8bit",
     "adafactor": "adafactor",
     "lion": "lion_32bit",
     "sgd": "sgd",
@@ -50,8 +54,11 @@ def _write(estimate: Estimate) -> LaunchFile:
         "--gradient_checkpointing": "true" if recomputes and "fsdp_config" not in config else "false",
         "--packing": "true",
         "--activation_offloading": "true" if settings["offload_activations"] else None,
+        "--dtype": "bfloat16" if settings["optimizer"] == "adam-bf16" else None,
+        "--use_liger_kernel": "true" if settings["cross_entropy"] == "linear" else None,
         **_adapter(settings),
     }
+    remarks = [*remarks, *unsaid("TRL", settings, ("linear",), int8=True)]
     model = repository(priced.plan.model)
     missing = ":?path of " + priced.plan.model.name
     text = (
@@ -84,6 +91,8 @@ def _adapter(settings: dict[str, Any]) -> dict[str, Any]:
         return {}
     modules: list[str] | str = modules_of(settings["lora_targets"]) or "all-linear"
     keys = {"--use_peft": True, "--lora_r": settings["lora_rank"], "--lora_target_modules": modules}
+    if settings["frozen_bits"] == INT8_BITS:
+        return keys | {"--load_in_8bit": True}
     return keys | ({"--load_in_4bit": True} if settings["tuning"] == "qlora" else {})
 
 

@@ -78,7 +78,7 @@ def _splits(plan: TrainingPlan) -> dict[str, Truth]:
         "tensor": layout.tp > 1,
         "pipeline": layout.pp > 1,
         "context": layout.cp > 1,
-        "offload": plan.offload_optimizer | plan.offload_activations,
+        "offload": plan.waits_on_host,
         **{f"schedule-{one.name}": _has(plan, one) for one in plan.schedule.among if not one.default},
     }
 

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from llmplan.records import TrainingPlan
 
 
+_ZERO_3 = 3
+
+
 def _without_link(plan: TrainingPlan) -> Truth:
-    return (plan.offload_optimizer | plan.offload_activations) & (plan.hardware.host_bytes_per_second is None)
+    return plan.waits_on_host & (plan.hardware.host_bytes_per_second is None)
 
 
 def _say_link(plan: TrainingPlan) -> str:
@@ -23,14 +26,14 @@ def _say_link(plan: TrainingPlan) -> str:
 
 def _beyond_room(plan: TrainingPlan) -> Truth:
     room = _room_bytes(plan)
-    if room is None or (plan.offload_optimizer is False and plan.offload_activations is False):
+    if room is None or plan.waits_on_host is False:
         return False
     from llmplan_parallelism_megatron.rank import Rank
-    from llmplan_parallelism_megatron.training.memory import host_memory
+    from llmplan_parallelism_megatron.training.host import host_memory
 
     with by_column(plan) as (seen, filled):
         beyond: Truth = filled(host_memory(Rank.of(seen)) > room)
-    return beyond & (plan.offload_optimizer | plan.offload_activations)
+    return beyond & plan.waits_on_host
 
 
 def _room_bytes(plan: TrainingPlan) -> float | None:
@@ -41,11 +44,27 @@ def _room_bytes(plan: TrainingPlan) -> float | None:
 
 def _say_room(plan: TrainingPlan) -> str:
     from llmplan_parallelism_megatron.rank import Rank
-    from llmplan_parallelism_megatron.training.memory import host_memory
+    from llmplan_parallelism_megatron.training.host import host_memory
 
     needed, room = host_memory(Rank.of(plan)) / GIB, (_room_bytes(plan) or 0.0) / GIB
     return f"offload: {plan.offloaded} needs {needed:,.1f} GiB of host memory for each GPU, and there are {room:,.1f}"
 
 
+def _nobody_gathers(plan: TrainingPlan) -> Truth:
+    layout = plan.layout
+    alone = layout.dp * layout.cp == 1
+    return plan.offload_parameters & ((layout.pp > 1) | ((layout.zero < _ZERO_3) & (alone == False)))  # noqa: E712 - of arrays as well
+
+
+def _say_gathers(plan: TrainingPlan) -> str:
+    if plan.layout.pp > 1:
+        return f"offload: {plan.offloaded} with pp {int(plan.layout.pp)}: weights that wait in host memory need pp 1"
+    return (
+        f"offload: {plan.offloaded} with zero {int(plan.layout.zero)}: weights wait in host memory where ZeRO 3 "
+        "gathers them layer by layer; zero 3 would do"
+    )
+
+
+GATHERS = Rule("parameters in host memory are gathered layer by layer", _nobody_gathers, _say_gathers)
 HAS_A_LINK = Rule("offload has a link to the host", _without_link, _say_link)
 HAS_ROOM = Rule("offload fits into host memory", _beyond_room, _say_room)

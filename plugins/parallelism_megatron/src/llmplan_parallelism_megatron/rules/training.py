@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from llmplan.arrays.quantities import floor, has_remainder
 from llmplan.estimate import rules
 from llmplan.estimate.rules import TOO_LONG_A_PIPELINE, Rule
+from llmplan.records import Tuning
 from llmplan_parallelism_megatron.network.groups import groups_of
 from llmplan_parallelism_megatron.rules.common import DIVIDES_EXPERTS, DIVIDES_HEADS, nearest, routed_experts
-from llmplan_parallelism_megatron.rules.offload import HAS_A_LINK, HAS_ROOM
+from llmplan_parallelism_megatron.rules.offload import GATHERS, HAS_A_LINK, HAS_ROOM
 from llmplan_parallelism_megatron.rules.scale_up import stays_inside, stays_linked
 from llmplan_parallelism_megatron.stages import ends_as_layers
 from llmplan_parallelism_megatron.training.adapters import TARGETS
 from llmplan_parallelism_megatron.training.layer import expert_imbalance
+from llmplan_parallelism_megatron.training.loss import LOSSES, is_known
 
 if TYPE_CHECKING:
     from llmplan.arrays.quantities import Truth
@@ -125,6 +127,14 @@ def _say_targets(plan: TrainingPlan) -> str:
     return f"lora-targets: {odd!r} is none of {', '.join(TARGETS)}"
 
 
+def _freezes_nothing(plan: TrainingPlan) -> bool:
+    return plan.tuning is Tuning.FULL and "frozen_bits" in plan.settings
+
+
+def _say_loss(plan: TrainingPlan) -> str:
+    return f"cross-entropy: {plan.settings['cross_entropy']!r} is none of {', '.join(LOSSES)}"
+
+
 REFUSED = (
     TOO_LONG_A_PIPELINE,
     DIVIDES_HEADS,
@@ -156,7 +166,14 @@ REFUSED = (
     Rule("pp divides the micro-batches with vpp", _uneven_rounds, _say_rounds),
     stays_linked(_groups),
     Rule("lora-targets are matrices", lambda plan: not set(plan.lora_targets) <= set(TARGETS), _say_targets),
+    Rule(
+        "frozen-bits beside adapters",
+        _freezes_nothing,
+        lambda plan: f"frozen-bits: {plan.settings['frozen_bits']:g} with tuning full, which trains all weights",
+    ),
+    Rule("cross-entropy is a word", lambda plan: not is_known(plan), _say_loss),
     HAS_A_LINK,
+    GATHERS,
     HAS_ROOM,
 )
 """What has to hold for a plan to be priced."""

@@ -28,6 +28,13 @@ def fixed_bytes(rank: Rank, plan: InferencePlan, tokens: Number, rows: Number) -
     return {**held, "kept_free": _kept_free_bytes(plan, held)}
 
 
+def kept_tokens(plan: InferencePlan) -> Number:
+    """Of a sequence, in the cache when its answer is finished."""
+    if plan.engine.rolls_cache:
+        return maximum(plan.prompt_tokens, plan.output_tokens)
+    return plan.prompt_tokens + plan.output_tokens
+
+
 def pass_bytes(rank: Rank, tokens: Number, rows: Number) -> dict[str, Number]:
     """What one pass holds: the residual stream, and input and output of the widest operator; logits in 32 bits."""
     held = (2.0 * rank.stream_elements + rank.widest_elements) * rank.kernels.stream_bytes

@@ -8,8 +8,8 @@ from llmplan.arrays.quantities import Number, dot, maximum, total, where
 from llmplan.arrays.term import term
 from llmplan.records import EngineProfile
 from llmplan_parallelism_megatron.serving.extent import Flow
-from llmplan_parallelism_megatron.serving.kernels import SIXTEEN_BITS
 from llmplan_parallelism_megatron.serving.rank import Layer, Rank
+from llmplan_parallelism_megatron.serving.reached import SIXTEEN_BITS
 from llmplan_parallelism_megatron.serving.tally import Tally
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from llmplan.arrays.quantities import Number, ceil, maximum
+from llmplan.arrays.quantities import ceil, maximum
 from llmplan.estimate import InferenceEstimate, Spread
 from llmplan.records import InferencePlan
 from llmplan_parallelism_megatron import lines
@@ -19,7 +19,8 @@ from llmplan_parallelism_megatron.serving.memory import (
     memory,
     step_tokens,
 )
-from llmplan_parallelism_megatron.serving.passes import Pass, forward
+from llmplan_parallelism_megatron.serving.passes import forward
+from llmplan_parallelism_megatron.serving.pipeline import filled_seconds, micro_batches, static_batches
 from llmplan_parallelism_megatron.serving.rank import Rank
 
 
@@ -28,21 +29,24 @@ def infer(plan: InferencePlan) -> InferenceEstimate:
 
     More tokens of prompts than the engine takes at once go in several passes, which follow each other through the
     stages of a pipeline.
-    With p stages p batches are in flight: a batch waits for the sum of its stages, or for p times the slowest.
+    With p stages p batches are in flight, or p parts of one: a batch waits for the sum of its stages, or for p times
+    the slowest.
     """
     rank = Rank.of(plan)
     passes = ceil(plan.batch * plan.prompt_tokens / step_tokens(plan, plan.batch))
+    passes = maximum(passes, micro_batches(plan, plan.prompt_tokens))
     prefill = forward(rank, of_prompts(1.0 * plan.batch, plan.prompt_tokens, passes))
-    stage = prefill.stage.repeated(passes)
-    decode = forward(rank, of_decoding(plan.batch, plan.prompt_tokens, plan.output_tokens))
+    stage, parts = prefill.stage.repeated(passes), micro_batches(plan, 1.0)
+    decode = forward(rank, of_decoding(plan.batch / parts, plan.prompt_tokens, plan.output_tokens))
+    step = decode.stage.repeated(parts)
     return InferenceEstimate(
         plan=plan,
         prefill_breakdown=lines.seconds(stage.lines),
-        decode_breakdown=lines.seconds(decode.stage.lines),
+        decode_breakdown=lines.seconds(step.lines),
         prefill_bounds=lines.resources(stage.bounds, plan, decoding=False),
-        decode_bounds=lines.resources(decode.stage.bounds, plan, decoding=True),
-        first_token=prefill.whole.seconds + (passes - 1.0) * prefill.stage.seconds,
-        next_token=_latency(plan, decode),
+        decode_bounds=lines.resources(step.bounds, plan, decoding=True),
+        first_token=filled_seconds(prefill.whole.seconds, passes, prefill.stage.seconds),
+        next_token=maximum(decode.whole.seconds, static_batches(plan) * step.seconds),
         decode_steps=maximum(plan.output_tokens - 1.0, 0.0),
         memory_breakdown=lines.held(memory(rank, plan), plan.hardware),
         largest_batch=largest_batch(rank, plan),
@@ -52,12 +56,8 @@ def infer(plan: InferencePlan) -> InferenceEstimate:
         longest_context=partial(longest_context, rank),
         crossing=partial(compute_bound_batch, rank),
         spreads=_spreads,
-        batches_in_flight=plan.layout.pp,
+        batches_in_flight=static_batches(plan),
     )
-
-
-def _latency(plan: InferencePlan, decode: Pass) -> Number:
-    return maximum(decode.whole.seconds, plan.layout.pp * decode.stage.seconds)
 
 
 def _spreads(plan: InferencePlan) -> tuple[Spread, Spread]:

@@ -10,8 +10,10 @@ from llmplan.records import Cache, EngineProfile, Operator, Scores, State, Works
 from llmplan_parallelism_megatron.kernels.elementwise import reading_seconds
 from llmplan_parallelism_megatron.serving import kernels as kernel
 from llmplan_parallelism_megatron.serving.extent import Extent, Flow
-from llmplan_parallelism_megatron.serving.kernels import ServingKernels, flops_seconds, state_bytes
+from llmplan_parallelism_megatron.serving.held import kept_tokens
+from llmplan_parallelism_megatron.serving.kernels import flops_seconds, state_bytes
 from llmplan_parallelism_megatron.serving.rank import ATTENTION, Layer, Rank
+from llmplan_parallelism_megatron.serving.reached import ServingKernels
 from llmplan_parallelism_megatron.serving.tally import Tally
 
 FUSED_RESIDUAL = 2.0 / 3.0
@@ -118,12 +120,13 @@ def _attention(tally: Tally, operators: Sequence[Operator], flow: Flow, rank: Ra
     rows = scores.tokens if operators[0].works is Works.SEQUENCE else None
     tally.add(part, _prompts(flow.prompts, pair_flops, held, scores, cache, kernels, rows))
     decoding = flow.decoding
-    absorbed = cache.pair_flops / tp * decoding.tokens * decoding.keys(cache.window)
-    keys = decoding.cached(cache.window)
+    window = minimum(cache.window, kept_tokens(rank.plan)) if kernels.engine.rolls_cache else cache.window
+    absorbed = cache.pair_flops / tp * decoding.tokens * decoding.keys(window)
+    keys = decoding.cached(window)
     once = decoding.sequences * keys * held
     read = once * _readings(cache, kernels.engine)
     one_by_one = where(_shares(cache, kernels.engine), 0.0, once * cache.heads_per_key)
-    tally.add("kv_cache", kernel.look_back(read, keys, absorbed, kernels, one_by_one))
+    tally.add("kv_cache", kernel.look_back(read, keys * scores.head_dim, absorbed, kernels, one_by_one))
 
 
 def _carry(state: State, flow: Flow, kernels: ServingKernels) -> kernel.Waits:

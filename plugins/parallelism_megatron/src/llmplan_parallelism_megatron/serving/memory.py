@@ -8,9 +8,10 @@ from llmplan.arrays.quantities import Number, ceil, floor, maximum, minimum, tot
 from llmplan.arrays.term import term
 from llmplan.estimate.sharding import ways
 from llmplan.records import InferencePlan
-from llmplan_parallelism_megatron.serving.held import fixed_bytes, pass_bytes, score_bytes
-from llmplan_parallelism_megatron.serving.kernels import KV
+from llmplan_parallelism_megatron.serving.held import fixed_bytes, kept_tokens, pass_bytes, score_bytes
+from llmplan_parallelism_megatron.serving.pipeline import static_batches
 from llmplan_parallelism_megatron.serving.rank import Rank
+from llmplan_parallelism_megatron.serving.reached import KV
 
 _KWON = "Kwon et al. 2023, arXiv:2309.06180, section 4.1"
 _MOST_TOKENS = 2**24
@@ -18,10 +19,10 @@ _MOST_TOKENS = 2**24
 
 
 def memory(rank: Rank, plan: InferencePlan) -> dict[str, Number]:
-    """By line, of a batch whose answers are finished; pp batches are in flight, one on each stage."""
-    each = device_sequence_bytes(rank, plan.prompt_tokens + plan.output_tokens)
+    """By line, of a batch whose answers are finished, and of all others in flight."""
+    each = device_sequence_bytes(rank, kept_tokens(plan))
     fixed = fixed_bytes(rank, plan, step_tokens(plan, plan.batch), plan.batch)
-    return {"weights": fixed.pop("weights"), "kv_cache": caches_bytes(plan.batch, plan.layout.pp, each), **fixed}
+    return {"weights": fixed.pop("weights"), "kv_cache": caches_bytes(plan.batch, static_batches(plan), each), **fixed}
 
 
 def step_tokens(plan: InferencePlan, batch: Number) -> Number:
@@ -49,7 +50,7 @@ def host_bytes(rank: Rank, plan: InferencePlan) -> Number | None:
         return None
     if plan.offload != KV:
         return rank.host_weight_bytes
-    return caches_bytes(plan.batch, plan.layout.pp, sequence_bytes(rank, plan.prompt_tokens + plan.output_tokens))
+    return caches_bytes(plan.batch, static_batches(plan), sequence_bytes(rank, kept_tokens(plan)))
 
 
 @term("pages + states", unit="bytes", source=_KWON)
@@ -75,7 +76,7 @@ def largest_batch(rank: Rank, plan: InferencePlan) -> Number:
     """
     held = memory(rank, plan)
     fits = total(held.values()) <= plan.hardware.memory_bytes
-    each = plan.layout.pp * device_sequence_bytes(rank, plan.prompt_tokens + plan.output_tokens)
+    each = static_batches(plan) * device_sequence_bytes(rank, kept_tokens(plan))
     if plan.offload == KV:
         found = where(fits, 1.0 * plan.engine.max_sequences, 0.0)
     elif plan.engine.warm_up_bytes:
@@ -106,7 +107,7 @@ def cache_tokens(rank: Rank, plan: InferencePlan) -> Number | None:
     """That the room holds on the fullest stage, in sequences of the plan's lengths; None of caches in host memory."""
     if plan.offload == KV:
         return None
-    length = plan.prompt_tokens + plan.output_tokens
+    length = kept_tokens(plan)
     return floor(maximum(cache_bytes(rank, plan), 0.0) * length / sequence_bytes(rank, length))
 
 

@@ -63,7 +63,8 @@ def head_tally(rows: Number, rank: Rank) -> Tally:
             if operator.moved is not None:
                 wide = any(tensor.width == "loss" for tensor in operator.inputs)
                 tally.add(part, kernel.move(operator.moved * rows, kernels, 4.0 if wide else kernels.stream_bytes))
-    tally.add_for("tp_comm", "communication", rank.links.all_gather_seconds(logits * kernels.stream_bytes))
+    if kernels.engine.divides_head:
+        tally.add_for("tp_comm", "communication", rank.links.all_gather_seconds(logits * kernels.stream_bytes))
     return tally
 
 

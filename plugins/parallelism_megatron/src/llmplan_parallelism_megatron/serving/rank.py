@@ -22,14 +22,9 @@ from llmplan.estimate.sharding import (
 )
 from llmplan.records import Block, Gemm, InferencePlan, Layout, LoweredModel, Operator
 from llmplan.records.model import touched_share
-from llmplan_parallelism_megatron.serving.kernels import (
-    EXPERTS,
-    WEIGHTS,
-    ServingKernels,
-    serving_kernels,
-    state_bytes,
-)
+from llmplan_parallelism_megatron.serving.kernels import state_bytes
 from llmplan_parallelism_megatron.serving.phases import lowered_for_serving
+from llmplan_parallelism_megatron.serving.reached import EXPERTS, WEIGHTS, ServingKernels, serving_kernels
 from llmplan_parallelism_megatron.serving.traffic import Links, links_of
 from llmplan_parallelism_megatron.stages import Stage, end_stages
 from llmplan_parallelism_megatron.training.layer import kernels_of
@@ -74,7 +69,7 @@ class Rank:
     def of(cls, plan: InferencePlan) -> Rank:
         """Lower the model of a plan and divide it."""
         layout, kernels = _expert_layout(plan.layout), serving_kernels(plan)
-        share = rank_of(lowered_for_serving(plan.model), layout)
+        share = _shared(plan, layout)
         stream, widest = _stream_elements(share), _widest_elements(share, keeps_buffers=plan.engine.keeps_buffers)
         more = plan.layout.ep / layout.ep
         for block in share.layers:
@@ -165,6 +160,25 @@ def _joined(operators: Sequence[Operator]) -> Multiplication:
         touched=read / held if some else None,
         routed=gemm.routed,
     )
+
+
+def _shared(plan: InferencePlan, layout: Layout) -> LoweredModel:
+    """The model as the engine divides it over ranks."""
+    share = rank_of(lowered_for_serving(plan.model), layout)
+    if not plan.engine.divides_head:
+        whole = rank_of(lowered_for_serving(plan.model), evolve(layout, tp=1))
+        share = LoweredModel(whole.embedding, share.layers, whole.head)
+    if plan.engine.joins_sums and getattr(plan.model, "parallel_attn_mlp", False):
+        for block in share.layers:
+            _sum_once(block.operators)
+    return share
+
+
+def _sum_once(operators: Sequence[Operator]) -> None:
+    """Partial results are added up on each rank, and summed over ranks after the last of them."""
+    summed = [operator for operator in operators if operator.reduced_elements is not None]
+    for operator in summed[:-1]:
+        operator.reduced_elements = None
 
 
 def _expert_layout(layout: Layout) -> Layout:

@@ -13,6 +13,7 @@ from llmplan_parallelism_megatron import lines
 from llmplan_parallelism_megatron.serving import held, memory
 from llmplan_parallelism_megatron.serving.extent import of_step
 from llmplan_parallelism_megatron.serving.passes import Pass, forward
+from llmplan_parallelism_megatron.serving.pipeline import served_batches
 from llmplan_parallelism_megatron.serving.rank import Rank
 
 
@@ -32,7 +33,7 @@ class Steps:
     @property
     def batches_in_flight(self) -> Number:
         """How many batches are in work at once: one on each pipeline stage."""
-        return self.plan.layout.pp
+        return served_batches(self.plan)
 
     def step_seconds(self, step: Step) -> Number:
         """Seconds of a step through all pipeline stages."""

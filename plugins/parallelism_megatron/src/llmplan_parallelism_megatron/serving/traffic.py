@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from llmplan.arrays.quantities import Number, minimum, where
+from llmplan.arrays.quantities import Number, log2, minimum, where
+from llmplan.arrays.term import term
 from llmplan.records import CollectiveCurve, Layout
 from llmplan_parallelism_megatron.network import collectives
 from llmplan_parallelism_megatron.network.groups import Groups, groups_of
-from llmplan_parallelism_megatron.serving.kernels import ServingKernels
+from llmplan_parallelism_megatron.serving.reached import ServingKernels
 
 
 @frozen(eq=False, repr=False)
@@ -21,7 +22,8 @@ class Links:
     def all_reduce_seconds(self, message_bytes: Number) -> Number:
         """By the collective library, or inside the domain by the engine's own kernels, whichever is faster."""
         group, kernels = self.groups.tensor, self.kernels
-        waiting = kernels.engine.rank_wait_seconds * (group.ranks - 1.0)
+        inside = minimum(group.ranks, group.inside(kernels.links.hardware.scale_up_domain))
+        waiting = rank_wait_seconds(kernels.engine.rank_wait_seconds, inside, group.ranks / inside)
         library = collectives.all_reduce_seconds(message_bytes, group, kernels.links) + waiting
         if kernels.all_reduce is None:
             return library
@@ -52,6 +54,18 @@ class Links:
     def transfer_between_replicas_seconds(self, rank_bytes: Number, layout: Layout) -> Number:
         """From each rank of a replica to its counterpart in another, over the network where they share no domain."""
         return collectives.point_to_point_seconds(rank_bytes, layout.tp * layout.pp, self.kernels.links)
+
+
+@term(
+    "each_rank * (inside * (1 + log2(nodes)) - 1)",
+    unit="s",
+    source="NVIDIA, NCCL, src/graph/tuning.cc: a ring inside nodes, trees between them",
+)
+def rank_wait_seconds(each_rank: float, inside: Number, nodes: Number) -> Number:
+    """Ranks do not come to a sum at once: inside a node each waits for every other, and a node as long again for each
+    level of the tree of nodes.
+    """
+    return each_rank * (inside * (1.0 + log2(nodes)) - 1.0)
 
 
 def links_of(layout: Layout, kernels: ServingKernels) -> Links:

@@ -58,8 +58,22 @@ def lora_parameters(r: int, n: Number, matrices: float, k: Number) -> Number:
 
 
 def frozen_bytes(plan: TrainingPlan) -> float:
-    """Of a weight of the layers: 4 bits with their scales under QLoRA, else as the dtype holds it."""
-    return (plan.framework.frozen_bits if plan.tuning is Tuning.QLORA else plan.dtype.held_bits) / 8
+    """Of a weight of the layers: as asked, 4 bits with their scales under QLoRA, else as the dtype holds it."""
+    usual = plan.framework.frozen_bits if plan.tuning is Tuning.QLORA else plan.dtype.held_bits
+    bits: float = usual if plan.tuning is Tuning.FULL else plan.setting("frozen_bits", usual)
+    return bits / 8
+
+
+def adapter_bytes(plan: TrainingPlan) -> float:
+    """Of a weight of the adapters, which has 16 bits where those of the model have fewer."""
+    held = plan.dtype.held_bits / 8
+    return held if plan.tuning is Tuning.FULL else max(held, SIXTEEN_BIT_BYTES)
+
+
+def widens(plan: TrainingPlan) -> bool:
+    """Whether frozen weights are held in fewer bits than multiplications read."""
+    reads = min(plan.dtype.weight_bits, plan.dtype.activation_bits) / 8
+    return plan.tuning is not Tuning.FULL and frozen_bytes(plan) < min(reads, plan.dtype.held_bits / 8)
 
 
 def adapter_seconds(operators: Sequence[Operator], gemm: Gemm, rank: Rank) -> Number:
@@ -87,8 +101,8 @@ def beside_adapter_seconds(operators: Sequence[Operator], gemm: Gemm, rank: Rank
 
 
 def widening_seconds(gemm: Gemm, rank: Rank) -> Number:
-    """Frozen 4-bit weights are read and written in 16 bits before each multiplication."""
-    if rank.plan.tuning is not Tuning.QLORA:
+    """Frozen weights of fewer bits are read and written in 16 before each multiplication (torchao, bitsandbytes)."""
+    if not widens(rank.plan):
         return 0.0
     each = frozen_bytes(rank.plan) + SIXTEEN_BIT_BYTES * rank.plan.framework.widened_copies
     return reading_seconds(gemm.groups * gemm.n * gemm.k, each, rank.kernels.bytes_per_second)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 from attrs import evolve, frozen
 
@@ -47,6 +48,7 @@ from llmplan_parallelism_megatron.training.memory import (
     stages_held,
     weight_bytes,
 )
+from llmplan_parallelism_megatron.training.optimizer_step import paged_bytes
 from llmplan_parallelism_megatron.training.parameters import Parameters
 from llmplan_parallelism_megatron.training.pipeline import ends
 
@@ -89,7 +91,7 @@ class Floors:
 
 def bounds(plan: TrainingPlan) -> tuple[Number, Number]:
     """Seconds of an iteration, bytes of the first stage."""
-    tuned = plan.tuning, plan.lora_rank, plan.lora_targets
+    tuned = plan.tuning, plan.lora_rank, plan.lora_targets, tuple(plan.settings.items())
     fixed = plan.hardware, plan.framework, plan.gemm, plan.efficiency, plan.dtype, tuned
     floors = floors_of(plan.model, *fixed, plan.seq_len)
     held = ceil(plan.model.layers / plan.layout.pp)
@@ -150,7 +152,8 @@ def _bytes(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
     of_one = plan.micro_batch / (layout.cp * layout.tp) * kept
     activations = held_activations(plan, of_one, micro_batches_in_flight(plan))
     gradients = beside_activations(rank, stages * gradient_bytes(rank, held_by_rank), activations)
-    return states + gradients + (1.0 + plan.framework.slack) * activations + plan.framework.context_bytes
+    held = states + gradients + (1.0 + plan.framework.slack) * activations + plan.framework.context_bytes
+    return held - paged_bytes(rank, held_by_rank, held) if plan.optimizer.paged else held
 
 
 def by_mode(plan: TrainingPlan, values: Sequence[float]) -> Number:
@@ -170,7 +173,7 @@ def floors_of(
     gemm: NumberFormat,
     efficiency: Efficiency,
     dtype: DTypeRule,
-    tuned: tuple[Tuning, int, tuple[str, ...]],
+    tuned: tuple[Tuning, int, tuple[str, ...], tuple[tuple[str, Any], ...]],
     seq_len: float,
 ) -> Floors:
     """What plans have in common that differ in layout and batch alone."""
@@ -184,6 +187,7 @@ def floors_of(
         tuning=tuned[0],
         lora_rank=tuned[1],
         lora_targets=tuned[2],
+        settings=dict(tuned[3]),
         seq_len=seq_len,
         layout=Layout(gpus=1),
         micro_batch=_MANY,

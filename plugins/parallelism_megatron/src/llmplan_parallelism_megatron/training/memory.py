@@ -12,9 +12,26 @@ from llmplan.records import Block, Operator, Recompute, Tensor, TrainingPlan, Tu
 from llmplan_parallelism_megatron.kernels.attention import is_fused
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.stages import Stage, end_stages
-from llmplan_parallelism_megatron.training.adapters import SIXTEEN_BIT_BYTES, adapters_kept, frozen_bytes
-from llmplan_parallelism_megatron.training.data_parallel import divides_gradients, divides_weights, shards
-from llmplan_parallelism_megatron.training.optimizer_step import optimizer_parameters, share, state_bytes
+from llmplan_parallelism_megatron.training.adapters import (
+    SIXTEEN_BIT_BYTES,
+    adapter_bytes,
+    adapters_kept,
+    frozen_bytes,
+    widens,
+)
+from llmplan_parallelism_megatron.training.data_parallel import (
+    divides_gradients,
+    divides_weights,
+    gradients_follow,
+    shards,
+)
+from llmplan_parallelism_megatron.training.loss import logits_held_bytes
+from llmplan_parallelism_megatron.training.optimizer_step import (
+    held_states,
+    paged_bytes,
+    share,
+    stored_bytes,
+)
 from llmplan_parallelism_megatron.training.parameters import Parameters, stage_parameters
 
 GATHERED_LAYERS = 2.0
@@ -39,7 +56,7 @@ class Working:
     def of(cls, rank: Rank) -> Working:
         """The same on every stage, but for the logits, which the last one has."""
         kept = [kept_bytes(block, rank) for block in rank.model.layers]
-        return cls(kept, _rerun(rank, kept), _logits(rank), _gathered(rank) + _widened(rank))
+        return cls(kept, _rerun(rank, kept), logits_held_bytes(rank), _gathered(rank) + _widened(rank))
 
 
 def training_memory(rank: Rank) -> tuple[dict[str, Number], dict[str, Number]]:
@@ -65,7 +82,7 @@ def _stage(rank: Rank, stage: Stage, working: Working, in_flight: Number) -> dic
     }
     worked = total(at_work.values())
     stages = stages_held(rank.plan)
-    return {
+    held = {
         "weights": stages * weight_bytes(rank, parameters),
         "gradients": beside_activations(rank, stages * gradient_bytes(rank, parameters), worked),
         "optimizer": optimizer_bytes(rank, parameters),
@@ -75,6 +92,9 @@ def _stage(rank: Rank, stage: Stage, working: Working, in_flight: Number) -> dic
         "allocator_slack": slack_bytes(framework.slack, worked),
         "driver": framework.context_bytes,
     }
+    if rank.plan.optimizer.paged:
+        held["optimizer"] = held["optimizer"] - paged_bytes(rank, parameters, total(held.values()))
+    return held
 
 
 def stages_held(plan: TrainingPlan) -> Number:
@@ -89,22 +109,24 @@ def slack_bytes(slack: float, working: Number) -> Number:
 
 
 def weight_bytes(rank: Rank, parameters: Parameters) -> Number:
-    """16 bits, or what the dtype holds; frozen ones in 4 bits under QLoRA; divided by ZeRO 3 but under a pipeline."""
-    plan, held = rank.plan, rank.held_bytes
+    """16 bits, or what the dtype holds; frozen ones in fewer where asked and under QLoRA; divided by ZeRO 3 but under a
+    pipeline.
+    """
+    plan, held = rank.plan, adapter_bytes(rank.plan)
     frozen = frozen_bytes(plan)
     ends = parameters.ends * plan.dtype.embedding_bits / 8
     if plan.framework.freezes_head and plan.tuning is Tuning.QLORA:
         ends = ends - parameters.head * (plan.dtype.embedding_bits / 8 - frozen)
     dense = parameters.dense * frozen + ends + parameters.adapters * held
     experts = parameters.experts * frozen + parameters.expert_adapters * held
-    return share(rank, dense, experts, divides_weights(plan))
+    return where(plan.offload_parameters, 0.0, share(rank, dense, experts, divides_weights(plan)))
 
 
 def gradient_bytes(rank: Rank, parameters: Parameters) -> Number:
-    """Of all trained parameters, divided by ZeRO 2 but under a pipeline."""
+    """Of all trained parameters, divided by ZeRO 2 but under a pipeline; none here where they go to the host."""
     plan = rank.plan
     kept = share(rank, *parameters.trained(plan), divides_gradients(plan))
-    return stored_bytes(kept, plan.gradient_bits / 8)
+    return stored_bytes(where(gradients_follow(plan), 0.0, kept), plan.gradient_bits / 8)
 
 
 def beside_activations(rank: Rank, gradients: Number, working: Number) -> Number:
@@ -117,15 +139,7 @@ def beside_activations(rank: Rank, gradients: Number, working: Number) -> Number
 
 def optimizer_bytes(rank: Rank, parameters: Parameters) -> Number:
     """Master weights and states, divided by ZeRO 1; none here where they live in host memory."""
-    plan = rank.plan
-    kept = stored_bytes(optimizer_parameters(rank, parameters), state_bytes(plan))
-    return where(plan.offload_optimizer, 0.0, kept)
-
-
-@term("parameters * each", unit="bytes", source="Rajbhandari et al. 2020, arXiv:1910.02054, section 3.1")
-def stored_bytes(parameters: Number, each: Number) -> Number:
-    """A gradient has 2 or 4 bytes, Adam keeps 12 of a parameter: a master weight, momentum and variance in 32 bits."""
-    return parameters * each
+    return where(rank.plan.offload_optimizer, 0.0, held_states(rank, parameters))
 
 
 def micro_batches_in_flight(plan: TrainingPlan) -> Number:
@@ -139,36 +153,12 @@ def held_activations(plan: TrainingPlan, kept: Number, in_flight: Number) -> Num
     """What layers keep of the micro-batches in flight; of those that wait in host memory two layers stay: the one at
     work, and the one on its way.
     """
-    return activation_bytes(where(plan.offload_activations, _here(plan, in_flight), in_flight), kept)
+    return activation_bytes(where(plan.offload_activations, staying(plan, in_flight), in_flight), kept)
 
 
-def _here(plan: TrainingPlan, in_flight: Number) -> Number:
+def staying(plan: TrainingPlan, in_flight: Number) -> Number:
     """Of the micro-batches in flight, what stays where the others' activations wait in host memory."""
     return minimum(in_flight, OFFLOADED_LAYERS / ceil(plan.model.layers / plan.layout.pp))
-
-
-def host_memory(rank: Rank) -> Number:
-    """Bytes in the memory of the host for one device, on the stage that has most there."""
-    in_flight, (first, last) = micro_batches_in_flight(rank.plan), end_stages(rank.model, rank.plan.layout)
-    alone = where(rank.plan.layout.pp == 1, in_flight, 1.0)
-    return maximum(_on_host(rank, first, in_flight), _on_host(rank, last, alone))
-
-
-def _on_host(rank: Rank, stage: Stage, in_flight: Number) -> Number:
-    plan = rank.plan
-    updated = optimizer_parameters(rank, stage_parameters(rank, stage))
-    away = where(plan.offload_activations, in_flight - _here(plan, in_flight), 0.0)
-    kept = layers_bytes(stage.counts, [kept_bytes(block, rank) for block in rank.model.layers])
-    each = where(plan.offload_optimizer, state_bytes(plan) + plan.gradient_bits / 8, 0.0)
-    return host_bytes(updated, each, away, kept)
-
-
-@term("updated * each + away * kept", unit="bytes", source="Ren et al. 2021, arXiv:2101.06840, section 4")
-def host_bytes(updated: Number, each: Number, away: Number, kept: Number) -> Number:
-    """An optimizer that steps on the host has its states, its master weights and a copy of the gradients there;
-    activations wait there until their layer's backward pass.
-    """
-    return updated * each + away * kept
 
 
 @term("in_flight * kept", unit="bytes", source=f"{_KORTHIKANTI}.2.3")
@@ -186,12 +176,6 @@ def layers_bytes(l: Sequence[Number], a: Sequence[Number]) -> Number:  # noqa: E
     tensor parallel rank.
     """
     return dot(l, a)
-
-
-def last_stage_bytes(rank: Rank) -> Number:
-    """What the layers of the last stage keep of one micro-batch."""
-    _, last = end_stages(rank.model, rank.plan.layout)
-    return layers_bytes(last.counts, [kept_bytes(block, rank) for block in rank.model.layers])
 
 
 def _rerun(rank: Rank, kept: Sequence[Number]) -> Number:
@@ -298,30 +282,19 @@ def _rms(plan: TrainingPlan) -> bool:
     return getattr(plan.model, "norm", "rms") == "rms"
 
 
-def _logits(rank: Rank) -> Number:
-    operators = rank.model.head.operators
-    logits = total(tensor.elements for operator in operators for tensor in operator.inputs if tensor.width == "loss")
-    states = rank.states * rank.activation_bytes
-    return logit_bytes(states, rank.sequence_ways, logits, rank.plan.framework.logit_bytes_kept)
-
-
-@term("2 * states / q + logits * each", unit="bytes", source=_FRAMEWORK)
-def logit_bytes(states: Number, q: Number, logits: Number, each: float) -> Number:
-    """Logits and what the loss makes of them, at its peak, and the states that the head keeps; large vocabularies bind
-    the last stage.
-    """
-    return 2.0 * states / q + logits * each
-
-
 def _gathered(rank: Rank) -> Number:
     largest: Number = 0.0
     layers = rank.model.layers
     for block in layers:
         largest = maximum(largest, block.parameters)
     live = minimum(rank.plan.framework.live_parameters, total(block.count * block.parameters for block in layers))
-    gathered = maximum(gathered_bytes(GATHERED_LAYERS, largest, rank.held_bytes), live * rank.held_bytes)
-    several = shards(rank.plan, rank.groups.data) > 1
-    return where(divides_weights(rank.plan) & several, gathered, 0.0)
+    each = frozen_bytes(rank.plan)  # what the dtype holds, where nothing is frozen
+    gathered = maximum(gathered_bytes(GATHERED_LAYERS, largest, each), live * each)
+    several = divides_weights(rank.plan) & (shards(rank.plan, rank.groups.data) > 1)
+    on_its_way = largest * rank.plan.gradient_bits / 8 if rank.plan.tuning is Tuning.FULL else 0.0
+    return where(several | rank.plan.offload_parameters, gathered, 0.0) + where(
+        gradients_follow(rank.plan), on_its_way, 0.0
+    )
 
 
 @term("layers * parameters * each", unit="bytes", source="Zhao et al. 2023, arXiv:2304.11277, section 4.1")
@@ -331,12 +304,13 @@ def gathered_bytes(layers: float, parameters: Number, each: float) -> Number:
 
 
 def _widened(rank: Rank) -> Number:
-    """The largest frozen matrix in 16 bits: QLoRA widens one at a time (Dettmers et al. 2023, arXiv:2305.14314, 3)."""
+    """The largest frozen matrix in 16 bits, one at a time is widened (Dettmers et al. 2023, arXiv:2305.14314, 3)."""
     plan = rank.plan
-    if plan.tuning is not Tuning.QLORA:
+    if not widens(plan):
         return 0.0
     largest: Number = 0.0
-    for block in (*rank.model.layers, *((rank.model.head,) if plan.framework.freezes_head else ())):
+    with_head = plan.framework.freezes_head and plan.tuning is Tuning.QLORA
+    for block in (*rank.model.layers, *((rank.model.head,) if with_head else ())):
         for operator in block.operators:
             if (gemm := operator.gemm) is not None:
                 largest = maximum(largest, gemm.groups * gemm.n * gemm.k / gemm.matrices)

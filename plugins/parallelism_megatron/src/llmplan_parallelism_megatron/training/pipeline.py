@@ -23,6 +23,7 @@ from llmplan_parallelism_megatron.stages import (
     without_a_layer,
 )
 from llmplan_parallelism_megatron.training.layer import LayerTimes, Seconds, layer_times
+from llmplan_parallelism_megatron.training.loss import logits_of, loss_of, moved_by_loss
 
 
 @define(eq=False, repr=False)
@@ -174,13 +175,14 @@ def ends(rank: Rank) -> tuple[LayerTimes, LayerTimes]:
 
 
 def add_loss(head: LayerTimes, rank: Rank) -> None:
-    """What the loss reads and writes of every logit, forward and backward."""
-    operators = rank.model.head.operators
-    logits = total(tensor.elements for operator in operators for tensor in operator.inputs if tensor.width == "loss")
-    # what the framework moves is that of both passes
-    each = rank.plan.framework.logit_bytes_moved / (1.0 + BACKWARD_MOVED)
+    """What the loss reads and writes of every logit, forward and backward; some multiply by the head once more."""
+    if loss_of(rank.plan).again:
+        head.compute.input_gradient = head.compute.input_gradient + head.compute.forward
+    # what the loss moves is that of both passes
+    logits = logits_of(rank)
+    each = moved_by_loss(rank) / (logits * (1.0 + BACKWARD_MOVED))
     seconds = reading_seconds(logits, each, rank.kernels.bytes_per_second)
-    part = operators[-1].part
+    part = rank.model.head.operators[-1].part
     head.parts[part] = head.parts.get(part, 0.0) + seconds
     head.compute.add(Seconds(seconds, BACKWARD_MOVED * seconds), 0.0)
 

@@ -141,7 +141,7 @@ def make_engine(
     fixed = dict(steps.fixed_memory(float(largest)))
     return Engine(
         steps=steps,
-        grid=StepGrid(steps, exact),
+        grid=StepGrid(steps, exact, ahead=ahead),
         batches=steps.batches_in_flight,
         step_tokens=server.step_tokens,
         chunked=server.chunked,

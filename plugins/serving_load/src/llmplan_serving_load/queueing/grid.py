@@ -5,12 +5,16 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import product
 
+from llmplan.arrays.quantities import Number
 from llmplan.records import ServingSteps, Step
 
 FINE, COARSE = 1.1, 1.5
 """Of one point to the next: of tokens, by which multiplications change shape; of keys, in which steps are linear."""
 
+_WIDE, _NEAR = 4, 1
+"""Places on either side that are priced with a point, in one call of arrays: of fine axes, and of coarse ones."""
 _LARGEST = 1e12
 """Beyond which no step has tokens, sequences or keys."""
 _Ends = tuple[tuple[float, float], ...]
@@ -23,11 +27,12 @@ _Point = tuple[float, float, float, float, float]
 class StepGrid:
     """Seconds of steps, linear between points in tokens, sequences and context; exact where a cost model is bilinear.
 
-    Points are priced when first needed, and kept. `exact` are values that are points of their own.
+    Points are priced when first needed, and kept; `ahead` those around them too, in one call of arrays, which takes as
+    long as a few points. `exact` are values that are points of their own.
     """
 
-    def __init__(self, steps: ServingSteps, exact: Iterable[float] = ()) -> None:
-        self.steps = steps
+    def __init__(self, steps: ServingSteps, exact: Iterable[float] = (), *, ahead: bool = False) -> None:
+        self.steps, self._ahead = steps, ahead
         self._exact = frozenset(exact)
         self._known: dict[_Point, _Seconds] = {}
         self._kv_bytes: dict[float, float] = {}
@@ -75,18 +80,43 @@ class StepGrid:
 
     def _at(self, point: _Point) -> _Seconds:
         if point not in self._known:
-            tokens, reads, sequences, context, prompts = point
-            step = Step(
-                prompt_tokens=tokens, prompt_context=reads, prompts=prompts, sequences=sequences, context=context
-            )
-            self._known[point] = self.steps.step_seconds(step), self.steps.step_interval_seconds(step)
+            if self._ahead:
+                self._price_around(point)
+            else:
+                step = _step(*point)
+                self._known[point] = self.steps.step_seconds(step), self.steps.step_interval_seconds(step)
         return self._known[point]
+
+    def _price_around(self, point: _Point) -> None:
+        import numpy as np
+
+        tokens, reads, sequences, context, prompts = point
+        of_sequences = self._beside(sequences, COARSE, _NEAR) if prompts else self._beside(sequences, FINE, 2 * _WIDE)
+        of_reads, of_context = (self._beside(value, COARSE, _NEAR) for value in (reads, context))
+        every = product(self._beside(tokens, FINE, _WIDE), of_reads, of_sequences, of_context, (prompts,))
+        new = [one for one in every if one not in self._known]
+        step = _step(*np.array(new).T)
+        prices = (self.steps.step_seconds(step), self.steps.step_interval_seconds(step))
+        whole, stage = (np.broadcast_to(each, len(new)).tolist() for each in prices)
+        self._known.update(zip(new, zip(whole, stage, strict=True), strict=True))
+
+    def _beside(self, value: float, ratio: float, places: int) -> list[float]:
+        """The points of an axis near to one of them, itself among them."""
+        axis = _places(ratio)
+        at = bisect_right(axis, value) - 1
+        if value in self._exact or axis[at] != value or not value:
+            return [value]
+        return axis[max(1, at - places) : at + places + 1]
 
     def _ends(self, value: float, ratio: float) -> _Ends:
         key = (value, ratio)
         if key not in self._near:
             self._near[key] = ((value, 1.0),) if value in self._exact else _around(value, ratio)
         return self._near[key]
+
+
+def _step(tokens: Number, reads: Number, sequences: Number, context: Number, prompts: Number) -> Step:
+    return Step(prompt_tokens=tokens, prompt_context=reads, prompts=prompts, sequences=sequences, context=context)
 
 
 def _around(value: float, ratio: float) -> _Ends:

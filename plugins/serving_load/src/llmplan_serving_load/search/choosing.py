@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
 from attrs import evolve
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import ServerModel
 from llmplan.request import LOADS, InferRequest
+from llmplan.space.server import usual_requests
 from llmplan.space.server_sizes import ReplicaSizes, given_sizes, numbers_of_groups
 from llmplan_serving_load.search.case import Case, case_of
 from llmplan_serving_load.search.confirming import Confirming
 from llmplan_serving_load.search.exploring import Explored, explore
-from llmplan_serving_load.search.limits import Limits, excess_of
-from llmplan_serving_load.search.points import Point
+from llmplan_serving_load.search.limits import Limits
 
 OBJECTIVE = "throughput"
 
@@ -26,24 +25,27 @@ def best_for_load(request: InferRequest, model: ServerModel) -> tuple[InferReque
         **users,
     }
     asked = next(name for name in LOADS if getattr(request, name) is not None)
-    case = case_of(0, evolve(request, concurrency=None) if users else request, given, model, asked)
+    case = case_of(0, _counted(request), given, model, asked)
     found = Explored()
     limits = Limits.asked(request)
     for _ in explore([case], limits, found, prune=False):
         pass
-    best = next(Confirming(OBJECTIVE, limits).best(found.candidates), None)
+    confirming = Confirming(OBJECTIVE, limits)
+    best, why = next(confirming.best(found.candidates), None), "the most tokens/s of a GPU at this load"
+    if best is None and limits.of:
+        best = next(confirming.nearest(found.parts), None)
+        holds = best is not None and best.exceeded <= 1.0
+        why = "keeps to the latencies as simulated" if holds else "none keeps to the latencies, this comes nearest"
     if best is not None:
-        return _fixed(request, best.point.sizes, best.point.groups), "the most tokens/s of a GPU at this load"
-    nearest = _fastest(found, limits)
-    if nearest is not None:
-        return _fixed(request, nearest.sizes, nearest.groups), "none keeps to the latencies, this comes nearest"
+        return _fixed(request, best.point.sizes, best.point.groups), why
     return _nearest(case, request, found)
 
 
-def _fastest(found: Explored, limits: Limits) -> Point | None:
-    """The point that exceeds latencies least, of those that answer all that comes."""
-    points = [part.point(int(np.argmin(excess_of(limits, part)))) for part in found.parts if limits.of and len(part.at)]
-    return min(points, key=lambda point: float(excess_of(limits, point.part)[0]), default=None)
+def _counted(request: InferRequest) -> InferRequest:
+    """With users apart, which layouts are listed for, and with as many requests as the report of the layout counts."""
+    if request.requests is None and request.trace is None:
+        request = evolve(request, requests=usual_requests(request.concurrency))
+    return request if request.concurrency is None else evolve(request, concurrency=None)
 
 
 def _nearest(case: Case, request: InferRequest, found: Explored) -> tuple[InferRequest, str]:

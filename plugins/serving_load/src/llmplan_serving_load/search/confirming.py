@@ -13,18 +13,23 @@ from attrs import define, evolve, field, frozen
 from llmplan.estimate import Means, ServerEstimate, Simulated
 from llmplan.request import InferRequest
 from llmplan.space.asked import inferred, served
+from llmplan.space.kept import exceeded
 from llmplan_serving_load.model import ContinuousBatching
 from llmplan_serving_load.queueing.estimate import closed_estimate, closed_form, within
+from llmplan_serving_load.queueing.known import Known
 from llmplan_serving_load.queueing.server import Server, make_server
 from llmplan_serving_load.queueing.simulation import simulate
 from llmplan_serving_load.search.exploring import Candidate
-from llmplan_serving_load.search.limits import Latencies, Limits, times_as_long
+from llmplan_serving_load.search.limits import Latencies, Limits, excess_of, times_as_long
 from llmplan_serving_load.search.loads import Arrivals, load_of
 from llmplan_serving_load.search.points import Part, Point
 from llmplan_serving_load.search.ranking import Rank, first_of, rank
 
 REQUESTS, _OF_A_USER = 500, 2
 """That a simulation counts at least, where nothing is said, and of each user."""
+_OF_LEAST = 0.75
+_NEAR = 3
+"""Layouts that are simulated where none keeps to the limits in closed form."""
 
 
 @frozen(eq=False)
@@ -35,6 +40,11 @@ class Confirmed:
     request: InferRequest
     """The options of `llmplan infer` that ask for it alone."""
     estimate: ServerEstimate
+
+    @property
+    def exceeded(self) -> float:
+        """Times that a latency exceeds its limit, as its report says it; 1 where all hold."""
+        return exceeded(self.estimate, self.request)
 
     @property
     def means(self) -> Means:
@@ -50,11 +60,26 @@ class Confirming:
     limits: Limits
     refuted: list[Point] = field(factory=list)
     """The lightest load of each layout of which no load holds."""
-    _servers: dict[Any, Server] = field(factory=dict)
+    _servers: dict[Any, Known] = field(factory=dict)
+    _tried: dict[Any, Tried] = field(factory=dict)
+    _longer: dict[str, float] = field(factory=dict)
+    """By option, times that what was measured is as long as in closed form: the least of all that were tried."""
 
     def tried(self, point: Point) -> Tried:
         """A point as `llmplan infer` makes it."""
-        return Tried(point, self._servers)
+        key = point.case.index, point.sizes, point.groups, point.users
+        return self._tried.setdefault(key, Tried(point, self._servers))
+
+    def nearest(self, parts: Sequence[Part]) -> Iterator[Confirmed]:
+        """Where nothing keeps to the limits in closed form, of which a simulation may differ: what comes nearest to
+        them, the nearest as it is simulated first.
+        """
+        points = [part.point(int(np.argmin(excess_of(self.limits, part)))) for part in parts if len(part.at)]
+        points.sort(key=lambda point: float(excess_of(self.limits, point.part)[0]))
+        known = {(point.case.index, point.sizes) for point in self.refuted}
+        others = [point for point in points if (point.case.index, point.sizes) not in known]
+        tried = [self.tried(point) for point in (*self.refuted, *others[:_NEAR])]
+        yield from sorted((one.confirmed() for one in tried if one.answers), key=lambda one: one.exceeded)
 
     def best(self, candidates: Sequence[Candidate]) -> Iterator[Confirmed]:
         """One after the other; each is compared by what it came to."""
@@ -75,21 +100,33 @@ class Confirming:
     def _held(self, candidate: Candidate) -> Confirmed | None:
         """The best load of the layout that keeps to the limits."""
         for tried in self._tries(candidate):
-            if tried.answers and self.limits.broken(tried.counted_on(self.limits)) is None:
-                return tried.confirmed()
+            if tried.answers and (confirmed := tried.confirmed()).exceeded <= 1.0:
+                return confirmed
         self.refuted.append(tried.point)
         return None
 
     def _tries(self, candidate: Candidate) -> Iterator[Tried]:
         """Ever lighter loads: as much lighter as the last one was off, or half of it."""
-        point: Point | None = first_of(self.objective, candidate.points, candidate.kept)
+        point: Point | None = first_of(self.objective, candidate.points, self._likely(candidate))
         while point is not None:
             tried = self.tried(point)
             yield tried
-            limits = self.limits.tightened(point.means, self.limits.measured(tried.means, tried.simulated))
+            longer = self.limits.longer(point.means, self.limits.measured(tried.means, tried.simulated))
+            self._longer = {name: min(times, self._longer.get(name, times)) for name, times in longer.items()}
+            limits = self.limits.tightened(longer)
             points = self._lighter(candidate, limits, point)
             kept = ~limits.breaks(points)
             point = first_of(self.objective, points, kept) if kept.any() else _halved(points)
+
+    def _likely(self, candidate: Candidate) -> Any:
+        """Of loads that nobody has given those that hold even if what is measured is only `_OF_LEAST` as much longer
+        than the closed forms as it was of all that were tried; of others, and where none does, all that are kept.
+        """
+        case, least = candidate.points.fleet.case, {name: _part(times) for name, times in self._longer.items()}
+        if case.at_a_rate or case.users is not None:
+            return candidate.kept
+        likely = candidate.kept & ~self.limits.tightened(least).breaks(candidate.points)
+        return likely if likely.any() else candidate.kept
 
     def _lighter(self, candidate: Candidate, limits: Limits, than: Point) -> Part:
         """Points of the layout with less to do for each replica, the lightest first."""
@@ -103,6 +140,10 @@ class Confirming:
         lighter = np.flatnonzero(points.users / points.dp < load_of(than))
         order = np.argsort((points.users / points.dp)[lighter], kind="stable")
         return points.taken(lighter[order])
+
+
+def _part(times: float) -> float:
+    return 1.0 + _OF_LEAST * (times - 1.0)
 
 
 def _halved(points: Part) -> Point | None:
@@ -124,8 +165,8 @@ class Tried:
     """A point as `llmplan infer` makes it."""
 
     point: Point
-    known: dict[Any, Server]
-    """Servers of other loads."""
+    servers: dict[Any, Known]
+    """Of other loads."""
 
     @cached_property
     def request(self) -> InferRequest:
@@ -133,12 +174,17 @@ class Tried:
         return request_of(self.point)
 
     @cached_property
-    def server(self) -> Server:
-        """With its load, on replicas whose steps are priced once for all loads."""
+    def known(self) -> Known:
+        """The server with its load, on replicas whose steps are priced once for all loads."""
         plan, key = self.point.case.plan(self.request), (self.point.case.index, self.point.sizes, self.point.groups)
-        if key not in self.known:
-            self.known[key] = make_server(plan, self.point.case.pricer, ahead=self.point.case.in_arrays)
-        return evolve(self.known[key], plan=plan)
+        if key not in self.servers:
+            self.servers[key] = Known(make_server(plan, self.point.case.pricer, ahead=self.point.case.in_arrays))
+        return Known(evolve(self.servers[key].server, plan=plan), self.servers[key])
+
+    @property
+    def server(self) -> Server:
+        """The server itself."""
+        return self.known.server
 
     @cached_property
     def closed(self) -> Means | None:
@@ -181,7 +227,8 @@ class Tried:
         """The plan together with its estimate."""
         if self._elsewhere is not None:
             return Confirmed(self.point, self.request, self._elsewhere)
-        estimate = closed_estimate(self.server, partial(inferred, self.point.case.choice.cost_model), self.closed)
+        batches = partial(inferred, self.point.case.choice.cost_model)
+        estimate = closed_estimate(self.server, batches, self.closed, self.known)
         found = self.simulated
         if found is not None and estimate.capacity is not None:
             found = within(estimate.capacity, found)

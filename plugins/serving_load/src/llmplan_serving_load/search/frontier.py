@@ -11,7 +11,7 @@ from llmplan.space.dimensions import SERVED, served
 from llmplan.space.server_sizes import SIZES
 from llmplan_serving_load.search.fleet import Fleet
 from llmplan_serving_load.search.limits import LATENCIES, Limits
-from llmplan_serving_load.search.points import Part, Point, Points
+from llmplan_serving_load.search.points import Part, Points
 
 
 def axis_of(points: Points) -> str:
@@ -19,8 +19,10 @@ def axis_of(points: Points) -> str:
     return "tpot" if (points.latency("tpot") < np.inf).any() else "ttft"
 
 
-def frontier(points: Points, limits: Limits) -> tuple[Point, ...]:
-    """Ever more tokens/s of a GPU at ever longer a latency, whatever its own limit is; the other limits hold."""
+def frontier(points: Points, columns: dict[str, Any], limits: Limits) -> tuple[dict[str, Any], ...]:
+    """Ever more tokens/s of a GPU at ever longer a latency, whatever its own limit is; the other limits hold. Rows of
+    the `columns_of` these points, in the words of the JSON contract.
+    """
     if not len(points):
         return ()
     axis = axis_of(points)
@@ -30,7 +32,8 @@ def frontier(points: Points, limits: Limits) -> tuple[Point, ...]:
     order = np.lexsort((-speed, latency))
     best = np.maximum.accumulate(speed[order])
     first = np.diff(best, prepend=0.0) > 0
-    return tuple(points[int(number)] for number in answered[order[first]])
+    rows = zip(*(column[answered[order[first]]].tolist() for column in columns.values()), strict=True)
+    return tuple(dict(zip(columns, row, strict=True)) for row in rows)
 
 
 _RATES = ("requests_per_second", *(figure.key for figure in objectives(SERVER).values() if "token" in figure.key))
@@ -74,8 +77,3 @@ def _named(fleet: Fleet) -> dict[str, Any]:
 def _batching(fleet: Fleet) -> dict[str, Any]:
     """What is one for all layouts of a case."""
     return {name: SERVED[name].read(fleet.like) for name in served("case")}
-
-
-def row_of(point: Point, limits: Limits) -> dict[str, Any]:
-    """What a point is and comes to, in the words of the JSON contract."""
-    return {name: column[0].item() for name, column in _columns(point.part, limits).items()}

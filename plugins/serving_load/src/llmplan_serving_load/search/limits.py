@@ -60,11 +60,14 @@ class Limits:
                 counts[name] = int(above.sum())
         return counts
 
-    def tightened(self, means: Means, measured: Latencies) -> Limits:
-        """Of means in closed form, so that what is measured holds: where that is so many times as long as the means."""
+    def longer(self, means: Means, measured: Latencies) -> dict[str, float]:
+        """Times that each is measured to be as long as the means in closed form, 1 at least."""
         expected = latencies_of(means)
-        ratios = {name: (measured[name] or 0.0) / (expected[name] or 1.0) for name in self.of}
-        return Limits({name: limit / max(1.0, ratios[name]) for name, limit in self.of.items()})
+        return {name: max(1.0, (measured[name] or 0.0) / (expected[name] or 1.0)) for name in self.of}
+
+    def tightened(self, longer: Mapping[str, float]) -> Limits:
+        """Of means in closed form, so that what is measured to be so many times as long holds."""
+        return Limits({name: limit / longer.get(name, 1.0) for name, limit in self.of.items()})
 
     def measured(self, means: Means, simulated: Simulated | None) -> Latencies:
         """As a report has them: in closed form where nothing is simulated; or the percentile that is asked for."""

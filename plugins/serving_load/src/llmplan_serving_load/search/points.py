@@ -63,11 +63,10 @@ class Points:
 
     def __init__(self, parts: Sequence[Part]) -> None:
         self.parts = [part for part in parts if len(part.at)]
-        self._begins = np.cumsum([0, *(len(part.at) for part in self.parts)])
 
     def __len__(self) -> int:
         """How many there are."""
-        return int(self._begins[-1])
+        return sum(len(part.at) for part in self.parts)
 
     def column(self, name: str) -> Any:
         """A figure of all of them, by the name of a property of `Part`."""
@@ -77,11 +76,6 @@ class Points:
     def latency(self, name: str) -> Any:
         """Of all, by option; infinite where there is none."""
         return self.column(LATENCIES[name])
-
-    def __getitem__(self, number: int) -> Point:
-        """One of them."""
-        part = int(np.searchsorted(self._begins, number, side="right")) - 1
-        return self.parts[part].point(number - int(self._begins[part]))
 
 
 @frozen(eq=False, slots=False)

@@ -21,7 +21,7 @@ from llmplan.space.server_sizes import SIZES
 from llmplan_serving_load.search.case import Case, cases_of
 from llmplan_serving_load.search.confirming import Confirmed, Confirming
 from llmplan_serving_load.search.exploring import Candidate, Explored, explore
-from llmplan_serving_load.search.frontier import axis_of, columns_of, frontier, row_of
+from llmplan_serving_load.search.frontier import axis_of, columns_of, frontier
 from llmplan_serving_load.search.limits import Limits
 from llmplan_serving_load.search.points import Part, Points
 from llmplan_serving_load.search.ranking import check
@@ -85,11 +85,12 @@ def search_inference(
         if not interruptible:
             raise
         complete = False
-    columns = columns_of(looking.found.points, question.limits) if keep or sink is not None else {}
+    columns = columns_of(looking.found.points, question.limits)
     if sink is not None and columns:
         sink(columns)
-    result = _result(looking, cases, space, columns if keep else {}, complete=complete)
-    return evolve(result, asked=_asked(space, cases, asked), seconds=time.perf_counter() - begin)
+    result = _result(looking, cases, space, columns, complete=complete)
+    kept = columns if keep else {}
+    return evolve(result, columns=kept, asked=_asked(space, cases, asked), seconds=time.perf_counter() - begin)
 
 
 def _asked(space: InferenceSpace, cases: Sequence[Case], asked: InferSearchRequest) -> dict[str, Any]:
@@ -125,6 +126,9 @@ class _Looking:
         for plan in islice(self.confirming.best(self.found.candidates), self.question.top):
             self.best.append(plan)
             yield
+        if not self.best and self.question.limits.of:
+            near = self.confirming.nearest(self.found.parts)
+            self.best.extend([plan for plan in near if plan.exceeded <= 1.0][: self.question.top])
 
     @property
     def progress(self) -> Progress:
@@ -148,13 +152,12 @@ def _result(
         best=tuple(one.estimate for one in best),
         requests=tuple(one.request for one in best),
         pareto_of=("throughput", axis_of(found.points)),
-        pareto=tuple(row_of(point, limits) for point in frontier(found.points, limits)),
+        pareto=frontier(found.points, columns, limits),
         why=reasons(best, limits, looking.question.objective),
         counts=counts_of(found),
         seconds=0.0,
         complete=complete,
         warnings=tuple(_warnings(best, limits)),
-        columns=columns,
         verdict=dead,
     )
 

@@ -1,0 +1,133 @@
+"""What engines divide over stages and ranks, and what they keep whole."""
+
+import numpy as np
+import pytest
+from attrs import evolve
+from hypothesis import given, settings, strategies as st
+from megatron_plans import FP16, MEGATRON, PLAIN, flat
+from serving_plans import IDEAL, serving
+
+from llmplan_parallelism_megatron.serving.extent import of_decoding
+from llmplan_parallelism_megatron.serving.passes import forward
+from llmplan_parallelism_megatron.serving.pipeline import micro_batches
+from llmplan_parallelism_megatron.serving.rank import Rank
+from llmplan_parallelism_megatron.serving.traffic import rank_wait_seconds
+
+FLAT = flat()
+CUT = evolve(IDEAL, pipeline="micro-batches", micro_batch_tokens=1024)
+SHARED_OUT = evolve(IDEAL, pipeline="micro-batches")
+ALONE = evolve(IDEAL, pipeline="one-by-one")
+
+
+def local_batch(batch, tokens, pp):
+    """FasterTransformer's getLocalBatchSize, as its loop has it."""
+    if pp == 1:
+        return batch
+    local = batch // pp if batch % pp == 0 else batch
+    while local * tokens > 1024 and local % 2 == 0:
+        local //= 2
+    return local
+
+
+@given(st.lists(st.tuples(st.integers(1, 512), st.sampled_from([1, 2, 3, 8])), min_size=1), st.integers(1, 3000))
+@settings(max_examples=40, deadline=None)
+def test_parts_are_those_of_the_loop(cases, tokens):
+    """If it fails, a batch is cut into other micro-batches than FasterTransformer's, or tables differ from plans."""
+    expected = [batch / local_batch(batch, tokens, pp) for batch, pp in cases]
+    each = [micro_batches(serving(engine=CUT, batch=batch, pp=pp), tokens) for batch, pp in cases]
+    batches, stages = (np.array(column, float) for column in zip(*cases, strict=True))
+    assert each == expected
+    assert list(micro_batches(serving(engine=CUT, batch=batches, pp=stages), tokens)) == expected
+
+
+@pytest.mark.parametrize(("batch", "parts"), [(1, 1), (2, 2), (7, 2), (8, 2)])
+def test_a_share_of_each_stage_is_a_part(batch, parts):
+    """If it fails, TensorRT-LLM's micro-batches of ceil(b / p) are others, or one sequence is cut."""
+    assert micro_batches(serving(engine=SHARED_OUT, batch=batch, pp=2), 64) == parts
+
+
+def test_a_cut_batch_is_the_only_one_in_work():
+    """If it fails, a static batch over a pipeline answers p times as many tokens as it has, or holds p caches."""
+    whole, cut, alone = (
+        MEGATRON.infer(serving(batch=8, pp=2, engine=engine, curves=FLAT)) for engine in (IDEAL, CUT, ALONE)
+    )
+    tokens = 8 * 64
+    assert whole.tokens_per_second == pytest.approx(2 * tokens / whole.total_seconds, rel=0.05)
+    for estimate in (cut, alone):
+        assert estimate.tokens_per_second == pytest.approx(tokens / estimate.total_seconds, rel=1e-9)
+        assert estimate.memory_breakdown["kv_cache"] == pytest.approx(whole.memory_breakdown["kv_cache"] / 2)
+        assert estimate.max_batch_size > 1.8 * whole.max_batch_size
+
+
+def test_parts_wait_for_each_other_on_the_slowest_stage():
+    """If it fails, a step over two stages takes less than both halves on one stage, or all stages for one of them."""
+    plan = serving(batch=8, pp=2, engine=CUT)
+    half = forward(Rank.of(plan), of_decoding(4.0, plan.prompt_tokens, plan.output_tokens))
+    step = MEGATRON.infer(plan).next_token_seconds
+    assert step == pytest.approx(max(half.whole.seconds, 2 * half.stage.seconds))
+    single = MEGATRON.infer(evolve(plan, batch=1))
+    assert single.next_token_seconds == pytest.approx(
+        forward(Rank.of(plan), of_decoding(1.0, plan.prompt_tokens, plan.output_tokens)).whole.seconds
+    )
+
+
+def test_a_whole_head_is_read_by_every_rank():
+    """If it fails, gpt-fast on two ranks reads half a head, holds half of one, or gathers logits that all have."""
+    whole, divided = (
+        MEGATRON.infer(serving(PLAIN, tp=2, engine=engine, curves=FLAT))
+        for engine in (evolve(IDEAL, divides_head=False), IDEAL)
+    )
+    alone = MEGATRON.infer(serving(PLAIN, curves=FLAT))
+    line = "output_embedding_loss"
+    assert whole.decode_breakdown[line] == pytest.approx(alone.decode_breakdown[line])
+    assert divided.decode_breakdown[line] < whole.decode_breakdown[line]
+    assert whole.decode_breakdown["tp_comm"] < divided.decode_breakdown["tp_comm"]
+    ends = [one.memory_breakdown["weights"] for one in (alone, whole, divided)]
+    assert ends[0] > ends[1] > ends[2] == pytest.approx(ends[0] / 2, rel=0.01)
+
+
+def test_attention_and_mlp_side_by_side_are_summed_once():
+    """If it fails, models with parallel attention pay for two sums a layer, or those without for one."""
+    parallel = evolve(PLAIN, name="side-by-side", parallel_attn_mlp=True)
+    joins = evolve(IDEAL, joins_sums=True)
+    sums = {
+        (model.name, engine.joins_sums): MEGATRON.infer(serving(model, tp=2, engine=engine)).decode_breakdown["tp_comm"]
+        for model in (PLAIN, parallel)
+        for engine in (IDEAL, joins)
+    }
+    assert sums[PLAIN.name, True] == sums[PLAIN.name, False] == sums[parallel.name, False]
+    saved = sums[parallel.name, False] - sums[parallel.name, True]
+    one = Rank.of(serving(parallel, tp=2)).links.all_reduce_seconds(2.0 * parallel.hidden)
+    assert saved == pytest.approx(parallel.layers * one)
+
+
+def test_ranks_wait_for_all_of_a_node_and_for_the_tree_of_nodes():
+    """If it fails, a sum over more nodes waits as if they were one, or no longer than inside one."""
+    assert [rank_wait_seconds(1.0, *group) for group in ((1, 1), (8, 1), (8, 2), (8, 4), (1, 2))] == [0, 7, 15, 23, 1]
+
+
+def test_a_cache_that_rolls_holds_the_longer_of_prompt_and_answer():
+    """If it fails, AutoAWQ's cache grows beyond what it reserves, or attention reads what was dropped."""
+    rolls = evolve(IDEAL, rolls_cache=True, block_tokens=1)
+    long = {"prompt_tokens": 2000, "output_tokens": 2000}
+    rolled, grown = (
+        MEGATRON.infer(serving(engine=engine, **long)) for engine in (rolls, evolve(rolls, rolls_cache=False))
+    )
+    assert rolled.memory_breakdown["kv_cache"] == pytest.approx(grown.memory_breakdown["kv_cache"] / 2)
+    assert rolled.decode_breakdown["kv_cache"] < grown.decode_breakdown["kv_cache"]
+
+
+def test_rows_that_multiply_one_by_one_read_weights_again():
+    """If it fails, GEMV kernels serve eight sequences for the price of one, or GEMM kernels do not."""
+    rereads = evolve(IDEAL, reread_rows=8, rereading=0.5)
+    narrow = evolve(FP16, name="narrow", weight_bits=4)
+    mlp = {
+        (engine.reread_rows, batch): MEGATRON.infer(
+            serving(PLAIN, engine=engine, batch=batch, curves=FLAT, dtype=narrow)
+        ).decode_bounds["weights"]
+        for engine in (IDEAL, rereads)
+        for batch in (1, 8, 9)
+    }
+    assert mlp[8, 1] == mlp[0, 1]
+    assert mlp[8, 9] == mlp[0, 9]
+    assert 3.0 < mlp[8, 8] / mlp[0, 8] <= 4.5
