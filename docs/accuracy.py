@@ -45,6 +45,7 @@ Mean absolute errors of the sources that it speaks of, before and after.
 | a cache that rolls; GEMV and GEMM kernels apart | AutoAWQ README | 12.6 % | 10.4 % |
 | | the same, memory | 9.7 % | 5.7 % |
 | one core for each head, with the cycles of Text Generation Inference on the A100 | AutoAWQ README | 10.4 % | 8.9 % |
+| experts padded on both sides by Marlin (memory) | gpt-oss 120B: weights, room | 2.2 %, 1.3 GiB | 0.2 %, 0.03 GiB |
 | a static batch cut over a pipeline; stages one by one | no row has both a batch and a pipeline | | |
 """
 MEMORY = """\
@@ -52,8 +53,9 @@ MEMORY = """\
 
 GiB on one device, and tokens of the cache. Room is what an engine leaves for the cache beside weights, its warm-up and
 all else. Unexplained: vLLM on Qwen3 235B holds 1.8 GiB more than its sampler and sums need, where SGLang's room agrees;
-of Llama 3.1 405B nobody says how many tokens a step had; the RTX 3090's driver and libraries seem to take 0.5 GiB less
-than an H100's. Kernels for gpt-oss pad its experts in one dimension here, of 120B the log shows more.
+the RTX 3090's driver and libraries seem to take 0.5 GiB less than an H100's. Llama 3.1 405B was released with each KV
+head twice (sglang PR 723, ollama#6303), and its first and last layers in 16 bits, which no dtype here says; prompts of
+models for more than 32,768 tokens came in parts of 512 then.
 """
 WORDS = {
     "room": "room, GiB",

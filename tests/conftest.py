@@ -13,6 +13,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 DOCUMENT = Path(__file__).parents[1] / "docs" / "plugins.md"
 
 
+@pytest.fixture(autouse=True)
+def _no_lines_of_progress(monkeypatch):
+    """What a command says of its progress each ten seconds would depend on how slow the machine is."""
+    monkeypatch.setattr("llmplan.cli.progress._LINE_SECONDS", float("inf"))
+
+
 @pytest.fixture(scope="session")
 def documented_plugin() -> dict[str, str]:
     """The files of the plugin that docs/plugins.md shows, by path: each stands in a fence below its path."""

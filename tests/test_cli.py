@@ -660,6 +660,7 @@ HOW = {
     "lora_targets": ("q+v", "q+v", 'lora_targets = "q+v"'),
     "cross_entropy": ("cut", "cut", 'cross_entropy = "cut"'),
     "offload": ("all", "all", 'offload = "all"'),
+    "expert_tp": ("1", 1, "expert_tp = 1"),
     "expert_imbalance": ("1.5", 1.5, "expert_imbalance = 1.5"),
 }
 """By option: on the command line, in Python, in a plan file."""

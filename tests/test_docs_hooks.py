@@ -222,7 +222,25 @@ def use_grid(grid):
     assert estimate.carbon_tonnes == pytest.approx(estimate.energy_kwh * 20e-6)
 
 
+def use_run_reader(reader):
+    """Its log is read, and predicted from the options beside it."""
+    text = "step 1 took 7.0 s\nstep 2 took 6.0 s\nstep 3 took 6.5 s\n"
+    assert reader.recognises(text)
+    row = next(iter(reader.rows("run.log", text, TRAIN)))
+    assert row.measured == 6.5
+    assert row.predict(train(**row.options)) == train(**TRAIN).iteration_seconds
+
+
+def use_site(site):
+    """Where multiplications are slower, a run is, by no more than they are."""
+    there, published = train(**TRAIN | {"site": site}), train(**TRAIN)
+    assert 1.0 < there.iteration_seconds / published.iteration_seconds <= 1 / 0.94 + 1e-9
+    assert any("12 runs" in said for said in there.plan.assumptions)
+
+
 USES = {
+    "llmplan_run_readers": use_run_reader,
+    "llmplan_sites": use_site,
     "llmplan_clusters": use_cluster,
     "llmplan_hardware_profiles": use_hardware,
     "llmplan_dtype_rules": use_dtype,

@@ -12,6 +12,7 @@ from llmplan.catalogues.cluster_file import ClusterFile, LevelFile
 from llmplan.catalogues.hardware_file import HardwareFile
 from llmplan.output.document import document
 from llmplan.search import InferenceSpace, TrainingSpace, search
+from llmplan_calibration import Fitted, MeasuredSite
 from llmplan_layers import LatentAttention, MixtureOfExperts, Transformer
 from llmplan_layers.kind_file import kind_file
 from llmplan_layers.layered_file import form
@@ -56,6 +57,7 @@ def documented_inside(heading, key):
         ("A kind of layer: `[kinds.NAME]`", fields_dict(kind_file(registry().layer_kinds.values()))),
         ("Experts: `[moe]` of a model", fields_dict(MixtureOfExperts)),
         ("Latent attention: `[mla]` of a model", fields_dict(LatentAttention)),
+        ("A site in TOML", [*fields_dict(MeasuredSite), *fields_dict(Fitted)]),
         ("A cluster in TOML", [*fields_dict(ClusterFile), *fields_dict(LevelFile)]),
         ("An accelerator in TOML", {*fields_dict(HardwareFile), "source", "like"}),
     ],

@@ -14,6 +14,7 @@ from search_space import DTYPE, FIXED, GPU, MODEL, SPACE, brute_force, with_gpu
 
 from llmplan import registry, train
 from llmplan.errors import BadInputError
+from llmplan.output.search_report import search_report
 from llmplan.request import given_options
 from llmplan.search import TrainingSpace, search
 from llmplan.space.schedules import place_of
@@ -269,6 +270,22 @@ def test_failures_count_where_they_are_planned_for():
     limit = (best.wall_clock_seconds + best.training_seconds) / 2
     assert search(TrainingSpace(**FIXED, **SPACE), finish_within=limit).feasible
     assert not search(TrainingSpace(**failing, **SPACE), finish_within=limit).feasible
+
+
+def test_a_run_that_never_ends_is_no_reason_to_look_on():
+    """If it fails, a search prices every plan in vain where failures leave no progress, or trips over a time that is
+    none.
+    """
+    hopeless = {**FIXED, "failures_per_gpu_day": 1e12}
+    found = search(TrainingSpace(**hopeless, **SPACE), top=2)
+    calm = search(TrainingSpace(**FIXED, **SPACE), top=2)
+    assert found.best[0].goodput == 0
+    assert found.counts.priced <= calm.counts.priced
+    out = search_report(found, 100)
+    assert "never done" in out
+    assert "the runner-up makes no progress either" in out
+    # open GPUs: more of them fail more often
+    assert train(model=FIXED["model"], gpu=FIXED["gpu"], failures_per_gpu_day=1e12).plan.layout.gpus <= 8
 
 
 def test_a_stated_mfu_only_rescales_time():

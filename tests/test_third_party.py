@@ -63,7 +63,23 @@ DOCUMENTED = {
 }
 """By distribution: the hook whose example it is, the option that names its record, and the record's name."""
 
-TRAIN = ("train", "--model", "llama-65b", "--gpus", "2048", "--json", "--gpu")
+SIZES = (
+    "--tp",
+    "8",
+    "--pp",
+    "8",
+    "--vpp",
+    "1",
+    "--cp",
+    "1",
+    "--zero",
+    "1",
+    "--micro-batch",
+    "1",
+    "--recompute",
+    "none",
+)
+TRAIN = ("train", "--model", "llama-65b", "--gpus", "2048", *SIZES, "--json", "--gpu")
 A100 = (*TRAIN, "a100-sxm-80gb")
 H100 = (*TRAIN, "h100-sxm-80gb")
 INFER = ("infer", "--model", "llama-65b", "--gpu", "a100-sxm-80gb", "--tp", "2", "--json")

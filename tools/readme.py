@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parents[1]
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = re.compile(
-    r"^`([\w./-]+\.(?:toml|json|sh|csv|py))`:\n\n```(?:toml|json|sh|csv|python)\n(.*?)^```$", re.DOTALL | re.MULTILINE
+    r"^`([\w./-]+\.(?:toml|json|sh|py|csv|log|txt))`:\n\n```(?:toml|json|sh|python|csv|text)\n(.*?)^```$",
+    re.DOTALL | re.MULTILINE,
 )
 WIDTH = "100"
 WHEN = "1795910400"

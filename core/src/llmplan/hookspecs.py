@@ -30,7 +30,9 @@ if TYPE_CHECKING:
         ModelReader,
         Optimizer,
         PriceSource,
+        RunReader,
         Schedule,
+        Site,
         ValidationSet,
     )
 
@@ -119,6 +121,16 @@ def llmplan_grids() -> Iterable[Grid]:  # type: ignore[empty-body]
 @hookspec
 def llmplan_validation_sets() -> Iterable[ValidationSet]:  # type: ignore[empty-body]
     """Published figures, each with the plan it belongs to, for ``llmplan validate NAME``."""
+
+
+@hookspec
+def llmplan_run_readers() -> Iterable[RunReader]:  # type: ignore[empty-body]
+    """Readers of measured runs, for ``llmplan calibrate FILE``: tables, logs of programs, results of benchmarks."""
+
+
+@hookspec
+def llmplan_sites() -> Iterable[Site | TomlRecords] | TomlRecords:  # type: ignore[empty-body]
+    """Sites: how the rates of a place differ from the published ones, for ``--site NAME``."""
 
 
 @hookspec

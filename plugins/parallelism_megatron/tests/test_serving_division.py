@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from attrs import evolve
 from hypothesis import given, settings, strategies as st
-from megatron_plans import FP16, MEGATRON, PLAIN, flat
+from megatron_plans import FP16, MEGATRON, PLAIN, SPARSE, flat
 from serving_plans import IDEAL, serving
 
+from llmplan_parallelism_megatron.serving.experts import busiest
 from llmplan_parallelism_megatron.serving.extent import of_decoding
 from llmplan_parallelism_megatron.serving.passes import forward
 from llmplan_parallelism_megatron.serving.pipeline import micro_batches
@@ -131,3 +132,33 @@ def test_rows_that_multiply_one_by_one_read_weights_again():
     assert mlp[8, 1] == mlp[0, 1]
     assert mlp[8, 9] == mlp[0, 9]
     assert 3.0 < mlp[8, 8] / mlp[0, 8] <= 4.5
+
+
+def test_padded_experts_are_larger_and_take_longer_to_read():
+    """If it fails, kernels that pad experts hold and read no more than the checkpoint has, or pad what has 8 bits.
+
+    Depths of 512 become 768, slices of 512 / 4 = 128 become 200.
+    """
+    pads = evolve(IDEAL, expert_multiple=768, expert_slice_multiple=200)
+    narrow = evolve(FP16, name="narrow", weight_bits=4)
+    plans = {
+        (engine.expert_multiple, dtype.name): serving(SPARSE, engine=engine, dtype=dtype, tp=4, curves=FLAT)
+        for engine in (IDEAL, pads)
+        for dtype in (narrow, FP16)
+    }
+    held = {key: Rank.of(plan).weight_bytes for key, plan in plans.items()}
+    experts = 7 * 8 * 3 * 512 * 512 / 4 / 2
+    assert held[768, "narrow"] - held[1, "narrow"] == pytest.approx(experts * (1.5 * 200 / 128 - 1))
+    assert held[768, FP16.name] == held[1, FP16.name]
+    read = {key: MEGATRON.infer(plan).decode_bounds["weights"] for key, plan in plans.items()}
+    assert read[768, "narrow"] > read[1, "narrow"]
+
+
+@pytest.mark.parametrize("ranks", [2, 8, 64])
+@pytest.mark.parametrize("mean", [2, 20, 400])
+def test_the_busiest_rank_is_the_fullest_of_balls_in_bins(ranks, mean):
+    """If it fails, all ranks are said to get the mean, or the busiest another part than chance gives it."""
+    thrown = np.random.default_rng(0).multinomial(mean * ranks, [1 / ranks] * ranks, size=200)
+    assert busiest(ranks, mean) == pytest.approx(thrown.max(axis=1).mean() / mean, rel=0.15 if mean > 2 else 0.4)
+    assert busiest(1, mean) == 1
+    assert busiest(ranks, 0.001) == ranks

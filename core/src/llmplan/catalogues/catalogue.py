@@ -58,6 +58,7 @@ class Catalogue(Mapping[str, T], Generic[T]):
         self._offered: dict[str, dict[str, Offer]] = {}
         self._families: list[tuple[Plugin, DTypeFamily]] = []
         self._dropped: set[tuple[str, str]] = set()
+        self._mentioning: dict[tuple[str, ...], list[tuple[str, str, Offer]]] = {}
         for plugin, record in plugins.ask(kind.hook, kind.check):
             self._add(plugin, record)
 
@@ -149,11 +150,17 @@ class Catalogue(Mapping[str, T], Generic[T]):
 
         With words, only what may hold all of them. A record that cannot be made is left out, and becomes a problem.
         """
+        if mentioning not in self._mentioning:
+            self._mentioning[mentioning] = [
+                (name, distribution, offer)
+                for name, offers in self._offered.items()
+                for distribution, offer in self._by_rank(offers).items()
+                if all(map(offer.mentions, mentioning))
+            ]
         return [
             (name, distribution, offer.record)
-            for name, offers in self._offered.items()
-            for distribution, offer in self._by_rank(offers).items()
-            if not offer.being_made and all(map(offer.mentions, mentioning)) and self._sound(name, offer)
+            for name, distribution, offer in self._mentioning[mentioning]
+            if not offer.being_made and self._sound(name, offer)
         ]
 
     def _sound(self, name: str, offer: Offer) -> bool:

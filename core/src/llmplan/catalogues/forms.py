@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from attrs import evolve, field, fields, frozen, has
@@ -89,7 +90,7 @@ class Form:
 
 @frozen(kw_only=True, eq=False, repr=False)
 class ModelForm:
-    """A way to write models in TOML."""
+    """A way to write models in TOML, or other records whose class is a plugin's."""
 
     name: str = field(validator=lookup_name)
     description: str = ""
@@ -97,6 +98,8 @@ class ModelForm:
     """Called when a file or a model is written in this way."""
     key: str = ""
     """What only files of this way have, and the attribute that only its models have; none of the usual way."""
+    of: str = "model"
+    """The kind of record that is written so: ``model``, or ``site``."""
 
 
 def plain(record: Any) -> dict[str, Any]:
@@ -118,14 +121,14 @@ def _value(value: Any) -> Any:
     return list(map(_value, value)) if isinstance(value, tuple) else value
 
 
-def _of_models() -> Form:
-    """As the plugins that make models write them."""
+def _of_plugins(kind: str) -> Form:
+    """As the plugins that make records of this kind write them."""
     from llmplan.catalogues.offered import registry
 
-    offered = [*registry().model_forms.values()]
+    offered = [form for form in registry().model_forms.values() if form.of == kind]
     usual = next((form for form in offered if not form.key), None)
     if usual is None:
-        raise BadInputError("model: no plugin that reads models in TOML is installed")
+        raise BadInputError(f"{kind}: no plugin that reads {kind}s in TOML is installed")
     return evolve(usual.make(), others=tuple(form for form in offered if form.key))
 
 
@@ -171,12 +174,13 @@ def _of_optimizers() -> Form:
 
 
 _FORMS: Mapping[str, Callable[[], Form]] = {
-    "model": _of_models,
+    "model": partial(_of_plugins, "model"),
     "gpu": _of_accelerators,
     "cluster": _of_clusters,
     "framework": _of_frameworks,
     "engine": _of_engines,
     "optimizer": _of_optimizers,
+    "site": partial(_of_plugins, "site"),
 }
 IN_FILES = tuple(_FORMS)
 """What people call the kinds that are written in TOML."""

@@ -94,6 +94,8 @@ OPTIMIZERS = Kind("optimizers", "llmplan_optimizers", "records.optimizer.Optimiz
 SCHEDULES = Kind("schedules", "llmplan_schedules", "records.schedule.Schedule")
 PRICES = Kind("prices", "llmplan_prices", "records.price.PriceSource")
 GRIDS = Kind("grids", "llmplan_grids", "records.price.Grid")
+RUN_READERS = Kind("run-readers", "llmplan_run_readers", "records.run_reader.RunReader")
+SITES = Kind("sites", "llmplan_sites", "records.site.Site", in_files=True)
 VALIDATION_SETS = Kind("validation-sets", "llmplan_validation_sets", "records.validation.ValidationSet")
 EXPORTERS = Kind("exporters", "llmplan_exporters", "estimate.output.Exporter")
 REPORTERS = Kind("reporters", "llmplan_reporters", "estimate.output.Reporter")
@@ -112,6 +114,6 @@ KINDS = (
         SCHEDULES,
         MODEL_READERS,
     ),
-    *(MODEL_FORMS, LAYER_KINDS, PRICES, GRIDS),
+    *(MODEL_FORMS, LAYER_KINDS, PRICES, GRIDS, SITES, RUN_READERS),
     *(VALIDATION_SETS, EXPORTERS, REPORTERS, LAUNCHERS),
 )

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
         ModelReader,
         Optimizer,
         PriceSource,
+        RunReader,
         Schedule,
+        Site,
         ValidationSet,
     )
 
@@ -72,6 +74,8 @@ class Registry:
     schedules: _Collected[Schedule] = _Collected(kinds.SCHEDULES)
     prices: _Collected[PriceSource] = _Collected(kinds.PRICES)
     grids: _Collected[Grid] = _Collected(kinds.GRIDS)
+    run_readers: _Collected[RunReader] = _Collected(kinds.RUN_READERS)
+    sites: _Collected[Site] = _Collected(kinds.SITES)
     validation_sets: _Collected[ValidationSet] = _Collected(kinds.VALIDATION_SETS)
     exporters: _Collected[Exporter] = _Collected(kinds.EXPORTERS)
     reporters: _Collected[Reporter] = _Collected(kinds.REPORTERS)

@@ -3,11 +3,10 @@
 import json
 import textwrap
 
-from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, Explained, ServerEstimate
 from llmplan.output.document import document
-from llmplan.space.asked import asking
+from llmplan.space.asked import asking, cost_model_of
 
 _DIGITS = 5
 
@@ -19,7 +18,7 @@ def explained(estimate: Estimate) -> tuple[Explained, ...]:
     plan = estimate.plan
     if plan.efficiency.mfu is not None:
         raise BadInputError("explain: with an MFU given, time = model FLOPs / (GPUs x peak x MFU); there are no parts")
-    cost_model = registry().cost_models[plan.cost_model]
+    cost_model = cost_model_of(plan)
     explain = getattr(cost_model, "explain", None)
     if explain is None:
         raise BadInputError(f"explain: the cost model {plan.cost_model} explains nothing")

@@ -17,7 +17,7 @@ _GROUPS: Mapping[str, str] = {
     ),
     "Work": "tokens seq_len global_batch global_batch_tokens batch prompt_tokens output_tokens max_batch max_context",
     "Load on a server": "rate peak concurrency trace prompt_lengths output_lengths requests seed server_model",
-    "Layout": " ".join([*SIZES, *(one.name for one in of_step("shared"))]),
+    "Layout": " ".join([*SIZES, "expert_tp", *(one.name for one in of_step("shared"))]),
     "Memory against time": (
         "micro_batch max_micro_batch gradient_accumulation recompute offload master_weights gradient_bits "
         "reduction_bits kv_bits"

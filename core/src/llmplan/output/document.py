@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
 SCHEMA = 2
 """Raised when a key changes its meaning or goes away; new keys may join."""
-_NAMES = {"model": "model", "gpu": "hardware", "dtype": "dtype", "gemm_format": "gemm", "cost_model": "cost_model"}
+_NAMES = {
+    "model": "model",
+    "gpu": "hardware",
+    "dtype": "dtype",
+    "gemm_format": "gemm",
+    "cost_model": "cost_model",
+    "site": "site",
+}
 _SIZES = {name: name for name in ("gpus", *SIZES)} | {"sp": "sequence_parallel"}
 _KERNELS = ("flops", "hbm", "scale_up", "scale_out")
 _BREAKDOWNS = {
@@ -142,7 +149,8 @@ def _asked(estimate: Estimate) -> dict[str, Any]:
 
     plan = estimate.plan
     records = {"model": plan.model, "gpu": plan.hardware, "price": plan.price}
-    records |= {name: getattr(plan, name) for name in ("framework", "optimizer", "engine") if hasattr(plan, name)}
+    names = ("framework", "optimizer", "engine", "site")
+    records |= {name: record for name in names if (record := getattr(plan, name, None)) is not None}
     words: dict[str, Any] = plain(asked_in_full(estimate.request, records))
     return words
 

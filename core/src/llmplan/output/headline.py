@@ -61,7 +61,9 @@ def sentence(estimate: Estimate) -> Text:
     elif isinstance(estimate, InferenceEstimate):
         what, inside = f"{three_digits(estimate.tokens_per_second)} tokens/s", ""
     else:
-        value = estimate.training_seconds
+        if estimate.goodput == 0:
+            return Text(f"{on}: never done, failures leave no progress", style="bold red")
+        value = estimate.run_seconds
         words = seconds_like(value)
         inside = between(TRAINING.ends(value, TRAINING.spread(estimate)), words, value)
         what = words(value)

@@ -76,7 +76,8 @@ def rendered(console: Console, renderables: Iterable[RenderableType]) -> str:
 def priced_by(estimate: Estimate) -> str:
     """The dtype, the format that matrices are multiplied in, and the cost model."""
     plan = estimate.plan
-    return f"cost model {plan.cost_model}, {plan.dtype.name}, multiplications in {plan.gemm.name}"
+    site = "" if plan.site is None else f" at site {plan.site.name}"
+    return f"cost model {plan.cost_model}{site}, {plan.dtype.name}, multiplications in {plan.gemm.name}"
 
 
 def asked_by(estimate: Estimate) -> dict[str, str]:

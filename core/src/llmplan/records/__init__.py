@@ -60,9 +60,11 @@ if TYPE_CHECKING:
         PriceAsked as PriceAsked,
         PriceSource as PriceSource,
     )
+    from llmplan.records.run_reader import RunReader as RunReader
     from llmplan.records.schedule import PipelineTimes as PipelineTimes, Schedule as Schedule, Schedules as Schedules
     from llmplan.records.server import ServerPlan as ServerPlan, Speculation as Speculation
     from llmplan.records.serving import ServingSteps as ServingSteps, Step as Step
+    from llmplan.records.site import Site as Site
     from llmplan.records.stored_weights import StoredWeights as StoredWeights
     from llmplan.records.validation import ValidationRow as ValidationRow, ValidationSet as ValidationSet
     from llmplan.records.workload import (
@@ -97,9 +99,11 @@ __getattr__, __all__ = lazily(
         "inference_plan": "InferencePlan",
         "plan": "OFFLOADS Layout TrainingPlan Tuning",
         "price": "ApiPrice Grid Price PriceAsked PriceSource",
+        "run_reader": "RunReader",
         "schedule": "PipelineTimes Schedule Schedules",
         "server": "ServerPlan Speculation",
         "serving": "ServingSteps Step",
+        "site": "Site",
         "stored_weights": "StoredWeights",
         "validation": "ValidationRow ValidationSet",
         "workload": "FAMILIES USUAL Family Lengths Request Variation Workload",

@@ -147,6 +147,8 @@ class EngineProfile:
     """What it can leave in host memory and read over the host link: ``weights``, ``experts``, ``kv``."""
     expert_multiple: int = field(default=1, validator=whole)
     """Experts of fewer than 8 bits are as deep as the next multiple of this, since kernels pad them."""
+    expert_slice_multiple: int = field(default=1, validator=whole)
+    """The same of the slice of each of them that a tensor parallel rank holds."""
     large_memory_bytes: float = field(default=0.0, validator=not_negative)
     """From which on defaults of large accelerators hold; 0 where there are none."""
     not_large: tuple[str, ...] = ()

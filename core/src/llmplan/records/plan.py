@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from llmplan.records.model import ModelArchitecture
     from llmplan.records.price import Grid, Price
     from llmplan.records.schedule import Schedule, Schedules
+    from llmplan.records.site import Site
 
 CONFIDENCE = 0.9
 """With which plans are ranked, and limits hold, where nobody says otherwise: the upper end of a range."""
@@ -114,6 +115,8 @@ class Plan:
     warnings: tuple[str, ...] = ()
     layout_warnings: tuple[str, ...] = ()
     """What the cost model says against the layout."""
+    site: Site | None = None
+    """Own measurements that it is priced by."""
     settings: Mapping[str, Any] = field(factory=dict)
     """Options that were given and that formulas alone read: the core hands them on."""
 

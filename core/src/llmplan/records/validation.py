@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import field, frozen
 
 from llmplan.records.checks import lookup_name
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Spread
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -28,6 +31,8 @@ class ValidationRow:
     """The figure of the estimate that the published one is compared with, in the published unit."""
     shown: Callable[[float], float]
     """Brings the prediction to the published number of digits (rounded, or truncated, as the source did)."""
+    spread: Callable[[Any], Spread | None] | None = None
+    """The range that an estimate gives to the figure; None where nothing says it."""
     note: str = ""
     source: str = ""
     """Who measured it; errors are averaged by source first, so that many rows of one do not count more."""

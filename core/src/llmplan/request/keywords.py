@@ -27,6 +27,8 @@ class TrainOptions(TypedDict, total=False):
     """Of the outermost network: links below it / links of it."""
     host_memory: float | str | None
     """Memory of a node's host, GiB, which its accelerators share."""
+    site: Any
+    """Own measurements to go by, by name or as a TOML file of llmplan calibrate."""
     dtype: Any
     """Bits of weights, activations, embeddings."""
     gpus: int | str | None
@@ -121,6 +123,8 @@ class TrainOptions(TypedDict, total=False):
     """
     expert_imbalance: float | str | None
     """Tokens of the busiest expert parallel rank, against the mean."""
+    expert_tp: int | str | None
+    """Tensor parallel ranks that share an expert's matrices: all, or fewer, so that --ep may reach over the others."""
     mfu: float | str | None
     """Model FLOPs utilisation of the whole run, instead of the efficiencies."""
     failures_per_gpu_day: float | str | None
@@ -158,6 +162,8 @@ class InferOptions(TypedDict, total=False):
     """Of the outermost network: links below it / links of it."""
     host_memory: float | str | None
     """Memory of a node's host, GiB, which its accelerators share."""
+    site: Any
+    """Own measurements to go by, by name or as a TOML file of llmplan calibrate."""
     dtype: Any
     """Bits of weights, activations, embeddings."""
     gpus: int | str | None

@@ -63,6 +63,12 @@ class PlanRequest(Options):
     host_memory: float | None = option(
         "Memory of a node's host, GiB, which its accelerators share.", as_positive_in("GiB"), metavar="GIB"
     )
+    site: Any = option(
+        "Own measurements to go by, by name or as a TOML file of llmplan calibrate.",
+        as_record_or_name,
+        metavar="NAME",
+        names="sites",
+    )
     dtype: Any = option("Bits of weights, activations, embeddings.", as_record_or_name, metavar="NAME", names="dtypes")
     gpus: int | None = option("Accelerators in all: tp x cp x pp x dp.", as_size)
     tp: int | None = option("Tensor parallel size.", as_size)
@@ -165,6 +171,11 @@ class TrainRequest(PlanRequest):
     )
     expert_imbalance: float | None = option(
         "Tokens of the busiest expert parallel rank, against the mean.", as_at_least_one, metavar="TIMES", setting=True
+    )
+    expert_tp: int | None = option(
+        "Tensor parallel ranks that share an expert's matrices: all, or fewer, so that --ep may reach over the others.",
+        as_whole(1),
+        setting=True,
     )
     mfu: float | None = option(
         "Model FLOPs utilisation of the whole run, instead of the efficiencies.", as_fraction, metavar="FRACTION"

@@ -39,11 +39,11 @@ def _of_the_engine(request: InferRequest, engine: EngineProfile) -> Iterator[str
     """
     if not engine.warm_up_bytes:
         return
-    if request.max_sequences is None:
-        for fewer in _FEWER:
-            if fewer < engine.max_sequences and _fitting(evolve(request, max_sequences=fewer)) is not None:
-                yield f"--max-sequences {fewer}"
-                return
+    fewer = [number for number in _FEWER if number < engine.max_sequences and request.max_sequences is None]
+    if fewer and _fitting(evolve(request, max_sequences=fewer[-1])) is not None:  # else no number fits
+        fitting = (number for number in fewer if _fitting(evolve(request, max_sequences=number)) is not None)
+        yield f"--max-sequences {next(fitting)}"
+        return
     if request.memory_utilization is None and _fitting(evolve(request, memory_utilization=_MOST_OF_MEMORY)) is not None:
         yield f"--memory-utilization {_MOST_OF_MEMORY}"
 

@@ -68,6 +68,7 @@ def _asked(space: TrainingSpace, cases: Sequence[TrainingCase], asked: SearchReq
             "framework": case.template.framework,
             "optimizer": case.template.optimizer,
             "price": case.choice.price,
+            "site": case.choice.site,
         }
         for case in cases
     )

@@ -175,6 +175,7 @@ def _lost(rows: Columns, question: Question, found: Found) -> Any:
     lost = worse(rows, question.by, threshold)
     if question.point:
         lost = lost & worse(rows, question.point, point or ())
+    lost = lost | np.isinf(rows[question.by[0]])  # where no plan ever ends, any that is known will do
     return lost & dominated(rows, frontier or {}, question.pareto, strictly=True) if question.pareto else lost
 
 

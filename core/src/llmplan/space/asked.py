@@ -8,7 +8,7 @@ from math import inf
 from sys import float_info
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from llmplan.catalogues import COST_MODELS, SERVER_MODELS
+from llmplan.catalogues import COST_MODELS, SERVER_MODELS, registry
 from llmplan.catalogues.guard import Guard, WrongAnswerError
 from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.cost_model import IGNORABLE, Command
@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 
 StepsOf: TypeAlias = "Callable[[InferencePlan], ServingSteps]"
 """Prices passes of a replica of a plan."""
+
+
+def cost_model_of(plan: TrainingPlan | InferencePlan) -> CostModel:
+    """What a plan was priced by, its site included."""
+    cost_model = registry().cost_models[plan.cost_model]
+    return cost_model if plan.site is None else plan.site.at(cost_model)
 
 
 def asking(cost_model: CostModel, plan: TrainingPlan | InferencePlan | None = None) -> Guard:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from attrs import evolve, frozen
 
-from llmplan.catalogues import CLUSTERS, COST_MODELS, DTYPES, GPUS, MODELS, conforms, registry
+from llmplan.catalogues import CLUSTERS, COST_MODELS, DTYPES, GPUS, MODELS, SITES, conforms, registry
 from llmplan.errors import BadInputError
 from llmplan.records import Efficiency
 from llmplan.space.asked import efficiency_of, left_out
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         ModelArchitecture,
         NumberFormat,
         Price,
+        Site,
         StoredWeights,
     )
     from llmplan.request import InferRequest, TrainRequest
@@ -42,6 +43,7 @@ class Choice:
     efficiency: Efficiency
     assumptions: tuple[str, ...]
     warnings: tuple[str, ...]
+    site: Site | None = None
     price: Price | None = None
     """Of an hour of the accelerator, where it is known."""
     carbon: Grid | None = None
@@ -88,8 +90,13 @@ def choose(request: TrainRequest | InferRequest, phase: Command) -> Choice:
     price, carbon = price_of(request, hardware), grid_of(request)
     old = () if price is None else price.warnings
     warnings = (*left_out(cost_model, phase), *uncalibrated, *_format_warnings(dtype, gemm, hardware), *old)
-    assumed = (*assumptions, whose)
-    return Choice(model, hardware, dtype, gemm, cost_model, efficiency, assumed, warnings, price, carbon)
+    site: Site | None = None if request.site is None else find_record(request.site, "site", SITES)
+    assumptions.append(whose)
+    if site is not None:
+        cost_model = site.at(cost_model)
+        assumptions.append(site.said(hardware, phase))
+    assumed = tuple(assumptions)
+    return Choice(model, hardware, dtype, gemm, cost_model, efficiency, assumed, warnings, site, price, carbon)
 
 
 def completed(hardware: HardwareProfile) -> tuple[HardwareProfile, tuple[str, ...]]:

@@ -42,6 +42,7 @@ def template(request: TrainRequest, choice: Choice) -> TrainingPlan:
         "efficiency": choice.efficiency,
         "schedule": schedules(),
         "cost_model": choice.cost_model.name,
+        "site": choice.site,
         "seq_len": seq_len,
         "tokens": _tokens(request, choice, said),
         **choice.money,

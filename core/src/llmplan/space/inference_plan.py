@@ -41,6 +41,7 @@ def make_inference_plan(request: InferRequest, choice: Choice) -> InferencePlan:
         layout=_layout(request),
         efficiency=choice.efficiency,
         cost_model=choice.cost_model.name,
+        site=choice.site,
         batch=default("batch", 1),
         prompt_tokens=prompt,
         output_tokens=output,

@@ -35,6 +35,8 @@ SIZES: Mapping[str, Symbol] = {
         "how many layers of each kind a stage holds, and 1 for the embedding or the head if it holds that",
         latex=r"\ell",
     ),
+    "e": Symbol("expert parallel ranks"),
+    "copies": Symbol("tokens, each for every expert that it goes to, of a rank of experts on average"),
     "inside": Symbol("ranks of a group that share a scale-up domain"),
     "nodes": Symbol("scale-up domains that a group spans"),
     "layers": Symbol("layers whose weights are held whole at the same time"),

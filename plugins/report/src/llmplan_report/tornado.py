@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
-from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
 from llmplan.estimate import InferenceEstimate, TrainingEstimate
 from llmplan.output.words import seconds
+from llmplan.space.asked import cost_model_of
 from llmplan_report.drawing import BLACK, HUES, as_file, labelled, legend, titled
 from llmplan_report.subject import Subject
 
@@ -69,7 +69,7 @@ def answer_of(estimate: Any) -> float:
 
 
 def _answer(estimate: Any, plan: Any) -> float:
-    model = registry().cost_models[plan.cost_model]
+    model = cost_model_of(plan)
     if isinstance(estimate, TrainingEstimate):
         changed = model.train(plan)
         # whole iterations would hide a small change of tokens

@@ -1,8 +1,16 @@
-"""The hook that this package implements."""
+"""The hooks that this package implements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import typer
 
 from llmplan.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from llmplan.records import RunReader
 
 LLMPLAN_API = 1
 
@@ -13,3 +21,11 @@ def llmplan_commands(app: typer.Typer) -> None:
     from llmplan_validation.command import add_validate
 
     add_validate(app, "Published figures beside llmplan's own.")
+
+
+@hookimpl
+def llmplan_run_readers() -> Iterable[RunReader]:
+    """Contribute tables in the columns of ``llmplan validate``."""
+    from llmplan_validation.reader import TableReader
+
+    yield TableReader()

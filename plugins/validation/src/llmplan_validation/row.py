@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from llmplan.errors import BadInputError
@@ -11,6 +12,7 @@ from llmplan_validation.cells import Cells, number, text
 from llmplan_validation.metrics import prediction
 from llmplan_validation.models import VOCABULARY_WHERE_NOT_STATED
 from llmplan_validation.options import options_of_row
+from llmplan_validation.ranges import spread_of
 from llmplan_validation.serving_metrics import serving_prediction
 from llmplan_validation.serving_options import serving_options_of_row
 
@@ -47,16 +49,17 @@ def _row(cells: Cells, command: str, options: Mapping[str, Any], predict: Callab
     measured = number(cells, "measured_value")
     if measured is None:
         raise BadInputError("measured_value: empty")
-    source = text(cells, "source") or _NO_SOURCE
+    source, metric = text(cells, "source") or _NO_SOURCE, text(cells, "measured_metric")
     return ValidationRow(
         id=text(cells, "id"),
         table=source,
-        metric=text(cells, "measured_metric"),
+        metric=metric,
         command=command,
         options=options,
         measured=measured,
         predict=predict,
         shown=float,
+        spread=partial(spread_of, metric),
         note="; ".join(_noted(cells, options)),
         source=source,
         provenance=text(cells, "provenance"),

@@ -21,22 +21,27 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
 
 def read_table(path: Path, command: str) -> list[Cells]:
     """Its rows; BadInputError, in one line, where it is none."""
-    lines = read_text(path).splitlines(keepends=True)
+    return [cells for _, cells in rows_of(path, read_text(path), command)]
+
+
+def rows_of(path: str | Path, text: str, command: str) -> list[tuple[int, Cells]]:
+    """The rows of a text, each with the line that it ends on."""
+    reader = csv.reader(text.splitlines(keepends=True))
     try:
-        rows = list(csv.reader(lines))
+        read = [(reader.line_num, row) for row in reader]
     except csv.Error as error:
         raise BadInputError(f"{path}: {error}") from error
-    rows = [[cell.strip() for cell in row] for row in rows if any(cell.strip() for cell in row)]
+    rows = [(line, [cell.strip() for cell in row]) for line, row in read if any(cell.strip() for cell in row)]
     if not rows:
         raise BadInputError(f"{path}: is empty")
-    columns, *rest = rows
+    (_, columns), *rest = rows
     _check_columns(path, columns, command)
     if not rest:
         raise BadInputError(f"{path}: has no rows")
-    return [_cells(columns, row, number) for number, row in enumerate(rest, 1)]
+    return [(line, _cells(columns, row, number)) for number, (line, row) in enumerate(rest, 1)]
 
 
-def _check_columns(path: Path, columns: list[str], command: str) -> None:
+def _check_columns(path: str | Path, columns: list[str], command: str) -> None:
     if missing := [column for column in REQUIRED[command] if column not in columns]:
         raise BadInputError(f"{path}: no column {', '.join(missing)}")
     if twice := _repeated(column for column in columns if column):

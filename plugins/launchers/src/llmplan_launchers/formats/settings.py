@@ -17,6 +17,7 @@ def training(launcher: str, estimate: Estimate) -> tuple[TrainingEstimate, dict[
     sizes = {name: int(getattr(layout, name)) for name in ("gpus", "tp", "pp", "dp", "cp", "ep", "vpp", "zero")}
     return estimate, {
         **sizes,
+        "expert_tp": plan.setting("expert_tp", None),
         "sequence_parallel": bool(layout.sequence_parallel),
         "zero_group": zero_group(plan),
         "micro_batch": int(plan.micro_batch),

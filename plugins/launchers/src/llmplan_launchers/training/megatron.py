@@ -24,6 +24,7 @@ LAYOUT = (
     Entry("--num-virtual-stages-per-pipeline-rank", "vpp", default=1, quiet=True),
     Entry("--context-parallel-size", "cp", default=1, quiet=True),
     Entry("--expert-model-parallel-size", "ep", default=1, quiet=True),
+    Entry("--expert-tensor-parallel-size", "expert_tp"),
     Entry("--sequence-parallel", "sequence_parallel", {True: True, False: False}, default=False),
 )
 BATCH = (

@@ -21,6 +21,7 @@ FIELDS = (
     Entry("model.pipeline_model_parallel_size", "pp"),
     Entry("model.context_parallel_size", "cp"),
     Entry("model.expert_model_parallel_size", "ep"),
+    Entry("model.expert_tensor_parallel_size", "expert_tp"),
     Entry("model.sequence_parallel", "sequence_parallel"),
     Entry("model.seq_length", "seq_len"),
     Entry("dataset.seq_length", "seq_len"),

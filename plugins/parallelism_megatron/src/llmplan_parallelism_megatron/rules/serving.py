@@ -108,4 +108,4 @@ def _narrow_experts(plan: InferencePlan) -> Iterator[str]:
 
 def _group_of_experts(plan: InferencePlan) -> Iterator[str]:
     if plan.layout.ep > 1:
-        yield "experts are priced as if tokens chose them evenly; the busiest rank of a real batch takes longer"
+        yield "experts are priced as if tokens chose them by chance; routers that favour some make one rank slower"

@@ -11,7 +11,7 @@ from functools import cached_property
 
 from attrs import evolve, frozen
 
-from llmplan.arrays.quantities import Number, ceil, maximum, minimum, total, where
+from llmplan.arrays.quantities import Number, maximum, minimum, total, where
 from llmplan.arrays.term import term
 from llmplan.estimate.sharding import (
     end_parameters,
@@ -22,6 +22,7 @@ from llmplan.estimate.sharding import (
 )
 from llmplan.records import Block, Gemm, InferencePlan, Layout, LoweredModel, Operator
 from llmplan.records.model import touched_share
+from llmplan_parallelism_megatron.serving.experts import busiest, pad_experts
 from llmplan_parallelism_megatron.serving.kernels import state_bytes
 from llmplan_parallelism_megatron.serving.phases import lowered_for_serving
 from llmplan_parallelism_megatron.serving.reached import EXPERTS, WEIGHTS, ServingKernels, serving_kernels
@@ -29,7 +30,6 @@ from llmplan_parallelism_megatron.serving.traffic import Links, links_of
 from llmplan_parallelism_megatron.stages import Stage, end_stages
 from llmplan_parallelism_megatron.training.layer import kernels_of
 
-_UNPADDED_BITS = 8
 ATTENTION = "attention"
 """The line of breakdowns that the matrices around attention stand in."""
 
@@ -72,6 +72,7 @@ class Rank:
         share = _shared(plan, layout)
         stream, widest = _stream_elements(share), _widest_elements(share, keeps_buffers=plan.engine.keeps_buffers)
         more = plan.layout.ep / layout.ep
+        padding = pad_experts(share, plan)
         for block in share.layers:
             for operator in block.operators:
                 _hold_whole_experts(operator.gemm, more)
@@ -84,7 +85,7 @@ class Rank:
             Layer.of(share.head, layout.ep),
             end_stages(share, layout),
             state_elements(share),
-            *_weights(share, layout, kernels, plan),
+            *_weights(share, layout, kernels, plan, padding),
             fullest_stage_share(share, layout),
             _state_bytes(share, kernels) * fullest_stage_share(share, layout),
             stream,
@@ -122,12 +123,13 @@ class Layer:
     def multiplied(self, one: Multiplication, tokens: Number) -> tuple[Gemm, Number]:
         """A multiplication of so many tokens, and the elements of weights that it reads.
 
-        Of experts it is one group for each that any token goes to, with its share of the tokens.
+        Of experts it is one group for each that any token goes to, with its share of the tokens; on the busiest rank.
         """
         if one.touched is None:
             return Gemm(one.m * tokens, one.n, one.k, one.groups), one.weights
-        share = touched_share(one.touched, tokens * self.sharing)
-        return Gemm(one.m * tokens / share, one.n, one.k, one.groups * share), one.weights * share
+        rows = tokens * (busiest(self.sharing, one.m * one.groups * tokens) if one.routed else 1.0)
+        share = touched_share(one.touched, rows * self.sharing)
+        return Gemm(one.m * rows / share, one.n, one.k, one.groups * share), one.weights * share
 
 
 @frozen(eq=False, repr=False)
@@ -198,10 +200,9 @@ def _hold_whole_experts(gemm: Gemm | None, more: Number) -> None:
 
 
 def _weights(
-    share: LoweredModel, layout: Layout, kernels: ServingKernels, plan: InferencePlan
+    share: LoweredModel, layout: Layout, kernels: ServingKernels, plan: InferencePlan, padding: Number
 ) -> tuple[Number, Number]:
     """On the device and in host memory."""
-    padding = _padding(share, plan)
     everything = _weight_bytes(share, layout, kernels, padding)
     if plan.offload == WEIGHTS:
         return 0.0 * everything, everything
@@ -212,16 +213,6 @@ def _weights(
         apart = padding * experts * kernels.experts.weight_bytes
         return everything - apart, apart
     return everything, 0.0
-
-
-def _padding(share: LoweredModel, plan: InferencePlan) -> Number:
-    """Of experts as their kernels hold them, over those of the checkpoint."""
-    multiple, bits = plan.engine.expert_multiple, plan.dtype.expert_bits or plan.dtype.weight_bits
-    if multiple == 1 or bits >= _UNPADDED_BITS:
-        return 1.0
-    gemms = (one.gemm for block in share.layers for one in block.operators if one.gemm is not None)
-    depth = max((gemm.k for gemm in gemms if gemm.routed and not gemm.splits_sum), default=multiple)
-    return ceil(depth / multiple) * multiple / depth
 
 
 def _weight_bytes(share: LoweredModel, layout: Layout, kernels: ServingKernels, padding: Number) -> Number:

@@ -35,7 +35,7 @@ from llmplan.records import (
 )
 from llmplan_parallelism_megatron.kernels.reached import Kernels, collective_curve, training_kernels
 from llmplan_parallelism_megatron.network.groups import groups_of
-from llmplan_parallelism_megatron.rank import Rank
+from llmplan_parallelism_megatron.rank import Rank, expert_tp
 from llmplan_parallelism_megatron.stages import ends_as_layers
 from llmplan_parallelism_megatron.training.layer import LayerTimes, add_communication, layer_times
 from llmplan_parallelism_megatron.training.memory import (
@@ -103,7 +103,7 @@ def _seconds(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
     layout, m = plan.layout, plan.gradient_accumulation
     sequences = plan.micro_batch / layout.cp
     exchanged = 1.0 - 1.0 / minimum(layout.tp, plan.hardware.scale_up_domain)
-    rank = evolve(floors.rank, plan=plan, groups=groups_of(layout), kernels=training_kernels(plan))
+    rank = evolve(floors.rank, plan=plan, groups=groups_of(layout, expert_tp(plan)), kernels=training_kernels(plan))
 
     def layer(floor: Floor) -> Number:
         experts = total(share * _exchange_seconds(operator, sequences, rank) for share, operator in floor.exchanges)
@@ -143,10 +143,10 @@ def _bytes(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
         dense = dense + first * (leading.dense - others.dense)
         experts = experts + first * (leading.experts - others.experts)
         kept = kept + first * (by_mode(plan, leading.kept) - by_mode(plan, others.kept))
-    held_by_rank = Parameters(
-        dense / layout.tp, experts / (layout.tp * layout.ep), floors.embedding / layout.tp, 0.0, 0.0, 0.0
-    )
-    rank = evolve(floors.rank, plan=plan, groups=groups_of(layout))
+    within = expert_tp(plan)
+    holders = layout.ep * (layout.tp if within is None else within)
+    held_by_rank = Parameters(dense / layout.tp, experts / holders, floors.embedding / layout.tp, 0.0, 0.0, 0.0)
+    rank = evolve(floors.rank, plan=plan, groups=groups_of(layout, within))
     stages = stages_held(plan)
     states = stages * weight_bytes(rank, held_by_rank) + optimizer_bytes(rank, held_by_rank)
     of_one = plan.micro_batch / (layout.cp * layout.tp) * kept

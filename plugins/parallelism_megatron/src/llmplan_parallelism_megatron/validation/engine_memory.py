@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from llmplan import infer
+from llmplan import infer, registry
 from llmplan.errors import BadInputError
 from llmplan.estimate import InferenceEstimate
 from llmplan.units import GIB
@@ -61,8 +61,12 @@ def printed() -> Iterator[Printed]:
 
 
 def _options(cell: str) -> dict[str, Any]:
-    given = dict(one.split("=", maxsplit=1) for one in cell.split())
-    return {name: _value(text) for name, text in given.items()}
+    """`kv_heads` is of the checkpoint: Llama 3.1 405B had each of its 8 twice when it was released."""
+    given = {name: _value(text) for name, text in (one.split("=", maxsplit=1) for one in cell.split())}
+    if "kv_heads" in given:
+        model: Any = registry().models[given["model"]]
+        given["model"] = evolve(model, kv_heads=given.pop("kv_heads"))
+    return given
 
 
 def _value(text: str) -> Any:

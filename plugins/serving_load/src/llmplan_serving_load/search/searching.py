@@ -100,7 +100,13 @@ def _asked(space: InferenceSpace, cases: Sequence[Case], asked: InferSearchReque
     prices = [price for _, price in space.priced]
     several = {**space.layout, **({"price_per_gpu_hour": prices} if len(set(prices)) > 1 else {})}
     records = (
-        {"model": case.choice.model, "gpu": case.choice.hardware, "price": case.choice.price, **_engine(request)}
+        {
+            "model": case.choice.model,
+            "gpu": case.choice.hardware,
+            "site": case.choice.site,
+            "price": case.choice.price,
+            **_engine(request),
+        }
         for request, case in zip(space.requests(), cases, strict=True)
     )
     return {**space_in_full(zip(space.requests(), records, strict=True), several), **given_options(asked)}

@@ -1,0 +1,30 @@
+"""Readers of measured runs: tables, logs of programs, results of benchmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from llmplan.records.validation import ValidationRow
+
+
+class RunReader(Protocol):
+    """Makes measured figures, each with the plan that it belongs to, of a file."""
+
+    @property
+    def name(self) -> str:
+        """The name to look it up by."""
+
+    @property
+    def description(self) -> str:
+        """One line: which program writes such files."""
+
+    def recognises(self, text: str) -> bool:
+        """Whether a file looks like one of these."""
+
+    def rows(self, path: str, text: str, options: Mapping[str, Any]) -> Iterable[ValidationRow]:
+        """The figures of a file; options of the command line stand for what it does not say, and before what it does.
+
+        BadInputError names the file, and the line or the field.
+        """
