@@ -12,6 +12,7 @@ from llmplan.records import OFFLOADS, Recompute, Tuning
 from llmplan.request import InferRequest, InferSearchRequest, SearchRequest, TrainRequest, option_name, options_of
 
 WHOLE = {
+    "samples",
     "gpus", "tp", "pp", "dp", "micro_batch", "gradient_accumulation", "global_batch", "seq_len",
     "batch", "prompt_tokens", "output_tokens", "cp", "ep", "vpp", "zero_group", "lora_rank",
     "gpus_per_node",
@@ -19,6 +20,7 @@ WHOLE = {
     "max_model_len",
 }  # fmt: skip
 WHOLE_OR_AUTO = {"max_micro_batch"}
+WHOLE_OR_FILE = {"sample_tokens"}
 WHOLE_OR_ZERO = {"requests", "seed"}
 PART = {"prefix_hit_rate"}
 CONFIDENCE = {"confidence"}
@@ -28,7 +30,7 @@ PERCENTILE = {"percentile"}
 RATE = {"rate"}
 POSITIVE = {
     "tokens", "global_batch_tokens", "failures_per_gpu_day", "checkpoint_seconds", "checkpoint_gb_per_s",
-    "checkpoint_interval", "nic_gbits", "host_memory",
+    "checkpoint_interval", "nic_gbits", "host_memory", "epochs",
 }  # fmt: skip
 NOT_NEGATIVE = {"price_per_gpu_hour", "restart_seconds"}
 AT_LEAST_ONE = {"expert_imbalance", "pue", "oversubscription", "peak"}
@@ -45,6 +47,7 @@ FLAG = {
     "chunked_prefill",
     "max_batch",
     "max_context",
+    "packing",
 }
 NAME = {
     "model",
@@ -61,12 +64,13 @@ NAME = {
 }
 TEXT = {"trace", "lora_targets", "cross_entropy", "price_market", "price_region", "price_file"}
 MONEY = {"price", "carbon", "api_price"}
-LENGTHS = {"prompt_lengths", "output_lengths"}
+LENGTHS = {"prompt_lengths", "output_lengths", "sample_lengths"}
 CHOICE = {"recompute", "tuning", "offload"}
 BITS = {"kv_bits", "frozen_bits", "gradient_bits", "reduction_bits"}
 NUMERIC = (
     WHOLE
     | WHOLE_OR_AUTO
+    | WHOLE_OR_FILE
     | WHOLE_OR_ZERO
     | STAGE
     | LATENCY

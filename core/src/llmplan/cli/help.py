@@ -16,6 +16,7 @@ _GROUPS: Mapping[str, str] = {
         "objective finish_within budget ttft tpot latency percentile pareto top memory_headroom confidence"
     ),
     "Work": "tokens seq_len global_batch global_batch_tokens batch prompt_tokens output_tokens max_batch max_context",
+    "Data set": "samples epochs sample_tokens sample_lengths packing",
     "Load on a server": "rate peak concurrency trace prompt_lengths output_lengths requests seed server_model",
     "Layout": " ".join([*SIZES, "expert_tp", *(one.name for one in of_step("shared"))]),
     "Memory against time": (
@@ -43,6 +44,8 @@ _NOT_SAID = ("gpus", "zero_group", "gradient_accumulation")
 DEFAULTS: Mapping[str, str] = {
     "tokens": "what the model was trained on",
     "seq_len": "the model's own",
+    "epochs": "1",
+    "sample_lengths": "lognormal:0.7",
     "global_batch": "about 4M tokens",
     "batch": "1",
     "prompt_tokens": "512",
@@ -64,7 +67,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "train": (
         "llmplan train {model} --gpu {gpu} --gpus 64 --tokens 1T",
         "llmplan train {model} --gpu {gpu} --gpus 64,128 --tokens 1T",
-        "llmplan train {model} --gpu {gpu} --gpus 8 --tuning lora",
+        "llmplan train {model} --gpu {gpu} --tuning lora --tokens 20M",
     ),
     "infer": (
         "llmplan infer {model} --gpu {gpu} --batch 8",

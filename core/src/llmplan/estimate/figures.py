@@ -263,6 +263,10 @@ FIGURES = (
         fact="speed", say="{value} a GPU", heading="tokens/s a GPU", drawn=True, essential=True, objective="throughput",
     ),
     Figure(
+        "padding", "share", "of the tokens that are worked on, where samples are given and not packed", (TRAIN,),
+        better=LOW, fact="speed", say="{value} of all tokens padding",
+    ),
+    Figure(
         "mfu", "share", "model FLOPs / (time x GPUs x peak), PaLM, arXiv:2204.02311, appendix B: forward and backward "
         "passes with the whole square of attention and the output head, without recomputation or looking up embeddings",
         (TRAIN,), better=HIGH, range=_TIME, fact="utilisation", say="MFU {value}", heading="MFU, %", scale=_PERCENT,

@@ -19,7 +19,7 @@ from llmplan.space.dimensions import SIZES
 if TYPE_CHECKING:
     from llmplan.estimate import Comparison, Estimate, Spread
     from llmplan.estimate.figures import Figure
-    from llmplan.records import Efficiency, InferencePlan
+    from llmplan.records import Efficiency, InferencePlan, Samples
 
 SCHEMA = 2
 """Raised when a key changes its meaning or goes away; new keys may join."""
@@ -182,8 +182,14 @@ def _training(plan: TrainingPlan) -> dict[str, Any]:
         "lora_targets": list(plan.lora_targets) or None,
         "recompute": Recompute(plan.recompute).label,
         "schedule": plan.schedule_name,
+        "samples": None if plan.data is None else _samples(plan.data),
         "offload": {part: part in plan.on_host for part in OFFLOADS["everything"]},
     }
+
+
+def _samples(data: Samples) -> dict[str, Any]:
+    lengths = {"mean_tokens": data.mean, "longest_tokens": data.lengths[-1]}
+    return {"number": data.number, "epochs": data.epochs, **lengths, "packed": data.packed}
 
 
 def _serving(plan: InferencePlan, estimate: Estimate) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def report(estimate: Estimate, width: int | None = None, *, sources: bool = Fals
 
 
 def _sections(estimate: Estimate, console: Console, *, sources: bool) -> Iterator[RenderableType]:
-    yield from headline(estimate)
+    yield from headline(estimate, console)
     yield from plan_sections(estimate, console)
     yield from said(estimate.plan.assumptions, estimate.warnings, console, sources=sources)
     yield from next_steps(estimate, console)
@@ -69,7 +69,7 @@ def _training(estimate: TrainingEstimate, console: Console) -> Iterator[Renderab
         {
             "layout": layout(estimate, *_sharing(plan)),
             "batch": f"micro-batch {plan.micro_batch} x {plan.gradient_accumulation:,} accumulated x dp {of.dp} = "
-            f"{plan.global_batch:,} sequences of {plan.seq_len:,} = {count(estimate.tokens_per_iteration)} tokens",
+            f"{plan.global_batch:,} sequences of {_length(plan)} = {count(estimate.tokens_per_iteration)} tokens",
             "recompute": Recompute(plan.recompute).label,
             "framework": plan.framework.name,
             "optimizer": _optimizer(plan),
@@ -89,6 +89,12 @@ def _training(estimate: TrainingEstimate, console: Console) -> Iterator[Renderab
     whole = estimate.iteration_seconds
     yield heading(f"Time of an iteration: {seconds(whole)}{range_of(ITERATION, estimate)}")
     yield bars(estimate.time_breakdown, whole, seconds, console)
+
+
+def _length(plan: TrainingPlan) -> str:
+    """Of a sequence, of samples up to the longest."""
+    whole = plan.sequence_tokens == plan.seq_len
+    return f"{plan.seq_len:,}" if whole else f"{plan.sequence_tokens:,.0f} on average (to {plan.seq_len:,})"
 
 
 def forward_pass(estimate: Estimate) -> str:

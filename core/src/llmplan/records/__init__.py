@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         PriceSource as PriceSource,
     )
     from llmplan.records.run_reader import RunReader as RunReader
+    from llmplan.records.samples import Samples as Samples
     from llmplan.records.schedule import PipelineTimes as PipelineTimes, Schedule as Schedule, Schedules as Schedules
     from llmplan.records.server import ServerPlan as ServerPlan, Speculation as Speculation
     from llmplan.records.serving import ServingSteps as ServingSteps, Step as Step
@@ -100,6 +101,7 @@ __getattr__, __all__ = lazily(
         "plan": "OFFLOADS Layout TrainingPlan Tuning",
         "price": "ApiPrice Grid Price PriceAsked PriceSource",
         "run_reader": "RunReader",
+        "samples": "Samples",
         "schedule": "PipelineTimes Schedule Schedules",
         "server": "ServerPlan Speculation",
         "serving": "ServingSteps Step",

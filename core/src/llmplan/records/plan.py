@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
+from llmplan.arrays.quantities import where
 from llmplan.records.framework import FrameworkProfile
 from llmplan.records.optimizer import Optimizer
 from llmplan.records.schedule import PLAIN
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from llmplan.records.hardware import HardwareProfile
     from llmplan.records.model import ModelArchitecture
     from llmplan.records.price import Grid, Price
+    from llmplan.records.samples import Samples
     from llmplan.records.schedule import Schedule, Schedules
     from llmplan.records.site import Site
 
@@ -155,6 +157,8 @@ class TrainingPlan(Plan):
     """What layers keep for the backward pass waits in host memory."""
     offload_parameters: bool = False
     """Weights wait in host memory until a layer is at work, and gradients go there."""
+    data: Samples | None = None
+    """What it trains on; None where only its tokens are known."""
     failures: Failures | None = None
     """None where the run is taken not to fail."""
     confidence: float = CONFIDENCE
@@ -180,6 +184,21 @@ class TrainingPlan(Plan):
     def waits_on_host(self) -> Truth:
         """Whether any part does."""
         return self.offload_optimizer | self.offload_activations | self.offload_parameters
+
+    @property
+    def sequence_tokens(self) -> Number:
+        """Tokens of a sequence that are no padding."""
+        return self.seq_len if self.data is None or self.data.packed else self.data.mean
+
+    @property
+    def worked_tokens(self) -> Number:
+        """Of a sequence with its padding: to the longest beside it, on all replicas where these wait for each other in
+        every micro-batch.
+        """
+        if self.data is None or self.data.packed:
+            return self.seq_len
+        together = self.layout.shards_gradients | (self.gradient_accumulation == 1)
+        return self.data.longest_of(self.micro_batch * where(together, self.layout.dp, 1.0))
 
     @property
     def global_batch(self) -> Number:

@@ -93,6 +93,16 @@ class TrainOptions(TypedDict, total=False):
     """Tokens of one sequence: 4096, 32k (32,000) or 32Ki (32,768)."""
     tokens: float | str | None
     """Training tokens in all: 1.4e12 or 1.4T."""
+    samples: int | str | None
+    """Samples of the data set, instead of --tokens."""
+    epochs: float | str | None
+    """Times that the samples are gone over."""
+    sample_tokens: int | str | None
+    """Tokens of a sample on average, or a file with those of each on a line; --seq-len by default."""
+    sample_lengths: Any
+    """How samples vary around --sample-tokens: fixed, uniform:CV, lognormal:CV, geometric."""
+    packing: bool | None
+    """Samples fill sequences; else each is one, padded to the longest beside it."""
     recompute: Any
     """What backward computes again: none, attention-compute, attention, norm-attention-norm, full."""
     framework: Any

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
@@ -20,14 +20,20 @@ from llmplan.request.values import (
     as_not_negative,
     as_positive,
     as_positive_in,
+    as_positive_like,
     as_positive_seconds,
     as_record_or_name,
     as_seconds,
     as_size,
     as_text,
     as_whole,
+    as_whole_or_file,
     as_word,
 )
+from llmplan.request.variation import FAMILY_WORDS, as_variation
+
+if TYPE_CHECKING:
+    from llmplan.records import Variation
 
 _MODES = {mode.label: mode for mode in Recompute}
 _TUNINGS = {tuning.value: tuning for tuning in Tuning}
@@ -125,6 +131,18 @@ class TrainRequest(PlanRequest):
     global_batch_tokens: float | None = option("Tokens of one iteration, instead of --global-batch.", as_positive)
     seq_len: int | None = option("Tokens of one sequence: 4096, 32k (32,000) or 32Ki (32,768).", as_whole(1))
     tokens: float | None = option("Training tokens in all: 1.4e12 or 1.4T.", as_positive)
+    samples: int | None = option("Samples of the data set, instead of --tokens.", as_whole(1))
+    epochs: float | None = option("Times that the samples are gone over.", as_positive_like("3"))
+    sample_tokens: int | str | None = option(
+        "Tokens of a sample on average, or a file with those of each on a line; --seq-len by default.",
+        as_whole_or_file,
+        metavar="N|FILE",
+        word=True,
+    )
+    sample_lengths: Variation | None = option(
+        f"How samples vary around --sample-tokens: {FAMILY_WORDS}.", as_variation, metavar="SHAPE", word=True
+    )
+    packing: bool | None = option("Samples fill sequences; else each is one, padded to the longest beside it.", as_flag)
     recompute: Recompute | None = option(
         f"What backward computes again: {', '.join(_MODES)}.",
         as_word(_MODES),

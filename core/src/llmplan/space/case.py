@@ -94,7 +94,7 @@ class TrainingCase:
             self.request,
             **given,
             seq_len=int(self.template.seq_len),
-            tokens=self.template.tokens,
+            tokens=self.template.tokens if self.template.data is None else None,
             global_batch=None,
             global_batch_tokens=None,
             max_micro_batch=None,

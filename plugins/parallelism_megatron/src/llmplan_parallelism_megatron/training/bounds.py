@@ -93,9 +93,10 @@ def bounds(plan: TrainingPlan) -> tuple[Number, Number]:
     """Seconds of an iteration, bytes of the first stage."""
     tuned = plan.tuning, plan.lora_rank, plan.lora_targets, tuple(plan.settings.items())
     fixed = plan.hardware, plan.framework, plan.gemm, plan.efficiency, plan.dtype, tuned
-    floors = floors_of(plan.model, *fixed, plan.seq_len)
+    longest = floors_of(plan.model, *fixed, plan.seq_len)
+    mean = longest if plan.data is None else floors_of(plan.model, *fixed, plan.sequence_tokens)
     held = ceil(plan.model.layers / plan.layout.pp)
-    return _ROUNDING * _seconds(plan, floors, held), _ROUNDING * _bytes(plan, floors, held)
+    return _ROUNDING * _seconds(plan, mean, held), _ROUNDING * _bytes(plan, longest, held)
 
 
 def _seconds(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
