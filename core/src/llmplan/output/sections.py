@@ -81,6 +81,12 @@ def priced_by(estimate: Estimate) -> str:
     return f"cost model {plan.cost_model}{site}, {plan.dtype.name}, multiplications in {plan.gemm.name}"
 
 
+def asked_by(estimate: Estimate) -> dict[str, str]:
+    """Prices and emissions, where more is known of them than the number."""
+    of = {"price": estimate.plan.price, "electricity": estimate.plan.carbon}
+    return {name: record.words for name, record in of.items() if record is not None and record.words}
+
+
 def layout(estimate: Estimate, *more: str) -> str:
     """Sizes of the parallelism, those of 1 only where they always stand."""
     layout = estimate.plan.layout
@@ -123,7 +129,7 @@ def range_of(figure: Figure, estimate: Estimate) -> str:
     """How far off it may be: in percent of a time or of bytes, else from what to what."""
     spread = figure.spread(estimate)
     ends = figure.ends(figure.value(estimate), spread)
-    if ends is None or figure.unit in ("s", "bytes"):
+    if ends is None or figure.unit in ("s", "bytes", "t"):
         return plus_minus(spread)
     return f" ({ends[0]:,.0f} to {ends[1]:,.0f})"
 
