@@ -14,6 +14,7 @@ from search_space import DTYPE, FIXED, GPU, MODEL, SPACE, brute_force, with_gpu
 
 from llmplan import registry, train
 from llmplan.errors import BadInputError
+from llmplan.output.search_report import search_report
 from llmplan.request import given_options
 from llmplan.search import TrainingSpace, search
 from llmplan.space.schedules import place_of
@@ -271,6 +272,22 @@ def test_failures_count_where_they_are_planned_for():
     assert not search(TrainingSpace(**failing, **SPACE), finish_within=limit).feasible
 
 
+def test_a_run_that_never_ends_is_no_reason_to_look_on():
+    """If it fails, a search prices every plan in vain where failures leave no progress, or trips over a time that is
+    none.
+    """
+    hopeless = {**FIXED, "failures_per_gpu_day": 1e12}
+    found = search(TrainingSpace(**hopeless, **SPACE), top=2)
+    calm = search(TrainingSpace(**FIXED, **SPACE), top=2)
+    assert found.best[0].goodput == 0
+    assert found.counts.priced <= calm.counts.priced
+    out = search_report(found, 100)
+    assert "never done" in out
+    assert "the runner-up makes no progress either" in out
+    # open GPUs: more of them fail more often
+    assert train(model=FIXED["model"], gpu=FIXED["gpu"], failures_per_gpu_day=1e12).plan.layout.gpus <= 8
+
+
 def test_a_stated_mfu_only_rescales_time():
     """If it fails, a number that holds all losses decides between layouts, about which it says nothing."""
     found = search(TrainingSpace(**FIXED, **SPACE, mfu=0.4), top=1).best[0]
@@ -421,8 +438,8 @@ def test_a_space_without_a_legal_plan_says_what_rules_it_out():
         ({"zero": "0,4"}, {}, "zero: 4 is not a whole number, 0 to 3"),
         ({"recompute": "none..full"}, {}, "recompute: 'none..full' is not one of none, attention-compute"),
         ({"price_per_gpu_hour": "1,2,3"}, {}, "price-per-gpu-hour: 3 prices for 1 GPUs"),
-        ({"price_per_gpu_hour": None}, {"objective": "cost"}, "cost: not known without --price-per-gpu-hour"),
-        ({"price_per_gpu_hour": None}, {"budget": "1M"}, "cost: not known without --price-per-gpu-hour"),
+        ({"price_per_gpu_hour": None}, {"objective": "cost"}, "cost: not known without --price"),
+        ({"price_per_gpu_hour": None}, {"budget": "1M"}, "cost: not known without --price"),
         ({"gpu": evolve(GPU, tdp_watts=None)}, {"objective": "energy"}, "energy: not known without an accelerator"),
         ({}, {"objective": "gpus"}, "objective: gpus needs --finish-within or --budget"),
         ({}, {"objective": "beauty"}, "objective: 'beauty' is not one of time, cost"),

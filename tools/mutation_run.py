@@ -27,6 +27,8 @@ from hypothesis import Phase, settings
 from mutants import Mutant
 
 SURVIVED, TOO_LONG = "survived", "took too long"
+_LONGEST = 120.0
+"""Seconds of a processor, for the tests of a mutant that is imported."""
 _OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov", "-W", "ignore")
 
 
@@ -36,9 +38,11 @@ def try_all(module: Path, tests: Sequence[str], tried: Sequence[Mutant]) -> list
     killers = [one for one in ready if one not in (None, SURVIVED)]
     found = []
     for mutant, one in zip(tried, ready, strict=True):
-        verdict = one if one is not None else in_child(lambda text=mutant.text: _import(module, text, tests, killers))
-        if one is None and verdict != SURVIVED:
-            killers.append(verdict)
+        verdict = one
+        if one in (None, SURVIVED):  # what ran while modules were imported ran without the slip
+            verdict = in_child(lambda text=mutant.text: _import(module, text, tests, killers), _LONGEST)
+            if verdict != SURVIVED:
+                killers.append(verdict)
         found.append(verdict)
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import inf
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -91,7 +92,7 @@ def search_markdown(result: SearchResult) -> str:
 
 def _sections(result: SearchResult, console: Console, *, sources: bool) -> Iterator[RenderableType]:
     if result.best:
-        yield from headline(result.best[0], _best_of(result))
+        yield from headline(result.best[0], console, _best_of(result))
         yield heading(f"Best plans{_by_what(result)}")
         yield from table_of(result.best, result, console)
         yield facts({**_ranges(result), **_by_estimate(result)})
@@ -211,7 +212,9 @@ def _by_estimate(result: SearchResult) -> dict[str, str]:
 
 def _value(estimate: Any, figure: Figure, result: SearchResult) -> float:
     """What plans are ranked by."""
-    value: float = figure.value(estimate)
+    value: float | None = figure.value(estimate)
+    if value is None:  # a run that never ends has none
+        return inf
     spread = figure.spread(estimate) if result.confidence is not None else None
     return value if spread is None else value * spread.upper(result.confidence or EVEN)
 
@@ -222,6 +225,8 @@ def _reason(reason: Any, result: SearchResult) -> str:
         return f"it is {reason.against}"
     figure = objectives(_KINDS[result.command])[result.objective]
     own, its = (_value(estimate, figure, result) for estimate in (result.best[0], reason.estimate))
+    if inf in (own, its):
+        return f"{reason.against} makes no progress either" if own == its else f"{reason.against} makes no progress"
     better = (its - own if figure.better == LOW else own - its) / its
     what = f"{'less' if figure.better == LOW else 'more'} {result.objective}"
     changed = ", ".join(

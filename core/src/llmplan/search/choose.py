@@ -148,8 +148,8 @@ def _on_fewest_gpus(request: TrainRequest, watch: Watch | None) -> TrainingEstim
         except BadInputError as error:
             refused = refused or error
         else:
-            if best is not None and best.feasible and _seconds(tried) * _WORTH_DOUBLING > _seconds(best):
-                break
+            if best is not None and best.feasible and _seconds(tried) * _WORTH_DOUBLING >= _seconds(best):
+                break  # no end either, where failures allow no progress
             best = tried
             if tried.feasible and _seconds(tried) <= _LIMIT:
                 break

@@ -1,0 +1,149 @@
+"""Terms that show in few plans, each by hand: mutants of their formulas would pass all other tests."""
+
+import pytest
+from attrs import evolve
+from megatron_plans import CURVES, GPU, IDEAL, OPERATIONS, PLAIN, flat, plan, price
+
+from llmplan.records import CollectiveCurve, Efficiency, Scores, Tuning
+from llmplan.testing import SAMPLE_MODEL
+from llmplan_parallelism_megatron.kernels.attention import fused_seconds, is_fused, unfused_seconds
+from llmplan_parallelism_megatron.kernels.reached import curves_of, training_kernels
+from llmplan_parallelism_megatron.network import collectives
+from llmplan_parallelism_megatron.network.groups import Group
+from llmplan_parallelism_megatron.rank import Rank
+from llmplan_parallelism_megatron.training.adapters import (
+    adapter_seconds,
+    beside_adapter_seconds,
+    widening_seconds,
+)
+
+HBM = 2e12 * 0.85
+LAUNCH = 4e-6
+
+
+@pytest.mark.parametrize("dropout", [False, True])
+def test_unfused_attention_is_bound_by_its_scores_or_by_its_products(dropout):
+    """Scores would be moved for nothing on the way back, or their products be free."""
+    kernels = training_kernels(plan(framework=evolve(IDEAL, attention="unfused", dropout=dropout)))
+    scores, elements = Scores(1024, 64, 0.5), 8.0 * 1024**2
+    launches = (3 + dropout) * LAUNCH
+    assert unfused_seconds(1.0, elements, scores, kernels) == (
+        pytest.approx(launches + elements * (8 + 5 * dropout) / HBM),
+        pytest.approx(2 * launches + elements * (14 + 5 * dropout) / HBM),
+    )
+    rate = 1e14 * 0.9 * 0.8 * (1024 / (1024 + 64)) * (64 / (64 + 160))
+    assert unfused_seconds(1e15, elements, scores, kernels) == (
+        pytest.approx(launches + 1e15 / rate),
+        pytest.approx(2 * launches + 2e15 / rate),
+    )
+
+
+def test_the_first_generation_of_fused_attention_is_half_as_fast():
+    """FlashAttention 1 would be priced as 2."""
+    seconds = []
+    for word in ("flash-1", "flash-2"):
+        kernels = training_kernels(plan(curves=flat(), framework=evolve(IDEAL, attention=word)))
+        seconds.append(fused_seconds(1e12, Scores(1024, 64, 0.5), kernels))
+    (old, old_back), (new, new_back) = seconds
+    assert (old, old_back) == (pytest.approx(2 * new), pytest.approx(2 * new_back))
+    assert new == pytest.approx(1e12 / 1e14)
+    assert new_back == pytest.approx(2.5 * new)
+
+
+@pytest.mark.parametrize(
+    ("word", "sinks", "fused"),
+    [("flash-2", False, True), ("flash-2", True, False), ("flash-3", True, True), ("unfused", False, False)],
+)
+def test_a_kernel_without_sinks_is_not_used_for_them(word, sinks, fused):
+    """A model with sinks would be priced with a kernel that cannot run it."""
+    model = evolve(PLAIN, attention_sinks=sinks)
+    assert is_fused(plan(model, framework=evolve(IDEAL, attention=word))) is fused
+
+
+def test_a_model_that_says_nothing_of_sinks_has_none():
+    """Models of other packages would lose their fused kernel."""
+    assert is_fused(plan(SAMPLE_MODEL, framework=evolve(IDEAL, attention="flash-2")))
+
+
+def test_a_stated_efficiency_takes_the_place_of_its_curves_alone():
+    """`--efficiency-hbm` would do nothing, or make everything flat."""
+    assert curves_of(Efficiency(curves=CURVES), "fp16") is CURVES
+    stated = curves_of(Efficiency(hbm=0.5, curves=CURVES, stated=("hbm",)), "fp16")
+    assert stated.hbm == 0.5
+    assert (stated.gemm, stated.network) == (CURVES.gemm, CURVES.network)
+
+
+def test_a_domain_of_many_may_be_used_as_several_small_ones():
+    """A ring around sixteen would be priced though two of eight and the network between them are faster."""
+    slow_rings = CollectiveCurve(plateau=1.0, half_ranks=100.0)
+    hardware = evolve(GPU, scale_up_domain=16, scale_out_bytes_per_second=2e11)
+    of = training_kernels(plan(curves=flat(collectives=dict.fromkeys(OPERATIONS, slow_rings)), hardware=hardware))
+    ring_of = {n: 1e9 * (n - 1) / n / (3e11 * n / (n + 100)) for n in (8, 16)}
+    between = 1e9 / 8 / 2 / 2e11
+    assert collectives.all_gather_seconds(1e9, Group(16, 1), of) == pytest.approx(
+        min(ring_of[16], max(ring_of[8], between))
+    )
+    steps = evolve(slow_rings, half_ranks=0.0, step_seconds=1e-3)
+    of = training_kernels(plan(curves=flat(collectives=dict.fromkeys(OPERATIONS, steps)), hardware=hardware))
+    assert collectives.all_gather_seconds(1e3, Group(16, 1), of) == pytest.approx(7e-3 + 875 / 3e11)
+
+
+def test_ranks_that_share_no_domain_pay_nothing_inside_one():
+    """A group that only crosses the network would wait for launches of links that it does not use."""
+    slow = dict.fromkeys(OPERATIONS, CollectiveCurve(plateau=1.0, launch_seconds=1.0))
+    of = training_kernels(plan(curves=flat(collectives=slow)))
+    assert collectives.all_gather_seconds(1e9, Group(4, 8), of) == pytest.approx(1e9 * 3 / 4 / 5e10)
+    assert collectives.all_gather_seconds(1e9, Group(4, 1), of) > 1
+
+
+def lora(**changes):
+    """A rank of a run with adapters, the multiplication of its output projection, and what shares its input."""
+    rank = Rank.of(plan(**{"curves": flat(), "tuning": Tuning.LORA, "lora_rank": 8, **changes}))
+    (operator,) = [one for one in rank.model.layers[0].operators if one.name == "output projection"]
+    return rank, operator.gemm, [operator]
+
+
+def test_adapters_are_two_thin_multiplications():
+    """Adapters would be free, or paid for where there are none."""
+    fast = evolve(GPU, memory_bytes_per_second=1e30)
+    rank, gemm, operators = lora(hardware=fast)
+    assert adapter_seconds(operators, gemm, rank) == pytest.approx(2 * 1024 * 8 * (512 + 512) / 1e14)
+    rank, gemm, operators = lora(hardware=fast, lora_targets=("mlp",))
+    assert adapter_seconds(operators, gemm, rank) == 0
+    assert beside_adapter_seconds(operators, gemm, rank) == 0
+
+
+def test_frozen_4_bit_weights_are_widened_before_each_multiplication():
+    """QLoRA would multiply by 4 bits for nothing, or LoRA pay for it."""
+    doubled = evolve(IDEAL, widened_copies=2.0)
+    rank, gemm, _ = lora(tuning=Tuning.QLORA, framework=doubled)
+    assert widening_seconds(gemm, rank) == pytest.approx(512 * 512 * (4.127 / 8 + 2 * 2) / 2e12)
+    assert widening_seconds(*reversed(lora(framework=doubled)[:2])) == 0
+
+
+WEIGHTS = sum(PLAIN.parameters_by_part().values())
+
+
+def test_context_parallel_ranks_reduce_gradients_too():
+    """As many context as data parallel ranks would have no traffic, though all of them hold the same weights."""
+    seconds = price(PLAIN, curves=flat(), dp=2, cp=2).time_breakdown["dp_comm"]
+    assert seconds == pytest.approx(2 * 4 * WEIGHTS * 3 / 4 / 3e11)
+
+
+@pytest.mark.parametrize("zero", [0, 1])
+def test_data_parallel_traffic_reaches_its_own_share_of_the_link(zero):
+    """Small buckets would make gradients or weights faster, or change nothing."""
+    slow = evolve(IDEAL, data_bandwidth=0.5)
+    whole, halved = (
+        price(PLAIN, curves=flat(), framework=one, dp=4, zero=zero).time_breakdown["dp_comm"] for one in (IDEAL, slow)
+    )
+    assert halved == pytest.approx(2 * whole)
+
+
+def test_weights_are_gathered_behind_the_forward_pass_of_one_micro_batch():
+    """Gathering would hide behind nothing, or behind passes that need the weights already."""
+    hiding = evolve(IDEAL, data_overlap=0.5)
+    far = {"hardware": evolve(GPU, scale_up_bytes_per_second=1e9), "dp": 2, "zero": 1, "gradient_accumulation": 4}
+    shown, hidden = (price(PLAIN, framework=framework, **far).time_breakdown for framework in (IDEAL, hiding))
+    passes = (shown["forward"] + shown["backward"]) / 4
+    assert shown["dp_comm"] - hidden["dp_comm"] == pytest.approx((1 - 0.189) * 0.5 * passes)
