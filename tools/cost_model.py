@@ -53,6 +53,7 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
     "llmplan_parallelism_megatron.kernels.elementwise": ("Kernels that only move data", ""),
     "llmplan_parallelism_megatron.kernels.attention": ("Attention without fused kernels", ""),
     "llmplan_parallelism_megatron.training.layer": ("A layer", ""),
+    "llmplan_parallelism_megatron.network.collectives": ("Collectives", ""),
     "llmplan_parallelism_megatron.training.adapters": ("Adapters", ""),
     "llmplan_parallelism_megatron.stages": ("Stages", ""),
     "llmplan_parallelism_megatron.training.pipeline": ("The pipeline", ""),

@@ -20,10 +20,11 @@ if not __package__:  # run by its path: the folder stands in sys.path, not the o
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from calibration.descent import descend
-from llmplan import registry, train
+from llmplan import registry
 from llmplan.errors import BadInputError
 from llmplan.records import FrameworkProfile, HardwareProfile, ValidationRow
 from llmplan_validation import validate
+from llmplan_validation.run import priced
 
 LIMITS = {
     "elementwise_traffic": (1.0, 3.0),
@@ -33,6 +34,7 @@ LIMITS = {
     "expert_overlap": (0.0, 1.0),
     "data_bandwidth": (0.02, 1.0),
 }
+SET = "training"
 SUSTAINED_LIMITS = (0.6, 1.0)
 
 
@@ -106,10 +108,20 @@ def current(constant: Constant) -> float:
     return value
 
 
+SHARED: Mapping[str, str] = {
+    "megatron-core-bridge": "megatron-core",
+    "torchtitan-eager": "torchtitan",
+    "torchtitan-async-tp": "torchtitan",
+}
+"""Programs with the constants of another, but for what is their own by their sources."""
+_OWN = {"torchtitan-eager": ("elementwise_traffic",), "torchtitan-async-tp": ("tensor_overlap",)}
+
+
 def framework_with(profile: FrameworkProfile, values: Values) -> FrameworkProfile:
-    """A profile with the constants that are its own."""
-    own = {constant.name: value for constant, value in values.items() if constant.owner == profile.name}
-    return evolve(profile, **own)
+    """A profile with the constants that are its own, or shared with its relative."""
+    owner, kept = SHARED.get(profile.name, profile.name), _OWN.get(profile.name, ())
+    return evolve(profile, **{one.name: value for one, value in values.items()
+                              if one.owner == owner and one.name not in kept})  # fmt: skip
 
 
 def hardware_with(profile: HardwareProfile, values: Values) -> HardwareProfile:
@@ -134,7 +146,7 @@ def mean_error(rows: Sequence[ValidationRow], values: Values) -> float:
     errors: dict[str, list[float]] = {}
     for row in rows:
         try:
-            predicted = row.predict(train(**with_values(row.options, values)))
+            predicted = priced(evolve(row, options=with_values(row.options, values)), SET).predicted
         except BadInputError:
             continue
         errors.setdefault(row.source, []).append(abs(predicted / row.measured - 1.0))
@@ -143,7 +155,7 @@ def mean_error(rows: Sequence[ValidationRow], values: Values) -> float:
 
 def calibrate() -> None:
     """Print what each stage would change."""
-    rows = [checked.row for checked in validate(registry().validation_sets["training"]).checked]
+    rows = [checked.row for checked in validate(registry().validation_sets[SET]).checked]
     for constants, sources in STAGES:
         own = [row for row in rows if row.source in sources and row.counts and row.metric != "peak_memory_gb"]
         start = {constant: current(constant) for constant in constants}

@@ -42,6 +42,11 @@ REFUSED = [
     (plan(SPARSE, ep=3, dp=3), "ep: 3 does not divide the 8 routed experts of sparse; 2 or 4 would"),
     (plan(SPARSE, ep=16, dp=16), "ep: 16 does not divide the 8 routed experts of sparse; 8 would"),
     (plan(SPARSE, ep=4, dp=2), "ep: 4 does not divide dp 2 x cp 1 = 2, the ranks that share experts; 2 would"),
+    (
+        plan(SPARSE, ep=8, dp=2, tp=2, sequence_parallel=True, settings={"expert_tp": 1}),
+        "ep: 8 does not divide dp 2 x cp 1 x tp 2 / expert-tp 1 = 4, the ranks that share experts; 4 would",
+    ),
+    (plan(SPARSE, tp=2, settings={"expert_tp": 4}), "expert-tp: 4 does not divide tp 2; 2 would"),
     (plan(SPARSE, ep=4, dp=3, cp=2), "ep: 4 does not divide dp 3 x cp 2 = 6, the ranks that share experts; 2 would"),
     (plan(vpp=2), "vpp: 2 divides the stages of a pipeline, and pp is 1; 1 would do"),
     (
@@ -143,6 +148,7 @@ def test_experts_are_found_in_what_a_model_lowers_to():
             plan(pp=2, vpp=3, gradient_accumulation=2),
             "pp 2 x vpp 3 does not divide the 8 layers of plain: chunks hold 1 or 2 layers",
         ),
+        (plan(SPARSE, tp=2, ep=2, settings={"expert_tp": 1}), "expert-tp: 1 below tp 2 deals tokens out to the ranks"),
         (plan(schedule=ZERO_BUBBLE), "schedule zero-bubble changes nothing with pp 1: there is no bubble to fill"),
         (plan(zero=2, pp=2, dp=2), "ZeRO 2 with pp 2: gradients stay whole for the iteration, as in ZeRO 1"),
         (plan(zero=3, pp=2, dp=2), "ZeRO 3 with pp 2: weights and gradients stay whole for the iteration"),

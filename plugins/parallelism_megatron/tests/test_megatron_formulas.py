@@ -12,6 +12,7 @@ from llmplan_layers import Transformer
 from llmplan_parallelism_megatron.kernels.reached import training_kernels
 from llmplan_parallelism_megatron.network import collectives
 from llmplan_parallelism_megatron.network.groups import Group, groups_of
+from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.training.schedules import DUALPIPE, ONE_F_ONE_B, SCHEDULES, ZERO_BUBBLE
 
 OF = training_kernels(plan())
@@ -143,17 +144,32 @@ def test_a_collective_by_hand(seconds_of, passes):
     inside = inside_seconds(passes * message * 3 / 4, 4)
     assert seconds_of(message, Group(4, 1), OF) == pytest.approx(inside, rel=1e-12)
     assert seconds_of(message, Group(1, 1), OF) == 0
-    # 32 ranks on 4 domains: each rank sends its eighth through its own card, 3/4 of it to others, behind the slower of
-    # the two links; a ring takes three steps
+    # 32 ranks on 4 domains: each rank sends its eighth through its own card, of an all-to-all all that it has, 3/4 of
+    # it to others, behind the slower of the two links; a ring takes three steps
+    shared = 1 if seconds_of is collectives.all_to_all_seconds else 8
     within, latency = inside_seconds(passes * message * 7 / 8, 8), passes * 1.5e-5 * 3
     for card in (5e10, 5e9):
         of = training_kernels(plan(hardware=evolve(GPU, scale_out_bytes_per_second=card)))
-        beyond = passes * message / 8 * 3 / 4 / (card * 0.65) + latency
+        beyond = passes * message / shared * 3 / 4 / (card * 0.65) + latency
         assert seconds_of(message, Group(32, 1), of) == pytest.approx(max(within, beyond), rel=1e-12)
     assert beyond > within
     # every eighth rank: none shares a domain with another, all of the message goes through the card
     alone = passes * message * 3 / 4 / (5e10 * 0.65) + latency
     assert seconds_of(message, Group(4, 8), OF) == pytest.approx(alone, rel=1e-12)
+
+
+def test_copies_that_go_the_same_way_are_sent_once():
+    """A token would cross to a node once for each of its experts there, or fewer times than it has nodes to go to."""
+    message, of = 1e9, training_kernels(plan(hardware=evolve(GPU, scale_out_bytes_per_second=5e9)))
+    latency = 1.5e-5
+
+    def crossing(copies):
+        return (collectives.all_to_all_seconds(message, Group(16, 1), of, copies) - latency) * 5e9 * 0.65 * 2
+
+    assert crossing(1.0) == pytest.approx(message)
+    # two experts lie on two nodes half of the time: 3/2 copies of the two are sent
+    assert crossing(2.0) == pytest.approx(message * 0.75)
+    assert crossing(8.0) == pytest.approx(message * 2 * (1 - 0.5**8) / 8)
 
 
 def test_small_messages_go_up_a_tree():
@@ -171,6 +187,23 @@ def test_groups_follow_the_order_of_ranks():
     assert (groups.expert_data.ranks, groups.expert_data.stride) == (4, 16)
     assert (groups.pipeline.ranks, groups.pipeline.stride) == (2, 64)
     assert [group.inside(8) for group in (groups.tensor, groups.context, groups.data, groups.pipeline)] == [4, 2, 2, 1]
+
+
+def test_experts_lie_over_tensor_parallel_ranks():
+    """An expert would be held, or worked on, other than once, where tensor parallel ranks have experts of their own."""
+    layout = {"tp": 4, "dp": 4, "sequence_parallel": True}
+    inside, over = plan(SPARSE, ep=4, **layout), plan(SPARSE, ep=8, settings={"expert_tp": 1}, **layout)
+    groups = groups_of(over.layout, 1)
+    assert (groups.expert.ranks, groups.expert.stride) == (8, 1)
+    assert (groups.expert_data.ranks, groups.expert_data.stride) == (2, 8)
+    ranks = [Rank.of(one).model.layers[0] for one in (inside, over)]
+    routed = [[one.gemm for one in block.operators if one.gemm is not None and one.gemm.routed] for block in ranks]
+    experts, tokens = SPARSE.moe.n_routed_experts, over.seq_len * SPARSE.moe.top_k
+    for a, b in zip(*routed, strict=True):
+        assert a.groups * a.m * a.n * a.k == b.groups * b.m * b.n * b.k  # as many multiplications
+        assert (a.groups, b.groups) == (experts / 4, experts / 8)
+        assert b.m == tokens / experts * 2  # of eight ranks, four have the same tokens
+    assert ranks[0].expert_parameters == 2 * 4 / 8 * ranks[1].expert_parameters  # ep 4 x tp 4 hold one, ep 8
 
 
 def times_of(p, m, forward, inputs, weights, v=1):

@@ -163,8 +163,11 @@ def test_notes_say_how_a_program_ran():
     """An eager run would be priced as a compiled one, and one on DeepSpeed as one on DDP."""
     found = options_of_row(CELLS | {"framework": "torchtune", "notes": "packed, eager; batch 2"})["framework"]
     assert found.name == "torchtune-eager"
-    cells = CELLS | {"framework": "Hugging Face Trainer, PEFT", "notes": "Q-LoRA; base in GPTQ int4"}
-    assert options_of_row(cells)["framework"].name == "hugging-face-deepspeed"
+    for said in ("", ", DeepSpeed", ", DeepSpeed, AutoGPTQ"):
+        cells = CELLS | {"framework": f"Hugging Face Trainer, PEFT{said}", "notes": "Q-LoRA; base in GPTQ int4"}
+        assert options_of_row(cells)["framework"].name == "hugging-face-gptq"
+    cells = CELLS | {"framework": "torchtitan (FSDP2)", "notes": "No torch.compile; seq 8192"}
+    assert options_of_row(cells)["framework"].name == "torchtitan-eager"
 
 
 @pytest.mark.parametrize(("grade", "counts"), [("", True), ("A", True), ("B", True), ("C", False)])

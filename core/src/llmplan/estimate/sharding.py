@@ -10,13 +10,14 @@ from llmplan.arrays.quantities import Number, ceil, floor, maximum, minimum, tot
 from llmplan.records import Block, Gemm, Layout, LoweredModel, ModelArchitecture, Operator, Split, State, Tensor
 
 
-def rank_of(model: LoweredModel, layout: Layout) -> LoweredModel:
+def rank_of(model: LoweredModel, layout: Layout, expert_tp: Number | None = None) -> LoweredModel:
     """The model as one tensor parallel rank sees it: its share of every operator, tensor and parameter.
 
     q, over which the sequence split divides, is t with sequence parallelism, else 1 (Korthikanti et al. 2022,
-    arXiv:2205.05198, section 4.2.2).
+    arXiv:2205.05198, section 4.2.2). The matrices of an expert are divided over `expert_tp` ranks, t where None.
     """
-    ranks = Ranks(layout.tp, where(layout.sequence_parallel, layout.tp, 1), layout.ep)
+    within = layout.tp if expert_tp is None else expert_tp
+    ranks = Ranks(layout.tp, where(layout.sequence_parallel, layout.tp, 1), layout.ep, within)
     layers = tuple([_block(block, ranks) for block in model.layers])
     return LoweredModel(_block(model.embedding, ranks), layers, _block(model.head, ranks))
 
@@ -28,6 +29,8 @@ class Ranks(NamedTuple):
     q: Number
     """Ranks over which the sequence split divides."""
     ep: Number
+    within: Number
+    """Ranks over which an expert's matrices are divided."""
 
 
 def ways(tp: Number, max_ways: float) -> Number:
@@ -41,15 +44,16 @@ def _block(block: Block, ranks: Ranks) -> Block:
     operators = tuple([_operator(operator, ranks) for operator in block.operators])
     whole, divided = block.weights, total(operator.weights for operator in operators)
     own = block.parameters - whole + divided + block.shared_parameters * (1 - 1 / tp)
-    experts = block.expert_parameters and block.expert_parameters / (tp * ranks.ep)
+    experts = block.expert_parameters and block.expert_parameters / (ranks.within * ranks.ep)
     return Block(operators, own, block.count, block.shared_parameters / tp, experts, block.leading)
 
 
 def _operator(operator: Operator, ranks: Ranks) -> Operator:
-    tp, q, ep = ranks
+    tp, q, ep, within = ranks
     divided = ways(tp, operator.max_ways)
     gemm, in_sequence = operator.gemm, operator.moved_split is Split.SEQUENCE
-    holders = divided * ep if gemm is not None and gemm.routed else divided
+    inside = ways(within, operator.max_ways)
+    holders = inside * ep if gemm is not None and gemm.routed else divided
     return Operator(
         operator.name,
         operator.part,
@@ -59,7 +63,7 @@ def _operator(operator: Operator, ranks: Ranks) -> Operator:
         operator.reduced_elements,
         operator.recomputed_from,
         weights_read=None if operator.weights_read is None else operator.weights_read / holders,
-        gemm=None if gemm is None else _gemm(gemm, divided, ep),
+        gemm=None if gemm is None else _gemm(gemm, divided, inside, ep),
         scores=operator.scores,
         works=operator.works,
         state=None if operator.state is None else _state(operator.state, tp),
@@ -72,13 +76,18 @@ def _state(state: State, tp: Number) -> State:
     return State(state.elements / ways(tp, state.ways), state.bits)
 
 
-def _gemm(gemm: Gemm, ranks: Number, ep: Number) -> Gemm:
-    """Columns or the sum are divided; of the experts a rank has 1/ep, each with the tokens of ep ranks."""
+def _gemm(gemm: Gemm, divided: Number, inside: Number, ep: Number) -> Gemm:
+    """Columns or the sum are divided; of the experts a rank has 1/ep, each with the tokens of ep ranks, of which a
+    tensor parallel group has the same ones.
+    """
+    ranks = inside if gemm.routed else divided
     n, k = (gemm.n, gemm.k / ranks) if gemm.splits_sum else (gemm.n / ranks, gemm.k)
     if not gemm.routed:
         return Gemm(gemm.m, n, k, gemm.groups, splits_sum=gemm.splits_sum, joins=gemm.joins, matrices=gemm.matrices)
     groups = gemm.groups / ep
-    return Gemm(gemm.m * ep, n, k, groups, routed=True, splits_sum=gemm.splits_sum, matrices=gemm.matrices)
+    return Gemm(
+        gemm.m * ep * inside / divided, n, k, groups, routed=True, splits_sum=gemm.splits_sum, matrices=gemm.matrices
+    )
 
 
 def _tensor(tensor: Tensor, tp: Number, q: Number) -> Tensor:

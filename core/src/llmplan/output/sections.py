@@ -25,7 +25,8 @@ from llmplan.output.words import about, dotted, gib, in_words, percent
 from llmplan.space.dimensions import BY_NAME, SIZES
 from llmplan.units import rate
 
-INDENT = 2
+INDENT, GAP = 2, 2
+SEQUENCE_PARALLEL = "sequence parallel"
 _WIDE = 250
 _FREE = "free"
 _WIDEST_TEXT = 120
@@ -92,12 +93,18 @@ def priced_by(estimate: Estimate) -> str:
     return f"cost model {plan.cost_model}{site}, {plan.dtype.name}, multiplications in {plan.gemm.name}"
 
 
+def asked_by(estimate: Estimate) -> dict[str, str]:
+    """Prices and emissions, where more is known of them than the number."""
+    of = {"price": estimate.plan.price, "electricity": estimate.plan.carbon}
+    return {name: record.words for name, record in of.items() if record is not None and record.words}
+
+
 def layout(estimate: Estimate, *more: str) -> str:
     """Sizes of the parallelism, those of 1 only where they always stand."""
     layout = estimate.plan.layout
     held = {one: getattr(layout, one.name) for one in map(BY_NAME.__getitem__, SIZES)}
     sizes = (f"{one.name} {size}" for one, size in held.items() if one.always_said or size > 1)
-    sequence_parallel = "sequence parallel" if layout.sequence_parallel and layout.tp > 1 else ""
+    sequence_parallel = SEQUENCE_PARALLEL if layout.sequence_parallel and layout.tp > 1 else ""
     return dotted((*sizes, sequence_parallel, *more))
 
 
@@ -134,7 +141,7 @@ def range_of(figure: Figure, estimate: Estimate) -> str:
     """How far off it may be: in percent of a time or of bytes, else from what to what."""
     spread = figure.spread(estimate)
     ends = figure.ends(figure.value(estimate), spread)
-    if ends is None or figure.unit in ("s", "bytes"):
+    if ends is None or figure.unit in ("s", "bytes", "t"):
         return plus_minus(spread)
     return f" ({ends[0]:,.0f} to {ends[1]:,.0f})"
 
@@ -192,12 +199,17 @@ def counted(number: float, what: str) -> str:
     return f"{number:,.0f} {what}{'' if number == 1 else 's'}"
 
 
-def memory_words(estimate: Estimate) -> str:
-    """What the fullest device holds of what it has, how far off that may be, and what is left or missing."""
+def memory_words(estimate: Estimate, *, mark: bool = False) -> str:
+    """What the fullest device holds of what it has, how far off that may be, with a mark where nobody has measured
+    it, and what is left or missing.
+    """
     used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
     fits = estimate.fits if isinstance(estimate, ServerEstimate) else estimate.feasible
     verdict = f"{gib(capacity - used)} free" if fits else f"{gib(used - capacity)} too much"
-    off = between(MEMORY.ends(used, MEMORY.spread(estimate)), gib, used)
+    spread = MEMORY.spread(estimate)
+    off = between(MEMORY.ends(used, spread), gib, used)
+    if mark and off and spread is not None and spread.extrapolated:
+        off += ", extrapolated"
     return f"{gib(used)}{off and f' ({off})'} of {gib(capacity)}, {verdict}"
 
 
@@ -271,7 +283,7 @@ def heading(text: str, style: str = "bold") -> Padding:
 
 def facts(facts: Mapping[str, str]) -> Padding:
     """Names in a column beside what they are."""
-    table = Table.grid(padding=(0, 2))
+    table = Table.grid(padding=(0, GAP))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
     for name, fact in facts.items():

@@ -36,6 +36,8 @@ class FrameworkProfile:
     """Kernel by the word that curves of accelerators and cost models know it by; None for the newest. One without a
     curve is priced as the slowest that has one.
     """
+    attention_by_architecture: Mapping[str, str] = field(factory=dict)
+    """The same, for architectures of accelerators on which it differs."""
     usual_recompute: str | None = None
     """What its backward pass computes again unless it is told otherwise, by the label of the mode."""
     kernel_rate: float = field(default=1.0, validator=fraction)
@@ -62,6 +64,10 @@ class FrameworkProfile:
     """The output head has a table of its own, though the model ties it to the embedding."""
     widened_copies: float = field(default=1.0, validator=positive)
     """In 16 bits, of the frozen matrix that is at work."""
+    widening_bytes: float = field(default=0.0, validator=not_negative)
+    """That widening moves of a frozen weight beside reading it and writing these copies."""
+    keeps_widened: bool = False
+    """From the forward to the backward pass, which widens nothing of its own."""
     keeps_frozen_inputs: bool = False
     """Multiplications by frozen 4-bit weights keep what they read, though no gradient of the weights needs it."""
     cross_entropy: str | None = field(default=None, validator=optional(lookup_name))
@@ -110,6 +116,8 @@ class FrameworkProfile:
     """Layers are dealt out to pipeline stages by what they cost, with the ends of the model; else by their number."""
     expert_overlap: float = field(default=0.0, validator=fraction_or_none)
     """Part of the all-to-all that hides behind computation."""
+    sends_tokens_once: bool = False
+    """To all experts that lie on the same rank, or node, which hands them on; else a copy to each expert."""
     balanced_context: bool = True
     """Causal attention is dealt out to context parallel ranks evenly; else the last has the most of it."""
     pipeline_overlap: float = field(default=0.0, validator=fraction_or_none)
@@ -139,6 +147,10 @@ class FrameworkProfile:
     slack: float = field(default=0.0, validator=fraction_or_none)
     """Of activations and buffers, that the allocator holds beyond them: fragments and rounding."""
     source: str = ""
+
+    def attention_on(self, architecture: str) -> str | None:
+        """The attention kernel on an architecture of accelerators."""
+        return self.attention_by_architecture.get(architecture, self.attention)
 
     def gradient_bits_of(self, dtype: str) -> float:
         """Of the gradients that accumulate, for a dtype by name."""

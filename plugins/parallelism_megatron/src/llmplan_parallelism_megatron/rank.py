@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from attrs import define
 
 from llmplan.arrays.quantities import Number, where
 from llmplan.estimate.sharding import rank_of, state_elements
-from llmplan.records import LoweredModel, TrainingPlan
+from llmplan.records import LoweredModel, ModelArchitecture, TrainingPlan
 from llmplan_parallelism_megatron.kernels.reached import Kernels, training_kernels
 from llmplan_parallelism_megatron.network.groups import Groups, groups_of
+
+
+def expert_tp(plan: TrainingPlan) -> Number | None:
+    """Tensor parallel ranks that share an expert's matrices, as it was asked for; None where all of them do."""
+    asked: int | None = plan.setting("expert_tp", None)
+    return asked
+
+
+@lru_cache(maxsize=256)
+def copies_of(model: ModelArchitecture) -> float:
+    """Experts that a token goes to, in one layer; 1 where there are none."""
+    gemms = (operator.gemm for block in model.lower(1, 1).layers for operator in block.operators)
+    return max((float(gemm.m * gemm.groups) for gemm in gemms if gemm is not None and gemm.routed), default=1.0)
 
 
 @define(eq=False, repr=False)
@@ -27,7 +42,9 @@ class Rank:
     def of(cls, plan: TrainingPlan) -> Rank:
         """The rank of a plan of numbers or of columns."""
         whole = plan.model.lower(plan.micro_batch, plan.seq_len / plan.layout.cp, plan.seq_len)
-        return cls(plan, whole, rank_of(whole, plan.layout), training_kernels(plan), groups_of(plan.layout))
+        within = expert_tp(plan)
+        model = rank_of(whole, plan.layout, within)
+        return cls(plan, whole, model, training_kernels(plan), groups_of(plan.layout, within))
 
     @property
     def activation_bytes(self) -> float:

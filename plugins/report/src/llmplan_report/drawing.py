@@ -57,7 +57,7 @@ _STYLE: Any = {
 def check() -> None:
     """BadInputError where matplotlib is not installed."""
     if find_spec("matplotlib") is None:
-        raise BadInputError("picture: matplotlib is not installed; pip install 'llmplan-report[picture]' brings it")
+        raise BadInputError("picture: matplotlib is not installed; python3 -m pip install matplotlib brings it")
 
 
 def as_file(suffix: str, wide: float, high: float, draw: Callable[[Sheet], None]) -> bytes:

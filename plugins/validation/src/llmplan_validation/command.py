@@ -35,7 +35,12 @@ def add_validate(app: typer.Typer, summary: str) -> None:
             ),
         ],
         rows: Annotated[
-            str | None, typer.Option("--rows", metavar="FILE.csv", help="Other measurements, with the set's columns.")
+            str | None,
+            typer.Option(
+                "--rows",
+                metavar="FILE.csv",
+                help="Other measurements, with the set's columns; or a dump, where it reads one.",
+            ),
         ] = None,
         picture: Annotated[
             str | None,

@@ -27,6 +27,7 @@ _COLUMNS = {
     "pp": "pp",
     "vpp": "vpp",
     "ep": "ep",
+    "expert_tp": "expert_tp",
     "micro_batch": "micro_batch",
     "global_batch": "global_batch",
     "seq_len": "seq_len",
@@ -35,7 +36,13 @@ _COLUMNS = {
 """Columns that hold an option as it is."""
 _ON = {"on q and v": "q+v", "on attention": "attention"}
 """Words of notes: the matrices that have adapters."""
-_RAN = {"packed, eager": "eager", "+ compile;": "compiled", "base in gptq": "DeepSpeed"}
+_RAN = {
+    "packed, eager": "eager",
+    "+ compile;": "compiled",
+    "base in gptq": "DeepSpeed, AutoGPTQ",
+    "no torch.compile": "eager",
+    "async tp": "async TP",
+}
 """Words of notes: how a program ran. AutoGPTQ trains in FP16, which needs DeepSpeed (QwenLM/Qwen, finetune/*.sh)."""
 _SELECTIVE = "selective"
 Profile = TypeVar("Profile", FrameworkProfile, EngineProfile)
@@ -72,7 +79,7 @@ def _program(cells: Cells) -> str:
     """The cell, with what notes say of how the program ran that has a profile of its own."""
     name, notes = text(cells, "framework"), text(cells, "notes").lower()
     words = next((words for mark, words in _RAN.items() if mark in notes), "")
-    return name if words in name else f"{name}, {words}"
+    return ", ".join([name, *(word for word in words.split(", ") if word not in name)])
 
 
 def _targets(cells: Cells) -> str | None:

@@ -17,6 +17,7 @@ def training(launcher: str, estimate: Estimate) -> tuple[TrainingEstimate, dict[
     sizes = {name: int(getattr(layout, name)) for name in ("gpus", "tp", "pp", "dp", "cp", "ep", "vpp", "zero")}
     return estimate, {
         **sizes,
+        "expert_tp": plan.setting("expert_tp", None),
         "sequence_parallel": bool(layout.sequence_parallel),
         "zero_group": zero_group(plan),
         "micro_batch": int(plan.micro_batch),
@@ -24,6 +25,8 @@ def training(launcher: str, estimate: Estimate) -> tuple[TrainingEstimate, dict[
         "global_batch": int(plan.global_batch),
         "seq_len": int(plan.seq_len),
         "iterations": int(estimate.iterations),
+        "epochs": None if plan.data is None else plan.data.epochs,
+        "packing": None if plan.data is None else plan.data.packed,
         "recompute": Recompute(int(plan.recompute)).label,
         "schedule": schedule_name(plan),
         "optimizer": plan.optimizer.name,

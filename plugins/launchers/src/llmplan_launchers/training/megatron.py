@@ -24,6 +24,7 @@ LAYOUT = (
     Entry("--num-virtual-stages-per-pipeline-rank", "vpp", default=1, quiet=True),
     Entry("--context-parallel-size", "cp", default=1, quiet=True),
     Entry("--expert-model-parallel-size", "ep", default=1, quiet=True),
+    Entry("--expert-tensor-parallel-size", "expert_tp"),
     Entry("--sequence-parallel", "sequence_parallel", {True: True, False: False}, default=False),
 )
 BATCH = (
@@ -164,7 +165,7 @@ def _remarks(settings: Mapping[str, Any]) -> list[str]:
         ),
         "no master weights: the optimizer keeps them in 32 bits, 4 bytes a parameter": not settings["master_weights"],
     }
-    return [*(words for words, has in odd.items() if has), *unsaid(_NAME, settings, ("plain", "fused"))]
+    return [*(words for words, has in odd.items() if has), *unsaid(_NAME, settings, ("plain", "fused"), fills=True)]
 
 
 def _read(text: str) -> LaunchOptions:

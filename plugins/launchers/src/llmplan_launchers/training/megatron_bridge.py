@@ -21,6 +21,7 @@ FIELDS = (
     Entry("model.pipeline_model_parallel_size", "pp"),
     Entry("model.context_parallel_size", "cp"),
     Entry("model.expert_model_parallel_size", "ep"),
+    Entry("model.expert_tensor_parallel_size", "expert_tp"),
     Entry("model.sequence_parallel", "sequence_parallel"),
     Entry("model.seq_length", "seq_len"),
     Entry("dataset.seq_length", "seq_len"),
@@ -128,7 +129,7 @@ def _remarks(settings: Mapping[str, Any], layers: int) -> Iterator[str]:
         yield "offload of activations: set cfg.model.fine_grained_activation_offloading"
     if settings["lora_targets"]:
         yield f"lora-targets {'+'.join(settings['lora_targets'])}: set cfg.peft.target_modules, all by default"
-    yield from unsaid(_NAME, settings, ("plain", "fused"))
+    yield from unsaid(_NAME, settings, ("plain", "fused"), fills=True)
     stages = settings["pp"] * settings["vpp"]
     if layers % stages:
         yield f"{layers} layers over {stages} stages: set cfg.model.pipeline_model_parallel_layout"

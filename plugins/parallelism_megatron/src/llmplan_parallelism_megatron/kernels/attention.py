@@ -32,7 +32,7 @@ _WITHOUT_SINKS = ("flash-1", "flash-2")
 
 def is_fused(plan: TrainingPlan) -> bool:
     """Whether attention is one kernel: the framework has it, for this accelerator, and for the model's sinks."""
-    word = plan.framework.attention
+    word = plan.framework.attention_on(plan.hardware.architecture)
     sinks = bool(getattr(plan.model, "attention_sinks", False)) and word in _WITHOUT_SINKS
     return word != "unfused" and plan.hardware.architecture not in _WITHOUT_FUSED and not sinks
 

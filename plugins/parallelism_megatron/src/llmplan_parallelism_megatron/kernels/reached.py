@@ -87,6 +87,7 @@ def kernels_of(
     curves = curves_of(efficiency, gemm.name)
     wide = _wide_format(hardware, gemm)
     bandwidth = hardware.memory_bytes_per_second * curves.hbm
+    attention = framework.attention_on(hardware.architecture)
 
     def gemm_kernel(number_format: NumberFormat) -> GemmKernel:
         name = number_format.name
@@ -98,8 +99,8 @@ def kernels_of(
         framework,
         gemm_kernel(gemm),
         gemm_kernel(wide),
-        attention_kernel(curves, framework.attention),
-        wide.peak_flops * (FLASH_1_RATE if framework.attention == "flash-1" else 1.0),
+        attention_kernel(curves, attention),
+        wide.peak_flops * (FLASH_1_RATE if attention == "flash-1" else 1.0),
         curves,
         bandwidth,
     )

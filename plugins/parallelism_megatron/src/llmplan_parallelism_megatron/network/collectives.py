@@ -10,6 +10,7 @@ from __future__ import annotations
 from attrs import evolve, frozen
 
 from llmplan.arrays.quantities import Number, maximum, minimum, where
+from llmplan.arrays.term import term
 from llmplan.records import CollectiveCurve, NetworkCurve
 from llmplan.records.cluster import ROUND
 from llmplan_parallelism_megatron.kernels.reached import Kernels, collective_curve
@@ -34,43 +35,69 @@ def reduce_scatter_seconds(message_bytes: Number, group: Group, kernels: Kernels
     return _seconds("reduce_scatter", 1.0, message_bytes, group, kernels)
 
 
-def all_to_all_seconds(message_bytes: Number, group: Group, kernels: Kernels) -> Number:
-    """Every rank sends each other one its share of M bytes: V = M (n - 1)/n."""
-    return _seconds("all_to_all", 1.0, message_bytes, group, kernels)
+def all_to_all_seconds(message_bytes: Number, group: Group, kernels: Kernels, copies: Number = 1.0) -> Number:
+    """Every rank sends each other one its share of M bytes: V = M (n - 1)/n; of so many copies of a token, those that
+    go the same way are sent once.
+    """
+    return _seconds("all_to_all", 1.0, message_bytes, group, kernels, copies)
 
 
-def _seconds(operation: str, passes: float, message_bytes: Number, group: Group, kernels: Kernels) -> Number:
+def _seconds(
+    operation: str, passes: float, message_bytes: Number, group: Group, kernels: Kernels, copies: Number = 1.0
+) -> Number:
     """0 for one rank; else the least of what it takes with the domain as it is, and as several smaller ones: a library
     takes the fastest of its ways, and what was timed in domains of eight is no faster for a ring around many more.
     """
     levels = kernels.hardware.cluster.levels
     volume, whole = passes * message_bytes, levels[0].size
-    seconds = _over_levels(operation, passes, volume, group, kernels, whole)
+    ways = Ways(operation, passes, copies)
+    seconds = _over_levels(ways, volume, group, kernels, whole)
     if whole is not None and len(levels) > 1 and levels[0].topology not in ROUND:
         while whole > _TIMED:
             whole = max(whole // 2, _TIMED)
-            seconds = minimum(seconds, _over_levels(operation, passes, volume, group, kernels, whole))
+            seconds = minimum(seconds, _over_levels(ways, volume, group, kernels, whole))
     return where(group.ranks > 1, seconds, 0.0)
 
 
-def _over_levels(
-    operation: str, passes: float, volume: Number, group: Group, kernels: Kernels, domain: int | None
-) -> Number:
+@frozen(eq=False, repr=False)
+class Ways:
+    """What is done with a message."""
+
+    operation: str
+    passes: float
+    copies: Number
+    """Of each token, that go to ranks of their own choice; 1 where each is sent by itself."""
+
+    def crossing(self, volume: Number, group: Group, below: Number) -> Number:
+        """Of it, what crosses a level: what the level below has summed or keeps for itself; of an all-to-all all of
+        it, since nothing is in common, or one copy for each group of the level below.
+        """
+        return (
+            volume * sent_once(self.copies, group.ranks / below) if self.operation == "all_to_all" else volume / below
+        )
+
+
+@term(
+    "n * (1 - (1 - 1/n)**k) / k", unit="of the copies", source="Zhao et al. 2025, DeepEP, github.com/deepseek-ai/DeepEP"
+)
+def sent_once(k: Number, n: Number) -> Number:
+    """Of k copies of a token that go to any of n places, those that are left where a place gets one for all its ranks,
+    which hand it on; 1 where each copy is sent.
+    """
+    left: Number = n * (1.0 - (1.0 - 1.0 / n) ** k) / k
+    return left
+
+
+def _over_levels(ways: Ways, volume: Number, group: Group, kernels: Kernels, domain: int | None) -> Number:
     """That of the slowest level that the group crosses, where so many accelerators share the first: all of them work at
     the same time.
-
-    What crosses a level is what the level below has summed or keeps for itself. In an all-to-all ranks of a node share
-    what they send to another one, which published runs are in accord with; beyond that nothing is in common.
     """
     seconds, below = 0.0, 1.0
     for place, level in enumerate(kernels.hardware.cluster.levels):
         inside = group.inside(domain if place == 0 else level.size)
-        across = Across(operation, passes, place, inside / below, group, below)
-        if place == 0:
-            took = _first_seconds(volume, across, kernels)
-        else:
-            shared = 1.0 if operation == "all_to_all" and place > 1 else below
-            took = _outer_seconds(volume / shared, across, kernels)
+        across = Across(ways.operation, ways.passes, place, inside / below, group, below)
+        crossing = ways.crossing(volume, group, below)
+        took = _outer_seconds(crossing, across, kernels) if place else _first_seconds(crossing, across, kernels)
         seconds = maximum(took * (across.n > 1), seconds)
         below = inside
     return seconds

@@ -42,14 +42,18 @@ class Groups:
     pipeline: Group
 
 
-def groups_of(layout: Layout) -> Groups:
-    """By the rank order tp, cp, ep, dp, pp; expert parallel ranks are context and data parallel ones."""
+def groups_of(layout: Layout, expert_tp: Number | None = None) -> Groups:
+    """By the rank order tp, cp, ep, dp, pp; expert parallel ranks are context and data parallel ones, and tensor
+    parallel ones where fewer than all of these share an expert (Megatron-LM, core/parallel_state.py:
+    expert-tensor-parallel-size).
+    """
     tp, cp, ep, dp, devices = layout.tp, layout.cp, layout.ep, layout.dp, layout.gpus
+    within = tp if expert_tp is None else expert_tp
     return Groups(
         tensor=Group(tp, 1, devices),
         context=Group(cp, tp, devices),
-        expert=Group(ep, tp, devices),
+        expert=Group(ep, within, devices),
         data=Group(dp * cp, tp, devices),
-        expert_data=Group(dp * cp / ep, tp * ep, devices),
+        expert_data=Group(tp / within * dp * cp / ep, within * ep, devices),
         pipeline=Group(layout.pp, tp * cp * dp, devices),
     )

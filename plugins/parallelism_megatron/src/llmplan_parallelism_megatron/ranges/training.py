@@ -12,6 +12,7 @@ from llmplan.records import Schedule, TrainingPlan, Tuning
 from llmplan_parallelism_megatron.network.groups import Group, groups_of
 from llmplan_parallelism_megatron.ranges.kind import DATASHEET, Kind
 from llmplan_parallelism_megatron.ranges.table import Ranges, read_ranges
+from llmplan_parallelism_megatron.rank import expert_tp
 from llmplan_parallelism_megatron.rules.common import routed_experts
 from llmplan_parallelism_megatron.training.data_parallel import shards
 
@@ -104,6 +105,6 @@ def _experts(plan: TrainingPlan) -> dict[str, Truth]:
     """Tokens are routed to experts inside the scale-up domain, or beyond it."""
     if not routed_experts(plan.model):
         return {}
-    group = groups_of(plan.layout).expert
+    group = groups_of(plan.layout, expert_tp(plan)).expert
     inside: Number = group.inside(plan.hardware.scale_up_domain)
     return {"experts": group.ranks <= inside, "experts-beyond-domain": group.ranks > inside}

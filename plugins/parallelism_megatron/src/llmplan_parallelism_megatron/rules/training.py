@@ -10,6 +10,7 @@ from llmplan.estimate import rules
 from llmplan.estimate.rules import TOO_LONG_A_PIPELINE, Rule
 from llmplan.records import Tuning
 from llmplan_parallelism_megatron.network.groups import groups_of
+from llmplan_parallelism_megatron.rank import expert_tp
 from llmplan_parallelism_megatron.rules.common import DIVIDES_EXPERTS, DIVIDES_HEADS, nearest, routed_experts
 from llmplan_parallelism_megatron.rules.offload import GATHERS, HAS_A_LINK, HAS_ROOM
 from llmplan_parallelism_megatron.rules.scale_up import stays_inside, stays_linked
@@ -19,7 +20,7 @@ from llmplan_parallelism_megatron.training.layer import expert_imbalance
 from llmplan_parallelism_megatron.training.loss import LOSSES, is_known
 
 if TYPE_CHECKING:
-    from llmplan.arrays.quantities import Truth
+    from llmplan.arrays.quantities import Number, Truth
     from llmplan.records import TrainingPlan
     from llmplan_parallelism_megatron.network.groups import Group
 
@@ -70,17 +71,40 @@ def _say_pieces(plan: TrainingPlan) -> str:
     return f"cp: {cp} cuts a sequence into {pieces} pieces, and seq-len is {seq_len}; {near} would do"
 
 
+def _sharing(plan: TrainingPlan) -> Number:
+    """Ranks that share experts: data and context parallel ones, and tensor parallel ones with experts of their own."""
+    within = expert_tp(plan)
+    return plan.layout.dp * plan.layout.cp * (1 if within is None else plan.layout.tp / within)
+
+
 def _uneven_replicas(plan: TrainingPlan) -> Truth:
-    """Expert parallel ranks are data and context parallel ones."""
-    return has_remainder(plan.layout.dp * plan.layout.cp, plan.layout.ep)
+    return has_remainder(_sharing(plan), plan.layout.ep)
 
 
 def _say_replicas(plan: TrainingPlan) -> str:
     layout, experts = plan.layout, routed_experts(plan.model)
-    ep, ranks = int(layout.ep), int(layout.dp * layout.cp)
+    ep, ranks, within = int(layout.ep), int(_sharing(plan)), expert_tp(plan)
     close = nearest(ep, ranks, lambda size: ranks % size == 0 and experts % size == 0)
-    product = f"dp {int(layout.dp)} x cp {int(layout.cp)} = {ranks}"
-    return f"ep: {ep} does not divide {product}, the ranks that share experts; {close} would"
+    product = f"dp {int(layout.dp)} x cp {int(layout.cp)}"
+    product += "" if within is None else f" x tp {int(layout.tp)} / expert-tp {within}"
+    return f"ep: {ep} does not divide {product} = {ranks}, the ranks that share experts; {close} would"
+
+
+def _uneven_expert_tp(plan: TrainingPlan) -> Truth:
+    within = expert_tp(plan)
+    return False if within is None else has_remainder(plan.layout.tp, within)
+
+
+def _say_expert_tp(plan: TrainingPlan) -> str:
+    tp, within = int(plan.layout.tp), expert_tp(plan)
+    close = nearest(int(within or 1), tp, lambda size: tp % size == 0)
+    return f"expert-tp: {within} does not divide tp {tp}; {close} would"
+
+
+def _dealt_out(plan: TrainingPlan) -> Truth:
+    """Ranks that do not share an expert have tokens of their own, which is what sequence parallelism gives them."""
+    layout, within = plan.layout, expert_tp(plan)
+    return False if within is None else (layout.tp > within) & (layout.sequence_parallel == False)  # noqa: E712
 
 
 def _more_than_layers(plan: TrainingPlan) -> Truth:
@@ -117,7 +141,7 @@ def _cannot_feed(plan: TrainingPlan) -> Truth:
 
 
 def _groups(plan: TrainingPlan) -> tuple[tuple[str, Group], ...]:
-    groups = groups_of(plan.layout)
+    groups = groups_of(plan.layout, expert_tp(plan))
     sizes = ("tp", groups.tensor), ("cp", groups.context), ("ep", groups.expert)
     return (*sizes, ("dp", groups.data), ("pp", groups.pipeline))
 
@@ -141,7 +165,8 @@ REFUSED = (
     Rule("tp divides a rank's tokens where sequence parallel", _uneven_tokens, _say_tokens),
     Rule("cp cuts sequences into equal pieces", _uneven_pieces, _say_pieces),
     DIVIDES_EXPERTS,
-    Rule("ep divides dp x cp", _uneven_replicas, _say_replicas),
+    Rule("expert-tp divides tp", _uneven_expert_tp, _say_expert_tp),
+    Rule("ep divides dp x cp, and tp / expert-tp", _uneven_replicas, _say_replicas),
     Rule(
         "vpp is 1 with a schedule of one chunk a stage",
         lambda plan: (plan.layout.vpp > 1) & plan.schedule.of(lambda schedule: not schedule.interleaves),
@@ -201,6 +226,14 @@ def _say_zero(plan: TrainingPlan) -> str:
 
 AVOIDED = (
     stays_inside(_groups, "tp"),
+    Rule(
+        "sequences are divided where expert-tp is below tp",
+        _dealt_out,
+        lambda plan: (
+            f"expert-tp: {expert_tp(plan)} below tp {int(plan.layout.tp)} deals tokens out to the ranks of a tensor "
+            "parallel group, which takes sequence parallelism"
+        ),
+    ),
     stays_inside(_groups, "cp"),
     Rule("pp x vpp divides the layers", _uneven_stages, _say_stages),
     Rule(

@@ -102,9 +102,10 @@ def beside_adapter_seconds(operators: Sequence[Operator], gemm: Gemm, rank: Rank
 
 def widening_seconds(gemm: Gemm, rank: Rank) -> Number:
     """Frozen weights of fewer bits are read and written in 16 before each multiplication (torchao, bitsandbytes)."""
+    framework = rank.plan.framework
     if not widens(rank.plan):
         return 0.0
-    each = frozen_bytes(rank.plan) + SIXTEEN_BIT_BYTES * rank.plan.framework.widened_copies
+    each = frozen_bytes(rank.plan) + SIXTEEN_BIT_BYTES * framework.widened_copies + framework.widening_bytes
     return reading_seconds(gemm.groups * gemm.n * gemm.k, each, rank.kernels.bytes_per_second)
 
 

@@ -17,7 +17,7 @@ from llmplan_parallelism_megatron.kernels.elementwise import (
     without_shape_seconds,
 )
 from llmplan_parallelism_megatron.network import collectives
-from llmplan_parallelism_megatron.rank import Rank
+from llmplan_parallelism_megatron.rank import Rank, copies_of
 from llmplan_parallelism_megatron.training.adapters import adapter_seconds, beside_adapter_seconds, widening_seconds
 
 
@@ -170,7 +170,8 @@ def _multiplication(operators: Sequence[Operator], rank: Rank, *, wide: bool) ->
         adapter, beside = adapter_seconds(operators, gemm, rank), beside_adapter_seconds(operators, gemm, rank)
         widening = widening_seconds(gemm, rank)
         once = forward + widening + adapter + beside
-        return Seconds(once, backward + widening + 2.0 * adapter + BACKWARD_MOVED * beside)
+        again = 0.0 if plan.framework.keeps_widened else widening
+        return Seconds(once, backward + again + 2.0 * adapter + BACKWARD_MOVED * beside)
     gradients = 2.0 * plan.gradient_bits / 8  # read, added to and written
     fused = plan.framework.fused_accumulation
     weights = by.weight_gradient_seconds(gemm, operand, gradients if fused else output)
@@ -232,10 +233,15 @@ def add_communication(times: LayerTimes, operator: Operator, rank: Rank) -> None
         times.tensor.add(_reduction(operator.reduced_elements * width, rank), again(operator, rank))
     if operator.exchanged is not None:
         exchanged = operator.exchanged * width * expert_imbalance(plan)
-        seconds = collectives.all_to_all_seconds(exchanged, rank.groups.expert, rank.kernels)
+        seconds = collectives.all_to_all_seconds(exchanged, rank.groups.expert, rank.kernels, _copies(plan))
         hidden = plan.schedule.of(lambda schedule: 1.0 if schedule.both_ways else plan.framework.expert_overlap)
         seconds = seconds * (1.0 - where(plan.layout.pp > 1, hidden, plan.framework.expert_overlap))
         times.expert.add(Seconds(seconds, seconds), again(operator, rank))
+
+
+def _copies(plan: TrainingPlan) -> float:
+    """Of a token, where the program sends those that go the same way once; else each for itself."""
+    return copies_of(plan.model) if plan.framework.sends_tokens_once else 1.0
 
 
 def _reduction(message_bytes: Number, rank: Rank) -> Seconds:
