@@ -244,6 +244,8 @@ class InferOptions(TypedDict, total=False):
     """What waits in host memory, as far as the engine can: none, weights, experts, kv."""
     api_price: Any
     """What an API asks for a million tokens, input and output: 3/15, or one number for both."""
+    host_bandwidth: float | str | None
+    """GB/s of an accelerator's share of the host's memory, where the engine multiplies there what waits there."""
     ttft: float | str | None
     """Longest time to the first token, waiting included: 500ms or 0.5s."""
     tpot: float | str | None
