@@ -16,7 +16,6 @@ from llmplan.records.inference_plan import InferencePlan
 
 _SECONDS_PER_HOUR = 3600.0
 _MILLION = 1e6
-"""8,760 of a year / 12."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from llmplan.records.inference_plan import InferencePlan
 
 _HOURS_PER_MONTH = 730.0
+"""8,760 of a year / 12."""
 _SECONDS_PER_HOUR = 3600.0
 _MILLION = 1e6
 
