@@ -54,9 +54,11 @@ class TrainOptions(TypedDict, total=False):
     cost_model: Any
     """Cost model."""
     price_per_gpu_hour: float | str | None
-    """Price of one accelerator-hour: 2.5 or $2.5."""
+    """The same as a number: 2.5 or $2.5; in a search one for each accelerator, too."""
     price: Any
-    """The same, or whose it is: median, p25, a provider (llmplan list prices), or a TOML file of own hardware."""
+    """Price of one accelerator-hour: 2.5, or whose it is: median, p25, a provider (llmplan list prices), or own
+    hardware in a TOML file.
+    """
     price_market: str | None
     """In which --price is looked up: on-demand by default, reserved, spot."""
     price_region: str | None
@@ -199,9 +201,11 @@ class InferOptions(TypedDict, total=False):
     cost_model: Any
     """Cost model."""
     price_per_gpu_hour: float | str | None
-    """Price of one accelerator-hour: 2.5 or $2.5."""
+    """The same as a number: 2.5 or $2.5; in a search one for each accelerator, too."""
     price: Any
-    """The same, or whose it is: median, p25, a provider (llmplan list prices), or a TOML file of own hardware."""
+    """Price of one accelerator-hour: 2.5, or whose it is: median, p25, a provider (llmplan list prices), or own
+    hardware in a TOML file.
+    """
     price_market: str | None
     """In which --price is looked up: on-demand by default, reserved, spot."""
     price_region: str | None
