@@ -37,15 +37,13 @@ from llmplan_parallelism_megatron.kernels.reached import Kernels, collective_cur
 from llmplan_parallelism_megatron.network.groups import groups_of
 from llmplan_parallelism_megatron.rank import Rank, expert_tp
 from llmplan_parallelism_megatron.stages import ends_as_layers
+from llmplan_parallelism_megatron.training.in_flight import held_activations, micro_batches_in_flight, stages_held
 from llmplan_parallelism_megatron.training.layer import LayerTimes, add_communication, layer_times
 from llmplan_parallelism_megatron.training.memory import (
     beside_activations,
     gradient_bytes,
-    held_activations,
     kept_bytes,
-    micro_batches_in_flight,
     optimizer_bytes,
-    stages_held,
     weight_bytes,
 )
 from llmplan_parallelism_megatron.training.optimizer_step import paged_bytes
