@@ -162,7 +162,7 @@ def test_gpus_are_listed_with_the_formats_that_people_ask_for(run, monkeypatch):
     """If it fails, nobody sees from the list which GPUs have FP4, or rates run into each other."""
     monkeypatch.setenv("COLUMNS", "100")
     heading, *lines = run("list", "gpus")[1].strip().split("\n")
-    assert {"tf32", "16-bit", "fp8", "fp4", "int8", "int4"} <= set(heading.split())
+    assert {"tf32", "16bit", "fp8", "fp4", "int8", "int4"} <= set(heading.split())
     rates = next(line for line in lines if line.startswith("b200-sxm")).split()
     assert rates[3:7] == ["1,125", "2,250", "4,500", "9,000"]
 
@@ -401,11 +401,11 @@ CONTRADICTIONS = [
     (("--output", ""), "output: '' does not end in .json, .csv, .md, .txt"),
     (
         ("--dtype", "mine.toml"),
-        "dtype: mine.toml: only models, gpus, clusters, frameworks, engines and optimizers can be given as files",
+        "dtype: mine.toml: only models, gpus, clusters, frameworks, engines, optimizers and sites can be given as files",
     ),
     (
         ("--cost-model", "mine.toml"),
-        "cost-model: mine.toml: only models, gpus, clusters, frameworks, engines and optimizers can be given as files",
+        "cost-model: mine.toml: only models, gpus, clusters, frameworks, engines, optimizers and sites can be given as files",
     ),
     (("--model", "missing.toml"), "missing.toml: No such file or directory"),
     (("--gpu", "missing.toml"), "missing.toml: No such file or directory"),

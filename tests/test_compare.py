@@ -364,7 +364,9 @@ def test_a_missing_library_is_one_line_before_anything_is_priced(run, tmp_path, 
     monkeypatch.setattr("llmplan_report.drawing.find_spec", lambda _: None)
     code, out, err = run(*INFER, "--batch", "1,2", "--picture", str(tmp_path / "a.png"))
     assert (code, out) == (2, "")
-    assert err == "llmplan: picture: matplotlib is not installed; pip install 'llmplan-report[picture]' brings it\n"
+    line, hint = err.splitlines()
+    assert line == "llmplan: picture: matplotlib is not installed; python3 -m pip install matplotlib brings it"
+    assert hint == "hint: python3 -m pip install matplotlib"
 
 
 # Python

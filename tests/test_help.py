@@ -38,6 +38,19 @@ def test_every_option_stands_under_a_heading_that_says_something(text, command):
     assert max(map(len, printed.split("\n"))) <= 80
 
 
+@pytest.mark.parametrize("command", ["", "search", "plugins"])
+def test_no_summary_is_clipped(text, command):
+    """If it fails, somebody who looks for the right command reads half of what each is for."""
+    assert not re.search(r"\w\.\.\.$", text(command), re.MULTILINE)
+
+
+def test_what_people_come_for_is_listed_first(text):
+    """If it fails, a newcomer finds the two commands of the headline below those about plugins and words."""
+    commands = re.findall(r"^  (\w+)  ", text("").partition("\nCommands:\n")[2], re.MULTILINE)
+    assert (commands[:3], commands[-1]) == (["train", "infer", "search"], "plugins")
+    assert examples("train")[0] in text("")
+
+
 @pytest.mark.parametrize("example", RUNS)
 def test_an_example_runs(example, capsys):
     """If it fails, the first command that somebody tries is refused."""

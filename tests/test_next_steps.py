@@ -7,8 +7,12 @@ import shlex
 from itertools import pairwise
 
 import pytest
+from attrs import evolve
 
+from llmplan import registry, train
 from llmplan.cli.main import main
+from llmplan.output.headline import headline
+from llmplan.output.sections import console_of, layout, rendered
 
 GPU = ("--gpu", "h100-sxm-80gb")
 ONE = ("--pp", "1", "--cp", "1", "--recompute", "none", "--offload", "none", "--zero", "1")
@@ -30,6 +34,11 @@ HINTS = (
     ("trian", "llama-7b", *GPU, "--gpus", "16", "--tp", "2", *ONE),
     ("train",),
     ("train", "llama-7b", *GPU, "--tp", "0"),
+    ("train", "./nowhere/config.json", *GPU),
+    ("train", "llama-7b", "--gpu", "h1000", "--gpus", "16", "--tp", "2", *ONE),
+    ("train", "llama-7b", *GPU, "--gpus", "16", "--tensor-model-parallel-size", "2", *ONE),
+    ("train", "llama-7b", *GPU, "--gpus", "16", "--tp", "2", "--finish-within", "99d"),
+    ("compare", "llama-7b", *GPU, "--gpus", "16", "--tp", "1,2", *ONE),
     ("infer", "llama-2-70b", *GPU, "--tp", "1", "--pp", "1", "--dp", "1"),
     ("infer", "llama-2-70b", *GPU, "--gpus", "1", "--batch", "16"),
     ("infer", "llama-3.1-8b", *GPU, "--tp", "1", "--pp", "1", "--dp", "1", "--rate", "900/s", "--requests", "0"),
@@ -57,6 +66,21 @@ def test_what_a_report_says_to_do_next_runs(command, capsys, monkeypatch, tmp_pa
 
 
 _FILES = ("--picture", "--export")
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_an_answer_takes_five_lines_whatever_it_is_about(width):
+    """If it fails, a long name or layout moves what the answer is off the first screen."""
+    model = evolve(registry().models["llama-65b"], name="a-model-with-a-name-that-takes-most-of-a-line-by-itself")
+    estimate = train(model=model, gpu="h100-sxm-80gb", gpus=1024, tp=8, pp=4, cp=2, vpp=5, price_per_gpu_hour=2.345,
+                     sequence_parallel=True, zero=1, micro_batch=1, recompute="none", schedule="1f1b")  # fmt: skip
+    console = console_of(width)
+    chosen = f"2,213,280 plans, INTERRUPTED: {layout(estimate, 'ZeRO 1')}"
+    lines = rendered(console, headline(estimate, console, chosen)).rstrip("\n").split("\n")
+    assert len(lines) <= 5
+    assert max(map(len, lines)) <= width
+    assert "tp 8 · cp 2 · pp 4" in lines[1]
+    assert " days (" in lines[0]
 
 
 @pytest.mark.parametrize("command", HINTS, ids=" ".join)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
+from hatchling.builders.sdist import SdistBuilder
+from hatchling.builders.wheel import WheelBuilder
 from workspace_metadata import members, project
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,10 +43,11 @@ def odd_versions() -> list[str]:
 
 def build(into: Path) -> None:
     """Write a wheel and a source archive of each package."""
-    environment = os.environ | {"LLMPLAN_RELEASE": "1"}
+    os.environ["LLMPLAN_RELEASE"] = "1"
     for folder in (*members(ROOT), ROOT):
-        command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-t", "wheel", "-d", str(into.resolve())]
-        subprocess.run(command, cwd=folder, env=environment, check=True)
+        for builder in (SdistBuilder, WheelBuilder):
+            for artifact in builder(str(folder)).build(directory=str(into.resolve())):
+                print(artifact)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from llmplan.records import DTypeFamily
 
 T = TypeVar("T")
-_MOST_NEAR = 5
+_MOST_NEAR, _LIKE = 5, 0.75
 
 
 class Offer:
@@ -135,7 +135,11 @@ class Catalogue(Mapping[str, T], Generic[T]):
 
         wanted, letters = name.lower(), _letters(name)
         holding = [known for known in self._offered if letters and letters in _letters(known)]
-        return (holding or get_close_matches(wanted, self._offered, cutoff=0.6))[:_MOST_NEAR]
+        near = holding or get_close_matches(wanted, self._offered, cutoff=0.6)
+        if not near and letters:  # h1000 for h100-sxm-80gb
+            begin = {known[: len(wanted)]: known for known in reversed(self._offered)}
+            near = [begin[one] for one in get_close_matches(wanted, begin, cutoff=_LIKE)]
+        return near[:_MOST_NEAR]
 
     def providers(self, name: str) -> list[str]:
         """The distributions that offer this name, the one that has it first."""

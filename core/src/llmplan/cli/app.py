@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from llmplan.catalogues import Registry
 from llmplan.catalogues.plugins import PluginError
@@ -18,16 +19,35 @@ _HELP = "How long a model trains or serves on given hardware, how much memory it
 _COMMANDS = (
     ("train", "estimate:add_train", "What a training run takes: time, memory, GPU-hours, cost."),
     ("infer", "estimate:add_infer", "What serving takes: prefill, decode, memory, tokens/s, cost."),
-    ("search", "search:add_search", "The best plan out of all legal ones, by time, cost, energy or GPUs."),
+    ("search", "search:add_search", "The best of all legal plans, by time, cost, energy or GPUs."),
     ("plugins", "plugins:add_plugins", "Plugins, what they offer, and why one fails."),
 )
 _GROUPS = ("search", "plugins")
 """To which plugins may add commands."""
 
 
+class _InOrder(TyperGroup):
+    """What people come for first, then what plugins add, at last how it works itself; with commands that run here."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        names = super().list_commands(ctx)
+        first = [name for name, _, _ in _COMMANDS[:-1] if name in names]
+        last = [name for name, _, _ in _COMMANDS[-1:] if name in names]
+        return [*first, *(name for name in names if name not in (*first, *last)), *last]
+
+    def format_epilog(self, _ctx: Any, formatter: Any) -> None:
+        from llmplan.cli.help import EXAMPLES, examples
+
+        with formatter.section("Examples"):
+            for command in EXAMPLES:
+                formatter.write("".join(f"  {example}\n" for example in examples(command)[:1]))
+
+
 def build_app(registry: Registry, arguments: Sequence[str]) -> typer.Typer:
     """A fresh app. Where the arguments name a command, the others are stubs: making their options takes 15 ms."""
-    app = typer.Typer(name="llmplan", help=_HELP, context_settings={"help_option_names": [*_HELP_OPTIONS]}, **_PLAIN)
+    app = typer.Typer(
+        name="llmplan", cls=_InOrder, help=_HELP, context_settings={"help_option_names": [*_HELP_OPTIONS]}, **_PLAIN
+    )
     app.callback()(_global_options)
     names = {name for name, _, _ in _COMMANDS}
     first = next((argument for argument in arguments if not argument.startswith("-")), "")

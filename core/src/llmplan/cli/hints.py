@@ -12,6 +12,11 @@ _REQUESTS = (TrainRequest, InferRequest, SearchRequest, InferSearchRequest)
 _COMMAND = re.compile(r"No such command '(.+?)'\. Did you mean '(.+?)'")
 _OPTION = re.compile(r"No such option: (\S+); did you mean (--[\w-]+)\?")
 _NAMED = re.compile(r"(?:Option '--)?([\w-]+)(?:: |' requires)")
+_HERE = re.compile(r"No such option: (\S+); here it is (--[\w-]+)$")
+_ELSEWHERE = re.compile(r"No such option: (\S+); llmplan (search )?(\w+) has it(?:, as (--[\w-]+))?$")
+_INSTALLS = re.compile(r"; (python3 -m pip install [\w .-]+?) brings ")
+_COMMANDS_OF_OTHERS = {"compare": "train", "plan": "train", "estimate": "train", "inference": "infer"}
+_UNKNOWN_COMMAND = re.compile(r"No such command '(\w+)'")
 _GROUPS = ("search",)
 _MENTIONED = re.compile(r"--([\w-]+)")
 _LISTED = re.compile(r"; (llmplan list [\w-]+) shows")
@@ -19,23 +24,51 @@ _LISTED = re.compile(r"; (llmplan list [\w-]+) shows")
 
 def hint_of(message: str, given: Sequence[str], commands: Iterable[str], instead: tuple[str, str] | None) -> str:
     """The command, or nothing where none is known to help."""
-    for pattern in (_COMMAND, _OPTION):
+    ways = (_changed(message, given, instead), _elsewhere(message, given), _told(message, given))
+    return next(filter(None, ways), "") or _explained(message, commands)
+
+
+def _changed(message: str, given: Sequence[str], instead: tuple[str, str] | None) -> str:
+    """What was given, with the right word in place of the slip."""
+    for pattern in (_COMMAND, _OPTION, _HERE):
         if found := pattern.match(message):
             instead = (found[1], found[2])
-    if instead is not None:
-        changed = [_with(word, *instead) for word in given]
-        if changed != list(given):
-            return shlex.join(("llmplan", *changed))
+    if (found := _UNKNOWN_COMMAND.match(message)) and found[1] in _COMMANDS_OF_OTHERS:
+        instead = (found[1], _COMMANDS_OF_OTHERS[found[1]])
+    if instead is None:
+        return ""
+    changed = [_with(word, *instead) for word in given]
+    return "" if changed == list(given) else shlex.join(("llmplan", *changed))
+
+
+def _told(message: str, given: Sequence[str]) -> str:
+    """A command that the message itself names, or the help of the one that was given."""
     if message.startswith("No such option"):
         words = [word for word in given[: 1 + (given[0] in _GROUPS)] if not word.startswith("-")]
         return shlex.join(("llmplan", *words, "--help"))
-    if listed := _LISTED.search(message):
-        return listed[1]
-    known = {option_name(name) for request in _REQUESTS for name in options_of(request)}
-    for look in (_NAMED.match, _MENTIONED.search):
-        if (named := look(message)) and named[1] in known and "explain" in commands:
-            return f"llmplan explain {named[1]}"
-    return ""
+    found = _INSTALLS.search(message) or _LISTED.search(message)
+    return found[1] if found else ""
+
+
+def _explained(message: str, commands: Iterable[str]) -> str:
+    """What lists the records that an option takes, or explains the option."""
+    known = {option_name(name): option for request in _REQUESTS for name, option in options_of(request).items()}
+    looked = (look(message) for look in (_NAMED.match, _MENTIONED.search))
+    named = next((found[1] for found in looked if found and found[1] in known), None)
+    if named is None or "explain" not in commands:
+        return ""
+    kind = known[named]["names"]
+    return f"llmplan list {kind}" if isinstance(kind, str) and "list" in commands else f"llmplan explain {named}"
+
+
+def _elsewhere(message: str, given: Sequence[str]) -> str:
+    """The same asked of the command that has the option, which answers the same kind of question."""
+    found = _ELSEWHERE.match(message)
+    if found is None or found[3] not in given[:2]:
+        return ""
+    words = given[1 + (given[0] in _GROUPS) :]
+    changed = [_with(word, found[1], found[4]) for word in words] if found[4] else words
+    return shlex.join(("llmplan", *(found[2] or "").split(), found[3], *changed))
 
 
 def _with(word: str, wrong: str, right: str) -> str:

@@ -38,7 +38,7 @@ def add_search(app: typer.Typer, summary: str) -> None:
         pass
 
     annotations = {**annotations_of(TrainRequest, SEVERAL), **annotations_of(SearchRequest)}
-    help_text = "The best training plan; what is left open of a layout is searched, or given as 1,2,4 or 1..16."
+    help_text = "The best training plan. What is left open of a layout is searched, or given as 1,2,4 or 1..16."
     group.command("train", cls=PlanningCommand, help=help_text)(with_annotations(annotations, _EXTRA, _train))
     add_search_infer(group)
     app.add_typer(group, name="search", help=summary)

@@ -22,7 +22,7 @@ def add_search_infer(group: typer.Typer) -> None:
     """Add ``infer`` to the commands of ``llmplan search``."""
     asked = annotations_of(InferRequest, _RANGED)
     options = {name: of for name, of in asked.items() if name not in NOT_OF_SERVERS}
-    help_text = "The best server within latencies; what is left open is searched, or given as 1,2,4 or 1..16."
+    help_text = "The best server within latencies. What is left open is searched, or given as 1,2,4 or 1..16."
     group.command("infer", cls=PlanningCommand, help=help_text)(
         with_annotations({**options, **annotations_of(InferSearchRequest)}, _EXTRA, _infer)
     )
@@ -49,4 +49,11 @@ def _infer(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
 
 
 def _said(state: Any, _elapsed: float) -> str:
-    return f"{state.layouts:,} layouts, {state.plans:,} loads, {state.confirmed:,} plans confirmed"
+    """Layouts, loads, plans that are confirmed, the best so far."""
+    from llmplan.output.words import three_digits
+
+    first, best = state.best(), ""
+    if first is not None:
+        speed = three_digits(first.tokens_per_second_per_gpu)
+        best = f", best tp {first.sizes.tp} pp {first.sizes.pp} dp {first.dp} with {speed} tokens/s a GPU"
+    return f"{state.layouts:,} layouts, {state.plans:,} loads, {state.confirmed:,} plans confirmed{best}"

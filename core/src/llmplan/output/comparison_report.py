@@ -126,14 +126,19 @@ def _varying(name: str, plans: Sequence[Row]) -> Column:
 def _chosen(varied: Collection[str]) -> list[Column]:
     """What a plan is beside what varies: given for all of them, or filled in for each."""
     found = [_given(name, right=False) for name in _NAMES] + [_given(name) for name in _NUMBERS]
+    found.append(_of_layout("gpus"))
     found.append(Column("layout", lambda row: _layout(row, varied), right=False))
-    found.append(Column("micro-batch", lambda row: plain_words((row.get("layout") or {}).get("micro_batch"))))
+    found.append(_of_layout("micro_batch"))
     headings = [option_name(name) for name in varied]
     return [column for column in found if column.heading not in headings]
 
 
 def _given(name: str, *, right: bool = True) -> Column:
     return Column(option_name(name), lambda row: plain_words(row.get(name)), right)
+
+
+def _of_layout(name: str) -> Column:
+    return Column(option_name(name), lambda row: plain_words((row.get("layout") or {}).get(name)))
 
 
 def _layout(row: Row, varied: Collection[str]) -> str:

@@ -77,7 +77,7 @@ def painter_of(path: str) -> Exporter:
     if suffix not in _PICTURES:
         raise BadInputError(f"picture: {path!r} does not end in {', '.join(_PICTURES)}")
     if not any(exporter.suffix == suffix for _, _, exporter in registry().exporters.entries()):
-        raise BadInputError("picture: no plugin draws any; pip install 'llmplan-report[picture]' brings one")
+        raise BadInputError("picture: no plugin draws any; python3 -m pip install llmplan-report matplotlib brings one")
     return exporter_of(path, "picture")
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 
-from rich.console import RenderableType
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.estimate.figures import FIGURES, MEMORY, TRAIN, TRAINING, Figure, kind_of_estimate, limits, objectives
 from llmplan.estimate.line import Kind, kind_of
 from llmplan.output.limit_words import limit_words
-from llmplan.output.sections import between, counted, facts, memory_words
+from llmplan.output.sections import GAP, INDENT, SEQUENCE_PARALLEL, between, counted, facts, memory_words
 from llmplan.output.words import count, digits, gib, money, seconds_like, three_digits
 
 _LIMITED_BY: Mapping[Kind, str] = {
@@ -20,25 +21,43 @@ _LIMITED_BY: Mapping[Kind, str] = {
     Kind.COMMUNICATION: "exposed communication",
     Kind.WAITING: "waiting",
 }
-_PRICE = "price: --price-per-gpu-hour"
+_PRICE = "price: --price median"
 _WORTH_A_WORD = 0.01
 """Share of an iteration, below which a kind of line limits nothing."""
+_BETWEEN_PARTS = re.compile(r"(?: ·|;|,) (?![^(]*\))")
+"""Not between what stands in parentheses."""
+_SHORTER = ((SEQUENCE_PARALLEL, "sp"), ("first token", "first"))
+_SHORTEST_NAME = 12
+"""Letters of a model's name that are always said."""
 _LARGE = 100_000.0
 """Sums and hours from here on are said in thousands and millions."""
 _RANGES = tuple(dict.fromkeys(figure.range for figure in FIGURES if figure.range and figure.range != MEMORY.range))
 
 
-def headline(estimate: Estimate, best_of: str = "") -> Iterator[RenderableType]:
+def headline(estimate: Estimate, console: Console, best_of: str = "") -> Iterator[RenderableType]:
     """Five lines at most on 80 columns, with `best_of` for the words of a search that chose the plan."""
-    yield sentence(estimate)
-    yield facts(answer(estimate, best_of))
+    said = answer(estimate, best_of)
+    room = console.width - INDENT - max(map(len, said)) - GAP
+    yield sentence(estimate, console.width)
+    yield facts({name: on_a_line(fact, room) for name, fact in said.items()})
+
+
+def on_a_line(fact: str, room: int) -> str:
+    """A fact without the last of its parts, where all of them would take a second line; the first is never cut."""
+    if len(fact) > room:
+        for long, short in _SHORTER:
+            fact = fact.replace(long, short)
+    ends = [found.start() for found in _BETWEEN_PARTS.finditer(fact)]
+    while len(fact) > room and ends:
+        fact = fact[: ends.pop()]
+    return fact
 
 
 def answer(estimate: Estimate, best_of: str = "") -> dict[str, str]:
     """What stands under the sentence: cost, latencies, whether it fits and what limits it."""
     found = {"best of": best_of} if best_of else {}
     if isinstance(estimate, TrainingEstimate):
-        found |= {"cost": _cost_of_training(estimate), "fits": memory_words(estimate)}
+        found |= {"cost": _cost_of_training(estimate), "fits": memory_words(estimate, mark=True)}
         return {**found, "bound by": _time_by_kind(estimate)}
     found |= {**_latencies(estimate), "cost": _cost_of_serving(estimate), "fits": _fits(estimate)}
     limit = _limit_of_server(estimate) if isinstance(estimate, ServerEstimate) else _limit_of_batch(estimate)
@@ -48,9 +67,20 @@ def answer(estimate: Estimate, best_of: str = "") -> dict[str, str]:
     return {**found, **({"bound by": limit} if limit else {})}
 
 
-def sentence(estimate: Estimate) -> Text:
-    """What a reader would repeat to somebody else, with a mark where nobody has measured such a plan."""
-    on = f"{estimate.plan.model.name} on {_gpus(estimate):,} x {estimate.plan.hardware.name}"
+def sentence(estimate: Estimate, width: int | None = None) -> Text:
+    """What a reader would repeat to somebody else, with a mark where nobody has measured such a plan; where it would
+    be wider than `width`, less of the model's name.
+    """
+    said = _sentence(estimate, estimate.plan.model.name)
+    if width is not None and len(said) > width:
+        name = estimate.plan.model.name
+        kept = max(_SHORTEST_NAME, len(name) - len(said) + width)
+        said = _sentence(estimate, name if len(name) <= kept else f"{name[: kept - 1]}…")
+    return said
+
+
+def _sentence(estimate: Estimate, name: str) -> Text:
+    on = f"{name} on {_gpus(estimate):,} x {estimate.plan.hardware.name}"
     fits = estimate.fits if isinstance(estimate, ServerEstimate) else estimate.feasible
     if not fits:
         return Text(f"{on}: does not fit", style="bold red")
@@ -123,7 +153,7 @@ def _latencies(estimate: InferenceEstimate | ServerEstimate) -> dict[str, str]:
 
 def _fits(estimate: Estimate) -> str:
     """Whether it does, and how many sequences would."""
-    said = memory_words(estimate)
+    said = memory_words(estimate, mark=True)
     if isinstance(estimate, InferenceEstimate) and estimate.feasible:
         return f"{said}; {counted(estimate.max_batch_size, 'sequence')} at most"
     return said

@@ -92,7 +92,7 @@ def search_markdown(result: SearchResult) -> str:
 
 def _sections(result: SearchResult, console: Console, *, sources: bool) -> Iterator[RenderableType]:
     if result.best:
-        yield from headline(result.best[0], _best_of(result))
+        yield from headline(result.best[0], console, _best_of(result))
         yield heading(f"Best plans{_by_what(result)}")
         yield from table_of(result.best, result, console)
         yield facts({**_ranges(result), **_by_estimate(result)})

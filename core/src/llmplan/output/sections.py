@@ -8,10 +8,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import isinf
 from textwrap import shorten, wrap
+from typing import Any
 
 from rich.bar import Bar
 from rich.console import Console, RenderableType
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -23,15 +25,16 @@ from llmplan.output.words import about, dotted, gib, in_words, percent
 from llmplan.space.dimensions import BY_NAME, SIZES
 from llmplan.units import rate
 
-INDENT = 2
+INDENT, GAP = 2, 2
+SEQUENCE_PARALLEL = "sequence parallel"
 _WIDE = 250
 _FREE = "free"
 _WIDEST_TEXT = 120
 _WIDEST_BAR, _NARROWEST_BAR = 40, 8
 _WIDTH_OF_WORDS = 50
 """Columns that name, figure and share of a breakdown take beside its bar."""
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1a\x1c-\x1f\x7f-\x9f]|\x1b(?!\[[0-9;]*m)")
-"""What a terminal takes for a command, but for colours: names and texts come from anywhere."""
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+"""What a terminal takes for a command: names and texts come from anywhere."""
 _SHORT = range(100, 36, -4)
 """Letters of an assumption, beyond which it ends at a colon, a semicolon or a comma: the most that fit."""
 _FIRST = 60
@@ -40,14 +43,25 @@ _MOST_LINES = 5
 """That assumptions take, where nobody asked for their sources."""
 
 
+class PlainConsole(Console):
+    """One that gives a terminal no commands but its own: colours."""
+
+    def render(self, renderable: RenderableType, options: Any = None) -> Iterator[Segment]:
+        """Without the control codes of names and texts."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=_CONTROL.sub("?", segment.text))
+
+
 def console_of(width: int | None) -> Console:
     """As wide as the terminal, or of the given width and plain, for a file."""
-    return Console(highlight=False) if width is None else Console(file=io.StringIO(), width=width, highlight=False)
+    if width is None:
+        return PlainConsole(highlight=False)
+    return PlainConsole(file=io.StringIO(), width=width, highlight=False)
 
 
 def wide_console() -> Console:
     """For tables: as wide as the terminal; nobody reads a pipe on 80 columns, but programs read its lines."""
-    console = Console(highlight=False)
+    console = PlainConsole(highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDE
     return console
@@ -69,8 +83,7 @@ def rendered(console: Console, renderables: Iterable[RenderableType]) -> str:
     with console.capture() as captured:
         for renderable in renderables:
             console.print(renderable)
-    text = _CONTROL.sub("?", captured.get())
-    return "\n".join(line.rstrip() for line in text.split("\n"))
+    return "\n".join(line.rstrip() for line in captured.get().split("\n"))
 
 
 def priced_by(estimate: Estimate) -> str:
@@ -80,12 +93,18 @@ def priced_by(estimate: Estimate) -> str:
     return f"cost model {plan.cost_model}{site}, {plan.dtype.name}, multiplications in {plan.gemm.name}"
 
 
+def asked_by(estimate: Estimate) -> dict[str, str]:
+    """Prices and emissions, where more is known of them than the number."""
+    of = {"price": estimate.plan.price, "electricity": estimate.plan.carbon}
+    return {name: record.words for name, record in of.items() if record is not None and record.words}
+
+
 def layout(estimate: Estimate, *more: str) -> str:
     """Sizes of the parallelism, those of 1 only where they always stand."""
     layout = estimate.plan.layout
     held = {one: getattr(layout, one.name) for one in map(BY_NAME.__getitem__, SIZES)}
     sizes = (f"{one.name} {size}" for one, size in held.items() if one.always_said or size > 1)
-    sequence_parallel = "sequence parallel" if layout.sequence_parallel and layout.tp > 1 else ""
+    sequence_parallel = SEQUENCE_PARALLEL if layout.sequence_parallel and layout.tp > 1 else ""
     return dotted((*sizes, sequence_parallel, *more))
 
 
@@ -122,7 +141,7 @@ def range_of(figure: Figure, estimate: Estimate) -> str:
     """How far off it may be: in percent of a time or of bytes, else from what to what."""
     spread = figure.spread(estimate)
     ends = figure.ends(figure.value(estimate), spread)
-    if ends is None or figure.unit in ("s", "bytes"):
+    if ends is None or figure.unit in ("s", "bytes", "t"):
         return plus_minus(spread)
     return f" ({ends[0]:,.0f} to {ends[1]:,.0f})"
 
@@ -180,12 +199,17 @@ def counted(number: float, what: str) -> str:
     return f"{number:,.0f} {what}{'' if number == 1 else 's'}"
 
 
-def memory_words(estimate: Estimate) -> str:
-    """What the fullest device holds of what it has, how far off that may be, and what is left or missing."""
+def memory_words(estimate: Estimate, *, mark: bool = False) -> str:
+    """What the fullest device holds of what it has, how far off that may be, with a mark where nobody has measured
+    it, and what is left or missing.
+    """
     used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
     fits = estimate.fits if isinstance(estimate, ServerEstimate) else estimate.feasible
     verdict = f"{gib(capacity - used)} free" if fits else f"{gib(used - capacity)} too much"
-    off = between(MEMORY.ends(used, MEMORY.spread(estimate)), gib, used)
+    spread = MEMORY.spread(estimate)
+    off = between(MEMORY.ends(used, spread), gib, used)
+    if mark and off and spread is not None and spread.extrapolated:
+        off += ", extrapolated"
     return f"{gib(used)}{off and f' ({off})'} of {gib(capacity)}, {verdict}"
 
 
@@ -259,7 +283,7 @@ def heading(text: str, style: str = "bold") -> Padding:
 
 def facts(facts: Mapping[str, str]) -> Padding:
     """Names in a column beside what they are."""
-    table = Table.grid(padding=(0, 2))
+    table = Table.grid(padding=(0, GAP))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
     for name, fact in facts.items():

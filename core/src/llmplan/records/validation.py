@@ -59,6 +59,8 @@ class ValidationSet:
     rows: Callable[[], Iterable[ValidationRow]] | None = None
     table: Path | None = None
     """A CSV file of measurements instead of rows, with the columns that ``--rows FILE.csv`` takes."""
+    read: Callable[[Path], Iterable[tuple[str, Callable[[], ValidationRow]]]] | None = None
+    """Reads a file of `--rows` that has a form of its own: the id of each row, and what makes it."""
     command: Literal["train", "infer"] = "train"
     """What prices the rows of the table."""
     exact: bool = False

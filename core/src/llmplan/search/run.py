@@ -99,7 +99,12 @@ def _aimed(
     """The question with what the usual plans reach, which are what is found so far; the simplest is one of them."""
     known = {name: getattr(found, name) for name in ("best", "point", "frontier", "simplest")}
     usual = evolve(Found.nothing(question), **known)
-    _merge_all(roots, evolve(question, usual=True, keep=False), executor, usual, watch)
+    try:
+        _merge_all(roots, evolve(question, usual=True, keep=False), executor, usual, watch)
+    except (KeyboardInterrupt, ClusterLostError):  # what is found is of these alone, which are what is counted then
+        nothing = Found.nothing(question)
+        found.merge(evolve(usual, **{name: getattr(nothing, name) for name in known}))
+        raise
     if not question.prune:
         return question
     return evolve(

@@ -20,7 +20,7 @@ _REQUESTS: Mapping[str, Any] = {
 }
 _OF = {TRAIN: "training", INFER: "a batch", SERVER: "a server"}
 _UNITS = {"s": "seconds", "share": "a share of 1", "money": "the currency of the price"}
-_MOST_NEAR = 3
+_MOST_NEAR, _LIKE = 3, 0.7
 
 
 @frozen(repr=False)
@@ -44,7 +44,7 @@ def meanings(word: str) -> list[Found]:
         from difflib import get_close_matches
 
         known = {key: meaning.name for keys, meaning in everything for key in keys}
-        near = [known[key] for key in get_close_matches(wanted, known, _MOST_NEAR)]
+        near = [known[key] for key in get_close_matches(wanted, known, _MOST_NEAR, _LIKE)]
         advice = f"did you mean {', '.join(dict.fromkeys(near))}?" if near else "llmplan explain lists all words"
         raise UnknownNameError(f"explain: {word!r} is unknown; {advice}", (word, near[0]) if near else None)
     return found

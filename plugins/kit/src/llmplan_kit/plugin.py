@@ -15,7 +15,7 @@ def llmplan_commands(app: typer.Typer) -> None:
     """``llmplan plugins new`` and ``llmplan plugins check``."""
     group = typer.Typer()
     group.command("new", help="A complete package of a plugin to start from, with its tests.")(_new)
-    group.command("check", help="The contracts, on an installed plugin, a folder or a file; on all without a name.")(
+    group.command("check", help="Run the contracts on a plugin, a folder or a file. On all plugins without a name.")(
         _check
     )
     app.add_typer(group, name="plugins")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,8 @@ from llmplan.catalogues import GPUS, KINDS, MODELS, Catalogue, registry
 from llmplan.cli.options import completer
 from llmplan.cli.tables import print_table
 from llmplan.errors import BadInputError
+from llmplan.output.sections import rendered, wide_console
+from llmplan.output.table import Column, fitted
 from llmplan.output.words import count, digits
 from llmplan.records import HardwareProfile, ModelArchitecture
 from llmplan.units import GIB
@@ -18,6 +21,8 @@ _LISTED = {kind.plural: kind for kind in KINDS}
 _WORDS = ", ".join(_LISTED)
 _EXAMPLES = 3
 _FORMATS = ("fp8", "fp4", "int8", "int4")
+_SPARE = {">int4": 1, ">tf32": 1, ">int8": 2, ">fp4": 3, ">training tokens": 1}
+"""Columns that go first where a terminal is too narrow for all: those of 1, then of 2, then of 3."""
 
 
 def add_list(app: typer.Typer, summary: str) -> None:
@@ -62,10 +67,13 @@ def _print(catalogue: Catalogue[Any]) -> None:
         {"name": _said(name, provider, catalogue), **_COLUMNS.get(catalogue.kind.plural, _described)(record)}
         for name, provider, record in catalogue.entries()
     ]
-    if rows:
-        print_table(list(rows[0]), [list(row.values()) for row in rows])
-    else:
+    if not rows:
         print(f"no plugin that offers {catalogue.kind.plural} is installed")
+    elif _SPARE.keys() & rows[0].keys():
+        columns = [Column(head.lstrip(">"), itemgetter(head), head != "name", _SPARE.get(head, 0)) for head in rows[0]]
+        print(rendered(console := wide_console(), fitted(columns, rows, console, 0)), end="")
+    else:
+        print_table(list(rows[0]), [list(row.values()) for row in rows])
 
 
 def _said(name: str, provider: str, catalogue: Catalogue[Any]) -> str:
@@ -90,7 +98,7 @@ def _gpu(record: HardwareProfile) -> dict[str, str]:
         ">GiB": f"{record.memory_bytes / GIB:,.4g}",
         ">GB/s": f"{record.memory_bytes_per_second / 1e9:,.4g}",
         ">tf32": peaks.get("tf32", ""),
-        ">16-bit": peaks.get("fp16", peaks.get("bf16", "")),
+        ">16bit": peaks.get("fp16", peaks.get("bf16", "")),
         **{f">{name}": peaks.get(name, "") for name in _FORMATS},
         ">scale-up": f"{record.scale_up_domain}x{record.scale_up_bytes_per_second / 1e9:,.4g}",
     }

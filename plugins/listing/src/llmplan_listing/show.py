@@ -1,7 +1,8 @@
 """``llmplan show NAME``: a record with its sources, for people, as JSON, or as the file that would make it."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 import attrs
@@ -30,6 +31,7 @@ from llmplan.records.hardware import LINKS
 from llmplan.space.read_model import read_model
 from llmplan.units import GIGA, rate
 
+_STEP, _IN = re.compile(r"\.(?![\d])|(?<=[a-z_])\.(?=\d)"), "  "
 _SHOWN = (MODELS, GPUS, CLUSTERS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, SCHEDULES)
 
 
@@ -160,11 +162,28 @@ def _print(shown: dict[str, Any]) -> None:
     """Each number with the mark of its source; the sources below."""
     sources = shown.pop("sources")
     marks = {source: f"[{number}]" for number, source in enumerate(dict.fromkeys(sources.values()), 1)}
-    rows = [(key, marks.get(sources.get(key, ""), ""), _words(key, value)) for key, value in _flat(shown)]
-    print_table(("", "", ""), rows)
+    print_table(
+        ("", "", ""),
+        _tree((key, marks.get(sources.get(key, ""), ""), _words(key, value)) for key, value in _flat(shown)),
+    )
     if marks:
         print("\nSources")
         print_table(("", ""), [(mark, source) for source, mark in marks.items()])
+
+
+def _tree(rows: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str, str]]:
+    """``kernels.gemm.bf16`` as steps, each further in: names side by side with their values would take all the room."""
+    above: list[str] = []
+    for key, mark, words in rows:
+        *path, leaf = _STEP.split(key)
+        same = next(
+            (at for at, (one, other) in enumerate(zip(path, above, strict=False)) if one != other),
+            min(len(path), len(above)),
+        )
+        for depth in range(same, len(path)):
+            yield f"{_IN * depth}{path[depth]}", "", ""
+        above = path
+        yield f"{_IN * len(path)}{leaf}", mark, words
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
@@ -175,12 +194,14 @@ def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
         elif isinstance(value, tuple) and value and all(isinstance(one, dict) for one in value):
             for place, one in enumerate(value):
                 rows.extend(_flat({name: inner for name, inner in one.items() if inner}, f"{before}{key}[{place}]."))
-        elif value not in ("", None) and key != "schema":
+        elif value not in ("", None, ()) and key != "schema":
             rows.append((f"{before}{key}", value))
     return rows
 
 
 def _words(key: str, value: Any) -> str:
+    if isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value) and value:
+        return ", ".join(value)
     if key == "gemm_formats":
         return ", else ".join(" or ".join(formats) for formats in value)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)

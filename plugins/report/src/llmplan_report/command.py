@@ -23,7 +23,8 @@ def add_report(app: typer.Typer) -> None:
     @app.command(
         "report",
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-        help="A command's answer as one self-contained page: llmplan report train --model NAME --gpu NAME.",
+        options_metavar="[--output FILE.html] train|infer|search ...",
+        help="A command's answer as one self-contained page. Its words are those of the command, behind report.",
     )
     def report(
         context: typer.Context,
@@ -45,9 +46,11 @@ def add_report(app: typer.Typer) -> None:
 def add_serve(app: typer.Typer) -> None:
     """Add ``llmplan serve`` to the app."""
 
-    @app.command("serve", help="A page on this machine alone: choose, move sliders, see time, memory and cost move.")
+    @app.command("serve", help="A page on this machine: move sliders, see time and cost move.")
     def serve(
-        port: int = typer.Option(8321, "--port", min=0, max=65535, help="Of this machine; 0 takes a free one."),
+        port: int = typer.Option(
+            8321, "--port", metavar="N", min=0, max=65535, help="Of this machine; 0 takes a free one."
+        ),
     ) -> None:
         """Answer until Ctrl-C."""
         try:
@@ -55,7 +58,8 @@ def add_serve(app: typer.Typer) -> None:
 
             from llmplan_report.web.app import make_app
         except ImportError as error:
-            raise BadInputError("serve: needs 'llmplan-report[web]'; pip install brings it") from error
+            missing = "serve: a web server is not installed; python3 -m pip install starlette uvicorn brings it"
+            raise BadInputError(missing) from error
         listening = _listening(port)
         print(f"http://127.0.0.1:{listening.getsockname()[1]}/  (Ctrl-C ends it)", flush=True)
         settings = uvicorn.Config(make_app(), log_level="warning", limit_concurrency=_MOST_AT_ONCE)

@@ -10,9 +10,17 @@ import typer
 from llmplan.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from llmplan.records import RunReader
+    from llmplan.records import RunReader, ValidationSet
 
 LLMPLAN_API = 1
+
+
+@hookimpl
+def llmplan_validation_sets() -> Iterable[ValidationSet]:
+    """Contribute what reads InferenceX dumps."""
+    from llmplan_validation.inferencex import INFERENCEX
+
+    return [INFERENCEX]
 
 
 @hookimpl

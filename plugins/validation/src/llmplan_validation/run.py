@@ -35,7 +35,7 @@ def validate(published: ValidationSet, table: Path | None = None, cost_model: st
     """Price every row of a set, or of the user's own table in its stead, by another cost model than the rows' own where
     one is named.
     """
-    if table is not None and published.table is None:
+    if table is not None and published.table is None and published.read is None:
         raise BadInputError(f"rows: the figures of {published.name} are in no table that another could replace")
     checked: list[Checked] = []
     skipped: list[tuple[str, str]] = []
@@ -52,7 +52,9 @@ def _priced_by(cost_model: str | None, row: ValidationRow) -> ValidationRow:
 
 
 def _pending(published: ValidationSet, table: Path | None) -> Iterator[_Pending]:
-    if table is None:
+    if table is not None and published.read is not None:
+        yield from published.read(table)
+    elif table is None:
         for row in _rows(published):
             yield row.id, _as_it_is(row)
     else:

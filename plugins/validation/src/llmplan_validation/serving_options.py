@@ -31,7 +31,7 @@ def serving_options_of_row(cells: Cells) -> dict[str, Any]:
         "model": model_of({**cells, "seq_len": str(prompt + output)}, named_model(cells)),
         "gpu": hardware,
         "dtype": _dtype(cells, hardware),
-        "engine": _engine(text(cells, "engine"), hardware),
+        "engine": profile_of(text(cells, "engine"), hardware),
         "kv_bits": _kv_bits(cells),
         "prompt_tokens": prompt,
         "output_tokens": output,
@@ -64,16 +64,19 @@ def batching_of(cells: Cells) -> str:
 
 
 def _dtype(cells: Cells, hardware: HardwareProfile) -> DTypeRule | None:
-    """The rule that tables call ``weight/activation``; one by its own name where both are alike."""
     weight, activation = text(cells, "weight_dtype").lower(), text(cells, "activation_dtype").lower()
     if weight in UNKNOWN:
         return None
-    dtypes = registry().dtypes
-    words = f"{weight}/{activation if activation not in UNKNOWN else weight}"
+    return dtype_of(weight, activation if activation not in UNKNOWN else weight, hardware)
+
+
+def dtype_of(weight: str, activation: str, hardware: HardwareProfile) -> DTypeRule:
+    """The rule that tables call ``weight/activation``; one by its own name where both are alike."""
+    dtypes, words = registry().dtypes, f"{weight}/{activation}"
     for _, _, rule in dtypes.entries():
         if words in rule.aliases:
             return rule
-    if words == f"{weight}/{weight}" and weight in dtypes:
+    if weight == activation and weight in dtypes:
         return dtypes[weight]
     raise BadInputError(f"weight_dtype: {words} on {hardware.name} is no dtype that is registered")
 
@@ -89,7 +92,7 @@ def _kv_bits(cells: Cells) -> float | None:
     return rule.kv_bits or min(rule.weight_bits, rule.activation_bits)
 
 
-def _engine(cell: str, hardware: HardwareProfile) -> EngineProfile | None:
+def profile_of(cell: str, hardware: HardwareProfile) -> EngineProfile | None:
     """An engine that no profile knows is priced with the default one, under its own name; None where none is named."""
     profiles = [engine for _, _, engine in registry().engines.entries()]
     found = engine_of(cell, profiles, hardware.architecture)

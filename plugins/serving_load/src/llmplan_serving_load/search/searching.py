@@ -23,8 +23,8 @@ from llmplan_serving_load.search.confirming import Confirmed, Confirming
 from llmplan_serving_load.search.exploring import Candidate, Explored, explore
 from llmplan_serving_load.search.frontier import axis_of, columns_of, frontier
 from llmplan_serving_load.search.limits import Limits
-from llmplan_serving_load.search.points import Part, Points
-from llmplan_serving_load.search.ranking import check
+from llmplan_serving_load.search.points import Part, Point, Points
+from llmplan_serving_load.search.ranking import check, first_of, rank
 from llmplan_serving_load.search.verdict import Dead, verdict
 from llmplan_serving_load.search.why import reasons
 
@@ -49,6 +49,8 @@ class Progress:
     layouts: int
     plans: int
     confirmed: int
+    best: Callable[[], Point | None]
+    """The best so far: of those that are confirmed, else in closed form."""
     done: None = None
     roots: None = None
 
@@ -104,6 +106,7 @@ def _asked(space: InferenceSpace, cases: Sequence[Case], asked: InferSearchReque
             "model": case.choice.model,
             "gpu": case.choice.hardware,
             "site": case.choice.site,
+            "price": case.choice.price,
             **_engine(request),
         }
         for request, case in zip(space.requests(), cases, strict=True)
@@ -138,7 +141,14 @@ class _Looking:
     @property
     def progress(self) -> Progress:
         """How far it is."""
-        return Progress(self.found.layouts, self.found.legal, len(self.best))
+        return Progress(self.found.layouts, self.found.legal, len(self.best), self._first)
+
+    def _first(self) -> Point | None:
+        if self.best:
+            return self.best[0].point
+        objective = self.question.objective
+        first = (first_of(objective, one.points, one.kept) for one in self.found.candidates)
+        return min(first, key=lambda point: rank(objective, point), default=None)
 
 
 def _result(
@@ -184,7 +194,7 @@ def _warnings(best: Sequence[Confirmed], limits: Limits) -> Iterator[str]:
 
 def _check(question: _Question, cases: Sequence[Case]) -> None:
     """BadInputError where what is asked for will not be known."""
-    priced = all(case.request.price_per_gpu_hour is not None for case in cases)
+    priced = all(case.choice.price is not None for case in cases)
     check(question.objective, at_a_rate=cases[0].at_a_rate, priced=priced)
     limits, request = question.limits, cases[0].request
     given = request.percentile

@@ -1,0 +1,1 @@
+"""Curves of AMD, Google, Intel and Apple accelerators, from timings; see ``__main__``."""
