@@ -71,7 +71,8 @@ def priced(plan: TrainingPlan, choice: Choice, mfu: float | None) -> TrainingEst
     if plan.tokens < estimate.tokens_per_iteration:
         raise BadInputError(
             f"{'tokens' if plan.data is None else 'samples'}: {plan.tokens:,.0f} is less than one iteration of "
-            f"{plan.global_batch:,} sequences x {plan.sequence_tokens:,.0f} = {estimate.tokens_per_iteration:,.0f} tokens"
+            f"{plan.global_batch:,} sequences x {plan.sequence_tokens:,.0f} = "
+            f"{estimate.tokens_per_iteration:,.0f} tokens"
         )
     estimate = _warned_of_host(estimate)
     return estimate if mfu is None else at_mfu(estimate, mfu)
