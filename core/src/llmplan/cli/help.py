@@ -11,9 +11,7 @@ from llmplan.catalogues import registry
 from llmplan.space.dimensions import DIMENSIONS, SIZES, of_step
 
 _GROUPS: Mapping[str, str] = {
-    "What and on what": (
-        "model assume_transformer gpu gpus price_per_gpu_hour dtype framework engine optimizer cost_model"
-    ),
+    "What and on what": ("model assume_transformer gpu gpus dtype framework engine optimizer cost_model"),
     "What is looked for": (
         "objective finish_within budget ttft tpot latency percentile pareto top memory_headroom confidence"
     ),
@@ -32,9 +30,8 @@ _GROUPS: Mapping[str, str] = {
     ),
     "Network and nodes": "cluster nic_gbits gpus_per_node oversubscription host_memory",
     "Efficiency": "mfu flops_efficiency hbm_efficiency scale_up_efficiency scale_out_efficiency ideal expert_imbalance",
-    "Failures and energy": (
-        "failures_per_gpu_day checkpoint_seconds checkpoint_gb_per_s checkpoint_interval restart_seconds pue"
-    ),
+    "Money and energy": "price price_per_gpu_hour price_market price_region price_file api_price carbon pue",
+    "Failures": "failures_per_gpu_day checkpoint_seconds checkpoint_gb_per_s checkpoint_interval restart_seconds",
     "Several plans": "compare",
     "In and out": "plan from_ json reporter output picture export explain sources",
     "How it is run": "time_limit prune executor workers scheduler",

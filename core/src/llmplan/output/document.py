@@ -94,6 +94,8 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
         "request": _asked(estimate),
         **{key: plain(getattr(plan, name)) for key, name in _NAMES.items()},
         "efficiency": _efficiency(plan.efficiency),
+        "price": None if plan.price is None else plain(plan.price.table),
+        "carbon": None if plan.carbon is None else plan.carbon.table,
         "layout": _layout(plan),
         **(_training(plan) if isinstance(plan, TrainingPlan) else _serving(plan, estimate)),
         "feasible": bool(estimate.feasible),
@@ -146,7 +148,7 @@ def _asked(estimate: Estimate) -> dict[str, Any]:
     from llmplan.request.plan_file import asked_in_full
 
     plan = estimate.plan
-    records = {"model": plan.model, "gpu": plan.hardware}
+    records = {"model": plan.model, "gpu": plan.hardware, "price": plan.price}
     names = ("framework", "optimizer", "engine", "site")
     records |= {name: record for name in names if (record := getattr(plan, name, None)) is not None}
     words: dict[str, Any] = plain(asked_in_full(estimate.request, records))

@@ -14,6 +14,7 @@ from llmplan.output.kept_words import kept_facts
 from llmplan.output.next_steps import next_steps
 from llmplan.output.otherwise import otherwise
 from llmplan.output.sections import (
+    asked_by,
     bars,
     bound_by,
     console_of,
@@ -74,6 +75,7 @@ def _training(estimate: TrainingEstimate, console: Console) -> Iterator[Renderab
             "optimizer": _optimizer(plan),
             "tokens": f"{count(plan.tokens)} in {estimate.iterations:,.0f} iterations",
             "priced by": priced_by(estimate),
+            **asked_by(estimate),
         }
     )
     yield heading("Figures")
@@ -141,6 +143,7 @@ def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[Render
             "engine": plan.engine.name + _graphs(plan),
             "KV cache": f"{plan.kv_bits:g} bits",
             "priced by": priced_by(estimate),
+            **asked_by(estimate),
         }
     )
     yield heading("Figures")

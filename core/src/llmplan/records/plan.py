@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from llmplan.records.goodput import Failures
     from llmplan.records.hardware import HardwareProfile
     from llmplan.records.model import ModelArchitecture
+    from llmplan.records.price import Grid, Price
     from llmplan.records.samples import Samples
     from llmplan.records.schedule import Schedule, Schedules
     from llmplan.records.site import Site
@@ -105,6 +106,12 @@ class Plan:
     efficiency: Efficiency
     cost_model: str
     price_per_gpu_hour: float | None = None
+    price: Price | None = None
+    """The same with who asks it, and when."""
+    carbon: Grid | None = None
+    """The electricity that it runs on, where emissions are asked for."""
+    pue: float = 1.0
+    """Power usage effectiveness: energy of the data center / energy of the accelerators."""
     assumptions: tuple[str, ...] = ()
     """What was filled in, in words."""
     warnings: tuple[str, ...] = ()
@@ -156,8 +163,6 @@ class TrainingPlan(Plan):
     """None where the run is taken not to fail."""
     confidence: float = CONFIDENCE
     """With which it was ranked and limits hold: 0.5 is the point estimate."""
-    pue: float = 1.0
-    """Power usage effectiveness: energy of the data center / energy of the accelerators."""
 
     @property
     def schedule_name(self) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from llmplan.records import OFFLOADS, Recompute, Tuning
+from llmplan.request.money import as_carbon, as_price, names_of
 from llmplan.request.options import Options, option
 from llmplan.request.values import (
     as_at_least_one,
@@ -88,6 +89,26 @@ class PlanRequest(Options):
     cost_model: Any = option("Cost model.", as_record_or_name, metavar="NAME", names="cost-models")
     price_per_gpu_hour: float | None = option(
         "Price of one accelerator-hour: 2.5 or $2.5.", as_money(as_not_negative), metavar="PRICE"
+    )
+    price: Any = option(
+        "The same, or whose it is: median, p25, a provider (llmplan list prices), or a TOML file of own hardware.",
+        as_price,
+        metavar="WHOSE",
+        names=names_of("prices"),
+    )
+    price_market: str | None = option(
+        "In which --price is looked up: on-demand by default, reserved, spot.", as_text, metavar="MARKET"
+    )
+    price_region: str | None = option("Of the provider, in which it is; any by default.", as_text, metavar="REGION")
+    price_file: str | None = option("Your own prices, which --price takes.", as_text, metavar="FILE.csv")
+    carbon: Any = option(
+        "What a kWh emits, in grams of CO2, or where: a region of llmplan list grids.",
+        as_carbon,
+        metavar="GRAMS|REGION",
+        names=names_of("grids"),
+    )
+    pue: float | None = option(
+        "Energy of the data center / energy of the GPUs; 1 by default.", as_at_least_one, metavar="FACTOR"
     )
 
 
@@ -206,7 +227,4 @@ class TrainRequest(PlanRequest):
         "With which plans are ranked, and fit: 0.9 by default, 0.5 is the point estimate.",
         as_confidence,
         metavar="FRACTION",
-    )
-    pue: float | None = option(
-        "Energy of the data center / energy of the GPUs; 1 by default.", as_at_least_one, metavar="FACTOR"
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import fields, frozen
 
 from llmplan.request.latencies import answer_option, each_token_option, first_token_option, percentile_option
+from llmplan.request.money import as_api_price
 from llmplan.request.options import option
 from llmplan.request.plans import PlanRequest
 from llmplan.request.values import (
@@ -61,6 +62,12 @@ class InferRequest(PlanRequest):
         as_word(_OFFLOADS),
         metavar="WHAT",
         names=lambda: list(_OFFLOADS),
+    )
+    api_price: Any = option(
+        "What an API asks for a million tokens, input and output: 3/15, or one number for both.",
+        as_api_price,
+        metavar="IN/OUT",
+        word=True,
     )
     ttft: float | None = first_token_option()
     tpot: float | None = each_token_option()

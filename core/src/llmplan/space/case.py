@@ -15,7 +15,7 @@ from llmplan.errors import BadInputError
 from llmplan.estimate import Kind, Line, TrainingEstimate
 from llmplan.space.asked import asking, bounds_of, illegal_of, trained, worded_of
 from llmplan.space.batch import Reach, choose_batch, said_of_batch, wanted_batch, warned_of_batch
-from llmplan.space.choice import choose, with_price
+from llmplan.space.choice import choose
 from llmplan.space.dimension import Scope
 from llmplan.space.dimensions import DIMENSIONS, NAMES, columns_of, laid_out, values_of
 from llmplan.space.experts import experts_of
@@ -208,7 +208,6 @@ def training_case(
     if request.max_context:
         raise BadInputError("max-context: is asked of llmplan train; a search takes seq-len")
     choice = choose(request, "train")
-    request = with_price(request, choice.hardware)
     plan = template(request, choice)
     scope = Scope(
         model=choice.model,

@@ -96,6 +96,14 @@ class Megatron:
         """How far time and memory of plans of this kind may be off."""
         return _spreads(plan)
 
+    def kernel_seconds(
+        self, kernel: str, sizes: Mapping[str, float], hardware: HardwareProfile, gemm: NumberFormat, of: Efficiency
+    ) -> float:
+        """A multiplication, a copy, attention or a collective, timed alone."""
+        from llmplan_parallelism_megatron.kernels.alone import seconds
+
+        return seconds(kernel, sizes, hardware, gemm, of)
+
     def remarks(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
         """What the reader has to know, whatever the layout."""
         if isinstance(plan, TrainingPlan):
