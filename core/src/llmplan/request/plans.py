@@ -88,10 +88,13 @@ class PlanRequest(Options):
     ideal: bool | None = option("Efficiencies that are not given are 1; else they are calibrated.", as_flag)
     cost_model: Any = option("Cost model.", as_record_or_name, metavar="NAME", names="cost-models")
     price_per_gpu_hour: float | None = option(
-        "Price of one accelerator-hour: 2.5 or $2.5.", as_money(as_not_negative), metavar="PRICE"
+        "The same as a number: 2.5 or $2.5; in a search one for each accelerator, too.",
+        as_money(as_not_negative),
+        metavar="PRICE",
     )
     price: Any = option(
-        "The same, or whose it is: median, p25, a provider (llmplan list prices), or a TOML file of own hardware.",
+        "Price of one accelerator-hour: 2.5, or whose it is: median, p25, a provider (llmplan list prices), or own "
+        "hardware in a TOML file.",
         as_price,
         metavar="WHOSE",
         names=names_of("prices"),
