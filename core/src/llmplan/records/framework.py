@@ -54,6 +54,10 @@ class FrameworkProfile:
     """For the backward pass, of an element that an adapter reads: what dropout left of it, and the mask."""
     adapter_output_kept_bytes: float = field(default=0.0, validator=not_negative)
     """The same of an element that it adds to."""
+    adapters_share: bool = False
+    """Gradients of adapters are written by hand: what several of them read is kept once, and what the last matrix of
+    an MLP reads is made again from its factors.
+    """
     frozen_bits: float = field(default=4.127, validator=positive)
     """Of a frozen weight under QLoRA: 4 bits and scales; doubly quantised ones take 0.127 (Dettmers et al. 2023,
     arXiv:2305.14314, section 3).
