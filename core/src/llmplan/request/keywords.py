@@ -93,6 +93,8 @@ class TrainOptions(TypedDict, total=False):
     """Tokens of one iteration, instead of --global-batch."""
     seq_len: int | str | None
     """Tokens of one sequence: 4096, 32k (32,000) or 32Ki (32,768)."""
+    max_context: bool | None
+    """The longest sequences that fit into memory, instead of --seq-len."""
     tokens: float | str | None
     """Training tokens in all: 1.4e12 or 1.4T."""
     samples: int | str | None
