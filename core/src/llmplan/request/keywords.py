@@ -93,6 +93,8 @@ class TrainOptions(TypedDict, total=False):
     """Tokens of one iteration, instead of --global-batch."""
     seq_len: int | str | None
     """Tokens of one sequence: 4096, 32k (32,000) or 32Ki (32,768)."""
+    max_context: bool | None
+    """The longest sequences that fit into memory, instead of --seq-len."""
     tokens: float | str | None
     """Training tokens in all: 1.4e12 or 1.4T."""
     samples: int | str | None
@@ -248,6 +250,8 @@ class InferOptions(TypedDict, total=False):
     """What waits in host memory, as far as the engine can: none, weights, experts, kv."""
     api_price: Any
     """What an API asks for a million tokens, input and output: 3/15, or one number for both."""
+    host_bandwidth: float | str | None
+    """GB/s of an accelerator's share of the host's memory, where the engine multiplies there what waits there."""
     ttft: float | str | None
     """Longest time to the first token, waiting included: 500ms or 0.5s."""
     tpot: float | str | None

@@ -133,6 +133,7 @@ class TrainRequest(PlanRequest):
     global_batch: int | None = option("Sequences of one iteration.", as_whole(1))
     global_batch_tokens: float | None = option("Tokens of one iteration, instead of --global-batch.", as_positive)
     seq_len: int | None = option("Tokens of one sequence: 4096, 32k (32,000) or 32Ki (32,768).", as_whole(1))
+    max_context: bool | None = option("The longest sequences that fit into memory, instead of --seq-len.", as_flag)
     tokens: float | None = option("Training tokens in all: 1.4e12 or 1.4T.", as_positive)
     samples: int | None = option("Samples of the data set, instead of --tokens.", as_whole(1))
     epochs: float | None = option("Times that the samples are gone over.", as_positive_like("3"))
