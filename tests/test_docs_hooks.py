@@ -15,8 +15,8 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from llmplan import hookspecs, infer, registry, train
-from llmplan.catalogues import Registry
+from llmplan import hookimpl, hookspecs, infer, registry, train
+from llmplan.catalogues import Registry, plugged
 from llmplan.catalogues.plugins import Plugins
 from llmplan.errors import BadInputError
 from llmplan.search import InferenceSpace, TrainingSpace, search
@@ -209,6 +209,19 @@ def use_cluster(cluster):
     assert "cluster acme-hall" in " ".join(plan.assumptions)
 
 
+def use_price_source(source):
+    """Two dollars, and who says so; words of others are refused by the catalogue, not asked of it."""
+    with plugged(types.SimpleNamespace(__name__="acme", llmplan_prices=hookimpl(lambda: [source]))):
+        plan = train(**TRAIN | {"price": source.name}).plan
+    assert (plan.price_per_gpu_hour, plan.price.provider) == (2.0, "ACME")
+
+
+def use_grid(grid):
+    """A tonne is 50 MWh of it."""
+    estimate = train(**TRAIN | {"carbon": grid})
+    assert estimate.carbon_tonnes == pytest.approx(estimate.energy_kwh * 20e-6)
+
+
 def use_run_reader(reader):
     """Its log is read, and predicted from the options beside it."""
     text = "step 1 took 7.0 s\nstep 2 took 6.0 s\nstep 3 took 6.5 s\n"
@@ -241,6 +254,8 @@ USES = {
     "llmplan_engine_profiles": use_engine,
     "llmplan_optimizers": use_optimizer,
     "llmplan_schedules": use_schedule,
+    "llmplan_prices": use_price_source,
+    "llmplan_grids": use_grid,
     "llmplan_validation_sets": use_validation_set,
     "llmplan_exporters": use_exporter,
     "llmplan_reporters": use_reporter,

@@ -130,7 +130,7 @@ def test_nothing_is_left_of_a_file_that_was_not_finished(run, tmp_path):
     """If it fails, a search that goes wrong leaves half a table that looks whole."""
     code, _, err = run(*SEARCH, "--objective", "cost", "--output", str(tmp_path / "all.csv"))
     assert code == 2
-    assert err.startswith("llmplan: cost: not known without --price-per-gpu-hour\n")
+    assert err.startswith("llmplan: cost: not known without --price\n")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -17,6 +17,8 @@ FILE = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 WIDTH = "100"
+WHEN = "1795910400"
+"""29 November 2026, in seconds: prices on the pages are as old as they were then."""
 
 
 def pages() -> tuple[Path, ...]:
@@ -62,6 +64,7 @@ def output(command: str, folder: Path) -> str:
     """Errors first, as the test of the page has them."""
     scripts = str(Path(sys.executable).parent)
     environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "COLUMNS": WIDTH}
+    environment |= {"SOURCE_DATE_EPOCH": WHEN, "XDG_CONFIG_HOME": str(folder)}
     environment.pop("FORCE_COLOR", None)
     done = subprocess.run(
         ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False

@@ -12,6 +12,7 @@ from llmplan.records import OFFLOADS, Recompute, Tuning
 from llmplan.request import InferRequest, InferSearchRequest, SearchRequest, TrainRequest, option_name, options_of
 
 WHOLE = {
+    "samples",
     "gpus", "tp", "pp", "dp", "micro_batch", "gradient_accumulation", "global_batch", "seq_len",
     "batch", "prompt_tokens", "output_tokens", "cp", "ep", "vpp", "zero_group", "lora_rank",
     "gpus_per_node",
@@ -19,6 +20,7 @@ WHOLE = {
     "max_model_len",
 }  # fmt: skip
 WHOLE_OR_AUTO = {"max_micro_batch"}
+WHOLE_OR_FILE = {"sample_tokens"}
 WHOLE_OR_ZERO = {"requests", "seed"}
 PART = {"prefix_hit_rate"}
 CONFIDENCE = {"confidence"}
@@ -28,7 +30,7 @@ PERCENTILE = {"percentile"}
 RATE = {"rate"}
 POSITIVE = {
     "tokens", "global_batch_tokens", "failures_per_gpu_day", "checkpoint_seconds", "checkpoint_gb_per_s",
-    "checkpoint_interval", "nic_gbits", "host_memory",
+    "checkpoint_interval", "nic_gbits", "host_memory", "epochs",
 }  # fmt: skip
 NOT_NEGATIVE = {"price_per_gpu_hour", "restart_seconds"}
 AT_LEAST_ONE = {"expert_imbalance", "pue", "oversubscription", "peak"}
@@ -45,6 +47,7 @@ FLAG = {
     "chunked_prefill",
     "max_batch",
     "max_context",
+    "packing",
 }
 NAME = {
     "model",
@@ -59,13 +62,15 @@ NAME = {
     "draft_model",
     "server_model",
 }
-TEXT = {"trace", "lora_targets", "cross_entropy"}
-LENGTHS = {"prompt_lengths", "output_lengths"}
+TEXT = {"trace", "lora_targets", "cross_entropy", "price_market", "price_region", "price_file"}
+MONEY = {"price", "carbon", "api_price"}
+LENGTHS = {"prompt_lengths", "output_lengths", "sample_lengths"}
 CHOICE = {"recompute", "tuning", "offload"}
 BITS = {"kv_bits", "frozen_bits", "gradient_bits", "reduction_bits"}
 NUMERIC = (
     WHOLE
     | WHOLE_OR_AUTO
+    | WHOLE_OR_FILE
     | WHOLE_OR_ZERO
     | STAGE
     | LATENCY
@@ -101,7 +106,7 @@ def taken(request: type, name: str, value: object) -> object:
 
 def test_every_option_is_of_a_kind_that_is_tested_here():
     """If it fails, an option joined (or left) whose bad values nobody looks at."""
-    assert {name for _, name in ALL} == NUMERIC | FLAG | NAME | TEXT | LENGTHS | CHOICE | PERCENTILE
+    assert {name for _, name in ALL} == NUMERIC | FLAG | NAME | TEXT | MONEY | LENGTHS | CHOICE | PERCENTILE
 
 
 @pytest.mark.parametrize(("request_", "name"), of(NUMERIC))
@@ -393,3 +398,33 @@ def test_a_percentile_or_the_mean():
     """If it fails, what limits latencies is one of the figures that nobody counts."""
     assert [taken(InferRequest, "percentile", value) for value in (95, "99", 50.0, "mean")] == [95, 99, 50, "mean"]
     assert refusal(InferRequest, "percentile", 80) == "percentile: 80 is not one of 50, 90, 95, 99 or mean"
+
+
+@pytest.mark.parametrize(("request_", "name"), of(MONEY))
+def test_no_price_is_nonsense(request_, name):
+    """If it fails, a negative amount, NaN, a list or a slip in a result gets into the formulas."""
+    for value in (-1, "-1", nan, inf, "", "2.5.1", "-1/2", True, [], {}, b"8", {"per_gpu_hour": "2"}):
+        message = refusal(request_, name, value)
+        assert message.startswith(f"{option_name(name)}: ")
+        assert "\n" not in message
+
+
+def test_prices_are_taken_as_people_and_results_write_them():
+    """If it fails, a price of a provider's page has to be rewritten, or a result does not come back as it was."""
+    assert [taken(TrainRequest, "price", value) for value in ("2.5", "$2.5/h", 2, "Median")] == [
+        2.5,
+        2.5,
+        2.0,
+        "Median",
+    ]
+    assert [taken(TrainRequest, "carbon", value) for value in ("369 g/kWh", "400g", "france")] == [369, 400, "france"]
+    assert [taken(InferRequest, "api_price", value).label for value in ("3/15", "$3/$15", 0.6)] == [
+        "3/15",
+        "3/15",
+        "0.6/0.6",
+    ]
+    table = {"per_gpu_hour": 2.1, "provider": "own", "date": "2026-11-01", "terms": {"capital": 2.0, "power": 0.1}}
+    price = taken(TrainRequest, "price", table)
+    assert (price.table, price.own) == (table, True)
+    for wrong, said in (({"provider": "x"}, "per_gpu_hour: missing"), ({**table, "dat": "x"}, "dat: not a key")):
+        assert said in refusal(TrainRequest, "price", wrong)

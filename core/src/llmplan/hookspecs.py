@@ -23,11 +23,13 @@ if TYPE_CHECKING:
         DTypeRule,
         EngineProfile,
         FrameworkProfile,
+        Grid,
         HardwareProfile,
         LayerKind,
         ModelArchitecture,
         ModelReader,
         Optimizer,
+        PriceSource,
         RunReader,
         Schedule,
         Site,
@@ -104,6 +106,16 @@ def llmplan_optimizers() -> Iterable[Optimizer | TomlRecords] | TomlRecords:  # 
 @hookspec
 def llmplan_schedules() -> Iterable[Schedule]:  # type: ignore[empty-body]
     """Pipeline schedules: how long a stage waits and how much it holds, for ``--schedule NAME``."""
+
+
+@hookspec
+def llmplan_prices() -> Iterable[PriceSource]:  # type: ignore[empty-body]
+    """Words for ``--price``, each with the price of an accelerator-hour that it stands for."""
+
+
+@hookspec
+def llmplan_grids() -> Iterable[Grid]:  # type: ignore[empty-body]
+    """Regions with what a kilowatt-hour of their electricity emits, for ``--carbon NAME``."""
 
 
 @hookspec

@@ -121,6 +121,20 @@ def test_parameters_that_wait_in_host_memory():
         text_of("megatron", offloaded)
 
 
+def test_a_data_set_given_in_samples():
+    """A run would go over its data another number of times, or pad where the plan packs."""
+    asked = {name: value for name, value in TUNED.items() if name != "tokens"} | {"gpus": 1, "samples": 10_000}
+    apart = train(**asked, epochs=2, sample_tokens=300)
+    config, script = yaml.safe_load(text_of("axolotl", apart)), flags(text_of("trl", apart))
+    assert (config["num_epochs"], config["sample_packing"], "max_steps" in config) == (2, False, False)
+    assert (script["--num_train_epochs"], script["--packing"], "--max_steps" in script) == ("2", "false", False)
+    packed = train(**asked, sample_tokens=300, packing=True)
+    assert yaml.safe_load(text_of("axolotl", packed))["sample_packing"] is True
+    assert flags(text_of("trl", packed))["--packing"] == "true"
+    filled = train(**{**WHOLE, "tokens": None}, gpus=8, zero=1, samples=10_000, sample_tokens=300)
+    assert any(remark.startswith("samples that are not packed: ") for remark in remarks_of("megatron", filled))
+
+
 def test_megatrons_fused_loss():
     """Megatron-LM would run one kernel after the other over its logits."""
     fused = train(**WHOLE, gpus=8, zero=1, cross_entropy="fused")

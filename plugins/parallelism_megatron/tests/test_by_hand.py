@@ -2,7 +2,7 @@
 
 import pytest
 from attrs import evolve
-from megatron_plans import CURVES, GPU, IDEAL, OPERATIONS, PLAIN, flat, plan, price
+from megatron_plans import CURVES, GPU, IDEAL, OPERATIONS, PLAIN, SPARSE, flat, plan, price
 
 from llmplan.records import CollectiveCurve, Efficiency, Scores, Tuning
 from llmplan.testing import SAMPLE_MODEL
@@ -147,3 +147,15 @@ def test_weights_are_gathered_behind_the_forward_pass_of_one_micro_batch():
     shown, hidden = (price(PLAIN, framework=framework, **far).time_breakdown for framework in (IDEAL, hiding))
     passes = (shown["forward"] + shown["backward"]) / 4
     assert shown["dp_comm"] - hidden["dp_comm"] == pytest.approx((1 - 0.189) * 0.5 * passes)
+
+
+@pytest.mark.parametrize("model", [PLAIN, SPARSE])
+def test_weights_of_4_bits_are_gathered_as_they_are_held(model):
+    """QLoRA under ZeRO 3 would gather frozen weights in 16 bits, or the ends of the model in 4."""
+    held = {"curves": flat(), "dp": 4, "zero": 3, "lora_rank": 8}
+    wide, narrow = (
+        price(model, tuning=tuning, **held).time_breakdown["dp_comm"] for tuning in (Tuning.LORA, Tuning.QLORA)
+    )
+    layers = sum(block.count * block.parameters for block in model.lower(1, 1024).layers)
+    gathered = 2 * layers * (16 - 4.127) / 8 * 3 / 4 / 3e11  # before each of both passes
+    assert wide - narrow == pytest.approx(gathered, rel=1e-3)

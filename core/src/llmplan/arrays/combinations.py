@@ -168,6 +168,15 @@ def _codes(values: Any) -> tuple[Any, int]:
     return codes, len(distinct)
 
 
+def distinct(arrays: Sequence[Any]) -> Numbered:
+    """The combinations of values that occur side by side in arrays of equal length."""
+    codes, bound = _codes(arrays[0])
+    found = numbered(codes, bound)
+    for array in arrays[1:]:
+        found = _pairs((found.numbers, found.size), _codes(array))
+    return found
+
+
 def _pairs(one: tuple[Any, int], other: tuple[Any, int]) -> Numbered:
     """The pairs of codes that occur."""
     (codes, bound), (others, other_bound) = one, other

@@ -92,6 +92,8 @@ FRAMEWORKS = Kind("frameworks", "llmplan_framework_profiles", "records.framework
 ENGINES = Kind("engines", "llmplan_engine_profiles", "records.engine.EngineProfile", in_files=True)
 OPTIMIZERS = Kind("optimizers", "llmplan_optimizers", "records.optimizer.Optimizer", in_files=True)
 SCHEDULES = Kind("schedules", "llmplan_schedules", "records.schedule.Schedule")
+PRICES = Kind("prices", "llmplan_prices", "records.price.PriceSource")
+GRIDS = Kind("grids", "llmplan_grids", "records.price.Grid")
 RUN_READERS = Kind("run-readers", "llmplan_run_readers", "records.run_reader.RunReader")
 SITES = Kind("sites", "llmplan_sites", "records.site.Site", in_files=True)
 VALIDATION_SETS = Kind("validation-sets", "llmplan_validation_sets", "records.validation.ValidationSet")
@@ -112,6 +114,6 @@ KINDS = (
         SCHEDULES,
         MODEL_READERS,
     ),
-    *(MODEL_FORMS, LAYER_KINDS, SITES, RUN_READERS),
+    *(MODEL_FORMS, LAYER_KINDS, PRICES, GRIDS, SITES, RUN_READERS),
     *(VALIDATION_SETS, EXPORTERS, REPORTERS, LAUNCHERS),
 )

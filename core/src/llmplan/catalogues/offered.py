@@ -20,11 +20,13 @@ if TYPE_CHECKING:
         DTypeRule,
         EngineProfile,
         FrameworkProfile,
+        Grid,
         HardwareProfile,
         LayerKind,
         ModelArchitecture,
         ModelReader,
         Optimizer,
+        PriceSource,
         RunReader,
         Schedule,
         Site,
@@ -70,6 +72,8 @@ class Registry:
     engines: _Collected[EngineProfile] = _Collected(kinds.ENGINES)
     optimizers: _Collected[Optimizer] = _Collected(kinds.OPTIMIZERS)
     schedules: _Collected[Schedule] = _Collected(kinds.SCHEDULES)
+    prices: _Collected[PriceSource] = _Collected(kinds.PRICES)
+    grids: _Collected[Grid] = _Collected(kinds.GRIDS)
     run_readers: _Collected[RunReader] = _Collected(kinds.RUN_READERS)
     sites: _Collected[Site] = _Collected(kinds.SITES)
     validation_sets: _Collected[ValidationSet] = _Collected(kinds.VALIDATION_SETS)

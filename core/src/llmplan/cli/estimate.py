@@ -51,6 +51,8 @@ _INSTEAD = (
     ({"global_batch"}, {"global_batch_tokens"}),
     ({"rate"}, {"concurrency", "trace"}),
     ({"concurrency"}, {"trace"}),
+    ({"price"}, {"price_per_gpu_hour"}),
+    ({"price_per_gpu_hour"}, {"price_market", "price_region", "price_file"}),
     ({"mfu"}, {"flops_efficiency", "hbm_efficiency", "scale_up_efficiency", "scale_out_efficiency"}),
 )
 """Options that say the same in two ways: one given on the command line replaces the other of a plan file."""

@@ -11,13 +11,12 @@ from llmplan.catalogues import registry
 from llmplan.space.dimensions import DIMENSIONS, SIZES, of_step
 
 _GROUPS: Mapping[str, str] = {
-    "What and on what": (
-        "model assume_transformer gpu gpus price_per_gpu_hour dtype framework engine optimizer cost_model"
-    ),
+    "What and on what": ("model assume_transformer gpu gpus dtype framework engine optimizer cost_model"),
     "What is looked for": (
         "objective finish_within budget ttft tpot latency percentile pareto top memory_headroom confidence"
     ),
     "Work": "tokens seq_len global_batch global_batch_tokens batch prompt_tokens output_tokens max_batch max_context",
+    "Data set": "samples epochs sample_tokens sample_lengths packing",
     "Load on a server": "rate peak concurrency trace prompt_lengths output_lengths requests seed server_model",
     "Layout": " ".join([*SIZES, "expert_tp", *(one.name for one in of_step("shared"))]),
     "Memory against time": (
@@ -31,9 +30,8 @@ _GROUPS: Mapping[str, str] = {
     ),
     "Network and nodes": "cluster nic_gbits gpus_per_node oversubscription host_memory",
     "Efficiency": "mfu flops_efficiency hbm_efficiency scale_up_efficiency scale_out_efficiency ideal expert_imbalance",
-    "Failures and energy": (
-        "failures_per_gpu_day checkpoint_seconds checkpoint_gb_per_s checkpoint_interval restart_seconds pue"
-    ),
+    "Money and energy": "price price_per_gpu_hour price_market price_region price_file api_price carbon pue",
+    "Failures": "failures_per_gpu_day checkpoint_seconds checkpoint_gb_per_s checkpoint_interval restart_seconds",
     "Several plans": "compare",
     "In and out": "plan from_ json reporter output picture export explain sources",
     "How it is run": "time_limit prune executor workers scheduler",
@@ -46,6 +44,8 @@ _NOT_SAID = ("gpus", "zero_group", "gradient_accumulation")
 DEFAULTS: Mapping[str, str] = {
     "tokens": "what the model was trained on",
     "seq_len": "the model's own",
+    "epochs": "1",
+    "sample_lengths": "lognormal:0.7",
     "global_batch": "about 4M tokens",
     "batch": "1",
     "prompt_tokens": "512",

@@ -20,7 +20,8 @@ _SERVING, _ALL = (INFER, SERVER), (TRAIN, INFER, SERVER)
 _DAYS, _MS, _PERCENT = 86_400.0, 1e-3, 0.01
 LOW, HIGH = "low", "high"
 WHOLE = ("iterations", "replicas", "sequences", "tokens", "GPUs")
-_PRICE, _TDP = "--price-per-gpu-hour", "an accelerator whose TDP is known (tdp_w)"
+_PRICE, _TDP = "--price", "an accelerator whose TDP is known (tdp_w)"
+_API, _CARBON = "--api-price and --price", "--carbon"
 
 
 @frozen(eq=False, repr=False)
@@ -159,7 +160,7 @@ FIGURES = (
         measured={"gpu_hours": 1.0},
     ),
     Figure(
-        "cost", "money", "GPU-hours x `--price-per-gpu-hour`", (TRAIN,), better=LOW, range=_TIME, fact="cost",
+        "cost", "money", "GPU-hours x the price of one", (TRAIN,), better=LOW, range=_TIME, fact="cost",
         say="{value} at {plan.price_per_gpu_hour:g} a GPU-hour{range}", needs=_PRICE, heading="cost", drawn=True,
         essential=True, objective="cost", limit="budget",
     ),
@@ -167,6 +168,11 @@ FIGURES = (
         "energy_kwh", "kWh", "`gpu_hours` x power x `--pue`, without failures", (TRAIN,), better=LOW, range=_TIME,
         fact="energy", say="{value} at {of.average_power_watts:,.0f} W a GPU, PUE {plan.pue:g}", needs=_TDP,
         heading="energy, MWh", scale=1e3, if_ranked=True, objective="energy",
+    ),
+    Figure(
+        "carbon_tonnes", "t", "of CO2 equivalent: `energy_kwh` x what a kWh emits, without what the hardware took to "
+        "make", (TRAIN,), better=LOW, range=_TIME, fact="carbon", say="{value} CO2{range} at "
+        "{plan.carbon.grams_per_kwh:.4g} g a kWh", needs=_CARBON, heading="CO2, t",
     ),
     Figure(
         "first_token_seconds", "s", "what a user waits for: prefill on all pipeline stages", (INFER,), better=LOW,
@@ -257,6 +263,10 @@ FIGURES = (
         fact="speed", say="{value} a GPU", heading="tokens/s a GPU", drawn=True, essential=True, objective="throughput",
     ),
     Figure(
+        "padding", "share", "of the tokens that are worked on, where samples are given and not packed", (TRAIN,),
+        better=LOW, fact="speed", say="{value} of all tokens padding",
+    ),
+    Figure(
         "mfu", "share", "model FLOPs / (time x GPUs x peak), PaLM, arXiv:2204.02311, appendix B: forward and backward "
         "passes with the whole square of attention and the output head, without recomputation or looking up embeddings",
         (TRAIN,), better=HIGH, range=_TIME, fact="utilisation", say="MFU {value}", heading="MFU, %", scale=_PERCENT,
@@ -291,6 +301,19 @@ FIGURES = (
         path="least_cost_per_million_tokens", range=_MOST, fact="cost", say="{value} at full capacity", needs=_PRICE,
     ),
     Figure(
+        "api_cost_per_million_tokens", "money", "of generated tokens, with their prompts: what an API asks for the "
+        "same", _SERVING, fact="break-even", say="the API takes {value} per million output tokens", needs="--api-price",
+    ),
+    Figure(
+        "break_even_requests_per_second", "requests/s", "that cost as much here as at the API: with more, the GPUs "
+        "cost less", _SERVING, better=LOW, fact="break-even", say="less here from {value} requests/s on", needs=_API,
+    ),
+    Figure(
+        "break_even_share", "share", "these / the most that can be answered, of a static batch what it answers; above "
+        "1 the API costs less under any load", _SERVING, better=LOW, range=_MOST, fact="break-even",
+        say="{value} of the most that it answers", needs=_API, heading="break-even, %", scale=_PERCENT,
+    ),
+    Figure(
         "price_per_hour", "money", "of all GPUs", _SERVING, better=LOW, fact="price", say="{value} an hour",
     ),
     Figure(
@@ -306,8 +329,15 @@ FIGURES = (
         _SERVING, needs=_TDP,
     ),
     Figure(
-        "joules_per_token", "J", "of all GPUs, for each generated token", _SERVING, better=LOW, range=_RATE,
-        fact="energy", say="{value} per output token, at {of.average_power_watts:,.0f} W a GPU", needs=_TDP,
+        "joules_per_token", "J", "of all GPUs x `--pue`, for each generated token", _SERVING, better=LOW, range=_RATE,
+        fact="energy", say="{value} per output token, at {of.average_power_watts:,.0f} W a GPU, PUE {plan.pue:g}",
+        needs=_TDP,
+    ),
+    Figure(
+        "carbon_grams_per_million_tokens", "g", "of CO2 equivalent, for generated tokens: their energy x what a kWh "
+        "emits, without what the hardware took to make", _SERVING, better=LOW, range=_RATE, fact="carbon",
+        say="{value} CO2 per million output tokens at {plan.carbon.grams_per_kwh:.4g} g a kWh", needs=_CARBON,
+        heading="CO2 of 1M, g",
     ),
     Figure(
         "max_batch_size", "sequences", "the largest batch of a replica that fits", _SERVING, better=HIGH,

@@ -8,6 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from llmplan.arrays.quantities import Number, floor, maximum, total
+from llmplan.estimate.break_even import Against
 from llmplan.estimate.fit import Fit
 from llmplan.estimate.line import Bottleneck, bottleneck
 from llmplan.estimate.spread import Spread
@@ -20,7 +21,7 @@ HOURS_PER_MONTH = 730.0
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class InferenceEstimate(Fit):
+class InferenceEstimate(Against, Fit):
     """What answering a static batch takes."""
 
     plan: InferencePlan
@@ -74,6 +75,7 @@ class InferenceEstimate(Fit):
                 f"{plan.engine.name} starts only if its cache holds the longest sequence, {longest:,} tokens, and "
                 f"there is room for {most:,}: max-model-len {most} would do"
             )
+        yield from self.dearer()
 
     @property
     def first_token_spread(self) -> Spread | None:
@@ -132,7 +134,17 @@ class InferenceEstimate(Fit):
     def joules_per_token(self) -> Number | None:
         """Energy of all accelerators over generated tokens."""
         watts = self.average_power_watts
-        return None if watts is None else watts * self.plan.layout.gpus / self.tokens_per_second
+        return None if watts is None else watts * self.plan.pue * self.plan.layout.gpus / self.tokens_per_second
+
+    @property
+    def lengths(self) -> tuple[float, float]:
+        """Tokens of a prompt and of an answer."""
+        return self.plan.prompt_tokens, self.plan.output_tokens
+
+    @property
+    def most_requests_per_second(self) -> Number:
+        """That this batch answers over and over."""
+        return self.tokens_per_second / self.plan.output_tokens
 
     @property
     def prefill_seconds(self) -> Number:

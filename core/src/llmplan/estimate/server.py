@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from attrs import frozen
 
 from llmplan.arrays.quantities import Number, total
+from llmplan.estimate.break_even import Against
 from llmplan.estimate.energy import average_power
 from llmplan.estimate.inference import HOURS_PER_MONTH, InferenceEstimate
 from llmplan.estimate.line import Kind, Line
@@ -30,7 +31,7 @@ SAFE_LOAD = 0.8
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ServerEstimate(Shown):
+class ServerEstimate(Against, Shown):
     """What a server does under a load."""
 
     server: ServerPlan
@@ -346,7 +347,17 @@ class ServerEstimate(Shown):
     def joules_per_token(self) -> float | None:
         """Energy of all GPUs over generated tokens."""
         watts, speed = self.average_power_watts, self.tokens_per_second
-        return None if watts is None or not speed else watts * self.server.gpus / speed
+        return None if watts is None or not speed else watts * self.plan.pue * self.server.gpus / speed
+
+    @property
+    def lengths(self) -> tuple[float, float]:
+        """Tokens of a prompt and of an answer, on average."""
+        return self.mean_lengths
+
+    @property
+    def most_requests_per_second(self) -> float | None:
+        """At full capacity."""
+        return None if self.capacity is None else self.capacity.requests_per_second
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -354,6 +365,7 @@ class ServerEstimate(Shown):
         return (*self.plan.warnings, *self.plan.layout_warnings, *self._concerns())
 
     def _concerns(self) -> Iterator[str]:
+        yield from self.dearer()
         load = self.load
         if load is None or self.capacity is None or self.overloaded:
             return

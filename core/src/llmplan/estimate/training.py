@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from llmplan.arrays.quantities import floor, total, where
-from llmplan.estimate.energy import average_power, busy_share, energy_kwh
+from llmplan.estimate.energy import average_power, busy_share, carbon_tonnes, energy_kwh
 from llmplan.estimate.fit import Fit
 from llmplan.estimate.line import Line
 from llmplan.records.model import Recompute
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from llmplan.records.plan import TrainingPlan
 
 _SECONDS_PER_HOUR = 3600.0
+_ROUNDING = 1.0 + 1e-12
 _NOTEWORTHY = 0.2
 """Share of an iteration above which waiting is worth a word."""
 
@@ -94,7 +95,7 @@ class TrainingEstimate(Fit):
     @property
     def causal_flops(self) -> Number:
         """`model_flops` without the half of attention that a causal mask hides."""
-        lowered = self.plan.model.lower(self.plan.global_batch, self.plan.seq_len)
+        lowered = self.plan.model.lower(self.plan.global_batch, self.plan.sequence_tokens)
         hidden = 0.5 * lowered.recomputed_flops(Recompute.ATTENTION_COMPUTE) / lowered.flops
         return self.model_flops * (1.0 - hidden)
 
@@ -105,8 +106,14 @@ class TrainingEstimate(Fit):
 
     @property
     def tokens_per_iteration(self) -> Number:
-        """Tokens of one iteration: global batch x sequence length."""
-        return self.plan.global_batch * self.plan.seq_len
+        """Tokens of one iteration: global batch x sequence length, without padding."""
+        return self.plan.global_batch * self.plan.sequence_tokens
+
+    @property
+    def padding(self) -> Number | None:
+        """Of the tokens that are worked on, those that are padding; None where none is added."""
+        plan = self.plan
+        return None if plan.data is None or plan.data.packed else 1.0 - plan.sequence_tokens / plan.worked_tokens
 
     @property
     def tokens_per_second(self) -> Number:
@@ -121,7 +128,7 @@ class TrainingEstimate(Fit):
     @property
     def iterations(self) -> Number:
         """Whole iterations that the tokens last for."""
-        return floor(self.plan.tokens / self.tokens_per_iteration)
+        return floor(self.plan.tokens / self.tokens_per_iteration * _ROUNDING)
 
     @property
     def training_seconds(self) -> Number:
@@ -195,3 +202,9 @@ class TrainingEstimate(Fit):
         """Of `training_seconds` on all accelerators, times PUE; None where their TDP is not known."""
         watts = self.average_power_watts
         return None if watts is None else energy_kwh(watts, self.gpu_hours, self.plan.pue)
+
+    @property
+    def carbon_tonnes(self) -> Number | None:
+        """CO2 equivalent of that energy; None where what a kilowatt-hour emits is not known."""
+        kwh, grid = self.energy_kwh, self.plan.carbon
+        return None if kwh is None or grid is None else carbon_tonnes(kwh, grid)

@@ -19,7 +19,7 @@ from llmplan.space.dimensions import SIZES
 if TYPE_CHECKING:
     from llmplan.estimate import Comparison, Estimate, Spread
     from llmplan.estimate.figures import Figure
-    from llmplan.records import Efficiency, InferencePlan
+    from llmplan.records import Efficiency, InferencePlan, Samples
 
 SCHEMA = 2
 """Raised when a key changes its meaning or goes away; new keys may join."""
@@ -94,6 +94,8 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
         "request": _asked(estimate),
         **{key: plain(getattr(plan, name)) for key, name in _NAMES.items()},
         "efficiency": _efficiency(plan.efficiency),
+        "price": None if plan.price is None else plain(plan.price.table),
+        "carbon": None if plan.carbon is None else plan.carbon.table,
         "layout": _layout(plan),
         **(_training(plan) if isinstance(plan, TrainingPlan) else _serving(plan, estimate)),
         "feasible": bool(estimate.feasible),
@@ -146,7 +148,7 @@ def _asked(estimate: Estimate) -> dict[str, Any]:
     from llmplan.request.plan_file import asked_in_full
 
     plan = estimate.plan
-    records = {"model": plan.model, "gpu": plan.hardware}
+    records = {"model": plan.model, "gpu": plan.hardware, "price": plan.price}
     names = ("framework", "optimizer", "engine", "site")
     records |= {name: record for name in names if (record := getattr(plan, name, None)) is not None}
     words: dict[str, Any] = plain(asked_in_full(estimate.request, records))
@@ -180,8 +182,14 @@ def _training(plan: TrainingPlan) -> dict[str, Any]:
         "lora_targets": list(plan.lora_targets) or None,
         "recompute": Recompute(plan.recompute).label,
         "schedule": plan.schedule_name,
+        "samples": None if plan.data is None else _samples(plan.data),
         "offload": {part: part in plan.on_host for part in OFFLOADS["everything"]},
     }
+
+
+def _samples(data: Samples) -> dict[str, Any]:
+    lengths = {"mean_tokens": data.mean, "longest_tokens": data.lengths[-1]}
+    return {"number": data.number, "epochs": data.epochs, **lengths, "packed": data.packed}
 
 
 def _serving(plan: InferencePlan, estimate: Estimate) -> dict[str, Any]:

@@ -21,7 +21,7 @@ _LIMITED_BY: Mapping[Kind, str] = {
     Kind.COMMUNICATION: "exposed communication",
     Kind.WAITING: "waiting",
 }
-_PRICE = "price: --price-per-gpu-hour"
+_PRICE = "price: --price median"
 _WORTH_A_WORD = 0.01
 """Share of an iteration, below which a kind of line limits nothing."""
 _BETWEEN_PARTS = re.compile(r"(?: ·|;|,) (?![^(]*\))")

@@ -138,6 +138,8 @@ def command_options(request: Any) -> dict[str, Any] | None:
     found = given_options(request)
     for name, option in options_of(type(request)).items():
         given, kind = getattr(request, name), option["names"]
+        if hasattr(given, "table"):
+            return None
         if given is None or isinstance(given, str) or not isinstance(kind, str):
             continue
         catalogue = getattr(registry(), kind.replace("-", "_"))

@@ -14,6 +14,7 @@ from llmplan.output.kept_words import kept_facts
 from llmplan.output.next_steps import next_steps
 from llmplan.output.otherwise import otherwise
 from llmplan.output.sections import (
+    asked_by,
     bars,
     bound_by,
     console_of,
@@ -68,12 +69,13 @@ def _training(estimate: TrainingEstimate, console: Console) -> Iterator[Renderab
         {
             "layout": layout(estimate, *_sharing(plan)),
             "batch": f"micro-batch {plan.micro_batch} x {plan.gradient_accumulation:,} accumulated x dp {of.dp} = "
-            f"{plan.global_batch:,} sequences of {plan.seq_len:,} = {count(estimate.tokens_per_iteration)} tokens",
+            f"{plan.global_batch:,} sequences of {_length(plan)} = {count(estimate.tokens_per_iteration)} tokens",
             "recompute": Recompute(plan.recompute).label,
             "framework": plan.framework.name,
             "optimizer": _optimizer(plan),
             "tokens": f"{count(plan.tokens)} in {estimate.iterations:,.0f} iterations",
             "priced by": priced_by(estimate),
+            **asked_by(estimate),
         }
     )
     yield heading("Figures")
@@ -87,6 +89,12 @@ def _training(estimate: TrainingEstimate, console: Console) -> Iterator[Renderab
     whole = estimate.iteration_seconds
     yield heading(f"Time of an iteration: {seconds(whole)}{range_of(ITERATION, estimate)}")
     yield bars(estimate.time_breakdown, whole, seconds, console)
+
+
+def _length(plan: TrainingPlan) -> str:
+    """Of a sequence, of samples up to the longest."""
+    whole = plan.sequence_tokens == plan.seq_len
+    return f"{plan.seq_len:,}" if whole else f"{plan.sequence_tokens:,.0f} on average (to {plan.seq_len:,})"
 
 
 def forward_pass(estimate: Estimate) -> str:
@@ -135,6 +143,7 @@ def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[Render
             "engine": plan.engine.name + _graphs(plan),
             "KV cache": f"{plan.kv_bits:g} bits",
             "priced by": priced_by(estimate),
+            **asked_by(estimate),
         }
     )
     yield heading("Figures")

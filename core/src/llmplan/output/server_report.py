@@ -13,7 +13,7 @@ from llmplan.estimate.figures import INFER, figures_of
 from llmplan.output.kept_words import kept_facts
 from llmplan.output.limit_words import limit_words
 from llmplan.output.report import phase
-from llmplan.output.sections import INDENT, counted, facts, figure_facts, heading, layout, priced_by
+from llmplan.output.sections import INDENT, asked_by, counted, facts, figure_facts, heading, layout, priced_by
 from llmplan.output.words import digits, percent, seconds
 
 _LATENCIES = [(figure.fact, figure.key) for figure in figures_of(INFER) if figure.unit == "s" and figure.fact]
@@ -24,7 +24,7 @@ _ROWS = (_LATENCIES[0], ("- of it waiting", "queueing_seconds"), *_LATENCIES[1:]
 def server_sections(estimate: ServerEstimate, console: Console) -> Iterator[RenderableType]:
     """What was asked, what is answered, latencies, the phases that they are made of."""
     yield heading("Plan")
-    yield facts({**_plan(estimate), "priced by": priced_by(estimate)})
+    yield facts({**_plan(estimate), "priced by": priced_by(estimate), **asked_by(estimate)})
     if estimate.capacity is not None:
         yield heading("Load" if not estimate.overloaded else "Load: more than can be answered", _style(estimate))
         yield facts({**_throughput(estimate, estimate.capacity), **figure_facts(estimate)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from llmplan.units import GIB, KILO, MIB
+from llmplan.units import GIB, KILO, MEGA, MIB
 
 _TIME_UNITS = ((86_400.0, "days"), (3_600.0, "hours"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 _ABOUT = ((86_400.0, "days", 172_800.0), (3_600.0, "hours", 7_200.0), (60.0, "min", 120.0))
@@ -12,6 +12,7 @@ _ABOUT = ((86_400.0, "days", 172_800.0), (3_600.0, "hours", 7_200.0), (60.0, "mi
 _TWO_DIGITS = 10
 _COUNT_UNITS = ((1e15, "P"), (1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 _ENERGY_UNITS = ((1e6, "GWh"), (1e3, "MWh"), (1.0, "kWh"))
+_MASS_UNITS = ((1e6, "t"), (1e3, "kg"), (1.0, "g"))
 _MANY_HOURS = 48
 _ROUNDS_UP = 0.9995
 """From here on three digits show the next unit: 999.7M is 1B, not 1e+03M."""
@@ -86,12 +87,20 @@ def energy(value: float) -> str:
     return f"{digits(value / unit)} {name}"
 
 
+def mass(grams: float) -> str:
+    """In the unit that suits it: ``312 t``, ``5.4 kg``."""
+    unit, name = next((unit, name) for unit, name in _MASS_UNITS if grams >= unit or unit == 1)
+    return f"{three_digits(grams / unit)} {name}"
+
+
 _WORDS: Mapping[str, Callable[[float], str]] = {
     "s": seconds,
     "bytes": gib,
     "share": percent,
     "money": money,
     "kWh": energy,
+    "g": mass,
+    "t": lambda value: mass(value * MEGA),
     "J": lambda value: f"{value:.3g} J",
     "W": lambda value: f"{value:,.0f} W",
     "GPU-hours": lambda value: f"{value:,.0f}",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
+from llmplan.arrays.quantities import where
 from llmplan.records.framework import FrameworkProfile
 from llmplan.records.optimizer import Optimizer
 from llmplan.records.schedule import PLAIN
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from llmplan.records.goodput import Failures
     from llmplan.records.hardware import HardwareProfile
     from llmplan.records.model import ModelArchitecture
+    from llmplan.records.price import Grid, Price
+    from llmplan.records.samples import Samples
     from llmplan.records.schedule import Schedule, Schedules
     from llmplan.records.site import Site
 
@@ -103,6 +106,12 @@ class Plan:
     efficiency: Efficiency
     cost_model: str
     price_per_gpu_hour: float | None = None
+    price: Price | None = None
+    """The same with who asks it, and when."""
+    carbon: Grid | None = None
+    """The electricity that it runs on, where emissions are asked for."""
+    pue: float = 1.0
+    """Power usage effectiveness: energy of the data center / energy of the accelerators."""
     assumptions: tuple[str, ...] = ()
     """What was filled in, in words."""
     warnings: tuple[str, ...] = ()
@@ -148,12 +157,12 @@ class TrainingPlan(Plan):
     """What layers keep for the backward pass waits in host memory."""
     offload_parameters: bool = False
     """Weights wait in host memory until a layer is at work, and gradients go there."""
+    data: Samples | None = None
+    """What it trains on; None where only its tokens are known."""
     failures: Failures | None = None
     """None where the run is taken not to fail."""
     confidence: float = CONFIDENCE
     """With which it was ranked and limits hold: 0.5 is the point estimate."""
-    pue: float = 1.0
-    """Power usage effectiveness: energy of the data center / energy of the accelerators."""
 
     @property
     def schedule_name(self) -> str:
@@ -175,6 +184,21 @@ class TrainingPlan(Plan):
     def waits_on_host(self) -> Truth:
         """Whether any part does."""
         return self.offload_optimizer | self.offload_activations | self.offload_parameters
+
+    @property
+    def sequence_tokens(self) -> Number:
+        """Tokens of a sequence that are no padding."""
+        return self.seq_len if self.data is None or self.data.packed else self.data.mean
+
+    @property
+    def worked_tokens(self) -> Number:
+        """Of a sequence with its padding: to the longest beside it, on all replicas where these wait for each other in
+        every micro-batch.
+        """
+        if self.data is None or self.data.packed:
+            return self.seq_len
+        together = self.layout.shards_gradients | (self.gradient_accumulation == 1)
+        return self.data.longest_of(self.micro_batch * where(together, self.layout.dp, 1.0))
 
     @property
     def global_batch(self) -> Number:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
-
-if TYPE_CHECKING:
-    from llmplan.records.validation import ValidationRow
+from typing import Any, Protocol
 
 
 class RunReader(Protocol):
@@ -23,8 +20,9 @@ class RunReader(Protocol):
     def recognises(self, text: str) -> bool:
         """Whether a file looks like one of these."""
 
-    def rows(self, path: str, text: str, options: Mapping[str, Any]) -> Iterable[ValidationRow]:
-        """The figures of a file; options of the command line stand for what it does not say, and before what it does.
+    def rows(self, path: str, text: str, options: Mapping[str, Any]) -> Iterable[Any]:
+        """The figures of a file, `ValidationRow` records as a rule; options of the command line stand for what it does
+        not say, and before what it does.
 
         BadInputError names the file, and the line or the field.
         """

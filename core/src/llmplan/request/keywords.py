@@ -55,6 +55,18 @@ class TrainOptions(TypedDict, total=False):
     """Cost model."""
     price_per_gpu_hour: float | str | None
     """Price of one accelerator-hour: 2.5 or $2.5."""
+    price: Any
+    """The same, or whose it is: median, p25, a provider (llmplan list prices), or a TOML file of own hardware."""
+    price_market: str | None
+    """In which --price is looked up: on-demand by default, reserved, spot."""
+    price_region: str | None
+    """Of the provider, in which it is; any by default."""
+    price_file: str | None
+    """Your own prices, which --price takes."""
+    carbon: Any
+    """What a kWh emits, in grams of CO2, or where: a region of llmplan list grids."""
+    pue: float | str | None
+    """Energy of the data center / energy of the GPUs; 1 by default."""
     cp: int | str | None
     """Context parallel size: ranks that share each sequence."""
     ep: int | str | None
@@ -81,6 +93,16 @@ class TrainOptions(TypedDict, total=False):
     """Tokens of one sequence: 4096, 32k (32,000) or 32Ki (32,768)."""
     tokens: float | str | None
     """Training tokens in all: 1.4e12 or 1.4T."""
+    samples: int | str | None
+    """Samples of the data set, instead of --tokens."""
+    epochs: float | str | None
+    """Times that the samples are gone over."""
+    sample_tokens: int | str | None
+    """Tokens of a sample on average, or a file with those of each on a line; --seq-len by default."""
+    sample_lengths: Any
+    """How samples vary around --sample-tokens: fixed, uniform:CV, lognormal:CV, geometric."""
+    packing: bool | None
+    """Samples fill sequences; else each is one, padded to the longest beside it."""
     recompute: Any
     """What backward computes again: none, attention-compute, attention, norm-attention-norm, full."""
     framework: Any
@@ -129,8 +151,6 @@ class TrainOptions(TypedDict, total=False):
     """From a failure until training goes on: 600 or 10m."""
     confidence: float | str | None
     """With which plans are ranked, and fit: 0.9 by default, 0.5 is the point estimate."""
-    pue: float | str | None
-    """Energy of the data center / energy of the GPUs; 1 by default."""
 
 
 class InferOptions(TypedDict, total=False):
@@ -180,6 +200,18 @@ class InferOptions(TypedDict, total=False):
     """Cost model."""
     price_per_gpu_hour: float | str | None
     """Price of one accelerator-hour: 2.5 or $2.5."""
+    price: Any
+    """The same, or whose it is: median, p25, a provider (llmplan list prices), or a TOML file of own hardware."""
+    price_market: str | None
+    """In which --price is looked up: on-demand by default, reserved, spot."""
+    price_region: str | None
+    """Of the provider, in which it is; any by default."""
+    price_file: str | None
+    """Your own prices, which --price takes."""
+    carbon: Any
+    """What a kWh emits, in grams of CO2, or where: a region of llmplan list grids."""
+    pue: float | str | None
+    """Energy of the data center / energy of the GPUs; 1 by default."""
     batch: int | str | None
     """Sequences that one replica answers at once."""
     prompt_tokens: int | str | None
@@ -210,6 +242,8 @@ class InferOptions(TypedDict, total=False):
     """Tokens of the longest sequence that the engine takes; the model's context by default."""
     offload: str | None
     """What waits in host memory, as far as the engine can: none, weights, experts, kv."""
+    api_price: Any
+    """What an API asks for a million tokens, input and output: 3/15, or one number for both."""
     ttft: float | str | None
     """Longest time to the first token, waiting included: 500ms or 0.5s."""
     tpot: float | str | None

@@ -92,4 +92,6 @@ def words_of(value: Any) -> Any:
         return value.value
     if isinstance(value, tuple):
         return [words_of(one) for one in value]
+    if hasattr(value, "table"):
+        return value.table
     return value if isinstance(value, (bool, int, float, str)) else value.name

@@ -24,6 +24,8 @@ _IN_FILES: Mapping[str, Kind] = {kind.singular: kind for kind in KINDS if kind.i
 
 
 _JSON = ".json"
+_PATHS: Mapping[str, Any] = {"price": ".toml", "price_file": "", **dict.fromkeys(_IN_FILES, (".toml", _JSON))}
+"""Options that may name a file, with the endings that say so."""
 
 
 def read_plan(path: str, *requests: type[Any]) -> dict[str, Any]:
@@ -76,6 +78,8 @@ def asked_in_full(request: Options, records: Mapping[str, Any]) -> dict[str, Any
     `records` are those that were found for the request, by option.
     """
     words = given_options(request)
+    if (price := records.get("price")) is not None and price.own:
+        words = {name: value for name, value in words.items() if not name.startswith("price")} | {"price": price.table}
     if (hardware := records.get("gpu")) is not None:
         records = {**records, "gpu": _as_stated(hardware), "cluster": hardware.cluster}
     for option, kind in _IN_FILES.items():
@@ -103,8 +107,17 @@ def space_in_full(
             values = found.setdefault(name, [])
             if words not in values:
                 values.append(words)
+    if len(found.get("price", ())) > 1:  # of several accelerators: whoever searches again looks them up again
+        found = {name: values for name, values in found.items() if name != "price"}
+        found |= {name: [_absolute(name, value)] for name, value in given_options(request).items() if "price" in name}
     found |= {name: [words_of(value) for value in values] for name, values in several.items()}
     return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
+
+
+def _absolute(option: str, value: Any) -> Any:
+    """The path of a file, which nobody says where from it will be read."""
+    names_file = option in _PATHS and isinstance(value, str) and value.endswith(_PATHS[option])
+    return str(Path(value).absolute()) if names_file else value
 
 
 def _is_known(given: Any, record: Any, kind: Kind) -> bool:
@@ -134,7 +147,7 @@ def _one(source: TomlSource, key: str, value: Any, request: type[Any]) -> Any:
     named = isinstance(options_of(request)[key]["names"], str)
     if named and not isinstance(value, str):
         raise source.error((key,), f"{key}: {shown(value)} is not a name" + (" or a table" if key in _IN_FILES else ""))
-    if key in _IN_FILES and value.endswith((".toml", ".json")):
+    if isinstance(value, str) and key in _PATHS and value.endswith(_PATHS[key]):
         return str(Path(source.path).parent / value)
     try:
         return getattr(request(**{key: value}), key)

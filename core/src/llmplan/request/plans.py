@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
 from llmplan.records import OFFLOADS, Recompute, Tuning
+from llmplan.request.money import as_carbon, as_price, names_of
 from llmplan.request.options import Options, option
 from llmplan.request.values import (
     as_at_least_one,
@@ -19,14 +20,20 @@ from llmplan.request.values import (
     as_not_negative,
     as_positive,
     as_positive_in,
+    as_positive_like,
     as_positive_seconds,
     as_record_or_name,
     as_seconds,
     as_size,
     as_text,
     as_whole,
+    as_whole_or_file,
     as_word,
 )
+from llmplan.request.variation import FAMILY_WORDS, as_variation
+
+if TYPE_CHECKING:
+    from llmplan.records import Variation
 
 _MODES = {mode.label: mode for mode in Recompute}
 _TUNINGS = {tuning.value: tuning for tuning in Tuning}
@@ -83,6 +90,26 @@ class PlanRequest(Options):
     price_per_gpu_hour: float | None = option(
         "Price of one accelerator-hour: 2.5 or $2.5.", as_money(as_not_negative), metavar="PRICE"
     )
+    price: Any = option(
+        "The same, or whose it is: median, p25, a provider (llmplan list prices), or a TOML file of own hardware.",
+        as_price,
+        metavar="WHOSE",
+        names=names_of("prices"),
+    )
+    price_market: str | None = option(
+        "In which --price is looked up: on-demand by default, reserved, spot.", as_text, metavar="MARKET"
+    )
+    price_region: str | None = option("Of the provider, in which it is; any by default.", as_text, metavar="REGION")
+    price_file: str | None = option("Your own prices, which --price takes.", as_text, metavar="FILE.csv")
+    carbon: Any = option(
+        "What a kWh emits, in grams of CO2, or where: a region of llmplan list grids.",
+        as_carbon,
+        metavar="GRAMS|REGION",
+        names=names_of("grids"),
+    )
+    pue: float | None = option(
+        "Energy of the data center / energy of the GPUs; 1 by default.", as_at_least_one, metavar="FACTOR"
+    )
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -104,6 +131,18 @@ class TrainRequest(PlanRequest):
     global_batch_tokens: float | None = option("Tokens of one iteration, instead of --global-batch.", as_positive)
     seq_len: int | None = option("Tokens of one sequence: 4096, 32k (32,000) or 32Ki (32,768).", as_whole(1))
     tokens: float | None = option("Training tokens in all: 1.4e12 or 1.4T.", as_positive)
+    samples: int | None = option("Samples of the data set, instead of --tokens.", as_whole(1))
+    epochs: float | None = option("Times that the samples are gone over.", as_positive_like("3"))
+    sample_tokens: int | str | None = option(
+        "Tokens of a sample on average, or a file with those of each on a line; --seq-len by default.",
+        as_whole_or_file,
+        metavar="N|FILE",
+        word=True,
+    )
+    sample_lengths: Variation | None = option(
+        f"How samples vary around --sample-tokens: {FAMILY_WORDS}.", as_variation, metavar="SHAPE", word=True
+    )
+    packing: bool | None = option("Samples fill sequences; else each is one, padded to the longest beside it.", as_flag)
     recompute: Recompute | None = option(
         f"What backward computes again: {', '.join(_MODES)}.",
         as_word(_MODES),
@@ -187,7 +226,4 @@ class TrainRequest(PlanRequest):
         "With which plans are ranked, and fit: 0.9 by default, 0.5 is the point estimate.",
         as_confidence,
         metavar="FRACTION",
-    )
-    pue: float | None = option(
-        "Energy of the data center / energy of the GPUs; 1 by default.", as_at_least_one, metavar="FACTOR"
     )

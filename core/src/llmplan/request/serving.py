@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import fields, frozen
 
-from llmplan.records import FAMILIES, Variation
 from llmplan.request.latencies import answer_option, each_token_option, first_token_option, percentile_option
+from llmplan.request.money import as_api_price
 from llmplan.request.options import option
 from llmplan.request.plans import PlanRequest
 from llmplan.request.values import (
@@ -17,31 +17,16 @@ from llmplan.request.values import (
     as_flag,
     as_fraction,
     as_part,
-    as_positive,
     as_rate,
     as_record_or_name,
     as_text,
     as_whole,
     as_word,
-    refuse,
 )
+from llmplan.request.variation import FAMILY_WORDS, as_variation
 
-_FAMILY_WORDS = ", ".join(f"{family.name}:CV" if family.most_cv else family.name for family in FAMILIES.values())
-
-
-def _as_variation(value: Any, name: str) -> Variation:
-    """``uniform:0.3``: a family of distributions and its coefficient of variation."""
-    if isinstance(value, Variation):
-        return value
-    word, colon, cv = value.partition(":") if isinstance(value, str) else ("", "", "")
-    family = FAMILIES.get(word.strip())
-    if family is None or bool(colon) != (family.most_cv > 0):
-        raise refuse(name, value, f"one of {_FAMILY_WORDS}")
-    number = as_positive(cv, name) if colon else 0.0
-    if number > family.most_cv:
-        raise refuse(name, value, f"a {family.name} distribution: its cv is at most {family.most_cv:.3g}")
-    return Variation(family, number)
-
+if TYPE_CHECKING:
+    from llmplan.records import Variation
 
 _OFFLOADS = {word: word for word in ("none", "weights", "experts", "kv")}
 
@@ -78,6 +63,12 @@ class InferRequest(PlanRequest):
         metavar="WHAT",
         names=lambda: list(_OFFLOADS),
     )
+    api_price: Any = option(
+        "What an API asks for a million tokens, input and output: 3/15, or one number for both.",
+        as_api_price,
+        metavar="IN/OUT",
+        word=True,
+    )
     ttft: float | None = first_token_option()
     tpot: float | None = each_token_option()
     latency: float | None = answer_option()
@@ -98,10 +89,10 @@ class InferRequest(PlanRequest):
         "What answers for a server under a load.", as_record_or_name, metavar="NAME", names="server-models"
     )
     prompt_lengths: Variation | None = option(
-        f"How prompts vary around --prompt-tokens: {_FAMILY_WORDS}.", _as_variation, metavar="SHAPE", word=True
+        f"How prompts vary around --prompt-tokens: {FAMILY_WORDS}.", as_variation, metavar="SHAPE", word=True
     )
     output_lengths: Variation | None = option(
-        "How answers vary around --output-tokens: the same.", _as_variation, metavar="SHAPE", word=True
+        "How answers vary around --output-tokens: the same.", as_variation, metavar="SHAPE", word=True
     )
     requests: int | None = option("Requests that a simulation counts; 0 for none.", as_whole(0))
     seed: int | None = option("Of the simulation.", as_whole(0))

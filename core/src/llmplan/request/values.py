@@ -38,6 +38,7 @@ _CURRENCIES = re.compile(
     r"[$\u20ac\u00a3\u00a5]|\b(?:usd|eur|gbp|dollars?|euros?)\b|(?:/|\bper\b)\s*(?:gpu[- ]?)?h(?:ou)?r?\b"
 )
 _FORMAT = re.compile(r"(?:[a-z]+)?(\d+)(?:[ -]?bits?|_[a-z0-9]+)?")
+_PATH = re.compile(r"[/\\]|\.[a-z]{2,}$", re.IGNORECASE)
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -176,6 +177,12 @@ def as_text(value: Any, name: str) -> str:
     if not isinstance(value, str) or not value.strip() or "\0" in value or len(value) > _LONGEST_TEXT:
         raise refuse(name, value, "a name")
     return value.strip()
+
+
+def as_whole_or_file(value: Any, name: str) -> int | str:
+    """A whole number, or the path of a file, which has folders or an ending."""
+    is_path = isinstance(value, str) and _PATH.search(value)
+    return as_text(value, name) if is_path else as_whole(1, or_else="a file")(value, name)
 
 
 def as_record_or_name(value: Any, name: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from attrs import define, field, frozen
 
-from llmplan.arrays.rows import Columns, joined, kept, length
+from llmplan.arrays.rows import Columns, joined, kept, length, pieces
 from llmplan.estimate.figures import ITERATION, MFU, TRAIN, TRAINING, objectives
 from llmplan.records.plan import CONFIDENCE
 from llmplan.search.best import Best, Frontier, dominated, worse
@@ -20,6 +20,8 @@ from llmplan.space.enumerate import Listing
 CANNOT_WIN = "cannot win"
 CHUNK = 32_768
 """Plans that are priced at once: few enough to stay in the cache, enough to share what they have in common."""
+_LISTED = 4
+"""Times as many are listed and bounded at once: a bound is of few plans, and as slow for fewer."""
 PLAIN_ZERO = 1
 """The highest ZeRO stage that somebody would begin with."""
 _PRICED = (ITERATION.key, TRAINING.key, MFU.key)
@@ -118,17 +120,22 @@ def explore(case: TrainingCase, roots: Columns, question: Question) -> Found:
     """Every plan that begins with one of these roots."""
     found = Found.nothing(question)
     waiting: list[Columns] = []
-    for columns in Listing(case).plans(roots, question.chunk, found.illegal, usual=question.usual):
+    for columns in Listing(case).plans(roots, _LISTED * question.chunk, found.illegal, usual=question.usual):
         found.legal += length(columns)
         left = _not_ruled_out(case, columns, question, found)
         if length(left):
             waiting.append(left)
         if sum(map(length, waiting)) >= question.chunk:
-            _price(case, joined(waiting), question, found)
+            _price_all(case, waiting, question, found)
             waiting = []
     if waiting:
-        _price(case, joined(waiting), question, found)
+        _price_all(case, waiting, question, found)
     return found
+
+
+def _price_all(case: TrainingCase, waiting: Sequence[Columns], question: Question, found: Found) -> None:
+    for piece in pieces(joined(waiting), question.chunk):
+        _price(case, piece, question, found)
 
 
 def _not_ruled_out(case: TrainingCase, columns: Columns, question: Question, found: Found) -> Columns:

@@ -15,7 +15,7 @@ from llmplan.errors import BadInputError
 from llmplan.estimate import Kind, Line, TrainingEstimate
 from llmplan.space.asked import asking, bounds_of, illegal_of, trained, worded_of
 from llmplan.space.batch import Reach, choose_batch, said_of_batch, wanted_batch, warned_of_batch
-from llmplan.space.choice import choose, with_price
+from llmplan.space.choice import choose
 from llmplan.space.dimension import Scope
 from llmplan.space.dimensions import DIMENSIONS, NAMES, columns_of, laid_out, values_of
 from llmplan.space.experts import experts_of
@@ -94,7 +94,7 @@ class TrainingCase:
             self.request,
             **given,
             seq_len=int(self.template.seq_len),
-            tokens=self.template.tokens,
+            tokens=self.template.tokens if self.template.data is None else None,
             global_batch=None,
             global_batch_tokens=None,
             max_micro_batch=None,
@@ -206,7 +206,6 @@ def training_case(
     """Of one request: what has one value or none; the space holds all values."""
     _refuse_two_micro_batches(request, space)
     choice = choose(request, "train")
-    request = with_price(request, choice.hardware)
     plan = template(request, choice)
     scope = Scope(
         model=choice.model,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from attrs import evolve, frozen
 
@@ -11,16 +11,24 @@ from llmplan.catalogues import CLUSTERS, COST_MODELS, DTYPES, GPUS, MODELS, SITE
 from llmplan.errors import BadInputError
 from llmplan.records import Efficiency
 from llmplan.space.asked import efficiency_of, left_out
+from llmplan.space.money import grid_of, price_of
 from llmplan.space.suspects import parameters_of
 from llmplan.units import rate
 
 if TYPE_CHECKING:
     from llmplan.catalogues import Catalogue, Kind
     from llmplan.estimate import Command, CostModel
-    from llmplan.records import DTypeRule, HardwareProfile, ModelArchitecture, NumberFormat, Site, StoredWeights
+    from llmplan.records import (
+        DTypeRule,
+        Grid,
+        HardwareProfile,
+        ModelArchitecture,
+        NumberFormat,
+        Price,
+        Site,
+        StoredWeights,
+    )
     from llmplan.request import InferRequest, TrainRequest
-
-Asked = TypeVar("Asked", "TrainRequest", "InferRequest")
 
 
 @frozen(eq=False, repr=False)
@@ -36,6 +44,17 @@ class Choice:
     assumptions: tuple[str, ...]
     warnings: tuple[str, ...]
     site: Site | None = None
+    price: Price | None = None
+    """Of an hour of the accelerator, where it is known."""
+    carbon: Grid | None = None
+    """The electricity, where emissions are asked for."""
+
+    @property
+    def money(self) -> dict[str, Any]:
+        """Fields of a plan."""
+        price = self.price
+        known = None if price is None else price.per_gpu_hour
+        return {"price": price, "price_per_gpu_hour": known, "carbon": self.carbon}
 
 
 def choose(request: TrainRequest | InferRequest, phase: Command) -> Choice:
@@ -68,13 +87,16 @@ def choose(request: TrainRequest | InferRequest, phase: Command) -> Choice:
         cost_model = find_record(cost_model, "cost-model", COST_MODELS)
     gemm = dtype.gemm_format(hardware)
     efficiency, whose = _efficiency(request, cost_model, hardware, gemm, phase)
-    warnings = (*left_out(cost_model, phase), *uncalibrated, *_format_warnings(dtype, gemm, hardware))
+    price, carbon = price_of(request, hardware), grid_of(request)
+    old = () if price is None else price.warnings
+    warnings = (*left_out(cost_model, phase), *uncalibrated, *_format_warnings(dtype, gemm, hardware), *old)
     site: Site | None = None if request.site is None else find_record(request.site, "site", SITES)
     assumptions.append(whose)
     if site is not None:
         cost_model = site.at(cost_model)
         assumptions.append(site.said(hardware, phase))
-    return Choice(model, hardware, dtype, gemm, cost_model, efficiency, tuple(assumptions), warnings, site)
+    assumed = tuple(assumptions)
+    return Choice(model, hardware, dtype, gemm, cost_model, efficiency, assumed, warnings, site, price, carbon)
 
 
 def completed(hardware: HardwareProfile) -> tuple[HardwareProfile, tuple[str, ...]]:
@@ -99,16 +121,6 @@ def in_cluster(hardware: HardwareProfile, request: TrainRequest | InferRequest) 
     given = None if request.cluster is None else find_record(request.cluster, "cluster", CLUSTERS)
     cluster, said = wired(hardware, given, *asked)
     return evolve(hardware, cluster=cluster), [said]
-
-
-def with_price(request: Asked, hardware: HardwareProfile) -> Asked:
-    """The request, with the price of the cluster where none is given."""
-    price = hardware.cluster.price_per_gpu_hour
-    return (
-        request
-        if price is None or request.price_per_gpu_hour is not None
-        else evolve(request, price_per_gpu_hour=price)
-    )
 
 
 def _meant(option: str, wanted: Any, record: Any) -> tuple[str, ...]:

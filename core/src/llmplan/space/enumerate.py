@@ -202,10 +202,10 @@ class Listing:
         return {**columns, "gradient_accumulation": self.case.batch.accumulation(columns)}
 
     def _missed(self, columns: Columns) -> Masks:
-        made = columns["dp"] * columns["micro_batch"] * columns["gradient_accumulation"] * self.case.template.seq_len
+        made = columns["dp"] * columns["micro_batch"] * columns["gradient_accumulation"]
         return {
             self.case.batch.words: self.case.batch.missed(columns),
-            "tokens last for one iteration": made > self.case.template.tokens,
+            "tokens last for one iteration": made * self.case.template.sequence_tokens > self.case.template.tokens,
         }
 
     def _open(self, dimensions: Sequence[Dimension], *, usual: bool) -> Columns:

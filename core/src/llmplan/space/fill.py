@@ -14,6 +14,7 @@ from llmplan.request.options import settings_of
 from llmplan.space.asked import remarks_on, trained, words_against
 from llmplan.space.dimensions import PLAINEST
 from llmplan.space.run_settings import how_it_trains
+from llmplan.space.samples import samples_of
 from llmplan.space.schedules import schedules
 from llmplan.space.suspects import parameters_of
 from llmplan.units import GIB
@@ -31,6 +32,7 @@ def template(request: TrainRequest, choice: Choice) -> TrainingPlan:
     """A plan whose dimensions are still to come, each default of the rest said."""
     said = list(choice.assumptions)
     seq_len = sequence_length(request, choice, said)
+    data = samples_of(request, seq_len, said)
     chosen = {
         **{name: value for name, value in PLAINEST.items() if name in fields_dict(TrainingPlan)},
         **how_it_trains(request, choice, said),
@@ -44,7 +46,9 @@ def template(request: TrainRequest, choice: Choice) -> TrainingPlan:
         "cost_model": choice.cost_model.name,
         "site": choice.site,
         "seq_len": seq_len,
-        "tokens": _tokens(request, choice, said),
+        "data": data,
+        "tokens": _tokens(request, choice, said) if data is None else data.tokens,
+        **choice.money,
         "assumptions": tuple(said),
         "warnings": choice.warnings,
     }
@@ -67,8 +71,8 @@ def priced(plan: TrainingPlan, choice: Choice, mfu: float | None) -> TrainingEst
     estimate = trained(choice.cost_model, plan)
     if plan.tokens < estimate.tokens_per_iteration:
         raise BadInputError(
-            f"tokens: {plan.tokens:,.0f} is less than one iteration of "
-            f"{plan.global_batch:,} sequences x {plan.seq_len:,} = {estimate.tokens_per_iteration:,} tokens"
+            f"{'tokens' if plan.data is None else 'samples'}: {plan.tokens:,.0f} is less than one iteration of "
+            f"{plan.global_batch:,} sequences x {plan.sequence_tokens:,.0f} = {estimate.tokens_per_iteration:,.0f} tokens"
         )
     estimate = _warned_of_host(estimate)
     return estimate if mfu is None else at_mfu(estimate, mfu)

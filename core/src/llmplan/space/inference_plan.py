@@ -8,7 +8,7 @@ from llmplan.errors import BadInputError
 from llmplan.records import InferencePlan, Layout, ModelArchitecture
 from llmplan.request import LOADS, InferRequest, option_name
 from llmplan.request.options import settings_of
-from llmplan.space.choice import Choice, with_price
+from llmplan.space.choice import Choice
 from llmplan.space.engines import engine_of
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ def make_inference_plan(request: InferRequest, choice: Choice) -> InferencePlan:
         cuda_graphs=graphs,
         offload=_offload(request, engine, choice),
         max_model_len=request.max_model_len,
-        price_per_gpu_hour=with_price(request, choice.hardware).price_per_gpu_hour,
+        pue=request.pue or 1.0,
+        api_price=request.api_price,
+        **choice.money,
         assumptions=tuple(said),
         warnings=choice.warnings,
         settings=settings_of(request),

@@ -65,7 +65,7 @@ class AtSite:
         fitted = self._fitted(plan)
         estimate = self.inner.train(self.at(plan))
         spreads = estimate.spreads
-        if fitted is not None and spreads is not None:
+        if fitted is not None and fitted.runs and spreads is not None:
             spreads = Narrowed(spreads, fitted, (estimate.time_breakdown,))
         return evolve(estimate, plan=plan, spreads=spreads)
 
@@ -74,7 +74,7 @@ class AtSite:
         fitted = self._fitted(plan)
         estimate = self.inner.infer(self.at(plan))
         spreads = estimate.spreads
-        if fitted is not None and spreads is not None:
+        if fitted is not None and fitted.runs and spreads is not None:
             phases = (
                 estimate.prefill_bounds or estimate.prefill_breakdown,
                 estimate.decode_bounds or estimate.decode_breakdown,
@@ -109,7 +109,7 @@ class AtSite:
 
         def found(plan: Any) -> Any:
             fitted = self._fitted(plan)
-            return spreads(plan) if fitted is None else narrowest(spreads(plan), fitted)
+            return spreads(plan) if fitted is None or not fitted.runs else narrowest(spreads(plan), fitted)
 
         return found
 

@@ -131,8 +131,13 @@ def rates_of(mean: Any) -> Rates:
 def _prior(samples: Sequence[Sample], slopes: Any) -> Any:
     """Variance of each factor's logarithm: so that the factors together make what runs of one place share."""
     reach = np.maximum((slopes**2).sum(axis=1), 1e-6)
-    shared = [one.deviation**2 * one.shared for one in samples]
-    return np.full(len(RATES), median(float(part) for part in np.array(shared) / reach))
+    shared = np.array([one.deviation**2 * one.shared for one in samples]) / reach
+    return np.full(len(RATES), median(float(shared[at]) for at in _telling(samples)))
+
+
+def _telling(samples: Sequence[Sample]) -> list[int]:
+    """Whole runs, where there is any: what is known of kernels says little of how runs differ from place to place."""
+    return [at for at, one in enumerate(samples) if one.whole] or list(range(len(samples)))
 
 
 def _weights(samples: Sequence[Sample], slopes: Any) -> Any:
@@ -153,6 +158,10 @@ def _left_out(samples: Sequence[Sample], here: _Linear, prior: Any, own: Any, we
     return tuple(errors)
 
 
+def _different(samples: Sequence[Sample], weights: Any, *, whole: bool) -> int:
+    return round(sum(1.0 / float(weight) for one, weight in zip(samples, weights, strict=True) if one.whole is whole))
+
+
 def _fitted(mean: Any, covariance: Any, scatter: float, prior: Any, samples: Sequence[Sample], weights: Any) -> Fitted:
     off = np.sqrt(np.diag(covariance))
     correlations = covariance / np.outer(off, off)
@@ -161,8 +170,9 @@ def _fitted(mean: Any, covariance: Any, scatter: float, prior: Any, samples: Seq
         for name, by, left, before in zip(RATES, rates_of(mean), off, np.sqrt(prior), strict=True)
     }
     return Fitted(
-        runs=round(float((1.0 / weights).sum())),
-        shared=round(median(one.shared for one in samples), 3),
+        runs=_different(samples, weights, whole=True),
+        kernels=_different(samples, weights, whole=False),
+        shared=round(median(samples[at].shared for at in _telling(samples)), 3),
         scatter=round(scatter, 3),
         correlations=tuple(tuple(round(float(one), 2) + 0.0 for one in row) for row in correlations),
         **factors,

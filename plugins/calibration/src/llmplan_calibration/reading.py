@@ -38,8 +38,8 @@ def read(paths: Sequence[str], options: Mapping[str, Any], named: str | None = N
             else:
                 _add(found, path, row, options)
     if not found.samples:
-        reasons = "; ".join(f"{where}: {why}" for where, why in found.skipped[:1])
-        raise BadInputError(f"{', '.join(paths)}: no run that tells of rates" + (f": {reasons}" if reasons else ""))
+        first = next((f"{where}: {why}" for where, why in found.skipped), "")
+        raise BadInputError(first or f"{', '.join(paths)}: holds no run that tells of rates")
     return found
 
 
@@ -61,7 +61,7 @@ def _add(found: Read, path: str, row: ValidationRow, options: Mapping[str, Any])
     try:
         found.samples.append(sample_of(row, path))
     except BadInputError as error:
-        found.skipped.append((f"{path}: {row.id}", str(error)))
+        found.skipped.append((row.id if row.id.startswith(path) else f"{path}: {row.id}", str(error)))
 
 
 def _check_options(path: str, row: ValidationRow, options: Iterable[str]) -> None:

@@ -17,8 +17,8 @@ _FEW = 3
 
 def print_calibration(found: Calibration, skipped: Sequence[tuple[str, str]]) -> None:
     """Tables of each accelerator and phase, and what was left out."""
-    for (gpu, phase), one in found.fits.items():
-        _print_figures(one, f"{gpu}, {_DOING[phase]}: {_runs(one)}")
+    for gpu, phases, one in _once(found):
+        _print_figures(one, f"{gpu}, {' and '.join(map(_DOING.__getitem__, phases))}: {_runs(one)}")
         print()
         _print_rates(one)
         print()
@@ -29,10 +29,20 @@ def print_calibration(found: Calibration, skipped: Sequence[tuple[str, str]]) ->
         print(f"skipped {where}: {why}")
 
 
+def _once(found: Calibration) -> Iterator[tuple[str, tuple[str, ...], Fit]]:
+    """Phases together that rest on the same figures: those of kernels alone."""
+    for (gpu, phase), one in found.fits.items():
+        other = found.fits.get((gpu, "train"))
+        if phase == "infer" and other is not None and list(other.samples) == list(one.samples):
+            continue
+        same = found.fits.get((gpu, "infer"))
+        both = phase == "train" and same is not None and list(same.samples) == list(one.samples)
+        yield gpu, ("train", "infer") if both else (phase,), one
+
+
 def _runs(one: Fit) -> str:
-    runs, figures = one.fitted.runs, len(one.samples)
-    said = f"{runs:,} run{'s' if runs != 1 else ''}"
-    return said if runs == figures else f"{said}, {figures:,} figures"
+    counted, figures = one.fitted.counted, len(one.samples)
+    return counted if figures == one.fitted.runs + one.fitted.kernels else f"{counted}, {figures:,} figures"
 
 
 def _print_figures(one: Fit, title: str) -> None:
@@ -65,12 +75,19 @@ def _print_rates(one: Fit) -> None:
 
 def _verdict(one: Fit) -> Iterator[str]:
     before, after = mean_error(one.before), mean_error(one.after)
-    left = f"; {mean_error(one.left_out):.1%} where each is predicted by the others" if one.fitted.runs > 1 else ""
+    left = (
+        f"; {mean_error(one.left_out):.1%} where each is predicted by the others"
+        if one.fitted.runs + one.fitted.kernels > 1
+        else ""
+    )
     yield f"mean absolute error: {before:.1%} at published rates, {after:.1%} at the site{left}"
+    if not one.fitted.runs:
+        yield "ranges stay as published: kernels tell of rates, whole runs of what else may differ"
+        return
     wide, narrow = range_of(one)
     yield f"range of such runs: up to {wide:+.0%} at published rates, {narrow:+.0%} at the site"
     if one.fitted.runs < _FEW:
-        yield f"{_runs(one)}: each further one, of another plan, moves the site closer to what is measured"
+        yield f"{one.fitted.counted}: each further one, of another plan, moves the site closer to what is measured"
 
 
 def _digits(value: float) -> str:

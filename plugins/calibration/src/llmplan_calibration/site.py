@@ -54,6 +54,8 @@ class Fitted:
 
     runs: int = field(validator=count)
     """Different plans that were measured."""
+    kernels: int = field(default=0, validator=count)
+    """Kernels and links that were timed alone: they tell of rates, and not of what else a run may differ in."""
     shared: float = field(validator=fraction_or_none)
     """Of the variance of published runs, the part that all runs of one place have in common."""
     scatter: float = field(default=1.0, validator=positive)
@@ -70,6 +72,12 @@ class Fitted:
         size = len(RATES)
         if self.correlations and (len(self.correlations) != size or any(len(row) != size for row in self.correlations)):
             raise BadInputError(f"correlations: are not {size} lists of {size} numbers")
+
+    @property
+    def counted(self) -> str:
+        """On what it rests: ``4 runs, 12 kernels``."""
+        of = (("run", self.runs), ("kernel", self.kernels))
+        return ", ".join(f"{many:,} {word}{'s' if many != 1 else ''}" for word, many in of if many) or "no runs"
 
     @property
     def factors(self) -> tuple[Factor, ...]:
@@ -136,9 +144,9 @@ class MeasuredSite:
             for name, one in zip(RATES, found.factors, strict=True)
             if abs(one.factor - 1.0) > _NOTEWORTHY
         ]
-        runs = f"{found.runs:,} run{'s' if found.runs != 1 else ''}"
         changes = ", ".join(changed) or "published rates"
-        return f"site {self.name}, {runs}: {changes}; measured in {doing} on {hardware.name}, ranges narrowed by them"
+        narrowed = "ranges narrowed by them" if found.runs else "ranges as published: no whole run was measured"
+        return f"site {self.name}, {found.counted}: {changes}; measured in {doing} on {hardware.name}, {narrowed}"
 
 
 def quadratic(matrix: Any, shares: Any) -> Any:

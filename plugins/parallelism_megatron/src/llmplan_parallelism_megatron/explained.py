@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from attrs import evolve
+
 from llmplan.arrays.term import recorded
 from llmplan.estimate import Explained
 from llmplan.estimate.explained import explained_kernel, explained_lines
@@ -43,7 +45,8 @@ def explain_training(plan: TrainingPlan) -> tuple[Explained, ...]:
                 )
         add_loss(loss, rank)
         kernels += explained_kernel("head: reading logits for the loss", loss.compute.forward)
-        seconds = lines.seconds(time_breakdown(rank, pipeline(rank)))
+        timed = rank if plan.data is None else Rank.of(evolve(plan, seq_len=plan.worked_tokens))
+        seconds = lines.seconds(time_breakdown(timed, pipeline(timed)))
         held = lines.held(training_memory(rank)[0], plan.hardware)
         if plan.offloaded:
             held = {**held, "host_memory": host_memory(rank)}

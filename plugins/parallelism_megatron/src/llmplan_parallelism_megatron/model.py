@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.by_column import priced_by_column
@@ -96,6 +96,14 @@ class Megatron:
         """How far time and memory of plans of this kind may be off."""
         return _spreads(plan)
 
+    def kernel_seconds(
+        self, kernel: str, sizes: Mapping[str, float], hardware: HardwareProfile, gemm: NumberFormat, of: Efficiency
+    ) -> float:
+        """A multiplication, a copy, attention or a collective, timed alone."""
+        from llmplan_parallelism_megatron.kernels.alone import seconds
+
+        return seconds(kernel, sizes, hardware, gemm, of)
+
     def remarks(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
         """What the reader has to know, whatever the layout."""
         if isinstance(plan, TrainingPlan):
@@ -133,21 +141,24 @@ def _source(curves: KernelCurves, phase: Command) -> str:
 
 
 def _train(plan: TrainingPlan) -> TrainingEstimate:
-    rank = Rank.of(plan)
-    work = pipeline(rank)
+    rank = useful = timed = Rank.of(plan)
+    if plan.data is not None:  # memory has to hold the longest sequence, time is that of the mean
+        timed = Rank.of(evolve(plan, seq_len=plan.worked_tokens))
+        useful = Rank.of(evolve(plan, seq_len=plan.sequence_tokens))
+    work = pipeline(timed)
     replicas = plan.gradient_accumulation * plan.layout.dp * plan.layout.cp
-    forward = rank.whole.flops * replicas
-    recompute = rank.whole.recomputed_flops(plan.recompute) * replicas
+    forward, worked = useful.whole.flops * replicas, timed.whole.flops * replicas
+    recompute = timed.whole.recomputed_flops(plan.recompute) * replicas
     backward = 2.0 if plan.tuning is Tuning.FULL else 1.0
     fullest, first = training_memory(rank)
     return TrainingEstimate(
         plan=plan,
-        time_breakdown=lines.seconds(time_breakdown(rank, work)),
+        time_breakdown=lines.seconds(time_breakdown(timed, work)),
         forward_breakdown=lines.seconds(work.forward_lines),
         memory_breakdown=lines.held(fullest, plan.hardware),
         first_stage_memory=lines.held(first, plan.hardware),
         model_flops=(1.0 + backward) * forward,
-        hardware_flops=(1.0 + backward) * forward + recompute,
+        hardware_flops=(1.0 + backward) * worked + recompute,
         spreads=_spreads,
         host_bytes_per_gpu=host_memory(rank) if _offloads(plan) else None,
     )

@@ -97,6 +97,7 @@ UNPRICED = (
     ),
     _unpriced("tuning", lambda plan: plan.tuning is not Tuning.FULL, lambda plan: plan.tuning.value),
     _unpriced("offload", lambda plan: plan.waits_on_host, lambda plan: plan.offloaded),
+    _unpriced("packing", lambda plan: plan.sequence_tokens != plan.seq_len, lambda _plan: "false (padding)"),
     Rule("settings: roofline prices none", lambda plan: bool(plan.settings), _say_setting),
 )
 

@@ -25,6 +25,8 @@ def training(launcher: str, estimate: Estimate) -> tuple[TrainingEstimate, dict[
         "global_batch": int(plan.global_batch),
         "seq_len": int(plan.seq_len),
         "iterations": int(estimate.iterations),
+        "epochs": None if plan.data is None else plan.data.epochs,
+        "packing": None if plan.data is None else plan.data.packed,
         "recompute": Recompute(int(plan.recompute)).label,
         "schedule": schedule_name(plan),
         "optimizer": plan.optimizer.name,

@@ -10,10 +10,12 @@ INT8_BITS = 8
 
 
 def unsaid(
-    program: str, settings: Mapping[str, Any], losses: Collection[str] = (), *, int8: bool = False
+    program: str, settings: Mapping[str, Any], losses: Collection[str] = (), *, int8: bool = False, fills: bool = False
 ) -> Iterator[str]:
     """One line each; `losses` are the words of `--cross-entropy` that are written, `int8` where those bits may be."""
     loss, bits = settings["cross_entropy"], settings["frozen_bits"]
+    if fills and settings["packing"] is False:
+        yield f"samples that are not packed: {program} fills its sequences; packing is priced as it does"
     if loss is not None and loss not in losses:
         has = f"writes {', '.join(losses)}" if losses else "has no key for it: the training script makes its loss"
         yield f"cross-entropy {loss}: {program} {has}"

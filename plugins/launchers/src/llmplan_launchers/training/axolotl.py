@@ -60,9 +60,10 @@ def _write(estimate: Estimate) -> LaunchFile:
     config = {
         "base_model": repo or "PATH",
         **_adapter(settings),
-        **said("axolotl", BATCH, settings),
+        **said("axolotl", BATCH if settings["epochs"] is None else BATCH[:-1], settings),
         **said("axolotl", (Entry("optimizer", "optimizer", SHARDED_OPTIMIZERS if sharded else OPTIMIZERS),), settings),
         **_precision(settings["precision"]),
+        **_samples(settings),
         **({"bf16": "full"} if settings["optimizer"] == "adam-bf16" else {}),
         **_LOSSES.get(settings["cross_entropy"], {}),
         **_activations(settings, recomputes=bool(recomputes), sharded=sharded),
@@ -72,7 +73,9 @@ def _write(estimate: Estimate) -> LaunchFile:
     }
     unknown = [f"the weights of {plan.model.name}: fill base_model in"] if repo is None else []
     said_of_figures = priced_as("framework", settings["framework"], "fsdp")
-    text = comments([*headline("Axolotl", estimate), *_how_to_start(estimate)]) + yaml(config)
+    text = comments([*headline("Axolotl", estimate), *_how_to_start(estimate)]) + yaml(
+        {key: value for key, value in config.items() if value is not None}
+    )
     return LaunchFile(text, (*shards.remarks, *remarks, *_remarks(settings), *unknown, *said_of_figures))
 
 
@@ -82,6 +85,19 @@ def _how_to_start(estimate: Estimate) -> list[str]:
     several = f" --launcher torchrun -- --nnodes {gpus // node} --nproc-per-node {node} --rdzv-endpoint HOST:29500"
     start = f"axolotl train FILE{several if gpus > node else ''}"
     return ["datasets and learning_rate are not of the plan: fill them in.", start]
+
+
+def _samples(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a plan whose data set is given in samples: epochs in place of steps."""
+    if settings["epochs"] is None:
+        return {}
+    packed = settings["packing"]
+    return {
+        "max_steps": None,
+        "num_epochs": settings["epochs"],
+        "sample_packing": packed,
+        "pad_to_sequence_len": packed,
+    }
 
 
 def _precision(precision: str) -> dict[str, Any]:

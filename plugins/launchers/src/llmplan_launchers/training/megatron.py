@@ -165,7 +165,7 @@ def _remarks(settings: Mapping[str, Any]) -> list[str]:
         ),
         "no master weights: the optimizer keeps them in 32 bits, 4 bytes a parameter": not settings["master_weights"],
     }
-    return [*(words for words, has in odd.items() if has), *unsaid(_NAME, settings, ("plain", "fused"))]
+    return [*(words for words, has in odd.items() if has), *unsaid(_NAME, settings, ("plain", "fused"), fills=True)]
 
 
 def _read(text: str) -> LaunchOptions:

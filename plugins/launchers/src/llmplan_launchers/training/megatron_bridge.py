@@ -129,7 +129,7 @@ def _remarks(settings: Mapping[str, Any], layers: int) -> Iterator[str]:
         yield "offload of activations: set cfg.model.fine_grained_activation_offloading"
     if settings["lora_targets"]:
         yield f"lora-targets {'+'.join(settings['lora_targets'])}: set cfg.peft.target_modules, all by default"
-    yield from unsaid(_NAME, settings, ("plain", "fused"))
+    yield from unsaid(_NAME, settings, ("plain", "fused"), fills=True)
     stages = settings["pp"] * settings["vpp"]
     if layers % stages:
         yield f"{layers} layers over {stages} stages: set cfg.model.pipeline_model_parallel_layout"

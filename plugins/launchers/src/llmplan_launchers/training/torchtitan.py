@@ -149,7 +149,7 @@ def _remarks(settings: Mapping[str, Any]) -> Iterator[str]:
         yield f"gradients in {settings['gradient_bits']:g} bits: torchtitan keeps and reduces them in 32"
     if settings["offload_activations"]:
         yield "offload of activations: torchtitan has none"
-    yield from unsaid("torchtitan", settings, ("plain",))
+    yield from unsaid("torchtitan", settings, ("plain",), fills=True)
     if settings["offload_optimizer"] and not settings["offload_parameters"]:
         yield "offload of the optimizer: torchtitan moves weights and gradients to the host with it"
 

@@ -52,7 +52,8 @@ def _write(estimate: Estimate) -> LaunchFile:
         "--fp16": "true" if settings["precision"] == "fp16" else "false",
         # FSDP checkpoints activations itself
         "--gradient_checkpointing": "true" if recomputes and "fsdp_config" not in config else "false",
-        "--packing": "true",
+        "--packing": "false" if settings["packing"] is False else "true",
+        **({} if settings["epochs"] is None else {"--max_steps": None, "--num_train_epochs": settings["epochs"]}),
         "--activation_offloading": "true" if settings["offload_activations"] else None,
         "--dtype": "bfloat16" if settings["optimizer"] == "adam-bf16" else None,
         "--use_liger_kernel": "true" if settings["cross_entropy"] == "linear" else None,

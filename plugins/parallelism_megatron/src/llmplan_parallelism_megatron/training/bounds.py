@@ -1,8 +1,8 @@
 """What no plan falls below, at a fraction of its price: a search passes over plans that are bound to lose.
 
-One rank that has it all, with kernels at their plateaus and so many sequences that reading weights takes no time, is
-priced as any other; tp and cp divide its work at best. Tokens go to experts and back as they are priced; transfers,
-data parallel traffic, the optimizer and other latencies are left out.
+Of time the formulas themselves, of few plans: layers and the head are priced once for all plans that agree in what
+these depend on. Transfers, data parallel traffic, the optimizer and waiting for the host are left out. Of memory one
+rank that has it all, which tp, cp and ep divide at best.
 """
 
 from __future__ import annotations
@@ -16,28 +16,25 @@ from attrs import evolve, frozen
 
 from llmplan.arrays.quantities import Number, ceil, maximum, minimum, total, where
 from llmplan.records import (
-    AttentionCurve,
-    AttentionKernel,
     Block,
     DTypeRule,
     Efficiency,
     FrameworkProfile,
-    GemmCurve,
     HardwareProfile,
     Layout,
     ModelArchitecture,
     NumberFormat,
-    Operator,
     PipelineTimes,
     Recompute,
+    Schedules,
     TrainingPlan,
     Tuning,
 )
-from llmplan_parallelism_megatron.kernels.reached import Kernels, collective_curve, training_kernels
+from llmplan_parallelism_megatron.kernels.reached import training_kernels
 from llmplan_parallelism_megatron.network.groups import groups_of
 from llmplan_parallelism_megatron.rank import Rank, expert_tp
 from llmplan_parallelism_megatron.stages import ends_as_layers
-from llmplan_parallelism_megatron.training.layer import LayerTimes, add_communication, layer_times
+from llmplan_parallelism_megatron.training.layer import layer_times
 from llmplan_parallelism_megatron.training.memory import (
     beside_activations,
     gradient_bytes,
@@ -57,18 +54,18 @@ _MANY = 2.0**20
 _ROUNDING = 1.0 - 1e-9
 
 
+_SIZES = ("tp", "cp", "ep", "pp", "dp", "gpus", "sequence_parallel")
+_RUN = ("micro_batch", "seq_len", "recompute")
+_DECIDING = ("tp", "cp", "ep", "gpus", "sequence_parallel")
+"""Of the sizes, what the time of a layer depends on, beside whether a schedule hides the exchanges of its pipeline."""
+
+
 @frozen(eq=False, repr=False)
 class Floor:
     """Of one layer, or of the mean of several, for one sequence on one rank."""
 
-    seconds: Sequence[float]
-    """By recompute mode."""
     kept: Sequence[float]
     """Bytes by recompute mode."""
-    reduced: float
-    """Seconds of all-reduces over ranks without number."""
-    exchanges: Sequence[tuple[float, Operator]]
-    """What sends tokens to experts and back, each with the share of the layers that have it."""
     dense: float
     """Parameters outside of experts."""
     experts: float
@@ -81,8 +78,6 @@ class Floors:
 
     leading: Floor | None
     others: Floor
-    head: float
-    """Seconds."""
     embedding: float
     """Parameters."""
     rank: Rank
@@ -94,43 +89,62 @@ def bounds(plan: TrainingPlan) -> tuple[Number, Number]:
     tuned = plan.tuning, plan.lora_rank, plan.lora_targets, tuple(plan.settings.items())
     fixed = plan.hardware, plan.framework, plan.gemm, plan.efficiency, plan.dtype, tuned
     floors = floors_of(plan.model, *fixed, plan.seq_len)
+    timed = plan if plan.data is None else evolve(plan, seq_len=plan.worked_tokens)
     held = ceil(plan.model.layers / plan.layout.pp)
-    return _ROUNDING * _seconds(plan, floors, held), _ROUNDING * _bytes(plan, floors, held)
+    return _ROUNDING * _seconds(timed, held), _ROUNDING * _bytes(plan, floors, held)
 
 
-def _seconds(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
+def _seconds(plan: TrainingPlan, held: Number) -> Number:
     """T >= m t + (whole - t)/v: micro-batches on the slowest stage and the bubble, which zero-bubble may fill."""
     layout, m = plan.layout, plan.gradient_accumulation
-    sequences = plan.micro_batch / layout.cp
-    exchanged = 1.0 - 1.0 / minimum(layout.tp, plan.hardware.scale_up_domain)
-    rank = evolve(floors.rank, plan=plan, groups=groups_of(layout, expert_tp(plan)), kernels=training_kernels(plan))
-
-    def layer(floor: Floor) -> Number:
-        experts = total(share * _exchange_seconds(operator, sequences, rank) for share, operator in floor.exchanges)
-        return by_mode(plan, floor.seconds) / layout.tp + exchanged * floor.reduced + experts / sequences
-
-    one, head = layer(floors.others), floors.head / layout.tp
+    rank, filled = _ranks(plan)
+    head = filled(ends(rank)[1].all)
+    leading, others = _mean_seconds(rank, leading=True), _mean_seconds(rank, leading=False)
+    one, many = filled(others[0]), others[1]
     fewer = ends_as_layers(plan.model.layers, layout)
-    slowest, whole = maximum((held - fewer) * one + head, held * one), floors.others.count * one + head
-    if floors.leading is not None:
-        more, leading = layer(floors.leading) - one, floors.leading.count
-        first, last = minimum(held, leading), maximum(held - floors.others.count, 0.0)
-        slowest, whole = slowest + minimum(first * more, last * more), whole + leading * (more + one)
+    slowest, whole = maximum((held - fewer) * one + head, held * one), many * one + head
+    if leading[1]:
+        more, first, last = filled(leading[0]) - one, minimum(held, leading[1]), maximum(held - many, 0.0)
+        slowest, whole = slowest + minimum(first * more, last * more), whole + leading[1] * (more + one)
     if plan.framework.balances_stages:
         slowest = whole / layout.pp
-    others = whole - slowest
+    rest = whole - slowest
     # as if all of the time were gradients of weights, which a schedule may fill its bubble with
-    times = PipelineTimes(others, others, slowest, layout.pp, layout.vpp, m)
+    times = PipelineTimes(rest, rest, slowest, layout.pp, layout.vpp, m)
     bubble: Number = plan.schedule.of(lambda schedule: schedule.bubble_seconds(times))
-    return sequences * (m * slowest + bubble)
+    return m * slowest + bubble
 
 
-def _exchange_seconds(operator: Operator, sequences: Number, rank: Rank) -> Number:
-    """Of a micro-batch, forward and backward and where it is recomputed: as it is priced."""
-    of_one = evolve(operator, exchanged=(operator.exchanged or 0.0) / _MANY * sequences / rank.sequence_ways)
-    times = LayerTimes()
-    add_communication(times, of_one, rank)
-    return times.expert.all
+def _ranks(plan: TrainingPlan) -> tuple[Rank, Callable[[Any], Any]]:
+    """The ranks of plans that differ in what a layer's time depends on; and what makes of their figures those of all
+    plans.
+    """
+    layout, schedule = evolve(plan.layout, zero=0, zero_group=None, vpp=1), plan.schedule
+    hides = schedule.of(lambda one: one.both_ways) & (layout.pp > 1)
+    deciding = (*(getattr(layout, name) for name in _DECIDING), *(getattr(plan, name) for name in _RUN), hides)
+    arrays = [value for value in deciding if getattr(value, "ndim", 0)]
+    if not arrays or not len(arrays[0]):
+        return Rank.of(evolve(plan, layout=layout)), lambda value: value
+    from llmplan.arrays.combinations import distinct
+
+    found = distinct(arrays)
+
+    def some(value: Any) -> Any:
+        return value.take(found.rows) if getattr(value, "ndim", 0) else value
+
+    sizes, run = ({name: some(getattr(of, name)) for name in names} for of, names in ((layout, _SIZES), (plan, _RUN)))
+    if isinstance(schedule, Schedules):
+        run["schedule"] = schedule.at(some(schedule.which))
+    few = evolve(plan, layout=evolve(layout, **sizes), **run)
+    return Rank.of(few), lambda value: value.take(found.numbers) if getattr(value, "ndim", 0) else value
+
+
+def _mean_seconds(rank: Rank, *, leading: bool) -> tuple[Number, int]:
+    """Of a layer of those that lead, or of the others, on average; and how many they are."""
+    blocks = [block for block in rank.model.layers if block.leading is leading]
+    layers = sum(block.count for block in blocks)
+    seconds = total(block.count * layer_times(block, rank).all for block in blocks)
+    return seconds / max(1, layers), layers
 
 
 def _bytes(plan: TrainingPlan, floors: Floors, held: Number) -> Number:
@@ -197,28 +211,13 @@ def floors_of(
         cost_model="megatron",
     )
     lowered = model.lower(_MANY, seq_len)
-    rank = Rank(plan, lowered, lowered, _at_plateaus(training_kernels(plan)), groups_of(plan.layout))
+    rank = Rank(plan, lowered, lowered, training_kernels(plan), groups_of(plan.layout))
     leading, others = ([block for block in lowered.layers if block.leading is first] for first in (True, False))
     return Floors(
         leading=_floor(leading, rank) if leading else None,
         others=_floor(others, rank),
-        head=ends(rank)[1].compute.all / _MANY,
         embedding=lowered.embedding.parameters,
         rank=rank,
-    )
-
-
-def _at_plateaus(kernels: Kernels) -> Kernels:
-    attention = kernels.attention
-    return evolve(
-        kernels,
-        narrow=evolve(kernels.narrow, curve=GemmCurve(plateau=kernels.narrow.curve.plateau)),
-        wide=evolve(kernels.wide, curve=GemmCurve(plateau=kernels.wide.curve.plateau)),
-        attention=AttentionKernel(
-            forward=AttentionCurve(plateau=attention.forward.plateau),
-            backward=AttentionCurve(plateau=attention.backward.plateau),
-        ),
-        curves=evolve(kernels.curves, launch_seconds=0.0),
     )
 
 
@@ -230,39 +229,12 @@ def _floor(blocks: Sequence[Block], rank: Rank) -> Floor:
     def mean(value: Callable[[Block], Number]) -> float:
         return total(block.count * value(block) for block in blocks) / layers
 
-    def seconds(mode: Rank) -> float:
-        return mean(lambda block: layer_times(block, mode).compute.all / _MANY)
-
     def kept(mode: Rank) -> float:
         return mean(lambda block: kept_bytes(block, mode) / _MANY)
 
     return Floor(
-        seconds=[seconds(mode) for mode in by_recompute],
         kept=[kept(mode) for mode in by_recompute],
-        reduced=mean(lambda block: _reduced_seconds(block, rank)),
         dense=mean(lambda block: block.parameters - block.expert_parameters),
         experts=mean(lambda block: block.expert_parameters),
-        exchanges=_exchanges(blocks, layers),
         count=layers,
     )
-
-
-def _exchanges(blocks: Sequence[Block], layers: int) -> Sequence[tuple[float, Operator]]:
-    """Those that are alike in one."""
-    found: dict[tuple[Number, int], tuple[float, Operator]] = {}
-    for block in blocks:
-        for operator in block.operators:
-            if operator.exchanged is not None:
-                key = operator.exchanged, operator.recomputed_from
-                share, _ = found.get(key, (0.0, operator))
-                found[key] = share + block.count / layers, evolve(operator, reduced_elements=None)
-    return tuple(found.values())
-
-
-def _reduced_seconds(block: Block, rank: Rank) -> float:
-    """All-reduces of a sequence, or what amounts to them, forward and backward over ranks without number: 4 M."""
-    elements = total(operator.reduced_elements or 0.0 for operator in block.operators) / _MANY
-    operations = ("all_reduce", "all_gather", "reduce_scatter")
-    fastest = max(collective_curve(rank.kernels.curves, operation).plateau for operation in operations)
-    moved = (1.0 - rank.plan.framework.tensor_overlap) * 4.0 * elements * rank.activation_bytes
-    return moved / (rank.plan.hardware.scale_up_bytes_per_second * fastest)

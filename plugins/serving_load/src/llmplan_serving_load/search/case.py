@@ -13,7 +13,7 @@ from llmplan.records import InferencePlan, ServerPlan
 from llmplan.records.plan import CONFIDENCE
 from llmplan.request import LOADS, InferRequest, option_name
 from llmplan.space.asked import asking
-from llmplan.space.choice import Choice, choose, with_price
+from llmplan.space.choice import Choice, choose
 from llmplan.space.inference import checked_plan
 from llmplan.space.inference_space import InferenceSpace
 from llmplan.space.server import check_load, server_plan, steps_of
@@ -118,5 +118,4 @@ def case_of(
     request = request if loads else evolve(request, concurrency=1)
     check_load(request)
     choice = choose(request, "infer")
-    request = with_price(request, choice.hardware)
     return Case(index, request, choice, steps_of(choice, asked), layout, model)

@@ -55,4 +55,4 @@ def check(objective: str, *, at_a_rate: bool, priced: bool) -> None:
     if objective == "gpus" and not at_a_rate:
         raise BadInputError("objective: gpus needs --rate or --trace: the fewest GPUs for what?")
     if objective == "cost" and not priced:
-        raise BadInputError("objective: cost is not known without --price-per-gpu-hour")
+        raise BadInputError("objective: cost is not known without --price")

@@ -1,0 +1,79 @@
+"""Against an API: from which load on accelerators cost less, and what serving emits; of batches and servers alike."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from llmplan.estimate.energy import grams_per_million_tokens
+
+if TYPE_CHECKING:
+    from llmplan.arrays.quantities import Number
+    from llmplan.records.inference_plan import InferencePlan
+
+_SECONDS_PER_HOUR = 3600.0
+_MILLION = 1e6
+
+
+class Against:
+    """Figures of an estimate of serving that compare it; arithmetic on its own figures."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def plan(self) -> InferencePlan:
+        """What is served."""
+
+    @property
+    @abstractmethod
+    def lengths(self) -> tuple[float, float]:
+        """Tokens of a prompt and of an answer, on average."""
+
+    @property
+    @abstractmethod
+    def most_requests_per_second(self) -> Number | None:
+        """That can be answered; None where that is not known."""
+
+    @property
+    @abstractmethod
+    def price_per_hour(self) -> Number | None:
+        """Of all accelerators; None where no price is known."""
+
+    @property
+    @abstractmethod
+    def joules_per_token(self) -> Number | None:
+        """Energy over generated tokens; None where that is not known."""
+
+    @property
+    def api_cost_per_million_tokens(self) -> Number | None:
+        """Of generated tokens with their prompts, at the API; None where its price is not known."""
+        api = self.plan.api_price
+        return None if api is None else api.of_request(*self.lengths) / self.lengths[1] * _MILLION
+
+    @property
+    def break_even_requests_per_second(self) -> Number | None:
+        """At which an hour of the accelerators costs what the API asks for the requests of that hour."""
+        api, price = self.plan.api_price, self.price_per_hour
+        if api is None or price is None:
+            return None
+        return price / _SECONDS_PER_HOUR / api.of_request(*self.lengths)
+
+    @property
+    def break_even_share(self) -> Number | None:
+        """The same of the most that can be answered."""
+        even, most = self.break_even_requests_per_second, self.most_requests_per_second
+        return None if even is None or not most else even / most
+
+    def dearer(self) -> Iterator[str]:
+        """A word where no load makes up for the price."""
+        share, api = self.break_even_share, self.plan.api_price
+        if api is not None and share is not None and share > 1:
+            yield f"api-price {api.label}: the API costs less under any load: {share:.3g} x the most would break even"
+
+    @property
+    def carbon_grams_per_million_tokens(self) -> Number | None:
+        """CO2 equivalent; None where what a kilowatt-hour emits is not known."""
+        joules, grid = self.joules_per_token, self.plan.carbon
+        return None if joules is None or grid is None else grams_per_million_tokens(joules, grid)

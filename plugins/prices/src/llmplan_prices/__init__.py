@@ -1,0 +1,1 @@
+"""Prices of accelerators, rented or owned, and emissions of electricity."""
