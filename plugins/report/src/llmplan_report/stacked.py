@@ -60,7 +60,7 @@ def draw_phases(subject: Subject, suffix: str) -> bytes:
 
 
 def draw_memory(subject: Subject, suffix: str) -> bytes:
-    """Draw memory alone, against capacity."""
+    """Draw the memory of each plan alone, against capacity."""
     return _drawn(subject, (_MEMORY,), suffix)
 
 
