@@ -146,7 +146,7 @@ def test_where_nothing_draws_it_is_said_what_would(monkeypatch):
                 return []
 
     monkeypatch.setattr("llmplan.output.files.registry", Bare)
-    with pytest.raises(BadInputError, match=r"no plugin draws any; pip install 'llmplan-report\[picture\]' brings one"):
+    with pytest.raises(BadInputError, match="no plugin draws any; python3 -m pip install"):
         painter_of("a.png")
 
 
