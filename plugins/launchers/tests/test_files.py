@@ -266,24 +266,28 @@ LIMITS = {
         "sequence_parallel": False,
         "dtype": "bf16",
         "ep": 1,
+        "offload_optimizer": False,
     },
     "ep 8 with dtype fp16: Megatron-Core shares experts in bf16 alone": {
         "dtype": "fp16",
         "ep": 8,
         "dp": 8,
         "sequence_parallel": True,
+        "offload_optimizer": False,
     },
     "offload optimizer with zero 0: Megatron-Core has it with zero 1 and above": {
         "dtype": "bf16",
         "zero": 0,
         "sequence_parallel": True,
         "offload_optimizer": True,
+        "offload_parameters": False,
     },
     "offload optimizer with optimizer sgd: Megatron-Core has it for adam": {
         "dtype": "bf16",
         "zero": 1,
         "sequence_parallel": True,
         "offload_optimizer": True,
+        "offload_parameters": False,
         "optimizer": "sgd",
     },
 }
