@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -151,6 +155,88 @@ def test_names_are_no_formulas_and_no_markup():
     ]
     assert escaped("a|b <b> `c` [d](e)\n\x1b[31m") == r"a\|b &lt;b> \`c\` \[d\](e) \[31m"
     assert escaped("h100-sxm_80gb_x 2*3") == "h100-sxm_80gb_x 2*3"
+
+
+WORDS = '=1+1|<script>alert(1)</script><svg onload="x">`$(touch it)`[a](javascript:x)\\x1b[31m\\x07 $x^2$'
+HOSTILE = f"""
+from llmplan import hookimpl
+from llmplan.estimate import Kind, Line
+from llmplan.records import Efficiency
+from planted_mistakes import sound
+
+WORDS = '{WORDS}'
+sound.COMPUTE = Line(WORDS, Kind.COMPUTE, WORDS, WORDS)
+
+
+class Hostile(sound.Sound):
+    def efficiency(self, hardware, gemm, phase):
+        return Efficiency(flops=0.5, hbm=0.8, source=WORDS)
+
+    def check(self, plan):
+        return (WORDS,)
+
+    remarks = check
+
+
+@hookimpl
+def llmplan_parallelism_models():
+    return [Hostile("planted", WORDS)]
+"""
+
+
+@pytest.fixture
+def hostile(tmp_path, monkeypatch):
+    """A plan whose lines, warnings and sources have words that programs take for commands."""
+    from planted_mistakes import sound
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sound, "COMPUTE", sound.COMPUTE)
+    Path("hostile_words.py").write_text(HOSTILE, "utf-8")
+    sizes = ("--gpus", "8", "--tp", "8", "--pp", "1", "--cp", "1", "--zero", "1", "--recompute", "none")
+    yield (
+        "train",
+        "llama-7b",
+        "--gpu",
+        "h100-sxm-80gb",
+        *sizes,
+        "--cost-model",
+        "planted",
+        "--plugin",
+        "hostile_words.py",
+    )
+    sys.modules.pop("hostile_words", None)
+
+
+def test_words_of_plugins_are_no_commands_to_a_terminal(hostile, capsys):
+    """If it fails, what a plugin calls a line recolours or renames the terminal of whoever reads the report."""
+    for more in ((), ("--sources",), ("--micro-batch", "1,2")):
+        assert main([*hostile, *more]) == 0
+        said = "".join(capsys.readouterr())
+        assert "alert(1)" in said
+        assert not set(map(chr, (*range(9), *range(11, 32), 127))) & set(said)
+
+
+def test_words_of_plugins_are_no_markup_in_any_file(hostile, capsys):
+    """If it fails, a line ends a table, runs a script in a browser, or makes a picture that no program opens."""
+    files = ("plan.md", "plan.csv", "plan.svg", "plan.html")
+    for name in files:
+        assert main([*hostile, "--output", name]) == 0
+    assert main(["report", *hostile, "--output", "report.html"]) == 0
+    capsys.readouterr()
+    rows = [line for line in Path("plan.md").read_text("utf-8").split("\n") if "alert" in line]
+    assert rows
+    for row in rows:
+        assert len(re.findall(r"(?<!\\)\|", row)) == 3
+        assert "<" not in row
+    tags = {element.tag.rpartition("}")[2] for element in ET.parse("plan.svg").iter()}
+    assert not tags & {"script", "foreignObject"}
+    for page in ("plan.html", "report.html"):
+        text = Path(page).read_text("utf-8")
+        assert "alert(1)" in text
+        assert "<script>alert" not in text
+        assert "<svg onload" not in text
+    cells = [cell for row in csv.reader(io.StringIO(Path("plan.csv").read_text("utf-8"))) for cell in row]
+    assert not [cell for cell in cells if cell.startswith("=")]
 
 
 STREAMS = [

@@ -259,7 +259,7 @@ def test_a_failed_plugin_is_hinted_at():
         UnknownNameError, match=r"shows what there is \(1 plugin\(s\) failed and might have offered it\)$"
     ):
         catalogue["zzz"]
-    with pytest.raises(UnknownNameError, match=r"no file that ends in .toml \(1 plugin\(s\) failed and might have offered it\)$"):
+    with pytest.raises(UnknownNameError, match=r"in \.toml \(1 plugin\(s\) failed and might have offered it\)$"):
         gpus_of(one=RuntimeError("broken"))["zzz"]
 
 

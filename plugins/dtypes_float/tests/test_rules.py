@@ -28,7 +28,7 @@ VOLTA = gpu("fp32", "fp16")
 AMPERE = gpu("fp32", "tf32", "fp16", "bf16", "int8", "int4")
 HOPPER = gpu("fp32", "tf32", "fp16", "bf16", "fp8", "int8")
 BLACKWELL = gpu("fp32", "tf32", "fp16", "bf16", "fp8", "fp4", "int8")
-EIGHT_BITS = {"fp8", "fp8-inference", "fp8-mlp", "mxfp4-experts-mxfp8"}
+EIGHT_BITS = {"fp8", "fp8-dynamic", "fp8-inference", "fp8-mlp", "mxfp4-experts-mxfp8"}
 """Those that multiply in FP8."""
 FOUR_BITS = {"nvfp4", "mxfp4"}
 
@@ -44,6 +44,12 @@ FOUR_BITS = {"nvfp4", "mxfp4"}
         ("fp8-inference", 8, 8, 16, 16, "fp8"),
         ("nvfp4", 4.5, 4.5, 16, 16, "fp4"),
         ("mxfp4", 4.25, 4.25, 16, 16, "fp4"),
+        ("fp8-mlp", 8, 16, 16, None, "fp8"),
+        ("fp8-weights", 8, 16, 16, None, "bf16"),
+        ("fp4-weights", 4.25, 16, 16, None, "bf16"),
+        ("mxfp4-experts", 16, 16, 16, None, "bf16"),
+        ("mxfp4-experts-mxfp8", 16, 8, 16, None, "fp8"),
+        ("gguf-q4-k-m", 4.8, 16, 5.53, None, "fp16"),
     ],
 )
 def test_widths_and_format(name, weight, activation, embedding, while_training, multiplies_in):
@@ -53,6 +59,30 @@ def test_widths_and_format(name, weight, activation, embedding, while_training, 
     assert (rule.norm_bits, rule.loss_bits, rule.training_weight_bits) == (32, 32, while_training)
     chosen = rule.gemm_format(BLACKWELL)
     assert (chosen.name, chosen.fallback_from) == (multiplies_in, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "experts", "attention", "cache"),
+    [
+        ("bf16", None, None, None),
+        ("fp8-mlp", None, 16, None),  # attention is left as it was
+        ("nvfp4", None, None, 8),  # no engine keeps a cache of 4.5 bits
+        ("mxfp4", None, None, 8),
+        ("mxfp4-experts", 4 + 8 / 32, None, None),  # elements of 4 bits, a scale of 8 for 32 of them
+        ("mxfp4-experts-mxfp8", 4 + 8 / 32, None, 16),
+    ],
+)
+def test_what_is_left_wider_or_narrower(name, experts, attention, cache):
+    """Experts, attention or the cache would have the bits of all other tensors."""
+    rule = RULES[name]
+    assert (rule.expert_bits, rule.attention_bits, rule.kv_bits) == (experts, attention, cache)
+
+
+def test_a_mixture_of_blocks_weighs_what_its_files_weigh():
+    """llama.cpp prints 4.89 bits a weight for Llama 3 8B in Q4_K_M; 1.05 of its 8.03 billion are the ends."""
+    rule = RULES["gguf-q4-k-m"]
+    ends, whole = 2 * 128_256 * 4096, 8.03e9
+    assert (rule.weight_bits * (whole - ends) + rule.embedding_bits * ends) / whole == pytest.approx(4.89, abs=0.01)
 
 
 @pytest.mark.parametrize(

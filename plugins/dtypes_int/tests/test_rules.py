@@ -102,3 +102,42 @@ def test_the_listed_names():
 def test_contract():
     """The plugin would break what llmplan asks of every dtype plugin."""
     check_dtype(INTEGER_DTYPES)
+
+
+def test_narrow_weights_have_scales_of_groups():
+    """AWQ and GPTQ files would weigh 4 bits a weight, or those of 8 bits carry scales that they have not."""
+    scales = {name: INTEGER_DTYPES.rule(name).scale_bits for name in ("w4a16e16", "w4a4e16", "w8a8e16", "w16a16e16")}
+    group = (16 + 4) / 128  # a scale in 16 bits and a zero point in 4 for 128 weights
+    assert scales == {"w4a16e16": group, "w4a4e16": group, "w8a8e16": 0, "w16a16e16": 0}
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [
+        ("w4a16e16", {"int4/fp16", "int4/bf16", "int4", "awq", "gptq"}),
+        ("w8a16e16", {"int8/fp16", "int8/bf16"}),
+        ("w8a8e16", {"int8/int8", "int8"}),
+        ("w4a8e16", {"int4/int8"}),
+        ("w16a16e16", set()),
+        ("w4a16e32", set()),
+    ],
+)
+def test_words_of_tables_and_people(name, typed):
+    """`--dtype awq` would be unknown, or one word mean two dtypes."""
+    assert set(INTEGER_DTYPES.rule(name).aliases) == typed
+
+
+@pytest.mark.parametrize(
+    ("name", "default", "training", "multiplies"),
+    [
+        ("w16a16e16", True, "published", "GEMM in FP16 or BF16"),
+        ("w16a16e32", False, "published", "GEMM in FP16 or BF16"),
+        ("w8a16e16", False, "hypothetical", "GEMM in FP16 or BF16"),
+        ("w4a8e16", False, "hypothetical", "GEMM in INT8"),
+    ],
+)
+def test_what_is_said_of_it(name, default, training, multiplies):
+    """Training in integers would look like something that people do, or nobody's dtype be the default."""
+    rule = INTEGER_DTYPES.rule(name)
+    assert (rule.default, rule.training) == (default, training)
+    assert rule.description.endswith(multiplies)

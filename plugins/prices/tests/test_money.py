@@ -53,6 +53,14 @@ def test_a_word_is_the_number_that_it_stands_for():
     assert [row.estimate and row.estimate.plan.price_per_gpu_hour for row in rows] == [AWS, 2.0, None]
 
 
+def test_prices_given_as_records_are_compared_by_their_words():
+    """A comparison in Python would fail on a price that ``train`` takes."""
+    prices = [Price(per_gpu_hour=2.0, provider="us"), {"per_gpu_hour": 3.0}, 4]
+    rows = compare(train, **TRAIN, price=prices).variants
+    assert [row.varied["price"] for row in rows] == ["2 a GPU-hour: us", 3.0, 4.0]
+    assert [row.estimate.cost / row.estimate.gpu_hours for row in rows] == pytest.approx([2.0, 3.0, 4.0])
+
+
 def test_a_search_prices_each_accelerator_by_itself_and_keeps_the_budget_at_the_confidence():
     """The dearer accelerator would win, or a budget hold for the point estimate alone."""
     space = {**TRAIN, "gpu": ["h100-sxm-80gb", "a100-sxm-80gb"], "micro_batch": [1, 2], "gradient_accumulation": None}
@@ -123,14 +131,27 @@ def test_a_search_of_several_accelerators_at_own_prices_comes_back(tmp_path):
     assert [best.cost for best in search(TrainingSpace(**asked), objective).best] == [best.cost for best in found.best]
 
 
+@pytest.mark.usefixtures("own")
+def test_a_plan_file_names_prices_beside_it(tmp_path, monkeypatch):
+    """A plan in another folder would look for its list where somebody happens to stand."""
+    for name, line in (("list", 'price_file = "list.csv"'), ("own", 'price = "own.toml"'), ("plain", "price = 2.5")):
+        (tmp_path / f"{name}-plan.toml").write_text(line)
+    monkeypatch.chdir("/")
+    prices = [
+        train(**TRAIN, **read_plan(str(tmp_path / f"{name}-plan.toml"), TrainRequest)).plan.price.provider
+        for name in ("list", "own", "plain")
+    ]
+    assert prices == ["contract", "own hardware", ""]
+
+
 def test_an_old_price_is_warned_of():
     """Somebody would book by what a GPU cost last winter."""
     days = {
         date: train(**TRAIN, price=Price(per_gpu_hour=2, date=date)).warnings for date in ("2026-09-30", "2026-09-29")
     }
     assert not any("ask again" in warning for warning in days["2026-09-30"])
-    assert any("is of 2026-09-29, 61 days ago: ask again before booking" in warning for warning in days["2026-09-29"])
-    assert any("days ago" in warning for warning in infer(**{**INFER, "gpu": "tpu-v5e", "tp": 4}, price="gcp").warnings)
+    assert any("2 a GPU-hour, asked 2026-09-29, is 61 days old: ask again" in warning for warning in days["2026-09-29"])
+    assert any("days old" in warning for warning in infer(**{**INFER, "gpu": "tpu-v5e", "tp": 4}, price="gcp").warnings)
 
 
 @settings(max_examples=8, deadline=None)
@@ -142,7 +163,7 @@ def test_at_break_even_a_server_costs_what_the_api_does(price, prompt, output):
     even = estimate.break_even_requests_per_second
     assert even == pytest.approx(price / 3600 / (512e-6 * prompt + 128e-6 * output))
     assert estimate.break_even_share == pytest.approx(even / estimate.capacity.requests_per_second)
-    warned = any("the API costs less under any load" in warning for warning in estimate.warnings)
+    warned = any("the API costs less than this server under any load" in warning for warning in estimate.warnings)
     assert warned == (estimate.break_even_share > 1)
     if 0.01 < estimate.break_even_share < 0.95:
         there = infer(**server, rate=even)

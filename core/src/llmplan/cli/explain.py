@@ -3,6 +3,7 @@
 import json
 import textwrap
 
+from llmplan.cli.said import plain
 from llmplan.errors import BadInputError
 from llmplan.estimate import Estimate, Explained, ServerEstimate
 from llmplan.output.document import document
@@ -42,12 +43,13 @@ def print_lines(lines: tuple[Explained, ...]) -> None:
         if not line.value:
             continue
         value = f"{line.value:.{_DIGITS}g}"
-        print(f"\n{line.line} = {value} {line.unit}")
-        print(f"  {line.formula}")
-        if line.numbers != value:
-            print(f"  = {line.numbers}")
-        print(f"  [{line.source}]")
+        numbers = f"  = {line.numbers}\n" if line.numbers != value else ""
+        print(plain(f"\n{line.line} = {value} {line.unit}\n  {line.formula}\n{numbers}  [{line.source}]"))
     none = [line.line for line in lines if not line.value]
     if none:
         print()
-        print(textwrap.fill(f"None in this plan: {', '.join(none)}", subsequent_indent="  ", break_on_hyphens=False))
+        print(
+            textwrap.fill(
+                plain(f"None in this plan: {', '.join(none)}"), subsequent_indent="  ", break_on_hyphens=False
+            )
+        )

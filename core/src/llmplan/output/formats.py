@@ -63,7 +63,7 @@ def to_markdown(of: Any) -> bytes:
     from llmplan.output.table import escaped
 
     lines = ["| figure | value |", "| --- | --- |"]
-    lines += [f"| {path} | {escaped(value)} |" for path, value in paths(document(of))]
+    lines += [f"| {escaped(path)} | {escaped(value)} |" for path, value in paths(document(of))]
     return ("\n".join(lines) + "\n").encode()
 
 

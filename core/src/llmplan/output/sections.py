@@ -8,10 +8,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import isinf
 from textwrap import shorten, wrap
+from typing import Any
 
 from rich.bar import Bar
 from rich.console import Console, RenderableType
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -31,8 +33,8 @@ _WIDEST_TEXT = 120
 _WIDEST_BAR, _NARROWEST_BAR = 40, 8
 _WIDTH_OF_WORDS = 50
 """Columns that name, figure and share of a breakdown take beside its bar."""
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1a\x1c-\x1f\x7f-\x9f]|\x1b(?!\[[0-9;]*m)")
-"""What a terminal takes for a command, but for colours: names and texts come from anywhere."""
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+"""What a terminal takes for a command: names and texts come from anywhere."""
 _SHORT = range(100, 36, -4)
 """Letters of an assumption, beyond which it ends at a colon, a semicolon or a comma: the most that fit."""
 _FIRST = 60
@@ -41,14 +43,25 @@ _MOST_LINES = 5
 """That assumptions take, where nobody asked for their sources."""
 
 
+class PlainConsole(Console):
+    """One that gives a terminal no commands but its own: colours."""
+
+    def render(self, renderable: RenderableType, options: Any = None) -> Iterator[Segment]:
+        """Without the control codes of names and texts."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=_CONTROL.sub("?", segment.text))
+
+
 def console_of(width: int | None) -> Console:
     """As wide as the terminal, or of the given width and plain, for a file."""
-    return Console(highlight=False) if width is None else Console(file=io.StringIO(), width=width, highlight=False)
+    if width is None:
+        return PlainConsole(highlight=False)
+    return PlainConsole(file=io.StringIO(), width=width, highlight=False)
 
 
 def wide_console() -> Console:
     """For tables: as wide as the terminal; nobody reads a pipe on 80 columns, but programs read its lines."""
-    console = Console(highlight=False)
+    console = PlainConsole(highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDE
     return console
@@ -70,8 +83,7 @@ def rendered(console: Console, renderables: Iterable[RenderableType]) -> str:
     with console.capture() as captured:
         for renderable in renderables:
             console.print(renderable)
-    text = _CONTROL.sub("?", captured.get())
-    return "\n".join(line.rstrip() for line in text.split("\n"))
+    return "\n".join(line.rstrip() for line in captured.get().split("\n"))
 
 
 def priced_by(estimate: Estimate) -> str:
@@ -265,7 +277,7 @@ def bound_by(of: Bottleneck | None, advice: str | None = None) -> Iterator[Rende
 
 
 def heading(text: str, style: str = "bold") -> Padding:
-    """The heading of a section."""
+    """The heading of a section, after an empty line."""
     return Padding(Text(text, style=style), (1, 0, 0, 0))
 
 

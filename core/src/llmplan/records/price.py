@@ -42,7 +42,7 @@ def _amounts(_price: Any, of: Any, value: Any) -> None:
 
 @frozen(kw_only=True, eq=False)
 class Price:
-    """Of one accelerator-hour."""
+    """What one accelerator-hour costs, where that was found and when."""
 
     per_gpu_hour: float = field(validator=not_negative)
     provider: str = field(default="", validator=_text)
@@ -92,8 +92,8 @@ class Price:
         days = (today() - date.fromisoformat(self.date)).days if self.date else 0
         if days <= STALE_DAYS:
             return ()
-        said = f"{self.per_gpu_hour:.4g} a GPU-hour of {self.provider or 'a file'} is of {self.date}, {days:,} days ago"
-        return (f"price: {said}: ask again before booking",)
+        said = ", ".join(filter(None, (f"{self.per_gpu_hour:.4g} a GPU-hour", self.provider, f"asked {self.date}")))
+        return (f"price: {said}, is {days:,} days old: ask again before booking",)
 
 
 def today() -> date:

@@ -43,7 +43,7 @@ def integer_rule(weight: int, activation: int, embedding: int) -> DTypeRule:
         aliases=_aliases(weight, activation) if embedding == WIDEST else (),
         default=(weight, activation, embedding) == (16, 16, 16),
         description=f"bits of weights {weight}, activations {activation}, embeddings {embedding}; "
-        f"GEMM in {' or '.join(tiers[0]).upper()}",
+        f"GEMM in {' or '.join(one.upper() for one in tiers[0])}",
         source="both operands of an INT GEMM have the same width: NVIDIA PTX ISA, mma instruction, integer types",
     )
 

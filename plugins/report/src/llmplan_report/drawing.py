@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from importlib.util import find_spec
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
+from warnings import catch_warnings, filterwarnings
 
 from llmplan.errors import BadInputError
 from llmplan.estimate.line import Kind, kind_of
@@ -32,8 +33,11 @@ _OF_SYSTEM = (PALE, GREY)
 _UNDER_AXIS, _LEGEND_LINE, _HANDLE = -0.42, 0.165, 0.55
 """Inches from an axis to the legend under it, of one of its lines, and of what stands before a label."""
 _LETTERS_AN_INCH, _SMALL_LETTERS_AN_INCH = 13.0, 15.0
+_FULL, _FEW_POWERS = "{x:,.10g}", 100.0
 _HATCHES = ("", "////", "....", "xxxx")
 """Which tell lines apart where their kind has no further colour."""
+_CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f]")
+"""Letters that no XML may hold, though words of plugins do."""
 _STYLE: Any = {
     "svg.hashsalt": "llmplan",
     # shapes, not letters: a viewer without the font would clip what does not fit
@@ -47,6 +51,7 @@ _STYLE: Any = {
     "hatch.linewidth": 0.6,
     "legend.frameon": False,
     "savefig.dpi": 150.0,
+    "text.parse_math": False,  # a dollar in a name is no formula
 }
 
 
@@ -63,7 +68,8 @@ def as_file(suffix: str, wide: float, high: float, draw: Callable[[Sheet], None]
     from matplotlib.figure import Figure as Sheet
 
     contents = io.BytesIO()
-    with rc_context({**_STYLE, "axes.prop_cycle": cycler(color=HUES)}):
+    with rc_context({**_STYLE, "axes.prop_cycle": cycler(color=HUES)}), catch_warnings():
+        filterwarnings("ignore", "Glyph")  # a box stands for what the font has no shape of
         sheet = Sheet(figsize=(wide, high), layout="constrained")
         draw(sheet)
         sheet.savefig(contents, format=suffix[1:], metadata=_UNDATED[suffix])
@@ -73,7 +79,8 @@ def as_file(suffix: str, wide: float, high: float, draw: Callable[[Sheet], None]
 def _renamed(svg: bytes) -> bytes:
     """Clips numbered in their order: matplotlib names them by their place to the last bit, which no layout repeats."""
     names: dict[bytes, bytes] = {}
-    return re.sub(rb"\bp[0-9a-f]{10}\b", lambda found: names.setdefault(found[0], b"clip%d" % len(names)), svg)
+    plain = _CONTROL.sub(b"?", svg)
+    return re.sub(rb"\bp[0-9a-f]{10}\b", lambda found: names.setdefault(found[0], b"clip%d" % len(names)), plain)
 
 
 def looks(lines: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -157,8 +164,12 @@ def labelled(panels: Iterable[Axes]) -> dict[str, Any]:
 
 
 def plain_powers(axis: Any) -> None:
-    """Full numbers at the powers of a logarithmic axis, nothing between them."""
-    from matplotlib.ticker import NullFormatter
+    """Full numbers at the powers of a logarithmic axis; at 2 and 5 between them too, where these are few."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axis.set_major_formatter("{x:,.10g}")
+    low, high = axis.get_view_interval()
+    axis.set_major_formatter(_FULL)
     axis.set_minor_formatter(NullFormatter())
+    if high < _FEW_POWERS * low:
+        axis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+        axis.set_minor_formatter(FuncFormatter(lambda value, _: _FULL.format(x=value)))

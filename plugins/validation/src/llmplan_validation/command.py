@@ -9,6 +9,7 @@ import typer
 
 from llmplan.catalogues import SITES, registry
 from llmplan.cli.options import completer
+from llmplan.cli.said import plain
 from llmplan.cli.tables import print_table
 from llmplan.errors import BadInputError
 
@@ -104,9 +105,9 @@ def _print(result: "Validation") -> None:
         print_table(head, [_row(checked, exact=result.exact) for checked in rows], table)
         print()
     for note in dict.fromkeys(checked.row.note for checked in result.checked if checked.row.note and not result.exact):
-        print(f"note: {note}")
+        print(plain(f"note: {note}"))
     for row_id, reason in result.skipped:
-        print(f"skipped {row_id}: {reason}")
+        print(plain(f"skipped {row_id}: {reason}"))
     if not result.exact:
         _print_sources(result)
     print(_verdict(result))

@@ -47,10 +47,10 @@ def capacity(server: Server, found: Peak | None = None) -> Capacity:
     )
 
 
-def peak(server: Server, most: Number | None = None) -> Peak:
-    """Where a server answers most, with up to `most` sequences, or as many as fit."""
+def peak(server: Server, most: Number | None = None, least: float = 1.0) -> Peak:
+    """Where a server answers most, with `least` to `most` sequences, or up to as many as fit."""
     most = server.most_sequences if most is None else most
-    numbers = list(_numbers(server.largest(most)))
+    numbers = list(_numbers(least, server.largest(most)))
     first, *others = server.each(numbers, lambda n: _at(server, minimum(n, most)))
     best = Peak(*first)
     for rate, sequences, by_prefill in others:
@@ -93,8 +93,8 @@ def _at(server: Server, sequences: Number) -> tuple[Number, Number, Truth]:
     return minimum(prefill, decode), sequences, prefill < decode
 
 
-def _numbers(most: float) -> Iterator[float]:
-    number = 1.0
+def _numbers(least: float, most: float) -> Iterator[float]:
+    number = least
     while number < most:
         yield number
         number = max(number + 1.0, number * _STEP)
@@ -105,6 +105,7 @@ def _limit(server: Server, found: Peak) -> str:
     """Sequences where twice as many would answer more, by cache or as allowed; else the passes themselves."""
     if server.separate and found.by_prefill:
         return PREFILL_POOL
-    if peak(server, 2.0 * server.most_sequences).rate > _WORTHWHILE * found.rate:
+    most = float(server.most_sequences)
+    if peak(server, 2.0 * most, most).rate > _WORTHWHILE * found.rate:
         return "kv" if server.sequences_that_fit < server.decode_engine.max_sequences else "max-sequences"
     return "decode-pool" if server.separate else "steps"

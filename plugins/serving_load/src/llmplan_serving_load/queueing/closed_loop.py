@@ -41,10 +41,11 @@ class ClosedLoop:
     side by side numbers of users are arrays whose last axis is the servers.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, most: Peak | None = None) -> None:
+        """`most` is where the server answers most, if that is known."""
         self._server = server if server.separate else evolve(server, prefill_replicas=1.0, decode_replicas=1.0)
         self._replicas: Number = 1.0 if server.separate else server.decode_replicas
-        self._peak = peak(self._server)
+        self._peak = peak(self._server) if most is None else evolve(most, rate=most.rate / self._replicas)
         self._loops = [_Loop()]
         """With 0, 1, 2, … of them, as far as was needed so far."""
 

@@ -40,7 +40,7 @@ def closed_estimate(
     most = known.capacity if fits else None
     closed = closed or (closed_form(server, known) if fits else None)
     decoding = closed.decoding if closed is not None else 1.0 if most is None else most.decoding
-    prefill = batches(_batch(server, plan.prefill_pool or plan.plan, 1))
+    prefill = known.prompt(_batch(server, plan.prefill_pool or plan.plan, 1), batches)
     decode = batches(_batch(server, plan.plan, decoding))
     return ServerEstimate(
         server=plan,

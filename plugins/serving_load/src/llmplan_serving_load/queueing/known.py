@@ -6,13 +6,13 @@ What a replica does hangs on its plan, the lengths of its load and the cost mode
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
 from attrs import evolve, fields, has
 
-from llmplan.estimate import Capacity
+from llmplan.estimate import Capacity, InferenceEstimate
 from llmplan.records import InferencePlan, Lengths, ServerPlan
 from llmplan_serving_load.queueing.capacity import Peak, capacity, peak
 from llmplan_serving_load.queueing.closed_loop import ClosedLoop
@@ -32,10 +32,11 @@ class Known:
 
     def __init__(self, server: Server, of: Known | None = None) -> None:
         self.server, self._of = server, of
+        self._prompt: InferenceEstimate | None = None
 
     @cached_property
     def peak(self) -> Peak:
-        """Where it answers most."""
+        """The number of sequences at which the server answers most."""
         return peak(self.server) if self._of is None else self._of.peak
 
     @cached_property
@@ -43,10 +44,17 @@ class Known:
         """The most that it answers, and what stands in the way of more."""
         return capacity(self.server, self.peak) if self._of is None else self._of.capacity
 
+    def prompt(self, plan: InferencePlan, price: Callable[[InferencePlan], InferenceEstimate]) -> InferenceEstimate:
+        """A prompt alone, which no load changes."""
+        of = self._of or self
+        if of._prompt is None:  # noqa: SLF001 - of its own kind
+            of._prompt = price(plan)  # noqa: SLF001 - the same
+        return evolve(of._prompt, plan=plan)  # noqa: SLF001 - the same
+
     @cached_property
     def loop(self) -> ClosedLoop:
         """Users, as many as were asked about so far."""
-        return ClosedLoop(self.server) if self._of is None else self._of.loop
+        return ClosedLoop(self.server, self.peak) if self._of is None else self._of.loop
 
 
 def known_server(plan: ServerPlan, pricer: Pricer) -> Known:
