@@ -138,3 +138,23 @@ def test_small_kernels_that_no_operator_says_are_launched_too():
     assert seconds[101.0] - seconds[100.0] == pytest.approx(8)
     # of a hundred, a dense layer's eight kernels and what moves in or beside six of them are priced already
     assert seconds[100.0] - seconds[0.0] == pytest.approx(8 * (100 - 8 - 6))
+
+
+def test_an_answer_is_its_first_token_and_a_step_for_each_further_one():
+    """An answer would take a step too many, or no steps at all."""
+    found = infer(prompt_tokens=64, output_tokens=64)
+    assert found.decode_steps == 63
+    assert found.total_seconds == pytest.approx(found.first_token_seconds + 63 * found.next_token_seconds)
+    assert infer(prompt_tokens=64, output_tokens=1).decode_steps == 0
+
+
+@pytest.mark.parametrize("graphs", [True, False])
+def test_graphs_are_advised_where_they_would_help(graphs):
+    """Who decodes without graphs would not be told of them, or of prompts, which are never captured."""
+    found = infer(cuda_graphs=graphs)
+    reading, decoding = (
+        next(line.advice for line in bounds if line == "launch")
+        for bounds in (found.prefill_bounds, found.decode_bounds)
+    )
+    assert (reading == decoding) is graphs
+    assert "graphs" not in reading
