@@ -20,6 +20,13 @@ from llmplan_validation.score import GROUPS, Summary, by_source, group_of, score
 
 CALIBRATION = Path(__file__).resolve().parents[1] / "plugins/parallelism_megatron/calibration"
 FAR_OFF = 0.1
+ENGINES_LEFT_OUT = """\
+## Constants of engines without an accelerator or a source
+
+Rows of an accelerator, or of a source, priced with what the engine's other rows alone make of its constants
+(`plugins/parallelism_megatron/calibration/engines.py --left-out`): mean absolute errors, by the weight of rows. Engines
+whose rows are all of one accelerator and one source are not here; ranges price them as programs that nobody knows.
+"""
 SERVING_MECHANISMS = """\
 ## What each mechanism changed
 
@@ -213,7 +220,8 @@ def page(result: Validation, unfitted: Validation) -> str:
     parts = [introduction, scores(counted), "## By source\n", sources(counted)]
     parts += [UNFITTED, scores(unseen), sources(unseen)]
     if result.name == "inference":
-        parts += [*by_record((*counted, *unseen)), SERVING_MECHANISMS, *engine_memory()]
+        parts += [*by_record((*counted, *unseen)), ENGINES_LEFT_OUT, engines_left_out()]
+        parts += [SERVING_MECHANISMS, *engine_memory()]
     if result.name == "training":
         parts += ["## Both together, by kind of source\n", kinds([*counted, *unseen])]
         parts += [MECHANISMS, mechanisms(), LEFT_OVER, FITTED, found_to_fit()]
@@ -329,6 +337,18 @@ def by_record(counted: Sequence[Checked]) -> Iterator[str]:
                 for name, found in sorted(errors.items())
             ),
         )
+
+
+def engines_left_out() -> str:
+    """As engines.py found them."""
+    head = ("engine", "left out", "rows", "fitted with them", "without them")
+    found = read_rows(CALIBRATION / "engines_left_out.csv")
+    lines = [
+        (row["engine"], row["value"], row["rows"], *(f"{float(row[name]):.1%}" for name in ("fitted", "refitted")))
+        for row in found
+    ]
+    means = (f"{fmean(float(row[name]) for row in found):.1%}" for name in ("fitted", "refitted"))
+    return table(head, [*lines, ("mean", "", "", *means)])
 
 
 def engine_memory() -> Iterator[str]:

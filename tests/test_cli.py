@@ -401,11 +401,11 @@ CONTRADICTIONS = [
     (("--output", ""), "output: '' does not end in .json, .csv, .md, .txt"),
     (
         ("--dtype", "mine.toml"),
-        "dtype: mine.toml: only models, gpus, clusters, frameworks, engines, optimizers and sites can be given as files",
+        "dtype: mine.toml: only models, gpus, clusters, frameworks, engines, optimizers and sites can be given as",
     ),
     (
         ("--cost-model", "mine.toml"),
-        "cost-model: mine.toml: only models, gpus, clusters, frameworks, engines, optimizers and sites can be given as files",
+        "cost-model: mine.toml: only models, gpus, clusters, frameworks, engines, optimizers and sites can be given",
     ),
     (("--model", "missing.toml"), "missing.toml: No such file or directory"),
     (("--gpu", "missing.toml"), "missing.toml: No such file or directory"),

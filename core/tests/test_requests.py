@@ -15,7 +15,7 @@ WHOLE = {
     "samples",
     "gpus", "tp", "pp", "dp", "micro_batch", "gradient_accumulation", "global_batch", "seq_len",
     "batch", "prompt_tokens", "output_tokens", "cp", "ep", "vpp", "zero_group", "lora_rank",
-    "gpus_per_node",
+    "gpus_per_node", "expert_tp",
     "concurrency", "step_tokens", "max_sequences", "speculative_tokens", "prefill_replicas", "prefill_tp", "prefill_pp",
     "max_model_len",
 }  # fmt: skip
@@ -61,6 +61,7 @@ NAME = {
     "engine",
     "draft_model",
     "server_model",
+    "site",
 }
 TEXT = {"trace", "lora_targets", "cross_entropy", "price_market", "price_region", "price_file"}
 MONEY = {"price", "carbon", "api_price"}

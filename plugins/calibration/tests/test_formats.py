@@ -36,7 +36,8 @@ def iteration(step, milliseconds, batch=128):
     """As `training_log` prints it."""
     return (
         f" [2025-08-01 07:19:37] iteration {step:8d}/    5000 | consumed samples: {step * batch:12d} | elapsed time "
-        f"per iteration (ms): {milliseconds:.1f} | throughput per GPU (TFLOP/s/GPU): 80.2 | learning rate: 6.976744E-08 "
+        f"per iteration (ms): {milliseconds:.1f} | throughput per GPU (TFLOP/s/GPU): 80.2 "
+        "| learning rate: 6.976744E-08 "
         f"| global batch size: {batch:5d} | lm loss: 1.043863E+01 | loss scale: 1.0 | grad norm: 26.203 |"
     )
 

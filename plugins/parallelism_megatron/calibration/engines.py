@@ -2,14 +2,14 @@
 
 They are moved as `descent` says, against the mean absolute error of the rows, those of open conditions counting half
 and sanity bounds a fifth. What comes out is rounded and written into engines/*.toml by hand:
-``python plugins/parallelism_megatron/calibration/engines.py`` prints it. No engine is here whose rows come from one
-set-up alone.
+``python plugins/parallelism_megatron/calibration/engines.py`` prints it, and with ``--left-out`` writes how far off an
+accelerator or a source is whose rows were left out. No engine is here whose rows come from one set-up alone.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -22,6 +22,7 @@ if not __package__:  # run by its path: the folder stands in sys.path, not the o
 from calibration.descent import descend
 from llmplan import infer, registry
 from llmplan.records import ValidationRow
+from llmplan_parallelism_megatron.ranges.csv_files import in_csv
 from llmplan_validation import validate
 from llmplan_validation.score import group_of
 
@@ -50,6 +51,9 @@ LIMITS = {
 }
 WEIGHTS = {"A": 1.0, "": 1.0, "B": 0.5, "C": 0.2}
 """Of a row, by its grade."""
+LEFT_OUT = "--left-out"
+FILE = Path(__file__).with_name("engines_left_out.csv")
+COLUMNS = ("engine", "left_out", "value", "rows", "fitted", "refitted")
 
 
 def error(rows: Sequence[ValidationRow], values: Mapping[str, float]) -> float:
@@ -63,21 +67,55 @@ def error(rows: Sequence[ValidationRow], values: Mapping[str, float]) -> float:
     return weighed / weight
 
 
+def refitted(name: str, names: Sequence[str], rows: Sequence[ValidationRow]) -> dict[str, float]:
+    """The constants of an engine as these rows alone would have them."""
+    engine = registry().engines[name]
+    start = {constant: float(getattr(engine, constant)) for constant in names}
+    return descend(start, lambda constant: LIMITS.get(constant, (0.0, float("inf"))), partial(error, rows))
+
+
 def calibrate(name: str, names: Sequence[str], rows: Sequence[ValidationRow]) -> None:
     """Print what would change of an engine."""
-    engine = registry().engines[name]
-    own = [row for row in rows if row.options.get("engine") is engine and group_of(row.metric) == "time"]
+    engine, found = registry().engines[name], refitted(name, names, rows)
     start = {constant: float(getattr(engine, constant)) for constant in names}
-    found = descend(start, lambda constant: LIMITS.get(constant, (0.0, float("inf"))), partial(error, own))
-    changed = [abs(row.predict(infer(**row.options)) / row.measured - 1.0) for row in own]
-    print(f"{name}, {len(own)} rows: mean {fmean(changed):.2%}, by weight {error(own, start):.2%} -> ", end="")
-    print(f"{error(own, found):.2%}")
+    changed = [abs(row.predict(infer(**row.options)) / row.measured - 1.0) for row in rows]
+    print(f"{name}, {len(rows)} rows: mean {fmean(changed):.2%}, by weight {error(rows, start):.2%} -> ", end="")
+    print(f"{error(rows, found):.2%}")
     for constant, value in found.items():
         print(f"  {constant}: {start[constant]:.3g} -> {value:.3g}")
 
 
-if __name__ == "__main__":
+def left_out(name: str, names: Sequence[str], rows: Sequence[ValidationRow]) -> Iterator[dict[str, str]]:
+    """Each accelerator and each source in turn, priced with what the engine's other rows make of its constants."""
+    for what, word in (("accelerator", _accelerator), ("source", lambda row: row.source)):
+        values = dict.fromkeys(map(word, rows))
+        for value in values if len(values) > 1 else ():
+            own = [row for row in rows if word(row) == value]
+            others = [row for row in rows if word(row) != value]
+            before, after = error(own, {}), error(own, refitted(name, names, others))
+            yield dict(zip(COLUMNS, (name, what, value, f"{len(own)}", f"{before:.4f}", f"{after:.4f}"), strict=True))
+
+
+def _accelerator(row: ValidationRow) -> str:
+    gpu: str = row.options["gpu"].name
+    return gpu
+
+
+def main() -> None:
+    """Of the engines named, or of all; `--left-out` writes engines_left_out.csv anew."""
+    asked = [word for word in sys.argv[1:] if word != LEFT_OUT]
     checked = [one.row for one in validate(registry().validation_sets["inference"]).checked]
-    for of, constants in STAGES.items():
-        if of in sys.argv[1:] or not sys.argv[1:]:
-            calibrate(of, constants, checked)
+    table: list[dict[str, str]] = []
+    for name, constants in STAGES.items():
+        engine = registry().engines[name]
+        own = [row for row in checked if row.options.get("engine") is engine and group_of(row.metric) == "time"]
+        if LEFT_OUT in sys.argv:
+            table += left_out(name, constants, [row for row in own if row.counts])
+        elif name in asked or not asked:
+            calibrate(name, constants, own)
+    if table:
+        FILE.write_text(in_csv(COLUMNS, table), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -162,3 +162,24 @@ def test_the_busiest_rank_is_the_fullest_of_balls_in_bins(ranks, mean):
     assert busiest(ranks, mean) == pytest.approx(thrown.max(axis=1).mean() / mean, rel=0.15 if mean > 2 else 0.4)
     assert busiest(1, mean) == 1
     assert busiest(ranks, 0.001) == ranks
+
+
+def test_the_host_multiplies_what_it_holds_until_there_are_many_tokens():
+    """If it fails, llama.cpp's experts in host memory cross the link for every token, or prompts wait for the host."""
+    multiplies = evolve(IDEAL, offloads=("weights",), host_rows=31)
+    plans = {
+        (rows, batch): serving(
+            PLAIN,
+            engine=evolve(multiplies, host_rows=rows),
+            curves=FLAT,
+            batch=batch,
+            offload="weights",
+            settings={"host_bandwidth": 10.0},
+        )
+        for rows in (0, 31)
+        for batch in (1, 32)
+    }
+    link = plans[0, 1].hardware.host_bytes_per_second
+    waits = {key: MEGATRON.infer(plan).decode_bounds["weights"] for key, plan in plans.items()}
+    assert waits[31, 1] / waits[0, 1] == pytest.approx(link / 10e9)
+    assert waits[31, 32] == waits[0, 32]

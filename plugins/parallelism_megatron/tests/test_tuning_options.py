@@ -145,3 +145,11 @@ def test_muon_leaves_the_ends_to_adam():
     alone = evolve(MUON, newton_schulz_steps=0)
     steps = [price(GROUPED, flat(), optimizer=one).time_breakdown["optimizer"] for one in (MUON, alone)]
     assert steps[0] - steps[1] == pytest.approx((parameters - ends) * 5 * 6 * H / 1e14)
+
+
+def test_gradients_of_adapters_by_hand_keep_what_they_read_once():
+    """Unsloth's adapters would keep their input for each matrix, or the product that the down projection reads."""
+    apart = evolve(IDEAL, name="apart", adapter_input_kept_bytes=2.0)
+    found = [held(**LORA, framework=one)["activations"] for one in (apart, evolve(apart, adapters_share=True))]
+    separate, together = 4 * H + 2 * H + 2048, 3 * H
+    assert found[0] - found[1] == 8 * 1024 * 2 * (separate - together)

@@ -309,9 +309,14 @@ FIGURES = (
         "cost less", _SERVING, better=LOW, fact="break-even", say="less here from {value} requests/s on", needs=_API,
     ),
     Figure(
-        "break_even_share", "share", "these / the most that can be answered, of a static batch what it answers; above "
-        "1 the API costs less under any load", _SERVING, better=LOW, range=_MOST, fact="break-even",
-        say="{value} of the most that it answers", needs=_API, heading="break-even, %", scale=_PERCENT,
+        "break_even_share", "share", "these / those that this batch answers over and over", (INFER,), better=LOW,
+        range=_MOST, fact="break-even", say="{value} of what this batch answers", needs=_API, heading="break-even, %",
+        scale=_PERCENT,
+    ),
+    Figure(
+        "break_even_share", "share", "these / the most that can be answered; above 1 the API costs less under any load",
+        (SERVER,), better=LOW, range=_MOST, fact="break-even", say="{value} of the most that it answers", needs=_API,
+        heading="break-even, %", scale=_PERCENT,
     ),
     Figure(
         "price_per_hour", "money", "of all GPUs", _SERVING, better=LOW, fact="price", say="{value} an hour",

@@ -8,20 +8,18 @@ from typing import Any
 from attrs import frozen
 
 from llmplan.arrays.quantities import Number, floor, maximum, total
-from llmplan.estimate.break_even import Against
 from llmplan.estimate.fit import Fit
 from llmplan.estimate.line import Bottleneck, bottleneck
+from llmplan.estimate.paid import Paid
 from llmplan.estimate.spread import Spread
 from llmplan.records.inference_plan import InferencePlan
 
 _SECONDS_PER_HOUR = 3600.0
 _MILLION = 1e6
-HOURS_PER_MONTH = 730.0
-"""8,760 of a year / 12."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class InferenceEstimate(Against, Fit):
+class InferenceEstimate(Paid, Fit):
     """What answering a static batch takes."""
 
     plan: InferencePlan
@@ -75,7 +73,7 @@ class InferenceEstimate(Against, Fit):
                 f"{plan.engine.name} starts only if its cache holds the longest sequence, {longest:,} tokens, and "
                 f"there is room for {most:,}: max-model-len {most} would do"
             )
-        yield from self.dearer()
+        yield from self.dearer_than_api("this batch, over and over")
 
     @property
     def first_token_spread(self) -> Spread | None:
@@ -93,17 +91,6 @@ class InferenceEstimate(Against, Fit):
         return self.next_token_spread
 
     capacity_spread = throughput_spread
-
-    @property
-    def price_per_hour(self) -> Number | None:
-        """Of all devices; None where no price is known."""
-        price = self.plan.price_per_gpu_hour
-        return None if price is None else price * self.plan.layout.gpus
-
-    @property
-    def price_per_month(self) -> Number | None:
-        """The same of a twelfth of a year."""
-        return None if self.price_per_hour is None else HOURS_PER_MONTH * self.price_per_hour
 
     @property
     def prefill_bottleneck(self) -> Bottleneck | None:
@@ -135,6 +122,11 @@ class InferenceEstimate(Against, Fit):
         """Energy of all accelerators over generated tokens."""
         watts = self.average_power_watts
         return None if watts is None else watts * self.plan.pue * self.plan.layout.gpus / self.tokens_per_second
+
+    @property
+    def paid_gpus(self) -> Number:
+        """All of the layout."""
+        return self.plan.layout.gpus
 
     @property
     def lengths(self) -> tuple[float, float]:

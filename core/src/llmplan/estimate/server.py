@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 from attrs import frozen
 
 from llmplan.arrays.quantities import Number, total
-from llmplan.estimate.break_even import Against
 from llmplan.estimate.energy import average_power
-from llmplan.estimate.inference import HOURS_PER_MONTH, InferenceEstimate
+from llmplan.estimate.inference import InferenceEstimate
 from llmplan.estimate.line import Kind, Line
 from llmplan.estimate.load import Capacity, Means, Simulated
+from llmplan.estimate.paid import Paid
 from llmplan.estimate.shown import Shown
 from llmplan.estimate.spread import Spread
 from llmplan.estimate.training import TrainingEstimate
@@ -31,7 +31,7 @@ SAFE_LOAD = 0.8
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ServerEstimate(Against, Shown):
+class ServerEstimate(Paid, Shown):
     """What a server does under a load."""
 
     server: ServerPlan
@@ -321,19 +321,8 @@ class ServerEstimate(Against, Shown):
         """Of what comes over its mean: GPUs for the peak are paid for all the time."""
         return self.server.workload.peak
 
-    @property
-    def price_per_hour(self) -> float | None:
-        """Of all GPUs of both pools; None where no price is known."""
-        price = self.plan.price_per_gpu_hour
-        return None if price is None else price * self.server.gpus
-
-    @property
-    def price_per_month(self) -> float | None:
-        """The same of a twelfth of a year."""
-        return None if self.price_per_hour is None else HOURS_PER_MONTH * self.price_per_hour
-
     def _price_per_second(self, price: float) -> float:
-        return price * self.server.gpus / _SECONDS_PER_HOUR
+        return price * self.paid_gpus / _SECONDS_PER_HOUR
 
     @property
     def average_power_watts(self) -> float | None:
@@ -348,6 +337,11 @@ class ServerEstimate(Against, Shown):
         """Energy of all GPUs over generated tokens."""
         watts, speed = self.average_power_watts, self.tokens_per_second
         return None if watts is None or not speed else watts * self.plan.pue * self.server.gpus / speed
+
+    @property
+    def paid_gpus(self) -> int:
+        """Of both pools."""
+        return self.server.gpus
 
     @property
     def lengths(self) -> tuple[float, float]:
@@ -365,7 +359,7 @@ class ServerEstimate(Against, Shown):
         return (*self.plan.warnings, *self.plan.layout_warnings, *self._concerns())
 
     def _concerns(self) -> Iterator[str]:
-        yield from self.dearer()
+        yield from self.dearer_than_api("this server under any load")
         load = self.load
         if load is None or self.capacity is None or self.overloaded:
             return

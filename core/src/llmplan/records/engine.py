@@ -145,6 +145,8 @@ class EngineProfile:
     """
     offloads: tuple[str, ...] = ()
     """What it can leave in host memory and read over the host link: ``weights``, ``experts``, ``kv``."""
+    host_rows: int = field(default=0, validator=not_negative)
+    """Up to so many tokens the host itself multiplies by what it holds, at its memory's speed; beyond, it is sent."""
     expert_multiple: int = field(default=1, validator=whole)
     """Experts of fewer than 8 bits are as deep as the next multiple of this, since kernels pad them."""
     expert_slice_multiple: int = field(default=1, validator=whole)

@@ -54,6 +54,10 @@ class FrameworkProfile:
     """For the backward pass, of an element that an adapter reads: what dropout left of it, and the mask."""
     adapter_output_kept_bytes: float = field(default=0.0, validator=not_negative)
     """The same of an element that it adds to."""
+    adapters_share: bool = False
+    """Gradients of adapters are written by hand: what several of them read is kept once, and what the last matrix of
+    an MLP reads is made again from its factors.
+    """
     frozen_bits: float = field(default=4.127, validator=positive)
     """Of a frozen weight under QLoRA: 4 bits and scales; doubly quantised ones take 0.127 (Dettmers et al. 2023,
     arXiv:2305.14314, section 3).
@@ -88,6 +92,8 @@ class FrameworkProfile:
     """After each step: without accumulation they arise while the activations go that they are made of."""
     fused_accumulation: bool = True
     """Multiplications add to the gradients; else they write their own, which another kernel adds."""
+    keeps_dummy_gradients: bool = False
+    """Beside those that accumulate, one in 16 bits for each matrix of a layer."""
     keeps_operands: bool = False
     """Inputs of multiplications are kept as they are multiplied: in 8 bits, where these are 8."""
     eager: bool = False

@@ -92,8 +92,8 @@ class Price:
         days = (today() - date.fromisoformat(self.date)).days if self.date else 0
         if days <= STALE_DAYS:
             return ()
-        said = f"{self.per_gpu_hour:.4g} a GPU-hour of {self.provider or 'a file'} is of {self.date}, {days:,} days ago"
-        return (f"price: {said}: ask again before booking",)
+        said = ", ".join(filter(None, (f"{self.per_gpu_hour:.4g} a GPU-hour", self.provider, f"asked {self.date}")))
+        return (f"price: {said}, is {days:,} days old: ask again before booking",)
 
 
 def today() -> date:

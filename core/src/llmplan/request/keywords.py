@@ -54,9 +54,11 @@ class TrainOptions(TypedDict, total=False):
     cost_model: Any
     """Cost model."""
     price_per_gpu_hour: float | str | None
-    """Price of one accelerator-hour: 2.5 or $2.5."""
+    """The same as a number: 2.5 or $2.5; in a search one for each accelerator, too."""
     price: Any
-    """The same, or whose it is: median, p25, a provider (llmplan list prices), or a TOML file of own hardware."""
+    """Price of one accelerator-hour: 2.5, or whose it is: median, p25, a provider (llmplan list prices), or own
+    hardware in a TOML file.
+    """
     price_market: str | None
     """In which --price is looked up: on-demand by default, reserved, spot."""
     price_region: str | None
@@ -91,6 +93,8 @@ class TrainOptions(TypedDict, total=False):
     """Tokens of one iteration, instead of --global-batch."""
     seq_len: int | str | None
     """Tokens of one sequence: 4096, 32k (32,000) or 32Ki (32,768)."""
+    max_context: bool | None
+    """The longest sequences that fit into memory, instead of --seq-len."""
     tokens: float | str | None
     """Training tokens in all: 1.4e12 or 1.4T."""
     samples: int | str | None
@@ -199,9 +203,11 @@ class InferOptions(TypedDict, total=False):
     cost_model: Any
     """Cost model."""
     price_per_gpu_hour: float | str | None
-    """Price of one accelerator-hour: 2.5 or $2.5."""
+    """The same as a number: 2.5 or $2.5; in a search one for each accelerator, too."""
     price: Any
-    """The same, or whose it is: median, p25, a provider (llmplan list prices), or a TOML file of own hardware."""
+    """Price of one accelerator-hour: 2.5, or whose it is: median, p25, a provider (llmplan list prices), or own
+    hardware in a TOML file.
+    """
     price_market: str | None
     """In which --price is looked up: on-demand by default, reserved, spot."""
     price_region: str | None
@@ -244,6 +250,8 @@ class InferOptions(TypedDict, total=False):
     """What waits in host memory, as far as the engine can: none, weights, experts, kv."""
     api_price: Any
     """What an API asks for a million tokens, input and output: 3/15, or one number for both."""
+    host_bandwidth: float | str | None
+    """GB/s of an accelerator's share of the host's memory, where the engine multiplies there what waits there."""
     ttft: float | str | None
     """Longest time to the first token, waiting included: 500ms or 0.5s."""
     tpot: float | str | None

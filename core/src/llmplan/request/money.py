@@ -33,7 +33,7 @@ def as_price(value: Any, name: str) -> float | str | Price:
         except BadInputError as error:
             raise BadInputError(f"{name}: {error}") from error
     if isinstance(value, str) and "," in value:
-        raise refuse(name, value, f"one price; a search looks it up for each accelerator: {_WANTED.partition(', ')[2]}")
+        raise refuse(name, value, f"{_WANTED}; a search looks one up for each accelerator")
     return _amount_or_word(value, name, _WANTED)
 
 

@@ -88,10 +88,13 @@ class PlanRequest(Options):
     ideal: bool | None = option("Efficiencies that are not given are 1; else they are calibrated.", as_flag)
     cost_model: Any = option("Cost model.", as_record_or_name, metavar="NAME", names="cost-models")
     price_per_gpu_hour: float | None = option(
-        "Price of one accelerator-hour: 2.5 or $2.5.", as_money(as_not_negative), metavar="PRICE"
+        "The same as a number: 2.5 or $2.5; in a search one for each accelerator, too.",
+        as_money(as_not_negative),
+        metavar="PRICE",
     )
     price: Any = option(
-        "The same, or whose it is: median, p25, a provider (llmplan list prices), or a TOML file of own hardware.",
+        "Price of one accelerator-hour: 2.5, or whose it is: median, p25, a provider (llmplan list prices), or own "
+        "hardware in a TOML file.",
         as_price,
         metavar="WHOSE",
         names=names_of("prices"),
@@ -130,6 +133,7 @@ class TrainRequest(PlanRequest):
     global_batch: int | None = option("Sequences of one iteration.", as_whole(1))
     global_batch_tokens: float | None = option("Tokens of one iteration, instead of --global-batch.", as_positive)
     seq_len: int | None = option("Tokens of one sequence: 4096, 32k (32,000) or 32Ki (32,768).", as_whole(1))
+    max_context: bool | None = option("The longest sequences that fit into memory, instead of --seq-len.", as_flag)
     tokens: float | None = option("Training tokens in all: 1.4e12 or 1.4T.", as_positive)
     samples: int | None = option("Samples of the data set, instead of --tokens.", as_whole(1))
     epochs: float | None = option("Times that the samples are gone over.", as_positive_like("3"))

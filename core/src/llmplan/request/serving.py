@@ -17,6 +17,7 @@ from llmplan.request.values import (
     as_flag,
     as_fraction,
     as_part,
+    as_positive,
     as_rate,
     as_record_or_name,
     as_text,
@@ -68,6 +69,12 @@ class InferRequest(PlanRequest):
         as_api_price,
         metavar="IN/OUT",
         word=True,
+    )
+    host_bandwidth: float | None = option(
+        "GB/s of an accelerator's share of the host's memory, where the engine multiplies there what waits there.",
+        as_positive,
+        metavar="GB/S",
+        setting=True,
     )
     ttft: float | None = first_token_option()
     tpot: float | None = each_token_option()

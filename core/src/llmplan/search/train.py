@@ -10,6 +10,7 @@ from llmplan.estimate.answer import answering
 from llmplan.records import TrainingPlan
 from llmplan.request import TrainRequest, check_names
 from llmplan.space.case import training_case
+from llmplan.space.fill import assume
 from llmplan.space.sizes import check_sizes
 from llmplan.space.training_space import TrainingSpace
 
@@ -35,7 +36,13 @@ def train(
     if request is None:
         check_names(TrainRequest, options, "training")
         request = TrainRequest(**cast("Any", options))
-    answer: TrainingEstimate = answering(request, _priced(request, watch))
+    said = None
+    if request.max_context:
+        from llmplan.search.longest import with_longest
+
+        request, said = with_longest(request, lambda asked: _priced(asked, watch))
+    priced = _priced(request, watch)
+    answer: TrainingEstimate = answering(request, priced if said is None else assume(priced, said))
     return answer
 
 

@@ -205,6 +205,8 @@ def training_case(
 ) -> TrainingCase:
     """Of one request: what has one value or none; the space holds all values."""
     _refuse_two_micro_batches(request, space)
+    if request.max_context:
+        raise BadInputError("max-context: is asked of llmplan train; a search takes seq-len")
     choice = choose(request, "train")
     plan = template(request, choice)
     scope = Scope(

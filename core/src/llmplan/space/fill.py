@@ -70,9 +70,10 @@ def priced(plan: TrainingPlan, choice: Choice, mfu: float | None) -> TrainingEst
     plan = evolve(plan, layout_warnings=against, warnings=(*plan.warnings, *remarks))
     estimate = trained(choice.cost_model, plan)
     if plan.tokens < estimate.tokens_per_iteration:
+        option, whole = "tokens" if plan.data is None else "samples", estimate.tokens_per_iteration
         raise BadInputError(
-            f"{'tokens' if plan.data is None else 'samples'}: {plan.tokens:,.0f} is less than one iteration of "
-            f"{plan.global_batch:,} sequences x {plan.sequence_tokens:,.0f} = {estimate.tokens_per_iteration:,.0f} tokens"
+            f"{option}: {plan.tokens:,.0f} is less than one iteration of "
+            f"{plan.global_batch:,} sequences x {plan.sequence_tokens:,.0f} = {whole:,.0f} tokens"
         )
     estimate = _warned_of_host(estimate)
     return estimate if mfu is None else at_mfu(estimate, mfu)

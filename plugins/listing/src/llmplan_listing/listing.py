@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from llmplan.catalogues import GPUS, KINDS, MODELS, Catalogue, registry
+from llmplan.catalogues import GPUS, GRIDS, KINDS, MODELS, Catalogue, registry
 from llmplan.cli.options import completer
 from llmplan.cli.tables import print_table
 from llmplan.errors import BadInputError
 from llmplan.output.console import rendered, wide_console
 from llmplan.output.table import Column, fitted
 from llmplan.output.words import count, digits
-from llmplan.records import HardwareProfile, ModelArchitecture
+from llmplan.records import Grid, HardwareProfile, ModelArchitecture
 from llmplan.units import GIB
 
 _LISTED = {kind.plural: kind for kind in KINDS}
@@ -109,4 +109,12 @@ def _described(record: Any) -> dict[str, str]:
     return {"description": f"default: {record.description}" if default else record.description}
 
 
-_COLUMNS: dict[str, Callable[[Any], dict[str, str]]] = {MODELS.plural: _model, GPUS.plural: _gpu}
+def _grid(record: Grid) -> dict[str, str]:
+    return {">g CO2 a kWh": digits(record.grams_per_kwh), "description": record.description}
+
+
+_COLUMNS: dict[str, Callable[[Any], dict[str, str]]] = {
+    MODELS.plural: _model,
+    GPUS.plural: _gpu,
+    GRIDS.plural: _grid,
+}

@@ -15,6 +15,7 @@ from llmplan.catalogues import (
     ENGINES,
     FRAMEWORKS,
     GPUS,
+    GRIDS,
     MODELS,
     OPTIMIZERS,
     SCHEDULES,
@@ -32,7 +33,7 @@ from llmplan.space.read_model import read_model
 from llmplan.units import GIGA, rate
 
 _STEP, _IN = re.compile(r"\.(?![\d])|(?<=[a-z_])\.(?=\d)"), "  "
-_SHOWN = (MODELS, GPUS, CLUSTERS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, SCHEDULES)
+_SHOWN = (MODELS, GPUS, CLUSTERS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, SCHEDULES, GRIDS)
 
 
 def _names() -> list[str]:

@@ -20,7 +20,7 @@ _PRECISIONS = {"bf16": "bf16", "fp16": "fp16", "fp32": "no", "tf32": "no", "fp8"
 RECOMPUTE = {"none": "", "full": "full"}
 
 
-def document(launcher: str, estimate: Estimate) -> tuple[dict[str, Any], list[str]]:
+def document(launcher: str, estimate: Estimate, own: str = "fsdp") -> tuple[dict[str, Any], list[str]]:
     """The configuration, and what it has no words for; TRL takes the same file."""
     priced, settings = training(launcher, estimate)
     refuse(launcher, _PROGRAM, settings, {"pp": 1, "ep": 1})
@@ -46,7 +46,7 @@ def document(launcher: str, estimate: Estimate) -> tuple[dict[str, Any], list[st
             "parallelism_config_tp_size": settings["tp"],
             "parallelism_config_cp_size": settings["cp"],
         }
-    figures = priced_as("framework", settings["framework"], "fsdp")
+    figures = priced_as("framework", settings["framework"], own)
     return config, [*shards.remarks, *remarks, *_remarks(settings), *figures]
 
 

@@ -72,7 +72,7 @@ def _write(estimate: Estimate) -> LaunchFile:
         **(_fsdp(settings, shards, recomputes=bool(recomputes)) if sharded else {}),
     }
     unknown = [f"the weights of {plan.model.name}: fill base_model in"] if repo is None else []
-    said_of_figures = priced_as("framework", settings["framework"], "fsdp")
+    said_of_figures = priced_as("framework", settings["framework"], "axolotl")
     text = comments([*headline("Axolotl", estimate), *_how_to_start(estimate)]) + yaml(
         {key: value for key, value in config.items() if value is not None}
     )
@@ -159,6 +159,7 @@ LAUNCHER = Launcher(
     command="train",
     write=_write,
     suffix=".yaml",
+    programs=("axolotl",),
     description="Axolotl: YAML for fine-tuning, of all weights or of LoRA adapters",
     words=called(*BATCH),
 )

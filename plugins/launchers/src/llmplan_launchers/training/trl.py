@@ -38,7 +38,7 @@ SHARDED_OPTIMIZERS = {**OPTIMIZERS, "adam-8bit": "adamw_torch_8bit"}
 
 def _write(estimate: Estimate) -> LaunchFile:
     priced, settings = training("trl", estimate)
-    config, remarks = document("trl", estimate)
+    config, remarks = document("trl", estimate, "trl")
     recomputes = config.get("fsdp_config", {}).get("fsdp_activation_checkpointing", settings["recompute"] != "none")
     keys: dict[str, Any] = {
         "--model_name_or_path": '"$MODEL"',
@@ -101,6 +101,7 @@ LAUNCHER = Launcher(
     name="trl",
     command="train",
     write=_write,
+    programs=("trl",),
     description="TRL: a script that starts trl sft on Accelerate, for fine-tuning",
     words=called(*BATCH),
 )

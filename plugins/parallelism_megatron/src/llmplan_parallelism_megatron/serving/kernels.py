@@ -10,7 +10,7 @@ from math import inf
 
 from attrs import frozen
 
-from llmplan.arrays.quantities import Number, maximum, total, where
+from llmplan.arrays.quantities import Number, Truth, maximum, total, where
 from llmplan.arrays.term import term
 from llmplan.records import EngineProfile, Gemm, State
 from llmplan_parallelism_megatron.kernels.attention import UNFUSED_LAUNCHES
@@ -56,8 +56,10 @@ def moving_seconds(
     return g * m * (k * operand_bytes + n * output_bytes) / bandwidth
 
 
-def multiply(gemm: Gemm, weights: Number, kernels: ServingKernels, by: Multiplier) -> Waits:
-    """Multiplications by weights, of which so many elements are read."""
+def multiply(
+    gemm: Gemm, weights: Number, kernels: ServingKernels, by: Multiplier, tokens: Number | None = None
+) -> Waits:
+    """Multiplications by weights, of which so many elements are read, of so many tokens."""
     curve = by.curve
     m, n, k, g = gemm.m, gemm.n, gemm.k, gemm.groups
     widens = m > by.widened_rows
@@ -66,7 +68,7 @@ def multiply(gemm: Gemm, weights: Number, kernels: ServingKernels, by: Multiplie
     waits = _waits(
         curve.launch_seconds,
         curve.computing_seconds(m, n, k, g, by.flops),
-        weights=reading_seconds(read, each, where(widens, kernels.bytes_per_second, by.bytes_per_second)),
+        weights=reading_seconds(read, each, _weights_rate(widens, m if tokens is None else tokens, kernels, by)),
         activations=moving_seconds(g, m, k, by.operand_bytes, n, kernels.stream_bytes, kernels.bytes_per_second),
     )
     if by.widened_rows == inf:
@@ -74,6 +76,14 @@ def multiply(gemm: Gemm, weights: Number, kernels: ServingKernels, by: Multiplie
     widening = reading_seconds(weights, by.weight_bytes + SIXTEEN_BITS / 8, kernels.bytes_per_second)
     before = where(widens, widening + kernels.launch_seconds, 0.0)
     return Waits(waits.seconds + before, {**waits.by, "weights": waits.by["weights"] + before})
+
+
+def _weights_rate(widens: Truth, tokens: Number, kernels: ServingKernels, by: Multiplier) -> Number:
+    """Bytes a second at which weights come in."""
+    here = where(widens, kernels.bytes_per_second, by.bytes_per_second)
+    if not by.host_bytes_per_second:
+        return here
+    return where(tokens > kernels.engine.host_rows, here, by.host_bytes_per_second)
 
 
 def readings(rows: Number, engine: EngineProfile, by: Multiplier) -> Number:

@@ -53,7 +53,7 @@ def _add_kernel(tally: Tally, layer: Layer, place: int, flow: Flow, rank: Rank) 
         gemm, read = layer.multiplied(multiplication, tokens)
         of_part = kernels.attention if first.part == ATTENTION else kernels.dense
         by = kernels.experts if multiplication.routed else of_part
-        tally.add(first.part, kernel.multiply(gemm, read, kernels, by))
+        tally.add(first.part, kernel.multiply(gemm, read, kernels, by, tokens))
     elif first.scores is not None:
         _attention(tally, operators, flow, rank)
     else:

@@ -21,6 +21,7 @@ from llmplan.records import (
     KernelCurves,
     NumberFormat,
 )
+from llmplan.units import GIGA
 from llmplan_parallelism_megatron.kernels.reached import Kernels, attention_kernel, curves_of, kernels_of
 from llmplan_parallelism_megatron.serving.streaming import cycle_bytes, streaming_bytes_per_second
 
@@ -31,6 +32,8 @@ _LEAST_WIDENED = 6.0
 """Bits of a weight from which kernels widen it as one of 8 bits; fewer as one of 4."""
 WEIGHTS, EXPERTS, KV = "weights", "experts", "kv"
 """What may wait in host memory."""
+SERVER_GIGABYTES, DESKTOP_GIGABYTES, _OF_A_DESKTOP = 25.0, 45.0, 2
+"""A second: of 16 channels of DDR4-3200 over eight accelerators, of two of DDR5-5600; half of it is reached."""
 _PAGED = "paged"
 """As engines time it, which is what one without a word has too."""
 _HEAD_ELEMENTS = 128.0
@@ -54,6 +57,8 @@ class Multiplier:
     """At which weights come in: memory's, or what the cores take."""
     widened_rows: float = inf
     """Beyond these weights are written out in 16 bits first."""
+    host_bytes_per_second: float = 0.0
+    """At which the host goes through weights that it holds and multiplies itself; 0 where it does not."""
 
 
 @frozen(eq=False, repr=False)
@@ -100,9 +105,10 @@ def serving_kernels(plan: InferencePlan) -> ServingKernels:
 def _offloaded(kernels: ServingKernels, plan: InferencePlan) -> ServingKernels:
     """What waits in host memory comes in over the host link, however fast memory is."""
     link = plan.hardware.host_bytes_per_second or inf
+    own = GIGA * float(plan.setting("host_bandwidth", _host_gigabytes(plan))) if plan.engine.host_rows else 0.0
 
     def slower(by: Multiplier) -> Multiplier:
-        return evolve(by, bytes_per_second=min(by.bytes_per_second, link))
+        return evolve(by, bytes_per_second=min(by.bytes_per_second, link), host_bytes_per_second=own)
 
     if plan.offload == KV:
         return evolve(kernels, cache_bytes_per_second=min(kernels.cache_bytes_per_second, link))
@@ -111,6 +117,15 @@ def _offloaded(kernels: ServingKernels, plan: InferencePlan) -> ServingKernels:
         return experts
     dense, attention, head = slower(kernels.dense), slower(kernels.attention), slower(kernels.head)
     return evolve(experts, dense=dense, attention=attention, head=head)
+
+
+def _host_gigabytes(plan: InferencePlan) -> float:
+    """An accelerator's share of a server's two sockets, or of a desktop's two channels: half of what they have."""
+    return (
+        SERVER_GIGABYTES
+        if plan.hardware.cluster.node > _OF_A_DESKTOP
+        else DESKTOP_GIGABYTES / plan.hardware.cluster.node
+    )
 
 
 @frozen(eq=False, repr=False)

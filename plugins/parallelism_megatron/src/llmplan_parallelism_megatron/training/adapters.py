@@ -118,7 +118,9 @@ def adapters_kept(operator: Operator, rank: Rank) -> Number:
     assert gemm is not None  # noqa: S101 - the caller has looked
     matrices = adapted(operator, plan)
     read = min(matrices, 1.0) if framework.fused_qkv and operator.part == "attention" else matrices
-    if operator.gemm is not None and operator.gemm.joins and framework.fused_qkv:
+    if framework.adapters_share:
+        read = 0.0 if gemm.joins or operator.name == "down projection" else min(matrices, 1.0)
+    elif gemm.joins and framework.fused_qkv:
         read = 0.0  # the fused projection has one adapter input
     kept = read * gemm.k * framework.adapter_input_kept_bytes
     kept = kept + matrices * gemm.n / gemm.matrices * framework.adapter_output_kept_bytes

@@ -1,9 +1,8 @@
-"""Against an API: from which load on accelerators cost less, and what serving emits; of batches and servers alike."""
+"""What serving costs by the hour, against what an API asks for it, and what it emits: of batches and servers alike."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from llmplan.estimate.energy import grams_per_million_tokens
@@ -12,12 +11,14 @@ if TYPE_CHECKING:
     from llmplan.arrays.quantities import Number
     from llmplan.records.inference_plan import InferencePlan
 
+_HOURS_PER_MONTH = 730.0
+"""8,760 of a year / 12."""
 _SECONDS_PER_HOUR = 3600.0
 _MILLION = 1e6
 
 
-class Against:
-    """Figures of an estimate of serving that compare it; arithmetic on its own figures."""
+class Paid:
+    """Figures of an estimate of serving, from figures of its own."""
 
     __slots__ = ()
 
@@ -25,6 +26,11 @@ class Against:
     @abstractmethod
     def plan(self) -> InferencePlan:
         """What is served."""
+
+    @property
+    @abstractmethod
+    def paid_gpus(self) -> Number:
+        """All accelerators."""
 
     @property
     @abstractmethod
@@ -38,13 +44,19 @@ class Against:
 
     @property
     @abstractmethod
-    def price_per_hour(self) -> Number | None:
-        """Of all accelerators; None where no price is known."""
-
-    @property
-    @abstractmethod
     def joules_per_token(self) -> Number | None:
         """Energy over generated tokens; None where that is not known."""
+
+    @property
+    def price_per_hour(self) -> Number | None:
+        """Of all accelerators; None where no price is known."""
+        price = self.plan.price_per_gpu_hour
+        return None if price is None else price * self.paid_gpus
+
+    @property
+    def price_per_month(self) -> Number | None:
+        """The same of a twelfth of a year."""
+        return None if self.price_per_hour is None else _HOURS_PER_MONTH * self.price_per_hour
 
     @property
     def api_cost_per_million_tokens(self) -> Number | None:
@@ -66,11 +78,12 @@ class Against:
         even, most = self.break_even_requests_per_second, self.most_requests_per_second
         return None if even is None or not most else even / most
 
-    def dearer(self) -> Iterator[str]:
-        """A word where no load makes up for the price."""
+    def dearer_than_api(self, what: str) -> tuple[str, ...]:
+        """A word where this costs more than the API however much of it is used."""
         share, api = self.break_even_share, self.plan.api_price
-        if api is not None and share is not None and share > 1:
-            yield f"api-price {api.label}: the API costs less under any load: {share:.3g} x the most would break even"
+        if api is None or share is None or share <= 1:
+            return ()
+        return (f"api-price {api.label}: the API costs less than {what}: {share:.3g} x its requests would break even",)
 
     @property
     def carbon_grams_per_million_tokens(self) -> Number | None:
