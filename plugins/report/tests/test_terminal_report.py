@@ -12,10 +12,10 @@ from attrs import evolve
 from llmplan import infer, registry, train
 from llmplan.estimate import InferenceEstimate, TrainingEstimate
 from llmplan.output.document import document
-from llmplan.output.formats import as_table
 from llmplan.output.words import count, dotted, gib, money, percent, seconds
 from llmplan.records import Tuning
 from llmplan.units import GIB
+from llmplan_report.terminal.formats import as_table
 from llmplan_report.terminal.report import forward_pass, report
 
 TRAINING = train(
