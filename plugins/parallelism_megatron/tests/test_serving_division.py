@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from attrs import evolve
 from hypothesis import given, settings, strategies as st
-from megatron_plans import FP16, MEGATRON, PLAIN, SPARSE, flat
+from megatron_plans import FP8, FP16, MEGATRON, PLAIN, SPARSE, flat
 from serving_plans import IDEAL, serving
 
 from llmplan_parallelism_megatron.serving.experts import busiest
@@ -183,3 +183,17 @@ def test_the_host_multiplies_what_it_holds_until_there_are_many_tokens():
     waits = {key: MEGATRON.infer(plan).decode_bounds["weights"] for key, plan in plans.items()}
     assert waits[31, 1] / waits[0, 1] == pytest.approx(link / 10e9)
     assert waits[31, 32] == waits[0, 32]
+
+
+def test_scales_that_a_checkpoint_states_need_no_kernel():
+    """If it fails, dynamic scales cost nothing where engines fuse the others, or more where they fuse none."""
+    dynamic = evolve(FP8, name="fp8-found", dynamic_scales=True)
+    alone = evolve(IDEAL, fuses_quantisation=False)
+    seconds = {
+        (dtype.dynamic_scales, engine.fuses_quantisation): MEGATRON.infer(
+            serving(PLAIN, engine=engine, dtype=dtype)
+        ).next_token_seconds
+        for dtype in (FP8, dynamic)
+        for engine in (IDEAL, alone)
+    }
+    assert seconds[False, True] < seconds[True, True] == seconds[False, False] == seconds[True, False]
