@@ -64,5 +64,5 @@ def rendered(console: Console, renderables: Iterable[RenderableType]) -> str:
 
 
 def heading(text: str, style: str = "bold") -> Padding:
-    """The heading of a section."""
+    """The heading of a section, after an empty line."""
     return Padding(Text(text, style=style), (1, 0, 0, 0))

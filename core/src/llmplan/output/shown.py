@@ -33,7 +33,7 @@ def _for_people(form: str) -> Callable[[Any], str]:
 
 
 def plain_values(of: Any) -> dict[str, Any]:
-    """The values that ``--json`` prints."""
+    """An estimate as the values that ``--json`` prints."""
     return document(of)
 
 
