@@ -96,6 +96,11 @@ MECHANISMS: Sequence[Mechanism] = (
         "NVIDIA/nccl: grouped sends and receives",
         patched=partial(replaced, collectives.Ways, "crossing", lambda _ways, volume, _group, below: volume / below),
     ),
+    Mechanism(
+        "rings over nodes go through all ranks of each",
+        "NVIDIA/nccl, src/device/all_gather.h; NVIDIA/nccl#1411",
+        patched=partial(replaced, collectives, "ring_volume", lambda volume, _n, _inside: volume),
+    ),
     profile(
         "a token is sent once to all experts of a rank or node",
         "deepseek-ai/DeepEP; NVIDIA-NeMo/Megatron-Bridge, scripts/performance/configs",
