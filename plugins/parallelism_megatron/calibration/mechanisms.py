@@ -117,6 +117,11 @@ MECHANISMS: Sequence[Mechanism] = (
         partial(of_programs, (_BRIDGE, _NEMO), partial(framework, {"gradient_bits": 32.0, "reduction_bits": 32.0})),
     ),
     profile(
+        "kernels of their own cast to 8 bits",
+        "NVIDIA/TransformerEngine, common/transpose/cast_transpose.cu",
+        casts_apart=False,
+    ),
+    profile(
         "no deterministic fused attention on Blackwell",
         "NVIDIA/TransformerEngine, common/fused_attn/fused_attn.cpp",
         attention_by_architecture={},

@@ -533,3 +533,16 @@ def test_an_attention_kernel_without_a_curve_is_the_slowest_that_has_one():
     assert unknown == known > newest
     stated = plan(curves=None, framework=evolve(IDEAL, name="own", attention="made-up"))
     assert MEGATRON.train(stated).feasible
+
+
+def test_casts_of_their_own_by_hand():
+    """Gradients and inputs that no norm writes would be in 8 bits for nothing, or twice where a norm has written them."""
+    apart = evolve(IDEAL, casts_apart=True)
+    times = [price(PLAIN, dtype=FP8, framework=one, seq_len=4096).time_breakdown for one in (IDEAL, apart)]
+    m, h, f, layers = 4096, 512, PLAIN.ffn_hidden, PLAIN.layers
+    each = 2 + 2 * 1  # read in 16 bits, written by rows and by columns
+    assert times[1]["forward"] - times[0]["forward"] == pytest.approx(layers * m * (h + f) * each / HBM, rel=1e-9)
+    gradients = m * (3 * h + h + f + h)
+    assert times[1]["backward"] - times[0]["backward"] == pytest.approx(layers * gradients * each / HBM, rel=1e-9)
+    sixteen = [price(PLAIN, framework=one).time_breakdown for one in (IDEAL, apart)]
+    assert sixteen[0] == sixteen[1]
