@@ -83,6 +83,16 @@ def test_an_answer_takes_five_lines_whatever_it_is_about(width):
     assert " days (" in lines[0]
 
 
+def test_the_first_lines_say_whether_latencies_are_kept_to(capsys, monkeypatch):
+    """If it fails, somebody who reads five lines books a server that is too slow."""
+    monkeypatch.setenv("COLUMNS", "80")
+    asked = ("infer", "llama-3.1-8b", *GPU, "--tp", "1", "--pp", "1", "--dp", "1", "--batch", "4", "--ttft", "5ms")
+    main((*asked, "--tpot", "1s"))
+    answer = capsys.readouterr().out.partition("\n\n")[0]
+    assert "keeps to --tpot, BREAKS --ttft" in answer
+    assert len(answer.split("\n")) <= 5
+
+
 @pytest.mark.parametrize("command", HINTS, ids=" ".join)
 def test_a_hint_is_a_command_that_works(command, capsys):
     """If it fails, somebody follows the advice of an error and is refused once more."""

@@ -83,3 +83,29 @@ def test_unfused_prompts_move_a_square_of_scores_for_each_head():
         for width in (1e4, 2e4)
     ]
     assert seconds[1] - seconds[0] == pytest.approx(8 * 8 * 4096**2 * 1e4 / BANDWIDTH, rel=1e-6)
+
+
+@pytest.mark.parametrize("bandwidth", [1e15, 1.6e14, 2e12, 1.2e12])
+def test_decoding_turns_compute_bound_at_the_least_batch_that_does(bandwidth):
+    """The batch from which on more sequences take more time would be another one, or not be found at its ends."""
+
+    def estimated(batch):
+        plan = serving(PLAIN, curves=EVEN, prompt_tokens=1, output_tokens=2, batch=batch)
+        plan = evolve(plan, hardware=evolve(plan.hardware, memory_bytes_per_second=bandwidth))
+        return MEGATRON.infer(plan), plan
+
+    def computes(batch):
+        bounds = estimated(batch)[0].decode_bounds
+        return bounds["compute"] >= bounds["weights"]
+
+    one, plan = estimated(1)
+    ridge = one.crossing(plan)
+    assert computes(ridge)
+    assert ridge == 1 or not computes(ridge - 1)
+
+
+def test_a_batch_beyond_any_server_is_none():
+    """A search for it would go on, or a batch be named that nobody serves."""
+    plan = serving(PLAIN, curves=EVEN, prompt_tokens=1, output_tokens=2)
+    plan = evolve(plan, hardware=evolve(plan.hardware, memory_bytes_per_second=1e14 / 2**17))
+    assert MEGATRON.infer(plan).crossing(plan) is None

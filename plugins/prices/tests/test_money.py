@@ -53,6 +53,14 @@ def test_a_word_is_the_number_that_it_stands_for():
     assert [row.estimate and row.estimate.plan.price_per_gpu_hour for row in rows] == [AWS, 2.0, None]
 
 
+def test_prices_given_as_records_are_compared_by_their_words():
+    """A comparison in Python would fail on a price that ``train`` takes."""
+    prices = [Price(per_gpu_hour=2.0, provider="us"), {"per_gpu_hour": 3.0}, 4]
+    rows = compare(train, **TRAIN, price=prices).variants
+    assert [row.varied["price"] for row in rows] == ["2 a GPU-hour: us", 3.0, 4.0]
+    assert [row.estimate.cost / row.estimate.gpu_hours for row in rows] == pytest.approx([2.0, 3.0, 4.0])
+
+
 def test_a_search_prices_each_accelerator_by_itself_and_keeps_the_budget_at_the_confidence():
     """The dearer accelerator would win, or a budget hold for the point estimate alone."""
     space = {**TRAIN, "gpu": ["h100-sxm-80gb", "a100-sxm-80gb"], "micro_batch": [1, 2], "gradient_accumulation": None}

@@ -1,4 +1,4 @@
-"""``llmplan train`` and ``llmplan infer``."""
+"""The commands that price plans: ``llmplan train`` and ``llmplan infer``."""
 
 from __future__ import annotations
 

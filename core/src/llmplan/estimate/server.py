@@ -176,7 +176,7 @@ class ServerEstimate(Paid, Shown):
 
     @property
     def memory_capacity_bytes(self) -> float:
-        """Bytes that one device has."""
+        """The memory of one device, in bytes."""
         return self.plan.hardware.memory_bytes
 
     @property
@@ -340,7 +340,7 @@ class ServerEstimate(Paid, Shown):
 
     @property
     def paid_gpus(self) -> int:
-        """Of both pools."""
+        """The accelerators that are paid for: those of both pools."""
         return self.server.gpus
 
     @property
@@ -350,7 +350,7 @@ class ServerEstimate(Paid, Shown):
 
     @property
     def most_requests_per_second(self) -> float | None:
-        """At full capacity."""
+        """The requests a second that the server answers at full capacity."""
         return None if self.capacity is None else self.capacity.requests_per_second
 
     @property

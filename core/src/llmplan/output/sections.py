@@ -277,7 +277,7 @@ def bound_by(of: Bottleneck | None, advice: str | None = None) -> Iterator[Rende
 
 
 def heading(text: str, style: str = "bold") -> Padding:
-    """The heading of a section."""
+    """The heading of a section, after an empty line."""
     return Padding(Text(text, style=style), (1, 0, 0, 0))
 
 

@@ -57,7 +57,7 @@ def html(of: Any) -> str:
 
 
 def plain_values(of: Any) -> dict[str, Any]:
-    """The values that ``--json`` prints."""
+    """An estimate as the values that ``--json`` prints."""
     return document(of)
 
 

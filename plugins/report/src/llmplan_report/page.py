@@ -51,7 +51,7 @@ class Facts:
 
 @frozen
 class Head:
-    """The head of a column."""
+    """The head of a column of a table of the page."""
 
     words: str
     right: bool = False
@@ -59,7 +59,7 @@ class Head:
 
 @frozen
 class Rows:
-    """A table with a title."""
+    """A table of the page with its title."""
 
     title: str
     heads: Sequence[Head]
@@ -71,7 +71,7 @@ class Rows:
 
 @frozen
 class Picture:
-    """One drawing of the page."""
+    """One drawing of the page with what it shows."""
 
     data: str
     """An SVG in base64."""
