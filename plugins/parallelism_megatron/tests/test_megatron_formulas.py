@@ -536,7 +536,7 @@ def test_an_attention_kernel_without_a_curve_is_the_slowest_that_has_one():
 
 
 def test_casts_of_their_own_by_hand():
-    """Gradients and inputs that no norm writes would be in 8 bits for nothing, or twice where a norm has written them."""
+    """Gradients and inputs that no norm writes would be in 8 bits for nothing, or those of norms written twice."""
     apart = evolve(IDEAL, casts_apart=True)
     times = [price(PLAIN, dtype=FP8, framework=one, seq_len=4096).time_breakdown for one in (IDEAL, apart)]
     m, h, f, layers = 4096, 512, PLAIN.ffn_hidden, PLAIN.layers
