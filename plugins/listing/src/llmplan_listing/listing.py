@@ -68,7 +68,7 @@ def _print(catalogue: Catalogue[Any]) -> None:
     if not rows:
         print(f"no plugin that offers {catalogue.kind.plural} is installed")
     elif _SPARE.keys() & rows[0].keys():
-        from llmplan.output.sections import rendered, wide_console
+        from llmplan.output.console import rendered, wide_console
         from llmplan.output.table import Column, fitted
 
         columns = [Column(head.lstrip(">"), itemgetter(head), head != "name", _SPARE.get(head, 0)) for head in rows[0]]
