@@ -184,8 +184,8 @@ the former, and how many plans a second are priced in full.
 Plans that differ by less than their ranges are as good: prefer the one like what you have run before.
 
 `--executor threads` and `processes` use the cores of a machine, `--executor dask --scheduler tcp://host:8786` a Dask
-cluster (`pip install 'llmplan-core[dask]'`). A worker that dies loses no plan; where the scheduler dies, or no worker is
-left for 10 s, the best so far is printed, and the exit code is 1. Ctrl-C prints the best so far and exits with 130,
+cluster (`pip install 'llmplan-core[dask]'`). A worker that dies loses no plan; where the scheduler or its network dies, or no
+worker is left for 10 s, the best so far is printed, and the exit code is 1. Ctrl-C prints the best so far and exits with 130,
 SIGTERM with 143; neither leaves an unfinished file. A search that lasts says so after 10 s. Where no plan is feasible, the report names the constraint that rules out the last one, the plan that
 comes nearest and the smallest changes that would do, and the exit code is 3. `--output` writes the best plan to a
 `.toml` file, which `llmplan train --plan` prices to the same figures, or all priced plans to `.csv`, `.json` or
@@ -198,6 +198,8 @@ dask scheduler --host 10.0.0.1 --port 8786        # on one of them
 dask worker tcp://10.0.0.1:8786 --nworkers auto   # on every one
 llmplan search train … --executor dask --scheduler tcp://10.0.0.1:8786
 ```
+
+`.ci/namespaces` tries such a cluster every night, each machine in a network namespace of its own, and cuts one off.
 
 Whoever reaches a Dask scheduler runs code on it and on its workers: its messages are pickles, and so are the answers that
 llmplan reads. Use one in a network that you trust, or with TLS: `tls://` takes the certificates that

@@ -11,8 +11,9 @@ from attrs import evolve
 
 from llmplan import registry, train
 from llmplan.cli.main import main
-from llmplan.output.headline import headline
-from llmplan.output.sections import console_of, layout, rendered
+from llmplan.output.console import console_of, rendered
+from llmplan_report.terminal.headline import headline
+from llmplan_report.terminal.sections import layout
 
 GPU = ("--gpu", "h100-sxm-80gb")
 ONE = ("--pp", "1", "--cp", "1", "--recompute", "none", "--offload", "none", "--zero", "1")
@@ -81,6 +82,16 @@ def test_an_answer_takes_five_lines_whatever_it_is_about(width):
     assert max(map(len, lines)) <= width
     assert "tp 8 · cp 2 · pp 4" in lines[1]
     assert " days (" in lines[0]
+
+
+def test_the_first_lines_say_whether_latencies_are_kept_to(capsys, monkeypatch):
+    """If it fails, somebody who reads five lines books a server that is too slow."""
+    monkeypatch.setenv("COLUMNS", "80")
+    asked = ("infer", "llama-3.1-8b", *GPU, "--tp", "1", "--pp", "1", "--dp", "1", "--batch", "4", "--ttft", "5ms")
+    main((*asked, "--tpot", "1s"))
+    answer = capsys.readouterr().out.partition("\n\n")[0]
+    assert "keeps to --tpot, BREAKS --ttft" in answer
+    assert len(answer.split("\n")) <= 5
 
 
 @pytest.mark.parametrize("command", HINTS, ids=" ".join)

@@ -11,6 +11,11 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+try:
+    import tomllib
+except ModuleNotFoundError:  # Python 3.10
+    import tomli as tomllib
+
 ROOT = Path(__file__).parents[1]
 FOLDERS = [ROOT, ROOT / "core", *(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))]
 
@@ -76,3 +81,22 @@ def test_a_source_archive_builds_without_the_other_folders(built, tmp_path):
     )
     (wheel,) = folder.glob("dist/*.whl")
     assert all(Requirement(line).url is None for line in metadata(wheel).get_all("Requires-Dist"))
+
+
+def test_no_package_is_forgotten():
+    """A package would be built and not installed, or be there for nobody who types, measures or draws boundaries."""
+    table = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    tool = table["tool"]
+    names = {tomllib.loads((path / "pyproject.toml").read_text("utf-8"))["project"]["name"] for path in FOLDERS[1:]}
+    modules = {name.replace("-", "_").replace("llmplan_core", "llmplan") for name in names}
+    (core, *_), everywhere = tool["importlinter"]["contracts"], {
+        "hatch": set(tool["hatch"]["metadata"]["hooks"]["custom"]["members"]) == names,
+        "uv": set(tool["uv"]["sources"]) == names,
+        "coverage": set(tool["coverage"]["run"]["source_pkgs"]) == modules,
+        "mypy": set(tool["mypy"]["packages"]) == modules,
+        "mypy_path": {ROOT / path for path in tool["mypy"]["mypy_path"]} == {path / "src" for path in FOLDERS[1:]},
+        "isort": set(tool["ruff"]["lint"]["isort"]["known-first-party"]) == modules,
+        "importlinter": set(tool["importlinter"]["root_packages"]) == modules,
+    }  # fmt: skip
+    assert [place for place, all_there in everywhere.items() if not all_there] == []
+    assert {"llmplan", *core["forbidden_modules"]} == modules

@@ -62,6 +62,7 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
     "llmplan_parallelism_megatron.training.optimizer_step": ("The optimizer", ""),
     "llmplan_parallelism_megatron.training.loss": ("The loss", ""),
     "llmplan_parallelism_megatron.training.host": ("Host of a training run", ""),
+    "llmplan_parallelism_megatron.training.in_flight": ("Micro-batches in flight", ""),
     "llmplan_parallelism_megatron.training.memory": ("Memory of training", ""),
     "llmplan_parallelism_megatron.serving.kernels": ("Kernels of a server", ""),
     "llmplan_parallelism_megatron.serving.host": ("Host of a server", ""),

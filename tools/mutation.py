@@ -14,7 +14,7 @@ import csv
 import random
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +38,10 @@ def table(name: str) -> dict[str, Any]:
     return dict(tomllib.loads((HERE / name).read_text(encoding="utf-8")))
 
 
-def modules() -> dict[str, list[str]]:
-    """By module, from the root: its tests."""
-    found: dict[str, list[str]] = {}
-    for group in table("modules.toml")["group"]:
-        for module in group["modules"]:
-            found[group["folder"] + module] = group["tests"]
-    return found
+def modules() -> dict[str, dict[str, Any]]:
+    """By module, from the root: its group, with its tests."""
+    groups = table("modules.toml")["group"]
+    return {group["folder"] + module: group for group in groups for module in group["modules"]}
 
 
 def results() -> dict[str, tuple[int, int, int]]:
@@ -63,14 +60,15 @@ def keep(module: str, many: int, tried: int, killed: int) -> None:
     RESULTS.write_text("\n".join(("module,mutants,tried,killed", *lines, "")), encoding="utf-8")
 
 
-def run(name: str, tests: Sequence[str], sample: int | None, known: Mapping[str, str]) -> bool:
+def run(name: str, group: Mapping[str, Any], sample: int | None, known: Mapping[str, str]) -> bool:
     """Try the mutants of one module; whether enough of them are killed and the others known."""
     module, begin = ROOT / name, time.monotonic()
     every = mutants(module.read_text(encoding="utf-8"))
     tried: list[Mutant] = every
     if sample is not None and sample < len(every):
         tried = sorted(random.Random(0).sample(every, sample), key=lambda one: one.line)  # noqa: S311
-    verdicts = try_all(module, [str(ROOT / test) for test in tests], tried)
+    tests = [str(ROOT / test) for test in group["tests"]]
+    verdicts = try_all(module, tests, tried, imported=group.get("imported", False))
     alive = [mutant for mutant, verdict in zip(tried, verdicts, strict=True) if verdict == SURVIVED]
     killed = len(tried) - len(alive)
     seconds = time.monotonic() - begin
@@ -90,10 +88,10 @@ def main() -> int:
     asked = parser.parse_args()
     known = table("survivors.toml")
     good = True
-    for name, tests in modules().items():
+    for name, group in modules().items():
         if not asked.modules or any(part in name for part in asked.modules):
             reasons = {entry["change"]: entry["why"] for entry in known.get(name, [])}
-            good = run(name, tests, asked.sample, reasons) and good
+            good = run(name, group, asked.sample, reasons) and good
     return 0 if good else 1
 
 

@@ -32,14 +32,16 @@ _LONGEST = 120.0
 _OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov", "-W", "ignore")
 
 
-def try_all(module: Path, tests: Sequence[str], tried: Sequence[Mutant]) -> list[str]:
-    """By mutant: the test that killed it, or `SURVIVED`."""
-    ready: list[str | None] = in_child(lambda: _swap_each(module, tests, tried))
+def try_all(module: Path, tests: Sequence[str], tried: Sequence[Mutant], *, imported: bool) -> list[str]:
+    """By mutant: the test that killed it, or `SURVIVED`; `imported` where functions run while modules are imported."""
+    ready: list[str | None] = [None] * len(tried)
+    if not imported:
+        ready = in_child(lambda: _swap_each(module, tests, tried))
     killers = [one for one in ready if one not in (None, SURVIVED)]
     found = []
     for mutant, one in zip(tried, ready, strict=True):
         verdict = one
-        if one in (None, SURVIVED):  # what ran while modules were imported ran without the slip
+        if one is None:
             verdict = in_child(lambda text=mutant.text: _import(module, text, tests, killers), _LONGEST)
             if verdict != SURVIVED:
                 killers.append(verdict)

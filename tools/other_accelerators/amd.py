@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import typer
 from attrs import evolve
-from calibration.fitting import rounded
+from calibration.fitting import rounded, short
 
 from llmplan.catalogues.forms import plain
-from llmplan.records import AttentionKernel, CollectiveCurve, GemmCurve, KernelCurves
+from llmplan.records import AttentionKernel, CollectiveCurve, GemmCurve, KernelCurves, ServingCurves
 from other_accelerators.fits import (
     GIGA,
     OPERATIONS,
@@ -35,6 +35,7 @@ LINKS = 448 * GIGA
 AITER = "device kernel"
 MI355X_ATTENTION = {"flash-2": ("torch SDPA",), "aiter": ("AITER (asm)",), "ck": ("Composable Kernel",)}
 MI300X_ATTENTION = {"flash-2": ("torch SDPA (AOTriton)",), "aiter": ("AITER (asm v3)",), "triton": ("Triton",)}
+MLA_DECODE = "MLA decode, bf16 KV (nhead 16)"
 ALL_REDUCE, ALL_GATHER = 0.757, 0.62
 """Of the links of an MI355X."""
 
@@ -49,6 +50,21 @@ def curves(timings: Timings, usual: KernelCurves) -> dict[str, KernelCurves]:
     die = of_mi250_die(timings, mi300x, mi355x)
     new = {MI300X: mi300x, "mi325x-256gb": of_mi325x(mi300x), "mi350x-288gb": of_mi350x(mi355x), MI355X: mi355x}
     return {**new, **dict.fromkeys(("mi210-64gb", "mi250-gcd-64gb", "mi250x-gcd-64gb"), die)}
+
+
+def _decoding(usual: ServingCurves | None, plateau: float, words: str) -> ServingCurves | None:
+    """Attention over a cache as it was timed, the other kernels of engines as they are."""
+    if usual is None:
+        return None
+    source = f"decoding: {words}; else {usual.source.rpartition('; else ')[2]}"
+    return evolve(usual, decode=evolve(usual.decode, plateau=short(plateau)), source=source)
+
+
+def _as_far(relative: KernelCurves, hbm: float) -> ServingCurves | None:
+    """Attention over a cache is as far behind the reading of weights as on a relative."""
+    serving = relative.serving
+    plateau = 0.0 if serving is None else serving.decode.plateau * hbm / relative.hbm
+    return _decoding(serving, plateau, "as far behind weights as on the MI355X, where AITER's MLA was timed")
 
 
 def of_mi355x(timings: Timings, usual: KernelCurves) -> KernelCurves:
@@ -74,6 +90,9 @@ def of_mi355x(timings: Timings, usual: KernelCurves) -> KernelCurves:
         sustained={},
         hbm=hbm,
         launch_seconds=SMALLEST_KERNEL,
+        serving=_decoding(
+            usual.serving, timings.share_of_peak(MI355X, MLA_DECODE), "AITER's MLA, of the memory's peak"
+        ),
         collectives=_collectives(evolve(mesh_curve(timings, MI300X, LINKS), plateau=ALL_REDUCE), ALL_GATHER),
         source="MI355X timings: AITER's tuned GEMMs and hipblaslt-bench; attention of HipKittens' benchmarks, flash-2 as "
         "PyTorch's SDPA; all-reduce 407 of 537.6 GB/s (ml-engineering), all-gather 333 and reduce-scatter 326 GB/s (mori "
@@ -100,6 +119,7 @@ def of_mi300x(timings: Timings, mi355x: KernelCurves) -> KernelCurves:
         },
         attention=attention_kernels(timings, MI300X, flops["bf16"], MI300X_ATTENTION, mi355x),
         hbm=hbm,
+        serving=_as_far(mi355x, hbm),
         collectives=_collectives(reducing, round(reducing.plateau * ALL_GATHER / ALL_REDUCE, 3)),
         source="MI300X timings: hipBLASLt through PyTorch less its gap between calls, AMD's best shapes, hipblaslt-bench in "
         "FP8; BabelStream; HipKittens' attention benchmarks, flash-2 as PyTorch's SDPA, backward as far behind forward as on "
@@ -117,6 +137,7 @@ def of_mi325x(mi300x: KernelCurves) -> KernelCurves:
         gemm={name: _times(one, faster) for name, one in mi300x.gemm.items()},
         attention=_attention_times(mi300x, faster),
         hbm=0.715,
+        serving=_as_far(mi300x, 0.715),
         source=f"the MI300X's curves, multiplications and attention {faster:.3f} times as fast: its own at 8192 a side, "
         f"whose power limit is higher; memory as ROCm's profiler expects it; {mi300x.source}",
     )

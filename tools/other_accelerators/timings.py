@@ -28,3 +28,9 @@ class Timings:
             and row["timing"].startswith(words or ("",))
             and of_note in row["note"]
         ]
+
+    def share_of_peak(self, chip: str, operation: str) -> float:
+        """Of the memory's bandwidth, that an operation reached."""
+        return next(
+            float(row["frac_of_peak"]) for row in self.bandwidth if (row["accelerator"], row["op"]) == (chip, operation)
+        )

@@ -1,4 +1,4 @@
-"""``python -m llmplan``."""
+"""Run the command line: ``python -m llmplan`` is ``llmplan``."""
 
 import gc
 import os

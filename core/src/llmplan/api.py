@@ -145,7 +145,9 @@ def _plain(given: Any, converted: Any) -> Any:
         return getattr(converted, "label", converted.value)
     if isinstance(converted, (int, float, str)):
         return converted
-    return given if isinstance(given, str) else converted.name
+    if hasattr(converted, "words"):
+        return converted.words or converted.per_gpu_hour
+    return given if isinstance(given, str) else getattr(converted, "label", "") or converted.name
 
 
 def _values(varying: Iterable[Change], variants: Iterable[Variant]) -> dict[str, tuple[Any, ...]]:

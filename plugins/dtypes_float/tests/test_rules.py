@@ -28,7 +28,7 @@ VOLTA = gpu("fp32", "fp16")
 AMPERE = gpu("fp32", "tf32", "fp16", "bf16", "int8", "int4")
 HOPPER = gpu("fp32", "tf32", "fp16", "bf16", "fp8", "int8")
 BLACKWELL = gpu("fp32", "tf32", "fp16", "bf16", "fp8", "fp4", "int8")
-EIGHT_BITS = {"fp8", "fp8-inference", "fp8-mlp", "mxfp4-experts-mxfp8"}
+EIGHT_BITS = {"fp8", "fp8-dynamic", "fp8-inference", "fp8-mlp", "mxfp4-experts-mxfp8"}
 """Those that multiply in FP8."""
 FOUR_BITS = {"nvfp4", "mxfp4"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -41,33 +42,69 @@ def written(name, estimate):
 
 
 def paths(values, above=""):
-    """Every key of nested tables: ``zero_optimization.stage``."""
+    """Every key of nested tables with its value: ``zero_optimization.stage``."""
     for key, value in values.items():
         if isinstance(value, dict):
             yield from paths(value, f"{above}{key}.")
         else:
-            yield f"{above}{key}"
+            yield f"{above}{key}", value
 
 
-def words_of(name, text):
-    """The launcher's own words that stand in a file."""
+def said(name, text):
+    """The launcher's own words that stand in a file, with their values."""
     if name == "deepspeed":
-        return set(paths(json.loads(text)))
+        return dict(paths(json.loads(text)))
     if name == "torchtitan":
-        return set(paths(tomli.loads(text)))
+        return dict(paths(tomli.loads(text)))
     if name in ("accelerate", "axolotl"):
-        return set(paths(yaml.safe_load(text)))
+        return dict(paths(yaml.safe_load(text)))
     if name == "megatron-bridge":
-        return set(re.findall(r"^cfg\.([\w.]+) = ", text, re.MULTILINE))
-    return set(flags(text)) - NOT_OF_THE_PROGRAM
+        return dict(re.findall(r"^cfg\.([\w.]+) = (.*)$", text, re.MULTILINE))
+    return {word: value for word, value in flags(text).items() if word not in NOT_OF_THE_PROGRAM}
+
+
+def misunderstood(name, text):
+    """Words that the program does not have, or not with such a value."""
+    documented = DOCUMENTED[name]
+    kinds = {word: kind for kind in _KINDS for word in documented.get(kind, ())}
+    for word, wrote in said(name, text).items():
+        value = ast.literal_eval(wrote) if name == "megatron-bridge" and kinds.get(word) != "object" else wrote
+        choices = documented.get("choices", {}).get(word)
+        if choices is not None:
+            right = value is None or str(value) in choices
+        else:
+            right = word in kinds and _KINDS[kinds[word]](value)
+        if not right:
+            yield word, value
+
+
+def is_whole(value):
+    """A whole number, or a text of one; none where the launcher's default is meant."""
+    return value is None or (not isinstance(value, bool) and str(value).lstrip("-").isdigit())
+
+
+def is_number(value):
+    """Also with digits behind a point."""
+    return not isinstance(value, bool) and re.fullmatch(r"\d+(\.\d+)?(e-?\d+)?", str(value)) is not None
+
+
+_KINDS = {
+    "int": is_whole,
+    "float": is_number,
+    "bool": lambda value: value in (True, False, "true", "false"),
+    "flag": lambda value: value is True,
+    "text": lambda value: isinstance(value, str) and value != "",
+    "list": lambda value: isinstance(value, (list, tuple)),
+    "object": bool,
+}
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(TRAINING), st.sampled_from(list(Tuning)).flatmap(lambda how: training(MODELS, tuning=how)))
 def test_training_files_use_documented_words(name, estimate):
-    """A launcher would refuse the file, or pass over a word in silence."""
+    """A launcher would refuse the file for a word or its value, or pass over a word in silence."""
     text = written(name, estimate)
-    assert text is None or words_of(name, text) <= set(DOCUMENTED[name]["words"])
+    assert text is None or list(misunderstood(name, text)) == []
 
 
 @settings(max_examples=150, deadline=None)
@@ -75,7 +112,7 @@ def test_training_files_use_documented_words(name, estimate):
 def test_serving_files_use_documented_words(name, estimate):
     """A server would not start."""
     text = written(name, estimate)
-    assert text is None or words_of(name, text) <= set(DOCUMENTED[name]["words"])
+    assert text is None or list(misunderstood(name, text)) == []
 
 
 def test_every_launcher_is_documented():
@@ -229,24 +266,28 @@ LIMITS = {
         "sequence_parallel": False,
         "dtype": "bf16",
         "ep": 1,
+        "offload_optimizer": False,
     },
     "ep 8 with dtype fp16: Megatron-Core shares experts in bf16 alone": {
         "dtype": "fp16",
         "ep": 8,
         "dp": 8,
         "sequence_parallel": True,
+        "offload_optimizer": False,
     },
     "offload optimizer with zero 0: Megatron-Core has it with zero 1 and above": {
         "dtype": "bf16",
         "zero": 0,
         "sequence_parallel": True,
         "offload_optimizer": True,
+        "offload_parameters": False,
     },
     "offload optimizer with optimizer sgd: Megatron-Core has it for adam": {
         "dtype": "bf16",
         "zero": 1,
         "sequence_parallel": True,
         "offload_optimizer": True,
+        "offload_parameters": False,
         "optimizer": "sgd",
     },
 }

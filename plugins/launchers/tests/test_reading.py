@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from llmplan import registry
+from llmplan.errors import BadInputError
 
 MEGATRON = """#!/bin/bash
 #SBATCH --nodes=4
@@ -162,6 +163,73 @@ def test_lines_of_vllm(line):
     }  # fmt: skip
     assert {name: found.options[name] for name in expected} == expected
     assert found.remarks == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            """python -m vllm.entrypoints.openai.api_server --model meta-llama/Llama-3.1-405B-Instruct-FP8 \\
+                 --gpu-memory-utilization 0.9 --tensor-parallel-size 8 --dtype bfloat16""",
+            {"model": "llama-3.1-405b", "dtype": "fp8", "kv_bits": 16, "tp": 8, "memory_utilization": 0.9},
+        ),
+        (
+            """HF_MODEL=models/models--amd--Llama-3.1-70B-Instruct-FP8-KV
+               vllm serve $HF_MODEL --max_model_len=64k --tensor_parallel_size 2 --kv_cache_dtype fp8 \\
+                 --disable-log-requests --enable-prefix-caching""",
+            {"model": "llama-3.1-70b", "dtype": "fp8", "kv_bits": 8, "tp": 2, "max_model_len": 64_000},
+        ),
+        (
+            """docker run --gpus all -p 8000:8000 --ipc=host vllm/vllm-openai:latest \\
+                 --model mistralai/Mistral-7B-v0.3 --max-num-batched-tokens 8K""",
+            {"model": "mistral-7b-v0.3", "step_tokens": 8192, "gpus": 1},
+        ),
+    ],
+)
+def test_lines_as_they_are_published(line, expected):
+    """Lines of READMEs would have to be spelt anew: underscores, thousands, containers, checkpoints in FP8."""
+    launcher = registry().launchers["vllm"]
+    assert launcher.recognises(line)
+    found = launcher.read(line)
+    assert {name: found.options[name] for name in expected} == expected
+    assert found.remarks == ()
+
+
+def test_layers_that_are_no_plain_transformer_have_to_be_named():
+    """Half of the layers of a hybrid would be priced as attention."""
+    found = registry().launchers["megatron"].read(MEGATRON.replace("--swiglu", "--hybrid-layer-pattern M-M*M-"))
+    assert "model" not in found.options
+    assert found.remarks[0] == "its model has layers of its own, --hybrid-layer-pattern: give --model"
+
+
+def test_switches_in_yaml():
+    """A layout would lose its sequence parallelism, or get what was switched off."""
+    text = (
+        "MODEL_ARGS:\n  --tensor-model-parallel-size: 2\n  --sequence-parallel: true\n  --fp16: false\n  --bf16: True\n"
+    )
+    options = registry().launchers["megatron"].read(text).options
+    assert (options["sequence_parallel"], options["dtype"]) == (True, "bf16")
+
+
+def test_a_schedule_without_a_pipeline():
+    """Every file of torchtitan names one: a remark about it would say nothing."""
+    text = TORCHTITAN.replace("[parallelism]", '[parallelism]\npipeline_parallel_schedule = "Interleaved1F1B"')
+    assert registry().launchers["torchtitan"].read(text).remarks == ()
+
+
+def test_experts_and_reductions_of_deepspeed():
+    """A mixture would be priced with all experts on each GPU, gradients as 32 bits on their way."""
+    text = """{"zero_optimization": {"stage": 1}, "expert_parallel": {"enabled": true, "autoep_size": 8},
+      "communication_data_type": "fp16", "train_micro_batch_size_per_gpu": 2}"""
+    found = registry().launchers["deepspeed"].read(text)
+    assert (found.options["ep"], found.options["reduction_bits"], found.remarks) == (8, 16, ())
+
+
+def test_drives_are_refused():
+    """Parameters on an NVMe drive would be priced as if they waited in host memory."""
+    text = '{"zero_optimization": {"stage": 3, "offload_param": {"device": "nvme"}}}'
+    with pytest.raises(BadInputError, match=r"^deepspeed: zero_optimization\.offload_param: waits on drives, nvme"):
+        registry().launchers["deepspeed"].read(text)
 
 
 def test_drafts_of_vllm():

@@ -71,7 +71,7 @@ STAGES: Sequence[tuple[Sequence[Constant], Sequence[str]]] = (
     (
         [*sustained("a100-sxm-80gb", *SIXTEEN_BIT), *of("megatron-lm-2022", "elementwise_traffic", "data_overlap"),
          *of("deepspeed-zero3", "data_bandwidth")],
-        ("Korthikanti2022", "Narayanan2021"),
+        ("Korthikanti2022", "Narayanan2021", "vTrain"),
     ),
     (
         [*of("megatron-deepspeed", "kernel_rate", "elementwise_traffic", "host_seconds_per_layer",
@@ -108,20 +108,29 @@ def current(constant: Constant) -> float:
     return value
 
 
-SHARED: Mapping[str, str] = {
-    "megatron-core-bridge": "megatron-core",
-    "torchtitan-eager": "torchtitan",
-    "torchtitan-async-tp": "torchtitan",
+_RATES = ("kernel_rate", "elementwise_traffic")
+_MEGATRON_CORE = (
+    *("tensor_overlap", "data_overlap", "expert_overlap", "elementwise_traffic"),
+    *("host_seconds_per_layer", "host_seconds_per_routed_layer"),
+)
+SHARED: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "megatron-core-bridge": {"megatron-core": _MEGATRON_CORE},
+    "megatron-core-nemo": {"megatron-core": _MEGATRON_CORE},
+    "torchtitan-eager": {"torchtitan": ("kernel_rate",)},
+    "torchtitan-async-tp": {"torchtitan": _RATES},
+    "megatron-deepspeed-2023": {
+        "megatron-lm-2022": ("elementwise_traffic", "data_overlap"),
+        "megatron-deepspeed": ("host_seconds_per_layer", "host_seconds_per_step"),
+    },
 }
-"""Programs with the constants of another, but for what is their own by their sources."""
-_OWN = {"torchtitan-eager": ("elementwise_traffic",), "torchtitan-async-tp": ("tensor_overlap",)}
+"""Programs that take constants of others, and which."""
 
 
 def framework_with(profile: FrameworkProfile, values: Values) -> FrameworkProfile:
-    """A profile with the constants that are its own, or shared with its relative."""
-    owner, kept = SHARED.get(profile.name, profile.name), _OWN.get(profile.name, ())
+    """A profile with the constants that are its own, or that it shares with its relatives."""
+    shared = SHARED.get(profile.name, {})
     return evolve(profile, **{one.name: value for one, value in values.items()
-                              if one.owner == owner and one.name not in kept})  # fmt: skip
+                              if one.owner == profile.name or one.name in shared.get(one.owner, ())})  # fmt: skip
 
 
 def hardware_with(profile: HardwareProfile, values: Values) -> HardwareProfile:

@@ -24,8 +24,9 @@ from llmplan import registry
 from llmplan.errors import BadInputError
 from llmplan.records import FrameworkProfile
 from llmplan_parallelism_megatron.kernels import attention
+from llmplan_parallelism_megatron.network import collectives
 from llmplan_parallelism_megatron.ranges.csv_files import in_csv
-from llmplan_parallelism_megatron.training import data_parallel, pipeline
+from llmplan_parallelism_megatron.training import data_parallel, in_flight, pipeline
 from llmplan_validation.row import READERS
 from llmplan_validation.run import priced
 from llmplan_validation.score import group_of
@@ -73,10 +74,70 @@ def profile(name: str, source: str, **changes: Any) -> Mechanism:
     return Mechanism(name, source, partial(framework, changes))
 
 
+def of_programs(names: Sequence[str], change: Callable[[Options], Options], options: Options) -> Options:
+    """Of the rows of some programs alone."""
+    name = getattr(options.get("framework"), "name", "")
+    return change(options) if name in names else options
+
+
+def _left_open(options: Options) -> Options:
+    return {name: value for name, value in options.items() if name != "recompute"}
+
+
+_BRIDGE, _NEMO = "megatron-core-bridge", "megatron-core-nemo"
+
 MECHANISMS: Sequence[Mechanism] = (
     Mechanism("as it is", ""),
     Mechanism(
         "hiding costs 18.9 %", "arXiv:2507.03114", patched=partial(replaced, data_parallel, "HIDDEN_COST", 0.0)
+    ),
+    Mechanism(
+        "an all-to-all over nodes sends all that it sends",
+        "NVIDIA/nccl: grouped sends and receives",
+        patched=partial(replaced, collectives.Ways, "crossing", lambda _ways, volume, _group, below: volume / below),
+    ),
+    profile(
+        "a token is sent once to all experts of a rank or node",
+        "deepseek-ai/DeepEP; NVIDIA-NeMo/Megatron-Bridge, scripts/performance/configs",
+        sends_tokens_once=False,
+    ),
+    Mechanism(
+        "what Megatron-Bridge's recipes recompute",
+        "NVIDIA-NeMo/Megatron-Bridge v0.2.0 and v0.4.0, scripts/performance/configs",
+        partial(of_programs, (_BRIDGE,), _left_open),
+    ),
+    Mechanism(
+        "gradients in 16 bits of NeMo's and Megatron-Bridge's recipes",
+        "NVIDIA/NeMo v2.3.0, scripts/performance/utils.py",
+        partial(of_programs, (_BRIDGE, _NEMO), partial(framework, {"gradient_bits": 32.0, "reduction_bits": 32.0})),
+    ),
+    profile(
+        "no deterministic fused attention on Blackwell",
+        "NVIDIA/TransformerEngine, common/fused_attn/fused_attn.cpp",
+        attention_by_architecture={},
+    ),
+    Mechanism(
+        "torchtitan with and without torch.compile, with asynchronous tensor parallelism",
+        "the tables' words; pytorch/torchtitan",
+        words=("no torch.compile", "async TP"),
+    ),
+    Mechanism(
+        "vTrain's Megatron-DeepSpeed runs Megatron-LM's kernels", "the tables' words", words=("vTrain config",)
+    ),
+    profile(
+        "AutoGPTQ unpacks 4-bit weights by kernels of PyTorch",
+        "AutoGPTQ/AutoGPTQ, nn_modules/qlinear/qlinear_cuda_old.py",
+        widening_bytes=0.0, keeps_widened=False,
+    ),
+    profile(
+        "Transformer Engine's dummy gradients",
+        "NVIDIA/TransformerEngine, pytorch/module/base.py",
+        keeps_dummy_gradients=False,
+    ),
+    Mechanism(
+        "micro-batches of an interleaved last stage",
+        "Megatron-LM, core/pipeline_parallel/schedules.py",
+        patched=partial(replaced, in_flight, "last_in_flight", lambda _m, _p, _v: 1.0),
     ),
     profile(
         "bitsandbytes keeps the inputs of 4-bit multiplications",

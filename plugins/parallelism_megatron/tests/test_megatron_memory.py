@@ -8,7 +8,8 @@ from llmplan.errors import BadInputError
 from llmplan.records import FrameworkProfile, Optimizer, Recompute, Tuning
 from llmplan_layers import Transformer
 from llmplan_parallelism_megatron.rank import Rank
-from llmplan_parallelism_megatron.training.memory import kept_bytes, micro_batches_in_flight
+from llmplan_parallelism_megatron.training.in_flight import micro_batches_in_flight, micro_batches_on_last
+from llmplan_parallelism_megatron.training.memory import kept_bytes
 from llmplan_parallelism_megatron.training.schedules import SCHEDULES
 
 PAPER = FrameworkProfile(name="paper", attention="unfused", dropout=True)
@@ -114,6 +115,26 @@ def test_the_first_stage_holds_micro_batches_in_flight(pp, vpp, m, held):
     assert micro_batches_in_flight(one) == held
     estimate = price(small, framework=PAPER, pp=pp, vpp=vpp, gradient_accumulation=m, micro_batch=B, seq_len=S)
     assert estimate.memory_breakdown["activations"] == held * 8 / pp * SBH * (34 + SCORES)
+
+
+@pytest.mark.parametrize(
+    ("pp", "vpp", "m", "held"), [(4, 1, 8, 1), (4, 2, 8, 5 / 2), (8, 3, 24, 17 / 3), (4, 4, 4, 13 / 4)]
+)
+def test_the_last_stage_holds_chunks_that_it_has_gone_forward_with(pp, vpp, m, held):
+    """An interleaved last stage would be thought to turn back at once: Megatron-LM warms up with p (v - 1) chunks,
+    then goes forward and back in turn.
+    """
+    one = plan(PLAIN, pp=pp, vpp=vpp, gradient_accumulation=m)
+    assert micro_batches_on_last(one, micro_batches_in_flight(one)) == held
+
+
+def test_transformer_engine_keeps_a_gradient_of_each_shape():
+    """Memory would be short by the gradients in 16 bits that stand in for those that were added already."""
+    keeps = evolve(IDEAL, keeps_dummy_gradients=True)
+    held = [price(PLAIN, framework=one).memory_breakdown["gradients"] for one in (IDEAL, keeps)]
+    assert held[1] - held[0] == 2 * (4 * 512 * 512 + 2 * 512 * PLAIN.ffn_hidden)
+    apart = evolve(keeps, fused_accumulation=False)
+    assert price(PLAIN, framework=apart).memory_breakdown["gradients"] == held[0]
 
 
 @pytest.mark.parametrize(("zero", "gigabytes"), [(0, 120), (1, 31.4), (2, 16.6), (3, 1.9)])
@@ -446,6 +467,7 @@ def test_dualpipe_holds_two_stages():
         for name in ("1f1b", "dualpipe")
     )
     for line in ("weights", "gradients"):
-        assert both[line] == 2 * one[line]
-    assert both["optimizer"] == one["optimizer"]
+        # the fuller end is the last one, which has the final norm, since both hold as many micro-batches
+        assert both[line] == pytest.approx(2 * one[line], rel=1e-3)
+    assert both["optimizer"] == pytest.approx(one["optimizer"], rel=1e-3)
     assert both["activations"] == one["activations"] * 5 / 4

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from attrs import evolve
 from hypothesis import given, settings, strategies as st
-from megatron_plans import FP16, MEGATRON, PLAIN, SPARSE, flat
+from megatron_plans import FP8, FP16, MEGATRON, PLAIN, SPARSE, flat
 from serving_plans import IDEAL, serving
 
 from llmplan_parallelism_megatron.serving.experts import busiest
@@ -118,6 +118,16 @@ def test_a_cache_that_rolls_holds_the_longer_of_prompt_and_answer():
     assert rolled.decode_breakdown["kv_cache"] < grown.decode_breakdown["kv_cache"]
 
 
+def test_a_cache_that_is_written_anew_is_held_twice():
+    """If it fails, programs that join tokens to their cache fit twice as many sequences as they do."""
+    joins = evolve(IDEAL, cache_copies=2)
+    once, twice = (MEGATRON.infer(serving(engine=engine, batch=8)) for engine in (IDEAL, joins))
+    assert twice.memory_breakdown["kv_cache"] == 2 * once.memory_breakdown["kv_cache"]
+    assert twice.cache_tokens == pytest.approx(once.cache_tokens / 2, rel=0.01)
+    assert twice.max_batch_size == pytest.approx(once.max_batch_size / 2, rel=0.1)
+    assert twice.total_seconds == once.total_seconds
+
+
 def test_rows_that_multiply_one_by_one_read_weights_again():
     """If it fails, GEMV kernels serve eight sequences for the price of one, or GEMM kernels do not."""
     rereads = evolve(IDEAL, reread_rows=8, rereading=0.5)
@@ -183,3 +193,17 @@ def test_the_host_multiplies_what_it_holds_until_there_are_many_tokens():
     waits = {key: MEGATRON.infer(plan).decode_bounds["weights"] for key, plan in plans.items()}
     assert waits[31, 1] / waits[0, 1] == pytest.approx(link / 10e9)
     assert waits[31, 32] == waits[0, 32]
+
+
+def test_scales_that_a_checkpoint_states_need_no_kernel():
+    """If it fails, dynamic scales cost nothing where engines fuse the others, or more where they fuse none."""
+    dynamic = evolve(FP8, name="fp8-found", dynamic_scales=True)
+    alone = evolve(IDEAL, fuses_quantisation=False)
+    seconds = {
+        (dtype.dynamic_scales, engine.fuses_quantisation): MEGATRON.infer(
+            serving(PLAIN, engine=engine, dtype=dtype)
+        ).next_token_seconds
+        for dtype in (FP8, dynamic)
+        for engine in (IDEAL, alone)
+    }
+    assert seconds[False, True] < seconds[True, True] == seconds[False, False] == seconds[True, False]

@@ -53,6 +53,14 @@ def test_a_word_is_the_number_that_it_stands_for():
     assert [row.estimate and row.estimate.plan.price_per_gpu_hour for row in rows] == [AWS, 2.0, None]
 
 
+def test_prices_given_as_records_are_compared_by_their_words():
+    """A comparison in Python would fail on a price that ``train`` takes."""
+    prices = [Price(per_gpu_hour=2.0, provider="us"), {"per_gpu_hour": 3.0}, 4]
+    rows = compare(train, **TRAIN, price=prices).variants
+    assert [row.varied["price"] for row in rows] == ["2 a GPU-hour: us", 3.0, 4.0]
+    assert [row.estimate.cost / row.estimate.gpu_hours for row in rows] == pytest.approx([2.0, 3.0, 4.0])
+
+
 def test_a_search_prices_each_accelerator_by_itself_and_keeps_the_budget_at_the_confidence():
     """The dearer accelerator would win, or a budget hold for the point estimate alone."""
     space = {**TRAIN, "gpu": ["h100-sxm-80gb", "a100-sxm-80gb"], "micro_batch": [1, 2], "gradient_accumulation": None}
@@ -121,6 +129,19 @@ def test_a_search_of_several_accelerators_at_own_prices_comes_back(tmp_path):
     asked = read_plan(str(stored), TrainRequest, SearchRequest)
     objective = asked.pop("objective")
     assert [best.cost for best in search(TrainingSpace(**asked), objective).best] == [best.cost for best in found.best]
+
+
+@pytest.mark.usefixtures("own")
+def test_a_plan_file_names_prices_beside_it(tmp_path, monkeypatch):
+    """A plan in another folder would look for its list where somebody happens to stand."""
+    for name, line in (("list", 'price_file = "list.csv"'), ("own", 'price = "own.toml"'), ("plain", "price = 2.5")):
+        (tmp_path / f"{name}-plan.toml").write_text(line)
+    monkeypatch.chdir("/")
+    prices = [
+        train(**TRAIN, **read_plan(str(tmp_path / f"{name}-plan.toml"), TrainRequest)).plan.price.provider
+        for name in ("list", "own", "plain")
+    ]
+    assert prices == ["contract", "own hardware", ""]
 
 
 def test_an_old_price_is_warned_of():

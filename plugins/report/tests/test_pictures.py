@@ -14,6 +14,7 @@ from llmplan.errors import BadInputError
 from llmplan.output.files import exporter_of, painter_of
 from llmplan.search import InferenceSpace, TrainingSpace, search
 from llmplan.testing import check_plugin
+from llmplan_report.lines import marks
 from llmplan_report.plugin import KINDS
 from llmplan_report.tornado import swings
 
@@ -55,7 +56,8 @@ def test_a_plan_shows_where_time_and_memory_go(kind):
     times = [estimate.time_breakdown] if kind == "train" else [estimate.prefill_breakdown, estimate.decode_breakdown]
     for breakdown in (*times, estimate.memory_breakdown):
         assert {line.words for line, value in breakdown.items() if value > 0} <= words(picture)
-    assert {line.kind.value for lines in times for line, value in lines.items() if value > 0} <= words(picture)
+    kinds = {line.kind.value for lines in times for line, value in lines.items() if value > 0}
+    assert {"memory traffic" if kind == "memory" else kind for kind in kinds} <= words(picture)
     assert drawn(estimate) == picture
 
 
@@ -144,7 +146,7 @@ def test_where_nothing_draws_it_is_said_what_would(monkeypatch):
                 return []
 
     monkeypatch.setattr("llmplan.output.files.registry", Bare)
-    with pytest.raises(BadInputError, match=r"no plugin draws any; pip install 'llmplan-report\[picture\]' brings one"):
+    with pytest.raises(BadInputError, match="no plugin draws any; python3 -m pip install"):
         painter_of("a.png")
 
 
@@ -175,3 +177,17 @@ def test_published_figures_stand_beside_predicted_ones(tmp_path, capsys):
     assert metrics
     assert all(metric in said for metric in metrics)
     assert "as measured" in said
+
+
+@pytest.mark.parametrize("in_powers", [False, True])
+@pytest.mark.parametrize(
+    "values", [[1, 2, 4], [*range(1, 41)], [*range(0, 400, 8)], [1, 2, 3, 500, 501, 502, *range(600, 640)]]
+)
+def test_numbers_of_an_axis_have_room(values, in_powers):
+    """If it fails, forty numbers are printed over each other, and none can be read."""
+    marked = marks(values, in_powers=in_powers and values[0] > 0)
+    assert marked[0] == values[0]
+    assert set(marked) <= set(values)
+    assert len(marked) <= 13
+    if len(values) <= 12:
+        assert marked == values

@@ -94,6 +94,12 @@ def test_what_was_chosen_pins_the_plan(page):
         ("train", {**TRAIN, "tp": "3"}, "gpus: 8 is not divisible by tp 3"),
         ("train", {**TRAIN, "model": "/etc/passwd"}, "model: '/etc/passwd' is none that is installed"),
         ("train", {**TRAIN, "gpu": "./gpu.toml"}, "gpu: './gpu.toml' is none that is installed"),
+        (
+            "train",
+            {**TRAIN, "price": "/home/me/own.toml"},
+            "price: '/home/me/own.toml' is a file, and files are not read",
+        ),
+        ("train", {**TRAIN, "price_file": "own"}, "price-file: names a file, which this page does not read"),
         ("infer", {**INFER, "trace": "/etc/passwd"}, "trace: names a file, which this page does not read"),
         ("infer", {**INFER, "tpp": "1"}, "tpp: is no option of infer"),
         ("infer", {**INFER, "batch": [1, 2]}, "batch: is to be a word or a number"),

@@ -201,6 +201,15 @@ def test_a_registered_mixture_knows_what_columns_do_not_say():
     assert model.moe.n_shared_experts
 
 
+def test_a_shortened_mixture_has_the_dense_layers_of_its_row():
+    """A model of four layers that were cut from the middle would be thought to begin with a dense one."""
+    shape = {"layers": "4", "hidden": "5120", "heads": "128", "ffn_hidden": "12288", "vocab": "102400"}
+    cells, said = EXPERTS | shape, {"notes": "first layer dense"}
+    assert model_of(cells | {"dense_layers": "0"} | said).moe.first_dense_layers == 0
+    assert model_of(cells | {"notes": "first 3 layers dense"}).moe.first_dense_layers == 3
+    assert model_of(CELLS | {"dense_layers": "2"}).moe is None
+
+
 DENSE = {"gated_mlp": "1", "hidden": "1024", "heads": "16", "kv_heads": "8", "ffn_hidden": "3072", "vocab": "151936"}
 
 

@@ -123,7 +123,7 @@ class _Expression:
                 self.sources += inner.sources
 
     def numbers(self, digits: int) -> str:
-        """The numbers put in."""
+        """The formula with its numbers in place of names."""
         if isinstance(self.origin, Arithmetic):
             sides = (side.numbers(digits) for side in self.sides)
             left, right = (_bracketed(side, self.origin.sign, right=place) for place, side in enumerate(sides))

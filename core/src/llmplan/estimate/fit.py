@@ -36,7 +36,7 @@ class Fit(Shown):
 
     @property
     def memory_capacity_bytes(self) -> float:
-        """Bytes that one device has."""
+        """The memory of one device, in bytes."""
         return self.plan.hardware.memory_bytes
 
     @property

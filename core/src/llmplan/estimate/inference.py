@@ -125,7 +125,7 @@ class InferenceEstimate(Paid, Fit):
 
     @property
     def paid_gpus(self) -> Number:
-        """All of the layout."""
+        """The accelerators that are paid for: all of the layout."""
         return self.plan.layout.gpus
 
     @property

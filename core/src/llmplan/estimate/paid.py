@@ -25,12 +25,12 @@ class Paid:
     @property
     @abstractmethod
     def plan(self) -> InferencePlan:
-        """What is served."""
+        """The plan that is served, with its price and its grid."""
 
     @property
     @abstractmethod
     def paid_gpus(self) -> Number:
-        """All accelerators."""
+        """How many accelerators are paid for."""
 
     @property
     @abstractmethod

@@ -17,6 +17,14 @@ def kept_facts(estimate: InferenceEstimate | ServerEstimate) -> dict[str, str]:
     return {"limits": "; ".join(said)} if said else {}
 
 
+def kept_briefly(estimate: InferenceEstimate | ServerEstimate) -> str:
+    """``keeps to --ttft, BREAKS --tpot``: for the first lines of a report, which many read alone."""
+    found = () if estimate.request is None else kept(estimate, estimate.request)
+    says = (("keeps to", [one.option for one in found if one.holds]),
+            ("BREAKS", [one.option for one in found if not one.holds]))  # fmt: skip
+    return ", ".join(f"{words} --{' and --'.join(names)}" for words, names in says if names)
+
+
 def kept_words(one: Kept, estimate: InferenceEstimate | ServerEstimate) -> str:
     """What it takes, by how many requests, with which confidence, of what was asked for."""
     of = f" for {one.percentile} % of requests" if one.percentile else ""

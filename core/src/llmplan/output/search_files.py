@@ -101,12 +101,12 @@ class _Table(ABC):
         return said_of(self.path, "output")
 
     def add(self, columns: Mapping[str, Any]) -> None:
-        """More plans."""
+        """Take the columns of further plans."""
         with self._said():
             self._write(columns)
 
     def finish(self) -> None:
-        """In its place."""
+        """Close the file and move it to its place."""
         with self._said():
             self._close()
             self.beside.replace(target_of(self.path))

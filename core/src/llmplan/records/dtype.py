@@ -56,6 +56,8 @@ class DTypeRule:
     """Bits of a weight of routed experts, where they are not `weight_bits`."""
     attention_bits: float | None = field(default=None, validator=optional(positive))
     """Bits of a weight of attention, where checkpoints leave it wider than `weight_bits`."""
+    dynamic_scales: bool = False
+    """While serving, scales of activations are found token by token, in a kernel of its own; else they are stated."""
     training: str = field(default="published", validator=one_of(*TRAINING_REMARKS))
     """How well training in it is known: ``published``, ``experimental`` or ``hypothetical``."""
     aliases: tuple[str, ...] = ()

@@ -92,6 +92,8 @@ class FrameworkProfile:
     """After each step: without accumulation they arise while the activations go that they are made of."""
     fused_accumulation: bool = True
     """Multiplications add to the gradients; else they write their own, which another kernel adds."""
+    keeps_dummy_gradients: bool = False
+    """Beside those that accumulate, one in 16 bits for each matrix of a layer."""
     keeps_operands: bool = False
     """Inputs of multiplications are kept as they are multiplied: in 8 bits, where these are 8."""
     eager: bool = False

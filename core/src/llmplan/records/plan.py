@@ -182,7 +182,7 @@ class TrainingPlan(Plan):
 
     @property
     def waits_on_host(self) -> Truth:
-        """Whether any part does."""
+        """Whether any part of the training state waits in host memory."""
         return self.offload_optimizer | self.offload_activations | self.offload_parameters
 
     @property

@@ -42,7 +42,7 @@ def _amounts(_price: Any, of: Any, value: Any) -> None:
 
 @frozen(kw_only=True, eq=False)
 class Price:
-    """Of one accelerator-hour."""
+    """What one accelerator-hour costs, where that was found and when."""
 
     per_gpu_hour: float = field(validator=not_negative)
     provider: str = field(default="", validator=_text)

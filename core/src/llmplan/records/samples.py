@@ -21,7 +21,7 @@ class Samples:
 
     @property
     def mean(self) -> float:
-        """Tokens of a sample."""
+        """How many tokens a sample has on average."""
         return total(self.lengths) / len(self.lengths)
 
     @property

@@ -43,7 +43,7 @@ def first_token_option() -> Any:
 
 
 def each_token_option() -> Any:
-    """Of each further token."""
+    """The option that limits the time of each token after the first."""
     help_text = "Longest time per output token after it: 50ms."
     return option(help_text, as_latency("50ms or 0.05s", _LONGEST_TOKEN), metavar="TIME")
 

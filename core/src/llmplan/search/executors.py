@@ -119,9 +119,10 @@ def workers_of(executor: Executor) -> int:
 def _threads_of(client: Any) -> int:
     """Of all of its workers."""
     try:
-        return sum(map(int, client.nthreads().values()))
+        return sum(map(int, client.nthreads(callback_timeout=_PATIENCE).values()))
     except Exception as error:
-        raise ClusterLostError(f"the Dask scheduler is gone: {' '.join(str(error).split())}") from error
+        why = " ".join(str(error).split()) or f"no answer within {_PATIENCE}"
+        raise ClusterLostError(f"the Dask scheduler is gone: {why}") from error
 
 
 def _submitted(executor: Executor, work: Callable[..., R], task: T) -> Future[R] | None:

@@ -54,7 +54,7 @@ class Wanted:
 
     @property
     def words(self) -> str:
-        """The constraint in words."""
+        """The constraint in the words of an error."""
         near = "" if self.exact else f" within {ABOUT:.0%} of {self.sequences:,.4g} sequences"
         return f"micro-batch x gradient-accumulation x dp makes the batch{near}"
 

@@ -1,4 +1,4 @@
-"""How expert parallelism divides experts."""
+"""How expert parallelism divides the experts of a layer among ranks."""
 
 from __future__ import annotations
 

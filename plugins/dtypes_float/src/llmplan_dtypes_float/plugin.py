@@ -15,7 +15,7 @@ LLMPLAN_API = 1
 
 @hookimpl
 def llmplan_dtype_rules() -> Iterable[DTypeRule]:
-    """Bf16, fp16, tf32, fp32, fp8, fp8-inference, nvfp4 and mxfp4."""
+    """Those of FP32 to FP4, whole models or parts of them."""
     from llmplan_dtypes_float.rules import FLOAT_DTYPES
 
     return FLOAT_DTYPES

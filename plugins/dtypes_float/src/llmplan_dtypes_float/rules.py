@@ -25,6 +25,8 @@ FP32 and TF32 train without a master copy; cost models that add one (12 bytes a 
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from llmplan.records import DTypeRule
 
 SCALE_BITS = 8
@@ -88,6 +90,14 @@ FP8 = DTypeRule(
     "arXiv:2412.19437, section 3.3: embedding, output head, norms and attention stay wider; Transformer Engine user "
     "guide, low precision training: weights held as BF16, or as FP8 by row and by column, beside FP32 master weights",
 )
+FP8_DYNAMIC = evolve(
+    FP8,
+    name="fp8-dynamic",
+    aliases=("fp8/fp8-dynamic", "fp8-dynamic"),
+    dynamic_scales=True,
+    description="as fp8, with scales of activations found token by token while serving, by a kernel of its own",
+    source="vLLM documentation, FP8 W8A8: online dynamic quantisation, and static scales of a checkpoint's own",
+)
 FP8_INFERENCE = DTypeRule(
     name="fp8-inference",
     weight_bits=8,
@@ -103,6 +113,7 @@ FP8_INFERENCE = DTypeRule(
 )
 NVFP4 = DTypeRule(
     name="nvfp4",
+    dynamic_scales=True,
     weight_bits=four_bit_blocks(16),
     activation_bits=four_bit_blocks(16),
     embedding_bits=16,
@@ -116,6 +127,7 @@ NVFP4 = DTypeRule(
 )
 MXFP4 = DTypeRule(
     name="mxfp4",
+    dynamic_scales=True,
     weight_bits=four_bit_blocks(32),
     activation_bits=four_bit_blocks(32),
     embedding_bits=16,
@@ -198,6 +210,6 @@ GGUF_Q4_K_M = DTypeRule(
 
 FLOAT_DTYPES = (
     *(BF16, FP16, TF32, FP32),
-    *(FP8, FP8_INFERENCE, FP8_MLP, FP8_WEIGHTS),
+    *(FP8, FP8_DYNAMIC, FP8_INFERENCE, FP8_MLP, FP8_WEIGHTS),
     *(NVFP4, MXFP4, FP4_WEIGHTS, MXFP4_EXPERTS, MXFP4_EXPERTS_MXFP8, GGUF_Q4_K_M),
 )

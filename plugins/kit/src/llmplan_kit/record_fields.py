@@ -15,7 +15,7 @@ from llmplan_kit.field_words import meaning_of, unit_of
 
 @frozen
 class RecordField:
-    """One field."""
+    """One field of a record, with its type, unit, default and meaning."""
 
     name: str
     type: str

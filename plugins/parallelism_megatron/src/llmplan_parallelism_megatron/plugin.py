@@ -19,7 +19,7 @@ _HERE = Path(__file__).parent
 
 @hookimpl
 def llmplan_parallelism_models() -> Iterable[CostModel]:
-    """Contribute the cost model ``megatron``."""
+    """Contribute the cost model ``megatron``, the default one."""
     from llmplan_parallelism_megatron.model import Megatron
 
     return [Megatron()]

@@ -17,7 +17,7 @@ from llmplan.records import Layout, LoweredModel
 
 @define(eq=False, repr=False)
 class Stage:
-    """What one pipeline stage holds."""
+    """The layers that one pipeline stage holds."""
 
     counts: Sequence[Number]
     """Layers of each kind."""

@@ -1,4 +1,4 @@
-"""How long collectives take."""
+"""How long collectives take over links at a constant share of their bandwidth."""
 
 from __future__ import annotations
 

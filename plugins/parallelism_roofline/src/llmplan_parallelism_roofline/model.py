@@ -69,7 +69,7 @@ class Roofline:
             return filled(total(seconds.values())), filled(total(memory.values()))
 
     def explain(self, plan: TrainingPlan | InferencePlan) -> tuple[Explained, ...]:
-        """Every line by its formula."""
+        """Every line of the estimate by its formula, with numbers."""
         from llmplan.arrays.term import recorded
         from llmplan.estimate.explained import explained_lines
 

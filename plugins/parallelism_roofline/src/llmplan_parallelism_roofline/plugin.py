@@ -15,7 +15,7 @@ LLMPLAN_API = 1
 
 @hookimpl
 def llmplan_parallelism_models() -> Iterable[CostModel]:
-    """Contribute the cost model ``roofline``."""
+    """Contribute the cost model ``roofline``, that of the published LLaMA tables."""
     from llmplan_parallelism_roofline.model import Roofline
 
     return [Roofline()]

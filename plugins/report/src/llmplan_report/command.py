@@ -52,7 +52,7 @@ def add_serve(app: typer.Typer) -> None:
             8321, "--port", metavar="N", min=0, max=65535, help="Of this machine; 0 takes a free one."
         ),
     ) -> None:
-        """Answer until Ctrl-C."""
+        """Answer requests of this machine until Ctrl-C."""
         try:
             import uvicorn
 

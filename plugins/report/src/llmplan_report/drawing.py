@@ -33,6 +33,7 @@ _OF_SYSTEM = (PALE, GREY)
 _UNDER_AXIS, _LEGEND_LINE, _HANDLE = -0.42, 0.165, 0.55
 """Inches from an axis to the legend under it, of one of its lines, and of what stands before a label."""
 _LETTERS_AN_INCH, _SMALL_LETTERS_AN_INCH = 13.0, 15.0
+_FULL, _FEW_POWERS = "{x:,.10g}", 100.0
 _HATCHES = ("", "////", "....", "xxxx")
 """Which tell lines apart where their kind has no further colour."""
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f]")
@@ -163,8 +164,12 @@ def labelled(panels: Iterable[Axes]) -> dict[str, Any]:
 
 
 def plain_powers(axis: Any) -> None:
-    """Full numbers at the powers of a logarithmic axis, nothing between them."""
-    from matplotlib.ticker import NullFormatter
+    """Full numbers at the powers of a logarithmic axis; at 2 and 5 between them too, where these are few."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axis.set_major_formatter("{x:,.10g}")
+    low, high = axis.get_view_interval()
+    axis.set_major_formatter(_FULL)
     axis.set_minor_formatter(NullFormatter())
+    if high < _FEW_POWERS * low:
+        axis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+        axis.set_minor_formatter(FuncFormatter(lambda value, _: _FULL.format(x=value)))

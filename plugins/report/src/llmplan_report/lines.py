@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from llmplan.errors import BadInputError
 from llmplan.estimate import Comparison
 from llmplan.estimate.figures import CAPACITY, FIGURES, MEMORY, Figure
-from llmplan.output.comparison_report import title
 from llmplan.output.document import rows
 from llmplan.output.table import NO_FIT, OVERLOADED, Row, plain_words, value_in, why_not
-from llmplan.output.words import dotted
+from llmplan.output.words import digits, dotted
 from llmplan.request import option_name
 from llmplan_report.drawing import BLACK, HUES, as_file, labelled, legend, plain_powers, titled
+from llmplan_report.terminal.comparison_report import title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,9 +24,10 @@ _WIDE, _HIGH, _HIGH_BAR, _HEAD = 4.4, 3.0, 0.32, 1.0
 _ACROSS, _MOST_PANELS, _MOST_BARS = 3, 9, 200
 _DOUBLINGS, _DECADES = 8, 30
 """Times the smallest value from which on an axis counts in powers of two, or of ten."""
+_MOST_MARKS = 12
 _UPRIGHT = 8
 """Values of an axis that stand side by side."""
-_ROOM, _HALF_BAR = 1.05, 0.4
+_ROOM, _ROOM_FOR_WORDS, _HALF_BAR = 1.05, 1.18, 0.4
 _PLAIN = "{x:,.10g}"
 _CHANGES = "layout changes here"
 _DECIDED = tuple({figure.key: figure for figure in FIGURES if figure.drawn}.values())
@@ -99,7 +100,8 @@ def _scale(panel: Axes, values: Sequence[float], heights: Iterable[float | None]
     """In powers where values or heights are far apart, else from zero."""
     if _is_spread(values, _DOUBLINGS):
         panel.set_xscale("log", base=2)
-    panel.set_xticks(values, [plain_words(value) for value in values], rotation=45 if len(values) > _UPRIGHT else 0)
+    marked = marks(values, in_powers=panel.get_xscale() == "log")
+    panel.set_xticks(marked, [plain_words(value) for value in marked], rotation=45 if len(marked) > _UPRIGHT else 0)
     panel.minorticks_off()
     if _is_spread([height for height in heights if height is not None], _DECADES):
         panel.set_yscale("log")
@@ -107,6 +109,18 @@ def _scale(panel: Axes, values: Sequence[float], heights: Iterable[float | None]
     else:
         panel.set_ylim(0, _ROOM * panel.get_ylim()[1])
         panel.yaxis.set_major_formatter(_PLAIN)
+
+
+def marks(values: Sequence[float], *, in_powers: bool) -> Sequence[float]:
+    """The values that stand at an axis: as many as have room, those that double where it counts in powers."""
+    if len(values) <= _MOST_MARKS:
+        return values
+    found = [values[0]]
+    least = (values[-1] - values[0]) / _MOST_MARKS
+    for value in values[1:]:
+        if value >= 2 * found[-1] if in_powers else value - found[-1] >= least:
+            found.append(value)
+    return found
 
 
 def _is_spread(values: Sequence[float], times: float) -> bool:
@@ -121,12 +135,13 @@ def _bars(panel: Axes, figure: Figure, plans: Sequence[Row]) -> None:
             fits = row["feasible"]
             panel.barh(place, value, color=HUES[0] if fits else "none", edgecolor=HUES[0],
                        hatch=None if fits else "///", label=None if fits else why_not(row))  # fmt: skip
+            panel.text(value, place, f" {digits(value)}", va="center", fontsize="small")
         if figure.key == MEMORY.key and row.get(CAPACITY.key) is not None:
             ends = (place - _HALF_BAR, place + _HALF_BAR)
             panel.plot([row[CAPACITY.key] / figure.scale] * 2, ends, color=BLACK, linestyle="--", label="capacity")
     panel.set_yticks(range(len(plans)), labels)
     panel.set_ylim(len(plans) - 0.5, -0.5)
-    panel.set(xlabel=figure.heading)
+    panel.set(xlabel=figure.heading, xlim=(0, _ROOM_FOR_WORDS * panel.dataLim.x1))
     panel.xaxis.set_major_formatter(_PLAIN)
     panel.grid(axis="x", alpha=0.3)
 

@@ -14,8 +14,6 @@ from llmplan.catalogues import registry
 from llmplan.errors import LlmplanError
 from llmplan.estimate import Comparison, Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.output.document import rows
-from llmplan.output.headline import answer, sentence
-from llmplan.output.sections import figure_facts, layout
 from llmplan.output.table import figure_columns, fits
 from llmplan.output.words import gib, percent, seconds
 from llmplan.request import given_options, option_name
@@ -23,6 +21,8 @@ from llmplan.search.result import SearchResult
 from llmplan_report import pictures
 from llmplan_report.drawing import words_of
 from llmplan_report.subject import layout_words, of_comparison, of_search
+from llmplan_report.terminal.headline import answer, sentence
+from llmplan_report.terminal.sections import figure_facts, layout
 
 _OF_TRAINING = ("", "gantt", "roofline", "tornado")
 _OF_A_BATCH = ("", "phases", "roofline", "tornado")
@@ -51,7 +51,7 @@ class Facts:
 
 @frozen
 class Head:
-    """The head of a column."""
+    """The head of a column of a table of the page."""
 
     words: str
     right: bool = False
@@ -59,7 +59,7 @@ class Head:
 
 @frozen
 class Rows:
-    """A table with a title."""
+    """A table of the page with its title."""
 
     title: str
     heads: Sequence[Head]
@@ -71,7 +71,7 @@ class Rows:
 
 @frozen
 class Picture:
-    """One drawing of the page."""
+    """One drawing of the page with what it shows."""
 
     data: str
     """An SVG in base64."""
@@ -97,7 +97,7 @@ def of_plan(estimate: Estimate) -> bytes:
 
 def of_several(comparison: Comparison) -> bytes:
     """A comparison: its table and its pictures."""
-    from llmplan.output.comparison_report import columns, common
+    from llmplan_report.terminal.comparison_report import columns, common
 
     plans = rows(comparison)
     subject = of_comparison(comparison)

@@ -6,15 +6,17 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from llmplan.estimate import Estimate, TrainingEstimate
-from llmplan.estimate.line import SECONDS, kind_of
+from llmplan.estimate.line import SECONDS, Kind, kind_of
 from llmplan.output.words import gib, percent, seconds
-from llmplan_report.drawing import as_file, kind_colour, legend, looks, titled, words_of
+from llmplan_report.drawing import HUES, as_file, kind_colour, legend, titled, words_of
 from llmplan_report.subject import of_plan
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Sheet
 
+_OF_MEMORY = HUES[2]
+"""None of the colours that kinds of time have."""
 _WIDE, _HIGH_BAR, _HEAD = 8.0, 0.28, 0.8
 """Inches of the sheet, of a bar, and of the titles of a panel."""
 
@@ -51,13 +53,13 @@ def _known(lines: Mapping[str, float]) -> dict[str, float]:
 def _bars(panel: Axes, name: str, words: Callable[[float], str], parts: Mapping[str, float]) -> dict[str, Any]:
     """A bar a line; by kind of seconds, what its colour means."""
     whole, found = sum(parts.values()), dict[str, Any]()
-    for place, (line, look) in enumerate(looks(parts).items()):
+    for place, line in enumerate(parts):
         share = parts[line] / whole
-        colour = kind_colour(line) or look["facecolor"]
+        colour = kind_colour(line) or _OF_MEMORY
         (bar,) = panel.barh(place, 100 * share, color=colour)
         panel.text(100 * share, place, f" {words(parts[line])}, {percent(share)}", va="center")
         if (kind := kind_of(line)) in SECONDS:
-            found.setdefault(kind.value, bar)
+            found.setdefault("memory traffic" if kind is Kind.MEMORY else kind.value, bar)
     panel.set_yticks(range(len(parts)), [words_of(line) for line in parts])
     panel.set_ylim(len(parts) - 0.5, -0.5)
     panel.set_title(f"{name}: {words(whole)}", loc="left")

@@ -24,6 +24,8 @@ _LETTER = 0.075
 _MOST_BARS = 200
 _ROOM = 1.22
 """Of the longest bar: what stands behind it needs place."""
+_WORDS = 0.2
+"""Of a panel, that words behind a bar take at most."""
 _HALF_BAR = 0.4
 _NO_ROOM, _CAPACITY = "does not fit", "capacity"
 
@@ -58,7 +60,7 @@ def draw_phases(subject: Subject, suffix: str) -> bytes:
 
 
 def draw_memory(subject: Subject, suffix: str) -> bytes:
-    """Draw memory alone, against capacity."""
+    """Draw the memory of each plan alone, against capacity."""
     return _drawn(subject, (_MEMORY,), suffix)
 
 
@@ -121,15 +123,17 @@ def _bars(axis: Axes, subject: Subject, panel: _Panel) -> dict[str, Any]:
 
 def _ends(axis: Axes, subject: Subject, panel: _Panel, unit: float) -> None:
     """What a bar comes to, behind it; that a plan does not fit, where it does not."""
+    longest = max(sum(_parts(estimate, panel).values()) for _, estimate in subject.priced)
     for place, one in enumerate(subject.plans):
         parts = _parts(one.estimate, panel)
         if one.estimate is None or not parts:
             continue
         whole, room = sum(parts.values()), one.estimate.memory_capacity_bytes if panel is _MEMORY else 0.0
         short = 0.0 < room < whole
+        beside = whole if room - whole > _WORDS * _ROOM * max(longest, room) else max(whole, room)
         text = f" {panel.words(whole)}{f', {_NO_ROOM}' if short else ''}"
         axis.text(
-            max(whole, room) / unit,
+            beside / unit,
             place,
             text,
             va="center",

@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
-from llmplan.estimate import Comparison, Estimate, TrainingEstimate
+from llmplan.estimate import Comparison, Estimate, ServerEstimate, TrainingEstimate
 from llmplan.output.document import document
 from llmplan.output.table import plain_words
 from llmplan.output.words import dotted
@@ -52,14 +52,16 @@ class Subject:
 def of_plan(estimate: Estimate) -> Subject:
     """A picture's subject that is one plan."""
     plan = estimate.plan
-    title = dotted((f"{plan.model.name} on {plan.hardware.name}", plan.dtype.name, layout_words(estimate)))
+    server = estimate.server if isinstance(estimate, ServerEstimate) else None
+    gpus = int(server.gpus if server else plan.layout.gpus)
+    title = dotted((f"{plan.model.name} on {gpus:,} x {plan.hardware.name}", plan.dtype.name, layout_words(estimate)))
     return Subject((Drawn(plan.model.name, estimate, layout_words(estimate)),), title)
 
 
 def of_comparison(comparison: Comparison) -> Subject:
     """A picture's subject that is a comparison, its plans in their order."""
-    from llmplan.output.comparison_report import title
     from llmplan.output.document import rows
+    from llmplan_report.terminal.comparison_report import title
 
     plans = tuple(
         Drawn(

@@ -15,7 +15,7 @@ LLMPLAN_API = 1
 
 @hookimpl
 def llmplan_server_models() -> Iterable[ServerModel]:
-    """Contribute the server model ``continuous-batching``."""
+    """Contribute the server model ``continuous-batching``, which answers for servers under a load."""
     from llmplan_serving_load.model import ContinuousBatching
 
     return [ContinuousBatching()]

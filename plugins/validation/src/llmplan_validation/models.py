@@ -17,6 +17,7 @@ VOCABULARY_WHERE_NOT_STATED = 50_257
 _MOST_LAYERS = 10_000
 _SAME_VOCABULARY = 0.02
 """Padding changes a vocabulary by less."""
+_DENSE = re.compile(r"first (?:(\d+) )?layers? dense")
 _UNTIED = ("untied", "distinct input/output embeddings")
 
 
@@ -25,9 +26,21 @@ def model_of(cells: Cells, named: Transformer | None = None) -> Transformer:
     layers = needed(cells, "layers", _MOST_LAYERS)
     registered = named or _registered(cells, layers)
     if registered is None:
-        return _from_columns(cells, layers)
+        return _with_dense_layers(_from_columns(cells, layers), cells)
     longest = registered.max_seq_len and max(registered.max_seq_len, needed(cells, "seq_len"))
-    return evolve(registered, layers=layers, max_seq_len=longest)
+    return _with_dense_layers(evolve(registered, layers=layers, max_seq_len=longest), cells)
+
+
+def _with_dense_layers(model: Transformer, cells: Cells) -> Transformer:
+    """So many layers at the start without experts as the column ``dense_layers`` or the notes say: a shortened mixture
+    may have fewer than the whole one.
+    """
+    dense = whole(cells, "dense_layers", 0)
+    if dense is None and (noted := _DENSE.search(text(cells, "notes").lower())):
+        dense = int(noted[1] or 1)
+    if dense is None or model.moe is None:
+        return model
+    return evolve(model, moe=evolve(model.moe, first_dense_layers=dense))
 
 
 def named_model(cells: Cells) -> Transformer | None:

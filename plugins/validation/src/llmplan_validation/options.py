@@ -42,6 +42,7 @@ _RAN = {
     "base in gptq": "DeepSpeed, AutoGPTQ",
     "no torch.compile": "eager",
     "async tp": "async TP",
+    "vtrain config": "2023",
 }
 """Words of notes: how a program ran. AutoGPTQ trains in FP16, which needs DeepSpeed (QwenLM/Qwen, finetune/*.sh)."""
 _SELECTIVE = "selective"

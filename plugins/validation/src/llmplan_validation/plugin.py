@@ -17,7 +17,7 @@ LLMPLAN_API = 1
 
 @hookimpl
 def llmplan_validation_sets() -> Iterable[ValidationSet]:
-    """Contribute what reads InferenceX dumps."""
+    """Contribute the validation set that reads public dumps of InferenceX."""
     from llmplan_validation.inferencex import INFERENCEX
 
     return [INFERENCEX]
@@ -25,7 +25,7 @@ def llmplan_validation_sets() -> Iterable[ValidationSet]:
 
 @hookimpl
 def llmplan_commands(app: typer.Typer) -> None:
-    """Contribute ``llmplan validate``."""
+    """Contribute ``llmplan validate``, which holds predictions against published figures."""
     from llmplan_validation.command import add_validate
 
     add_validate(app, "Published figures beside llmplan's own.")

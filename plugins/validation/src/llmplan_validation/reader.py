@@ -23,7 +23,7 @@ class TableReader:
     description: str = "a table in the columns of llmplan validate, of training or of serving"
 
     def recognises(self, text: str) -> bool:
-        """By its columns."""
+        """Whether a file has the columns of this reader."""
         return {"accelerator", "measured_metric"} <= set(_columns(text))
 
     def rows(self, path: str, text: str, options: Mapping[str, Any]) -> Iterator[ValidationRow]:

@@ -10,6 +10,8 @@ from typing import Any
 _ASSIGNMENT = re.compile(r"^\s*(?:export\s+|local\s+)?([A-Za-z_]\w*)=(?!\()(.*)$")
 _VARIABLE = re.compile(r"\$\{(\w+)(?::?-([^{}]*))?\}|\$(\w+)")
 _ARITHMETIC = re.compile(r"\$\(\(\s*(\d+)\s*([*/+-])\s*(\d+)\s*\)\)")
+_OF_YAML = {"true": True, "false": False}
+"""Words behind a colon."""
 _DEEPEST = 10
 """Variables that stand for variables."""
 
@@ -46,9 +48,12 @@ def flags(text: str) -> dict[str, Any]:
         if not re.match(r"--[A-Za-z]", word):
             continue
         name, equals, value = word.partition("=")
-        name = name.rstrip(":")
         following = words[position + 1] if position + 1 < len(words) else "--"
-        found[name] = value if equals else True if _ends(following) else following
+        said = value if equals else True if _ends(following) else following
+        if name.endswith(":"):
+            said = _OF_YAML.get(str(said).lower(), said)
+        if said is not False:
+            found[name.rstrip(":")] = said
     return found
 
 

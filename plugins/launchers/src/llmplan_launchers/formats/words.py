@@ -51,5 +51,5 @@ def repository(model: ModelArchitecture) -> str | None:
 
 
 def comments(lines: list[str], mark: str = "#") -> str:
-    """Write these lines as comments."""
+    """Write these lines as comments of a shell, TOML or YAML file."""
     return "".join(f"{mark} {line}\n" for line in lines)

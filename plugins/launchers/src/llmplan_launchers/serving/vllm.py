@@ -25,6 +25,10 @@ BATCH = (
     Entry("--max-num-seqs", "max_sequences"),
     Entry("--max-num-batched-tokens", "step_tokens"),
 )
+_READ = (*BATCH[1:], Entry("--max-model-len", "max_model_len"), Entry("--gpu-memory-utilization", "memory_utilization"))
+_TIMES = {"k": 1e3, "m": 1e6, "g": 1e9, "K": 1024, "M": 1024**2, "G": 1024**3}
+_CHECKPOINTS = {"-fp8-kv": "fp8", "-fp8": "fp8", "-awq": "w4a16e16", "-gptq": "w4a16e16", "-gptq-int4": "w4a16e16"}
+"""Endings of checkpoints of known models, and the dtype that they are stored in."""
 _ITS_OWN = "mtp"
 """Speculation by layers that the model was trained with, in vLLM's word and in llmplan's."""
 _SHORT = {"-tp": "--tensor-parallel-size", "-pp": "--pipeline-parallel-size", "-dp": "--data-parallel-size"}
@@ -100,8 +104,9 @@ def _write(estimate: Estimate) -> LaunchFile:
 def _read(text: str) -> LaunchOptions:
     for short, long in _SHORT.items():
         text = text.replace(f" {short} ", f" {long} ").replace(f" {short}=", f" {long}=")
-    found = flags(text)
-    options: dict[str, Any] = understood(LAYOUT, found) | understood(BATCH[1:], found)
+    found = {flag.replace("_", "-"): value for flag, value in flags(text).items()}
+    _written_out(found)
+    options: dict[str, Any] = understood(LAYOUT, found) | understood(_READ, found)
     options["dp"] = options.pop("together")
     options["gpus"] = options["tp"] * options["pp"] * options["dp"]
     if found.pop("--enable-expert-parallel", None):
@@ -109,24 +114,35 @@ def _read(text: str) -> LaunchOptions:
     if "vllm" in registry().engines:
         options["engine"] = "vllm"
     remarks = _model_read(text, found, options)
-    options |= _precision_read(found) | _switches(found) | _speculation_read(found, remarks)
-    longest = found.pop("--max-model-len", None)
-    if longest is not None:
-        remarks.append(f"--max-model-len {longest}: lengths are --prompt-tokens and --output-tokens")
+    options |= _precision_read(found, options.get("dtype")) | _switches(found) | _speculation_read(found, remarks)
     left = [flag for flag in found if not flag.startswith(_NOT_OF_A_PLAN)]
     return LaunchOptions(options, (*remarks, *left_over(left)))
 
 
+def _written_out(found: dict[str, Any]) -> None:
+    """Lengths as vLLM takes them: 32k are 32,000 and 32K are 32,768."""
+    for flag in ("--max-model-len", "--max-num-batched-tokens"):
+        value = str(found.get(flag, ""))
+        if value[:-1].replace(".", "", 1).isdigit() and value[-1] in _TIMES:
+            found[flag] = int(float(value[:-1]) * _TIMES[value[-1]])
+
+
 _NOT_OF_A_PLAN = (
-    "--host", "--port", "--api-key", "--served-model-name", "--tokenizer", "--chat-template", "--trust-remote-code",
+    "--host", "--gpus", "--ipc", "--shm-size", "--runtime", "--network", "--rm", "--volume", "--env", "--name",
+    "--enable-prefix-caching", "--no-enable-prefix-caching", "--limit-mm-per-prompt", "--max-seq-len-to-capture",
+    "--port", "--api-key", "--served-model-name", "--tokenizer", "--chat-template", "--trust-remote-code",
     "--enable-auto-tool", "--tool-call", "--reasoning-parser", "--download-dir", "--load-format", "--seed",
-    "--uvicorn", "--disable-log", "--distributed-executor-backend", "--gpu-memory-utilization", "--block-size",
+    "--uvicorn", "--disable-log", "--distributed-executor-backend", "--block-size",
 )  # fmt: skip
 
 
 def _model_read(text: str, found: dict[str, Any], options: dict[str, Any]) -> list[str]:
     asked = found.pop("--model", None) or positional(text, ("vllm", "serve"))
     name = None if asked is None or "$" in str(asked) else known_model(str(asked))
+    for ending, dtype in _CHECKPOINTS.items():
+        if name is None and asked and str(asked).rstrip("/").lower().endswith(ending):
+            name = known_model(str(asked).rstrip("/")[: -len(ending)])
+            options |= {} if name is None else {"dtype": dtype}
     if name is not None or _is_read(str(asked)):
         options["model"] = name or str(asked)
         return []
@@ -140,7 +156,7 @@ def _is_read(reference: str) -> bool:
 
 def known_model(path: str) -> str | None:
     """A model here, of a repository or a folder of that name; chat variants have the shape of the base."""
-    name = path.rstrip("/").rpartition("/")[2].lower()
+    name = path.rstrip("/").rpartition("/")[2].rpartition("--")[2].lower()
     for candidate in (name, *(name.removesuffix(ending) for ending in ("-instruct", "-chat", "-it", "-hf", "-base"))):
         if candidate in registry().models:
             return candidate
@@ -148,7 +164,8 @@ def known_model(path: str) -> str | None:
     return repositories.get(path)
 
 
-def _precision_read(found: dict[str, Any]) -> dict[str, Any]:
+def _precision_read(found: dict[str, Any], stored: str | None) -> dict[str, Any]:
+    """The dtype of the checkpoint, where its name says it, before that of the activations."""
     dtype, quantization = found.pop("--dtype", "auto"), found.get("--quantization")
     cache = str(found.pop("--kv-cache-dtype", "auto"))
     options: dict[str, Any] = {"kv_bits": 8} if cache.startswith("fp8") else {}
@@ -156,9 +173,9 @@ def _precision_read(found: dict[str, Any]) -> dict[str, Any]:
     if quantization in ("fp8", "awq", "gptq", "awq_marlin", "gptq_marlin"):
         del found["--quantization"]
         options["dtype"] = "fp8" if quantization == "fp8" else "w4a16e16"
-    elif dtype in names:
+    elif dtype in names and stored is None:
         options["dtype"] = names[str(dtype)]
-    if quantization == "fp8" and not options.get("kv_bits"):
+    if "fp8" in (quantization, stored) and not options.get("kv_bits"):
         options["kv_bits"] = 16
     return options
 
@@ -195,7 +212,7 @@ def _speculation_read(found: dict[str, Any], remarks: list[str]) -> dict[str, An
 
 
 def _recognised(text: str) -> bool:
-    return "vllm serve" in text or "vllm.entrypoints" in text
+    return any(words in text for words in ("vllm serve", "vllm.entrypoints", "vllm/vllm-openai"))
 
 
 LAUNCHER = Launcher(

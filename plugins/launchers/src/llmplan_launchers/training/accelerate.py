@@ -57,7 +57,7 @@ def _fsdp(settings: Mapping[str, Any], shards: Sharding, *, recomputes: bool) ->
         "fsdp_reshard_after_forward": shards.reshard,
         "fsdp_activation_checkpointing": recomputes,
         "fsdp_offload_params": settings["offload_optimizer"] or settings["offload_parameters"],
-        "fsdp_cpu_ram_efficient_loading": True,
+        "fsdp_cpu_ram_efficient_loading": settings["tuning"] != "qlora",  # it hangs with 4-bit weights
         "fsdp_state_dict_type": "SHARDED_STATE_DICT",
     }
 

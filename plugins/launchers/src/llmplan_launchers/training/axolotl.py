@@ -120,6 +120,8 @@ def _remarks(settings: Mapping[str, Any]) -> Iterator[str]:
     yield from unsaid("Axolotl", settings, ("plain", *_LOSSES), int8=True)
     if settings["offload_optimizer"] and not settings["offload_parameters"]:
         yield "offload of the optimizer: Axolotl's FSDP moves weights and gradients to the host with it"
+    if settings["cp"] > 1:
+        yield f"cp {settings['cp']}: Axolotl divides sequences with ring-flash-attn, which pip install brings"
     if settings["offload_activations"] and settings["recompute"] == "none":
         yield "offload of activations: Axolotl has it with recomputation alone"
 
@@ -149,7 +151,7 @@ def _fsdp(settings: Mapping[str, Any], shards: Sharding, *, recomputes: bool) ->
         "activation_checkpointing": recomputes and not settings["offload_activations"],
         "offload_params": settings["offload_optimizer"] or settings["offload_parameters"],
         "state_dict_type": "SHARDED_STATE_DICT",
-        "cpu_ram_efficient_loading": True,
+        "cpu_ram_efficient_loading": settings["tuning"] != "qlora",  # Axolotl refuses it with 4-bit weights
     }
     return {**{name: size for name, size in sizes.items() if size > 1}, "fsdp_version": 2, "fsdp_config": config}
 

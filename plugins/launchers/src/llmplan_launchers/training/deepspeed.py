@@ -20,8 +20,11 @@ BATCH = (
 )
 OPTIMIZERS = {"adam": "AdamW", "lion": "Lion", "muon": "Muon"}
 _READ_OPTIMIZERS = {"adam": "adam", "adamw": "adam", "lion": "lion", "muon": "muon", "sgd": "sgd"}
+_REDUCED = {"fp32": 32, "fp16": 16, "bf16": 16, "bfp16": 16}
 _WIDTHS = {32.0: "fp32", 16.0: "bf16"}
 _HYBRID = "mics_shard_size"
+_OFFLOADED = {"offload_optimizer": "optimizer", "offload_param": "parameters"}
+"""What waits in host memory; parameters never without the optimizer."""
 
 
 def _write(estimate: Estimate) -> LaunchFile:
@@ -46,8 +49,6 @@ def _write(estimate: Estimate) -> LaunchFile:
 
 def _zero(settings: Mapping[str, Any]) -> dict[str, Any]:
     zero: dict[str, Any] = {"stage": settings["zero"]}
-    if settings["zero"] == 3 and settings["zero_group"] is not None:  # noqa: PLR2004 - ZeRO stages
-        zero[_HYBRID] = settings["zero_group"]
     if settings["offload_optimizer"] and settings["zero"]:
         zero["offload_optimizer"] = {"device": "cpu", "pin_memory": True}
     if settings["offload_parameters"]:
@@ -77,9 +78,8 @@ def _remarks(settings: Mapping[str, Any]) -> Iterator[str]:
         != "none",
         f"optimizer {settings['optimizer']}: the training script makes it": settings["optimizer"] not in OPTIMIZERS,
         f"tuning {settings['tuning']}: the training script adds the adapters": settings["tuning"] != "full",
-        f"zero-group {settings['zero_group']}: DeepSpeed divides part of the ranks in ZeRO 3 alone": (
-            settings["zero_group"] is not None and settings["zero"] in (1, 2)
-        ),
+        f"zero-group {settings['zero_group']}: DeepSpeed divides over all ranks; releases before 0.19.8 had {_HYBRID} "
+        "for ZeRO 3": settings["zero_group"] is not None and settings["zero"] > 0,
         "offload of activations: the training script sets cpu_checkpointing up": settings["offload_activations"],
         "offload of the optimizer: DeepSpeed has it with ZeRO": settings["offload_optimizer"] and not settings["zero"],
         "no master weights: DeepSpeed keeps them in 32 bits, 4 bytes a parameter": not settings["master_weights"],
@@ -123,6 +123,13 @@ def _read(text: str) -> LaunchOptions:
     if pp is not None:
         options["pp"] = int(pp)
         del found["pipeline"]
+    experts = as_number(found.get("expert_parallel", {}).get("autoep_size"))
+    if experts is not None:
+        options["ep"] = int(experts)
+        del found["expert_parallel"]
+    if (reduced := found.get("communication_data_type")) in _REDUCED:
+        options["reduction_bits"] = _REDUCED[reduced]
+        del found["communication_data_type"]
     if options.keys() >= {"global_batch", "micro_batch", "gradient_accumulation"}:
         options["dp"] = options["global_batch"] // (options["micro_batch"] * options["gradient_accumulation"])
         del options["gradient_accumulation"]
@@ -140,10 +147,14 @@ def _zero_read(found: dict[str, Any]) -> dict[str, Any]:
     zero = dict(found.pop("zero_optimization", {}))
     stage = as_number(zero.get("stage", 0))
     options: dict[str, Any] = {} if stage is None else {"zero": int(stage)}
-    if zero.get("offload_optimizer", {}).get("device", "none") != "none":
-        options["offload"] = "optimizer"
-    if zero.pop("offload_param", {}).get("device", "none") != "none":
-        options["offload"] = "parameters"
+    for key, what in _OFFLOADED.items():
+        device = zero.get(key, {}).get("device", "none")
+        if device == "nvme":
+            raise BadInputError(
+                f"deepspeed: zero_optimization.{key}: waits on drives, nvme; host memory is priced, cpu"
+            )
+        if device != "none":
+            options["offload"] = what
     group = as_number(zero.get(_HYBRID))
     if group is not None and group > 0:
         options["zero_group"] = int(group)

@@ -15,7 +15,7 @@ from llmplan_launchers.formats.table import Entry, as_number, called, left_over,
 from llmplan_launchers.formats.unsaid import unsaid
 from llmplan_launchers.formats.words import comments, headline, priced_as
 from llmplan_launchers.training.megatron_limits import refuse
-from llmplan_launchers.training.shape import OF_A_SHAPE, arguments, model_of
+from llmplan_launchers.training.shape import OF_A_SHAPE, OTHER_LAYERS, arguments, model_of
 
 _NAME = "Megatron-LM"
 LAYOUT = (
@@ -176,7 +176,9 @@ def _read(text: str) -> LaunchOptions:
     if model is not None:
         options["model"] = model
     elif OF_A_SHAPE & found.keys():
-        remarks = ("its model has no layers, hidden size, heads or vocabulary: give --model",)
+        odd = ", ".join(sorted(OTHER_LAYERS & found.keys()))
+        why = f"has layers of its own, {odd}" if odd else "has no layers, hidden size, heads or vocabulary"
+        remarks = (f"its model {why}: give --model",)
         found = {flag: value for flag, value in found.items() if flag not in OF_A_SHAPE}
     options |= _gpus(found)
     options |= _precision_read(found) | _sharding_read(found) | _memory_read(found)

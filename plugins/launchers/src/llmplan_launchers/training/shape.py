@@ -49,6 +49,16 @@ OF_A_SHAPE = {
     ),
 }
 """Every flag that says something of it."""
+OTHER_LAYERS = {
+    *("--hybrid-layer-pattern", "--hybrid-override-pattern", "--hybrid-attention-ratio", "--is-hybrid-model"),
+    *(
+        "--window-size",
+        "--experimental-attention-variant",
+        "--linear-attention-freq",
+        "--heterogeneous-layers-config-path",
+    ),
+}
+"""Flags of layers that are no plain transformer's: what else is said makes no model of the right size."""
 _NEEDED = ("--num-layers", "--hidden-size", "--num-attention-heads", "--vocab-size")
 _GPT2 = {"--vocab-file", "--merge-file"}
 """Flags of a tokenizer that is GPT-2's unless another is named."""
@@ -125,7 +135,7 @@ def model_of(found: dict[str, Any]) -> Mapping[str, Any] | None:
         found["--position-embedding-type"] = "rope"
     if "--vocab-size" not in found and (_GPT2 & found.keys() or found.get("--tokenizer-type") == "GPT2BPETokenizer"):
         found["--vocab-size"] = _VOCABULARY_OF_GPT2
-    if any(as_number(found.get(flag)) is None for flag in _NEEDED):
+    if any(as_number(found.get(flag)) is None for flag in _NEEDED) or OTHER_LAYERS & found.keys():
         return None
     latent = found.pop("--multi-latent-attention", None)
     groups = as_number(found.pop("--num-query-groups", None))

@@ -258,9 +258,11 @@ def _schedule_read(parallel: dict[str, Any], options: Mapping[str, Any]) -> dict
     schedule = parallel.get("pipeline_parallel_schedule", "1F1B")
     single = {word: name for name, word in _SINGLE.items()}
     several = {word: name for name, word in _SEVERAL.items()}
-    if options["pp"] == 1 or schedule not in (*single, *several):
+    if options["pp"] > 1 and schedule not in (*single, *several):
         return {}
     parallel.pop("pipeline_parallel_schedule", None)
+    if options["pp"] == 1:
+        return {}
     if schedule in single:
         return {"schedule": single[schedule]}
     return {"schedule": several[schedule], **_chunks_read(parallel, options)}

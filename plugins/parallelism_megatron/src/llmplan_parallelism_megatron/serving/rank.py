@@ -112,7 +112,7 @@ class Layer:
 
     @cached_property
     def attends(self) -> bool:
-        """Whether the layer has attention."""
+        """Whether the layer attends to a cache of keys and values."""
         return any(operators[0].scores is not None for operators in self.kernels)
 
     @cached_property

@@ -149,7 +149,7 @@ class _Weights:
         """In the number format of the layers."""
         engine, hardware, width = self.engine, self.links.hardware, _FORMAT_BITS.get(self.gemm.name, SIXTEEN_BITS)
         sums = (hardware.fp16_sum_rate or 1.0) if engine.sums_in_16_bits and self.gemm.name == "fp16" else 1.0
-        curve = _narrow(self.links, engine)
+        curve = _narrow(self.links, engine, self.dtype)
         launch = engine.launch_share * (curve.launch_seconds + _widening_seconds(bits, width, self.curves))
         scales = self.dtype.scale_bits if bits == self.dtype.weight_bits else 0.0
         return Multiplier(
@@ -206,13 +206,14 @@ def _serving_kernels(
     )
 
 
-def _narrow(links: Kernels, engine: EngineProfile) -> GemmCurve:
-    """Without the quantisation of activations, n-th part of the work and launched with it, where others' kernels do it.
+def _narrow(links: Kernels, engine: EngineProfile, dtype: DTypeRule) -> GemmCurve:
+    """Without the quantisation of activations, n-th part of the work and launched with it, where others' kernels do it,
+    which have to know the scales for that.
 
     Formats of fewer than 16 bits were timed with it.
     """
     narrow, wide = links.narrow.curve, links.wide.curve
-    if narrow is wide or not engine.fuses_quantisation:
+    if narrow is wide or dtype.dynamic_scales or not engine.fuses_quantisation:
         return narrow
     return evolve(narrow, half_n=wide.half_n, launch_seconds=wide.launch_seconds)
 

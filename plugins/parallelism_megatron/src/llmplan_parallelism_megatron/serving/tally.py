@@ -63,7 +63,7 @@ class Tally:
 
     @property
     def seconds(self) -> Number:
-        """Seconds of all lines together."""
+        """The seconds of all lines of the breakdown together."""
         return total(self.lines.values())
 
 

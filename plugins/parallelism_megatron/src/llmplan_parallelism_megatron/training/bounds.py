@@ -34,15 +34,13 @@ from llmplan_parallelism_megatron.kernels.reached import training_kernels
 from llmplan_parallelism_megatron.network.groups import groups_of
 from llmplan_parallelism_megatron.rank import Rank, expert_tp
 from llmplan_parallelism_megatron.stages import ends_as_layers
+from llmplan_parallelism_megatron.training.in_flight import held_activations, micro_batches_in_flight, stages_held
 from llmplan_parallelism_megatron.training.layer import layer_times
 from llmplan_parallelism_megatron.training.memory import (
     beside_activations,
     gradient_bytes,
-    held_activations,
     kept_bytes,
-    micro_batches_in_flight,
     optimizer_bytes,
-    stages_held,
     weight_bytes,
 )
 from llmplan_parallelism_megatron.training.optimizer_step import paged_bytes

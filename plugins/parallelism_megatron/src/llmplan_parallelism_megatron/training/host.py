@@ -9,12 +9,11 @@ from llmplan.arrays.term import term
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.stages import Stage, end_stages
 from llmplan_parallelism_megatron.training.data_parallel import gradients_follow
+from llmplan_parallelism_megatron.training.in_flight import micro_batches_in_flight, micro_batches_on_last, staying
 from llmplan_parallelism_megatron.training.memory import (
     kept_bytes,
     layers_bytes,
-    micro_batches_in_flight,
     optimizer_bytes,
-    staying,
     training_memory,
     weight_bytes,
 )
@@ -26,8 +25,8 @@ from llmplan_parallelism_megatron.training.pipeline import Pipeline
 def host_memory(rank: Rank) -> Number:
     """Bytes in the memory of the host for one device, on the stage that has most there."""
     in_flight, (first, last) = micro_batches_in_flight(rank.plan), end_stages(rank.model, rank.plan.layout)
-    alone = where(rank.plan.layout.pp == 1, in_flight, 1.0)
-    return maximum(_on_host(rank, first, in_flight), _on_host(rank, last, alone))
+    on_last = micro_batches_on_last(rank.plan, in_flight)
+    return maximum(_on_host(rank, first, in_flight), _on_host(rank, last, on_last))
 
 
 def _on_host(rank: Rank, stage: Stage, in_flight: Number) -> Number:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from attrs import define
 
-from llmplan.arrays.quantities import Number, ceil, dot, maximum, minimum, total, where
+from llmplan.arrays.quantities import Number, dot, maximum, minimum, total, where
 from llmplan.arrays.term import term
 from llmplan.records import Block, Operator, Recompute, Tensor, TrainingPlan, Tuning
 from llmplan_parallelism_megatron.kernels.attention import is_fused
@@ -25,6 +25,12 @@ from llmplan_parallelism_megatron.training.data_parallel import (
     gradients_follow,
     shards,
 )
+from llmplan_parallelism_megatron.training.in_flight import (
+    held_activations,
+    micro_batches_in_flight,
+    micro_batches_on_last,
+    stages_held,
+)
 from llmplan_parallelism_megatron.training.loss import logits_held_bytes
 from llmplan_parallelism_megatron.training.optimizer_step import (
     held_states,
@@ -36,8 +42,6 @@ from llmplan_parallelism_megatron.training.parameters import Parameters, stage_p
 
 GATHERED_LAYERS = 2.0
 """Layers whose weights ZeRO 3 holds whole: the one at work and the next (Zhao et al. 2023, arXiv:2304.11277, 4.1)."""
-OFFLOADED_LAYERS = 2.0
-"""Layers whose activations stay while the others' wait in host memory."""
 _KORTHIKANTI = "Korthikanti et al. 2022, arXiv:2205.05198, section 4"
 _FRAMEWORK = "measured of the framework: `llmplan show FRAMEWORK`"
 
@@ -62,10 +66,9 @@ class Working:
 def training_memory(rank: Rank) -> tuple[dict[str, Number], dict[str, Number]]:
     """Of the first or the last stage, whichever holds more, and of the first; without a pipeline they are the same."""
     working, in_flight = Working.of(rank), micro_batches_in_flight(rank.plan)
-    alone = rank.plan.layout.pp == 1
     first, last = end_stages(rank.model, rank.plan.layout)
     on_first = _stage(rank, first, working, in_flight)
-    on_last = _stage(rank, last, working, where(alone, in_flight, 1.0))
+    on_last = _stage(rank, last, working, micro_batches_on_last(rank.plan, in_flight))
     first_is_fuller = total(on_first.values()) >= total(on_last.values())
     return {name: where(first_is_fuller, on_first[name], on_last[name]) for name in on_first}, on_first
 
@@ -84,7 +87,7 @@ def _stage(rank: Rank, stage: Stage, working: Working, in_flight: Number) -> dic
     stages = stages_held(rank.plan)
     held = {
         "weights": stages * weight_bytes(rank, parameters),
-        "gradients": beside_activations(rank, stages * gradient_bytes(rank, parameters), worked),
+        "gradients": beside_activations(rank, stages * gradient_bytes(rank, parameters), worked) + _dummies(rank),
         "optimizer": optimizer_bytes(rank, parameters),
         **at_work,
         "communication_buffers": framework.bucket_bytes
@@ -95,11 +98,6 @@ def _stage(rank: Rank, stage: Stage, working: Working, in_flight: Number) -> dic
     if rank.plan.optimizer.paged:
         held["optimizer"] = held["optimizer"] - paged_bytes(rank, parameters, total(held.values()))
     return held
-
-
-def stages_held(plan: TrainingPlan) -> Number:
-    """Whose layers a rank has: its own stage's, and the other end's where micro-batches come from both."""
-    return where(plan.layout.pp > 1, plan.schedule.of(lambda schedule: 2.0 if schedule.both_ways else 1.0), 1.0)
 
 
 @term("slack * working", unit="bytes", source=_FRAMEWORK)
@@ -129,6 +127,18 @@ def gradient_bytes(rank: Rank, parameters: Parameters) -> Number:
     return stored_bytes(where(gradients_follow(plan), 0.0, kept), plan.gradient_bits / 8)
 
 
+def _dummies(rank: Rank) -> Number:
+    """Of each shape of weights, the gradient in 16 bits that Transformer Engine hands to autograd where it has added
+    the real one to the sum already (NVIDIA/TransformerEngine, pytorch/module/base.py: get_dummy_wgrad).
+    """
+    framework = rank.plan.framework
+    kept = framework.keeps_dummy_gradients and framework.fused_accumulation and rank.plan.tuning is Tuning.FULL
+    named: dict[str, Number] = {}  # layers of one kind share their matrices' shapes
+    for block in rank.model.layers if kept else ():
+        named |= {one.name: one.gemm.n * one.gemm.k for one in block.operators if one.gemm is not None}
+    return total(named.values()) * SIXTEEN_BIT_BYTES
+
+
 def beside_activations(rank: Rank, gradients: Number, working: Number) -> Number:
     """Gradients that nothing accumulates take the room that activations leave in the backward pass, and what they need
     beyond it: memory peaks where it begins, or where the optimizer steps.
@@ -140,33 +150,6 @@ def beside_activations(rank: Rank, gradients: Number, working: Number) -> Number
 def optimizer_bytes(rank: Rank, parameters: Parameters) -> Number:
     """Master weights and states, divided by ZeRO 1; none here where they live in host memory."""
     return where(rank.plan.offload_optimizer, 0.0, held_states(rank, parameters))
-
-
-def micro_batches_in_flight(plan: TrainingPlan) -> Number:
-    """Micro-batches whose activations the first stage holds."""
-    layout, m = plan.layout, plan.gradient_accumulation
-    held: Number = plan.schedule.of(lambda schedule: schedule.in_flight(layout.pp, layout.vpp, m))
-    return held
-
-
-def held_activations(plan: TrainingPlan, kept: Number, in_flight: Number) -> Number:
-    """What layers keep of the micro-batches in flight; of those that wait in host memory two layers stay: the one at
-    work, and the one on its way.
-    """
-    return activation_bytes(where(plan.offload_activations, staying(plan, in_flight), in_flight), kept)
-
-
-def staying(plan: TrainingPlan, in_flight: Number) -> Number:
-    """Of the micro-batches in flight, what stays where the others' activations wait in host memory."""
-    return minimum(in_flight, OFFLOADED_LAYERS / ceil(plan.model.layers / plan.layout.pp))
-
-
-@term("in_flight * kept", unit="bytes", source=f"{_KORTHIKANTI}.2.3")
-def activation_bytes(in_flight: Number, kept: Number) -> Number:
-    """A stage keeps the activations of every micro-batch that has gone forward and not yet come back; most on the first
-    stage.
-    """
-    return in_flight * kept
 
 
 @term("dot(l, a)", unit="bytes", source=f"{_KORTHIKANTI}.1, equations 1 to 6")

@@ -47,6 +47,14 @@ def interleaved_in_flight(m: Number, p: Number, v: Number) -> Number:
     return minimum(p + (p - 1) / v, m)
 
 
+@term("min(m, (p * (v - 1) + 1) / v)", unit="micro-batches", source="Megatron-LM, core/pipeline_parallel/schedules.py")
+def last_in_flight(m: Number, p: Number, v: Number) -> Number:
+    """The last stage has one micro-batch at a time, and a v-th of p (v - 1) + 1 of them where chunks are interleaved:
+    it goes forward with p micro-batches in each chunk but its last before it turns back.
+    """
+    return minimum((p * (v - 1) + 1) / v, m)
+
+
 @term("max((p/2 - 1) / max(p - 1, 1) * (others - others_weights), 0)", unit="s", source=_DEEPSEEK)
 def dualpipe_bubble_seconds(others: Number, others_weights: Number, p: Number) -> Number:
     """DualPipe leaves (p/2 - 1)(F&B + B - 3W) with micro-batches from both ends: F&B is a forward and a backward pass

@@ -11,15 +11,15 @@ from llmplan.errors import BadInputError, LlmplanError
 from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.figures import INFER, limits, objectives
 from llmplan.estimate.line import kind_of
-from llmplan.output import headline
 from llmplan.output.document import document
-from llmplan.output.sections import figure_facts, layout
 from llmplan.output.words import gib, seconds
 from llmplan.request import InferRequest, TrainRequest, given_options, of_server, option_name, options_of
 from llmplan.search.infer import infer
 from llmplan.search.train import train
 from llmplan_report.drawing import looks, words_of
 from llmplan_report.page import command_line
+from llmplan_report.terminal import headline
+from llmplan_report.terminal.sections import figure_facts, layout
 
 COMMANDS: Mapping[str, type[TrainRequest | InferRequest]] = {"train": TrainRequest, "infer": InferRequest}
 _CHOICES = ("models", "gpus", "dtypes", "engines", "frameworks")
@@ -28,6 +28,8 @@ MOST_SECONDS = 10.0
 _MOST_REQUESTS = 5_000
 """That a simulation may be of."""
 _MOST_LETTERS = 200
+_FILES = (".toml", ".json", ".csv")
+"""What a word ends with that would be read as a file."""
 _BATCHES = tuple(2**power for power in range(11))
 """Of the frontier."""
 _SIZES = ("tp", "cp", "pp", "vpp", "dp", "ep")
@@ -99,6 +101,8 @@ def _request(command: str, given: Mapping[str, Any]) -> Any:
             raise BadInputError(f"{option_name(name)}: names a file, which this page does not read")
         if isinstance(option["names"], str) and value not in getattr(registry(), _attribute(option["names"])):
             raise BadInputError(f"{option_name(name)}: {value!r} is none that is installed; files are not read here")
+        if str(value).strip().endswith(_FILES):
+            raise BadInputError(f"{option_name(name)}: {value!r} is a file, and files are not read here")
     asked: Any = kind(**given)
     if getattr(asked, "requests", None) and asked.requests > _MOST_REQUESTS:
         raise BadInputError(

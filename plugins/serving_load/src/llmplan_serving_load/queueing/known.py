@@ -36,7 +36,7 @@ class Known:
 
     @cached_property
     def peak(self) -> Peak:
-        """Where it answers most."""
+        """The number of sequences at which the server answers most."""
         return peak(self.server) if self._of is None else self._of.peak
 
     @cached_property

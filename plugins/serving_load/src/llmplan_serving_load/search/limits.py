@@ -31,7 +31,7 @@ class Limits:
 
     @classmethod
     def asked(cls, asked: InferRequest) -> Limits:
-        """Those that are given."""
+        """The limits that the search was given."""
         return cls(latency_limits(asked), percentile_of(asked.percentile, asked.requests))
 
     def broken(self, latencies: Latencies) -> str | None:

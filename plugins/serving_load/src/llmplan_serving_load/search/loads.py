@@ -50,7 +50,7 @@ class Users:
         return columns[:, 0], columns[:, 1]
 
     def priced(self, at: Any, groups: Any, users: Any) -> Part:
-        """These points."""
+        """The points of these layouts under their loads, priced in closed form."""
         means, strained, longer = self.fleet.with_users(at, groups, users)
         return Part(self.fleet, at, groups, users, means, strained, longer)
 

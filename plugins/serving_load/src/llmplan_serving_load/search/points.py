@@ -44,7 +44,7 @@ class Point:
 
     @property
     def dp(self) -> int:
-        """How many replicas there are."""
+        """How many replicas share the requests."""
         return self.groups * self.sizes.dp
 
     @property
@@ -80,7 +80,7 @@ class Points:
 
 @frozen(eq=False, slots=False)
 class Part:
-    """The points of one fleet."""
+    """The points of one fleet, as columns."""
 
     fleet: Fleet
     at: Any

@@ -140,7 +140,7 @@ class _Looking:
 
     @property
     def progress(self) -> Progress:
-        """How far it is."""
+        """How far the search is, and the best that it has found."""
         return Progress(self.found.layouts, self.found.legal, len(self.best), self._first)
 
     def _first(self) -> Point | None:

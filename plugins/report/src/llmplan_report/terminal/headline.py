@@ -11,9 +11,11 @@ from rich.text import Text
 from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.estimate.figures import FIGURES, MEMORY, TRAIN, TRAINING, Figure, kind_of_estimate, limits, objectives
 from llmplan.estimate.line import Kind, kind_of
-from llmplan.output.limit_words import limit_words
-from llmplan.output.sections import GAP, INDENT, SEQUENCE_PARALLEL, between, counted, facts, memory_words
+from llmplan.output.console import INDENT
+from llmplan.output.kept_words import kept_briefly
 from llmplan.output.words import count, digits, gib, money, seconds_like, three_digits
+from llmplan_report.terminal.limit_words import limit_words
+from llmplan_report.terminal.sections import GAP, SEQUENCE_PARALLEL, between, counted, facts, memory_words
 
 _LIMITED_BY: Mapping[Kind, str] = {
     Kind.COMPUTE: "computation",
@@ -151,12 +153,12 @@ def _latencies(estimate: InferenceEstimate | ServerEstimate) -> dict[str, str]:
     return {"takes": f"first token {said[0]}, each {said[1]}"}
 
 
-def _fits(estimate: Estimate) -> str:
-    """Whether it does, and how many sequences would."""
-    said = memory_words(estimate, mark=True)
+def _fits(estimate: InferenceEstimate | ServerEstimate) -> str:
+    """Whether it does, whether latencies are kept to, and how many sequences would fit."""
+    said = [memory_words(estimate, mark=True), kept_briefly(estimate)]
     if isinstance(estimate, InferenceEstimate) and estimate.feasible:
-        return f"{said}; {counted(estimate.max_batch_size, 'sequence')} at most"
-    return said
+        said.append(f"{counted(estimate.max_batch_size, 'sequence')} at most")
+    return "; ".join(filter(None, said))
 
 
 def _time_by_kind(estimate: TrainingEstimate) -> str:
