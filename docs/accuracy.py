@@ -52,6 +52,8 @@ Mean absolute errors of the sources that it speaks of, before and after.
 | a cache that rolls; GEMV and GEMM kernels apart | AutoAWQ README | 12.6 % | 10.4 % |
 | | the same, memory | 9.7 % | 5.7 % |
 | one core for each head, with the cycles of Text Generation Inference on the A100 | AutoAWQ README | 10.4 % | 8.9 % |
+| tokens joined to a cache, of which the old one is held too (memory) | Qwen README (Transformers) | 7.7 % | 3.1 % |
+| | HF transformers A10G, one row | 3.1 % | 1.1 % |
 | experts padded on both sides by Marlin (memory) | gpt-oss 120B: weights, room | 2.2 %, 1.3 GiB | 0.2 %, 0.03 GiB |
 | a static batch cut over a pipeline; stages one by one | no row has both a batch and a pipeline | | |
 """

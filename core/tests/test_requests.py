@@ -30,7 +30,7 @@ PERCENTILE = {"percentile"}
 RATE = {"rate"}
 POSITIVE = {
     "tokens", "global_batch_tokens", "failures_per_gpu_day", "checkpoint_seconds", "checkpoint_gb_per_s",
-    "checkpoint_interval", "nic_gbits", "host_memory", "epochs",
+    "checkpoint_interval", "nic_gbits", "host_bandwidth", "host_memory", "epochs",
 }  # fmt: skip
 NOT_NEGATIVE = {"price_per_gpu_hour", "restart_seconds"}
 AT_LEAST_ONE = {"expert_imbalance", "pue", "oversubscription", "peak"}

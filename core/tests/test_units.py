@@ -64,3 +64,23 @@ def test_what_is_no_number_is_refused(text):
     """If it fails, a typo is silently read as a number."""
     with pytest.raises(ValueError, match="could not convert"):
         parse_number(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        *(
+            ("3 thousand", 3e3),
+            ("3 million", 3e6),
+            ("3mn", 3e6),
+            ("3 billion", 3e9),
+            ("3bn", 3e9),
+            ("3 trillion", 3e12),
+        ),
+        *(("3 quadrillion", 3e15), ("3Ki", 3 * 2**10), ("3Mi", 3 * 2**20), ("3Gi", 3 * 2**30), ("3Ti", 3 * 2**40)),
+        *(("3K", 3e3), ("3M", 3e6), ("3G", 3e9), ("3B", 3e9), ("3T", 3e12), ("3P", 3e15), ("3Pi", 3 * 2**50)),
+    ],
+)
+def test_every_word_and_suffix_by_hand(text, number):
+    """A word would stand for another number than people mean."""
+    assert parse_number(text) == number

@@ -4,13 +4,14 @@ import pytest
 from attrs import evolve
 from megatron_plans import CURVES, GPU, IDEAL, OPERATIONS, PLAIN, SPARSE, flat, plan, price
 
-from llmplan.records import CollectiveCurve, Efficiency, Scores, Tuning
+from llmplan.records import CollectiveCurve, Efficiency, Layout, Recompute, Scores, Tuning
 from llmplan.testing import SAMPLE_MODEL
 from llmplan_parallelism_megatron.kernels.attention import fused_seconds, is_fused, unfused_seconds
 from llmplan_parallelism_megatron.kernels.reached import curves_of, training_kernels
 from llmplan_parallelism_megatron.network import collectives
 from llmplan_parallelism_megatron.network.groups import Group
 from llmplan_parallelism_megatron.rank import Rank
+from llmplan_parallelism_megatron.stages import balanced, ends_as_layers
 from llmplan_parallelism_megatron.training.adapters import (
     adapter_seconds,
     beside_adapter_seconds,
@@ -159,3 +160,59 @@ def test_weights_of_4_bits_are_gathered_as_they_are_held(model):
     layers = sum(block.count * block.parameters for block in model.lower(1, 1024).layers)
     gathered = 2 * layers * (16 - 4.127) / 8 * 3 / 4 / 3e11  # before each of both passes
     assert wide - narrow == pytest.approx(gathered, rel=1e-3)
+
+
+def test_a_host_launches_again_what_is_computed_again():
+    """Full recomputation would cost a slow host nothing."""
+    slow = evolve(IDEAL, host_seconds_per_layer=1.0)
+    for recompute, passes in ((Recompute.NONE, 2), (Recompute.FULL, 3)):
+        estimate = price(PLAIN, framework=slow, recompute=recompute)
+        launching = estimate.iteration_seconds - estimate.time_breakdown["optimizer"]
+        assert launching == pytest.approx(passes * PLAIN.layers, rel=1e-6)
+
+
+def test_stages_side_by_side_in_a_domain_send_over_its_links():
+    """Two stages of four ranks on eight accelerators would send over the network."""
+    near = price(PLAIN, curves=flat(), tp=4, pp=2, sequence_parallel=True).time_breakdown["pp_comm"]
+    assert near == pytest.approx(2 * 1024 * 512 * 2 / 4 / 3e11)
+    far = price(PLAIN, curves=flat(), tp=8, pp=2, sequence_parallel=True).time_breakdown["pp_comm"]
+    assert far == pytest.approx(2 * 1024 * 512 * 2 / 8 / 5e10)
+
+
+@pytest.mark.parametrize(
+    ("layers", "pp", "vpp", "as_layers"),
+    [(126, 16, 1, 1), (70, 12, 1, 1), (4, 3, 1, 1), (22, 4, 2, 1), (12, 3, 1, 0), (71, 12, 1, 0), (5, 2, 1, 0)],
+)
+def test_ends_stand_for_layers_where_stages_come_out_even(layers, pp, vpp, as_layers):
+    """Llama 3 405B's 126 layers on 16 stages would leave some with fewer, as no program deals them."""
+    assert ends_as_layers(layers, Layout(gpus=pp, pp=pp, vpp=vpp)) == as_layers
+
+
+def test_a_program_that_balances_gives_each_stage_its_part_of_all():
+    """The ends of the model would weigh more than they do on every stage."""
+    stage = balanced(PLAIN.lower(1, 1024), 4)
+    assert (sum(stage.counts), stage.first, stage.last) == (2, 0.25, 0.25)
+    assert stage.total([1.0] * len(stage.counts), 4.0, 8.0) == 5
+
+
+def test_the_residual_stream_is_as_wide_whoever_holds_the_tokens():
+    """Muon would orthogonalise matrices of another width under context parallelism."""
+    assert [Rank.of(plan(PLAIN, cp=cp, dp=2, micro_batch=3)).width for cp in (1, 2, 4)] == [512, 512, 512]
+
+
+def test_the_first_stage_reduces_its_gradients_last():
+    """The traffic would be that of another stage, whose gradients are complete while the first still computes."""
+    seconds = price(PLAIN, curves=flat(), dp=2, pp=2, gradient_accumulation=4).time_breakdown["dp_comm"]
+    first = PLAIN.layers // 2 * PLAIN.lower(1, 1024).layers[0].parameters + PLAIN.vocab * PLAIN.hidden
+    assert seconds == pytest.approx(2 * 4 * first / 2 / 3e11, rel=1e-9)
+
+
+def test_gradients_are_read_added_to_and_written():
+    """Accumulating gradients in 32 bits would move less than they are."""
+    narrow, wide = (
+        price(PLAIN, curves=flat(), hardware=evolve(GPU, memory_bytes_per_second=1e6), gradient_bits=bits)
+        for bits in (16.0, 32.0)
+    )
+    matrices = PLAIN.layers * 12 * PLAIN.hidden**2
+    more = wide.time_breakdown["backward"] - narrow.time_breakdown["backward"]
+    assert more == pytest.approx(2 * 2 * matrices / 1e6, rel=0.1)

@@ -111,9 +111,11 @@ def test_what_waits_in_host_memory_leaves_the_device_and_comes_over_the_link(wha
 
 
 def test_weights_over_the_link_bind_a_step_of_decoding():
-    """By hand: every weight of a dense model crosses the host link once a step."""
-    away = infer(model="llama-3.1-8b", gpu="rtx-4090", gpus=1, dtype="fp16", engine="llama.cpp", offload="weights")
-    assert away.decode_bounds["weights"] == pytest.approx(away.host_bytes_per_gpu / 32e9, rel=0.08)
+    """By hand: every weight of a dense model crosses the host link once a step, or is multiplied where it is."""
+    asked = {"model": "llama-3.1-8b", "gpu": "rtx-4090", "gpus": 1, "dtype": "fp16", "offload": "weights"}
+    sent, left = infer(**asked, engine="transformers"), infer(**asked, engine="llama.cpp", host_bandwidth=60)
+    assert sent.decode_bounds["weights"] == pytest.approx(sent.host_bytes_per_gpu / 32e9, rel=0.08)
+    assert left.decode_bounds["weights"] == pytest.approx(left.host_bytes_per_gpu / 60e9, rel=0.08)
 
 
 def test_engines_that_leave_nothing_on_the_host_say_so():

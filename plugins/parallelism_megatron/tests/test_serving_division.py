@@ -118,6 +118,16 @@ def test_a_cache_that_rolls_holds_the_longer_of_prompt_and_answer():
     assert rolled.decode_breakdown["kv_cache"] < grown.decode_breakdown["kv_cache"]
 
 
+def test_a_cache_that_is_written_anew_is_held_twice():
+    """If it fails, programs that join tokens to their cache fit twice as many sequences as they do."""
+    joins = evolve(IDEAL, cache_copies=2)
+    once, twice = (MEGATRON.infer(serving(engine=engine, batch=8)) for engine in (IDEAL, joins))
+    assert twice.memory_breakdown["kv_cache"] == 2 * once.memory_breakdown["kv_cache"]
+    assert twice.cache_tokens == pytest.approx(once.cache_tokens / 2, rel=0.01)
+    assert twice.max_batch_size == pytest.approx(once.max_batch_size / 2, rel=0.1)
+    assert twice.total_seconds == once.total_seconds
+
+
 def test_rows_that_multiply_one_by_one_read_weights_again():
     """If it fails, GEMV kernels serve eight sequences for the price of one, or GEMM kernels do not."""
     rereads = evolve(IDEAL, reread_rows=8, rereading=0.5)

@@ -131,6 +131,19 @@ def test_a_search_of_several_accelerators_at_own_prices_comes_back(tmp_path):
     assert [best.cost for best in search(TrainingSpace(**asked), objective).best] == [best.cost for best in found.best]
 
 
+@pytest.mark.usefixtures("own")
+def test_a_plan_file_names_prices_beside_it(tmp_path, monkeypatch):
+    """A plan in another folder would look for its list where somebody happens to stand."""
+    for name, line in (("list", 'price_file = "list.csv"'), ("own", 'price = "own.toml"'), ("plain", "price = 2.5")):
+        (tmp_path / f"{name}-plan.toml").write_text(line)
+    monkeypatch.chdir("/")
+    prices = [
+        train(**TRAIN, **read_plan(str(tmp_path / f"{name}-plan.toml"), TrainRequest)).plan.price.provider
+        for name in ("list", "own", "plain")
+    ]
+    assert prices == ["contract", "own hardware", ""]
+
+
 def test_an_old_price_is_warned_of():
     """Somebody would book by what a GPU cost last winter."""
     days = {

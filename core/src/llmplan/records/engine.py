@@ -57,6 +57,8 @@ class EngineProfile:
     """Of the time of the first reading, what each further one of a larger group takes: caches catch some of them."""
     reread_rows: int = field(default=0, validator=not_negative)
     """Up to so many rows multiply one by one, each of which reads the weights again."""
+    cache_copies: int = field(default=1, validator=whole)
+    """Of the cache at once: the old and the new one, where each token is joined to all before it."""
     rolls_cache: bool = False
     """Its cache has room for the longer of prompt and answer, and drops the oldest tokens."""
     windows: bool = True

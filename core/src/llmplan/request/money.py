@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmplan.errors import BadInputError
-from llmplan.records import ApiPrice, Grid, Price
 from llmplan.request.values import as_money, as_not_negative, as_text, refuse
+
+if TYPE_CHECKING:
+    from llmplan.records import ApiPrice, Grid, Price
 
 _WANTED = "a price, like 2.5, median, or a provider of llmplan list prices"
 
@@ -25,6 +27,8 @@ def names_of(kind: str) -> Callable[[], list[str]]:
 
 def as_price(value: Any, name: str) -> float | str | Price:
     """An amount, a word, or the whole price of a result."""
+    from llmplan.records import Price
+
     if isinstance(value, Price):
         return value
     if isinstance(value, Mapping):
@@ -39,6 +43,8 @@ def as_price(value: Any, name: str) -> float | str | Price:
 
 def as_carbon(value: Any, name: str) -> float | str | Grid:
     """Grams a kilowatt-hour, a region, or the record of one."""
+    from llmplan.records import Grid
+
     if isinstance(value, Grid):
         return value
     if isinstance(value, Mapping):
@@ -55,6 +61,8 @@ def as_carbon(value: Any, name: str) -> float | str | Grid:
 
 def as_api_price(value: Any, name: str) -> ApiPrice:
     """``3/15`` or ``$3/$15``: of a million tokens, input and output; one number is both."""
+    from llmplan.records import ApiPrice
+
     if isinstance(value, ApiPrice):
         return value
     wanted = "the price of a million tokens, input and output, like 3/15"

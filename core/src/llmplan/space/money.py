@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llmplan.catalogues import GRIDS, PRICES, registry
-from llmplan.catalogues.guard import Guard, WrongAnswerError
 from llmplan.errors import BadInputError, UnknownNameError
-from llmplan.records import Grid, Price, PriceAsked
 from llmplan.request import option_name
 
 if TYPE_CHECKING:
-    from llmplan.records import HardwareProfile, PriceSource
+    from llmplan.records import Grid, HardwareProfile, Price, PriceSource
     from llmplan.request import InferRequest, TrainRequest
 
 _BESIDE = ("price_market", "price_region", "price_file")
@@ -23,6 +21,11 @@ def price_of(request: TrainRequest | InferRequest, hardware: HardwareProfile) ->
     """Of an hour of the accelerator: the one that is stated, looked up, or the cluster's; None where none is known."""
     stated, word = request.price_per_gpu_hour, request.price
     beside = {name: value for name in _BESIDE if (value := getattr(request, name)) is not None}
+    usual = hardware.cluster.price_per_gpu_hour if stated is None else stated
+    if word is None and not beside and usual is None:
+        return None
+    from llmplan.records import Price
+
     if stated is not None and (word is not None or beside):
         name, value = ("price", word) if word is not None else next(iter(beside.items()))
         said = value.per_gpu_hour if isinstance(value, Price) else value
@@ -34,9 +37,7 @@ def price_of(request: TrainRequest | InferRequest, hardware: HardwareProfile) ->
         return word if isinstance(word, Price) else Price(per_gpu_hour=word)
     if word is not None or beside:
         return _looked_up(word, hardware, beside, request.pue)
-    cluster = hardware.cluster
-    stated = cluster.price_per_gpu_hour if stated is None else stated
-    return None if stated is None else Price(per_gpu_hour=stated)
+    return None if usual is None else Price(per_gpu_hour=usual)
 
 
 def _looked_up(word: str | None, hardware: HardwareProfile, beside: dict[str, Any], pue: float | None) -> Price:
@@ -44,6 +45,8 @@ def _looked_up(word: str | None, hardware: HardwareProfile, beside: dict[str, An
     sources = registry().prices
     if not sources:
         raise BadInputError(f"price: {word or 'of a file'} is looked up by a plugin, and none is installed: {_PLUGIN}")
+    from llmplan.catalogues.guard import Guard, WrongAnswerError
+    from llmplan.records import Price, PriceAsked
     from llmplan.space.choice import default_record
 
     usual: PriceSource = default_record(sources, "price")
@@ -68,7 +71,11 @@ def _looked_up(word: str | None, hardware: HardwareProfile, beside: dict[str, An
 def grid_of(request: TrainRequest | InferRequest) -> Grid | None:
     """The electricity that is asked about; None where none is."""
     given = request.carbon
-    if given is None or isinstance(given, Grid):
+    if given is None:
+        return None
+    from llmplan.records import Grid
+
+    if isinstance(given, Grid):
         return given
     if isinstance(given, float):
         return Grid(name="given", grams_per_kwh=given)

@@ -113,6 +113,7 @@ FP8_INFERENCE = DTypeRule(
 )
 NVFP4 = DTypeRule(
     name="nvfp4",
+    dynamic_scales=True,
     weight_bits=four_bit_blocks(16),
     activation_bits=four_bit_blocks(16),
     embedding_bits=16,
@@ -126,6 +127,7 @@ NVFP4 = DTypeRule(
 )
 MXFP4 = DTypeRule(
     name="mxfp4",
+    dynamic_scales=True,
     weight_bits=four_bit_blocks(32),
     activation_bits=four_bit_blocks(32),
     embedding_bits=16,

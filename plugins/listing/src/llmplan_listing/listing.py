@@ -11,7 +11,7 @@ from llmplan.catalogues import GPUS, GRIDS, KINDS, MODELS, Catalogue, registry
 from llmplan.cli.options import completer
 from llmplan.cli.tables import print_table
 from llmplan.errors import BadInputError
-from llmplan.output.sections import rendered, wide_console
+from llmplan.output.console import rendered, wide_console
 from llmplan.output.table import Column, fitted
 from llmplan.output.words import count, digits
 from llmplan.records import Grid, HardwareProfile, ModelArchitecture

@@ -40,8 +40,8 @@ def sequence_bytes(rank: Rank, tokens: Number) -> Number:
 
 
 def device_sequence_bytes(rank: Rank, tokens: Number) -> Number:
-    """The same as far as it lies on the device: none of it, where caches wait in host memory."""
-    return 0.0 if rank.plan.offload == KV else sequence_bytes(rank, tokens)
+    """What of it the device holds: none, where caches wait in host memory; all copies, where it is written anew."""
+    return 0.0 if rank.plan.offload == KV else rank.plan.engine.cache_copies * sequence_bytes(rank, tokens)
 
 
 def host_bytes(rank: Rank, plan: InferencePlan) -> Number | None:
@@ -108,7 +108,7 @@ def cache_tokens(rank: Rank, plan: InferencePlan) -> Number | None:
     if plan.offload == KV:
         return None
     length = kept_tokens(plan)
-    return floor(maximum(cache_bytes(rank, plan), 0.0) * length / sequence_bytes(rank, length))
+    return floor(maximum(cache_bytes(rank, plan), 0.0) * length / device_sequence_bytes(rank, length))
 
 
 def longest_context(rank: Rank, plan: InferencePlan) -> int:

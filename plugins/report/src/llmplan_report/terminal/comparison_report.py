@@ -12,13 +12,14 @@ from rich.text import Text
 
 from llmplan.estimate import Comparison, Variant
 from llmplan.estimate.figures import ITERATION, LOW, figures_of, kind_of_estimate
+from llmplan.output.console import INDENT, console_of, heading, rendered, wide_console
 from llmplan.output.document import rows
 from llmplan.output.next_steps import next_steps
-from llmplan.output.sections import INDENT, console_of, facts, heading, in_brief, rendered, wide_console
 from llmplan.output.table import Column, Row, figure_columns, fits, fitted, plain_words
 from llmplan.output.words import digits, dotted
 from llmplan.request import option_name
 from llmplan.space.dimensions import SIZES
+from llmplan_report.terminal.sections import facts, in_brief
 
 _MOST_ANSWERS, _LONG = 3, 45
 """Figures of which the best plan is named, where what varies takes less than so many letters; else of one."""

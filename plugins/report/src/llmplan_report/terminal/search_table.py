@@ -11,9 +11,9 @@ from rich.text import Text
 
 from llmplan.estimate.figures import AT_CONFIDENCE, FIGURES, TRAIN, WALL_CLOCK, Figure
 from llmplan.estimate.spread import EVEN
+from llmplan.output.console import INDENT
 from llmplan.output.document import document, frontier_rows
 from llmplan.output.plan_words import server_words, training_words, value_words
-from llmplan.output.sections import INDENT
 from llmplan.output.table import Column, Row, figure_columns, fitted, markdown_table
 from llmplan.output.words import dotted
 from llmplan.request import option_name

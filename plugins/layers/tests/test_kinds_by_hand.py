@@ -1,0 +1,224 @@
+"""Kinds of layers, operator by operator, in small numbers by hand: FLOPs, weights, what is read, kept and moved."""
+
+import pytest
+from attrs import evolve
+
+from llmplan.records import Tensor, Works
+from llmplan_layers import (
+    CrossAttention,
+    DeltaAttention,
+    GroupedAttention,
+    Mamba1,
+    Mamba2,
+    SparseIndex,
+)
+from llmplan_layers.attention import seen
+from llmplan_layers.compressed_attention import CompressedAttention, CompressedIndex
+from llmplan_layers.residual import BlockResidual, HyperConnections
+
+T = 10
+"""Tokens of the pass; matrices do two FLOPs a weight and token."""
+LONG = seen(100, 100, None)
+
+
+def facts(operators):
+    """By operator: FLOPs, weights, elements of inputs, elements of its state, elements that it moves beside."""
+    return {
+        operator.name: (
+            operator.flops,
+            operator.weights,
+            tuple(tensor.elements for tensor in operator.inputs),
+            None if operator.state is None else operator.state.elements,
+            operator.moved,
+        )
+        for operator in operators
+    }
+
+
+def matrix(k, n, *read, state=None, moved=None):
+    """Of a projection of k x n."""
+    return 2 * T * k * n, k * n, read, state, moved
+
+
+def of(layer, looked=LONG):
+    """The facts of a layer over T tokens of width 32."""
+    return facts(layer.operators(T, looked, Tensor(T * 32)))
+
+
+DELTA = DeltaAttention(hidden=32, key_heads=2, value_heads=4, key_dim=8, value_dim=16)
+"""Keys 16 wide, values 64, all three 96; a state of 8 x 16 a value head."""
+
+
+def test_the_gated_delta_rule():
+    """A hybrid model's linear layers would compute, keep or move other than Yang et al. 2024 say."""
+    rule = T * 4 * (6 * 8 * 16 + 64 * (6 * 8 + 4 * 16))
+    moved = T * (96 + 3 * 64 + 2 * 4 * 8 * 16 / 64)  # what goes in, values, gate and output, states of chunks
+    assert of(DELTA) == {
+        "linear attention projection": matrix(32, 96, T * 32),
+        "gate projection": matrix(32, 64 + 2 * 4),
+        "short convolution": (2 * 4 * T * 96, 4 * 96, (T * 96,), 3 * 96, 2 * T * 96),
+        "delta rule": (rule, 0, (T * 96, T * 64), 4 * 8 * 16, moved),
+        "output projection": matrix(64, 32, T * 64, moved=3 * T * 32),
+    }
+    assert DELTA.parameters == 32 * (96 + 72 + 64) + 4 * 96 + 4 + 4 + 16
+
+
+def test_a_decay_for_each_channel():
+    """Kimi's linear layers would have decays of heads, or one matrix where there are two narrow ones."""
+    found = of(evolve(DELTA, channel_decay=True))
+    assert found["gate projection"] == matrix(32, 8 + 16 + 4)
+    assert found["decay projection"] == matrix(8, 4 * 8)
+    assert found["output gate projection"] == matrix(16, 64)
+    _, _, read, _, moved = found["delta rule"]
+    assert read == (T * 96, T * (64 + 32))
+    assert moved == T * (96 + 32 + 3 * 64 + 2 * 4 * 8 * 16 / 64)
+    full = of(evolve(DELTA, channel_decay=True, full_gate=True))
+    assert full["gate projection"] == matrix(32, 8 + 64 + 4)
+    assert "output gate projection" not in full
+
+
+COMPRESSED = CompressedAttention(
+    hidden=32, heads=4, head_dim=8, q_rank=16, o_groups=2, o_rank=6, window=20, ratio=4, overlaps=True,
+    index=CompressedIndex(heads=2, head_dim=4, top_k=3),
+)  # fmt: skip
+
+
+def test_compressed_attention():
+    """DeepSeek-V4's layers would look at more, or fewer, tokens than are left, or compress them for nothing."""
+    found = of(COMPRESSED)
+    latent, queries, keys = T * 16, T * 32, T * 8
+    near = T * 20  # tokens of the window
+    far = T * 3  # of compressed ones the best three
+    assert found == {
+        "index query projection": matrix(16, 8),
+        "index weights": matrix(32, 2),
+        "compression of index keys": matrix(32, 16, state=4 * 2 * 16, moved=T * (16 + 4 / 4)),
+        "index scores": (T * 100 * 2 * 8 / 4, 0, (T * 8, T * 4 / 4), None, None),
+        "query down projection": matrix(32, 16, T * 32),
+        "key projection": matrix(32, 8),
+        "compression of tokens": matrix(32, 32, state=4 * 2 * 32, moved=T * (32 + 8 / 4)),
+        "query and key norms": (0, 0, (latent, keys), None, 2 * (latent + keys)),
+        "query up projection": matrix(16, 32, latent),
+        "QK^T": (2 * near * 32, 0, (queries, keys), None, None),
+        "softmax": (0, 0, (near * 4,), None, None),
+        "attention over V": (2 * near * 32, 0, (near * 4, keys), None, None),
+        "compressed: QK^T": (2 * far * 32, 0, (queries, keys), None, None),
+        "compressed: softmax": (0, 0, (far * 4,), None, None),
+        "compressed: attention over V": (2 * far * 32, 0, (far * 4, keys), None, None),
+        "grouped output projection": matrix(32, 6, queries),
+        "output projection": matrix(12, 32, T * 12, moved=3 * T * 32),
+    }
+
+
+def test_what_compressed_attention_holds_and_keeps():
+    """A checkpoint would have other parameters than its file, or a sequence another cache."""
+    pooled = {width: 32 * 4 * width + 4 * 4 * width // 2 + width for width in (8, 4)}
+    queries, output = 32 * 16 + 16 * 32 + 16, 32 * 6 + 2 * 6 * 32
+    index = 16 * 8 + 32 * 2 + pooled[4]
+    assert COMPRESSED.parameters == queries + 32 * 8 + 8 + output + 4 + pooled[8] + index
+    assert COMPRESSED.cached(100) == 8 * 20 + 100 * (8 + 4) / 4
+    assert COMPRESSED.cached(10) == 8 * 10 + 10 * (8 + 4) / 4
+    alone = evolve(COMPRESSED, ratio=0, index=None)
+    assert alone.parameters == queries + 32 * 8 + 8 + output + 4
+    assert (alone.cached(100), alone.cached(10)) == (8 * 20, 8 * 10)
+    single = evolve(COMPRESSED, overlaps=False, index=None)
+    assert single.parameters == alone.parameters + 32 * 2 * 8 + 4 * 2 * 8 // 2 + 8
+    assert single.cached(100) == 8 * 20 + 100 * 8 / 4
+    assert "compressed: QK^T" not in of(alone)
+    # without an index all compressed tokens are looked at
+    assert of(single)["compressed: QK^T"][0] == 2 * T * 100 / 4 * 32
+
+
+def test_caches_of_compressed_attention():
+    """A step of decoding would read the window for the compressed tokens, or the other way round."""
+    caches = {one.name: one.scores.cache for one in COMPRESSED.operators(T, LONG, Tensor(T * 32)) if one.scores}
+    read = {name: (cache.elements, cache.pair_flops, cache.window) for name, cache in caches.items()}
+    assert read["QK^T"] == (8, 4 * 32, 20)
+    assert read["compressed: QK^T"] == (2, 4 * 32 / 4, 12)
+    assert read["index scores"] == (1, 2 * 8 / 4, float("inf"))
+    shapes = {one.name: one.scores for one in COMPRESSED.operators(T, LONG, Tensor(T * 32)) if one.scores}
+    near, far = shapes["QK^T"], shapes["compressed: QK^T"]
+    assert (near.head_dim, far.head_dim, shapes["index scores"].head_dim) == (8, 8, 4)
+    # as many keys as a causal kernel would have that looks at so many: all but the first corner of the band
+    assert (near.share, near.tokens) == (pytest.approx(0.9), pytest.approx(2 * 0.9 * 20))
+    assert (far.share, far.tokens) == (pytest.approx(0.94), pytest.approx(2 * 0.94 * 12 / 4))
+
+
+def test_state_spaces():
+    """Mamba's layers would compute, keep or move other than their papers say."""
+    second = Mamba2(hidden=32, heads=4, head_dim=8, state_size=16, groups=2)
+    mixed, states = 32 + 2 * 2 * 16, 4 * 8 * 16
+    scan = T * (4 * states + 128 * (2 * 2 * 16 + 2 * 32))
+    assert of(second) == {
+        "state space projection": matrix(32, 32 + mixed + 4, T * 32),
+        "short convolution": (2 * 4 * T * mixed, 4 * mixed, (T * mixed,), 3 * mixed, 2 * T * mixed),
+        "state space scan": (scan, 0, (T * mixed, T * 32), states, T * (mixed + 4 * 32 + 2 * states / 128)),
+        "output projection": matrix(32, 32, T * 32, moved=3 * T * 32),
+    }
+    first = Mamba1(hidden=32, inner=64, state_size=16, dt_rank=2)
+    narrow = 2 + 2 * 16
+    assert of(first) == {
+        "state space projection": matrix(32, 128, T * 32),
+        "short convolution": (2 * 4 * T * 64, 4 * 64, (T * 64,), 3 * 64, 2 * T * 64),
+        "state matrices projection": matrix(64, narrow, T * 64),
+        "time step projection": matrix(2, 64),
+        "state space scan": (9 * T * 64 * 16, 0, (T * 64, T * 64), 64 * 16, T * (5 * 64 + narrow)),
+        "output projection": matrix(64, 32, T * 64, moved=3 * T * 32),
+    }
+    assert first.parameters == 3 * 32 * 64 + 64 * narrow + 3 * 64 + 5 * 64 + 64 * 16 + 64
+    assert evolve(first, bias=True, inner_norms=True).parameters == first.parameters + 128 + 32 + narrow
+
+
+OWN = GroupedAttention(hidden=32, heads=4, kv_heads=2, head_dim=8)
+
+
+def test_cross_attention():
+    """A decoder would read its prompt's keys at every step, or cache twice what it looks at."""
+    layer = CrossAttention(own=OWN, cross=OWN)
+    operators = layer.operators(T, LONG, Tensor(T * 32))
+    assert layer.parameters == 2 * OWN.parameters == 2 * (32 * 32 + 32 * 2 * 16 + 32 * 32)
+    found = {one.name: one for one in operators}
+    assert (found["QK^T"].scores.cache.elements, found["QK^T"].scores.cache.pair_flops) == (0, 0)
+    looked = found["cross-attention: QK^T"]
+    assert looked.flops == 2 * T * 100 * 32
+    assert looked.scores.share == 1  # nothing that was read is masked
+    assert looked.scores.cache.elements == 2 * 2 * 8
+    norm = found["norm before cross-attention"]
+    assert ([tensor.elements for tensor in norm.inputs], norm.moved) == ([T * 32], 2 * T * 32)
+    assert {tensor.max_ways for tensor in norm.inputs} == {1}
+    made = [one for one in operators if one.works is Works.PROMPT]
+    assert [one.weights for one in made] == [32 * 2 * 2 * 8]
+    assert not made[0].gemm.joins
+    states = found["cross-attention: query projection"].inputs
+    assert [(tensor.elements, tensor.max_ways) for tensor in states] == [(T * 32, 1)]
+
+
+@pytest.mark.parametrize("weighs", [True, False])
+def test_an_index_of_keys(weighs):
+    """Scores of an index would be free, or attention be left with other keys than the best."""
+    index = SparseIndex(heads=2, head_dim=4, top_k=8, weighs_heads=weighs)
+    narrow = 4 + 2 * weighs
+    assert facts(index.operators(T, LONG, 32, 16)) == {
+        "index query projection": matrix(16, 8),
+        "index key projection": matrix(32, narrow),
+        "index scores": (T * 100 * 2 * 8, 0, (T * 8, T * 4), None, None),
+    }
+    assert index.parameters(32, 16) == 16 * 8 + 32 * narrow + 2 * 4
+    left = index.chosen(LONG)
+    assert (left.keys, left.share, left.window) == (8, pytest.approx(1 - 4 / 100), 8)
+    assert left.at_once == pytest.approx(2 * left.share * 8)
+    few = index.chosen(seen(4, 4, None))
+    assert (few.keys, few.share) == (4, 0.5)
+
+
+def test_streams_and_blocks_of_residuals():
+    """Several streams would cost no more than one, or blocks be added for nothing."""
+    streams = HyperConnections(hidden=32, streams=4)
+    matrix_of, mixed = streams.operators(T, "mlp")
+    assert (matrix_of.flops, matrix_of.weights) == (2 * T * 128 * 24, 128 * 24)
+    assert (mixed.flops, mixed.moved) == (2 * T * 32 * (16 + 8), T * 32 * (2 * 4 + 2))
+    assert streams.parameters == 128 * 24 + 24 + 3
+    blocks = BlockResidual(hidden=32, blocks=3.0)
+    (summed,) = blocks.operators(T, "mlp")
+    assert (summed.flops, summed.moved) == (4 * T * 32 * 3, T * 32 * 3 + T * 32)
+    assert blocks.parameters == 64
