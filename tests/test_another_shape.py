@@ -11,11 +11,10 @@ from attrs import frozen
 
 from llmplan import infer, registry, train
 from llmplan.output.document import document
-from llmplan.output.formats import as_table
-from llmplan.output.report import forward_pass
 from llmplan.records import Block, DTypeRule, HardwareProfile, LoweredModel, Operator, Tensor
 from llmplan.records.model import ALWAYS_KEPT
 from llmplan.testing import check_cost_model, check_model
+from llmplan_report.terminal.report import forward_pass, report as as_table
 
 HIDDEN, TAPS, STATE, VOCABULARY = 10, 4, 6, 20
 

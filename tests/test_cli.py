@@ -16,10 +16,10 @@ from attrs import evolve
 from llmplan import infer, registry, train
 from llmplan.catalogues import KINDS
 from llmplan.cli.main import main
-from llmplan.output.formats import to_markdown
-from llmplan.output.report import report
 from llmplan.output.words import gib
 from llmplan.request import InferRequest, TrainRequest, option_name, options_of
+from llmplan_report.terminal.formats import to_markdown
+from llmplan_report.terminal.report import report
 
 ROOFLINE = ("--cost-model", "roofline")
 NAMES = ("--model", "llama-65b", "--gpu", "h100-sxm-80gb", *ROOFLINE)

@@ -13,12 +13,6 @@ import records  # noqa: E402 - a script beside the others
 sys.path.remove(str(ROOT / "tools"))
 
 
-def test_the_page_is_as_the_classes_are():
-    """A field would be new or gone, and the page would not say so: python tools/regenerate.py records."""
-    for path, text in records.files().items():
-        assert path.read_text(encoding="utf-8") == text
-
-
 def test_no_field_is_without_its_meaning():
     """An author would have to read the sources; words for it go under the field, or into the kit's field_words.py."""
     silent = [f"{kind.__name__}.{field.name}" for *_, kind in records.classes() for field in record_fields(kind)

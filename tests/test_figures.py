@@ -11,10 +11,10 @@ import pytest
 import llmplan
 from llmplan import compare, infer, train
 from llmplan.estimate.figures import FIGURES, HIGH, figures_of, kind_of_estimate, limits, objectives
-from llmplan.output.comparison_report import columns
 from llmplan.output.document import document, rows
-from llmplan.output.report import report
 from llmplan.request import InferRequest, InferSearchRequest, SearchRequest, TrainRequest, options_of
+from llmplan_report.terminal.comparison_report import columns
+from llmplan_report.terminal.report import report
 
 ROOT = Path(__file__).parents[1]
 CORE = Path(llmplan.__file__).parent

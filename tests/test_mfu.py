@@ -10,7 +10,7 @@ import pytest
 from llmplan import train
 from llmplan.cli.main import main
 from llmplan.errors import BadInputError
-from llmplan.output.report import report
+from llmplan_report.terminal.report import report
 
 ROOT = Path(__file__).parents[1]
 LAYERS, HIDDEN, FFN, VOCAB, SEQUENCE = 32, 4096, 11_008, 32_000, 2048

@@ -11,8 +11,9 @@ from attrs import evolve
 
 from llmplan import registry, train
 from llmplan.cli.main import main
-from llmplan.output.headline import headline
-from llmplan.output.sections import console_of, layout, rendered
+from llmplan.output.console import console_of, rendered
+from llmplan_report.terminal.headline import headline
+from llmplan_report.terminal.sections import layout
 
 GPU = ("--gpu", "h100-sxm-80gb")
 ONE = ("--pp", "1", "--cp", "1", "--recompute", "none", "--offload", "none", "--zero", "1")

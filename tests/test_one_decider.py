@@ -11,14 +11,14 @@ import pytest
 
 from llmplan import train
 from llmplan.errors import BadInputError
-from llmplan.output.otherwise import otherwise
-from llmplan.output.report import report
 from llmplan.request import TrainRequest, given_options, option_name
 from llmplan.request.plan_file import read_plan
 from llmplan.search import TrainingSpace, search
 from llmplan.search.choose import given_values
 from llmplan.search.would_fit import OPEN, would_fit
 from llmplan.space.dimensions import BY_NAME, DIMENSIONS, described, is_idle, row_of
+from llmplan_report.terminal.otherwise import otherwise
+from llmplan_report.terminal.report import report
 
 HEADROOM = 0.05
 DENSE, SPARSE, TUNED = "dense", "sparse", "tuned"

@@ -6,9 +6,9 @@ import pytest
 from attrs import evolve
 
 from llmplan import infer, registry, train
-from llmplan.output.formats import to_text
 from llmplan.records import HardwareProfile
 from llmplan.records.cluster import two_levels
+from llmplan_report.terminal.formats import to_text
 from llmplan_validation import validate
 
 VENDORS = {"AMD": "torchtitan-rocm", "Google": "maxtext", "Intel": "optimum-habana", "Apple": None}

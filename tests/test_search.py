@@ -14,11 +14,11 @@ from search_space import DTYPE, FIXED, GPU, MODEL, SPACE, brute_force, with_gpu
 
 from llmplan import registry, train
 from llmplan.errors import BadInputError
-from llmplan.output.search_report import search_report
 from llmplan.request import given_options
 from llmplan.search import TrainingSpace, search
 from llmplan.space.schedules import place_of
 from llmplan_layers import MixtureOfExperts
+from llmplan_report.terminal.search_report import search_report
 
 DAY = 86_400.0
 

@@ -11,12 +11,12 @@ from attrs import evolve
 from llmplan import infer
 from llmplan.errors import BadInputError
 from llmplan.output.document import document
-from llmplan.output.report import report
-from llmplan.output.search_report import search_report
 from llmplan.records import DTypeRule, HardwareProfile
 from llmplan.request import given_options
 from llmplan.search import InferenceSpace, search
 from llmplan_layers import MixtureOfExperts, Transformer
+from llmplan_report.terminal.report import report
+from llmplan_report.terminal.search_report import search_report
 
 MODEL = Transformer(
     name="mini", layers=8, hidden=1024, heads=16, kv_heads=8, head_dim=64, ffn_hidden=4096, gated_mlp=False,

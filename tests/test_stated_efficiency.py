@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from llmplan import infer, train
-from llmplan.output.search_report import search_report
 from llmplan.search import InferenceSpace, TrainingSpace, search
+from llmplan_report.terminal.search_report import search_report
 
 STATED = ({"ideal": True}, {"flops_efficiency": 0.4}, {"scale_out_efficiency": 0.06})
 TRAINED = {"model": "llama-3.1-8b", "gpu": "h100-sxm-80gb", "gpus": 16, "framework": "torchtitan"}

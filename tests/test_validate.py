@@ -144,7 +144,7 @@ def test_a_program_that_no_profile_knows_has_the_range_of_unknown_ones(capsys, t
 
 def test_the_table_shows_rows_sources_and_the_score(capsys, monkeypatch, whole):
     """A reader could not tell which source is off, or how the score comes about."""
-    monkeypatch.setattr("llmplan_validation.validate", lambda *_: whole)
+    monkeypatch.setattr("llmplan_validation.validate", lambda *_, **__: whole)
     assert main(["validate", "training"]) == 0
     printed = capsys.readouterr().out
     assert "By source: mean absolute and worst error" in printed

@@ -25,12 +25,13 @@ GENERATORS: Mapping[str, str] = {
     "models": "tools/models_page.py",
     "accuracy": "docs/accuracy.py",
     "search": "docs/search.py",
+    "sites": "tools/sites_page.py",
     "readme": "tools/readme.py",
     "reliability": "tools/reliability.py",
     "pictures": "docs/picture.py",
 }
 """By name: the script."""
-NOT_CHECKED = ("pictures", "readme", "reliability")
+NOT_CHECKED = ("pictures", "readme", "reliability", "sites")
 """Unless named: each version of the libraries that draw pictures draws otherwise, and the suite runs the pages once."""
 
 

@@ -7,14 +7,17 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from csv import DictReader
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from xml.etree import ElementTree as ET
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reliability.md"
+MUTANTS = ROOT / "tests" / "mutation" / "results.csv"
 FAULTS = {
     "test_broken_plugins": "Plugins that fail, exit, panic, print, hang on or answer nonsense",
+    "test_planted_mistakes": "Mistakes in plugins, which `llmplan plugins check` has to find",
     "test_hostile_input": "Files, numbers, streams and signals that no plan is made of",
     "test_search_executors": "Threads, processes and Dask clusters that slow down, die, or are not there",
     "test_laws": "Laws: faster hardware, sums, more work, units, five ways to ask",
@@ -36,9 +39,23 @@ examples every day; `.ci/nightly` tries {night} times as many, new ones, {whole:
 | what is broken | test | cases | failed |
 | --- | --- | ---: | ---: |
 """
+_MUTATED = """
+## Slips in formulas
+
+A test that cannot fail shows nothing. `tools/mutation.py` makes one slip after another in the modules of formulas: a
+sign turned, a factor for a divisor, a bound for its opposite, a number one larger. The module's quick tests have to
+notice. Of {many:,} mutants {tried:,} were tried last; {killed:,} of these were killed, {share:.0%}. Those that no
+test can kill stand in [survivors.toml](../tests/mutation/survivors.toml), with the reason; `.ci/nightly` tries all.
+
+| module | mutants | tried | killed |
+| --- | ---: | ---: | ---: |
+{rows}
+"""
 _TAIL = """
-What is not caught: a plugin whose code ends the process below Python (`os._exit`, a crash in C), or waits for ever,
-ends or holds the command with it. `--without-plugin NAME` leaves it out, and Ctrl-C ends what waits.
+## What is not caught
+
+A plugin whose code ends the process below Python (`os._exit`, a crash in C), or waits for ever, ends or holds the
+command with it. `--without-plugin NAME` leaves it out, and Ctrl-C ends what waits.
 
 A domain of up to eight accelerators is priced by timings as they are: a larger one, of a link that is hardly faster
 than the network, may be slower. Beyond eight, and wherever else, better hardware is never slower.
@@ -70,7 +87,20 @@ def files() -> dict[Path, str]:
             link = f"[{words_of(test)}](../tests/{module}.py)"
             lines.append(f"| {what if number == 0 else ''} | {link} | {many:,} | {failed[module, test]} |")
     whole = NIGHT * sum(tried.values())
-    return {PAGE: _HEAD.format(night=NIGHT, whole=whole) + "\n".join(lines) + "\n" + _TAIL}
+    return {PAGE: _HEAD.format(night=NIGHT, whole=whole) + "\n".join(lines) + "\n" + mutants() + _TAIL}
+
+
+def mutants() -> str:
+    """What became of the mutants that were tried last."""
+    with MUTANTS.open(encoding="utf-8", newline="") as file:
+        found = [
+            (row["module"], *(int(row[name]) for name in ("mutants", "tried", "killed"))) for row in DictReader(file)
+        ]
+    many, tried, killed = (sum(numbers) for numbers in list(zip(*found, strict=True))[1:])
+    rows = "\n".join(
+        f"| {path.partition('/src/')[2]} | {all_:,} | {some:,} | {dead:,} |" for path, all_, some, dead in found
+    )
+    return _MUTATED.format(killed=killed, tried=tried, share=killed / tried, many=many, rows=rows)
 
 
 def _run() -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]:

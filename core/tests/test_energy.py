@@ -10,7 +10,7 @@ from llmplan.errors import BadInputError
 from llmplan.estimate import Kind, Line
 from llmplan.estimate.energy import IDLE_SHARE, average_power, busy_share, energy_kwh
 from llmplan.output.document import document
-from llmplan.output.report import report
+from llmplan_report.terminal.report import report
 
 RUN = {"model": "llama-65b", "gpu": "a100-sxm-80gb", "gpus": 2048, "tp": 8, "pp": 8}
 AT_MFU = train(**RUN, mfu=0.5, pue=1.1)

@@ -12,9 +12,9 @@ from attrs import evolve
 from llmplan import train
 from llmplan.errors import BadInputError
 from llmplan.output.document import document
-from llmplan.output.report import report
 from llmplan.records.goodput import Failures, daly_stretch, young_interval
 from llmplan.request import TrainRequest
+from llmplan_report.terminal.report import report
 
 HOUR, DAY = 3600.0, 86_400.0
 LLAMA_3 = 4.7e-4

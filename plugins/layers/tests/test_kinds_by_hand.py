@@ -136,6 +136,12 @@ def test_caches_of_compressed_attention():
     assert read["QK^T"] == (8, 4 * 32, 20)
     assert read["compressed: QK^T"] == (2, 4 * 32 / 4, 12)
     assert read["index scores"] == (1, 2 * 8 / 4, float("inf"))
+    shapes = {one.name: one.scores for one in COMPRESSED.operators(T, LONG, Tensor(T * 32)) if one.scores}
+    near, far = shapes["QK^T"], shapes["compressed: QK^T"]
+    assert (near.head_dim, far.head_dim, shapes["index scores"].head_dim) == (8, 8, 4)
+    # as many keys as a causal kernel would have that looks at so many: all but the first corner of the band
+    assert (near.share, near.tokens) == (pytest.approx(0.9), pytest.approx(2 * 0.9 * 20))
+    assert (far.share, far.tokens) == (pytest.approx(0.94), pytest.approx(2 * 0.94 * 12 / 4))
 
 
 def test_state_spaces():
@@ -168,7 +174,9 @@ OWN = GroupedAttention(hidden=32, heads=4, kv_heads=2, head_dim=8)
 
 def test_cross_attention():
     """A decoder would read its prompt's keys at every step, or cache twice what it looks at."""
-    operators = CrossAttention(own=OWN, cross=OWN).operators(T, LONG, Tensor(T * 32))
+    layer = CrossAttention(own=OWN, cross=OWN)
+    operators = layer.operators(T, LONG, Tensor(T * 32))
+    assert layer.parameters == 2 * OWN.parameters == 2 * (32 * 32 + 32 * 2 * 16 + 32 * 32)
     found = {one.name: one for one in operators}
     assert (found["QK^T"].scores.cache.elements, found["QK^T"].scores.cache.pair_flops) == (0, 0)
     looked = found["cross-attention: QK^T"]

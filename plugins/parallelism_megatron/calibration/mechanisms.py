@@ -96,6 +96,11 @@ MECHANISMS: Sequence[Mechanism] = (
         "NVIDIA/nccl: grouped sends and receives",
         patched=partial(replaced, collectives.Ways, "crossing", lambda _ways, volume, _group, below: volume / below),
     ),
+    Mechanism(
+        "rings over nodes go through all ranks of each",
+        "NVIDIA/nccl, src/device/all_gather.h; NVIDIA/nccl#1411",
+        patched=partial(replaced, collectives, "ring_volume", lambda volume, _n, _inside: volume),
+    ),
     profile(
         "a token is sent once to all experts of a rank or node",
         "deepseek-ai/DeepEP; NVIDIA-NeMo/Megatron-Bridge, scripts/performance/configs",
@@ -110,6 +115,11 @@ MECHANISMS: Sequence[Mechanism] = (
         "gradients in 16 bits of NeMo's and Megatron-Bridge's recipes",
         "NVIDIA/NeMo v2.3.0, scripts/performance/utils.py",
         partial(of_programs, (_BRIDGE, _NEMO), partial(framework, {"gradient_bits": 32.0, "reduction_bits": 32.0})),
+    ),
+    profile(
+        "kernels of their own cast to 8 bits",
+        "NVIDIA/TransformerEngine, common/transpose/cast_transpose.cu",
+        casts_apart=False,
     ),
     profile(
         "no deterministic fused attention on Blackwell",

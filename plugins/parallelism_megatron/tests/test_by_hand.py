@@ -198,3 +198,21 @@ def test_a_program_that_balances_gives_each_stage_its_part_of_all():
 def test_the_residual_stream_is_as_wide_whoever_holds_the_tokens():
     """Muon would orthogonalise matrices of another width under context parallelism."""
     assert [Rank.of(plan(PLAIN, cp=cp, dp=2, micro_batch=3)).width for cp in (1, 2, 4)] == [512, 512, 512]
+
+
+def test_the_first_stage_reduces_its_gradients_last():
+    """The traffic would be that of another stage, whose gradients are complete while the first still computes."""
+    seconds = price(PLAIN, curves=flat(), dp=2, pp=2, gradient_accumulation=4).time_breakdown["dp_comm"]
+    first = PLAIN.layers // 2 * PLAIN.lower(1, 1024).layers[0].parameters + PLAIN.vocab * PLAIN.hidden
+    assert seconds == pytest.approx(2 * 4 * first / 2 / 3e11, rel=1e-9)
+
+
+def test_gradients_are_read_added_to_and_written():
+    """Accumulating gradients in 32 bits would move less than they are."""
+    narrow, wide = (
+        price(PLAIN, curves=flat(), hardware=evolve(GPU, memory_bytes_per_second=1e6), gradient_bits=bits)
+        for bits in (16.0, 32.0)
+    )
+    matrices = PLAIN.layers * 12 * PLAIN.hidden**2
+    more = wide.time_breakdown["backward"] - narrow.time_breakdown["backward"]
+    assert more == pytest.approx(2 * 2 * matrices / 1e6, rel=0.1)

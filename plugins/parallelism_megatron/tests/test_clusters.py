@@ -46,9 +46,10 @@ def kernels_in(cluster, curves=None):
 def test_a_tree_of_three_levels_by_hand():
     """The links of the spine would be forgotten, or asked to carry what leaves have summed already."""
     of, message = kernels_in(TREE), 1e9
-    # 256 ranks: 8 in a node, 8 nodes in a leaf, 4 leaves; each level moves what is left of the message
-    node, leaf = 2 * message * 7 / 8 / 3e11, 2 * message / 8 * 7 / 8 / 5e10
-    spine = 2 * message / 64 * 3 / 4 / 1.25e10
+    # 256 ranks: 8 in a node, 8 nodes in a leaf, 4 leaves; each level moves what is left of the message, a ring of all
+    # ranks all but the share of one
+    node, leaf = 2 * message * 7 / 8 / 3e11, 2 * message / 8 * 63 / 64 / 5e10
+    spine = 2 * message / 64 * 255 / 256 / 1.25e10
     assert collectives.all_reduce_seconds(message, Group(256, 1), of) == pytest.approx(max(node, leaf, spine))
     # nothing of what each rank sends each other one of another leaf is in common
     exchanged = message * 3 / 4 / 1.25e10

@@ -144,13 +144,15 @@ def test_a_collective_by_hand(seconds_of, passes):
     inside = inside_seconds(passes * message * 3 / 4, 4)
     assert seconds_of(message, Group(4, 1), OF) == pytest.approx(inside, rel=1e-12)
     assert seconds_of(message, Group(1, 1), OF) == 0
-    # 32 ranks on 4 domains: each rank sends its eighth through its own card, of an all-to-all all that it has, 3/4 of
-    # it to others, behind the slower of the two links; a ring takes three steps
-    shared = 1 if seconds_of is collectives.all_to_all_seconds else 8
+    # 32 ranks on 4 domains: each has an eighth of what its domain's ring sends on, all but one rank's share; of an
+    # all-to-all all that it has, 3/4 of it to others; a ring takes three steps, a tree two and sends the whole message
     within, latency = inside_seconds(passes * message * 7 / 8, 8), passes * 1.5e-5 * 3
+    sent = 3 / 4 if seconds_of is collectives.all_to_all_seconds else 31 / 32 / 8
     for card in (5e10, 5e9):
         of = training_kernels(plan(hardware=evolve(GPU, scale_out_bytes_per_second=card)))
-        beyond = passes * message / shared * 3 / 4 / (card * 0.65) + latency
+        beyond = passes * message * sent / (card * 0.65) + latency
+        if seconds_of is collectives.all_reduce_seconds:
+            beyond = min(beyond, passes * (message / 8 / (card * 0.65) + 2 * 1.5e-5))
         assert seconds_of(message, Group(32, 1), of) == pytest.approx(max(within, beyond), rel=1e-12)
     assert beyond > within
     # every eighth rank: none shares a domain with another, all of the message goes through the card
@@ -531,3 +533,16 @@ def test_an_attention_kernel_without_a_curve_is_the_slowest_that_has_one():
     assert unknown == known > newest
     stated = plan(curves=None, framework=evolve(IDEAL, name="own", attention="made-up"))
     assert MEGATRON.train(stated).feasible
+
+
+def test_casts_of_their_own_by_hand():
+    """Gradients and inputs that no norm writes would be in 8 bits for nothing, or those of norms written twice."""
+    apart = evolve(IDEAL, casts_apart=True)
+    times = [price(PLAIN, dtype=FP8, framework=one, seq_len=4096).time_breakdown for one in (IDEAL, apart)]
+    m, h, f, layers = 4096, 512, PLAIN.ffn_hidden, PLAIN.layers
+    each = 2 + 2 * 1  # read in 16 bits, written by rows and by columns
+    assert times[1]["forward"] - times[0]["forward"] == pytest.approx(layers * m * (h + f) * each / HBM, rel=1e-9)
+    gradients = m * (3 * h + h + f + h)
+    assert times[1]["backward"] - times[0]["backward"] == pytest.approx(layers * gradients * each / HBM, rel=1e-9)
+    sixteen = [price(PLAIN, framework=one).time_breakdown for one in (IDEAL, apart)]
+    assert sixteen[0] == sixteen[1]

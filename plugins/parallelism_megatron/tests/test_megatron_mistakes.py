@@ -85,7 +85,7 @@ def test_a_model_without_experts_exchanges_no_experts():
     """Mistake: messages of no bytes between the ranks that share no experts take the steps of a ring."""
     slow = flat(network=NetworkCurve(plateau=1.0, step_seconds=1e-3))
     seconds = price(GROUPED, slow, dp=128, zero=1).time_breakdown["dp_comm"]
-    assert seconds == pytest.approx(2 * 15e-3 + 6 * PARAMETERS * 15 / 16 / 8 / GPU.scale_out_bytes_per_second)
+    assert seconds == pytest.approx(2 * 15e-3 + 6 * PARAMETERS * 127 / 128 / 8 / GPU.scale_out_bytes_per_second)
 
 
 def test_trees_are_for_all_reduce_alone():

@@ -109,3 +109,52 @@ def test_a_batch_beyond_any_server_is_none():
     plan = serving(PLAIN, curves=EVEN, prompt_tokens=1, output_tokens=2)
     plan = evolve(plan, hardware=evolve(plan.hardware, memory_bytes_per_second=1e14 / 2**17))
     assert MEGATRON.infer(plan).crossing(plan) is None
+
+
+def test_the_host_between_steps():
+    """Sequences would be scheduled for nothing, or kernels be loaded at every step."""
+    engine = evolve(IDEAL, host_seconds_per_step=0.5, host_seconds_per_sequence=0.01, first_call_seconds=3.0)
+    found = infer(batch=8, engine=engine)
+    assert found.decode_breakdown["host"] == pytest.approx(0.5 + 8 * 0.01)
+    assert found.prefill_breakdown["host"] == pytest.approx(0.5 + 8 * 0.01 + 3.0)
+
+
+@pytest.mark.parametrize(("bits", "narrow"), [(16, 0), (8, 4)])
+def test_narrow_matrices_are_launched_with_kernels_of_their_own(bits, narrow):
+    """A host that unpacks weights would launch no more for it, or do so for wide ones."""
+    engine = evolve(IDEAL, launches_per_layer=10.0, launches_per_narrow_matrix=2.0, host_seconds_per_launch=1.0)
+    found = infer(PLAIN, engine=engine, cuda_graphs=False, dtype=evolve(FP16, weight_bits=bits))
+    # projections in and out, up and down: four matrices a layer
+    assert found.next_token_seconds == pytest.approx(8 * (10 + 2 * narrow), rel=1e-3)
+
+
+def test_small_kernels_that_no_operator_says_are_launched_too():
+    """An eager program's conversions and copies would cost no launch, or its own kernels be counted twice."""
+    curves = evolve(EVEN, launch_seconds=1.0)
+    seconds = {}
+    for launches in (0.0, 100.0, 101.0):
+        plan = serving(PLAIN, curves=curves, engine=evolve(IDEAL, launches_per_layer=launches), cuda_graphs=False)
+        seconds[launches] = MEGATRON.infer(plan).decode_breakdown["launch"]
+    assert seconds[101.0] - seconds[100.0] == pytest.approx(8)
+    # of a hundred, a dense layer's eight kernels and what moves in or beside six of them are priced already
+    assert seconds[100.0] - seconds[0.0] == pytest.approx(8 * (100 - 8 - 6))
+
+
+def test_an_answer_is_its_first_token_and_a_step_for_each_further_one():
+    """An answer would take a step too many, or no steps at all."""
+    found = infer(prompt_tokens=64, output_tokens=64)
+    assert found.decode_steps == 63
+    assert found.total_seconds == pytest.approx(found.first_token_seconds + 63 * found.next_token_seconds)
+    assert infer(prompt_tokens=64, output_tokens=1).decode_steps == 0
+
+
+@pytest.mark.parametrize("graphs", [True, False])
+def test_graphs_are_advised_where_they_would_help(graphs):
+    """Who decodes without graphs would not be told of them, or of prompts, which are never captured."""
+    found = infer(cuda_graphs=graphs)
+    reading, decoding = (
+        next(line.advice for line in bounds if line == "launch")
+        for bounds in (found.prefill_bounds, found.decode_bounds)
+    )
+    assert (reading == decoding) is graphs
+    assert "graphs" not in reading

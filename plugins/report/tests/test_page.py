@@ -11,9 +11,9 @@ from attrs import evolve
 from llmplan import compare, infer, train
 from llmplan.cli.main import main
 from llmplan.output.files import exporter_of
-from llmplan.output.sections import figure_facts
 from llmplan.search import TrainingSpace, search
 from llmplan_report.subject import layout_words
+from llmplan_report.terminal.sections import figure_facts
 
 NAMES = {"model": "llama-7b", "gpu": "a100-sxm-80gb"}
 VOID = {"meta", "img", "br", "link"}

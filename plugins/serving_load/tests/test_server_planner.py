@@ -12,10 +12,10 @@ from llmplan import infer
 from llmplan.errors import BadInputError
 from llmplan.estimate import ServerEstimate
 from llmplan.output.document import document
-from llmplan.output.report import report
 from llmplan.records import EngineProfile
 from llmplan.request import InferRequest
 from llmplan.testing import SAMPLE_HARDWARE, SAMPLE_MODEL
+from llmplan_report.terminal.report import report
 
 ALIKE = {"prompt_lengths": "fixed", "output_lengths": "fixed"}
 SERVER = {**SAMPLE, **ALIKE, "prompt_tokens": 512, "output_tokens": 64, "requests": 200, "tp": 1, "pp": 1, "dp": 1}

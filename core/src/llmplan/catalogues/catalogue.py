@@ -267,6 +267,7 @@ class Catalogue(Mapping[str, T], Generic[T]):
         kind = self.kind
         if not self._offered:
             message = f"{kind.singular}: no plugin that offers {kind.plural} is installed"
+            message += f", and {name!r} is no file that ends in .toml" if kind.in_files else ""
         elif near:
             message = f"{kind.singular}: {name!r} is unknown; did you mean {', '.join(near)}?"
         else:

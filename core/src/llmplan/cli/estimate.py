@@ -175,10 +175,10 @@ def _explain(estimate: Estimate, reporter: str) -> None:
     if reporter == "json":
         print_json(estimate, lines)
     else:
-        from llmplan.output.report import forward_pass
-
-        print(text_of(reporter, registry().reporters[reporter].render, estimate), end="")
-        print(forward_pass(estimate), end="")
+        used = registry().reporters[reporter]
+        print(text_of(reporter, used.render, estimate), end="")
+        if used.render_parts is not None:
+            print(text_of(reporter, used.render_parts, estimate), end="")
         print_lines(lines)
 
 
@@ -227,4 +227,4 @@ def reporter_of(extra: Mapping[str, Any]) -> str:
         raise BadInputError(f"reporter: {named!r} contradicts --json")
     if extra["sources"] and (extra["json"] or named == "json"):
         raise BadInputError("sources: --json has them all, under assumptions")
-    return "json" if extra["json"] else named or "table"
+    return "json" if extra["json"] else named or ("table" if "table" in registry().reporters else "json")

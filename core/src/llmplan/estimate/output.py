@@ -24,6 +24,12 @@ class Reporter:
     """The same for several plans; None where it has no words for these."""
     render_search: Callable[[Any], str] | None = None
     """The same for what a search found, a `SearchResult`."""
+    render_parts: Callable[[Estimate], str] | None = None
+    """What parts of the model take, which ``--explain`` prints too."""
+    line: Callable[[Any], str] | None = None
+    """The answer of any of them on one line, for a prompt."""
+    html: Callable[[Any], str] | None = None
+    """Any of them for a notebook."""
     description: str = ""
 
 

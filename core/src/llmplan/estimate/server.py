@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from attrs import frozen
 
-from llmplan.arrays.quantities import Number, total
+from llmplan.arrays.quantities import total
 from llmplan.estimate.energy import average_power
 from llmplan.estimate.inference import InferenceEstimate
 from llmplan.estimate.line import Kind, Line
@@ -28,6 +29,16 @@ CACHES = Line("kv_cache", Kind.TENSORS, "keys and values of the sequences in wor
 """What a load decides on: a server's own line."""
 SAFE_LOAD = 0.8
 """Of the capacity, at which replicas are counted that would serve a rate."""
+
+
+def _of(pool: str, figure: str) -> Any:
+    """A figure of the single passes of a pool."""
+    return property(attrgetter(f"{pool}.{figure}"))
+
+
+def _mean(figure: str) -> Any:
+    """A figure of the means; None where there are none."""
+    return property(lambda server: None if server.means is None else getattr(server.means, figure))
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -71,103 +82,61 @@ class ServerEstimate(Paid, Shown):
         """Those of the simulation where there is one, else those in closed form."""
         return self.closed_form if self.simulated is None else self.simulated.means
 
-    @property
-    def first_token_seconds(self) -> float | None:
-        """From a request to its first token, waiting included; None, as the next two are, where it grows for ever."""
-        return None if self.means is None else self.means.first_token_seconds
-
-    @property
-    def next_token_seconds(self) -> float | None:
-        """Seconds of each token after the first, on average; None where the server is overloaded."""
-        return None if self.means is None else self.means.next_token_seconds
-
-    @property
-    def total_seconds(self) -> float | None:
-        """From a request to its last token."""
-        return None if self.means is None else self.means.total_seconds
-
-    @property
-    def prefill_seconds(self) -> Number:
-        """Of one prompt alone, on one pipeline stage."""
-        return self.prefill.prefill_seconds
-
-    @property
-    def decode_seconds_per_token(self) -> Number:
-        """Of a step of what decodes at once, on one pipeline stage."""
-        return self.decode.decode_seconds_per_token
-
-    @property
-    def prefill_breakdown(self) -> Mapping[str, Number]:
-        """The lines that sum to `prefill_seconds`."""
-        return self.prefill.prefill_breakdown
-
-    @property
-    def decode_breakdown(self) -> Mapping[str, Number]:
-        """The lines that sum to `decode_seconds_per_token`."""
-        return self.decode.decode_breakdown
-
-    @property
-    def prefill_bounds(self) -> Mapping[str, Number] | None:
-        """Of `prefill_seconds`, by what was waited for."""
-        return self.prefill.prefill_bounds
-
-    @property
-    def decode_bounds(self) -> Mapping[str, Number] | None:
-        """Of `decode_seconds_per_token`, by what was waited for."""
-        return self.decode.decode_bounds
+    first_token_seconds = _mean("first_token_seconds")
+    """From a request to its first token, waiting included; None, as the next two are, where it grows for ever."""
+    next_token_seconds = _mean("next_token_seconds")
+    """Seconds of each token after the first, on average; None where the server is overloaded."""
+    total_seconds = _mean("total_seconds")
+    """From a request to its last token."""
+    prefill_seconds = _of("prefill", "prefill_seconds")
+    """Of one prompt alone, on one pipeline stage."""
+    decode_seconds_per_token = _of("decode", "decode_seconds_per_token")
+    """Of a step of what decodes at once, on one pipeline stage."""
+    prefill_breakdown = _of("prefill", "prefill_breakdown")
+    """The lines that sum to `prefill_seconds`."""
+    decode_breakdown = _of("decode", "decode_breakdown")
+    """The lines that sum to `decode_seconds_per_token`."""
+    prefill_bounds = _of("prefill", "prefill_bounds")
+    """Of `prefill_seconds`, by what was waited for."""
+    decode_bounds = _of("decode", "decode_bounds")
+    """Of `decode_seconds_per_token`, by what was waited for."""
 
     @property
     def first_token_spread(self) -> Spread | None:
         """How far off first tokens may be, waiting included."""
-        spreads = None if self.spreads is None else self.spreads()
-        return self.prefill.first_token_spread if spreads is None else spreads[0]
+        return self._spread(0, self.prefill.first_token_spread)
 
     @property
     def next_token_spread(self) -> Spread | None:
         """How far off further tokens may be, what delays them included."""
-        spreads = None if self.spreads is None else self.spreads()
-        return self.decode.next_token_spread if spreads is None else spreads[1]
+        return self._spread(1, self.decode.next_token_spread)
 
     @property
     def total_spread(self) -> Spread | None:
         """How far off answers may be, waiting included."""
+        return self._spread(2, self.decode.next_token_spread)
+
+    def _spread(self, which: int, of_passes: Spread | None) -> Spread | None:
         spreads = None if self.spreads is None else self.spreads()
-        return self.decode.next_token_spread if spreads is None else spreads[2]
+        return of_passes if spreads is None else spreads[which]
 
     @property
     def throughput_spread(self) -> Spread | None:
         """How far off the tokens of users may be; None of a rate, all of which is answered whatever passes take."""
         return None if self.server.workload.concurrency is None else self.capacity_spread
 
-    @property
-    def capacity_spread(self) -> Spread | None:
-        """What was measured of predicted decoding of this kind."""
-        return self.decode.next_token_spread
-
-    @property
-    def max_context(self) -> int | None:
-        """Tokens of a sequence that fit beside as many as decode at once."""
-        return self.decode.max_context
-
-    @property
-    def host_bytes_per_gpu(self) -> Number | None:
-        """What waits in host memory for each of those that decode."""
-        return self.decode.host_bytes_per_gpu
-
-    @property
-    def cache_bytes(self) -> Number | None:
-        """Room for the KV cache on the fullest device of those that decode."""
-        return self.decode.cache_bytes
-
-    @property
-    def cache_tokens(self) -> Number | None:
-        """Tokens that it holds, in sequences of mean length."""
-        return self.decode.cache_tokens
-
-    @property
-    def compute_bound_batch(self) -> int | None:
-        """Sequences from which on decoding is bound by compute."""
-        return self.decode.compute_bound_batch
+    capacity_spread = _of("decode", "next_token_spread")
+    """What was measured of predicted decoding of this kind."""
+    max_context = _of("decode", "max_context")
+    """Tokens of a sequence that fit beside as many as decode at once."""
+    host_bytes_per_gpu = _of("decode", "host_bytes_per_gpu")
+    """What waits in host memory for each of those that decode."""
+    cache_bytes = _of("decode", "cache_bytes")
+    """Room for the KV cache on the fullest device of those that decode."""
+    cache_tokens = _of("decode", "cache_tokens")
+    """Tokens that it holds, in sequences of mean length."""
+    compute_bound_batch = _of("decode", "compute_bound_batch")
+    """Sequences from which on decoding is bound by compute."""
 
     @property
     def max_batch_size(self) -> int:

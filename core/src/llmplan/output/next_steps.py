@@ -13,8 +13,8 @@ from llmplan.catalogues import LAUNCHERS, registry
 from llmplan.catalogues.guard import Guard
 from llmplan.errors import LlmplanError
 from llmplan.estimate import Comparison, Estimate, Launcher, TrainingEstimate, Variant
+from llmplan.output.console import INDENT, heading
 from llmplan.output.files import painter_of
-from llmplan.output.sections import INDENT, heading
 from llmplan.request import given_options, option_name, options_of
 from llmplan.request.latencies import LIMITED
 from llmplan.request.searches import NOT_OF_SERVERS

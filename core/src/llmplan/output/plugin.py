@@ -15,17 +15,10 @@ LLMPLAN_API = 1
 
 @hookimpl
 def llmplan_reporters() -> Iterable[Reporter]:
-    """``table`` for people, ``json`` for programs."""
+    """``json``, for programs."""
     from llmplan.estimate import Reporter
     from llmplan.output import formats
 
-    yield Reporter(
-        name="table",
-        render=formats.as_table,
-        render_comparison=formats.comparison_as_table,
-        render_search=formats.search_as_table,
-        description="a report for people",
-    )
     yield Reporter(
         name="json",
         render=formats.as_json,
@@ -37,7 +30,7 @@ def llmplan_reporters() -> Iterable[Reporter]:
 
 @hookimpl
 def llmplan_exporters() -> Iterable[Exporter]:
-    """``.json``, ``.csv``, ``.md`` and ``.txt`` files."""
+    """``.json`` and ``.csv`` files."""
     from llmplan.estimate import Exporter
     from llmplan.output import formats
 
@@ -54,20 +47,4 @@ def llmplan_exporters() -> Iterable[Exporter]:
         export=formats.to_csv,
         export_comparison=formats.comparison_to_csv,
         description="one line a figure; of a comparison one line a plan",
-    )
-    yield Exporter(
-        name="markdown",
-        suffix=".md",
-        export=formats.to_markdown,
-        export_comparison=formats.comparison_to_markdown,
-        export_search=formats.search_to_markdown,
-        description="a table of the figures, of a comparison, or of the best plans of a search",
-    )
-    yield Exporter(
-        name="text",
-        suffix=".txt",
-        export=formats.to_text,
-        export_comparison=formats.comparison_to_text,
-        export_search=formats.search_to_text,
-        description="the report",
     )

@@ -2,58 +2,34 @@
 
 from __future__ import annotations
 
-from html import escape
+from collections.abc import Callable
 from typing import Any
 
+from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
 from llmplan.estimate import Comparison
 from llmplan.output.document import document, rows
 from llmplan.output.formats import paths
 
-_PAGE = 100
-"""Columns of a report in a notebook."""
-
 
 def line(of: Any) -> str:
-    """The answer, with the kind of object that it is."""
-    return f"<{type(of).__name__}: {_answer(of)}>"
-
-
-def _answer(of: Any) -> str:
-    from llmplan.output.headline import sentence
-
-    if isinstance(of, Comparison):
-        from llmplan.output.comparison_report import title
-
-        return title(of, rows(of))
-    if hasattr(of, "requests"):
-        plans = f"best of {of.counts.legal:,} plans"
-        return f"{sentence(of.best[0]).plain}, {plans}" if of.best else f"no plan is feasible of {of.counts.legal:,}"
-    return sentence(of).plain
+    """The answer, with the kind of object that it is; BadInputError where nobody has words for people."""
+    said = _for_people("line")
+    return f"<{type(of).__name__}: {said(of)}>"
 
 
 def html(of: Any) -> str:
-    """A table of the plans that are compared, or else the report as the terminal has it."""
-    if isinstance(of, Comparison):
-        from llmplan.output.comparison_report import columns, title
+    """The report, as whoever writes for people has it."""
+    text: str = _for_people("html")(of)
+    return text
 
-        plans = rows(of)
-        shown = columns(of.varied, plans)
-        head = "".join(f"<th>{escape(column.heading)}</th>" for column in shown)
-        body = "".join(
-            f"<tr>{''.join(f'<td>{escape(column.text(plan))}</td>' for column in shown)}</tr>" for plan in plans
-        )
-        caption = f"<caption>{escape(title(of, plans))}</caption>"
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    if hasattr(of, "requests"):
-        from llmplan.output.search_report import search_report
 
-        text = search_report(of, _PAGE)
-    else:
-        from llmplan.output.report import report
-
-        text = report(of, _PAGE)
-    return f'<pre style="line-height: 1.2">{escape(text)}</pre>'
+def _for_people(form: str) -> Callable[[Any], str]:
+    for _, _, reporter in registry().reporters.entries():
+        if (write := getattr(reporter, form)) is not None:
+            said: Callable[[Any], str] = write
+            return said
+    raise BadInputError("reporter: none for people is installed; pip install llmplan-report")
 
 
 def plain_values(of: Any) -> dict[str, Any]:

@@ -92,6 +92,8 @@ class FrameworkProfile:
     """After each step: without accumulation they arise while the activations go that they are made of."""
     fused_accumulation: bool = True
     """Multiplications add to the gradients; else they write their own, which another kernel adds."""
+    casts_apart: bool = False
+    """Kernels of their own write down in fewer bits what multiplications read, but for what norms hand to them."""
     keeps_dummy_gradients: bool = False
     """Beside those that accumulate, one in 16 bits for each matrix of a layer."""
     keeps_operands: bool = False

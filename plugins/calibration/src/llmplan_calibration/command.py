@@ -13,11 +13,20 @@ from llmplan.request import InferRequest, TrainRequest
 
 if TYPE_CHECKING:
     from llmplan_calibration.calibrating import Calibration
+    from llmplan_calibration.sample import Sample
 
 _EXTRA = {
     "files": Annotated[
         list[str] | None,
-        typer.Argument(metavar="FILE...", help="Logs, tables and results of own runs.", show_default=False),
+        typer.Argument(
+            metavar="FILE[:PLAN]...",
+            help="Logs, tables and results of own runs, each with a plan file where it does not say its plan.",
+            show_default=False,
+        ),
+    ],
+    "measure": Annotated[
+        bool,
+        typer.Option("--measure", help="Time kernels and collectives here, with PyTorch and a GPU; files may join."),
     ],
     "format_": Annotated[
         str | None,
@@ -51,13 +60,15 @@ def add_calibrate(app: typer.Typer, summary: str) -> None:
 def _run(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     files, model, output = extra["files"], extra["model"], extra["output"]
     options = {**given, **({} if model is None else {"model": model})}
-    if not files:
+    if not files and not extra["measure"]:
         raise BadInputError("calibrate: no file; llmplan calibrate FILE... reads logs, tables and results of own runs")
     name = _name(extra["name"], output)
     from llmplan_calibration.calibrating import calibrate
-    from llmplan_calibration.reading import read
+    from llmplan_calibration.reading import Read, read
 
-    found = read(files, options, extra["format_"])
+    timed = _measured(options) if extra["measure"] else []
+    found = read(files, options, extra["format_"]) if files else Read()
+    found.samples.extend(timed)
     made = calibrate(found.samples, name)
     if output is not None:
         _write(made, output)
@@ -69,6 +80,15 @@ def _run(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     print_calibration(made, found.skipped)
     print(f"written: {output}; --site {output} goes by it" if output else "nothing written: --output site.toml would")
     return None
+
+
+def _measured(options: dict[str, Any]) -> "list[Sample]":
+    """With a bar, as it takes a minute."""
+    from llmplan.cli.progress import progress
+    from llmplan_calibration.measuring import measure, torch_timer
+
+    with progress(lambda state, _: state.name) as watch:
+        return measure(torch_timer(), options, watch)
 
 
 def _name(named: str | None, output: str | None) -> str:

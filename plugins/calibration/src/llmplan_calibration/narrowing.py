@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from llmplan.arrays.quantities import Number, exp, log, maximum, minimum, sqrt, total, where
+from llmplan.arrays.quantities import Number, log, maximum, minimum, sqrt, total, where
 from llmplan.estimate import Kind, Spread
 from llmplan.estimate.line import of_kinds
 from llmplan_calibration.site import NORMAL, Fitted, quadratic
@@ -65,15 +65,25 @@ def _narrowed(spread: Spread, fitted: Fitted, shares: tuple[Number, ...]) -> Spr
 
 def _half(side: Number, as_known: Number, stays: Number) -> Number:
     """One end of the range, over the prediction: of what is known of runs like the measured ones, and of the rest."""
-    variance = (log(maximum(side, 1.0)) / NORMAL) ** 2
+    variance = (_log(maximum(side, 1.0)) / NORMAL) ** 2
     alike = minimum(variance, as_known)
-    return exp(NORMAL * sqrt(maximum(variance - alike + alike * stays, 0.0)))
+    left = maximum(variance - alike + alike * stays, 0.0)
+    narrowed: Number = maximum(side, 1.0) ** sqrt(left / maximum(variance, _LEAST))
+    return narrowed
+
+
+def _log(value: Any) -> Any:
+    """Of an array, of each of its few different values once: they are ranges of kinds of plans."""
+    if getattr(value, "ndim", 0) == 0:
+        return log(value)
+    import numpy as np
+
+    different, where_each = np.unique(value, return_inverse=True)
+    return np.asarray(log(different))[where_each]
 
 
 def narrowest(spreads: _Spreads, fitted: Fitted) -> _Spreads:
     """What no plan's range of the time is narrower than, whatever its time depends on."""
-    least = minimum((1.0 - fitted.shared) * fitted.scatter, 1.0)
+    least = sqrt(min((1.0 - fitted.shared) * fitted.scatter, 1.0))
     time, memory = spreads
-    high = exp(sqrt(least) * log(maximum(time.high, 1.0)))
-    low = exp(sqrt(least) * log(minimum(time.low, 1.0)))
-    return evolve(time, low=low, high=high), memory
+    return evolve(time, low=minimum(time.low, 1.0) ** least, high=maximum(time.high, 1.0) ** least), memory

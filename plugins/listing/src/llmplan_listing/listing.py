@@ -11,8 +11,6 @@ from llmplan.catalogues import GPUS, GRIDS, KINDS, MODELS, Catalogue, registry
 from llmplan.cli.options import completer
 from llmplan.cli.tables import print_table
 from llmplan.errors import BadInputError
-from llmplan.output.sections import rendered, wide_console
-from llmplan.output.table import Column, fitted
 from llmplan.output.words import count, digits
 from llmplan.records import Grid, HardwareProfile, ModelArchitecture
 from llmplan.units import GIB
@@ -70,6 +68,9 @@ def _print(catalogue: Catalogue[Any]) -> None:
     if not rows:
         print(f"no plugin that offers {catalogue.kind.plural} is installed")
     elif _SPARE.keys() & rows[0].keys():
+        from llmplan.output.console import rendered, wide_console
+        from llmplan.output.table import Column, fitted
+
         columns = [Column(head.lstrip(">"), itemgetter(head), head != "name", _SPARE.get(head, 0)) for head in rows[0]]
         print(rendered(console := wide_console(), fitted(columns, rows, console, 0)), end="")
     else:

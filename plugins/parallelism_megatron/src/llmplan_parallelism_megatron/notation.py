@@ -67,6 +67,8 @@ AMOUNTS: Mapping[str, Symbol] = {
     "operand_bytes": Symbol("size of an element that a multiplication reads", "bytes"),
     "output_bytes": Symbol("size of an element that it writes", "bytes"),
     "each": Symbol("size of one element or parameter", "bytes"),
+    "read": Symbol("bytes of an element that a cast reads", "bytes"),
+    "written": Symbol("bytes of an element that a cast writes, in each of its two orders", "bytes"),
     "elements": Symbol("elements (of weights, a cache, scores or logits) that a kernel reads"),
     "sequences": Symbol("sequences in a server's batch"),
     "tokens": Symbol("tokens of a pass, or those positions of it that get logits"),

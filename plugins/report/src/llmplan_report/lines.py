@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from llmplan.errors import BadInputError
 from llmplan.estimate import Comparison
 from llmplan.estimate.figures import CAPACITY, FIGURES, MEMORY, Figure
-from llmplan.output.comparison_report import title
 from llmplan.output.document import rows
 from llmplan.output.table import NO_FIT, OVERLOADED, Row, plain_words, value_in, why_not
 from llmplan.output.words import digits, dotted
 from llmplan.request import option_name
 from llmplan_report.drawing import BLACK, HUES, as_file, labelled, legend, plain_powers, titled
+from llmplan_report.terminal.comparison_report import title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,8 +14,6 @@ from llmplan.catalogues import registry
 from llmplan.errors import LlmplanError
 from llmplan.estimate import Comparison, Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.output.document import rows
-from llmplan.output.headline import answer, sentence
-from llmplan.output.sections import figure_facts, layout
 from llmplan.output.table import figure_columns, fits
 from llmplan.output.words import gib, percent, seconds
 from llmplan.request import given_options, option_name
@@ -23,6 +21,8 @@ from llmplan.search.result import SearchResult
 from llmplan_report import pictures
 from llmplan_report.drawing import words_of
 from llmplan_report.subject import layout_words, of_comparison, of_search
+from llmplan_report.terminal.headline import answer, sentence
+from llmplan_report.terminal.sections import figure_facts, layout
 
 _OF_TRAINING = ("", "gantt", "roofline", "tornado")
 _OF_A_BATCH = ("", "phases", "roofline", "tornado")
@@ -97,7 +97,7 @@ def of_plan(estimate: Estimate) -> bytes:
 
 def of_several(comparison: Comparison) -> bytes:
     """A comparison: its table and its pictures."""
-    from llmplan.output.comparison_report import columns, common
+    from llmplan_report.terminal.comparison_report import columns, common
 
     plans = rows(comparison)
     subject = of_comparison(comparison)

@@ -11,7 +11,7 @@ from llmplan.hookspecs import hookimpl
 if TYPE_CHECKING:
     import typer
 
-    from llmplan.estimate import Exporter
+    from llmplan.estimate import Exporter, Reporter
 
 LLMPLAN_API = 1
 _SUFFIXES = (".svg", ".png", ".pdf")
@@ -31,10 +31,43 @@ KINDS: Mapping[str, str] = {
 
 
 @hookimpl
+def llmplan_reporters() -> Iterable[Reporter]:
+    """``table``, for people."""
+    from llmplan.estimate import Reporter
+
+    yield Reporter(
+        name="table",
+        render=_written("report", "report"),
+        render_comparison=_written("comparison_report", "comparison_report"),
+        render_search=_written("search_report", "search_report"),
+        render_parts=_written("report", "forward_pass"),
+        line=_written("formats", "line"),
+        html=_written("formats", "html"),
+        description="a report for people",
+    )
+
+
+@hookimpl
 def llmplan_exporters() -> Iterable[Exporter]:
-    """``.svg``, ``.png`` and ``.pdf``, each of every kind of picture."""
+    """``.md`` and ``.txt``; ``.svg``, ``.png`` and ``.pdf``, each of every kind of picture; and ``.html``."""
     from llmplan.estimate import Exporter
 
+    yield Exporter(
+        name="markdown",
+        suffix=".md",
+        export=_written("formats", "to_markdown"),
+        export_comparison=_written("formats", "comparison_to_markdown"),
+        export_search=_written("formats", "search_to_markdown"),
+        description="a table of the figures, of a comparison, or of the best plans of a search",
+    )
+    yield Exporter(
+        name="text",
+        suffix=".txt",
+        export=_written("formats", "to_text"),
+        export_comparison=_written("formats", "comparison_to_text"),
+        export_search=_written("formats", "search_to_text"),
+        description="the report",
+    )
     for suffix in _SUFFIXES:
         for kind, description in KINDS.items():
             yield Exporter(
@@ -67,6 +100,13 @@ def llmplan_commands(app: typer.Typer) -> None:
 
     add_report(app)
     add_serve(app)
+
+
+def _written(module: str, name: str) -> Callable[[Any], Any]:
+    def write(found: Any) -> Any:
+        return getattr(import_module(f"llmplan_report.terminal.{module}"), name)(found)
+
+    return write
 
 
 def _paged(of_what: str) -> Callable[[Any], bytes]:

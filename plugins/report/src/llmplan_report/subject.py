@@ -60,8 +60,8 @@ def of_plan(estimate: Estimate) -> Subject:
 
 def of_comparison(comparison: Comparison) -> Subject:
     """A picture's subject that is a comparison, its plans in their order."""
-    from llmplan.output.comparison_report import title
     from llmplan.output.document import rows
+    from llmplan_report.terminal.comparison_report import title
 
     plans = tuple(
         Drawn(

@@ -3,11 +3,11 @@
 import json
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llmplan.catalogues import registry
+from llmplan.catalogues import SITES, registry
 from llmplan.cli.options import completer
 from llmplan.cli.said import plain
 from llmplan.cli.tables import print_table
@@ -55,6 +55,10 @@ def add_validate(app: typer.Typer, summary: str) -> None:
                 autocompletion=completer("cost-models"),
             ),
         ] = None,
+        site: Annotated[
+            str | None,
+            typer.Option("--site", metavar="NAME", help="Price the rows by it.", autocompletion=completer("sites")),
+        ] = None,
         json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     ) -> int:
         from llmplan_validation import validate
@@ -62,13 +66,24 @@ def add_validate(app: typer.Typer, summary: str) -> None:
         if cost_model is not None:
             registry().cost_models[cost_model]  # refused before any row is
         painted = _painter(picture)
-        result = validate(registry().validation_sets[name], None if rows is None else Path(rows), cost_model)
+        table = None if rows is None else Path(rows)
+        options = {"cost_model": cost_model, "site": _found(site)}
+        result = validate(registry().validation_sets[name], table, **options)
         painted(result)
         if json_:
             print(json.dumps(result.document(), indent=2))
         else:
             _print(result)
         return 0 if result.passed else 1
+
+
+def _found(site: str | None) -> Any:
+    """Read once, and refused before any row is priced."""
+    if site is None:
+        return None
+    from llmplan.space.choice import find_record
+
+    return find_record(site, "site", SITES)
 
 
 def _painter(picture: str | None) -> "Callable[[Validation], None]":

@@ -31,9 +31,9 @@ _Pending = tuple[str, Callable[[], ValidationRow]]
 """A row's id, and how it is read."""
 
 
-def validate(published: ValidationSet, table: Path | None = None, cost_model: str | None = None) -> Validation:
-    """Price every row of a set, or of the user's own table in its stead, by another cost model than the rows' own where
-    one is named.
+def validate(published: ValidationSet, table: Path | None = None, **options: Any) -> Validation:
+    """Price every row of a set, or of the user's own table in its stead, with these options: another cost model than
+    the rows' own, a site.
     """
     if table is not None and published.table is None and published.read is None:
         raise BadInputError(f"rows: the figures of {published.name} are in no table that another could replace")
@@ -41,14 +41,15 @@ def validate(published: ValidationSet, table: Path | None = None, cost_model: st
     skipped: list[tuple[str, str]] = []
     for row_id, read in _pending(published, table or published.table):
         try:
-            checked.append(priced(_priced_by(cost_model, read()), published.name))
+            checked.append(priced(_with(options, read()), published.name))
         except BadInputError as error:
             skipped.append((row_id, str(error)))
     return Validation(published.name, published.exact, tuple(checked), tuple(skipped))
 
 
-def _priced_by(cost_model: str | None, row: ValidationRow) -> ValidationRow:
-    return row if cost_model is None else evolve(row, options={**row.options, "cost_model": cost_model})
+def _with(options: Mapping[str, Any], row: ValidationRow) -> ValidationRow:
+    given = {name: value for name, value in options.items() if value is not None}
+    return evolve(row, options={**row.options, **given}) if given else row
 
 
 def _pending(published: ValidationSet, table: Path | None) -> Iterator[_Pending]:

@@ -150,12 +150,27 @@ def _on_first(curve: CollectiveCurve, volume: Number, across: Across, kernels: K
 
 def _outer_seconds(volume: Number, across: Across, kernels: Kernels) -> Number:
     """Over the network, whose libraries have trees for all-reduce alone."""
-    network = network_curve(kernels, across.place)
-    crossing = volume, across.n, across.passes, across.link(kernels)[0]
-    seconds = network.ring_seconds(*crossing)
+    network, n = network_curve(kernels, across.place), across.n
+    link = across.link(kernels)[0]
+    if across.operation == "all_to_all":
+        return network.ring_seconds(volume, n, across.passes, link)
+    around = ring_volume(volume, n, across.below)
+    seconds = network.ring_seconds(around, n, across.passes, link)
     if across.operation == "all_reduce":
-        seconds = minimum(seconds, network.tree_seconds(*crossing))
+        seconds = minimum(seconds, network.tree_seconds(volume, n, across.passes, link))
     return seconds
+
+
+@term(
+    "volume * (1 - 1/(n * inside)) / max(1 - 1/n, 1/2)",
+    unit="bytes",
+    source="NVIDIA/nccl, src/device/all_gather.h; github.com/NVIDIA/nccl/issues/1411",
+)
+def ring_volume(volume: Number, n: Number, inside: Number) -> Number:
+    """A ring goes through all ranks, those inside of a domain too, so that each link between n domains carries all but
+    the share of one rank, where of whole domains it would carry all but the share of one domain: twice as much at two.
+    """
+    return volume * (1.0 - 1.0 / (n * inside)) / maximum(1.0 - 1.0 / n, 0.5)
 
 
 def network_curve(kernels: Kernels, place: int) -> NetworkCurve:

@@ -172,12 +172,40 @@ def _multiplication(operators: Sequence[Operator], rank: Rank, *, wide: bool) ->
         once = forward + widening + adapter + beside
         again = 0.0 if plan.framework.keeps_widened else widening
         return Seconds(once, backward + again + 2.0 * adapter + BACKWARD_MOVED * beside)
+    forward = forward + gemm.groups * _casting(gemm.m * gemm.k, operand, rank) * _is_cast(operators)
+    backward = backward + gemm.groups * _casting(gemm.m * gemm.n, operand, rank)
     gradients = 2.0 * plan.gradient_bits / 8  # read, added to and written
     fused = plan.framework.fused_accumulation
     weights = by.weight_gradient_seconds(gemm, operand, gradients if fused else output)
     if not fused:
         weights = weights + gemm.groups * gemm.n * gemm.k * (output + gradients) / kernels.bytes_per_second
     return Seconds(forward, backward, weights)
+
+
+def _is_cast(operators: Sequence[Operator]) -> bool:
+    """Whether an input comes from no norm, which would have written it in fewer bits itself."""
+    gemm = operators[0].gemm
+    return gemm is not None and (gemm.splits_sum or gemm.routed)
+
+
+def _casting(elements: Number, operand: float, rank: Rank) -> Number:
+    """Seconds in which a kernel of its own casts; 0 where the program fuses it or nothing is cast."""
+    apart = rank.plan.framework.casts_apart and operand < rank.activation_bytes
+    if not apart:
+        return 0.0
+    return casting_seconds(elements, rank.activation_bytes, operand, rank.kernels.bytes_per_second)
+
+
+@term(
+    "elements * (read + 2 * written) / bandwidth",
+    unit="s",
+    source="NVIDIA/TransformerEngine, common/transpose/cast_transpose.cu",
+)
+def casting_seconds(elements: Number, read: float, written: float, bandwidth: float) -> Number:
+    """What multiplications read in 8 bits is read in 16 and written twice, by rows and by columns, since gradients of
+    weights read it the other way: inputs that come from no norm, and all gradients of outputs.
+    """
+    return elements * (read + 2.0 * written) / bandwidth
 
 
 def _without_shape(operator: Operator, rank: Rank) -> Seconds:

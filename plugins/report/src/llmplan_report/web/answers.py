@@ -11,15 +11,15 @@ from llmplan.errors import BadInputError, LlmplanError
 from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.figures import INFER, limits, objectives
 from llmplan.estimate.line import kind_of
-from llmplan.output import headline
 from llmplan.output.document import document
-from llmplan.output.sections import figure_facts, layout
 from llmplan.output.words import gib, seconds
 from llmplan.request import InferRequest, TrainRequest, given_options, of_server, option_name, options_of
 from llmplan.search.infer import infer
 from llmplan.search.train import train
 from llmplan_report.drawing import looks, words_of
 from llmplan_report.page import command_line
+from llmplan_report.terminal import headline
+from llmplan_report.terminal.sections import figure_facts, layout
 
 COMMANDS: Mapping[str, type[TrainRequest | InferRequest]] = {"train": TrainRequest, "infer": InferRequest}
 _CHOICES = ("models", "gpus", "dtypes", "engines", "frameworks")

@@ -11,10 +11,11 @@ from rich.text import Text
 from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.estimate.figures import FIGURES, MEMORY, TRAIN, TRAINING, Figure, kind_of_estimate, limits, objectives
 from llmplan.estimate.line import Kind, kind_of
+from llmplan.output.console import INDENT
 from llmplan.output.kept_words import kept_briefly
-from llmplan.output.limit_words import limit_words
-from llmplan.output.sections import GAP, INDENT, SEQUENCE_PARALLEL, between, counted, facts, memory_words
 from llmplan.output.words import count, digits, gib, money, seconds_like, three_digits
+from llmplan_report.terminal.limit_words import limit_words
+from llmplan_report.terminal.sections import GAP, SEQUENCE_PARALLEL, between, counted, facts, memory_words
 
 _LIMITED_BY: Mapping[Kind, str] = {
     Kind.COMPUTE: "computation",

@@ -9,30 +9,28 @@ from rich.console import Console, RenderableType
 from llmplan.arrays.quantities import total
 from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.estimate.figures import ITERATION
-from llmplan.output.headline import headline
+from llmplan.output.console import console_of, heading, rendered
 from llmplan.output.kept_words import kept_facts
 from llmplan.output.next_steps import next_steps
-from llmplan.output.otherwise import otherwise
-from llmplan.output.sections import (
+from llmplan.output.words import count, dotted, seconds
+from llmplan.records import InferencePlan, Recompute, TrainingPlan, Tuning
+from llmplan_report.terminal.headline import headline
+from llmplan_report.terminal.otherwise import otherwise
+from llmplan_report.terminal.sections import (
     asked_by,
     bars,
     bound_by,
-    console_of,
     counted,
     facts,
     figure_facts,
-    heading,
     layout,
     memory,
     plus_minus,
     priced_by,
     range_of,
-    rendered,
     resting,
     said,
 )
-from llmplan.output.words import count, dotted, seconds
-from llmplan.records import InferencePlan, Recompute, TrainingPlan, Tuning
 
 
 def report(estimate: Estimate, width: int | None = None, *, sources: bool = False) -> str:
@@ -53,7 +51,7 @@ def plan_sections(estimate: Estimate, console: Console) -> Iterator[RenderableTy
     if isinstance(estimate, TrainingEstimate):
         yield from _training(estimate, console)
     elif isinstance(estimate, ServerEstimate):
-        from llmplan.output.server_report import server_sections
+        from llmplan_report.terminal.server_report import server_sections
 
         yield from server_sections(estimate, console)
     else:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import isinf
 from textwrap import shorten, wrap
-from typing import Any
 
 from rich.bar import Bar
 from rich.console import Console, RenderableType
 from rich.padding import Padding
-from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -21,69 +17,24 @@ from llmplan.estimate import Estimate, ServerEstimate, Spread
 from llmplan.estimate.figures import AT_CONFIDENCE, MEMORY, Figure, figures_of, kind_of_estimate
 from llmplan.estimate.line import Bottleneck
 from llmplan.estimate.spread import EVEN, LEVEL
+from llmplan.output.console import INDENT, heading
 from llmplan.output.words import about, dotted, gib, in_words, percent
 from llmplan.space.dimensions import BY_NAME, SIZES
 from llmplan.units import rate
 
-INDENT, GAP = 2, 2
+GAP = 2
 SEQUENCE_PARALLEL = "sequence parallel"
-_WIDE = 250
 _FREE = "free"
 _WIDEST_TEXT = 120
 _WIDEST_BAR, _NARROWEST_BAR = 40, 8
 _WIDTH_OF_WORDS = 50
 """Columns that name, figure and share of a breakdown take beside its bar."""
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-"""What a terminal takes for a command: names and texts come from anywhere."""
 _SHORT = range(100, 36, -4)
 """Letters of an assumption, beyond which it ends at a colon, a semicolon or a comma: the most that fit."""
 _FIRST = 60
 """The same of the first two, which tell of how many accelerators and of the layout."""
 _MOST_LINES = 5
 """That assumptions take, where nobody asked for their sources."""
-
-
-class PlainConsole(Console):
-    """One that gives a terminal no commands but its own: colours."""
-
-    def render(self, renderable: RenderableType, options: Any = None) -> Iterator[Segment]:
-        """Without the control codes of names and texts."""
-        for segment in super().render(renderable, options):
-            yield segment if segment.control else segment._replace(text=_CONTROL.sub("?", segment.text))
-
-
-def console_of(width: int | None) -> Console:
-    """As wide as the terminal, or of the given width and plain, for a file."""
-    if width is None:
-        return PlainConsole(highlight=False)
-    return PlainConsole(file=io.StringIO(), width=width, highlight=False)
-
-
-def wide_console() -> Console:
-    """For tables: as wide as the terminal; nobody reads a pipe on 80 columns, but programs read its lines."""
-    console = PlainConsole(highlight=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = _WIDE
-    return console
-
-
-def table_of(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """A table without lines; columns that start with ``>`` are right-justified, the first is never broken."""
-    table = Table(box=None, padding=(0, 2, 0, 0), show_header=any(columns))
-    for column in columns:
-        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
-    table.columns[0].no_wrap = True
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    return table
-
-
-def rendered(console: Console, renderables: Iterable[RenderableType]) -> str:
-    """What the console would print, without blanks at the end of lines."""
-    with console.capture() as captured:
-        for renderable in renderables:
-            console.print(renderable)
-    return "\n".join(line.rstrip() for line in captured.get().split("\n"))
 
 
 def priced_by(estimate: Estimate) -> str:
@@ -274,11 +225,6 @@ def bound_by(of: Bottleneck | None, advice: str | None = None) -> Iterator[Rende
     if of is not None:
         advice = of.advice if advice is None else advice
         yield facts({"bound by": f"{of.words}, {percent(of.share)}", **({"shorter with": advice} if advice else {})})
-
-
-def heading(text: str, style: str = "bold") -> Padding:
-    """The heading of a section, after an empty line."""
-    return Padding(Text(text, style=style), (1, 0, 0, 0))
 
 
 def facts(facts: Mapping[str, str]) -> Padding:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.figures import TRAINING
 from llmplan.output.plan_words import changes, value_words
-from llmplan.output.sections import range_of
 from llmplan.output.words import seconds
+from llmplan_report.terminal.sections import range_of
 
 
 def otherwise(estimate: TrainingEstimate, other: TrainingEstimate | None) -> dict[str, str]:
