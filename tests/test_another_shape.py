@@ -14,8 +14,7 @@ from llmplan.output.document import document
 from llmplan.records import Block, DTypeRule, HardwareProfile, LoweredModel, Operator, Tensor
 from llmplan.records.model import ALWAYS_KEPT
 from llmplan.testing import check_cost_model, check_model
-from llmplan_report.terminal.formats import as_table
-from llmplan_report.terminal.report import forward_pass
+from llmplan_report.terminal.report import forward_pass, report as as_table
 
 HIDDEN, TAPS, STATE, VOCABULARY = 10, 4, 6, 20
 

@@ -89,7 +89,9 @@ def test_no_package_is_forgotten():
     tool = table["tool"]
     names = {tomllib.loads((path / "pyproject.toml").read_text("utf-8"))["project"]["name"] for path in FOLDERS[1:]}
     modules = {name.replace("-", "_").replace("llmplan_core", "llmplan") for name in names}
+    own = tomllib.loads((ROOT / "core" / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"]["llmplan.own"]
     (core, *_), everywhere = tool["importlinter"]["contracts"], {
+        "llmplan.own of the core": {"llmplan-core", *own} == names,
         "hatch": set(tool["hatch"]["metadata"]["hooks"]["custom"]["members"]) == names,
         "uv": set(tool["uv"]["sources"]) == names,
         "coverage": set(tool["coverage"]["run"]["source_pkgs"]) == modules,

@@ -63,7 +63,7 @@ def test_the_report_says_what_was_found_and_why(run, monkeypatch):
     ):
         assert heading in lines
     start = next(at for at, line in enumerate(lines) if line.lstrip().startswith("#"))
-    assert lines[start].split()[-6:] == ["days", "cost", "a", "GPU", "%", "GiB"]
+    assert lines[start].split()[-9:] == ["days", "cost", "a", "GPU", "%", "GiB", "%", "published", "runs"]
     assert "% less time than the runner-up: " in out
     assert re.search(r"ranges of the first: time \(-\d+% to \+\d+%\).*memory \(", " ".join(out.split()))
     assert [line.split()[0] for line in lines[start + 1 :][:3]] == ["1", "2", "3"]

@@ -134,8 +134,8 @@ def start(what, *options):
 
 
 def wait_for(ready):
-    """At most half a minute."""
-    end = time.monotonic() + 30
+    """At most a minute and a half: the machine may be busy."""
+    end = time.monotonic() + 90
     while not ready():
         assert time.monotonic() < end
         time.sleep(0.05)

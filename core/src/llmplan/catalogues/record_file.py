@@ -42,6 +42,7 @@ def record_of(
     def values_of(name: str) -> dict[str, Any]:
         found = form.values(installed(kind, name) if find is None else find(name))
         displaced = {other for key, others in form.displaces.items() if key in values for other in others}
+        displaced.add("default")  # nobody means both
         return {key: value for key, value in found.items() if key not in displaced}
 
     if form.others and isinstance(like, str):

@@ -16,7 +16,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from llmplan.estimate.figures import AT_CONFIDENCE, CAPACITY, FIGURES, MEMORY, MFU, Figure
+from llmplan.estimate.figures import AT_CONFIDENCE, CAPACITY, FIGURES, ITERATION, MEMORY, MFU, Figure
 from llmplan.estimate.spread import EVEN
 from llmplan.output.words import count, digits, gib
 
@@ -93,6 +93,22 @@ def plain_words(value: Any) -> str:
     if isinstance(value, (int, float)):
         return count(value) if value >= _MANY else f"{value:,.10g}"
     return str(value)
+
+
+def _range(row: Row) -> str:
+    """How far off times of training may be, in percent."""
+    ends = row.get(f"{ITERATION.key}_range")
+    return "" if ends is None else "/".join(f"{100 * (end / row[ITERATION.key] - 1):+.0f}" for end in ends)
+
+
+def _published(row: Row) -> str:
+    """How many published figures of its kind the range of a time rests on."""
+    of = (row.get("ranges") or {}).get("time")
+    return "" if of is None else f"{of['rows']:,}{': EXTRAPOLATED' if of['extrapolated'] else ''}"
+
+
+RANGE_COLUMN = Column("range, %", _range, spare=1)
+BEHIND_COLUMN = Column("published runs", _published, spare=1)
 
 
 def why_not(row: Row) -> str:

@@ -37,12 +37,12 @@ def llmplan_reporters() -> Iterable[Reporter]:
 
     yield Reporter(
         name="table",
-        render=_written("as_table"),
-        render_comparison=_written("comparison_as_table"),
-        render_search=_written("search_as_table"),
-        render_parts=_written("parts_as_table"),
-        line=_written("line"),
-        html=_written("html"),
+        render=_written("report", "report"),
+        render_comparison=_written("comparison_report", "comparison_report"),
+        render_search=_written("search_report", "search_report"),
+        render_parts=_written("report", "forward_pass"),
+        line=_written("formats", "line"),
+        html=_written("formats", "html"),
         description="a report for people",
     )
 
@@ -55,17 +55,17 @@ def llmplan_exporters() -> Iterable[Exporter]:
     yield Exporter(
         name="markdown",
         suffix=".md",
-        export=_written("to_markdown"),
-        export_comparison=_written("comparison_to_markdown"),
-        export_search=_written("search_to_markdown"),
+        export=_written("formats", "to_markdown"),
+        export_comparison=_written("formats", "comparison_to_markdown"),
+        export_search=_written("formats", "search_to_markdown"),
         description="a table of the figures, of a comparison, or of the best plans of a search",
     )
     yield Exporter(
         name="text",
         suffix=".txt",
-        export=_written("to_text"),
-        export_comparison=_written("comparison_to_text"),
-        export_search=_written("search_to_text"),
+        export=_written("formats", "to_text"),
+        export_comparison=_written("formats", "comparison_to_text"),
+        export_search=_written("formats", "search_to_text"),
         description="the report",
     )
     for suffix in _SUFFIXES:
@@ -102,9 +102,9 @@ def llmplan_commands(app: typer.Typer) -> None:
     add_serve(app)
 
 
-def _written(name: str) -> Callable[[Any], Any]:
+def _written(module: str, name: str) -> Callable[[Any], Any]:
     def write(found: Any) -> Any:
-        return getattr(import_module("llmplan_report.terminal.formats"), name)(found)
+        return getattr(import_module(f"llmplan_report.terminal.{module}"), name)(found)
 
     return write
 

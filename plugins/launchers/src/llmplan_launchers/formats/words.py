@@ -28,7 +28,14 @@ def _expected(estimate: Estimate) -> str:
             f"{estimate.iteration_seconds:.4g} s an iteration of {int(estimate.plan.global_batch):,} sequences, "
             f"{estimate.memory_bytes_per_gpu / 2**30:.4g} GiB on the fullest GPU"
         )
-    return f"{estimate.memory_bytes_per_gpu / 2**30:.4g} GiB on the fullest GPU"
+    first, each, speed = estimate.first_token_seconds, estimate.next_token_seconds, estimate.tokens_per_second
+    figures = {
+        "first token {:.4g} ms": None if first is None else 1e3 * first,
+        "each further token {:.4g} ms": None if each is None else 1e3 * each,
+        "{:,.4g} output tokens/s": speed,
+        "{:.4g} GiB on the fullest GPU": estimate.memory_bytes_per_gpu / 2**30,
+    }
+    return ", ".join(words.format(float(value)) for words, value in figures.items() if value is not None)
 
 
 def priced_as(option: str, name: str, own: str) -> list[str]:

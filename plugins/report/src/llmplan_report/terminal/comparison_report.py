@@ -11,11 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from llmplan.estimate import Comparison, Variant
-from llmplan.estimate.figures import ITERATION, LOW, figures_of, kind_of_estimate
+from llmplan.estimate.figures import LOW, figures_of, kind_of_estimate
 from llmplan.output.console import INDENT, console_of, heading, rendered, wide_console
 from llmplan.output.document import rows
 from llmplan.output.next_steps import next_steps
-from llmplan.output.table import Column, Row, figure_columns, fits, fitted, plain_words
+from llmplan.output.table import RANGE_COLUMN, Column, Row, figure_columns, fits, fitted, plain_words
 from llmplan.output.words import digits, dotted
 from llmplan.request import option_name
 from llmplan.space.dimensions import SIZES
@@ -32,7 +32,6 @@ _FOLLOWS = "kv-bits"
 """From the dtype, where it is not given."""
 _ALWAYS = "tp"
 """Said at 1 too."""
-_RANGE = f"{ITERATION.key}_range"
 
 
 def comparison_report(comparison: Comparison, width: int | None = None) -> str:
@@ -85,7 +84,7 @@ def _answer(comparison: Comparison) -> Iterator[RenderableType]:
 def columns(varied: Collection[str], plans: Sequence[Row]) -> list[Column]:
     """What varies, what was chosen differently, and the figures that people decide by."""
     chosen = [column for column in _chosen(varied) if len(column.said(plans)) > 1 and column.heading != _FOLLOWS]
-    rest = [column for column in (*_BOUNDS, Column("range, %", _range, spare=1)) if column.said(plans)]
+    rest = [column for column in (*_BOUNDS, RANGE_COLUMN) if column.said(plans)]
     ends = [*figure_columns(plans), *rest, Column("fits", fits, right=False)]
     return [*(_varying(name, plans) for name in varied), *chosen, *ends]
 
@@ -146,12 +145,6 @@ def _layout(row: Row, varied: Collection[str]) -> str:
     layout = row.get("layout") or {}
     sizes = [name for name in SIZES if name in layout and name not in varied]
     return " ".join(f"{name} {layout[name]}" for name in sizes if name == _ALWAYS or layout[name] > 1)
-
-
-def _range(row: Row) -> str:
-    """How far off times may be, in percent."""
-    ends = row.get(_RANGE)
-    return "" if ends is None else "/".join(f"{100 * (end / row[ITERATION.key] - 1):+.0f}" for end in ends)
 
 
 def _extrapolated(pairs: Sequence[tuple[Variant, Row]]) -> list[tuple[str, list[str]]]:

@@ -14,7 +14,7 @@ from llmplan.estimate.spread import EVEN
 from llmplan.output.console import INDENT
 from llmplan.output.document import document, frontier_rows
 from llmplan.output.plan_words import server_words, training_words, value_words
-from llmplan.output.table import Column, Row, figure_columns, fitted, markdown_table
+from llmplan.output.table import BEHIND_COLUMN, RANGE_COLUMN, Column, Row, figure_columns, fitted, markdown_table
 from llmplan.output.words import dotted
 from llmplan.request import option_name
 from llmplan.search.result import SearchResult
@@ -69,7 +69,8 @@ def _columns(plans: Sequence[Row], result: SearchResult) -> tuple[str, list[Colu
         return figure.objective == result.objective or (result.objective == "time" and figure in _TIMES)
 
     columns = [Column("#", lambda row: str(row["at"])), *(_varying(name, rows) for name in differing)]
-    return common, [*columns, *figure_columns(rows, shown, ranked)], rows
+    behind = (column for column in (RANGE_COLUMN, BEHIND_COLUMN) if column.said(rows))
+    return common, [*columns, *figure_columns(rows, shown, ranked), *behind], rows
 
 
 def _varying(name: str, rows: Sequence[Row]) -> Column:
