@@ -11,9 +11,10 @@ import re
 
 import pytest
 
-from llmplan import registry
-from llmplan.errors import BadInputError
+from llmplan import registry, train
+from llmplan.errors import BadInputError, PluginFailedError
 from llmplan.estimate import ServerEstimate
+from llmplan.output.document import document
 from llmplan_calibration.formats.megatron import MegatronLog
 from llmplan_calibration.formats.nccl import gpu_called
 from llmplan_calibration.formats.nemo import NemoLog
@@ -289,6 +290,8 @@ REFUSED = {
         json.dumps({**VLLM_RUN, "total_output_tokens": 0}),
         r"total_output_tokens: 0 is not a positive",
     ),
+    "users": (json.dumps({**VLLM_RUN, "max_concurrency": "x"}), r"max_concurrency: 'x' is not a positive number"),
+    "unit": ("m,n,k,time_us\n4096,4096,4096,0.2\n", r"us: 0\.2 is another plan's, or in another unit"),
     "size": ("m,n,k,tflops\n4096,x,4096,600\n", r"run\.log: line 2: n: 'x' is not a positive number"),
     "gpu": (NCCL.replace("NVIDIA H100 80GB HBM3", "Voodoo 2"), r"run\.log: the accelerator 'Voodoo 2' .*--gpu"),
     "ranks": (NCCL.replace("Rank", "Bank"), r"run\.log: names no ranks"),
@@ -333,3 +336,26 @@ def test_a_server_estimate_is_what_benchmarks_are_held_against():
 
     row = next(iter(VLLM.rows("run.json", json.dumps(VLLM_RUN), {"gpu": "h100", "tp": 1, "pp": 1, "dp": 1})))
     assert isinstance(infer(**row.options), ServerEstimate)
+
+
+def test_a_log_goes_with_the_plan_that_predicted_it(tmp_path):
+    """If it fails, runs of different layouts cannot make one site, or who predicted a run has to say its plan again."""
+    first, second = tmp_path / "first.log", tmp_path / "second.log"
+    first.write_text(NEMO)
+    second.write_text(NEMO)
+    plan, result = tmp_path / "plan.toml", tmp_path / "result.json"
+    plan.write_text('model = "llama-3.1-8b"\ngpu = "h100"\ngpus = 8\ntp = 4\npp = 1\nseq_len = 4096\n')
+    given = {**H100, "gpus": 16, "tp": 2, "pp": 1, "seq_len": 4096}
+    result.write_text(json.dumps(document(train(**given))))
+    samples = read([f"{first}:{plan}", f"{second}:{result}"], {}).samples
+    told = [dict(sample.plan) for sample in samples]
+    assert [(one["gpus"], one["tp"]) for one in told] == [("8", "4"), ("16", "2")]
+
+
+def test_a_broken_reader_is_named(tmp_path, monkeypatch):
+    """If it fails, a plugin's bug looks like one of llmplan's."""
+    path = tmp_path / "run.log"
+    path.write_text(NEMO)
+    monkeypatch.setattr(NemoLog, "rows", lambda *_: 1 / 0)
+    with pytest.raises(PluginFailedError, match="nemo"):
+        read([str(path)], H100)

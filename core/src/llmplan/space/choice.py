@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from attrs import evolve, frozen
 
 from llmplan.catalogues import CLUSTERS, COST_MODELS, DTYPES, GPUS, MODELS, SITES, conforms, registry
+from llmplan.catalogues.guard import Guard
 from llmplan.errors import BadInputError
 from llmplan.records import Efficiency
 from llmplan.space.asked import efficiency_of, left_out
@@ -93,8 +94,9 @@ def choose(request: TrainRequest | InferRequest, phase: Command) -> Choice:
     site: Site | None = None if request.site is None else find_record(request.site, "site", SITES)
     assumptions.append(whose)
     if site is not None:
-        cost_model = site.at(cost_model)
-        assumptions.append(site.said(hardware, phase))
+        with Guard(SITES, site.name):
+            cost_model = site.at(cost_model)
+            assumptions.append(site.said(hardware, phase))
     assumed = tuple(assumptions)
     return Choice(model, hardware, dtype, gemm, cost_model, efficiency, assumed, warnings, site, price, carbon)
 

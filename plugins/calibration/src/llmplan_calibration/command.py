@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 _EXTRA = {
     "files": Annotated[
         list[str] | None,
-        typer.Argument(metavar="FILE...", help="Logs, tables and results of own runs.", show_default=False),
+        typer.Argument(
+            metavar="FILE[:PLAN]...",
+            help="Logs, tables and results of own runs, each with a plan file where it does not say its plan.",
+            show_default=False,
+        ),
     ],
     "measure": Annotated[
         bool,

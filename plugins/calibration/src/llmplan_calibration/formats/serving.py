@@ -63,11 +63,11 @@ class ServingResult:
             facts = self._facts(where, run)
             given = merged({name: value for name, value in facts.items() if not _replaced(name, options)}, options)
             for key in _telling(run, given):
-                if isinstance(run.get(key), (int, float)) and run[key] > 0:
+                if _counts(run.get(key)):
                     yield _row(where, key, float(run[key]), given)
 
     def _facts(self, where: str, run: Mapping[str, Any]) -> dict[str, Any]:
-        missing = [key for key in _NEEDED if not isinstance(run.get(key), (int, float)) or run[key] <= 0]
+        missing = [key for key in _NEEDED if not _counts(run.get(key))]
         if missing:
             raise BadInputError(f"{where}: {missing[0]}: {run.get(missing[0])!r} is not a positive number")
         requests = run["completed"]
@@ -79,8 +79,10 @@ class ServingResult:
         if run.get("model_id"):
             facts["model"] = run["model_id"]
         rate, users = run.get("request_rate"), run.get("max_concurrency")
-        if isinstance(rate, (int, float)) and rate < inf and not users:
-            return {**facts, "rate": float(rate)}
+        if users is not None and not _counts(users):
+            raise BadInputError(f"{where}: max_concurrency: {users!r} is not a positive number")
+        if _counts(rate) and not users:
+            return {**facts, "rate": rate}
         return {**facts, "concurrency": int(min(users or requests, requests)), "requests": 0}
 
 
@@ -105,6 +107,11 @@ def _telling(run: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, ...
     if "rate" in given:
         return ("mean_tpot_ms", "mean_ttft_ms")
     return ("mean_tpot_ms", "output_throughput") if run.get("max_concurrency") else ("output_throughput",)
+
+
+def _counts(value: Any) -> bool:
+    """Whether it is a number that something may be: above zero, and finite."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < inf
 
 
 def _replaced(name: str, given: Mapping[str, Any]) -> bool:
