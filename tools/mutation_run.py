@@ -36,7 +36,10 @@ def try_all(module: Path, tests: Sequence[str], tried: Sequence[Mutant], *, impo
     """By mutant: the test that killed it, or `SURVIVED`; `imported` where functions run while modules are imported."""
     ready: list[str | None] = [None] * len(tried)
     if not imported:
-        ready = in_child(lambda: _swap_each(module, tests, tried))
+        swapped = in_child(lambda: _swap_each(module, tests, tried))
+        if not isinstance(swapped, list):
+            raise SystemExit(f"{module}: its tests fail, or cannot be run, before anything is changed: {swapped}")
+        ready = swapped
     killers = [one for one in ready if one not in (None, SURVIVED)]
     found = []
     for mutant, one in zip(tried, ready, strict=True):
@@ -93,14 +96,15 @@ class _Swapping:
     module: Path
     tried: Sequence[Mutant]
     verdicts: list[str | None] = field(factory=list)
-    times: dict[str, float] = field(factory=dict)
+    broken: str = "nothing was collected"
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """In place of one run of everything."""
         _clear_caches()
         whole = in_child(lambda: self._baseline(session))
         if not isinstance(whole, dict):
-            raise pytest.UsageError(f"{whole} fails before anything is changed")
+            self.broken = whole
+            return True
         limit = 2 * sum(whole.values()) + 3
         items = sorted(session.items, key=lambda item: whole[item.nodeid])
         functions = _functions(self.module)
@@ -127,14 +131,12 @@ class _Swapping:
         return _first_failure(items, session)
 
 
-def _swap_each(module: Path, tests: Sequence[str], tried: Sequence[Mutant]) -> list[str | None]:
-    """None where the mutant is not of a function alone."""
+def _swap_each(module: Path, tests: Sequence[str], tried: Sequence[Mutant]) -> list[str | None] | str:
+    """None where the mutant is not of a function alone; the test that fails without any."""
     _quickly()
     plugin = _Swapping(module, tried)
     pytest.main([*_OPTIONS, *tests], plugins=[plugin])
-    if len(plugin.verdicts) != len(tried):
-        raise RuntimeError(f"the tests of {module} could not be run")
-    return plugin.verdicts
+    return plugin.verdicts if len(plugin.verdicts) == len(tried) else plugin.broken
 
 
 def _clear_caches() -> None:

@@ -7,7 +7,7 @@ from llmplan.estimate import Exporter
 
 ASKS = ("--output", "FOLDER/plan.md")
 CODE = 0
-SAID = "output: .md is written by llmplan-core; exporter-of-md:"
+SAID = "output: .md is written by llmplan-report; exporter-of-md:"
 
 
 @hookimpl

@@ -7,7 +7,7 @@ from llmplan.estimate import Reporter
 
 ASKS = ("--reporter", "table")
 CODE = 0
-SAID = "reporter: table is that of llmplan-core; there is reporter-named-table:table, too"
+SAID = "reporter: table is that of llmplan-report; there is reporter-named-table:table, too"
 
 
 @hookimpl

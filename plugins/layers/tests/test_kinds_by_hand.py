@@ -3,14 +3,21 @@
 import pytest
 from attrs import evolve
 
-from llmplan.records import Tensor, Works
+from llmplan.records import Phase, Tensor, Works
+from llmplan.records.model import NEVER_KEPT
 from llmplan_layers import (
     CrossAttention,
     DeltaAttention,
+    DenseMlp,
     GroupedAttention,
+    LatentAttention,
+    LatentAttentionLayer,
+    Layer,
     Mamba1,
     Mamba2,
+    MixtureOfExperts,
     SparseIndex,
+    SparseMlp,
 )
 from llmplan_layers.attention import seen
 from llmplan_layers.compressed_attention import CompressedAttention, CompressedIndex
@@ -222,3 +229,189 @@ def test_streams_and_blocks_of_residuals():
     (summed,) = blocks.operators(T, "mlp")
     assert (summed.flops, summed.moved) == (4 * T * 32 * 3, T * 32 * 3 + T * 32)
     assert blocks.parameters == 64
+
+
+def caches(layer, looked=LONG):
+    """By kernel of attention, what decoding reads of a token, its FLOPs for a query and a key, query heads a key."""
+    found = [one for one in layer.operators(T, looked, Tensor(T * 32)) if one.scores is not None]
+    return {one.name: (one.scores.cache.elements, one.scores.cache.pair_flops, one.scores.cache.heads_per_key)
+            for one in found}  # fmt: skip
+
+
+def test_grouped_attention():
+    """Query heads would be as many as keys, or keys be rotated, normed and gated for nothing."""
+    plain = of(OWN)
+    scores = (T * 100 * 4,)
+    assert plain == {
+        "query projection": matrix(32, 32, T * 32),
+        "key and value projection": matrix(32, 2 * 16),
+        "QK^T": (2 * T * 100 * 32, 0, (T * 32, T * 16), None, None),
+        "softmax": (0, 0, scores, None, None),
+        "attention over V": (2 * T * 100 * 32, 0, (*scores, T * 16), None, None),
+        "output projection": matrix(32, 32, T * 32, moved=3 * T * 32),
+    }
+    assert caches(OWN) == {"QK^T": (16 + 16, 2 * (32 + 32), 2)}
+    full = of(evolve(OWN, rotary=True, qk_norm="head", output_gate=True))
+    assert full["query projection"] == matrix(32, 2 * 32, T * 32, moved=2 * T * (32 + 16))
+    assert full["query and key norms"] == (0, 0, (T * 32, T * 16), None, 2 * T * (32 + 16))
+    assert full["output gate"] == (0, 0, (T * 32,), None, 3 * T * 32)
+    thin = of(evolve(OWN, value_head_dim=4))
+    assert thin["key and value projection"] == matrix(32, 16 + 8)
+    assert thin["output projection"] == matrix(16, 32, T * 16, moved=3 * T * 32)
+    assert caches(evolve(OWN, value_head_dim=4)) == {"QK^T": (16 + 8, 2 * (32 + 16), 2)}
+
+
+def test_matrices_that_stand_side_by_side():
+    """Adapters would be put beside one matrix where there are two, or messages speak of heads that are none."""
+
+    def made(**changes):
+        operators = evolve(OWN, **changes).operators(T, LONG, Tensor(T * 32))
+        return {one.name: one for one in operators}.get("key and value projection")
+
+    assert (made().gemm.matrices, made().parts, made().max_ways) == (2, "KV heads", 2)
+    assert (made(keys_are_values=True).gemm.matrices, made(keys_are_values=True).weights) == (1, 32 * 16)
+    assert (made(kv_heads=4).parts, made(kv_heads=4).max_ways) == ("heads", 4)
+    assert made(keys_from_before=True) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "more"),
+    [
+        ({}, 0),
+        ({"qkv_bias": True}, 32 + 16 + 16),
+        ({"qkv_bias": True, "key_bias": False}, 32 + 16),
+        ({"o_bias": True}, 32),
+        ({"qk_norm": "head"}, 8 + 8),
+        ({"qk_norm": "full"}, 32 + 16),
+        ({"sinks": True}, 4),
+        ({"output_gate": True}, 32 * 32),
+        ({"keys_from_before": True}, -32 * 32),
+        ({"keys_from_before": True, "qk_norm": "head"}, -32 * 32 + 8),
+        ({"keys_from_before": True, "qk_norm": "full"}, -32 * 32 + 32),
+        ({"keys_are_values": True}, -32 * 16),
+    ],
+)
+def test_parameters_of_grouped_attention(changes, more):
+    """A checkpoint would weigh other than its file."""
+    assert evolve(OWN, **changes).parameters == 32 * (32 + 2 * 16 + 32) + more
+
+
+def test_latent_attention():
+    """DeepSeek's layers would make keys of other latents, or decode with keys that nobody caches."""
+    mla = LatentAttention(q_lora_rank=12, kv_lora_rank=16, qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=6)
+    layer = LatentAttentionLayer(hidden=32, heads=4, mla=mla, output_gate=True)
+    queries, values = T * 4 * 12, T * 4 * 6
+    scores = (T * 100 * 4,)
+    assert of(layer) == {
+        "query down projection": matrix(32, 12, T * 32),
+        "key and value down projection": matrix(32, 16 + 4),
+        "output gate projection": matrix(32, 4 * 6, moved=3 * T * 4 * 6),
+        "query latent norm": (0, 0, (T * 12,), None, 2 * T * 12),
+        "query up projection": matrix(12, 4 * 12, T * 12),
+        "key and value latent norm": (0, 0, (T * 16,), None, 2 * T * 16),
+        "key and value up projection": matrix(16, 4 * (8 + 6), T * 16),
+        "QK^T": (2 * T * 100 * 4 * 12, 0, (queries, queries), None, None),
+        "softmax": (0, 0, scores, None, None),
+        "attention over V": (2 * T * 100 * 4 * 6, 0, (*scores, values), None, None),
+        "output projection": matrix(24, 32, values, moved=3 * T * 32),
+    }
+    # absorbed: a query against latent and key with position, weights times the latent
+    assert [one[:2] for one in caches(layer).values()] == [(16 + 4, 2 * 4 * (16 + 4) + 2 * 4 * 16)]
+    assert of(evolve(layer, mla=evolve(mla, q_lora_rank=None)))["query projection"] == matrix(32, 4 * 12, T * 32)
+
+
+def test_dense_mlps():
+    """A gate would be free, or a bias be held twice."""
+    gated = DenseMlp(hidden=32, ffn_hidden=24, gated=True)
+    found = facts(gated.operators(T, Tensor(T * 32)))
+    assert found == {
+        "up projection": matrix(32, 48, T * 32),
+        "activation function": (0, 0, (T * 24, T * 24), None, 3 * T * 24),
+        "down projection": matrix(24, 32, T * 24, moved=3 * T * 32),
+    }
+    plain = evolve(gated, gated=False)
+    assert facts(plain.operators(T, Tensor(T * 32)))["activation function"] == (0, 0, (T * 24,), None, 2 * T * 24)
+    assert (gated.parameters, plain.parameters) == (3 * 32 * 24, 2 * 32 * 24)
+    assert evolve(gated, bias=True).parameters == gated.parameters + 2 * 24 + 32
+    assert evolve(plain, bias=True).parameters == plain.parameters + 24 + 32
+
+
+def test_experts():
+    """A token would be multiplied with all experts, sent to none, or weights be read that no token goes to."""
+    moe = MixtureOfExperts(
+        n_routed_experts=8, top_k=2, moe_ffn_hidden=6, n_shared_experts=1, latent_hidden=16, shared_expert_gate=True,
+        router_bias=True, router_scale=True, latent_norm=True,
+    )  # fmt: skip
+    mlp = SparseMlp(moe=moe, dense=DenseMlp(hidden=32, ffn_hidden=24, gated=True))
+    operators = {one.name: one for one in mlp.operators(T, Tensor(T * 32))}
+    found = facts(operators.values())
+    copies, expert = T * 2, 3 * 16 * 6
+    touched = 8 * (1 - (1 - 2 / 8) ** T)
+    assert found["router"] == matrix(32, 8, T * 32)
+    assert found["latent down projection"] == matrix(32, 16, T * 32)
+    assert found["latent up projection"] == matrix(16, 32, T * 16, moved=3 * T * 32)
+    up, down = operators["routed experts: up projection"], operators["routed experts: down projection"]
+    assert (up.flops, down.flops) == (2 * copies * 16 * 12, 2 * copies * 16 * 6)
+    assert (up.weights, down.weights) == (8 * 16 * 12, 8 * 16 * 6)
+    assert (up.weights_read, down.weights_read) == (pytest.approx(touched * 16 * 12), pytest.approx(touched * 16 * 6))
+    assert [tensor.elements for tensor in (*up.inputs, *down.inputs)] == [copies * 16, copies * 6]
+    assert (operators["router"].max_ways, operators["shared experts: gate"].max_ways) == (1, 1)
+    assert [one.moved for one in operators.values() if one.name.startswith("shared")] == [None, 3 * T * 6, None, None]
+    assert (up.gemm.m, up.gemm.groups, up.gemm.routed, down.gemm.routed) == (copies / 8, 8, True, True)
+    assert (up.moved, up.exchanged, down.moved) == (4 * copies * 16, copies * 16, None)
+    summed = operators["sum over experts"]
+    assert (summed.moved, summed.exchanged, summed.reduced_elements) == (5 * copies * 16, copies * 16, T * 16)
+    assert found["shared experts: up projection"] == matrix(32, 12, T * 32)
+    assert operators["shared experts: gate"].flops == 2 * T * 32
+    router, latents, shared = (32 + 1) * 8 + 32, 2 * 32 * 16 + 16, 3 * 32 * 6 + 32
+    assert mlp.parameters == router + 8 * expert + shared + latents
+    assert mlp.active_parameters == router + 2 * expert + shared + latents
+    assert mlp.routed_parameters == 8 * expert
+    assert [evolve(moe, first_dense_layers=1, moe_layer_step=2).has_experts(layer) for layer in range(4)] == [
+        *(False, True, False, True),
+    ]
+
+
+def test_a_layer_of_one_part_or_two():
+    """A layer without an MLP would hold, or pass tokens through, parameters that are not there."""
+    mlp = DenseMlp(hidden=32, ffn_hidden=24, gated=True)
+    streams = HyperConnections(hidden=32, streams=2)
+    both, alone, without = Layer(mixer=OWN, mlp=mlp), Layer(mixer=OWN, norms=1), Layer(mlp=mlp, norms=1)
+    of_mixer, of_mlp = 32 * (32 + 32 + 32), 3 * 32 * 24
+    assert [one.parameters(32) for one in (both, alone, without)] == [
+        of_mixer + of_mlp + 64,
+        of_mixer + 32,
+        of_mlp + 32,
+    ]
+    assert [one.active_parameters(32) for one in (both, alone, without)] == [
+        *(of_mixer + of_mlp + 64, of_mixer + 32, of_mlp + 32),
+    ]
+    assert [one.routed_parameters for one in (both, alone)] == [0, 0]
+    weights = streams.parameters
+    assert [evolve(one, residual=streams).residual_parameters for one in (both, alone, without)] == [
+        *(2 * weights, weights, weights),
+    ]
+    assert both.residual_parameters == 0
+    assert evolve(both, again=True).parameters(32) == 0
+
+
+def test_caches_of_a_layer():
+    """An encoder would keep a cache that nobody reads, or a window more than it looks back on."""
+    layer = Layer(mixer=OWN)
+    assert [layer.cached(100), evolve(layer, window=20).cached(100), evolve(layer, window=20).cached(10)] == [
+        *(3200, 640, 320),
+    ]
+    assert evolve(layer, works=Works.PROMPT).cached(100) == 0
+    assert Layer(mlp=DenseMlp(hidden=32, ffn_hidden=24, gated=True)).cached(100) == 0
+    assert Layer(mixer=COMPRESSED).cached(100) == COMPRESSED.cached(100)
+
+
+@pytest.mark.parametrize(("changes", "kept"), [({}, True), ({"parallel": True}, False), ({"norms": 1}, None)])
+def test_states_that_mixer_and_mlp_share(changes, kept):
+    """What both read would be kept twice for the backward pass, or what only one reads not at all."""
+    layer = evolve(Layer(mixer=OWN, mlp=DenseMlp(hidden=32, ffn_hidden=24, gated=True)), **changes)
+    norms = {one.name: one for one in layer.operators(32, T, LONG, Phase.TRAINING) if one.part == "layernorm"}
+    second = norms.get("norm before mlp")
+    assert len(norms) == (1 if kept is None else 2)
+    if second is not None:
+        assert (second.inputs[0].dropped_from == NEVER_KEPT) is not kept

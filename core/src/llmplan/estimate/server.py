@@ -18,7 +18,6 @@ from llmplan.estimate.paid import Paid
 from llmplan.estimate.shown import Shown
 from llmplan.estimate.spread import Spread
 from llmplan.estimate.training import TrainingEstimate
-from llmplan.records.inference_plan import InferencePlan
 from llmplan.records.server import ServerPlan
 
 _SECONDS_PER_HOUR = 3600.0
@@ -31,14 +30,14 @@ SAFE_LOAD = 0.8
 """Of the capacity, at which replicas are counted that would serve a rate."""
 
 
-def _of(pool: str, figure: str) -> Any:
-    """A figure of the single passes of a pool."""
-    return property(attrgetter(f"{pool}.{figure}"))
+def _of(path: str) -> Any:
+    """What something that the estimate is made of says."""
+    return property(attrgetter(path))
 
 
-def _mean(figure: str) -> Any:
+def _mean(figure: Callable[[Means], float | None]) -> Any:
     """A figure of the means; None where there are none."""
-    return property(lambda server: None if server.means is None else getattr(server.means, figure))
+    return property(lambda server: None if server.means is None else figure(server.means))
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -73,32 +72,29 @@ class ServerEstimate(Paid, Shown):
     """What was asked: an `InferRequest`."""
 
     @property
-    def plan(self) -> InferencePlan:
-        """That of the replicas that decode."""
-        return self.server.plan
-
-    @property
     def means(self) -> Means | None:
         """Those of the simulation where there is one, else those in closed form."""
         return self.closed_form if self.simulated is None else self.simulated.means
 
-    first_token_seconds = _mean("first_token_seconds")
+    plan = _of("server.plan")
+    """That of the replicas that decode."""
+    first_token_seconds = _mean(lambda means: means.first_token_seconds)
     """From a request to its first token, waiting included; None, as the next two are, where it grows for ever."""
-    next_token_seconds = _mean("next_token_seconds")
+    next_token_seconds = _mean(lambda means: means.next_token_seconds)
     """Seconds of each token after the first, on average; None where the server is overloaded."""
-    total_seconds = _mean("total_seconds")
+    total_seconds = _mean(lambda means: means.total_seconds)
     """From a request to its last token."""
-    prefill_seconds = _of("prefill", "prefill_seconds")
+    prefill_seconds = _of("prefill.prefill_seconds")
     """Of one prompt alone, on one pipeline stage."""
-    decode_seconds_per_token = _of("decode", "decode_seconds_per_token")
+    decode_seconds_per_token = _of("decode.decode_seconds_per_token")
     """Of a step of what decodes at once, on one pipeline stage."""
-    prefill_breakdown = _of("prefill", "prefill_breakdown")
+    prefill_breakdown = _of("prefill.prefill_breakdown")
     """The lines that sum to `prefill_seconds`."""
-    decode_breakdown = _of("decode", "decode_breakdown")
+    decode_breakdown = _of("decode.decode_breakdown")
     """The lines that sum to `decode_seconds_per_token`."""
-    prefill_bounds = _of("prefill", "prefill_bounds")
+    prefill_bounds = _of("prefill.prefill_bounds")
     """Of `prefill_seconds`, by what was waited for."""
-    decode_bounds = _of("decode", "decode_bounds")
+    decode_bounds = _of("decode.decode_bounds")
     """Of `decode_seconds_per_token`, by what was waited for."""
 
     @property
@@ -125,28 +121,29 @@ class ServerEstimate(Paid, Shown):
         """How far off the tokens of users may be; None of a rate, all of which is answered whatever passes take."""
         return None if self.server.workload.concurrency is None else self.capacity_spread
 
-    capacity_spread = _of("decode", "next_token_spread")
+    capacity_spread = _of("decode.next_token_spread")
     """What was measured of predicted decoding of this kind."""
-    max_context = _of("decode", "max_context")
+    max_context = _of("decode.max_context")
     """Tokens of a sequence that fit beside as many as decode at once."""
-    host_bytes_per_gpu = _of("decode", "host_bytes_per_gpu")
+    host_bytes_per_gpu = _of("decode.host_bytes_per_gpu")
     """What waits in host memory for each of those that decode."""
-    cache_bytes = _of("decode", "cache_bytes")
+    cache_bytes = _of("decode.cache_bytes")
     """Room for the KV cache on the fullest device of those that decode."""
-    cache_tokens = _of("decode", "cache_tokens")
+    cache_tokens = _of("decode.cache_tokens")
     """Tokens that it holds, in sequences of mean length."""
-    compute_bound_batch = _of("decode", "compute_bound_batch")
+    compute_bound_batch = _of("decode.compute_bound_batch")
     """Sequences from which on decoding is bound by compute."""
+    memory_capacity_bytes = _of("plan.hardware.memory_bytes")
+    """The memory of one device, in bytes."""
+    paid_gpus = _of("server.gpus")
+    """The accelerators that are paid for: those of both pools."""
+    lengths = _of("mean_lengths")
+    """Tokens of a prompt and of an answer, on average."""
 
     @property
     def max_batch_size(self) -> int:
         """Sequences of mean length that a replica has room for; 0 where not even the longest one fits."""
         return 0 if self.capacity is None else self.capacity.sequences
-
-    @property
-    def memory_capacity_bytes(self) -> float:
-        """The memory of one device, in bytes."""
-        return self.plan.hardware.memory_bytes
 
     @property
     def memory_breakdown(self) -> dict[str, float]:
@@ -181,7 +178,7 @@ class ServerEstimate(Paid, Shown):
     @property
     def fits(self) -> bool:
         """Whether the memory holds at least one sequence, and one prompt where prompts have a pool of their own."""
-        return self.memory_bytes_per_gpu <= self.memory_capacity_bytes
+        return bool(self.memory_bytes_per_gpu <= self.memory_capacity_bytes)
 
     @property
     def offered_rate(self) -> float | None:
@@ -247,8 +244,7 @@ class ServerEstimate(Paid, Shown):
     @property
     def cost_per_million_tokens(self) -> float | None:
         """All GPUs over generated tokens; None where no price is known."""
-        price, speed = self.plan.price_per_gpu_hour, self.tokens_per_second
-        return None if price is None or not speed else self._price_per_second(price) * self._peak / speed * _MILLION
+        return self._priced(1.0, self.mean_lengths[1])
 
     @property
     def least_cost_per_million_tokens(self) -> float | None:
@@ -280,18 +276,14 @@ class ServerEstimate(Paid, Shown):
         return None if self.means is None else self.means.prefill_share
 
     def _priced(self, share: float | None, tokens: float) -> float | None:
+        """Of what comes on average: GPUs for the peak are paid for all the time."""
         price, rate = self.plan.price_per_gpu_hour, self.requests_per_second
         if price is None or not rate or share is None:
             return None
-        return self._price_per_second(price) * self._peak * share / (rate * tokens) * _MILLION
-
-    @property
-    def _peak(self) -> float:
-        """Of what comes over its mean: GPUs for the peak are paid for all the time."""
-        return self.server.workload.peak
+        return self._price_per_second(price) * self.server.workload.peak * share / (rate * tokens) * _MILLION
 
     def _price_per_second(self, price: float) -> float:
-        return price * self.paid_gpus / _SECONDS_PER_HOUR
+        return price * self.server.gpus / _SECONDS_PER_HOUR
 
     @property
     def average_power_watts(self) -> float | None:
@@ -306,16 +298,6 @@ class ServerEstimate(Paid, Shown):
         """Energy of all GPUs over generated tokens."""
         watts, speed = self.average_power_watts, self.tokens_per_second
         return None if watts is None or not speed else watts * self.plan.pue * self.server.gpus / speed
-
-    @property
-    def paid_gpus(self) -> int:
-        """The accelerators that are paid for: those of both pools."""
-        return self.server.gpus
-
-    @property
-    def lengths(self) -> tuple[float, float]:
-        """Tokens of a prompt and of an answer, on average."""
-        return self.mean_lengths
 
     @property
     def most_requests_per_second(self) -> float | None:

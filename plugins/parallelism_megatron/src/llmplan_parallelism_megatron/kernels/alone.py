@@ -20,7 +20,8 @@ from llmplan_parallelism_megatron.network.collectives import (
 )
 from llmplan_parallelism_megatron.network.groups import Group
 
-_BARE = FrameworkProfile(name="bare")
+_BARE = FrameworkProfile(name="bare", attention="flash-2")
+"""PyTorch's own attention is FlashAttention-2 (torch.nn.functional.scaled_dot_product_attention)."""
 _BYTES = {"fp8": 1.0, "int8": 1.0, "fp4": 0.5, "int4": 0.5, "fp32": 4.0, "tf32": 4.0}
 """Of an operand, by format; 2 of all others."""
 _OUTPUT = 2.0
