@@ -3,7 +3,7 @@
 import pytest
 from attrs import evolve
 
-from llmplan.records import Phase, Tensor, Works
+from llmplan.records import Phase, Split, Tensor, Works
 from llmplan.records.model import NEVER_KEPT
 from llmplan_layers import (
     CrossAttention,
@@ -21,6 +21,7 @@ from llmplan_layers import (
 )
 from llmplan_layers.attention import seen
 from llmplan_layers.compressed_attention import CompressedAttention, CompressedIndex
+from llmplan_layers.norms import end_matrix, end_norm, norm_operator
 from llmplan_layers.residual import BlockResidual, HyperConnections
 
 T = 10
@@ -415,3 +416,13 @@ def test_states_that_mixer_and_mlp_share(changes, kept):
     assert len(norms) == (1 if kept is None else 2)
     if second is not None:
         assert (second.inputs[0].dropped_from == NEVER_KEPT) is not kept
+
+
+def test_ends_and_norms():
+    """The output head would multiply a part of its table, or norms move other than what they read and write."""
+    head = end_matrix("logits", "head", T, (32, 1000))
+    assert (head.flops, head.weights, head.max_ways) == (2 * T * 32_000, 32_000, 1)
+    assert (head.gemm.m, head.gemm.n, head.gemm.k) == (T, 1000, 32)
+    for norm in (norm_operator("norm", T * 32), end_norm("last norm", "head", T * 32)):
+        assert ([tensor.elements for tensor in norm.inputs], norm.moved) == ([T * 32], 2 * T * 32)
+        assert norm.moved_split is Split.SEQUENCE

@@ -6,7 +6,7 @@ from megatron_plans import FP16, GPU, GROUPED, MEGATRON, PLAIN, flat
 from serving_plans import IDEAL, serving
 
 from llmplan.records import AttentionCurve, DecodeCurve, ServingCurves
-from llmplan_parallelism_megatron.serving.kernels import look_back
+from llmplan_parallelism_megatron.serving.kernels import look_back, readings
 from llmplan_parallelism_megatron.serving.rank import Rank
 
 BANDWIDTH = GPU.memory_bytes_per_second
@@ -184,3 +184,14 @@ def test_prompts_are_read_in_whole_passes(prompt, passes):
     head = 4000 * 512 * 2
     assert MEGATRON.infer(plan).prefill_bounds["weights"] >= passes * weights
     assert MEGATRON.infer(plan).prefill_bounds["weights"] <= passes * (weights + head) * 1.001
+
+
+@pytest.mark.parametrize(
+    ("rows", "bits", "readings_of"), [(1, 8, 1), (3, 8, 2), (4, 8, 2.5), (5, 8, 1), (3, 16, 1), (0, 8, 1)]
+)
+def test_kernels_of_few_rows_read_weights_again(rows, bits, readings_of):
+    """A kernel for one row would read narrow weights once for several, or a large batch read them for each."""
+    engine = evolve(IDEAL, reread_rows=4, rereading=0.5)
+    by = Rank.of(serving(PLAIN, engine=engine, dtype=evolve(FP16, weight_bits=bits))).kernels.dense
+    assert readings(float(rows), engine, by) == readings_of
+    assert readings(3.0, IDEAL, by) == 1
