@@ -67,8 +67,10 @@ def test_the_published_plan_is_in_the_space(run, published):
 
 @pytest.mark.parametrize("run", SEARCH.RUNS, ids=lambda run: run.title)
 def test_the_winner_is_at_least_as_fast(run):
-    """If it fails, a plan that its own cost model prices as faster was overlooked."""
-    found, published = run.searched(), run.priced()
+    """If it fails, a plan that its own cost model prices as faster was overlooked. With a confidence of 0.9 a published
+    plan that only just fits may be left out.
+    """
+    found, published = run.searched(0.5), run.priced()
     assert found.counts.legal > 25_000
     assert found.best[0].has_headroom
     whole = 1.1 * run.published_seconds if published is None else published.iteration_seconds

@@ -246,6 +246,13 @@ def test_an_unknown_name_gets_the_nearest(name, said):
     assert str(caught.value) == said
 
 
+def test_a_slip_in_an_alias_gets_its_record():
+    """If it fails, somebody who types H1000 for H100 has to read the list of all accelerators."""
+    known = evolve(gpu("h100-sxm-80gb"), aliases=("H100",))
+    with pytest.raises(UnknownNameError, match=r"did you mean h100-sxm-80gb\?$"):
+        gpus_of(here=[known, gpu("t4")])["h1000"]
+
+
 def test_no_plugin_of_a_kind_is_said():
     """If it fails, a user without plugins is told of a typing error."""
     with pytest.raises(UnknownNameError, match=r"^gpu: no plugin that offers gpus is installed, and '.*' is no file"):

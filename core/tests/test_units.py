@@ -84,3 +84,10 @@ def test_what_is_no_number_is_refused(text):
 def test_every_word_and_suffix_by_hand(text, number):
     """A word would stand for another number than people mean."""
     assert parse_number(text) == number
+
+
+def test_units_of_caches_and_rates():
+    """A cache would have another size than its datasheet says, or a peak be printed in another unit."""
+    assert units.MIB == 1024**2
+    assert units.rate(989e12, "bf16") == "989 TFLOP/s"
+    assert units.rate(1_979e12, "int8") == "1,979 TOP/s"

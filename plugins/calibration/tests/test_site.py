@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from attrs import evolve
 
-from llmplan import infer, train
+from llmplan import infer, registry, train
 from llmplan.catalogues import SITES
 from llmplan.catalogues.record_file import read_record, record_text
 from llmplan.errors import BadInputError
@@ -18,6 +19,8 @@ from llmplan.search import TrainingSpace, search
 from llmplan_calibration import Factor, Fitted, MeasuredSite, Phases
 from llmplan_calibration.at_site import AtSite, with_rates
 from llmplan_calibration.site import RATES
+from llmplan_kit.contracts import ContractError
+from llmplan_kit.site_contract import check_run_reader, check_site
 
 GPU = "h100-sxm-80gb"
 PLAN = {
@@ -146,3 +149,44 @@ def test_published_rates_change_nothing():
     """If it fails, a site of which nothing is known prices otherwise than no site."""
     plan = train(**PLAN).plan
     assert with_rates(plan, (1.0,) * len(RATES)) is plan
+
+
+class Elsewhere:
+    """A site of somebody else's, which sees to the cost model by itself."""
+
+    name = "elsewhere"
+
+    def at(self, cost_model):
+        """As it is."""
+        return cost_model
+
+    def said(self, _hardware, _phase):
+        """In words."""
+        return "as published"
+
+
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        ({"said": lambda *_: None}, "said: returned None"),
+        ({"at": lambda *_: SimpleNamespace(train=lambda _: 1 / 0)}, "at: prices no plan: ZeroDivisionError"),
+    ],
+)
+def test_the_contract_finds_a_broken_site(broken, why):
+    """If it fails, a plugin author learns of a mistake from users."""
+    estimates = [train(**PLAN)]
+    check_site(Elsewhere(), estimates)
+    site = Elsewhere()
+    for name, wrong in broken.items():
+        setattr(site, name, wrong)
+    with pytest.raises(ContractError, match=why):
+        check_site(site, estimates)
+
+
+def test_the_contract_finds_a_reader_that_takes_everything():
+    """If it fails, a plugin claims the logs of all others."""
+    for reader in registry().run_readers.values():
+        check_run_reader(reader)
+    greedy = SimpleNamespace(name="greedy", description="", rows=print, recognises=lambda _: True)
+    with pytest.raises(ContractError, match="recognises an empty file"):
+        check_run_reader(greedy)

@@ -3,7 +3,8 @@
 import pytest
 from attrs import evolve
 
-from llmplan.records import Tensor, Works
+from llmplan.records import Phase, Split, Tensor, Works
+from llmplan.records.model import NEVER_KEPT
 from llmplan_layers import (
     CrossAttention,
     DeltaAttention,
@@ -11,6 +12,7 @@ from llmplan_layers import (
     GroupedAttention,
     LatentAttention,
     LatentAttentionLayer,
+    Layer,
     Mamba1,
     Mamba2,
     MixtureOfExperts,
@@ -19,6 +21,7 @@ from llmplan_layers import (
 )
 from llmplan_layers.attention import seen
 from llmplan_layers.compressed_attention import CompressedAttention, CompressedIndex
+from llmplan_layers.norms import end_matrix, end_norm, norm_operator
 from llmplan_layers.residual import BlockResidual, HyperConnections
 
 T = 10
@@ -352,6 +355,9 @@ def test_experts():
     assert (up.flops, down.flops) == (2 * copies * 16 * 12, 2 * copies * 16 * 6)
     assert (up.weights, down.weights) == (8 * 16 * 12, 8 * 16 * 6)
     assert (up.weights_read, down.weights_read) == (pytest.approx(touched * 16 * 12), pytest.approx(touched * 16 * 6))
+    assert [tensor.elements for tensor in (*up.inputs, *down.inputs)] == [copies * 16, copies * 6]
+    assert (operators["router"].max_ways, operators["shared experts: gate"].max_ways) == (1, 1)
+    assert [one.moved for one in operators.values() if one.name.startswith("shared")] == [None, 3 * T * 6, None, None]
     assert (up.gemm.m, up.gemm.groups, up.gemm.routed, down.gemm.routed) == (copies / 8, 8, True, True)
     assert (up.moved, up.exchanged, down.moved) == (4 * copies * 16, copies * 16, None)
     summed = operators["sum over experts"]
@@ -365,3 +371,58 @@ def test_experts():
     assert [evolve(moe, first_dense_layers=1, moe_layer_step=2).has_experts(layer) for layer in range(4)] == [
         *(False, True, False, True),
     ]
+
+
+def test_a_layer_of_one_part_or_two():
+    """A layer without an MLP would hold, or pass tokens through, parameters that are not there."""
+    mlp = DenseMlp(hidden=32, ffn_hidden=24, gated=True)
+    streams = HyperConnections(hidden=32, streams=2)
+    both, alone, without = Layer(mixer=OWN, mlp=mlp), Layer(mixer=OWN, norms=1), Layer(mlp=mlp, norms=1)
+    of_mixer, of_mlp = 32 * (32 + 32 + 32), 3 * 32 * 24
+    assert [one.parameters(32) for one in (both, alone, without)] == [
+        of_mixer + of_mlp + 64,
+        of_mixer + 32,
+        of_mlp + 32,
+    ]
+    assert [one.active_parameters(32) for one in (both, alone, without)] == [
+        *(of_mixer + of_mlp + 64, of_mixer + 32, of_mlp + 32),
+    ]
+    assert [one.routed_parameters for one in (both, alone)] == [0, 0]
+    weights = streams.parameters
+    assert [evolve(one, residual=streams).residual_parameters for one in (both, alone, without)] == [
+        *(2 * weights, weights, weights),
+    ]
+    assert both.residual_parameters == 0
+    assert evolve(both, again=True).parameters(32) == 0
+
+
+def test_caches_of_a_layer():
+    """An encoder would keep a cache that nobody reads, or a window more than it looks back on."""
+    layer = Layer(mixer=OWN)
+    assert [layer.cached(100), evolve(layer, window=20).cached(100), evolve(layer, window=20).cached(10)] == [
+        *(3200, 640, 320),
+    ]
+    assert evolve(layer, works=Works.PROMPT).cached(100) == 0
+    assert Layer(mlp=DenseMlp(hidden=32, ffn_hidden=24, gated=True)).cached(100) == 0
+    assert Layer(mixer=COMPRESSED).cached(100) == COMPRESSED.cached(100)
+
+
+@pytest.mark.parametrize(("changes", "kept"), [({}, True), ({"parallel": True}, False), ({"norms": 1}, None)])
+def test_states_that_mixer_and_mlp_share(changes, kept):
+    """What both read would be kept twice for the backward pass, or what only one reads not at all."""
+    layer = evolve(Layer(mixer=OWN, mlp=DenseMlp(hidden=32, ffn_hidden=24, gated=True)), **changes)
+    norms = {one.name: one for one in layer.operators(32, T, LONG, Phase.TRAINING) if one.part == "layernorm"}
+    second = norms.get("norm before mlp")
+    assert len(norms) == (1 if kept is None else 2)
+    if second is not None:
+        assert (second.inputs[0].dropped_from == NEVER_KEPT) is not kept
+
+
+def test_ends_and_norms():
+    """The output head would multiply a part of its table, or norms move other than what they read and write."""
+    head = end_matrix("logits", "head", T, (32, 1000))
+    assert (head.flops, head.weights, head.max_ways) == (2 * T * 32_000, 32_000, 1)
+    assert (head.gemm.m, head.gemm.n, head.gemm.k) == (T, 1000, 32)
+    for norm in (norm_operator("norm", T * 32), end_norm("last norm", "head", T * 32)):
+        assert ([tensor.elements for tensor in norm.inputs], norm.moved) == ([T * 32], 2 * T * 32)
+        assert norm.moved_split is Split.SEQUENCE

@@ -7,6 +7,7 @@ from types import ModuleType
 import pytest
 
 from llmplan import infer, train
+from llmplan.cli.main import main
 from llmplan.errors import BadInputError
 from llmplan_models_huggingface.finding import claims, find, in_cache
 
@@ -140,3 +141,11 @@ def test_a_registered_name_is_not_read(cache):
     """If it fails, a file in the working directory takes a name away."""
     assert json.loads(cache.read_text())["num_hidden_layers"] == 2
     assert train(model="llama-7b", gpu="h100-sxm-80gb", gpus=8, tokens=1e9).plan.model.layers == 32
+
+
+@pytest.mark.parametrize("reference", ["x" * 300, f"{'x' * 300}/y", f"./{'x' * 300}.json"])
+def test_names_that_no_file_has_are_refused_as_names(reference, capsys, monkeypatch):
+    """A name of three hundred letters would be a failure of the plugin, with the name in full."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert main(["train", "--model", reference, "--gpu", "t4", "--gpus", "1"]) == 2
+    assert capsys.readouterr().err.startswith("llmplan: model: ")

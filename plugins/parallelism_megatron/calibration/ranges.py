@@ -20,7 +20,6 @@ from calibration import left_out
 from calibration.frameworks import with_values
 from llmplan import infer, registry, train
 from llmplan.errors import BadInputError
-from llmplan.estimate import InferenceEstimate, TrainingEstimate
 from llmplan.records import HardwareProfile, ValidationRow
 from llmplan_parallelism_megatron.ranges import serving, training
 from llmplan_parallelism_megatron.ranges.csv_files import in_csv
@@ -30,6 +29,7 @@ from llmplan_parallelism_megatron.ranges.residuals import Residual, residuals_of
 from llmplan_parallelism_megatron.ranges.table import TYPICAL, Halves, Ranges
 from llmplan_validation import validate
 from llmplan_validation.ranges import FALLS_WITH_TIME, OF_PREFILL
+from llmplan_validation.run import priced as priced_row
 from llmplan_validation.score import group_of
 
 VALIDATION = Path(__file__).resolve().parents[1] / "src" / "llmplan_parallelism_megatron" / "validation"
@@ -115,10 +115,10 @@ def _residual(command: Command, row: ValidationRow, predicted: float) -> Residua
 
     def priced(**other: Any) -> float | None:
         try:
-            estimate: TrainingEstimate | InferenceEstimate = command.price(**{**row.options, **other})
+            checked = priced_row(evolve(row, options={**row.options, **other}), command.sets[0])
         except BadInputError:
             return None
-        return _ratio(row, row.predict(estimate))
+        return _ratio(row, checked.predicted)
 
     known = program is not None and _is_registered(command, program.name)
     without = left_out.read().get(row.source) if command.name == "training" else None

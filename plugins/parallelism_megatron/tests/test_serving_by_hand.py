@@ -6,6 +6,8 @@ from megatron_plans import FP16, GPU, GROUPED, MEGATRON, PLAIN, flat
 from serving_plans import IDEAL, serving
 
 from llmplan.records import AttentionCurve, DecodeCurve, ServingCurves
+from llmplan_parallelism_megatron.serving.kernels import look_back, readings
+from llmplan_parallelism_megatron.serving.rank import Rank
 
 BANDWIDTH = GPU.memory_bytes_per_second
 EVEN = flat(
@@ -123,7 +125,8 @@ def test_the_host_between_steps():
 def test_narrow_matrices_are_launched_with_kernels_of_their_own(bits, narrow):
     """A host that unpacks weights would launch no more for it, or do so for wide ones."""
     engine = evolve(IDEAL, launches_per_layer=10.0, launches_per_narrow_matrix=2.0, host_seconds_per_launch=1.0)
-    found = infer(PLAIN, engine=engine, cuda_graphs=False, dtype=evolve(FP16, weight_bits=bits))
+    model = evolve(PLAIN, qk_norm="head")  # one more kernel that multiplies nothing
+    found = infer(model, engine=engine, cuda_graphs=False, dtype=evolve(FP16, weight_bits=bits))
     # projections in and out, up and down: four matrices a layer
     assert found.next_token_seconds == pytest.approx(8 * (10 + 2 * narrow), rel=1e-3)
 
@@ -158,3 +161,37 @@ def test_graphs_are_advised_where_they_would_help(graphs):
     )
     assert (reading == decoding) is graphs
     assert "graphs" not in reading
+
+
+def test_looking_back():
+    """Attention to nothing would be launched, or a look back take less than reading, or than its products."""
+    kernels = Rank.of(serving(PLAIN)).kernels
+    assert look_back(0.0, 0.0, 0.0, kernels).seconds == 0
+    launch, bandwidth = 8e-6, BANDWIDTH * 0.8
+    read = 1e9 * 2
+    reading = (read + (read * 2e6) ** 0.5) / bandwidth
+    assert look_back(1e9, 0.0, 0.0, kernels).seconds == pytest.approx(launch + reading)
+    computing = 1e15 / (1e14 * 0.6)
+    assert look_back(1e9, 0.0, 1e15, kernels).seconds == pytest.approx(launch + computing)
+
+
+@pytest.mark.parametrize(("prompt", "passes"), [(4096, 1), (8192, 1), (12_288, 2), (16_384, 2)])
+def test_prompts_are_read_in_whole_passes(prompt, passes):
+    """Weights would be read one and a half times for one and a half steps of tokens."""
+    plan = serving(PLAIN, curves=EVEN, prompt_tokens=prompt)
+    plan = evolve(plan, hardware=evolve(plan.hardware, memory_bytes_per_second=1.0))
+    weights = 8 * 12 * 512**2 * 2
+    head = 4000 * 512 * 2
+    assert MEGATRON.infer(plan).prefill_bounds["weights"] >= passes * weights
+    assert MEGATRON.infer(plan).prefill_bounds["weights"] <= passes * (weights + head) * 1.001
+
+
+@pytest.mark.parametrize(
+    ("rows", "bits", "readings_of"), [(1, 8, 1), (3, 8, 2), (4, 8, 2.5), (5, 8, 1), (3, 16, 1), (0, 8, 1)]
+)
+def test_kernels_of_few_rows_read_weights_again(rows, bits, readings_of):
+    """A kernel for one row would read narrow weights once for several, or a large batch read them for each."""
+    engine = evolve(IDEAL, reread_rows=4, rereading=0.5)
+    by = Rank.of(serving(PLAIN, engine=engine, dtype=evolve(FP16, weight_bits=bits))).kernels.dense
+    assert readings(float(rows), engine, by) == readings_of
+    assert readings(3.0, IDEAL, by) == 1

@@ -153,3 +153,11 @@ def test_gradients_of_adapters_by_hand_keep_what_they_read_once():
     found = [held(**LORA, framework=one)["activations"] for one in (apart, evolve(apart, adapters_share=True))]
     separate, together = 4 * H + 2 * H + 2048, 3 * H
     assert found[0] - found[1] == 8 * 1024 * 2 * (separate - together)
+
+
+def test_pages_need_room_on_the_host():
+    """States would be paged out to a host that has no memory for them."""
+    cluster = evolve(GPU.cluster, host_memory_bytes=8 * 1e7)
+    small = evolve(GPU, memory_bytes=1e8, cluster=cluster)
+    with pytest.raises(BadInputError, match=r"optimizer: paged needs .* GiB of host memory for each GPU"):
+        MEGATRON.check(plan(optimizer=PAGED, hardware=small))

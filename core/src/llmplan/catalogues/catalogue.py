@@ -136,9 +136,11 @@ class Catalogue(Mapping[str, T], Generic[T]):
         wanted, letters = name.lower(), _letters(name)
         holding = [known for known in self._offered if letters and letters in _letters(known)]
         near = holding or get_close_matches(wanted, self._offered, cutoff=0.6)
-        if not near and letters:  # h1000 for h100-sxm-80gb
-            begin = {known[: len(wanted)]: known for known in reversed(self._offered)}
-            near = [begin[one] for one in get_close_matches(wanted, begin, cutoff=_LIKE)]
+        if not near and letters:  # H1000 is like H100, by which h100-sxm-80gb goes too
+            called = {
+                word.lower(): known for known, _, record in self.entries() for word in getattr(record, "aliases", ())
+            }
+            near = list(dict.fromkeys(called[one] for one in get_close_matches(wanted, called, cutoff=_LIKE)))
         return near[:_MOST_NEAR]
 
     def providers(self, name: str) -> list[str]:

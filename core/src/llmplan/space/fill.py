@@ -89,7 +89,8 @@ def _warned_of_host(estimate: TrainingEstimate) -> TrainingEstimate:
     if each is not None and host <= each:
         return estimate
     stated = "which nobody stated" if each is None else f"and has {each / GIB:,.1f}"
-    warning = f"offload {plan.offloaded}: the host needs {host / GIB:,.1f} GiB of memory for each GPU, {stated}"
+    what = f"offload {plan.offloaded}" if plan.offloaded else f"optimizer {plan.optimizer.name}"
+    warning = f"{what}: the host needs {host / GIB:,.1f} GiB of memory for each GPU, {stated}"
     return evolve(estimate, plan=evolve(plan, warnings=(*plan.warnings, warning)))
 
 

@@ -29,8 +29,10 @@ from llmplan.catalogues import (
     MODELS,
     OPTIMIZERS,
     REPORTERS,
+    RUN_READERS,
     SCHEDULES,
     SERVER_MODELS,
+    SITES,
     VALIDATION_SETS,
     Catalogue,
     Kind,
@@ -67,6 +69,7 @@ from llmplan_kit.model_contract import check_model
 from llmplan_kit.output_contract import check_exporter, check_reporter, check_validation_set
 from llmplan_kit.sample_model import SampleModel
 from llmplan_kit.serving_contract import check_server_model, check_serving_steps
+from llmplan_kit.site_contract import check_run_reader, check_site
 
 __all__ = [
     "SAMPLE_DTYPE",
@@ -85,8 +88,10 @@ __all__ = [
     "check_optimizer",
     "check_plugin",
     "check_reporter",
+    "check_run_reader",
     "check_schedule",
     "check_server_model",
+    "check_site",
     "check_validation_set",
 ]
 
@@ -198,6 +203,8 @@ _CHECKS: Mapping[Kind, Callable[[Any], None]] = {
     REPORTERS: lambda reporter: _check_each(check_reporter, reporter),
     EXPORTERS: lambda exporter: _check_each(check_exporter, exporter),
     VALIDATION_SETS: check_validation_set,
+    RUN_READERS: check_run_reader,
+    SITES: lambda site: _check_each(check_site, site),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from llmplan.errors import BadInputError
@@ -18,21 +18,29 @@ def claims(reference: str) -> bool:
     """A .json file, a folder that is there or is written like one, or owner/name."""
     path = Path(reference).expanduser()
     like_a_path = reference.endswith((".json", "/", os.sep)) or reference.startswith((".", "~", "/"))
-    return like_a_path or path.is_dir() or _ID.fullmatch(reference) is not None
+    return like_a_path or _is(path, Path.is_dir) or _ID.fullmatch(reference) is not None
 
 
 def find(reference: str) -> tuple[Path, str]:
     """The config.json of a reference, and what to call the model."""
     path = Path(reference).expanduser()
-    if path.is_dir():
+    if _is(path, Path.is_dir):
         if not (path / CONFIG).is_file():
             raise BadInputError(f"model: {reference}: the folder holds no {CONFIG}")
         return path / CONFIG, path.resolve().name
-    if path.is_file():
+    if _is(path, Path.is_file):
         return path, path.resolve().parent.name if path.name == CONFIG else path.stem
     if _ID.fullmatch(reference) and not reference.endswith(".json"):
         return _on_the_hub(reference), reference.split("/")[1]
     raise BadInputError(f"model: {reference}: no such file or folder")
+
+
+def _is(path: Path, what: Callable[[Path], bool]) -> bool:
+    """Whether it is one; no file system has a name of five hundred letters."""
+    try:
+        return what(path)
+    except OSError:
+        return False
 
 
 def _on_the_hub(name: str) -> Path:
@@ -46,7 +54,7 @@ def in_cache(name: str, environment: Mapping[str, str]) -> Path | None:
     home = Path(environment.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
     cache = Path(environment.get("HF_HUB_CACHE") or home / "hub").expanduser()
     folder = cache / f"models--{name.replace('/', '--')}" / "snapshots"
-    found = [path for path in folder.glob(f"*/{CONFIG}") if path.is_file()]
+    found = [path for path in folder.glob(f"*/{CONFIG}") if path.is_file()] if _is(folder, Path.is_dir) else []
     return max(found, key=lambda path: path.stat().st_mtime) if found else None
 
 

@@ -1,6 +1,7 @@
 """``llmplan prices``: the rows behind ``--price``."""
 
 import json
+from difflib import get_close_matches
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ from attrs import asdict
 from llmplan.catalogues import GPUS
 from llmplan.cli.options import completer
 from llmplan.cli.tables import print_table
-from llmplan.errors import BadInputError
+from llmplan.errors import UnknownNameError
 
 _HELP = "Prices of accelerators, with who asks them, and when."
 
@@ -37,7 +38,9 @@ def add_prices(app: typer.Typer) -> None:
             known = dict.fromkeys(quote.market for quote in quotes)
             quotes = [quote for quote in quotes if quote.market == market.lower()]
             if not quotes and known:
-                raise BadInputError(f"market: {market!r}: there are {', '.join(known)}")
+                near = get_close_matches(market.lower(), known, n=1)
+                said = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+                raise UnknownNameError(f"market: {market!r} is unknown; {said}", (market, near[0]) if near else None)
         quotes.sort(key=lambda quote: (quote.gpu, quote.usd_per_gpu_hour))
         if json_:
             print(json.dumps([asdict(quote) for quote in quotes], indent=2))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _WIDE, _HIGH_STAGE, _HEAD = 10.0, 0.3, 1.7
 _HIGH_BAR = 0.8
 _MOST_STAGES, _MOST_PASSES = 64, 20_000
+_MOST_SHAPES = 1_000
+"""Passes beyond which they are drawn as points: as shapes they would make megabytes."""
 _NAMED = 0.012
 """Of the width: a pass that is wider has room for the number of its micro-batch."""
 _RECOMPUTE, _EXPOSED = "recompute", "exposed communication"
@@ -97,6 +99,7 @@ def _passes(panel: Axes, made: Sequence[Pass], times: Times, exposed: float, uni
         low = stage - _HIGH_BAR / 2
         bars = panel.broken_barh(parts, (low, _HIGH_BAR), facecolors=_COLOURS[kind], edgecolors="white",
                                  linewidth=min(0.4, _EDGE / len(made)))  # fmt: skip
+        bars.set_rasterized(len(made) > _MOST_SHAPES)
         found.setdefault(kind, bars)
     _numbers(panel, made, unit)
     return found

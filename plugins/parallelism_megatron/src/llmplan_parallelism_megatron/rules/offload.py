@@ -26,14 +26,14 @@ def _say_link(plan: TrainingPlan) -> str:
 
 def _beyond_room(plan: TrainingPlan) -> Truth:
     room = _room_bytes(plan)
-    if room is None or plan.waits_on_host is False:
+    if room is None or not (plan.optimizer.paged or plan.waits_on_host is not False):
         return False
     from llmplan_parallelism_megatron.rank import Rank
     from llmplan_parallelism_megatron.training.host import host_memory
 
     with by_column(plan) as (seen, filled):
         beyond: Truth = filled(host_memory(Rank.of(seen)) > room)
-    return beyond & plan.waits_on_host
+    return beyond if plan.optimizer.paged else beyond & plan.waits_on_host
 
 
 def _room_bytes(plan: TrainingPlan) -> float | None:
@@ -47,7 +47,8 @@ def _say_room(plan: TrainingPlan) -> str:
     from llmplan_parallelism_megatron.training.host import host_memory
 
     needed, room = host_memory(Rank.of(plan)) / GIB, (_room_bytes(plan) or 0.0) / GIB
-    return f"offload: {plan.offloaded} needs {needed:,.1f} GiB of host memory for each GPU, and there are {room:,.1f}"
+    what = f"offload: {plan.offloaded}" if plan.offloaded else f"optimizer: {plan.optimizer.name}"
+    return f"{what} needs {needed:,.1f} GiB of host memory for each GPU, and there are {room:,.1f}"
 
 
 def _nobody_gathers(plan: TrainingPlan) -> Truth:

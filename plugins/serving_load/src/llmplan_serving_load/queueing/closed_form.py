@@ -110,7 +110,7 @@ def first_token(times: PrefillTimes, rate: Number, left: Number, whole: Number, 
     behind = (1.0 - shared) * rate * (alone - left + reading.seconds)
     return FirstToken(
         queueing_seconds=shared * together + (1.0 - shared) * alone,
-        reading_seconds=times.seconds + times.sharing * times.another * others,
+        reading_seconds=times.seconds + times.sharing * times.others(1.0 + others),
         behind_seconds=behind * extra / maximum(_LEAST, 1.0 - rate * extra),
         busy=reading.busy,
     )
@@ -130,7 +130,7 @@ def in_step_seconds(server: Server, rate: Number, decoding: Decoding) -> Number:
     step, sequences = 2.0 * decoding.residual_seconds / busy, maximum(1.0, decoding.decoding / busy)
     steps, times = server.work.steps, server.prefill.times(sequences)
     reading = times.at(rate, step)
-    others = times.another * (reading.prompts - 1.0)
+    others = times.others(reading.prompts)
     longer = times.extra + others
     after, before = -expm1(-rate * (times.seconds + others)), -expm1(-rate * step)
     again = after - before

@@ -8,12 +8,14 @@ from typing import Any
 
 from attrs import evolve, fields_dict, frozen
 
-from llmplan.arrays.quantities import Number, expm1, floor, maximum, minimum, total, where
+from llmplan.arrays.quantities import Number, expm1, floor, maximum, minimum, power, total, where
 from llmplan.records import Step
 from llmplan_serving_load.queueing.engine import Engine, prompt_step
 from llmplan_serving_load.queueing.rounds import Round
 from llmplan_serving_load.queueing.table import SequenceTable, Values
 from llmplan_serving_load.queueing.work import Work
+
+_THIRD = 1.0 / 3.0
 
 
 @frozen
@@ -31,8 +33,12 @@ class PrefillTimes:
     packed_extra: Number
     held: Number
     """Prompts that a pass has room for: less than 1 where one takes several."""
+    some: Number
+    """Prompts of a pass that is neither of one nor full, about where computation begins to bind."""
     another: Number
-    """What another one adds to a pass; 0 where there is no room for it."""
+    """What another one adds to a pass of up to so many; 0 where there is no room for it."""
+    further: Number
+    """What another one adds to a larger pass: computation binds, where reading weights did before."""
 
     @property
     def sharing(self) -> Number:
@@ -44,20 +50,30 @@ class PrefillTimes:
         """Prompts beside the first that a pass has room for; 1 where it has room for one alone, to divide by."""
         return where(self.held > 1.0, self.held - 1.0, 1.0)
 
+    def others(self, prompts: Number) -> Number:
+        """What all but the first of so many add to a pass."""
+        return self.another * (minimum(prompts, self.some) - 1.0) + self.further * maximum(prompts - self.some, 0.0)
+
+    def _backlog(self, rate: Number) -> Number:
+        """Prompts of passes that follow each other, m = rate x (T1 + others(m)); a full pass where there is none."""
+        few, many = 1.0 - rate * self.another, 1.0 - rate * self.further
+        found = rate * (self.seconds - self.another) / where(few > 0, few, 1.0)
+        behind = rate * (self.seconds + self.others(self.some) - self.further * self.some)
+        larger = where(many > 0, behind / where(many > 0, many, 1.0), self.held)
+        return where((few > 0) & (found <= self.some), found, larger)
+
     def at(self, rate: Number, step: Number) -> Reading:
         """At a rate of prompts, where a step that only decodes takes so long.
 
         A pass reads those that came during the last one, x = rate x its length on average, x / (1 - e^-x) where any
-        did; once passes follow each other, m = rate (T1 + (m - 1) a), with T1 of one alone and a of another.
+        did; once passes follow each other, m = rate T(m).
         """
         alone = minimum(1.0, rate * self.seconds)
         came = rate * ((1.0 - alone) * step + alone * self.seconds)
         some = came > 0
         found = where(some, came / -expm1(-where(some, came, 1.0)), 1.0)
-        rest = 1.0 - rate * self.another
-        follow = rest > 0
-        backlog = where(follow, rate * (self.seconds - self.another) / where(follow, rest, 1.0), self.held)
-        return self._reading(rate, where(self.held > 1.0, self._fullness(maximum(found, backlog)), alone))
+        pass_of = self._fullness(maximum(found, self._backlog(rate)))
+        return self._reading(rate, where(self.held > 1.0, pass_of, alone))
 
     def with_prompts(self, prompts: Number) -> Number:
         """What one adds where so many come in the time of a step."""
@@ -72,7 +88,7 @@ class PrefillTimes:
         """Seconds and extra of a prompt in passes of this fullness."""
         several = self.held > 1.0
         prompts = 1.0 + full * where(several, self.held - 1.0, 0.0)
-        others = (prompts - 1.0) * self.another
+        others = self.others(prompts)
         seconds = self.seconds + full * (self.packed_seconds - self.seconds)
         extra = self.extra + full * (self.packed_extra - self.extra)
         return (
@@ -157,20 +173,22 @@ class _Question:
             engine.prompt_steps(prompt.new, prompt.cached, sequences, work.context) for prompt in work.prompts
         ]
         self._held, self._full = self._packed(sequences)
+        self._some = maximum(1.0 * engine.batches, power(maximum(self._held, 1.0), _THIRD))
+        tokens = minimum(self._some, self._held) * work.new_tokens
+        self._middle = evolve(self._full, prompt_tokens=tokens, prompts=self._some)
 
     @property
     def steps(self) -> list[Step]:
         """Steps of the rounds, in the order in which `answer` takes them."""
-        return [*self._decode, self._full, *(step for steps in self._prompts for step, _ in steps)]
+        return [*self._decode, self._full, self._middle, *(step for steps in self._prompts for step, _ in steps)]
 
     def answer(self, rounds: Iterator[Round]) -> PrefillTimes:
         """Of the prices of these rounds."""
         decode: Number = next(rounds).seconds if self._decode else 0.0
-        full, held = next(rounds).seconds, self._held
+        full, held, middle, some = next(rounds).seconds, self._held, next(rounds).seconds, self._some
         alone = [self._of_prompt(steps, rounds, decode) for steps in self._prompts]
         count = float(len(alone))
         seconds = total(whole for whole, _ in alone) / count
-        several = held > 1.0
         return PrefillTimes(
             seconds=seconds,
             square=total(whole * whole for whole, _ in alone) / count,
@@ -178,7 +196,9 @@ class _Question:
             packed_seconds=full / held,
             packed_extra=(full - decode) / held,
             held=held,
-            another=where(several, (full - seconds) / where(several, held - 1.0, 1.0), 0.0),
+            some=some,
+            another=_slope(some - 1.0, middle - seconds),
+            further=_slope(held - some, full - middle),
         )
 
     def _of_prompt(
@@ -197,3 +217,9 @@ class _Question:
         whole = prompt_step([(prompt.new, prompt.cached) for prompt in prompts], sequences, self._work.context)
         step = evolve(whole, prompt_tokens=held * tokens, prompts=maximum(1.0 * engine.batches, held))
         return held, step
+
+
+def _slope(prompts: Number, seconds: Number) -> Number:
+    """Of each of so many more; 0 where there are none."""
+    some = prompts > 0
+    return where(some, seconds / where(some, prompts, 1.0), 0.0)
