@@ -274,7 +274,7 @@ def test_how_it_trains_is_shown(at):
     assert printed["framework"] == TRAINING.plan.framework.name
     assert printed["optimizer"] == TRAINING.plan.optimizer.name
     assert document(TRAINING)["lora_rank"] is None
-    assert document(TRAINING)["offload"] == {"optimizer": False, "activations": False}
+    assert document(TRAINING)["offload"] == {"optimizer": False, "activations": False, "parameters": False}
 
 
 def test_every_figure_of_serving_is_there(at):
