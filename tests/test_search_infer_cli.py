@@ -187,7 +187,8 @@ def test_what_to_know_of_the_best_plan_is_said(run):
 
 def test_progress_in_words():
     """If it fails, who waits does not see that something happens."""
-    assert _said(Progress(layouts=9, plans=1567, confirmed=2), 1.0) == "9 layouts, 1,567 loads, 2 plans confirmed"
+    state = Progress(layouts=9, plans=1567, confirmed=2, best=lambda: None)
+    assert _said(state, 1.0) == "9 layouts, 1,567 loads, 2 plans confirmed"
 
 
 def test_an_interrupted_search_shows_the_best_so_far(run, monkeypatch):

@@ -270,11 +270,11 @@ def test_how_it_trains_is_shown(at):
     assert f"optimizer {TRAINING.plan.optimizer.name} · {words}" in in_words(at(other, 200))
     printed = document(other)
     assert {name: printed[name] for name in ways} == {**ways, "tuning": "lora"}
-    assert printed["offload"] == {"optimizer": True, "activations": True}
+    assert printed["offload"] == {"optimizer": True, "activations": True, "parameters": False}
     assert printed["framework"] == TRAINING.plan.framework.name
     assert printed["optimizer"] == TRAINING.plan.optimizer.name
     assert document(TRAINING)["lora_rank"] is None
-    assert document(TRAINING)["offload"] == {"optimizer": False, "activations": False}
+    assert document(TRAINING)["offload"] == {"optimizer": False, "activations": False, "parameters": False}
 
 
 def test_every_figure_of_serving_is_there(at):
