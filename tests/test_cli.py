@@ -877,7 +877,7 @@ def test_a_gpu_without_the_format_is_refused(refused, tmp_path):
     [
         ("train --model llama-6", {"llama-65b", "llama-65b-iso"}),
         ("infer --gpu h100-", {"h100-pcie-80gb", "h100-sxm-80gb", "h100-sxm-96gb-500w", "h100-nvl-94gb"}),
-        ("train --framework megatron-d", {"megatron-deepspeed"}),
+        ("train --framework megatron-d", {"megatron-deepspeed", "megatron-deepspeed-2023"}),
         ("train --optimizer ada", {"adafactor", "adam", "adam-8bit", "adam-8bit-paged", "adam-bf16", "adam-paged"}),
         ("train --schedule z", {"zero-bubble"}),
         ("train --tuning q", {"qlora"}),
