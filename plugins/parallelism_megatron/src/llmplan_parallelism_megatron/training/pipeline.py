@@ -180,7 +180,7 @@ def add_loss(head: LayerTimes, rank: Rank) -> None:
         head.compute.input_gradient = head.compute.input_gradient + head.compute.forward
     # what the loss moves is that of both passes
     logits = logits_of(rank)
-    each = moved_by_loss(rank) / (logits * (1.0 + BACKWARD_MOVED))
+    each = moved_by_loss(rank) / (maximum(logits, 1.0) * (1.0 + BACKWARD_MOVED))  # some models have no head
     seconds = reading_seconds(logits, each, rank.kernels.bytes_per_second)
     part = rank.model.head.operators[-1].part
     head.parts[part] = head.parts.get(part, 0.0) + seconds
