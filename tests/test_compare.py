@@ -169,7 +169,7 @@ SERVER = ("infer", "--model", "llama-3.1-8b", "--gpu", "h100-sxm-80gb", "--tp", 
 
 def test_servers_are_compared_by_rate(run, document):
     """If it fails, nobody sees at which rate requests begin to wait, or which is too much."""
-    asked = (*SERVER, "--dp", "1", "--rate", "1/s,8/s,1000/s")
+    asked = (*SERVER, "--pp", "1", "--dp", "1", "--rate", "1/s,8/s,1000/s")
     code, out, err = run(*asked)
     assert (code, err) == (0, "")
     assert out.startswith("llama-3.1-8b on h100-sxm-80gb, server, 3 plans by rate")

@@ -110,7 +110,7 @@ def test_what_a_cluster_leaves_out_is_as_usual(tmp_path):
     assert spine.latency_seconds == pytest.approx(20e-6)
     assert (cluster.host_bytes_per_second, cluster.price_per_gpu_hour) == (60e9, 2.5)
     levels = "mesh 8 in a full mesh x 448 GB/s, leaf 64 x 50 GB/s, spine any number x 12.5 GB/s (4 share it)"
-    assert said == f"cluster tree, {levels}, 8 a node"
+    assert said == f"cluster tree, {levels}, 8 a node, hosts of 1,024 GiB"
     again = tmp_path / "again.toml"
     again.write_text(record_text(CLUSTERS, given))
     assert record_text(CLUSTERS, read_record(str(again), CLUSTERS)).replace('"again"', '"tree"') == record_text(

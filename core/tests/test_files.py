@@ -333,7 +333,7 @@ def test_all_that_is_wrong_is_said_at_once(write):
 @pytest.mark.parametrize("kind", [DTYPES, COST_MODELS])
 def test_some_kinds_do_not_come_from_files(write, kind):
     """If it fails, --dtype FILE.toml crashes."""
-    assert "only models, gpus, clusters, frameworks, engines and optimizers can be given as files" in refusal(
+    assert "only models, gpus, clusters, frameworks, engines, optimizers and sites can be given as files" in refusal(
         read_record, write(""), kind
     )
 
