@@ -10,7 +10,8 @@ import pytest
 
 import llmplan
 from llmplan import compare, infer, train
-from llmplan.estimate.figures import FIGURES, HIGH, figures_of, kind_of_estimate, limits, objectives
+from llmplan.estimate.figure import HIGH
+from llmplan.estimate.figures import FIGURES, figures_of, kind_of_estimate, limits, objectives
 from llmplan.output.document import document, rows
 from llmplan.request import InferRequest, InferSearchRequest, SearchRequest, TrainRequest, options_of
 from llmplan_report.terminal.comparison_report import columns

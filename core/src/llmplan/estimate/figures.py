@@ -1,92 +1,22 @@
-"""The figures of an estimate, each once: its key, unit and words, how it is had, and what it is compared and ranged by.
+"""The figures of all estimates, each once.
 
 JSON, CSV, Markdown, reports, comparisons, searches, validation and the reference page are loops over this table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from math import inf
+from collections.abc import Iterator
 from typing import Any
 
-from attrs import frozen
-
-from llmplan.estimate.spread import Spread
+from llmplan.estimate.figure import HIGH, LOW, Figure
 from llmplan.estimate.training import TrainingEstimate
 from llmplan.units import GIB
 
 TRAIN, INFER, SERVER = "train", "infer", "server"
 _SERVING, _ALL = (INFER, SERVER), (TRAIN, INFER, SERVER)
 _DAYS, _MS, _PERCENT = 86_400.0, 1e-3, 0.01
-LOW, HIGH = "low", "high"
-WHOLE = ("iterations", "replicas", "sequences", "tokens", "GPUs")
 _PRICE, _TDP = "--price", "an accelerator whose TDP is known (tdp_w)"
 _API, _CARBON = "--api-price and --price", "--carbon"
-
-
-@frozen(eq=False, repr=False)
-class Figure:
-    """One figure of an estimate, with its key, unit and words."""
-
-    key: str
-    """In the JSON contract; with a dot, inside another key."""
-    unit: str
-    """``s``, ``bytes``, ``share`` of 1, ``money``, ``W``, ``kWh``, ``J``, or what is counted."""
-    words: str
-    """What it is, for the reference page."""
-    on: tuple[str, ...]
-    """Estimates that have it: of training, of a static batch, of a server under load."""
-    path: str = ""
-    """The attribute of the estimate, where it is not called like the key."""
-    better: str = ""
-    """``low`` or ``high``; nothing where neither is."""
-    range: str = ""
-    """The attribute of the estimate that says how far off it may be; turned round for what is better high."""
-    fact: str = ""
-    """The line of the report that it stands in; figures with the same fact share one. Nothing where in none."""
-    say: str = "{value}"
-    """What that line says of it, where the `Words` of the report stand in braces."""
-    needs: str = ""
-    """Without which it is not known."""
-    heading: str = ""
-    """Of its column in a table, with the unit of the column; nothing where it has none."""
-    scale: float = 1.0
-    """Of the heading's unit, in SI."""
-    drawn: bool = False
-    """People decide by it: in pictures too."""
-    essential: bool = False
-    """No table goes without it, however narrow."""
-    if_ranked: bool = False
-    """Its column stands only where plans are ranked by it."""
-    objective: str = ""
-    """The word of ``--objective`` that asks for the best of it."""
-    limit: str = ""
-    """The option that it has to keep to."""
-    breakdown: str = ""
-    """The breakdown that sums to it."""
-    measured: Mapping[str, float] = {}
-    """What published tables call it, each with its unit in SI."""
-
-    def value(self, estimate: Any) -> Any:
-        """None where the estimate has no such figure; JSON has no word for infinity either."""
-        found: Any = estimate
-        for name in (self.path or self.key).split("."):
-            found = None if found is None else found[name] if isinstance(found, dict) else getattr(found, name)
-        if found is None or (isinstance(found, float) and found == inf):
-            return None
-        return int(found) if self.unit in WHOLE and not getattr(found, "ndim", 0) else found
-
-    def spread(self, estimate: Any) -> Spread | None:
-        """How far off it may be; None where nothing was measured of its kind."""
-        return self.own(getattr(estimate, self.range, None) if self.range else None)
-
-    def own(self, spread: Spread | None) -> Spread | None:
-        """The spread that it names, turned round for what falls as times rise."""
-        return spread.inverted() if spread is not None and self.better == HIGH else spread
-
-    def ends(self, value: float | None, spread: Spread | None) -> tuple[float, float] | None:
-        """The range of a figure that is this far off."""
-        return None if value is None or spread is None else (value * spread.low, value * spread.high)
 
 
 def kind_of_estimate(estimate: Any) -> str:

@@ -18,7 +18,7 @@ from llmplan.space.dimensions import SIZES
 
 if TYPE_CHECKING:
     from llmplan.estimate import Comparison, Estimate, Spread
-    from llmplan.estimate.figures import Figure
+    from llmplan.estimate.figure import Figure
     from llmplan.records import Efficiency, InferencePlan, Samples
 
 SCHEMA = 2

@@ -16,7 +16,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from llmplan.estimate.figures import AT_CONFIDENCE, CAPACITY, FIGURES, ITERATION, MEMORY, MFU, Figure
+from llmplan.estimate.figure import Figure
+from llmplan.estimate.figures import AT_CONFIDENCE, CAPACITY, FIGURES, ITERATION, MEMORY, MFU
 from llmplan.estimate.spread import EVEN
 from llmplan.output.words import count, digits, gib
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import Comparison
-from llmplan.estimate.figures import CAPACITY, FIGURES, MEMORY, Figure
+from llmplan.estimate.figure import Figure
+from llmplan.estimate.figures import CAPACITY, FIGURES, MEMORY
 from llmplan.output.document import rows
 from llmplan.output.table import NO_FIT, OVERLOADED, Row, plain_words, value_in, why_not
 from llmplan.output.words import digits, dotted

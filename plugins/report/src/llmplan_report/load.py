@@ -10,7 +10,8 @@ from attrs import evolve
 from llmplan import infer
 from llmplan.errors import BadInputError
 from llmplan.estimate import ServerEstimate
-from llmplan.estimate.figures import SERVER, Figure, limits
+from llmplan.estimate.figure import Figure
+from llmplan.estimate.figures import SERVER, limits
 from llmplan.output.words import digits
 from llmplan_report.drawing import BLACK, GREY, HUES, as_file, labelled, legend, titled, unit_of_seconds
 from llmplan_report.subject import Subject

@@ -8,7 +8,8 @@ from typing import Any
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import TrainingEstimate
-from llmplan.estimate.figures import TRAIN, Figure, figures_of
+from llmplan.estimate.figure import Figure
+from llmplan.estimate.figures import TRAIN, figures_of
 from llmplan.estimate.line import Kind, of_kinds
 from llmplan.units import GIB, GIGA, TERA
 from llmplan_validation.cells import Cells, text

@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from llmplan.estimate import Comparison, Variant
-from llmplan.estimate.figures import LOW, figures_of, kind_of_estimate
+from llmplan.estimate.figure import LOW
+from llmplan.estimate.figures import figures_of, kind_of_estimate
 from llmplan.output.console import INDENT, console_of, heading, rendered, wide_console
 from llmplan.output.document import rows
 from llmplan.output.next_steps import next_steps

@@ -9,7 +9,8 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
-from llmplan.estimate.figures import FIGURES, MEMORY, TRAIN, TRAINING, Figure, kind_of_estimate, limits, objectives
+from llmplan.estimate.figure import Figure
+from llmplan.estimate.figures import FIGURES, MEMORY, TRAIN, TRAINING, kind_of_estimate, limits, objectives
 from llmplan.estimate.line import Kind, kind_of
 from llmplan.output.console import INDENT
 from llmplan.output.kept_words import kept_briefly

@@ -9,11 +9,10 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from llmplan.estimate.figure import LOW, Figure
 from llmplan.estimate.figures import (
-    LOW,
     SERVER,
     TRAIN,
-    Figure,
     figures_of,
     limits,
     objectives,

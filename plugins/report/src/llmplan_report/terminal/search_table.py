@@ -9,7 +9,8 @@ from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from llmplan.estimate.figures import AT_CONFIDENCE, FIGURES, TRAIN, WALL_CLOCK, Figure
+from llmplan.estimate.figure import Figure
+from llmplan.estimate.figures import AT_CONFIDENCE, FIGURES, TRAIN, WALL_CLOCK
 from llmplan.estimate.spread import EVEN
 from llmplan.output.console import INDENT
 from llmplan.output.document import document, frontier_rows

@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from llmplan.estimate import Estimate, ServerEstimate, Spread
-from llmplan.estimate.figures import AT_CONFIDENCE, MEMORY, Figure, figures_of, kind_of_estimate
+from llmplan.estimate.figure import Figure
+from llmplan.estimate.figures import AT_CONFIDENCE, MEMORY, figures_of, kind_of_estimate
 from llmplan.estimate.line import Bottleneck
 from llmplan.estimate.spread import EVEN, LEVEL
 from llmplan.output.console import INDENT, heading

@@ -13,7 +13,8 @@ import numpy as np
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import ServerEstimate
-from llmplan.estimate.figures import HIGH, SERVER, Figure, objectives
+from llmplan.estimate.figure import HIGH, Figure
+from llmplan.estimate.figures import SERVER, objectives
 from llmplan_serving_load.search.points import Part, Point
 
 
