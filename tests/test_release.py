@@ -74,7 +74,7 @@ def test_a_source_archive_builds_without_the_other_folders(built, tmp_path):
     """pip builds a source archive where no wheel fits: that of the root has no folders beside it."""
     (archive,) = built.glob("llmplan-[0-9]*.tar.gz")
     with tarfile.open(archive) as opened:
-        opened.extractall(tmp_path, filter="data")
+        opened.extractall(tmp_path, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     (folder,) = tmp_path.iterdir()
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel"], cwd=folder, check=True, capture_output=True
