@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -67,18 +68,25 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if unknown := [name for name in given.names if name not in GENERATORS]:
         parser.error(f"{unknown[0]!r} is none of {', '.join(GENERATORS)}")
-    stale = 0
     names = given.names or [name for name in GENERATORS if not given.check or name not in NOT_CHECKED]
-    for name in names:
-        for path, text in files_of(name).items():
-            if is_stale(path, text):
-                stale += 1
-                if not given.check:
-                    write(path, text)
-                print(f"{'stale' if given.check else 'written'}: {path.relative_to(ROOT)}", flush=True)
-    if stale and given.check:
+    if len(names) == 1:
+        return generate(names[0], check=given.check)
+    # each in a process of its own, which reads what those before it have written
+    options = ["--check"] if given.check else []
+    codes = [subprocess.run([sys.executable, __file__, name, *options], check=False).returncode for name in names]
+    if any(codes) and given.check:
         print("run: python tools/regenerate.py", file=sys.stderr)
-    return 1 if stale and given.check else 0
+    return max(codes)
+
+
+def generate(name: str, *, check: bool) -> int:
+    """Write what is stale, or name it; 1 where a check finds anything."""
+    stale = [(path, text) for path, text in files_of(name).items() if is_stale(path, text)]
+    for path, text in stale:
+        if not check:
+            write(path, text)
+        print(f"{'stale' if check else 'written'}: {path.relative_to(ROOT)}", flush=True)
+    return 1 if stale and check else 0
 
 
 if __name__ == "__main__":
