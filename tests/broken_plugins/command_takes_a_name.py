@@ -11,4 +11,4 @@ SAID = "plugin command-takes-a-name 1.0 ignored: llmplan_commands: the command t
 
 @hookimpl
 def llmplan_commands(app):
-    app.command("train")(print)
+    app.command("train")(lambda: None)
