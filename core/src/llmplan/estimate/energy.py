@@ -37,10 +37,10 @@ def energy_kwh(watts: Number, gpu_hours: Number, pue: Number) -> Number:
 
 
 def carbon_tonnes(kwh: Number, grid: Grid) -> Number:
-    """Of CO2 equivalent."""
+    """Tonnes of CO2 equivalent that the electricity of the whole run emits."""
     return kwh * grid.grams_per_kwh / _GRAMS_PER_TONNE
 
 
 def grams_per_million_tokens(joules_per_token: Number, grid: Grid) -> Number:
-    """Of CO2 equivalent."""
+    """Grams of CO2 equivalent that the electricity of a million tokens emits."""
     return joules_per_token * _MILLION / _JOULES_PER_KWH * grid.grams_per_kwh

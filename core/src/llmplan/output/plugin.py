@@ -15,7 +15,7 @@ LLMPLAN_API = 1
 
 @hookimpl
 def llmplan_reporters() -> Iterable[Reporter]:
-    """``json``, for programs."""
+    """Contribute ``json``, the reporter that programs read."""
     from llmplan.estimate import Reporter
     from llmplan.output import formats
 
@@ -30,7 +30,7 @@ def llmplan_reporters() -> Iterable[Reporter]:
 
 @hookimpl
 def llmplan_exporters() -> Iterable[Exporter]:
-    """``.json`` and ``.csv`` files."""
+    """Contribute the exporters that write ``.json`` and ``.csv`` files."""
     from llmplan.estimate import Exporter
     from llmplan.output import formats
 

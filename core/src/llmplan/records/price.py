@@ -122,11 +122,11 @@ class PriceSource(Protocol):
 
     @property
     def name(self) -> str:
-        """The word."""
+        """The word that ``--price`` takes for it."""
 
     @property
     def description(self) -> str:
-        """Of what it stands for."""
+        """One line that says what the word stands for."""
 
     @property
     def default(self) -> bool:
@@ -156,7 +156,7 @@ class Grid:
 
     @property
     def table(self) -> dict[str, Any]:
-        """As results hold it."""
+        """The same as a table of a result or a plan file."""
         return {"region": self.name, "grams_per_kwh": self.grams_per_kwh, "source": self.source}
 
     @property
@@ -175,7 +175,7 @@ class ApiPrice:
 
     @property
     def label(self) -> str:
-        """As people write it: ``3/15``."""
+        """The two prices as people write them: ``3/15``."""
         return f"{self.per_million_input:g}/{self.per_million_output:g}"
 
     def of_request(self, prompt: float, output: float) -> float:

@@ -52,7 +52,7 @@ class Choice:
 
     @property
     def money(self) -> dict[str, Any]:
-        """Fields of a plan."""
+        """The fields of a plan that hold prices and emissions."""
         price = self.price
         known = None if price is None else price.per_gpu_hour
         return {"price": price, "price_per_gpu_hour": known, "carbon": self.carbon}

@@ -25,7 +25,7 @@ class Calibration:
     """By accelerator and phase."""
 
     def document(self) -> dict[str, Any]:
-        """The JSON of ``llmplan calibrate``."""
+        """What ``llmplan calibrate --json`` prints, as a table."""
         return {
             "schema": "llmplan.calibrate/1",
             "site": self.site.name,
@@ -97,7 +97,7 @@ def figure_of(one: Fit, at: int) -> dict[str, Any]:
 
 
 def mean_error(errors: Sequence[float]) -> float:
-    """Absolute, of all figures."""
+    """The mean absolute error of all figures that were measured."""
     return fmean(map(abs, errors))
 
 

@@ -52,7 +52,7 @@ class Fit:
 
     @property
     def rates(self) -> Rates:
-        """The factors."""
+        """The factors on the rates that the fit has found."""
         return tuple(one.factor for one in self.fitted.factors)
 
 
@@ -124,7 +124,7 @@ def posterior(here: _Linear, prior: Any, own: Any, effective: Any) -> tuple[Any,
 
 
 def rates_of(mean: Any) -> Rates:
-    """The factors, from their logarithms."""
+    """The factors on the rates, made of their logarithms."""
     return tuple(float(one) for one in np.exp(np.clip(mean, -log(_MOST), log(_MOST))))
 
 

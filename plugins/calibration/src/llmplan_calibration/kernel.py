@@ -31,7 +31,7 @@ def _or_default(wanted: Any, option: str, kind: Kind) -> Any:
 
 @frozen(eq=False, repr=False)
 class Bench:
-    """Where kernels were timed."""
+    """The accelerator, and the others beside it, on which kernels were timed."""
 
     hardware: HardwareProfile
     gemm: NumberFormat
@@ -71,7 +71,7 @@ class Bench:
         )
 
     def seconds(self, kernel: str, sizes: Mapping[str, float], by: Rates) -> float:
-        """Predicted, at these rates."""
+        """What the kernel is predicted to take at these rates."""
         published = all(one == 1.0 for one in by)
         hardware = self.hardware if published else hardware_at(self.hardware, by)
         gemm = NumberFormat(self.gemm.name, self.gemm.peak_flops * by[0])

@@ -43,14 +43,14 @@ class Timer(Protocol):
 
 @frozen(eq=False)
 class Job:
-    """One kernel to time."""
+    """One kernel that is going to be timed."""
 
     kernel: str
     sizes: Mapping[str, float]
 
     @property
     def name(self) -> str:
-        """As tables have it."""
+        """The name of the kernel, as the printed table has it."""
         sizes = self.sizes
         if self.kernel == "gemm":
             return f"{sizes['m']:,.0f} x {sizes['n']:,.0f} x {sizes['k']:,.0f}"
@@ -122,12 +122,12 @@ class TorchTimer:
 
     @property
     def device(self) -> str:
-        """Of the first one."""
+        """The name of the first device that PyTorch sees."""
         return str(self.torch.cuda.get_device_name(0))
 
     @property
     def devices(self) -> int:
-        """That this process sees."""
+        """The number of devices that this process sees."""
         return int(self.torch.cuda.device_count())
 
     def seconds(self, kernel: str, sizes: Mapping[str, float], number_format: str) -> float:

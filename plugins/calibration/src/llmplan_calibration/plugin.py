@@ -33,7 +33,7 @@ def _of_sites() -> Form:
 
 @hookimpl
 def llmplan_commands(app: typer.Typer) -> None:
-    """Contribute ``llmplan calibrate``."""
+    """Contribute the command ``llmplan calibrate`` to the app."""
     from llmplan_calibration.command import add_calibrate
 
     add_calibrate(app, "Own runs made a site: what its rates are, and how surely, for --site.")

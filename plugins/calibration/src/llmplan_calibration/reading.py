@@ -22,7 +22,7 @@ _REQUESTS = {"train": TrainRequest, "infer": InferRequest}
 
 @frozen(eq=False, repr=False)
 class Read:
-    """What files hold."""
+    """The measured figures that files hold, and what was left out of them."""
 
     samples: list[Sample] = field(factory=list)
     skipped: list[tuple[str, str]] = field(factory=list)

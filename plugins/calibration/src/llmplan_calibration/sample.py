@@ -39,7 +39,7 @@ Rates = tuple[float, ...]
 
 @frozen(kw_only=True, eq=False, repr=False)
 class Sample:
-    """A measured figure."""
+    """A measured figure, with the plan that it belongs to."""
 
     id: str
     file: str

@@ -81,7 +81,7 @@ class Fitted:
 
     @property
     def factors(self) -> tuple[Factor, ...]:
-        """In order."""
+        """The factors on the rates, in the order of the rates."""
         return tuple(getattr(self, name) for name in RATES)
 
     @property
@@ -91,7 +91,7 @@ class Fitted:
 
     @property
     def covariance(self) -> tuple[tuple[float, ...], ...]:
-        """Of the factors' logarithms."""
+        """The covariance of the logarithms of the factors."""
         off = [one.uncertainty for one in self.factors]
         size = range(len(RATES))
         return tuple(tuple(self._correlation(i, j) * off[i] * off[j] for j in size) for i in size)

@@ -84,7 +84,7 @@ class _SampleSteps:
     step_interval_seconds = step_seconds
 
     def kv_bytes(self, tokens: float) -> float:
-        """1 MB a token."""
+        """A cache of 1 MB for each token."""
         return 1e6 * tokens
 
     def fixed_memory(self, step_tokens: float) -> dict[str, float]:

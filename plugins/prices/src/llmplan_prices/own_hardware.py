@@ -61,7 +61,7 @@ class OwnHardware(Terms):
     gpus: Mapping[str, Terms] = field(factory=dict)
 
     def terms(self, hardware: HardwareProfile) -> Terms:
-        """Of one accelerator."""
+        """What an hour of one accelerator costs, term by term."""
         names = [name.lower() for name in (hardware.name, *getattr(hardware, "aliases", ()))]
         special = next((terms for name, terms in self.gpus.items() if name.lower() in names), Terms())
         return evolve(special, **{

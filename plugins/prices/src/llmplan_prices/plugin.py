@@ -25,7 +25,7 @@ def llmplan_prices() -> Iterable[PriceSource]:
 
 @hookimpl
 def llmplan_grids() -> Iterable[Grid]:
-    """Countries and regions of clouds."""
+    """Contribute what a kilowatt-hour emits in countries and regions of clouds."""
     from llmplan_prices.grids import grids
 
     return grids()
@@ -33,7 +33,7 @@ def llmplan_grids() -> Iterable[Grid]:
 
 @hookimpl
 def llmplan_commands(app: typer.Typer) -> None:
-    """``llmplan prices``."""
+    """Contribute the command ``llmplan prices`` to the app."""
     from llmplan_prices.command import add_prices
 
     add_prices(app)

@@ -42,7 +42,7 @@ class Quote:
         return self.gpu.lower() in [name.lower() for name in names]
 
     def price(self, *, own: bool) -> Price:
-        """As llmplan takes it."""
+        """The record that plans are priced with."""
         return Price(
             per_gpu_hour=self.usd_per_gpu_hour,
             provider=self.provider,
@@ -58,7 +58,7 @@ _COLUMNS = tuple(of.name for of in fields(Quote))
 
 
 def published() -> tuple[Quote, ...]:
-    """The list of this package."""
+    """The list of published prices that this package ships."""
     return _read(str(_FILE), _stamp(str(_FILE)), "")
 
 

@@ -53,7 +53,7 @@ class Provider:
     default: bool = False
 
     def price(self, asked: PriceAsked) -> Price:
-        """Of that provider."""
+        """The least that this provider asks for the accelerator."""
         quotes, own = _quotes(asked, lambda quote: quote.provider == self.name.lower(), self.name)
         return min(quotes, key=_dearness).price(own=own)
 

@@ -32,7 +32,7 @@ KINDS: Mapping[str, str] = {
 
 @hookimpl
 def llmplan_reporters() -> Iterable[Reporter]:
-    """``table``, for people."""
+    """Contribute ``table``, the report that people read."""
     from llmplan.estimate import Reporter
 
     yield Reporter(

@@ -27,12 +27,12 @@ class GemmTable:
     description: str = "a table of matrix multiplications: m, n, k, and time_us, time_ms or tflops; gpu and dtype too"
 
     def recognises(self, text: str) -> bool:
-        """By its columns."""
+        """Whether the first line names the columns m, n, k and a time."""
         columns = _columns(text)
         return set(_SIZES) <= columns and bool(columns & {*_TIMES, *_RATES})
 
     def rows(self, path: str, text: str, options: Mapping[str, Any]) -> Iterator[Sample]:
-        """A sample a row."""
+        """One sample for each row of the table."""
         reader = csv.DictReader(text.splitlines(), skipinitialspace=True, restval="")
         benches: dict[tuple[str, ...], Bench] = {}
         measured = next((name for name in reader.fieldnames or () if name.strip().lower() in {*_TIMES, *_RATES}), None)

@@ -35,7 +35,7 @@ class MegatronLog:
     description: str = "a log of Megatron-LM or megatron-core: elapsed time per iteration, and the arguments"
 
     def recognises(self, text: str) -> bool:
-        """By its lines."""
+        """Whether a line looks like Megatron-LM's of an iteration."""
         return _STEP.search(text) is not None
 
     def rows(self, path: str, text: str, options: Mapping[str, Any]) -> Iterator[ValidationRow]:

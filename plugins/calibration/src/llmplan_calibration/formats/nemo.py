@@ -17,13 +17,13 @@ _BATCH = re.compile(r"global_batch_size[:=]\s*([\d.]+)")
 
 @frozen
 class NemoLog:
-    """Standard output, bars included."""
+    """What NeMo prints while it trains, with or without its progress bar."""
 
     name: str = "nemo"
     description: str = "a log of NeMo: train_step_timing in s"
 
     def recognises(self, text: str) -> bool:
-        """By its lines."""
+        """Whether a line looks like NeMo's of a step."""
         return _STEP.search(text) is not None
 
     def rows(self, path: str, text: str, options: Mapping[str, Any]) -> Iterator[ValidationRow]:

@@ -30,7 +30,7 @@ class TorchtitanLog:
     description: str = "a log of torchtitan: tokens a second of a device (tps), the mesh and the batch"
 
     def recognises(self, text: str) -> bool:
-        """By its lines."""
+        """Whether a line looks like torchtitan's of a step."""
         return any(_STEP.search(line) for line in lines_of(text))
 
     def rows(self, path: str, text: str, options: Mapping[str, Any]) -> Iterator[ValidationRow]:

@@ -27,7 +27,7 @@ class TrainerLog:
     )
 
     def recognises(self, text: str) -> bool:
-        """By its last line."""
+        """Whether the last line is the summary that the Trainer prints."""
         return all(_number(text, key) is not None for key in _KEYS)
 
     def rows(self, path: str, text: str, options: Mapping[str, Any]) -> Iterator[ValidationRow]:

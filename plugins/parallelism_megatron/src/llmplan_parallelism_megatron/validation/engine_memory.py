@@ -20,7 +20,7 @@ FITS = "fits"
 
 @frozen(repr=False)
 class Printed:
-    """One figure of an engine."""
+    """One figure that an engine printed, beside the predicted one."""
 
     reference: str
     case: str
@@ -55,7 +55,7 @@ FIGURES: Mapping[str, Callable[[InferenceEstimate], float]] = {
 
 
 def printed() -> Iterator[Printed]:
-    """Every figure of the table."""
+    """Every figure of the table, in its order."""
     for row in read_rows(FILE):
         yield Printed(row["reference"], row["case"], row["figure"], float(row["value"]), _options(row["options"]))
 

@@ -60,7 +60,7 @@ def search_to_text(result: Any) -> bytes:
 
 
 def line(of: Any) -> str:
-    """The answer."""
+    """The first line of the report, which is the answer."""
     from llmplan_report.terminal.headline import sentence
 
     if isinstance(of, Comparison):

@@ -183,7 +183,7 @@ class Tried:
 
     @property
     def server(self) -> Server:
-        """The server itself."""
+        """The server that is simulated, with its replicas."""
         return self.known.server
 
     @cached_property
