@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +68,22 @@ def llmplan_exporters() -> Iterable[Exporter]:
         export_search=_written("formats", "search_to_text"),
         description="the report",
     )
+    yield from _pictures()
+    yield Exporter(
+        name="page",
+        suffix=".html",
+        export=_paged("of_plan"),
+        export_comparison=_paged("of_several"),
+        export_search=_paged("of_found"),
+        check=_check,
+        description="the report as one self-contained page with its pictures",
+    )
+
+
+def _pictures() -> Iterator[Exporter]:
+    """One for each kind of picture in each format."""
+    from llmplan.estimate import Exporter
+
     for suffix in _SUFFIXES:
         for kind, description in KINDS.items():
             yield Exporter(
@@ -81,16 +97,6 @@ def llmplan_exporters() -> Iterable[Exporter]:
                 check=_check,
                 description=description,
             )
-
-    yield Exporter(
-        name="page",
-        suffix=".html",
-        export=_paged("of_plan"),
-        export_comparison=_paged("of_several"),
-        export_search=_paged("of_found"),
-        check=_check,
-        description="the report as one self-contained page with its pictures",
-    )
 
 
 @hookimpl

@@ -23,42 +23,40 @@ _FAR_OFF = 0.1
 _MANY = 10_000.0
 
 
+NAME = Annotated[
+    str,
+    typer.Argument(help="Set of figures: llmplan list validation-sets.", autocompletion=completer("validation-sets")),
+]
+ROWS = Annotated[
+    str | None,
+    typer.Option(
+        "--rows", metavar="FILE.csv", help="Other measurements, with the set's columns; or a dump, where it reads one."
+    ),
+]
+PICTURE = Annotated[
+    str | None,
+    typer.Option("--picture", metavar="FILE", help="Draw predicted against measured: .png, .svg or .pdf."),
+]
+COST_MODEL = Annotated[
+    str | None,
+    typer.Option("--cost-model", metavar="NAME", help="Price the rows by it.", autocompletion=completer("cost-models")),
+]
+SITE = Annotated[
+    str | None,
+    typer.Option("--site", metavar="NAME", help="Price the rows by it.", autocompletion=completer("sites")),
+]
+
+
 def add_validate(app: typer.Typer, summary: str) -> None:
     """Add ``llmplan validate`` to the app."""
 
     @app.command("validate", help=f"{summary} Exit code 1 where an exact set is missed.")
     def validate_set(
-        name: Annotated[
-            str,
-            typer.Argument(
-                help="Set of figures: llmplan list validation-sets.", autocompletion=completer("validation-sets")
-            ),
-        ],
-        rows: Annotated[
-            str | None,
-            typer.Option(
-                "--rows",
-                metavar="FILE.csv",
-                help="Other measurements, with the set's columns; or a dump, where it reads one.",
-            ),
-        ] = None,
-        picture: Annotated[
-            str | None,
-            typer.Option("--picture", metavar="FILE", help="Draw predicted against measured: .png, .svg or .pdf."),
-        ] = None,
-        cost_model: Annotated[
-            str | None,
-            typer.Option(
-                "--cost-model",
-                metavar="NAME",
-                help="Price the rows by it.",
-                autocompletion=completer("cost-models"),
-            ),
-        ] = None,
-        site: Annotated[
-            str | None,
-            typer.Option("--site", metavar="NAME", help="Price the rows by it.", autocompletion=completer("sites")),
-        ] = None,
+        name: NAME,
+        rows: ROWS = None,
+        picture: PICTURE = None,
+        cost_model: COST_MODEL = None,
+        site: SITE = None,
         json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     ) -> int:
         from llmplan_validation import validate

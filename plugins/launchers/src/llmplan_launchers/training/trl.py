@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from llmplan.estimate import Estimate, Launcher, LaunchFile
@@ -39,8 +40,31 @@ SHARDED_OPTIMIZERS = {**OPTIMIZERS, "adam-8bit": "adamw_torch_8bit"}
 def _write(estimate: Estimate) -> LaunchFile:
     priced, settings = training("trl", estimate)
     config, remarks = document("trl", estimate, "trl")
+    remarks = [*remarks, *unsaid("TRL", settings, ("linear",), int8=True)]
+    model = repository(priced.plan.model)
+    missing = ":?path of " + priced.plan.model.name
+    text = (
+        "#!/bin/bash\n"
+        + comments([*headline("TRL", estimate), "Data and learning rate are given behind this file's name:"])
+        + comments(["--dataset_name NAME --learning_rate RATE --output_dir FOLDER"])
+        + "set -euo pipefail\n"
+        + f'MODEL="${{MODEL{f":-{model}" if model else missing}}}"\n'
+        + 'CONFIG="$(mktemp --suffix .yaml)"\n'
+        + f"cat > \"$CONFIG\" <<'END'\n{yaml(config)}END\n"
+        + f"ARGUMENTS=(\n{flag_lines(_flags(settings, config))})\n"
+        + 'trl sft --accelerate_config "$CONFIG"'
+        + _nodes(config)
+        + ' "${ARGUMENTS[@]}" "$@"\n'
+    )
+    node = gpus_per_node(priced.plan.hardware, settings["gpus"])
+    several = [f"{settings['gpus'] // node} nodes: start it on each, with MACHINE_RANK and MAIN_PROCESS_IP set"]
+    return LaunchFile(text, (*remarks, *several[: config["num_machines"] > 1]))
+
+
+def _flags(settings: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """Of ``trl sft``; None where a flag is not written."""
     recomputes = config.get("fsdp_config", {}).get("fsdp_activation_checkpointing", settings["recompute"] != "none")
-    keys: dict[str, Any] = {
+    return {
         "--model_name_or_path": '"$MODEL"',
         **said("trl", BATCH, settings),
         **said(
@@ -59,25 +83,6 @@ def _write(estimate: Estimate) -> LaunchFile:
         "--use_liger_kernel": "true" if settings["cross_entropy"] == "linear" else None,
         **_adapter(settings),
     }
-    remarks = [*remarks, *unsaid("TRL", settings, ("linear",), int8=True)]
-    model = repository(priced.plan.model)
-    missing = ":?path of " + priced.plan.model.name
-    text = (
-        "#!/bin/bash\n"
-        + comments([*headline("TRL", estimate), "Data and learning rate are given behind this file's name:"])
-        + comments(["--dataset_name NAME --learning_rate RATE --output_dir FOLDER"])
-        + "set -euo pipefail\n"
-        + f'MODEL="${{MODEL{f":-{model}" if model else missing}}}"\n'
-        + 'CONFIG="$(mktemp --suffix .yaml)"\n'
-        + f"cat > \"$CONFIG\" <<'END'\n{yaml(config)}END\n"
-        + f"ARGUMENTS=(\n{flag_lines(keys)})\n"
-        + 'trl sft --accelerate_config "$CONFIG"'
-        + _nodes(config)
-        + ' "${ARGUMENTS[@]}" "$@"\n'
-    )
-    node = gpus_per_node(priced.plan.hardware, settings["gpus"])
-    several = [f"{settings['gpus'] // node} nodes: start it on each, with MACHINE_RANK and MAIN_PROCESS_IP set"]
-    return LaunchFile(text, (*remarks, *several[: config["num_machines"] > 1]))
 
 
 def _nodes(config: dict[str, Any]) -> str:
@@ -86,7 +91,7 @@ def _nodes(config: dict[str, Any]) -> str:
     return ' --machine_rank "$MACHINE_RANK" --main_process_ip "$MAIN_PROCESS_IP"'
 
 
-def _adapter(settings: dict[str, Any]) -> dict[str, Any]:
+def _adapter(settings: Mapping[str, Any]) -> dict[str, Any]:
     """LoRA on the matrices of the plan."""
     if settings["tuning"] == "full":
         return {}
