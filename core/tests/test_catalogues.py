@@ -11,6 +11,7 @@ from attrs import evolve
 
 from llmplan import hookimpl, hookspecs
 from llmplan.catalogues import (
+    ADVISERS,
     CLUSTERS,
     COST_MODELS,
     DTYPES,
@@ -40,7 +41,7 @@ from llmplan.catalogues import (
 from llmplan.catalogues.forms import ModelForm
 from llmplan.catalogues.plugins import PluginError, Plugins
 from llmplan.errors import BadInputError, UnknownNameError
-from llmplan.estimate import Exporter, Launcher, LaunchFile, Reporter
+from llmplan.estimate import Adviser, Exporter, Launcher, LaunchFile, Reporter
 from llmplan.output.files import exporter_of
 from llmplan.records import (
     Cluster,
@@ -115,6 +116,7 @@ RECORDS = {
     VALIDATION_SETS: lambda name: ValidationSet(name=name, description="", rows=list),
     EXPORTERS: lambda name: Exporter(name=name, suffix=f".{name}", export=str.encode),
     REPORTERS: lambda name: Reporter(name=name, render=str),
+    ADVISERS: lambda name: Adviser(name=name),
     LAUNCHERS: lambda name: Launcher(name=name, command="train", write=LaunchFile),
 }
 BY_HOOK = {kind.hook: kind for kind in KINDS}

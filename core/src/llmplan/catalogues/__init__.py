@@ -3,6 +3,7 @@
 from llmplan.catalogues.catalogue import Catalogue
 from llmplan.catalogues.folder import TomlRecords
 from llmplan.catalogues.kinds import (
+    ADVISERS,
     CLUSTERS,
     COST_MODELS,
     DTYPES,
@@ -31,6 +32,7 @@ from llmplan.catalogues.kinds import (
 from llmplan.catalogues.offered import Registry, plugged, register, registry, reload, unregister
 
 __all__ = [
+    "ADVISERS",
     "CLUSTERS",
     "COST_MODELS",
     "DTYPES",

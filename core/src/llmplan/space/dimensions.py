@@ -15,6 +15,7 @@ from attrs import evolve, fields_dict, frozen
 
 from llmplan.records import OFFLOADS, Layout, Recompute
 from llmplan.request import option_name
+from llmplan.request.searches import NOT_OF_SERVERS
 from llmplan.space.dimension import Dimension, Served
 from llmplan.space.schedules import open_schedules, place_of, schedule_names
 
@@ -264,6 +265,13 @@ def _open(scope: Scope) -> Iterator[tuple[str, Sequence[Any]]]:
 def served(*decides: str) -> tuple[str, ...]:
     """The dimensions of servers that decide one of these, in their order."""
     return tuple(name for name, one in SERVED.items() if one.decides in decides)
+
+
+def without_layout(options: Mapping[str, Any], command: str) -> dict[str, Any]:
+    """What is given beside a layout, which a search chooses; of serving a batch means nothing to it either."""
+    training = (*(name for name in NAMES if name != "gpus"), "gradient_accumulation", "max_micro_batch")
+    chosen = training if command == "train" else (*NOT_OF_SERVERS, "gpus", "tp", "pp", "dp", "ep")
+    return {name: value for name, value in options.items() if name not in chosen}
 
 
 def divisors(number: int) -> tuple[int, ...]:

@@ -12,9 +12,9 @@ from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, Traini
 from llmplan.estimate.figure import Figure
 from llmplan.estimate.figures import FIGURES, MEMORY, TRAIN, TRAINING, kind_of_estimate, limits, objectives
 from llmplan.estimate.line import Kind, kind_of
-from llmplan.output.console import INDENT
-from llmplan.output.kept_words import kept_briefly
 from llmplan.output.words import count, digits, gib, money, seconds_like, three_digits
+from llmplan_report.kept_words import kept_briefly
+from llmplan_report.terminal.console import INDENT
 from llmplan_report.terminal.limit_words import limit_words
 from llmplan_report.terminal.sections import GAP, SEQUENCE_PARALLEL, between, counted, facts, memory_words
 

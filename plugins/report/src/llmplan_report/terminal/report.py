@@ -9,12 +9,13 @@ from rich.console import Console, RenderableType
 from llmplan.arrays.quantities import total
 from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.estimate.figures import ITERATION
-from llmplan.output.console import console_of, heading, rendered
-from llmplan.output.kept_words import kept_facts
-from llmplan.output.next_steps import next_steps
+from llmplan.output.console import rendered
 from llmplan.output.words import count, dotted, seconds
 from llmplan.records import InferencePlan, Recompute, TrainingPlan, Tuning
+from llmplan_report.kept_words import kept_facts
+from llmplan_report.terminal.console import console_of, heading
 from llmplan_report.terminal.headline import headline
+from llmplan_report.terminal.next_steps import next_steps
 from llmplan_report.terminal.otherwise import otherwise
 from llmplan_report.terminal.sections import (
     asked_by,

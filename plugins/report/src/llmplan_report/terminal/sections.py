@@ -18,10 +18,10 @@ from llmplan.estimate.figure import Figure
 from llmplan.estimate.figures import AT_CONFIDENCE, MEMORY, figures_of, kind_of_estimate
 from llmplan.estimate.line import Bottleneck
 from llmplan.estimate.spread import EVEN, LEVEL
-from llmplan.output.console import INDENT, heading
 from llmplan.output.words import about, dotted, gib, in_words, percent
 from llmplan.space.dimensions import BY_NAME, SIZES
 from llmplan.units import rate
+from llmplan_report.terminal.console import INDENT, heading
 
 GAP = 2
 SEQUENCE_PARALLEL = "sequence parallel"
