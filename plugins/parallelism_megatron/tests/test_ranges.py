@@ -8,8 +8,8 @@ from attrs import evolve
 from hypothesis import given, strategies as st
 
 from llmplan import infer, registry, train
-from llmplan.arrays.columns import columns
 from llmplan.estimate.spread import LEVEL
+from llmplan_costing.columns import columns
 from llmplan_parallelism_megatron.ranges import serving, training
 from llmplan_parallelism_megatron.ranges.coverage import left_out, share_inside
 from llmplan_parallelism_megatron.ranges.fit import fitted_by_figure, quantile
