@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from attrs import evolve, frozen
 
 from llmplan.estimate import TrainingEstimate
-from llmplan.estimate.by_column import priced_by_column
-from llmplan.estimate.kernel_efficiency import kernel_efficiency
 from llmplan.records import (
     Efficiency,
     TrainingPlan,
     Tuning,
 )
+from llmplan_costing.by_column import priced_by_column
+from llmplan_costing.kernel_efficiency import kernel_efficiency
 from llmplan_parallelism_megatron import lines
 from llmplan_parallelism_megatron.kernels.reached import collective_curve
 from llmplan_parallelism_megatron.rank import Rank
@@ -64,6 +64,12 @@ class Megatron:
             curves=curves,
             source=f"by shape, large GEMMs {reached.plateau:.2f}, HBM {curves.hbm:.2f}: {_source(curves, phase)}",
         )
+
+    def completed(self, hardware: HardwareProfile) -> tuple[HardwareProfile, tuple[str, ...]]:
+        """What nobody timed reaches what the slower ones of those that were timed do."""
+        from llmplan_costing.uncalibrated import borrowing
+
+        return borrowing(hardware)
 
     def check(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
         """Splits that do not go, groups that leave the scale-up domain."""
