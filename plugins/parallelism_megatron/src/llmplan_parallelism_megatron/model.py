@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from attrs import evolve, frozen
 
 from llmplan.estimate import TrainingEstimate
-from llmplan.estimate.by_column import priced_by_column
-from llmplan.estimate.kernel_efficiency import kernel_efficiency
 from llmplan.records import (
     Efficiency,
     TrainingPlan,
     Tuning,
 )
+from llmplan_costing.by_column import priced_by_column
+from llmplan_costing.kernel_efficiency import kernel_efficiency
 from llmplan_parallelism_megatron import lines
 from llmplan_parallelism_megatron.kernels.reached import collective_curve
 from llmplan_parallelism_megatron.rank import Rank

@@ -6,8 +6,8 @@ from attrs import evolve
 
 from llmplan.arrays.quantities import Number, ceil, floor, maximum, minimum, total, where
 from llmplan.arrays.term import term
-from llmplan.estimate.sharding import ways
 from llmplan.records import InferencePlan
+from llmplan_costing.sharding import ways
 from llmplan_parallelism_megatron.serving.held import fixed_bytes, kept_tokens, pass_bytes, score_bytes
 from llmplan_parallelism_megatron.serving.pipeline import static_batches
 from llmplan_parallelism_megatron.serving.rank import Rank

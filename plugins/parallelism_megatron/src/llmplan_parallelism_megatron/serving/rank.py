@@ -13,15 +13,15 @@ from attrs import evolve, frozen
 
 from llmplan.arrays.quantities import Number, maximum, minimum, total, where
 from llmplan.arrays.term import term
-from llmplan.estimate.sharding import (
+from llmplan.records import Block, Gemm, InferencePlan, Layout, LoweredModel, Operator
+from llmplan.records.model import touched_share
+from llmplan_costing.sharding import (
     end_parameters,
     fullest_stage_share,
     layer_parameters,
     rank_of,
     state_elements,
 )
-from llmplan.records import Block, Gemm, InferencePlan, Layout, LoweredModel, Operator
-from llmplan.records.model import touched_share
 from llmplan_parallelism_megatron.serving.experts import busiest, pad_experts
 from llmplan_parallelism_megatron.serving.kernels import state_bytes
 from llmplan_parallelism_megatron.serving.phases import lowered_for_serving
