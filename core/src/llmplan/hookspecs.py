@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from llmplan.catalogues import TomlRecords
     from llmplan.catalogues.forms import ModelForm
-    from llmplan.estimate import CostModel, Exporter, Launcher, Reporter, ServerModel
+    from llmplan.estimate import CommandOption, CostModel, Exporter, Launcher, Reporter, ServerModel
     from llmplan.records import (
         Cluster,
         DTypeFamily,
@@ -146,6 +146,11 @@ def llmplan_reporters() -> Iterable[Reporter]:  # type: ignore[empty-body]
 @hookspec
 def llmplan_launchers() -> Iterable[Launcher]:  # type: ignore[empty-body]
     """Programs that train or serve: their launch files, for ``--export NAME[:FILE]`` and ``--from FILE``."""
+
+
+@hookspec
+def llmplan_command_options() -> Iterable[CommandOption]:  # type: ignore[empty-body]
+    """Options of ``llmplan train``, ``infer`` and their searches: where options come from, what becomes of a plan."""
 
 
 @hookspec

@@ -4,6 +4,7 @@ from llmplan.catalogues.catalogue import Catalogue
 from llmplan.catalogues.folder import TomlRecords
 from llmplan.catalogues.kinds import (
     CLUSTERS,
+    COMMAND_OPTIONS,
     COST_MODELS,
     DTYPES,
     ENGINES,
@@ -33,6 +34,7 @@ from llmplan.catalogues.offered import Registry, plugged, register, registry, re
 
 __all__ = [
     "CLUSTERS",
+    "COMMAND_OPTIONS",
     "COST_MODELS",
     "DTYPES",
     "ENGINES",

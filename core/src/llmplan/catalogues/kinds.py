@@ -103,6 +103,7 @@ VALIDATION_SETS = Kind("validation-sets", "llmplan_validation_sets", "records.va
 EXPORTERS = Kind("exporters", "llmplan_exporters", "estimate.output.Exporter")
 REPORTERS = Kind("reporters", "llmplan_reporters", "estimate.output.Reporter")
 LAUNCHERS = Kind("launchers", "llmplan_launchers", "estimate.launch.Launcher")
+COMMAND_OPTIONS = Kind("command-options", "llmplan_command_options", "estimate.output.CommandOption")
 KINDS = (
     *(
         MODELS,
@@ -118,5 +119,5 @@ KINDS = (
         MODEL_READERS,
     ),
     *(MODEL_FORMS, LAYER_KINDS, PRICES, GRIDS, SITES, RUN_READERS),
-    *(VALIDATION_SETS, EXPORTERS, REPORTERS, LAUNCHERS),
+    *(VALIDATION_SETS, EXPORTERS, REPORTERS, LAUNCHERS, COMMAND_OPTIONS),
 )
