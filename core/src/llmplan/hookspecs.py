@@ -1,7 +1,7 @@
 """What a plugin can contribute: implement any of these, marked with `hookimpl`, in the module of your entry point.
 
 Each is called once, without pluggy's wrappers, when its kind of record is first asked for. Implementations may yield,
-and where records can be TOML files return a folder of them.
+where records can be TOML files return a folder of them, and in place of a record one that is made when it is looked up.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from llmplan.catalogues.kinds import (
     Kind,
     conforms,
 )
+from llmplan.catalogues.lazy_record import LazyRecord
 from llmplan.catalogues.offered import Registry, plugged, register, registry, reload, unregister
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "VALIDATION_SETS",
     "Catalogue",
     "Kind",
+    "LazyRecord",
     "Registry",
     "TomlRecords",
     "conforms",

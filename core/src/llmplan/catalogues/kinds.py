@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from llmplan.catalogues.folder import TomlRecords
+from llmplan.catalogues.lazy_record import LazyRecord
 from llmplan.catalogues.plugins import PluginError
 from llmplan.records.checks import check_name
 
@@ -37,6 +38,8 @@ class Kind:
             if not self.in_files:
                 raise PluginError(f"returned a folder of files; {self.plural} are records in Python")
             record.check()
+        elif isinstance(record, LazyRecord):  # what it makes is checked when it is made
+            check_name(record.name)
         elif not any(conforms(record, cls) for cls in self.classes):
             wanted = " or ".join(cls.__name__ for cls in self.classes)
             raise PluginError(f"returned a {type(record).__name__}, not a {wanted}")

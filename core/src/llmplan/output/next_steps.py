@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, RenderableType
 from rich.text import Text
@@ -12,13 +12,15 @@ from rich.text import Text
 from llmplan.catalogues import LAUNCHERS, registry
 from llmplan.catalogues.guard import Guard
 from llmplan.errors import LlmplanError
-from llmplan.estimate import Comparison, Estimate, Launcher, TrainingEstimate, Variant
+from llmplan.estimate import TrainingEstimate
 from llmplan.output.console import INDENT, heading
 from llmplan.output.files import painter_of
 from llmplan.request import given_options, option_name, options_of
 from llmplan.request.latencies import LIMITED
-from llmplan.request.searches import NOT_OF_SERVERS
 from llmplan.space.dimensions import NAMES
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Comparison, Estimate, Launcher, Variant
 
 _ARGUMENT = "model"
 _OPEN = (*NAMES, "gradient_accumulation", "max_micro_batch")
@@ -33,7 +35,7 @@ Step = tuple[str, Sequence[str]]
 
 def next_steps(of: Any, console: Console) -> Iterator[RenderableType]:
     """The section of a report; nothing where what was asked has no words of a command line."""
-    steps = list(_of_comparison(of) if isinstance(of, Comparison) else _of_search(of) if _is_search(of) else _of(of))
+    steps = list(_of_comparison(of) if hasattr(of, "variants") else _of_search(of) if _is_search(of) else _of(of))
     if steps:
         yield heading("Next")
         for words, command in steps:
@@ -75,7 +77,12 @@ def search_of(estimate: Estimate, request: Any) -> list[str]:
 
 def without_layout(options: Mapping[str, Any], command: str) -> dict[str, Any]:
     """What is given beside a layout, which a search chooses; of serving a batch means nothing to it either."""
-    chosen = tuple(name for name in _OPEN if name != "gpus") if command == "train" else (*NOT_OF_SERVERS, *_REPLICAS)
+    if command == "train":
+        chosen = tuple(name for name in _OPEN if name != "gpus")
+    else:
+        from llmplan.request.searches import NOT_OF_SERVERS
+
+        chosen = (*NOT_OF_SERVERS, *_REPLICAS)
     return {name: value for name, value in options.items() if name not in chosen}
 
 
@@ -195,9 +202,9 @@ def launcher_of(estimate: Estimate) -> Launcher | None:
     record = plan.framework if isinstance(estimate, TrainingEstimate) else plan.engine
     program, alone = record.name, bool(record.architectures)
     command = "train" if isinstance(estimate, TrainingEstimate) else "infer"
-    launchers = [one for _, _, one in registry().launchers.entries() if one.command == command]
-    launchers = [one for one in launchers if program in one.programs or not alone]
-    for launcher in sorted(launchers, key=lambda one: program not in one.programs):
+    for launcher in _launchers(program, others=not alone):
+        if launcher.command != command:
+            continue
         try:
             with Guard(LAUNCHERS, launcher.name):
                 launcher.write(estimate)
@@ -205,6 +212,14 @@ def launcher_of(estimate: Estimate) -> Launcher | None:
             continue
         return launcher
     return None
+
+
+def _launchers(program: str, *, others: bool) -> Iterator[Launcher]:
+    """Those of this program, then those of others, which are made where none of its own takes the plan."""
+    entries = registry().launchers.entries
+    yield from (one for _, _, one in entries(program.lower()) if program in one.programs)
+    if others:
+        yield from (one for _, _, one in entries() if program not in one.programs)
 
 
 def _draws() -> bool:
