@@ -22,6 +22,7 @@ from llmplan.catalogues import Registry, plugged
 from llmplan.catalogues.plugins import Plugins
 from llmplan.cli.main import main
 from llmplan.errors import BadInputError
+from llmplan.estimate import Asking
 from llmplan.search import InferenceSpace, TrainingSpace, search
 from llmplan.space import schedules
 from llmplan.testing import SAMPLE_MODEL, check_model, check_plugin
@@ -206,6 +207,17 @@ def use_launcher(launcher):
         launcher.write(train(**TRAIN | {"pp": 2}))
 
 
+def use_command_option(option):
+    """A ticket is written for the plan, and none for a comparison."""
+    estimate = train(**TRAIN)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "ticket"
+        assert option.begin(str(path), Asking(command="train", given={}))(estimate)() == ""
+        assert path.read_text() == "8 for train\n"
+        with pytest.raises(BadInputError, match="a ticket is of one plan"):
+            option.begin(str(path), Asking(command="train", given={}, several=True))
+
+
 def use_commands(implementation):
     """Run the command: 65.3 billion weights of 2 bytes need two GPUs of 80 GiB."""
     app = Typer()
@@ -273,6 +285,7 @@ USES = {
     "llmplan_reporters": use_reporter,
     "llmplan_advisers": use_adviser,
     "llmplan_launchers": use_launcher,
+    "llmplan_command_options": use_command_option,
     "llmplan_commands": use_commands,
 }
 

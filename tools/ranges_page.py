@@ -45,7 +45,8 @@ $$h^2 = q^2 + h_\\text{{above}}^2 / (S + 1).$$
 
 The size of a leap is measured too: it is what widens the range of all runs to that of the runs that took it. For an
 unknown program, rows are priced as if nobody knew their program; for an architecture, with the kernels of the one
-before, or from the datasheet alone; for a trait, rows with it are compared with rows without it. Where fewer than {FEWEST}
+before, and the leap widens the widest that the program has shown anywhere; for an accelerator, from the datasheet alone;
+for a trait, rows with it are compared with rows without it. Where fewer than {FEWEST}
 rows or two sources have a trait, the typical leap is taken if that is wider. [The accuracy page](../accuracy.md#ranges)
 measures how many figures of left-out sources lie inside their ranges.
 """

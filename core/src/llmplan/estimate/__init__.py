@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from llmplan.estimate.output import (
         Advice as Advice,
         Adviser as Adviser,
+        Asking as Asking,
+        CommandOption as CommandOption,
         Exporter as Exporter,
         Reporter as Reporter,
     )
@@ -42,7 +44,7 @@ __getattr__, __all__ = lazily(
         "launch": "Launcher LaunchFile LaunchOptions",
         "line": "Kind Line",
         "load": "Capacity Means Simulated",
-        "output": "Advice Adviser Exporter Reporter",
+        "output": "Advice Adviser Asking CommandOption Exporter Reporter",
         "server": "Estimate ServerEstimate",
         "server_model": "SearchingServerModel ServerModel",
         "spread": "Spread",

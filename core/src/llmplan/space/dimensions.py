@@ -15,7 +15,6 @@ from attrs import evolve, fields_dict, frozen
 
 from llmplan.records import OFFLOADS, Layout, Recompute
 from llmplan.request import option_name
-from llmplan.request.searches import NOT_OF_SERVERS
 from llmplan.space.dimension import Dimension, Served
 from llmplan.space.schedules import open_schedules, place_of, schedule_names
 
@@ -269,8 +268,12 @@ def served(*decides: str) -> tuple[str, ...]:
 
 def without_layout(options: Mapping[str, Any], command: str) -> dict[str, Any]:
     """What is given beside a layout, which a search chooses; of serving a batch means nothing to it either."""
-    training = (*(name for name in NAMES if name != "gpus"), "gradient_accumulation", "max_micro_batch")
-    chosen = training if command == "train" else (*NOT_OF_SERVERS, "gpus", "tp", "pp", "dp", "ep")
+    if command == "train":
+        chosen = (*(name for name in NAMES if name != "gpus"), "gradient_accumulation", "max_micro_batch")
+    else:
+        from llmplan.request.searches import NOT_OF_SERVERS
+
+        chosen = (*NOT_OF_SERVERS, "gpus", "tp", "pp", "dp", "ep")
     return {name: value for name, value in options.items() if name not in chosen}
 
 

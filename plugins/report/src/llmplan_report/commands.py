@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmplan.catalogues import registry
-from llmplan.estimate import Estimate, TrainingEstimate
+from llmplan.estimate import TrainingEstimate
 from llmplan.request import given_options, option_name, options_of
 from llmplan.request.latencies import LIMITED
 from llmplan.space.dimensions import without_layout
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Estimate
 
 _ARGUMENT = "model"
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"))

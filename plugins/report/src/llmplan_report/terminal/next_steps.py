@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, RenderableType
 from rich.text import Text
@@ -11,11 +11,13 @@ from rich.text import Text
 from llmplan.catalogues import LAUNCHERS, registry
 from llmplan.catalogues.guard import Guard
 from llmplan.errors import LlmplanError
-from llmplan.estimate import Comparison, Estimate, Launcher, TrainingEstimate
-from llmplan.estimate.comparison import best_of
+from llmplan.estimate import TrainingEstimate
 from llmplan.output.files import painter_of
 from llmplan_report.commands import command_line, command_options, search_of
 from llmplan_report.terminal.console import INDENT, heading
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Comparison, Estimate, Launcher
 
 _PICTURE = "plan.svg"
 
@@ -25,7 +27,7 @@ Step = tuple[str, Sequence[str]]
 
 def next_steps(of: Any, console: Console) -> Iterator[RenderableType]:
     """The section of a report; nothing where what was asked has no words of a command line."""
-    steps = list(_of_comparison(of) if isinstance(of, Comparison) else _of_search(of) if _is_search(of) else _of(of))
+    steps = list(_of_comparison(of) if hasattr(of, "variants") else _of_search(of) if _is_search(of) else _of(of))
     if steps:
         yield heading("Next")
         for words, command in steps:
@@ -80,6 +82,8 @@ def _of_search(result: Any) -> Iterator[Step]:
 
 def _of_comparison(comparison: Comparison) -> Iterator[Step]:
     """Of several plans: the one that has the best of the figure that plans are ranked by."""
+    from llmplan.estimate.comparison import best_of
+
     fitting = [variant for variant in comparison.variants if variant.feasible]
     ranked = best_of(fitting)
     if ranked is None:
@@ -99,9 +103,9 @@ def launcher_of(estimate: Estimate) -> Launcher | None:
     record = plan.framework if isinstance(estimate, TrainingEstimate) else plan.engine
     program, alone = record.name, bool(record.architectures)
     command = "train" if isinstance(estimate, TrainingEstimate) else "infer"
-    launchers = [one for _, _, one in registry().launchers.entries() if one.command == command]
-    launchers = [one for one in launchers if program in one.programs or not alone]
-    for launcher in sorted(launchers, key=lambda one: program not in one.programs):
+    for launcher in _launchers(program, others=not alone):
+        if launcher.command != command:
+            continue
         try:
             with Guard(LAUNCHERS, launcher.name):
                 launcher.write(estimate)
@@ -109,6 +113,14 @@ def launcher_of(estimate: Estimate) -> Launcher | None:
             continue
         return launcher
     return None
+
+
+def _launchers(program: str, *, others: bool) -> Iterator[Launcher]:
+    """Those of this program, then those of others, which are made where none of its own takes the plan."""
+    entries = registry().launchers.entries
+    yield from (one for _, _, one in entries(program.lower()) if program in one.programs)
+    if others:
+        yield from (one for _, _, one in entries() if program not in one.programs)
 
 
 def _draws() -> bool:
