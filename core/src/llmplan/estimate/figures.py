@@ -6,11 +6,16 @@ JSON, CSV, Markdown, reports, comparisons, searches, validation and the referenc
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmplan.estimate.figure import HIGH, LOW, Figure
 from llmplan.estimate.training import TrainingEstimate
 from llmplan.units import GIB
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+    from llmplan.estimate.server import ServerEstimate
 
 TRAIN, INFER, SERVER = "train", "infer", "server"
 _SERVING, _ALL = (INFER, SERVER), (TRAIN, INFER, SERVER)
@@ -22,6 +27,11 @@ _API, _CARBON = "--api-price and --price", "--carbon"
 def kind_of_estimate(estimate: Any) -> str:
     """The kind of an estimate: ``train``, ``infer`` or ``server``."""
     return TRAIN if isinstance(estimate, TrainingEstimate) else SERVER if hasattr(estimate, "server") else INFER
+
+
+def is_server(estimate: Any) -> TypeIs[ServerEstimate]:
+    """Whether it is of a server under a load; its class need not be there to know."""
+    return kind_of_estimate(estimate) == SERVER
 
 
 def figures_of(kind: str) -> Iterator[Figure]:

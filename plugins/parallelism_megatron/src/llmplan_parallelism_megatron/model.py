@@ -65,6 +65,12 @@ class Megatron:
             source=f"by shape, large GEMMs {reached.plateau:.2f}, HBM {curves.hbm:.2f}: {_source(curves, phase)}",
         )
 
+    def completed(self, hardware: HardwareProfile) -> tuple[HardwareProfile, tuple[str, ...]]:
+        """What nobody timed reaches what the slower ones of those that were timed do."""
+        from llmplan_costing.uncalibrated import borrowing
+
+        return borrowing(hardware)
+
     def check(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
         """Splits that do not go, groups that leave the scale-up domain."""
         if isinstance(plan, TrainingPlan):

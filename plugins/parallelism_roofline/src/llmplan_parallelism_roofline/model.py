@@ -43,6 +43,12 @@ class Roofline:
         """What whole runs reach in training, what kernels reach in inference."""
         return default_efficiency(hardware, gemm, phase)
 
+    def completed(self, hardware: HardwareProfile) -> tuple[HardwareProfile, tuple[str, ...]]:
+        """What nobody timed reaches what the slower ones of those that were timed do."""
+        from llmplan_costing.uncalibrated import borrowing
+
+        return borrowing(hardware)
+
     def check(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
         """Uneven splits, groups that leave the scale-up domain, bubbles."""
         return check(plan)
