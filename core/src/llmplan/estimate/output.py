@@ -59,10 +59,12 @@ class Exporter:
 
 @frozen(repr=False)
 class Advice:
-    """What is wrong on one line and, where one is known, a command that works."""
+    """What is wrong and, where one is known, a command that works."""
 
     line: str
+    """What is said in place of the error."""
     command: str = ""
+    """Of which llmplan makes a hint, apart; empty where none is known."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
