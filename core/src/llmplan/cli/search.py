@@ -18,7 +18,7 @@ from llmplan.space.training_space import SEVERAL
 _EXECUTORS: Mapping[str, Any] = {
     "executor": Annotated[
         str | None,
-        typer.Option("--executor", metavar="NAME", help="Work elsewhere: `llmplan list executors`."),
+        typer.Option("--executor", metavar="NAME", help="Work in threads, processes, …: `llmplan list executors`."),
     ],
     "workers": Annotated[
         int | None, typer.Option("--workers", metavar="N", min=1, help="Of the executor; as many as cores by default.")
