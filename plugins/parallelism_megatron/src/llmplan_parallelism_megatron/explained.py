@@ -9,8 +9,8 @@ from attrs import evolve
 
 from llmplan.arrays.term import recorded
 from llmplan.estimate import Explained
-from llmplan.estimate.explained import explained_kernel, explained_lines
 from llmplan.records import InferencePlan, Operator, TrainingPlan
+from llmplan_costing.explained import explained_kernel, explained_lines
 
 if TYPE_CHECKING:
     from llmplan_parallelism_megatron.serving.tally import Tally
