@@ -6,13 +6,11 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, RenderableType
-from rich.text import Text
-
 from llmplan.catalogues import LAUNCHERS, registry
 from llmplan.catalogues.guard import Guard
 from llmplan.errors import LlmplanError
 from llmplan.estimate import TrainingEstimate
+from llmplan.output.blocks import Text
 from llmplan.output.console import INDENT, heading
 from llmplan.output.files import painter_of
 from llmplan.request import given_options, option_name, options_of
@@ -21,6 +19,7 @@ from llmplan.space.dimensions import NAMES
 
 if TYPE_CHECKING:
     from llmplan.estimate import Comparison, Estimate, Launcher, Variant
+    from llmplan.output.console import Block, Console
 
 _ARGUMENT = "model"
 _OPEN = (*NAMES, "gradient_accumulation", "max_micro_batch")
@@ -33,13 +32,13 @@ Step = tuple[str, Sequence[str]]
 """What a command is for, and the command."""
 
 
-def next_steps(of: Any, console: Console) -> Iterator[RenderableType]:
+def next_steps(of: Any, console: Console) -> Iterator[Block]:
     """The section of a report; nothing where what was asked has no words of a command line."""
     steps = list(_of_comparison(of) if hasattr(of, "variants") else _of_search(of) if _is_search(of) else _of(of))
     if steps:
         yield heading("Next")
         for words, command in steps:
-            yield Text(f"  {words}:", style="dim")
+            yield Text(f"  {words}:", "dim")
             yield Text("\n".join(pasted(command, console.width - INDENT)))
 
 

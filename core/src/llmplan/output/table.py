@@ -11,14 +11,15 @@ from textwrap import wrap
 from typing import Any, TypeAlias
 
 from attrs import frozen
-from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
-from rich.text import Text
+from rich.text import Text as Cell
 
 from llmplan.estimate.figure import Figure
 from llmplan.estimate.figures import AT_CONFIDENCE, CAPACITY, FIGURES, ITERATION, MEMORY, MFU
 from llmplan.estimate.spread import EVEN
+from llmplan.output.blocks import Text
+from llmplan.output.console import Block, Console
 from llmplan.output.words import count, digits, gib
 
 _MANY = 1e9
@@ -126,37 +127,37 @@ def fits(row: Row) -> str:
     return "yes" if feasible else f"no, {gib(over)} over" if over > 0 else OVERLOADED
 
 
-def fitted(columns: Sequence[Column], rows: Sequence[Row], console: Console, indent: int) -> Iterator[RenderableType]:
+def fitted(columns: Sequence[Column], rows: Sequence[Row], console: Console, indent: int) -> Iterator[Block]:
     """Where there is no room, spare columns go, which is said; then words wrap; gaps shrink; at last rows are text."""
     shown, left_out = list(columns), []
     spares = sorted((column for column in shown if column.spare), key=lambda column: column.spare)
-    wide = console.options.update(max_width=_ANY_WIDTH)
+    wide = console.for_tables.options.update(max_width=_ANY_WIDTH)
     while True:
         table = Padding(_of_columns(shown, rows), (0, 0, 0, indent), expand=False)
-        measured = table.__rich_measure__(console, wide)
+        measured = table.__rich_measure__(console.for_tables, wide)
         if measured.maximum <= console.width or not spares:
             break
         left_out.append(spares.pop(0))
         shown.remove(left_out[-1])
     if measured.minimum > console.width:
         table = Padding(_of_columns(shown, rows, gap=1), (0, 0, 0, indent), expand=False)
-        measured = table.__rich_measure__(console, wide)
+        measured = table.__rich_measure__(console.for_tables, wide)
     if measured.minimum > console.width:
         yield from _one_by_one(shown, rows, indent)
     else:
         yield table
     if left_out:
         names = ", ".join(column.in_a_list for column in left_out)
-        said = Text(f"No room for {names}: a wider terminal, a pipe or --output shows them", style="dim")
-        yield Padding(said, (0, 0, 0, indent))
+        said = f"No room for {names}: a wider terminal, a pipe or --output shows them"
+        yield Text(said, "dim", indent=indent)
 
 
-def _one_by_one(shown: Sequence[Column], rows: Sequence[Row], indent: int) -> Iterator[RenderableType]:
+def _one_by_one(shown: Sequence[Column], rows: Sequence[Row], indent: int) -> Iterator[Block]:
     """A paragraph for each row, where not even the columns that nobody can do without stand side by side."""
     for row in rows:
         cells = [(column.heading, text) for column in shown if (text := column.text(row))]
         said = ", ".join(f"{heading.replace(', ', ' in ')} {text}" for heading, text in cells)
-        yield Padding(Text(said), (0, 0, 0, indent))
+        yield Text(said, indent=indent)
 
 
 def _of_columns(shown: Sequence[Column], rows: Sequence[Row], gap: int = 2) -> Table:
@@ -168,7 +169,7 @@ def _of_columns(shown: Sequence[Column], rows: Sequence[Row], gap: int = 2) -> T
         whole = column.right or not any(" " in cell for cell in cells)
         table.add_column(heading, justify="right" if column.right else "left", no_wrap=whole)
     for row in rows:
-        table.add_row(*(Text(column.text(row)) for column in shown))
+        table.add_row(*(Cell(column.text(row)) for column in shown))
     return table
 
 

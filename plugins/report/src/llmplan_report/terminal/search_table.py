@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from rich.console import Console, RenderableType
-from rich.padding import Padding
-from rich.text import Text
-
 from llmplan.estimate.figure import Figure
 from llmplan.estimate.figures import AT_CONFIDENCE, FIGURES, TRAIN, WALL_CLOCK
 from llmplan.estimate.spread import EVEN
-from llmplan.output.console import INDENT
+from llmplan.output.blocks import Text
+from llmplan.output.console import INDENT, Block, Console
 from llmplan.output.document import document, frontier_rows
 from llmplan.output.plan_words import server_words, training_words, value_words
 from llmplan.output.table import BEHIND_COLUMN, RANGE_COLUMN, Column, Row, figure_columns, fitted, markdown_table
@@ -27,7 +24,7 @@ _TIMES = (AT_CONFIDENCE, WALL_CLOCK)
 """Columns that show what plans are ranked by where the objective is time."""
 
 
-def table_of(estimates: Sequence[Any], result: SearchResult, console: Console) -> Iterator[RenderableType]:
+def table_of(estimates: Sequence[Any], result: SearchResult, console: Console) -> Iterator[Block]:
     """What all plans have in common on a line, what differs in columns, then their figures."""
     yield from table_of_rows(said_rows(estimates, result), result, console)
 
@@ -44,11 +41,11 @@ def said_rows(estimates: Sequence[Any], result: SearchResult) -> list[Row]:
     return [{**document(estimate), "said": described(estimate)} for estimate in estimates]
 
 
-def table_of_rows(plans: Sequence[Row], result: SearchResult, console: Console) -> Iterator[RenderableType]:
+def table_of_rows(plans: Sequence[Row], result: SearchResult, console: Console) -> Iterator[Block]:
     """The table of plans that are given as rows of the JSON."""
     common, columns, rows = _columns(plans, result)
     if common:
-        yield Padding(Text(common), (0, 0, 0, INDENT))
+        yield Text(common, indent=INDENT)
     yield from fitted(columns, rows, console, INDENT)
 
 
