@@ -11,6 +11,7 @@ from attrs import evolve
 
 from llmplan import hookimpl, hookspecs
 from llmplan.catalogues import (
+    ADVISERS,
     CLUSTERS,
     COMMAND_OPTIONS,
     COST_MODELS,
@@ -42,7 +43,7 @@ from llmplan.catalogues import (
 from llmplan.catalogues.forms import ModelForm
 from llmplan.catalogues.plugins import PluginError, Plugins
 from llmplan.errors import BadInputError, PluginFailedError, UnknownNameError
-from llmplan.estimate import CommandOption, Exporter, Launcher, LaunchFile, Reporter
+from llmplan.estimate import Adviser, CommandOption, Exporter, Launcher, LaunchFile, Reporter
 from llmplan.output.files import exporter_of
 from llmplan.records import (
     Cluster,
@@ -117,6 +118,7 @@ RECORDS = {
     VALIDATION_SETS: lambda name: ValidationSet(name=name, description="", rows=list),
     EXPORTERS: lambda name: Exporter(name=name, suffix=f".{name}", export=str.encode),
     REPORTERS: lambda name: Reporter(name=name, render=str),
+    ADVISERS: lambda name: Adviser(name=name),
     LAUNCHERS: lambda name: Launcher(name=name, command="train", write=LaunchFile),
     COMMAND_OPTIONS: lambda name: CommandOption(name=name, metavar="FILE", help="A file."),
 }

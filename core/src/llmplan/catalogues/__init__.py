@@ -3,6 +3,7 @@
 from llmplan.catalogues.catalogue import Catalogue
 from llmplan.catalogues.folder import TomlRecords
 from llmplan.catalogues.kinds import (
+    ADVISERS,
     CLUSTERS,
     COMMAND_OPTIONS,
     COST_MODELS,
@@ -33,6 +34,7 @@ from llmplan.catalogues.lazy_record import LazyRecord
 from llmplan.catalogues.offered import Registry, plugged, register, registry, reload, unregister
 
 __all__ = [
+    "ADVISERS",
     "CLUSTERS",
     "COMMAND_OPTIONS",
     "COST_MODELS",

@@ -102,6 +102,7 @@ SITES = Kind("sites", "llmplan_sites", "records.site.Site", in_files=True)
 VALIDATION_SETS = Kind("validation-sets", "llmplan_validation_sets", "records.validation.ValidationSet")
 EXPORTERS = Kind("exporters", "llmplan_exporters", "estimate.output.Exporter")
 REPORTERS = Kind("reporters", "llmplan_reporters", "estimate.output.Reporter")
+ADVISERS = Kind("advisers", "llmplan_advisers", "estimate.output.Adviser")
 LAUNCHERS = Kind("launchers", "llmplan_launchers", "estimate.launch.Launcher")
 COMMAND_OPTIONS = Kind("command-options", "llmplan_command_options", "estimate.output.CommandOption")
 KINDS = (
@@ -119,5 +120,5 @@ KINDS = (
         MODEL_READERS,
     ),
     *(MODEL_FORMS, LAYER_KINDS, PRICES, GRIDS, SITES, RUN_READERS),
-    *(VALIDATION_SETS, EXPORTERS, REPORTERS, LAUNCHERS, COMMAND_OPTIONS),
+    *(VALIDATION_SETS, EXPORTERS, REPORTERS, ADVISERS, LAUNCHERS, COMMAND_OPTIONS),
 )

@@ -8,14 +8,15 @@ from typing import Any
 from llmplan.estimate import Comparison, Variant
 from llmplan.estimate.figure import LOW
 from llmplan.estimate.figures import figures_of, kind_of_estimate
-from llmplan.output.blocks import Text
-from llmplan.output.console import INDENT, Block, Console, console_of, heading, rendered, wide_console
 from llmplan.output.document import rows
-from llmplan.output.next_steps import next_steps
-from llmplan.output.table import RANGE_COLUMN, Column, Row, figure_columns, fits, fitted, plain_words
+from llmplan.output.table import Column, Row, fitted
 from llmplan.output.words import digits, dotted
 from llmplan.request import option_name
 from llmplan.space.dimensions import SIZES
+from llmplan_report.columns import RANGE_COLUMN, figure_columns, fits, plain_words
+from llmplan_report.terminal.blocks import Text
+from llmplan_report.terminal.console import INDENT, Block, Console, console_of, heading, rendered, wide_console
+from llmplan_report.terminal.next_steps import next_steps
 from llmplan_report.terminal.sections import bullets, facts, in_brief
 
 _MOST_ANSWERS, _LONG = 3, 45
@@ -45,7 +46,7 @@ def _sections(comparison: Comparison, console: Console) -> Iterator[Block]:
     shared = dotted(f"{name} {value}" for name, value in same if name not in ("model", "gpu"))
     yield from _answer(comparison)
     yield Text("")
-    yield from fitted(columns(comparison.varied, plans), plans, console, 0)
+    yield from fitted(columns(comparison.varied, plans), plans, console.for_tables, 0)
     yield heading("All plans")
     yield Text(shared, indent=INDENT)
     yield from _listed("Not priced", [(row["refused"], [one.label]) for one, row in pairs if row["refused"]])

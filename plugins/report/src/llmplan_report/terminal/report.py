@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from llmplan.arrays.quantities import total
 from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.figures import ITERATION, is_server
-from llmplan.output.console import console_of, heading, rendered
-from llmplan.output.next_steps import next_steps
 from llmplan.output.words import count, dotted, seconds
 from llmplan.records import Recompute, Tuning
+from llmplan_report.terminal.console import console_of, heading, rendered
 from llmplan_report.terminal.headline import headline
+from llmplan_report.terminal.next_steps import next_steps
 from llmplan_report.terminal.otherwise import otherwise
 from llmplan_report.terminal.sections import (
     asked_by,
@@ -32,8 +32,8 @@ from llmplan_report.terminal.sections import (
 
 if TYPE_CHECKING:
     from llmplan.estimate import Estimate, InferenceEstimate
-    from llmplan.output.console import Block, Console
     from llmplan.records import InferencePlan, TrainingPlan
+    from llmplan_report.terminal.console import Block, Console
 
 
 def report(estimate: Estimate, width: int | None = None, *, sources: bool = False) -> str:
@@ -134,7 +134,7 @@ def _on(targets: tuple[str, ...]) -> str:
 
 def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[Block]:
     """The plan, totals, both phases."""
-    from llmplan.output.kept_words import kept_facts
+    from llmplan_report.kept_words import kept_facts
 
     plan = estimate.plan
     yield heading("Plan")

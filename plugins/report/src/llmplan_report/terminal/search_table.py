@@ -8,15 +8,16 @@ from typing import Any
 from llmplan.estimate.figure import Figure
 from llmplan.estimate.figures import AT_CONFIDENCE, FIGURES, TRAIN, WALL_CLOCK
 from llmplan.estimate.spread import EVEN
-from llmplan.output.blocks import Text
-from llmplan.output.console import INDENT, Block, Console
 from llmplan.output.document import document, frontier_rows
 from llmplan.output.plan_words import server_words, training_words, value_words
-from llmplan.output.table import BEHIND_COLUMN, RANGE_COLUMN, Column, Row, figure_columns, fitted, markdown_table
+from llmplan.output.table import Column, Row, fitted
 from llmplan.output.words import dotted
 from llmplan.request import option_name
 from llmplan.search.result import SearchResult
 from llmplan.space.dimensions import DIMENSIONS, SERVED
+from llmplan_report.columns import BEHIND_COLUMN, RANGE_COLUMN, figure_columns, markdown_table
+from llmplan_report.terminal.blocks import Text
+from llmplan_report.terminal.console import INDENT, Block, Console
 
 _TITLED = ("model", "gpu", "dtype", "gpus")
 _HEADS = {**{option_name(one.name): one.heading for one in DIMENSIONS if one.heading}, "gpus": "GPUs"}
@@ -46,7 +47,7 @@ def table_of_rows(plans: Sequence[Row], result: SearchResult, console: Console) 
     common, columns, rows = _columns(plans, result)
     if common:
         yield Text(common, indent=INDENT)
-    yield from fitted(columns, rows, console, INDENT)
+    yield from fitted(columns, rows, console.for_tables, INDENT)
 
 
 def _columns(plans: Sequence[Row], result: SearchResult) -> tuple[str, list[Column], list[Row]]:

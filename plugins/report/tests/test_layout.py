@@ -8,8 +8,8 @@ import pty
 import pytest
 
 from llmplan.catalogues.guard import hushed
-from llmplan.output.blocks import Grid, Text
-from llmplan.output.console import Console, console_of, heading, rendered, wide_console
+from llmplan_report.terminal.blocks import Grid, Text
+from llmplan_report.terminal.console import Console, console_of, heading, rendered, wide_console
 
 
 def drawn(block, width=40, **how):
