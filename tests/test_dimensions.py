@@ -9,18 +9,16 @@ import pytest
 from attrs import fields_dict
 
 from llmplan.cli.options import annotations_of
-from llmplan.estimate import by_column
 from llmplan.records import Layout, TrainingPlan
 from llmplan.request import InferRequest, TrainRequest
 from llmplan.space.dimensions import BY_NAME, COLUMNS, DIMENSIONS, SERVED, TIES
 from llmplan.space.inference_space import RANGED as RANGED_OF_SERVERS
 from llmplan.space.server_sizes import ReplicaSizes
 from llmplan.space.training_space import RANGED
+from llmplan_costing import by_column
 
 SOURCES = Path(__file__).parents[1] / "core" / "src" / "llmplan"
 HOME = SOURCES / "space" / "dimensions.py"
-BY_SPEED = SOURCES / "estimate" / "by_column.py"
-"""In the order in which combinations of fields are priced fastest, which is no matter of the table; agrees below."""
 NAMES = {*BY_NAME, *COLUMNS, *SERVED} - {"tp", "pp", "dp"}  # which any formula of sizes names together
 SEVERAL = 4
 """Names of dimensions in one literal that are a list of them."""
@@ -41,7 +39,7 @@ def test_no_other_source_lists_them():
         path.relative_to(SOURCES).as_posix(): sorted(names)
         for path in SOURCES.rglob("*.py")
         for names in spelled(path)
-        if len(names) >= SEVERAL and path not in (HOME, BY_SPEED)
+        if len(names) >= SEVERAL and path != HOME
     }
     assert listed == {}
 

@@ -7,6 +7,8 @@ import inspect
 import re
 import sys
 import types
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,8 +20,11 @@ from typer.testing import CliRunner
 from llmplan import hookimpl, hookspecs, infer, registry, train
 from llmplan.catalogues import Registry, plugged
 from llmplan.catalogues.plugins import Plugins
+from llmplan.cli.main import main
 from llmplan.errors import BadInputError
+from llmplan.estimate import Asking
 from llmplan.search import InferenceSpace, TrainingSpace, search
+from llmplan.search.executors import executor_of
 from llmplan.space import schedules
 from llmplan.testing import SAMPLE_MODEL, check_model, check_plugin
 from llmplan_layers import DenseMlp, Layer, LayeredModel
@@ -183,6 +188,15 @@ def use_reporter(reporter):
     assert reporter.render_search(SEARCHED) == f"{len(SEARCHED.best)} plans by time\n"
 
 
+def use_adviser(adviser):
+    """It is heard about a GPU before ours is, and ours about the rest."""
+    module = types.SimpleNamespace(__name__="acme", llmplan_advisers=hookimpl(lambda: [adviser]))
+    with plugged(module), redirect_stderr(StringIO()) as said:
+        assert main(["train", "llama-65b", "--gpu", "h1000"]) == main(["trian"]) == 2
+    assert "; ACME's hall has a100-sxm-80gb\nhint: llmplan show a100-sxm-80gb\n" in said.getvalue()
+    assert "hint: llmplan train" in said.getvalue()
+
+
 def use_launcher(launcher):
     """Written, read back, and one line for what it cannot say."""
     estimate = train(**TRAIN | {"tp": 2})
@@ -192,6 +206,17 @@ def use_launcher(launcher):
     assert launcher.read("acme-train --tensor 2 --colour red").remarks == ("not understood: --colour",)
     with pytest.raises(BadInputError, match="pp 2: ACME's trainer has no pipelines"):
         launcher.write(train(**TRAIN | {"pp": 2}))
+
+
+def use_command_option(option):
+    """A ticket is written for the plan, and none for a comparison."""
+    estimate = train(**TRAIN)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "ticket"
+        assert option.begin(str(path), Asking(command="train", given={}))(estimate)() == ""
+        assert path.read_text() == "8 for train\n"
+        with pytest.raises(BadInputError, match="a ticket is of one plan"):
+            option.begin(str(path), Asking(command="train", given={}, several=True))
 
 
 def use_commands(implementation):
@@ -214,6 +239,16 @@ def use_price_source(source):
     with plugged(types.SimpleNamespace(__name__="acme", llmplan_prices=hookimpl(lambda: [source]))):
         plan = train(**TRAIN | {"price": source.name}).plan
     assert (plan.price_per_gpu_hour, plan.price.provider) == (2.0, "ACME")
+
+
+def use_executor(executor):
+    """A search finds there what it finds here."""
+    module = types.SimpleNamespace(__name__="acme", llmplan_executors=hookimpl(lambda: [executor]))
+    space = {"model": "llama-7b", "gpu": "a100-sxm-80gb", "gpus": 8, "tp": [1, 2], "pp": 1, "cp": 1}
+    with plugged(module), executor_of(executor.name) as queue:
+        assert queue._max_workers == 2  # noqa: SLF001 - of the example
+        found = search(TrainingSpace(**space), top=2, executor=queue)
+    assert [one.iteration_seconds for one in found.best] == [one.iteration_seconds for one in SEARCHED.best]
 
 
 def use_grid(grid):
@@ -254,12 +289,15 @@ USES = {
     "llmplan_engine_profiles": use_engine,
     "llmplan_optimizers": use_optimizer,
     "llmplan_schedules": use_schedule,
+    "llmplan_executors": use_executor,
     "llmplan_prices": use_price_source,
     "llmplan_grids": use_grid,
     "llmplan_validation_sets": use_validation_set,
     "llmplan_exporters": use_exporter,
     "llmplan_reporters": use_reporter,
+    "llmplan_advisers": use_adviser,
     "llmplan_launchers": use_launcher,
+    "llmplan_command_options": use_command_option,
     "llmplan_commands": use_commands,
 }
 

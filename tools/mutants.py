@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 
 import parso
@@ -98,8 +99,9 @@ def _difference(text: str, changed: str) -> tuple[tuple[int, int], str, str]:
 
 
 def _without_arithmetic(text: str) -> Iterable[tuple[int, int]]:
-    """Every place inside an annotation, a decorator or an import."""
+    """Every place inside an annotation or a decorator, of imports for these, the star before arguments by name."""
     lines = text.split("\n")
+    yield from ((row, column) for row, line in enumerate(lines, 1) for column in _no_arithmetic(line))
     for node in ast.walk(ast.parse(text)):
         inside = [getattr(node, "annotation", None), getattr(node, "returns", None)]
         inside += getattr(node, "decorator_list", [])
@@ -109,6 +111,10 @@ def _without_arithmetic(text: str) -> Iterable[tuple[int, int]]:
                     begin = one.col_offset if line == one.lineno else 0
                     end = one.end_col_offset if line == one.end_lineno else len(lines[line - 1])
                     yield from ((line, column) for column in range(begin, end + 1))
+
+
+def _no_arithmetic(line: str) -> Iterable[int]:
+    return (found.start() for found in re.finditer(r"\*(?=, )|(?<=^if )TYPE_CHECKING", line))
 
 
 def _compiles(text: str) -> bool:

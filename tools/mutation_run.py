@@ -1,11 +1,13 @@
 """Tests of a module, run on each of its mutants in a process of its own until one fails.
 
 Everything is imported and collected once. A mutant of a function is put into the functions that are there, which takes
-no time; one of anything else, a constant or a default, is imported afresh in place of the module.
+no time, and tried by the tests that run its statement; one of anything else, a constant or a default, is imported
+afresh in place of the module.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import functools
 import gc
@@ -22,7 +24,8 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import pytest
-from attrs import define, field
+from attrs import define, field, frozen
+from coverage import Coverage
 from hypothesis import Phase, settings
 from mutants import Mutant
 
@@ -89,6 +92,20 @@ def _first_failure(items: Sequence[pytest.Item], session: pytest.Session) -> str
     return SURVIVED
 
 
+@frozen
+class _Unchanged:
+    """What the tests do while nothing is changed."""
+
+    seconds: dict[str, float]
+    by_line: dict[int, list[str]]
+    """The tests that run a line of the module."""
+
+    def of(self, lines: range, items: Sequence[pytest.Item]) -> list[pytest.Item]:
+        """Those that run one of some lines, in the order that they have."""
+        names = {name for line in lines for name in self.by_line.get(line, [])}
+        return [item for item in items if item.nodeid in names]
+
+
 @define
 class _Swapping:
     """A plugin of pytest that runs what was collected once for each mutant."""
@@ -100,30 +117,40 @@ class _Swapping:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """In place of one run of everything."""
-        _clear_caches()
+        for cache in _caches():
+            cache.cache_clear()
         whole = in_child(lambda: self._baseline(session))
-        if not isinstance(whole, dict):
+        if not isinstance(whole, _Unchanged):
             self.broken = whole
             return True
-        limit = 2 * sum(whole.values()) + 3
-        items = sorted(session.items, key=lambda item: whole[item.nodeid])
-        functions = _functions(self.module)
+        items = sorted(session.items, key=lambda item: whole.seconds[item.nodeid])
+        functions, statements = _functions(self.module), _statements(self.module)
+        gc.freeze()  # or each process would copy what its collector looks at
         for mutant in self.tried:
             code = _changed_code(self.module, mutant.text, functions)
-            verdict = None if code is None else in_child(lambda c=code: self._one(c, items, session), limit)
+            some = whole.of(min((one for one in statements if mutant.line in one), key=len), items)
+            limit = 2 * sum(whole.seconds[item.nodeid] for item in some) + 3
+            verdict = None if code is None else in_child(lambda c=code, t=some: self._one(c, t, session), limit)
             self.verdicts.append(verdict)
             if verdict is not None:
                 items.sort(key=lambda item: item.nodeid != verdict)
         return True
 
-    def _baseline(self, session: pytest.Session) -> dict[str, float] | str:
+    def _baseline(self, session: pytest.Session) -> _Unchanged | str:
+        caches = _caches()
+        watched = Coverage(data_file=None, config_file=False, include=[str(self.module)], messages=False)
         took = {}
+        watched.start()
         for item in session.items:
+            for cache in caches:
+                cache.cache_clear()
+            watched.switch_context(item.nodeid)
             begin = time.process_time()
             if (failed := _first_failure([item], session)) != SURVIVED:
                 return failed
             took[item.nodeid] = time.process_time() - begin
-        return took
+        watched.stop()
+        return _Unchanged(took, watched.get_data().contexts_by_lineno(str(self.module)))
 
     def _one(self, code: dict[FunctionType, CodeType], items: Sequence[pytest.Item], session: pytest.Session) -> str:
         for function, changed in code.items():
@@ -139,11 +166,17 @@ def _swap_each(module: Path, tests: Sequence[str], tried: Sequence[Mutant]) -> l
     return plugin.verdicts if len(plugin.verdicts) == len(tried) else plugin.broken
 
 
-def _clear_caches() -> None:
-    """What was remembered while tests were collected."""
-    for one in gc.get_objects():
-        if isinstance(one, functools._lru_cache_wrapper) and one.__module__.startswith("llmplan"):  # noqa: SLF001
-            one.cache_clear()
+def _caches() -> list[functools._lru_cache_wrapper[Any]]:
+    """Where our functions remember what they returned."""
+    every = [one for one in gc.get_objects() if isinstance(one, functools._lru_cache_wrapper)]  # noqa: SLF001
+    return [one for one in every if one.__module__.startswith("llmplan")]
+
+
+def _statements(module: Path) -> list[range]:
+    """The lines of each statement, and of the whole."""
+    text = module.read_text("utf-8")
+    found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.stmt)]
+    return [range(one.lineno, (one.end_lineno or one.lineno) + 1) for one in found] + [range(1, text.count("\n") + 2)]
 
 
 def _functions(module: Path) -> dict[tuple[str, int], list[FunctionType]]:

@@ -1,19 +1,14 @@
-"""Launchers: their texts, their contract, and what one that fails costs."""
+"""Launchers: their texts, and their contract."""
 
 from __future__ import annotations
 
 import pytest
 from attrs import evolve
 
-from llmplan.catalogues import Registry
-from llmplan.cli import launching
-from llmplan.errors import BadInputError, PluginFailedError
+from llmplan.errors import BadInputError
 from llmplan.estimate import Launcher, LaunchFile, LaunchOptions
-from llmplan.request import TrainRequest
 from llmplan.testing import SAMPLE_DTYPE, SAMPLE_HARDWARE, SAMPLE_MODEL, ContractError, check_launcher
 from llmplan_kit.launcher_contract import sample_estimates
-
-from test_catalogues import plugins_of  # isort: skip
 
 
 def write(estimate):
@@ -87,69 +82,3 @@ def test_a_broken_launcher_is_named(message, change):
     """A plugin would break in the hands of its users, not in its own tests."""
     with pytest.raises(ContractError, match=message):
         check_launcher(evolve(ACME, **change), samples())
-
-
-@pytest.fixture
-def installed(monkeypatch):
-    """Makes plugins of launchers, by distribution, the installed ones."""
-
-    def install(**launchers):
-        hooks = {name: {"llmplan_launchers": [launcher]} for name, launcher in launchers.items()}
-        registry = Registry(plugins_of(**hooks))
-        monkeypatch.setattr(launching, "registry", lambda: registry)
-
-    return install
-
-
-def test_a_file_that_two_launchers_know(installed, tmp_path):
-    """One of them would be taken at random."""
-    path = tmp_path / "run"
-    path.write_text("acme --tp 2 --dp 4\n")
-    installed(one=ACME, two=evolve(ACME, name="other"))
-    with pytest.raises(BadInputError) as refused:
-        launching.options_from(str(path), "train", TrainRequest)
-    assert str(refused.value) == f"from: {path} may be a file of acme or other; write acme:{path}"
-    assert launching.options_from(f"other:{path}", "train", TrainRequest) == {"tp": 2, "dp": 4}
-
-
-def test_two_plugins_with_one_name(installed, tmp_path):
-    """Neither could be named."""
-    path = tmp_path / "run"
-    path.write_text("acme --tp 2 --dp 4\n")
-    installed(one=ACME, two=evolve(ACME, recognises=lambda _: False))
-    assert launching.options_from(str(path), "train", TrainRequest) == {"tp": 2, "dp": 4}
-    assert launching.options_from(f"two:acme:{path}", "train", TrainRequest) == {"tp": 2, "dp": 4}
-    assert launching.exports_of(["one:acme:x"], "train", as_json=True)[0].path == "x"
-
-
-def test_no_launcher_of_a_command(installed):
-    """The message would list nothing."""
-    installed(one=ACME)
-    with pytest.raises(BadInputError, match="acme takes the plans of llmplan train; none takes those of infer"):
-        launching.exports_of(["acme"], "infer", as_json=False)
-
-
-def test_a_launcher_that_reads_nothing(installed, tmp_path):
-    """A file would be read by nobody without a word."""
-    path = tmp_path / "run"
-    path.write_text("acme\n")
-    installed(one=evolve(ACME, read=None, recognises=None))
-    with pytest.raises(
-        BadInputError, match="no launcher knows this file; no plugin that reads such files is installed"
-    ):
-        launching.options_from(str(path), "train", TrainRequest)
-
-
-def test_a_launcher_that_fails_is_named():
-    """A fault of a plugin would be a traceback that says nothing to its user."""
-    broken = launching.Export("acme", evolve(ACME, write=lambda _: 1 / 0), None)
-    with pytest.raises(PluginFailedError, match="launcher: acme failed: ZeroDivisionError: division by zero") as failed:
-        launching.launch([broken], samples()[0])
-    assert failed.value.exit_code == 1
-
-
-def test_a_launcher_that_refuses_says_so_itself():
-    """A refusal would look like a fault."""
-    export = launching.Export("acme", evolve(ACME, write=refuse), None)
-    with pytest.raises(BadInputError, match=r"^acme: tp 1: no$"):
-        launching.launch([export], samples()[0])

@@ -4,7 +4,7 @@ from statistics import NormalDist
 
 import pytest
 
-from llmplan.estimate.spread import Spread
+from llmplan.estimate.spread import LEVEL, Spread
 
 SPREAD = Spread(low=0.8, high=1.5, rows=40, extrapolated=False)
 
@@ -23,6 +23,13 @@ def test_the_median_is_the_estimate_and_nine_in_ten_stay_below_the_upper_end():
     assert SPREAD.upper(0.5) == 1.0
     assert SPREAD.upper(0.9) == 1.5
     assert SPREAD.upper(0.6) < SPREAD.upper(0.75) < 1.5 < SPREAD.upper(0.975)
+
+
+def test_a_range_lies_between_both_ends():
+    """Pages would say that more figures, or fewer, lie inside than one in ten below and one in ten above leave."""
+    normal = NormalDist()
+    inside = normal.cdf(normal.inv_cdf(0.9)) - normal.cdf(normal.inv_cdf(0.1))
+    assert pytest.approx(inside) == LEVEL
 
 
 def test_a_speed_falls_as_its_time_rises():

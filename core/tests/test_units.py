@@ -14,7 +14,7 @@ EXPONENTS = {"K": 3, "M": 6, "G": 9, "B": 9, "T": 12, "P": 15}
 def test_memory_counts_in_1024_and_everything_else_in_1000():
     """If it fails, 1000 and 1024 are mixed: every capacity or bandwidth read from a file is off by up to 10 %."""
     assert units.GIB == 1024**3
-    assert [units.KILO, units.GIGA, units.TERA] == [1e3, 1e9, 1e12]
+    assert [units.KILO, units.MEGA, units.GIGA, units.TERA] == [1e3, 1e6, 1e9, 1e12]
 
 
 def test_a_gigabit_is_an_eighth_of_a_gigabyte():

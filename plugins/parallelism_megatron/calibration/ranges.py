@@ -122,22 +122,26 @@ def _residual(command: Command, row: ValidationRow, predicted: float) -> Residua
 
     known = program is not None and _is_registered(command, program.name)
     without = left_out.read().get(row.source) if command.name == "training" else None
+    curves = None if before is None else {"gpu": evolve(hardware, kernels=registry().gpus[before].kernels)}
+    datasheet = {"gpu": evolve(hardware, kernels=None, efficiency=None)}
+    other = {command.program: _of_its_class(program)} if known and not _is_default(command, kind.program) else None
     return Residual(
         row=row.id,
         source=row.source,
         figure=command.figure_of(row),
         program=kind.program if known else OTHER,
         architecture=kind.architecture,
+        accelerator=hardware.name,
         scale=float(kind.scale),
         sharded=bool(kind.sharded),
         traits=frozenset(trait for trait, has in kind.traits.items() if has),
         ratio=_ratio(row, predicted),
         refitted=None if without is None else priced(**with_values(row.options, without)),
-        other_program=None
-        if not known or _is_default(command, kind.program)
-        else priced(**{command.program: _of_its_class(program)}),
-        other_curves=None if before is None else priced(gpu=evolve(hardware, kernels=registry().gpus[before].kernels)),
-        datasheet=priced(gpu=evolve(hardware, kernels=None, efficiency=None)),
+        other_program=None if other is None else priced(**other),
+        other_curves=None if curves is None else priced(**curves),
+        datasheet=priced(**datasheet),
+        other_curves_and_program=None if other is None or curves is None else priced(**other, **curves),
+        datasheet_and_other_program=None if other is None else priced(**other, **datasheet),
     )
 
 

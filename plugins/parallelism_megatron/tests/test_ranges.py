@@ -8,8 +8,8 @@ from attrs import evolve
 from hypothesis import given, strategies as st
 
 from llmplan import infer, registry, train
-from llmplan.arrays.columns import columns
 from llmplan.estimate.spread import LEVEL
+from llmplan_costing.columns import columns
 from llmplan_parallelism_megatron.ranges import serving, training
 from llmplan_parallelism_megatron.ranges.coverage import left_out, share_inside
 from llmplan_parallelism_megatron.ranges.fit import fitted_by_figure, quantile
@@ -19,6 +19,8 @@ from llmplan_parallelism_megatron.ranges.table import ANY, Halves, Program, Publ
 
 WITHIN = 0.05
 """75 to 85 % of figures lie inside ranges made without their source."""
+WITHIN_LEAPS, TOO_WIDE = 0.06, 0.10
+"""Nearly as many of a leap, of which there are fewer: 93 figures of prompts come from nine accelerators."""
 TABLES = [
     *((training.training_ranges, "training", figure) for figure in (training.TIME, training.MEMORY)),
     *((serving.serving_ranges, "inference", figure) for figure in (serving.PREFILL, serving.DECODE)),
@@ -39,12 +41,12 @@ def test_a_range_holds_what_it_says_of_sources_left_out(_read, command, figure):
     assert share_inside(covered) == pytest.approx(LEVEL, abs=WITHIN)
 
 
-@pytest.mark.parametrize("what", ["program", "architecture"])
+@pytest.mark.parametrize("what", ["program", "architecture", "accelerator"])
 @pytest.mark.parametrize(("_read", "command", "figure"), TABLES, ids=NAMES)
-def test_a_range_holds_as_much_of_programs_and_architectures_left_out(_read, command, figure, what):
-    """The range of an accelerator or a program that no run is published of would be flattering."""
-    covered = left_out(residuals_of(command, figure), what)
-    assert share_inside(covered) > LEVEL - WITHIN
+def test_a_range_holds_as_much_of_what_no_run_is_published_of(_read, command, figure, what):
+    """The range of an accelerator or a program that nobody has run would flatter, or say next to nothing."""
+    share = share_inside(left_out(residuals_of(command, figure), what))
+    assert LEVEL - WITHIN_LEAPS < share < LEVEL + TOO_WIDE
 
 
 @pytest.mark.parametrize(("read", "command", "figure"), TABLES, ids=NAMES)
@@ -73,7 +75,7 @@ def test_what_is_more_unusual_is_never_known_better(read, _command, figure, data
         evolve(usual, scale=2.0 * scale),
         evolve(usual, traits={**traits, "of-nobody": True}),
         *(evolve(usual, traits={**traits, name: True}) for name in ranges.leaps),
-        evolve(usual, architecture="unknown"),
+        *([evolve(usual, architecture="unknown")] if (program, architecture) in ranges.kinds else []),
     ]
     for unusual in more:
         found = ranges.spread(unusual)
@@ -127,7 +129,7 @@ def test_columns_of_plans_have_the_ranges_of_their_arrays():
         ):
             for figure in ("low", "high", "rows", "extrapolated"):
                 found = getattr(one, figure)
-                assert np.array_equal(getattr(found, "array", found), getattr(array, figure)), figure
+                assert np.allclose(getattr(found, "array", found), getattr(array, figure), rtol=1e-12), figure
 
 
 def upper(**options):
@@ -196,8 +198,9 @@ def test_servers_of_engines_that_were_measured_are_known_and_others_extrapolated
 def test_residuals_are_read_as_they_were_written(tmp_path):
     """A ratio that was not priced would come back as another number."""
     one = Residual(
-        row="a", source="S, b", figure="time", program="p", architecture="q", scale=8.0, sharded=True,
-        traits=frozenset({"x", "y"}), ratio=1.25, refitted=1.5, other_program=None, other_curves=0.5, datasheet=2.0,
+        row="a", source="S, b", figure="time", program="p", architecture="q", accelerator="r", scale=8.0,
+        sharded=True, traits=frozenset({"x", "y"}), ratio=1.25, refitted=1.5, other_program=None, other_curves=0.5,
+        datasheet=2.0, other_curves_and_program=None, datasheet_and_other_program=3.0,
     )  # fmt: skip
     (tmp_path / "rows.csv").write_text(text_of([one]), encoding="utf-8")
     assert read_residuals(tmp_path / "rows.csv") == [one]

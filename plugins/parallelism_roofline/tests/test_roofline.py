@@ -7,7 +7,6 @@ import pytest
 from attrs import evolve
 from hypothesis import given, settings, strategies as st
 
-from llmplan.estimate.sharding import rank_of
 from llmplan.records import (
     DTypeRule,
     Efficiency,
@@ -20,6 +19,7 @@ from llmplan.records import (
     Recompute,
     TrainingPlan,
 )
+from llmplan_costing.sharding import rank_of
 from llmplan_layers import Transformer
 from llmplan_parallelism_roofline.model import Roofline
 

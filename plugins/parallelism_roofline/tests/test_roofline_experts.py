@@ -3,9 +3,9 @@
 from attrs import evolve
 
 from llmplan import infer, train
-from llmplan.estimate.sharding import rank_of
 from llmplan.records import Operator
 from llmplan.testing import SAMPLE_DTYPE, SAMPLE_HARDWARE, check_cost_model
+from llmplan_costing.sharding import rank_of
 from llmplan_layers import LatentAttention, MixtureOfExperts, Transformer
 from llmplan_parallelism_roofline.model import Roofline
 

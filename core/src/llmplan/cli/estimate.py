@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from llmplan.catalogues import registry
+from llmplan.cli.command_options import begun, options_read, plugin_options
 from llmplan.cli.compare import COMPARING, changes_of, is_comparison, print_comparison
 from llmplan.cli.help import PlanningCommand
-from llmplan.cli.options import EXPORT, FROM, completer, with_options
+from llmplan.cli.options import completer, with_options
 from llmplan.cli.progress import TIME_LIMIT, OutOfTimeError, limit_of, progress
 from llmplan.errors import BadInputError
+from llmplan.estimate import Asking
 from llmplan.output.files import text_of
 from llmplan.request import PlanRequest, TrainRequest
 
@@ -40,8 +42,6 @@ EXTRA: Mapping[str, Any] = {
             "--output", metavar="FILE", help="Write to a file too: .json, .csv, .md or .txt; may be repeated."
         ),
     ],
-    "export": EXPORT,
-    "from_": FROM,
     "time_limit": TIME_LIMIT,
     "sources": SOURCES,
     **COMPARING,
@@ -67,7 +67,7 @@ def add_train(app: typer.Typer, summary: str) -> None:
     """Add ``llmplan train`` to the app."""
     from llmplan.search.train import train
 
-    _add(app, "train", summary, TrainRequest, train, {**EXTRA, "explain": _EXPLAIN})
+    _add(app, "train", summary, TrainRequest, train, {**EXTRA, **plugin_options(), "explain": _EXPLAIN})
 
 
 def add_infer(app: typer.Typer, summary: str) -> None:
@@ -75,7 +75,7 @@ def add_infer(app: typer.Typer, summary: str) -> None:
     from llmplan.request import InferRequest
     from llmplan.search.infer import infer
 
-    _add(app, "infer", summary, InferRequest, infer, {**EXTRA, "explain": _EXPLAIN})
+    _add(app, "infer", summary, InferRequest, infer, {**EXTRA, **plugin_options(), "explain": _EXPLAIN})
 
 
 def _add(
@@ -88,29 +88,30 @@ def _add(
 ) -> None:
     def run(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
         reporter, files = reporter_of(extra), _ways_out(extra)
-        exports = _exports(name, extra, reporter)
         changes = changes_of(extra["compare"], request, given)
         options = _merged(name, extra, given, changes, request)
-        if is_comparison(request, options, changes):
-            if exports:
-                raise BadInputError(f"export: {exports[0].name} writes one plan, and these are several")
+        several = is_comparison(request, options, changes)
+        made = begun(extra, Asking(command=name, given=options, as_json=reporter == "json", several=several))
+        if several:
             fits = print_comparison(price, changes, options, extra, reporter, files)
             return None if fits else DOES_NOT_FIT
         asked = request(**options)
         estimate = _priced(price, asked, limit_of(extra))
-        launched = _launched(exports, estimate)
+        written = made(estimate)
         for option, path, exporter in files:
             from llmplan.output.files import contents_of, write_whole
 
             write_whole(path, contents_of(exporter, exporter.export, estimate), option)
-        if launched():
+        if text := written():
+            print(text, end="")
             return None
         _print(estimate, reporter, extra)
         if estimate.feasible and not _breaks(estimate, asked):
             return None
-        from llmplan.cli.does_not_fit import say_why_not
+        from llmplan.cli.advice import tell
 
-        return say_why_not(estimate, asked)
+        tell("the plan does not fit, or keeps not to what was asked", "infeasible", estimate)
+        return DOES_NOT_FIT
 
     app.command(name, cls=PlanningCommand, help=summary)(with_options(request, extras, run))
 
@@ -149,24 +150,6 @@ def _priced(price: Callable[..., Any], asked: PlanRequest, limit: float | None) 
         ) from None
 
 
-def _exports(name: str, extra: Mapping[str, Any], reporter: str) -> Sequence[Any]:
-    """The launch files that are asked for."""
-    if not extra["export"]:
-        return ()
-    from llmplan.cli.launching import exports_of
-
-    return exports_of(extra["export"], name, as_json=reporter == "json")
-
-
-def _launched(exports: Sequence[Any], estimate: Estimate) -> Callable[[], bool]:
-    """Made already, written when it is called; says whether one was printed, in place of the report."""
-    if not exports:
-        return lambda: False
-    from llmplan.cli.launching import launch
-
-    return launch(exports, estimate)
-
-
 def _explain(estimate: Estimate, reporter: str) -> None:
     """The report, and how each of its lines comes about."""
     from llmplan.cli.explain import explained, print_json, print_lines
@@ -185,18 +168,14 @@ def _explain(estimate: Estimate, reporter: str) -> None:
 def _merged(
     name: str, extra: Mapping[str, Any], given: dict[str, Any], changes: Mapping[str, str], request: type[PlanRequest]
 ) -> dict[str, Any]:
-    """The command line, with what it compares, wins over the plan file, and that over a launch file."""
+    """The command line, with what it compares, wins over the plan file, and that over what options of plugins read."""
     options, named = dict(given), given.keys() | {option for joined in changes for option in joined.split("+")}
     if extra["plan"] is not None:
         from llmplan.request.plan_file import read_plan
 
         options = {**what_is_left(read_plan(extra["plan"], request), named), **options}
-    if extra["from_"] is not None:
-        from llmplan.cli.launching import options_from, without_load
-
-        read = without_load(options_from(extra["from_"], name, request), options)
-        options = {**what_is_left(read, named | options.keys()), **options}
-    return options
+    read = options_read(extra, Asking(command=name, given=options))
+    return {**what_is_left(read, named | options.keys()), **options}
 
 
 def what_is_left(from_file: Mapping[str, Any], named: Collection[str]) -> dict[str, Any]:

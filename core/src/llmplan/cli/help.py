@@ -33,7 +33,7 @@ _GROUPS: Mapping[str, str] = {
     "Money and energy": "price price_per_gpu_hour price_market price_region price_file api_price carbon pue",
     "Failures": "failures_per_gpu_day checkpoint_seconds checkpoint_gb_per_s checkpoint_interval restart_seconds",
     "Several plans": "compare",
-    "In and out": "plan from_ json reporter output picture export explain sources",
+    "In and out": "plan json reporter output picture explain sources",
     "How it is run": "time_limit prune executor workers scheduler",
 }
 """The names of options by the heading that they stand under; what is in none stands under the last."""
@@ -120,8 +120,10 @@ def _in_groups(parameters: Sequence[Any], ctx: Any) -> Iterator[tuple[str, list[
     left = {parameter.name: parameter for parameter in parameters if parameter.get_help_record(ctx)}
     arguments = [left.pop(name) for name in list(left) if left[name].param_type_name == "argument"]
     yield "Argument", [parameter.get_help_record(ctx) for parameter in arguments]
+    added = [(one.heading, one.parameter) for one in registry().command_options.values()]
     for heading, names in _GROUPS.items():
-        shown = [left.pop(name) for name in names.split() if name in left]
+        joining = [parameter for above, parameter in added if above == heading]
+        shown = [left.pop(name) for name in (*names.split(), *joining) if name in left]
         if shown:
             yield heading, [_record(parameter, ctx) for parameter in shown]
     if left:

@@ -115,21 +115,3 @@ def _annotation(name: str, metadata: Mapping[str, Any]) -> Any:
             autocompletion=names and completer(names),
         ),
     ]
-
-
-EXPORT = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--export",
-        metavar="NAME[:FILE]",
-        help="Write the launch file of a program that runs the plan; without FILE it is printed in place of the "
-        "report. Again for each program; llmplan list launchers shows them.",
-        autocompletion=completer("launchers"),
-    ),
-]
-FROM = Annotated[
-    str | None,
-    typer.Option(
-        "--from", metavar="[NAME:]FILE", help="Options from a launch file; what is given beside it wins over it."
-    ),
-]

@@ -11,20 +11,20 @@ import typer
 from llmplan.cli.help import PlanningCommand
 from llmplan.cli.options import annotations_of, with_annotations
 from llmplan.cli.search_infer import add_search_infer
-from llmplan.cli.searching import exports_of, extra_options, found, renderer_of, split
+from llmplan.cli.searching import extra_options, found, making, renderer_of, split
 from llmplan.request import SearchRequest, TrainRequest
 from llmplan.space.training_space import SEVERAL
 
-_EXTRA: Mapping[str, Any] = {
-    **extra_options("plans"),
+_EXECUTORS: Mapping[str, Any] = {
     "executor": Annotated[
-        str | None, typer.Option("--executor", metavar="NAME", help="Work in threads, processes or dask.")
+        str | None,
+        typer.Option("--executor", metavar="NAME", help="Work in threads, processes, …: `llmplan list executors`."),
     ],
     "workers": Annotated[
         int | None, typer.Option("--workers", metavar="N", min=1, help="Of the executor; as many as cores by default.")
     ],
     "scheduler": Annotated[
-        str | None, typer.Option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster, like tcp://host:8786.")
+        str | None, typer.Option("--scheduler", metavar="ADDRESS", help="Of a cluster, like tcp://host:8786.")
     ],
 }
 
@@ -39,7 +39,8 @@ def add_search(app: typer.Typer, summary: str) -> None:
 
     annotations = {**annotations_of(TrainRequest, SEVERAL), **annotations_of(SearchRequest)}
     help_text = "The best training plan. What is left open of a layout is searched, or given as 1,2,4 or 1..16."
-    group.command("train", cls=PlanningCommand, help=help_text)(with_annotations(annotations, _EXTRA, _train))
+    extra = {**extra_options("plans"), **_EXECUTORS}
+    group.command("train", cls=PlanningCommand, help=help_text)(with_annotations(annotations, extra, _train))
     add_search_infer(group)
     app.add_typer(group, name="search", help=summary)
 
@@ -52,7 +53,7 @@ def _train(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     from llmplan.search.executors import executor_of
     from llmplan.space.training_space import TrainingSpace
 
-    render, exports = renderer_of(extra), exports_of(extra, "train")
+    render, made = renderer_of(extra), making(extra, "train")
     options, looked_for = split(given, extra, TrainRequest, SearchRequest)
     with ExitStack() as stack:
         files = stack.enter_context(outputs(extra["output"] or (), extra["picture"] or ()))
@@ -63,4 +64,4 @@ def _train(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
             space, executor=executor, keep=False, sink=files.sink, watch=watch, interruptible=True, **looked_for
         )
         files.finish(result)
-    return found(result, render, exports, extra, in_time=not watch.out_of_time)
+    return found(result, render, made, extra, in_time=not watch.out_of_time)

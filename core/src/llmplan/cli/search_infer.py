@@ -9,13 +9,12 @@ import typer
 
 from llmplan.cli.help import PlanningCommand
 from llmplan.cli.options import annotations_of, with_annotations
-from llmplan.cli.searching import exports_of, extra_options, found, renderer_of, split
+from llmplan.cli.searching import extra_options, found, making, renderer_of, split
 from llmplan.request import InferRequest, InferSearchRequest
 from llmplan.request.searches import NOT_OF_SERVERS
 from llmplan.space.dimensions import SERVED
 
 _RANGED = ("model", "gpu", "dtype", "engine", "price_per_gpu_hour", *SERVED)
-_EXTRA = extra_options("loads")
 
 
 def add_search_infer(group: typer.Typer) -> None:
@@ -24,7 +23,7 @@ def add_search_infer(group: typer.Typer) -> None:
     options = {name: of for name, of in asked.items() if name not in NOT_OF_SERVERS}
     help_text = "The best server within latencies. What is left open is searched, or given as 1,2,4 or 1..16."
     group.command("infer", cls=PlanningCommand, help=help_text)(
-        with_annotations({**options, **annotations_of(InferSearchRequest)}, _EXTRA, _infer)
+        with_annotations({**options, **annotations_of(InferSearchRequest)}, extra_options("loads"), _infer)
     )
 
 
@@ -35,7 +34,7 @@ def _infer(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
     from llmplan.search.servers import search_servers
     from llmplan.space.inference_space import InferenceSpace
 
-    render, exports = renderer_of(extra), exports_of(extra, "infer")
+    render, made = renderer_of(extra), making(extra, "infer")
     options, looked_for = split(given, extra, InferRequest, InferSearchRequest)
     with ExitStack() as stack:
         files = stack.enter_context(outputs(extra["output"] or (), extra["picture"] or ()))
@@ -45,7 +44,7 @@ def _infer(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
             **looked_for,
         )  # fmt: skip
         files.finish(result)
-    return found(result, render, exports, extra, in_time=not watch.out_of_time)
+    return found(result, render, made, extra, in_time=not watch.out_of_time)
 
 
 def _said(state: Any, _elapsed: float) -> str:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from llmplan.catalogues import registry
+from llmplan.cli.command_options import begun, options_read, plugin_options
 from llmplan.cli.estimate import DOES_NOT_FIT, EXTRA, reporter_of, what_is_left
-from llmplan.cli.options import EXPORT, FROM
 from llmplan.cli.progress import TIME_LIMIT
 from llmplan.cli.said import say
 from llmplan.errors import BadInputError
+from llmplan.estimate import Asking
 from llmplan.output.files import text_of
 from llmplan.request import TrainRequest, options_of
 
 if TYPE_CHECKING:
+    from llmplan.estimate import Estimate
     from llmplan.search.result import SearchResult
 
 _INTERRUPTED, _LOST = 130, 1
@@ -40,29 +42,26 @@ def extra_options(priced: str) -> dict[str, Any]:
         ],
         **{name: EXTRA[name] for name in ("json", "reporter", "sources", "picture")},
         "output": Annotated[list[str] | None, typer.Option("--output", metavar="FILE", help=help_text)],
-        "export": EXPORT,
-        "from_": FROM,
         "time_limit": TIME_LIMIT,
+        **plugin_options(),
     }
 
 
 def split(
     given: Mapping[str, Any], extra: Mapping[str, Any], of_space: Any, of_search: Any
 ) -> tuple[dict[str, Any], ...]:
-    """Options of the space, and those of the search. The command line wins over the plan file, and that over a launch
-    file, whose layout is what the search is to better, and so left open.
+    """Options of the space, and those of the search. The command line wins over the plan file, and that over what
+    options of plugins read, whose layout is what the search is to better, and so left open.
     """
     joined = {name: ",".join(value) if isinstance(value, list) else value for name, value in given.items()}
     if extra["plan"] is not None:
         from llmplan.request.plan_file import read_plan
 
         joined = {**what_is_left(read_plan(extra["plan"], of_space, of_search), joined), **joined}
-    if extra["from_"] is not None:
-        from llmplan.cli.launching import options_from
-        from llmplan.output.next_steps import without_layout
+    command = "train" if issubclass(of_space, TrainRequest) else "infer"
+    if read := options_read(extra, Asking(command=command, given=joined, searching=True)):
+        from llmplan.space.dimensions import without_layout
 
-        command = "train" if issubclass(of_space, TrainRequest) else "infer"
-        read = options_from(extra["from_"], command, of_space)
         joined = {**what_is_left(without_layout(read, command), joined), **joined}
     searched = options_of(of_search)
     return (
@@ -80,60 +79,35 @@ def renderer_of(extra: Mapping[str, Any]) -> Callable[[SearchResult], str]:
     return partial(text_of, reporter, render)
 
 
-def exports_of(extra: Mapping[str, Any], command: str) -> Sequence[Any]:
-    """The launch files that are asked for, of the best plan."""
-    if not extra["export"]:
-        return ()
-    from llmplan.cli import launching
-
-    return launching.exports_of(extra["export"], command, as_json=bool(extra["json"]))
+def making(extra: Mapping[str, Any], command: str) -> Callable[[Estimate | None], Callable[[], str]]:
+    """What options of plugins are to make of the best plan."""
+    return begun(extra, Asking(command=command, given={}, searching=True, as_json=bool(extra["json"])))
 
 
 def found(
     result: SearchResult,
     render: Callable[[SearchResult], str],
-    exports: Sequence[Any],
+    made: Callable[[Estimate | None], Callable[[], str]],
     extra: Mapping[str, Any],
     *,
     in_time: bool,
 ) -> int | None:
-    """Write launch files, one of which may be printed in place of the report; else print that; the exit code."""
-    if exports:
-        from llmplan.cli import launching
-
-        if launching.launched(exports, result.best if result.feasible else ()):
-            return _exit_code(result, in_time)
+    """What options of plugins make of the best plan, which may be printed in place of the report; the exit code."""
+    if text := made(result.best[0] if result.feasible and result.best else None)():
+        print(text, end="")
+        return _exit_code(result, in_time)
     print(render(result), end="")
     if extra["sources"] and result.best:
         from llmplan.cli.sources import print_sources
 
         print_sources(result.best[0].plan.assumptions)
     if result.verdict is not None:
-        from llmplan.output.search_words import change_words, says_why_not
+        from llmplan.cli.advice import tell
 
-        would = " or ".join(map(change_words, result.verdict.changes))
-        why = f"{says_why_not(result.verdict)}{would and f'; {would} would do'}"
-        say(f"llmplan: no plan is feasible: {why}")
-        if hint := _would_do(result):
-            say(f"hint: {hint}")
+        tell(f"no plan is feasible: {result.verdict.constraint}", "infeasible", result)
     elif not in_time and not result.feasible:
         say("llmplan: time-limit: passed before a plan was found")
     return _exit_code(result, in_time)
-
-
-def _would_do(result: SearchResult) -> str:
-    """The same search with the first change of options that would do."""
-    from llmplan.output.next_steps import command_line
-    from llmplan.output.search_words import change_words
-
-    if result.verdict is None or any(isinstance(value, Mapping) for value in result.asked.values()):
-        return ""
-    for words in (change_words(change).split() for change in result.verdict.changes):
-        if words[0].startswith("--"):
-            names = (word.removeprefix("--").replace("-", "_") for word in words[::2])
-            changed = dict(zip(names, words[1::2], strict=True))
-            return " ".join(command_line(("search", result.command), {**result.asked, **changed}))
-    return ""
 
 
 def _exit_code(result: SearchResult, in_time: bool) -> int | None:

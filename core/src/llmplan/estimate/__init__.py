@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from llmplan.estimate.launch import Launcher as Launcher, LaunchFile as LaunchFile, LaunchOptions as LaunchOptions
     from llmplan.estimate.line import Kind as Kind, Line as Line
     from llmplan.estimate.load import Capacity as Capacity, Means as Means, Simulated as Simulated
-    from llmplan.estimate.output import Exporter as Exporter, Reporter as Reporter
+    from llmplan.estimate.output import (
+        Advice as Advice,
+        Adviser as Adviser,
+        Asking as Asking,
+        CommandOption as CommandOption,
+        Exporter as Exporter,
+        Reporter as Reporter,
+    )
     from llmplan.estimate.server import Estimate as Estimate, ServerEstimate as ServerEstimate
     from llmplan.estimate.server_model import (
         SearchingServerModel as SearchingServerModel,
@@ -37,7 +44,7 @@ __getattr__, __all__ = lazily(
         "launch": "Launcher LaunchFile LaunchOptions",
         "line": "Kind Line",
         "load": "Capacity Means Simulated",
-        "output": "Exporter Reporter",
+        "output": "Advice Adviser Asking CommandOption Exporter Reporter",
         "server": "Estimate ServerEstimate",
         "server_model": "SearchingServerModel ServerModel",
         "spread": "Spread",

@@ -58,17 +58,6 @@ class CostModel(Protocol):
         """Price prefill and decoding of a batch, or of each one of an array of plans."""
 
 
-class KernelCostModel(CostModel, Protocol):
-    """A cost model that prices single kernels and collectives too, as benchmarks time them."""
-
-    def kernel_seconds(
-        self, kernel: str, sizes: Mapping[str, float], hardware: HardwareProfile, gemm: NumberFormat, of: Efficiency
-    ) -> float:
-        """Of ``gemm`` (m, n, k), ``copy`` (bytes that are read and written), ``attention`` forward under a causal mask
-        (batch, heads, tokens, head_dim), or a collective like ``all_reduce`` (bytes of the message, ranks).
-        """
-
-
 class SearchableCostModel(CostModel, Protocol):
     """A cost model that judges arrays of plans, too. A search asks for these four and does without what is missing.
 

@@ -1,8 +1,10 @@
-"""Ways out: reporters write for the terminal, exporters for files."""
+"""Ways in and out: reporters write for the terminal, exporters for files, advisers beside what went wrong, options of
+plugins read and write what else there is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
@@ -53,3 +55,68 @@ class Exporter:
     check: Callable[[], None] | None = None
     """Asked before anything is priced: BadInputError where something is missing that it needs."""
     description: str = ""
+
+
+@frozen(repr=False)
+class Advice:
+    """What is wrong and, where one is known, a command that works."""
+
+    line: str
+    """What is said in place of the error."""
+    command: str = ""
+    """Of which llmplan makes a hint, apart; empty where none is known."""
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Adviser:
+    """Says on stderr what would do, where a command line is refused and where nothing that was found is feasible."""
+
+    name: str = field(validator=lookup_name)
+    refused: Callable[[Exception, Sequence[str]], Advice | None] | None = None
+    """Of what was refused, and the words of the command line; None where it has no advice."""
+    infeasible: Callable[[Any], Advice | None] | None = None
+    """The same of an estimate, a comparison or a `SearchResult`."""
+    description: str = ""
+
+
+@frozen(kw_only=True, repr=False)
+class Asking:
+    """What stands beside an option of a plugin on the command line."""
+
+    command: str
+    """``train`` or ``infer``, of a search for such plans too."""
+    given: Mapping[str, Any]
+    """The options of the request, as far as they are known."""
+    searching: bool = False
+    as_json: bool = False
+    several: bool = False
+    """Whether plans are compared."""
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class CommandOption:
+    """An option of ``llmplan train``, ``infer`` and both searches that is none of a request: it says where options come
+    from, or what becomes of the plan beside the report.
+    """
+
+    name: str = field(validator=lookup_name)
+    """Behind the two dashes."""
+    help: str
+    metavar: str
+    heading: str = "In and out"
+    """Under which ``--help`` shows it."""
+    repeated: bool = False
+    """Whether it may be given several times; its value is a list then."""
+    names: str | Callable[[], list[str]] | None = None
+    """The kind of record, or the words, that completion offers."""
+    read: Callable[[Any, Asking], Mapping[str, Any]] | None = None
+    """The options that its value stands for; those that are given beside it win."""
+    begin: Callable[[Any, Asking], Callable[[Estimate | None], Callable[[], str]]] | None = None
+    """Called before anything is priced. What it returns is called with the plan, None where a search found none, before
+    anything is printed; what that returns is called to write files, and returns what is printed in place of the report.
+    """
+
+    @property
+    def parameter(self) -> str:
+        """Its name among values; ``from`` alone is a word of Python."""
+        return f"{self.name.replace('-', '_')}_"

@@ -121,6 +121,17 @@ class AskedSteps:
         return asked
 
 
+def completed(cost_model: CostModel, hardware: HardwareProfile) -> tuple[HardwareProfile, tuple[str, ...]]:
+    """With what the cost model prices it by where nobody measured it, which has to be said."""
+    complete = getattr(cost_model, "completed", None)
+    if complete is None or hardware.kernels is not None or hardware.efficiency is not None:
+        return hardware, ()
+    with asking(cost_model):
+        found, said = complete(hardware)
+        _check_class("completed", found, type(hardware))
+    return found, _texts("completed", said)
+
+
 def efficiency_of(cost_model: CostModel, hardware: HardwareProfile, gemm: NumberFormat, phase: Any) -> Efficiency:
     """The calibrated efficiency of an accelerator."""
     with asking(cost_model):

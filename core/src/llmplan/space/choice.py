@@ -11,7 +11,7 @@ from llmplan.catalogues import CLUSTERS, COST_MODELS, DTYPES, GPUS, MODELS, SITE
 from llmplan.catalogues.guard import Guard
 from llmplan.errors import BadInputError
 from llmplan.records import Efficiency
-from llmplan.space.asked import efficiency_of, left_out
+from llmplan.space.asked import completed, efficiency_of, left_out
 from llmplan.space.money import grid_of, price_of
 from llmplan.space.suspects import parameters_of
 from llmplan.units import rate
@@ -68,7 +68,6 @@ def choose(request: TrainRequest | InferRequest, phase: Command) -> Choice:
     assumptions = [*_meant("model", request.model, model), *_meant("gpu", request.gpu, hardware)]
     hardware, said = in_cluster(hardware, request)
     assumptions += said
-    hardware, uncalibrated = completed(hardware)
     assumptions += getattr(model, "assumed", ())
     stored: StoredWeights | None = getattr(model, "stored", None)
     if request.dtype is not None:
@@ -86,6 +85,7 @@ def choose(request: TrainRequest | InferRequest, phase: Command) -> Choice:
         assumptions.append(f"cost model {cost_model.name}: {cost_model.description}")
     else:
         cost_model = find_record(cost_model, "cost-model", COST_MODELS)
+    hardware, uncalibrated = completed(cost_model, hardware)
     gemm = dtype.gemm_format(hardware)
     efficiency, whose = _efficiency(request, cost_model, hardware, gemm, phase)
     price, carbon = price_of(request, hardware), grid_of(request)
@@ -99,15 +99,6 @@ def choose(request: TrainRequest | InferRequest, phase: Command) -> Choice:
             assumptions.append(site.said(hardware, phase))
     assumed = tuple(assumptions)
     return Choice(model, hardware, dtype, gemm, cost_model, efficiency, assumed, warnings, site, price, carbon)
-
-
-def completed(hardware: HardwareProfile) -> tuple[HardwareProfile, tuple[str, ...]]:
-    """With the curves of others where it has none, which has to be said."""
-    if hardware.kernels is not None or hardware.efficiency is not None:
-        return hardware, ()
-    from llmplan.space.uncalibrated import borrowing
-
-    return borrowing(hardware)
 
 
 _OF_CLUSTERS = ("nic_gbits", "gpus_per_node", "oversubscription", "host_memory")

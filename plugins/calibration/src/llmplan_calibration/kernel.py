@@ -12,8 +12,8 @@ from llmplan.errors import BadInputError
 from llmplan.estimate import CostModel
 from llmplan.records import Efficiency, HardwareProfile, NumberFormat
 from llmplan.request import TrainRequest
-from llmplan.space.asked import asking, efficiency_of
-from llmplan.space.choice import completed, default_record, find_record, in_cluster
+from llmplan.space.asked import asking, completed, efficiency_of
+from llmplan.space.choice import default_record, find_record, in_cluster
 from llmplan_calibration.at_site import hardware_at
 from llmplan_calibration.sample import Rates, Sample
 
@@ -45,9 +45,9 @@ class Bench:
         request = TrainRequest(**known)
         hardware = find_record(request.gpu, "gpu", GPUS)
         hardware, _ = in_cluster(hardware, request)
-        hardware, _ = completed(hardware)
         dtype = _or_default(request.dtype, "dtype", DTYPES)
         cost_model = _or_default(request.cost_model, "cost-model", COST_MODELS)
+        hardware, _ = completed(cost_model, hardware)
         if not hasattr(cost_model, "kernel_seconds"):
             raise BadInputError(f"cost-model: {cost_model.name} prices no kernels by themselves")
         gemm = dtype.gemm_format(hardware)

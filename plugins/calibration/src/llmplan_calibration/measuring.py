@@ -38,7 +38,10 @@ class Timer(Protocol):
         """How many there are in this host."""
 
     def seconds(self, kernel: str, sizes: Mapping[str, float], number_format: str) -> float:
-        """Of a kernel as `KernelCostModel` names it."""
+        """Of ``gemm`` (m, n, k), ``copy`` (bytes that are read and written), ``attention`` forward under a causal mask
+        (batch, heads, tokens, head_dim), or a collective like ``all_reduce`` (bytes of the message, ranks), as a cost
+        model's `kernel_seconds` names them.
+        """
 
 
 @frozen(eq=False)

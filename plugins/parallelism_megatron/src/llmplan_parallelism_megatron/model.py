@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from attrs import evolve, frozen
 
 from llmplan.estimate import TrainingEstimate
-from llmplan.estimate.by_column import priced_by_column
-from llmplan.estimate.kernel_efficiency import kernel_efficiency
 from llmplan.records import (
     Efficiency,
     TrainingPlan,
     Tuning,
 )
+from llmplan_costing.by_column import priced_by_column
+from llmplan_costing.kernel_efficiency import kernel_efficiency
 from llmplan_parallelism_megatron import lines
 from llmplan_parallelism_megatron.kernels.reached import collective_curve
 from llmplan_parallelism_megatron.rank import Rank
@@ -64,6 +64,12 @@ class Megatron:
             curves=curves,
             source=f"by shape, large GEMMs {reached.plateau:.2f}, HBM {curves.hbm:.2f}: {_source(curves, phase)}",
         )
+
+    def completed(self, hardware: HardwareProfile) -> tuple[HardwareProfile, tuple[str, ...]]:
+        """What nobody timed reaches what the slower ones of those that were timed do."""
+        from llmplan_costing.uncalibrated import borrowing
+
+        return borrowing(hardware)
 
     def check(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
         """Splits that do not go, groups that leave the scale-up domain."""
@@ -160,6 +166,7 @@ def _train(plan: TrainingPlan) -> TrainingEstimate:
         model_flops=(1.0 + backward) * forward,
         hardware_flops=(1.0 + backward) * worked + recompute,
         spreads=_spreads,
+        ideal=_ideal,
         host_bytes_per_gpu=host_memory(rank) if _offloads(plan) else None,
     )
 
@@ -167,6 +174,13 @@ def _train(plan: TrainingPlan) -> TrainingEstimate:
 def _offloads(plan: TrainingPlan) -> bool:
     """Whether a plan of numbers keeps anything in host memory."""
     return plan.waits_on_host is True or plan.optimizer.paged
+
+
+def _ideal(estimate: TrainingEstimate) -> Number:
+    """What no run takes less than."""
+    from llmplan_parallelism_megatron.training.ideal import ideal_seconds
+
+    return ideal_seconds(estimate)
 
 
 def _spreads(plan: TrainingPlan) -> tuple[Spread, Spread]:

@@ -7,8 +7,8 @@ from functools import lru_cache
 from attrs import define
 
 from llmplan.arrays.quantities import Number, where
-from llmplan.estimate.sharding import rank_of, state_elements
 from llmplan.records import LoweredModel, ModelArchitecture, TrainingPlan
+from llmplan_costing.sharding import rank_of, state_elements
 from llmplan_parallelism_megatron.kernels.reached import Kernels, training_kernels
 from llmplan_parallelism_megatron.network.groups import Groups, groups_of
 

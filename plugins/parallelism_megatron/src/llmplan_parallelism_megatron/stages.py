@@ -11,8 +11,8 @@ from attrs import define
 
 from llmplan.arrays.quantities import Number, Truth, dot, has_remainder, where
 from llmplan.arrays.term import term
-from llmplan.estimate.sharding import stage_counts
 from llmplan.records import Layout, LoweredModel
+from llmplan_costing.sharding import stage_counts
 
 
 @define(eq=False, repr=False)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmplan.estimate.kernel_efficiency import kernel_efficiency
 from llmplan.records import Efficiency
+from llmplan_costing.kernel_efficiency import kernel_efficiency
 
 if TYPE_CHECKING:
     from llmplan.estimate import Command

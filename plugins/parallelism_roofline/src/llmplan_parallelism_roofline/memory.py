@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from llmplan.arrays.quantities import maximum, minimum, total, where
 from llmplan.arrays.term import term
-from llmplan.estimate.sharding import end_parameters, fullest_stage_share, layer_parameters
+from llmplan_costing.sharding import end_parameters, fullest_stage_share, layer_parameters
 from llmplan_parallelism_roofline.seconds import kv_cache_bytes
 
 if TYPE_CHECKING:

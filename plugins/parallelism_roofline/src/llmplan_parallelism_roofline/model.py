@@ -9,9 +9,9 @@ from attrs import frozen
 
 from llmplan.arrays.quantities import total
 from llmplan.estimate import TrainingEstimate
-from llmplan.estimate.by_column import by_column, priced_by_column
-from llmplan.estimate.sharding import rank_of
 from llmplan.records import TrainingPlan
+from llmplan_costing.by_column import by_column, priced_by_column
+from llmplan_costing.sharding import rank_of
 from llmplan_parallelism_roofline import lines, seconds as time
 from llmplan_parallelism_roofline.efficiency import default_efficiency
 from llmplan_parallelism_roofline.memory import inference_memory, training_memory
@@ -43,6 +43,12 @@ class Roofline:
         """What whole runs reach in training, what kernels reach in inference."""
         return default_efficiency(hardware, gemm, phase)
 
+    def completed(self, hardware: HardwareProfile) -> tuple[HardwareProfile, tuple[str, ...]]:
+        """What nobody timed reaches what the slower ones of those that were timed do."""
+        from llmplan_costing.uncalibrated import borrowing
+
+        return borrowing(hardware)
+
     def check(self, plan: TrainingPlan | InferencePlan) -> tuple[str, ...]:
         """Uneven splits, groups that leave the scale-up domain, bubbles."""
         return check(plan)
@@ -71,7 +77,7 @@ class Roofline:
     def explain(self, plan: TrainingPlan | InferencePlan) -> tuple[Explained, ...]:
         """Every line of the estimate by its formula, with numbers."""
         from llmplan.arrays.term import recorded
-        from llmplan.estimate.explained import explained_lines
+        from llmplan_costing.explained import explained_lines
 
         with recorded():
             if isinstance(plan, TrainingPlan):

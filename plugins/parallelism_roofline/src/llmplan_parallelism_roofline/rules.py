@@ -7,11 +7,11 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from llmplan.arrays.quantities import has_remainder
-from llmplan.estimate import rules
-from llmplan.estimate.rules import TOO_LONG_A_PIPELINE, Rule
-from llmplan.estimate.sharding import most_parts
 from llmplan.records import Efficiency, InferencePlan, TrainingPlan, Tuning
 from llmplan.request import option_name
+from llmplan_costing import rules
+from llmplan_costing.rules import TOO_LONG_A_PIPELINE, Rule
+from llmplan_costing.sharding import most_parts
 
 if TYPE_CHECKING:
     from llmplan.arrays.quantities import Number, Truth

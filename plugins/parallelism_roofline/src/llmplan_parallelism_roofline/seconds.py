@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from llmplan.arrays.quantities import maximum, total, where
 from llmplan.arrays.term import term
-from llmplan.estimate.sharding import stage_share, ways
 from llmplan.records import InferencePlan, Recompute, TrainingPlan
+from llmplan_costing.sharding import stage_share, ways
 from llmplan_parallelism_roofline.collectives import all_reduce_seconds, tp_link_bytes_per_second
 
 if TYPE_CHECKING:

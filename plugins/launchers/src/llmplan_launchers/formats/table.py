@@ -14,7 +14,7 @@ _LARGEST = 1e18
 """Of a number that a file may hold."""
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Entry:
     """A key of a launcher and the option that it says."""
 

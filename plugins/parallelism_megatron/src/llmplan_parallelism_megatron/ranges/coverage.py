@@ -1,24 +1,26 @@
 """How many published figures lie inside the range that the others give them.
 
 What is left out is left out of the range and of the price: rows of a source are priced with constants that were fitted
-to the others; those of a source that is the only one of its program, and of a program left out, with the default
-program's profile; those of an architecture left out with the kernels of the one before.
+to the others, those of an architecture with the kernels of the one before, those of an accelerator by its datasheet.
+Where nothing else is left of a row's program, as of one that ran on that architecture alone, the row is priced as one
+of a program that nobody knows, since that is the range it gets.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import log
+from operator import attrgetter
 from statistics import fmean
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from llmplan_parallelism_megatron.ranges.fit import as_other_program, fitted
-from llmplan_parallelism_megatron.ranges.kind import ESSENTIAL, OTHER, Kind
+from llmplan_parallelism_megatron.ranges.fit import Ratio, fitted
+from llmplan_parallelism_megatron.ranges.kind import DATASHEET, ESSENTIAL, OTHER, Kind
 from llmplan_parallelism_megatron.ranges.residuals import Residual
 from llmplan_parallelism_megatron.ranges.table import Ranges
 
-LEFT_OUT = ("source", "program", "architecture")
+LEFT_OUT = ("source", "program", "architecture", "accelerator")
 
 
 @frozen(repr=False)
@@ -37,7 +39,7 @@ class Covered:
 
 
 def left_out(residuals: Sequence[Residual], what: str) -> list[Covered]:
-    """Every row with its source, program or architecture left out."""
+    """Every row with its source, program, architecture or accelerator left out."""
     found: list[Covered] = []
     for name in sorted({getattr(one, what) for one in residuals}):
         if what == "program" and name == OTHER:
@@ -50,12 +52,27 @@ def left_out(residuals: Sequence[Residual], what: str) -> list[Covered]:
 
 
 def _covered(ranges: Ranges, rows: Iterable[Residual], what: str) -> Iterable[Covered]:
+    as_known, as_other = _PRICED[what]
     for one in rows:
-        known = (one.program, "") in ranges.kinds
-        ratio = one.other_curves if what == "architecture" else one.unseen if known else as_other_program(one)
+        kind = kind_of_row(one)
+        if what == "accelerator":
+            if DATASHEET in one.traits:
+                continue
+            kind = evolve(kind, traits={**kind.traits, DATASHEET: True})
+        known = one.program == OTHER or ranges.knows(kind)
+        ratio = (as_known if known else as_other)(one)
         if ratio is not None:
-            spread = ranges.spread(kind_of_row(one))
+            spread = ranges.spread(kind)
             yield Covered(one.source, ratio, spread.low, spread.high)
+
+
+_PRICED: Mapping[str, tuple[Ratio, Ratio]] = {
+    "source": (attrgetter("unseen"), attrgetter("other_program")),
+    "program": (attrgetter("unseen"), attrgetter("other_program")),
+    "architecture": (attrgetter("other_curves"), attrgetter("other_curves_and_program")),
+    "accelerator": (attrgetter("datasheet"), attrgetter("datasheet_and_other_program")),
+}
+"""The ratio of a row whose program is still known without what is left out, and of one whose program is not."""
 
 
 def kind_of_row(one: Residual) -> Kind:

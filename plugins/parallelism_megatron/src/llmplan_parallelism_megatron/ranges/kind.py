@@ -45,7 +45,7 @@ class Kind:
         flags = [has for has in (*self.traits.values(), self.sharded) if getattr(has, "ndim", 0)]
         if not flags and not getattr(self.scale, "ndim", 0):
             return self, None
-        from llmplan.arrays.combinations import numbered
+        from llmplan_costing.combinations import numbered
 
         scale: Any = self.scale
         sizes, codes = ([scale], 0) if not getattr(scale, "ndim", 0) else _codes(scale)

@@ -19,6 +19,7 @@ class Residual:
     figure: str
     program: str
     architecture: str
+    accelerator: str
     scale: float
     """Accelerators of the run, or of one replica of a server."""
     sharded: bool
@@ -32,6 +33,10 @@ class Residual:
     """Priced with the kernels of the architecture before, as one of which no run is published would be."""
     datasheet: float | None
     """Priced with the datasheet alone, as an accelerator would be that nobody has timed."""
+    other_curves_and_program: float | None
+    """Priced with both, as neither would be known where its program ran on no other architecture."""
+    datasheet_and_other_program: float | None
+    """The same of a datasheet."""
 
     @property
     def unseen(self) -> float:
@@ -53,6 +58,7 @@ def residuals_of(text: str) -> list[Residual]:
             figure=cells["figure"],
             program=cells["program"],
             architecture=cells["architecture"],
+            accelerator=cells["accelerator"],
             scale=float(cells["scale"]),
             sharded=cells["sharded"] == "1",
             traits=frozenset(cells["traits"].split()),
@@ -61,6 +67,8 @@ def residuals_of(text: str) -> list[Residual]:
             other_program=_or_none(cells["other_program"]),
             other_curves=_or_none(cells["other_curves"]),
             datasheet=_or_none(cells["datasheet"]),
+            other_curves_and_program=_or_none(cells["other_curves_and_program"]),
+            datasheet_and_other_program=_or_none(cells["datasheet_and_other_program"]),
         )
         for cells in rows_of(text)
     ]

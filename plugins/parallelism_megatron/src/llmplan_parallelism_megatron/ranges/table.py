@@ -79,7 +79,7 @@ class Ranges:
 
     def spread(self, kind: Kind) -> Spread:
         """Of plans of a kind: numbers, or arrays where its traits are arrays."""
-        program = self._known(kind)
+        program = kind.program if self.knows(kind) else OTHER
         published = self._published(program, kind.architecture)
         leaps = list(self._leaps(program, kind))
         low, high = (self._half(side, published, leaps) for side in (_low, _high))
@@ -90,22 +90,23 @@ class Ranges:
         rows = where(leapt, 0, published.rows)
         return Spread(low=exp(0.0 - low), high=exp(high), rows=rows, extrapolated=leapt | few)
 
-    def _known(self, kind: Kind) -> str:
-        """The program, or that it is any other."""
+    def knows(self, kind: Kind) -> bool:
+        """Whether runs of its program are published, with the traits that would make another program of it."""
         found = self.programs.get(kind.program)
-        known = found is not None and (kind.program, ANY) in self.kinds and kind.essential <= found.traits
-        return kind.program if known else OTHER
+        return found is not None and (kind.program, ANY) in self.kinds and kind.essential <= found.traits
 
     def _published(self, program: str, architecture: str) -> Published:
-        """Runs of both together; else the widest that either has shown, and no rows."""
+        """Runs of both together; else the widest that either has shown, and no rows.
+
+        Of an architecture without runs it is the widest of the program's, and what such leaps cost is added to that.
+        """
         found = self.kinds.get((program, architecture))
         if found is not None:
             return found
-        alike = [self.kinds[program, ANY], self.kinds[ANY, ANY]]
         if (ANY, architecture) in self.kinds:
-            alike.append(self.kinds[ANY, architecture])
+            alike = [self.kinds[program, ANY], self.kinds[ANY, ANY], self.kinds[ANY, architecture]]
         else:
-            alike += [one for (name, _), one in self.kinds.items() if name in (program, ANY)]
+            alike = [one for (name, _), one in self.kinds.items() if name == program]
         halves = alike[0].halves
         for one in alike[1:]:
             halves = halves.or_wider(one.halves)

@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from llmplan.arrays.quantities import has_remainder
-from llmplan.estimate.rules import Rule
-from llmplan.estimate.sharding import most_parts
+from llmplan_costing.rules import Rule
+from llmplan_costing.sharding import most_parts
 
 if TYPE_CHECKING:
     from llmplan.arrays.quantities import Truth

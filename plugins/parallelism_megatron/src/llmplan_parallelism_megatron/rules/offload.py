@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmplan.estimate.by_column import by_column
-from llmplan.estimate.rules import Rule
 from llmplan.units import GIB
+from llmplan_costing.by_column import by_column
+from llmplan_costing.rules import Rule
 
 if TYPE_CHECKING:
     from llmplan.arrays.quantities import Truth

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from llmplan.arrays.quantities import Truth
-from llmplan.estimate.rules import Rule
 from llmplan.records.cluster import USUAL
+from llmplan_costing.rules import Rule
 from llmplan_parallelism_megatron.network.groups import Group
 
 GroupsOf: TypeAlias = Callable[[Any], Iterable[tuple[str, Group]]]

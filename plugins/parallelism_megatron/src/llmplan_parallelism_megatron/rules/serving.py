@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmplan.arrays.quantities import Truth, has_remainder, minimum
-from llmplan.estimate import rules
-from llmplan.estimate.rules import TOO_LONG_A_PIPELINE, Rule
 from llmplan.records import InferencePlan
+from llmplan_costing import rules
+from llmplan_costing.rules import TOO_LONG_A_PIPELINE, Rule
 from llmplan_parallelism_megatron.network.groups import Group, groups_of
 from llmplan_parallelism_megatron.rules.common import DIVIDES_EXPERTS, DIVIDES_HEADS, nearest, routed_experts
 from llmplan_parallelism_megatron.rules.scale_up import stays_inside, stays_linked

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from llmplan.arrays.quantities import floor, has_remainder
-from llmplan.estimate import rules
-from llmplan.estimate.rules import TOO_LONG_A_PIPELINE, Rule
 from llmplan.records import Tuning
+from llmplan_costing import rules
+from llmplan_costing.rules import TOO_LONG_A_PIPELINE, Rule
 from llmplan_parallelism_megatron.network.groups import groups_of
 from llmplan_parallelism_megatron.rank import expert_tp
 from llmplan_parallelism_megatron.rules.common import DIVIDES_EXPERTS, DIVIDES_HEADS, nearest, routed_experts

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llmplan.arrays.quantities import Number, maximum, minimum, total, where
-from llmplan.estimate.sharding import ways
 from llmplan.records import Cache, EngineProfile, Operator, Scores, State, Works
+from llmplan_costing.sharding import ways
 from llmplan_parallelism_megatron.kernels.elementwise import reading_seconds
 from llmplan_parallelism_megatron.serving import kernels as kernel
 from llmplan_parallelism_megatron.serving.extent import Extent, Flow

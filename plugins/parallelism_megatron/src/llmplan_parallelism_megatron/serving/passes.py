@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import define
 
 from llmplan.arrays.quantities import Number, where
-from llmplan.estimate.sharding import ways
+from llmplan_costing.sharding import ways
 from llmplan_parallelism_megatron.serving import kernels as kernel
 from llmplan_parallelism_megatron.serving.extent import Flow
 from llmplan_parallelism_megatron.serving.host import add_host

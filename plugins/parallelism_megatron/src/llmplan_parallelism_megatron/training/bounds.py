@@ -123,7 +123,7 @@ def _ranks(plan: TrainingPlan) -> tuple[Rank, Callable[[Any], Any]]:
     arrays = [value for value in deciding if getattr(value, "ndim", 0)]
     if not arrays or not len(arrays[0]):
         return Rank.of(evolve(plan, layout=layout)), lambda value: value
-    from llmplan.arrays.combinations import distinct
+    from llmplan_costing.combinations import distinct
 
     found = distinct(arrays)
 

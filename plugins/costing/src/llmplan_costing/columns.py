@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from llmplan.arrays.combinations import Key, Table, through
 from llmplan.arrays.quantities import Number
+from llmplan_costing.combinations import Key, Table, through
 
 
 @contextmanager

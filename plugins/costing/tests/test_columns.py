@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from llmplan.arrays.columns import Column, columns, in_full
 from llmplan.arrays.quantities import ceil, ceil_log2, floor, has_remainder, maximum, minimum, sqrt, total, where
+from llmplan_costing.columns import Column, columns, in_full
 
 NAMES = ("tp", "pp", "dp", "zero", "share", "flag")
 VALUES = {

@@ -33,7 +33,7 @@ def by_column(plan: TrainingPlan) -> Iterator[tuple[TrainingPlan, Filled]]:
     if not arrays:
         yield plan, lambda value: value
         return
-    from llmplan.arrays.columns import columns, in_full
+    from llmplan_costing.columns import columns, in_full
 
     plans = len(next(iter(arrays.values())))
     with columns(arrays) as fields:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from llmplan.estimate.sharding import end_parameters, fullest_stage_share, rank_of, stage_counts, stage_share
 from llmplan.records import Block, Gemm, Layout, LoweredModel, Operator, State
+from llmplan_costing.sharding import end_parameters, fullest_stage_share, rank_of, stage_counts, stage_share
 
 
 def model(*, layers=10, leading=0, operators=(), tied=False):
