@@ -17,6 +17,7 @@ from llmplan.catalogues import (
     COST_MODELS,
     DTYPES,
     ENGINES,
+    EXECUTORS,
     EXPORTERS,
     FRAMEWORKS,
     GPUS,
@@ -58,6 +59,7 @@ from llmplan.records import (
     ModelReader,
     Optimizer,
     Schedule,
+    SearchExecutor,
     ValidationSet,
 )
 from llmplan_layers import Transformer
@@ -111,6 +113,7 @@ RECORDS = {
     ENGINES: lambda name: EngineProfile(name=name),
     OPTIMIZERS: lambda name: Optimizer(name=name, state_bytes=8.0),
     SCHEDULES: lambda name: Schedule(name=name),
+    EXECUTORS: lambda name: SearchExecutor(name=name, open=print),
     PRICES: lambda name: SimpleNamespace(name=name, description="", default=False, price=print),
     GRIDS: lambda name: Grid(name=name, grams_per_kwh=1.0),
     RUN_READERS: lambda name: SimpleNamespace(name=name, description="", recognises=bool, rows=print),

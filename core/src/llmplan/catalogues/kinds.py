@@ -95,6 +95,7 @@ FRAMEWORKS = Kind("frameworks", "llmplan_framework_profiles", "records.framework
 ENGINES = Kind("engines", "llmplan_engine_profiles", "records.engine.EngineProfile", in_files=True)
 OPTIMIZERS = Kind("optimizers", "llmplan_optimizers", "records.optimizer.Optimizer", in_files=True)
 SCHEDULES = Kind("schedules", "llmplan_schedules", "records.schedule.Schedule")
+EXECUTORS = Kind("executors", "llmplan_executors", "records.search_executor.SearchExecutor")
 PRICES = Kind("prices", "llmplan_prices", "records.price.PriceSource")
 GRIDS = Kind("grids", "llmplan_grids", "records.price.Grid")
 RUN_READERS = Kind("run-readers", "llmplan_run_readers", "records.run_reader.RunReader")
@@ -119,6 +120,6 @@ KINDS = (
         SCHEDULES,
         MODEL_READERS,
     ),
-    *(MODEL_FORMS, LAYER_KINDS, PRICES, GRIDS, SITES, RUN_READERS),
+    *(MODEL_FORMS, LAYER_KINDS, PRICES, GRIDS, SITES, RUN_READERS, EXECUTORS),
     *(VALIDATION_SETS, EXPORTERS, REPORTERS, ADVISERS, LAUNCHERS, COMMAND_OPTIONS),
 )

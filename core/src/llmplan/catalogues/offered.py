@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         PriceSource,
         RunReader,
         Schedule,
+        SearchExecutor,
         Site,
         ValidationSet,
     )
@@ -72,6 +73,7 @@ class Registry:
     engines: _Collected[EngineProfile] = _Collected(kinds.ENGINES)
     optimizers: _Collected[Optimizer] = _Collected(kinds.OPTIMIZERS)
     schedules: _Collected[Schedule] = _Collected(kinds.SCHEDULES)
+    executors: _Collected[SearchExecutor] = _Collected(kinds.EXECUTORS)
     prices: _Collected[PriceSource] = _Collected(kinds.PRICES)
     grids: _Collected[Grid] = _Collected(kinds.GRIDS)
     run_readers: _Collected[RunReader] = _Collected(kinds.RUN_READERS)
