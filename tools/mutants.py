@@ -66,6 +66,8 @@ class Mutant:
     after: str
     text: str
     """Of the whole module."""
+    in_function: bool
+    """Whether it is run whenever a function is called, not while the module is imported."""
 
     @property
     def words(self) -> str:
@@ -76,7 +78,7 @@ class Mutant:
 def mutants(text: str) -> list[Mutant]:
     """Return every mutant of a module, in the order of its lines, each text once."""
     operators = [*(get_operator(f"core/{name}")() for name in _CORE), SwapBound()]
-    skipped = set(_without_arithmetic(text))
+    skipped, functions = set(_without_arithmetic(text)), _bodies(text)
     found: dict[str, Mutant] = {}
     for operator in operators:
         occurrence = 0
@@ -84,7 +86,7 @@ def mutants(text: str) -> list[Mutant]:
             occurrence += 1
             place, before, after = _difference(text, changed)
             if changed not in found and place not in skipped and _compiles(changed):
-                found[changed] = Mutant(place[0], before, after, changed)
+                found[changed] = Mutant(place[0], before, after, changed, any(place[0] in lines for lines in functions))
     return sorted(found.values(), key=lambda one: (one.line, one.after))
 
 
@@ -111,6 +113,12 @@ def _without_arithmetic(text: str) -> Iterable[tuple[int, int]]:
                     begin = one.col_offset if line == one.lineno else 0
                     end = one.end_col_offset if line == one.end_lineno else len(lines[line - 1])
                     yield from ((line, column) for column in range(begin, end + 1))
+
+
+def _bodies(text: str) -> list[range]:
+    """The lines of each function, without its arguments and their defaults."""
+    found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    return [range(one.body[0].lineno, (one.end_lineno or 0) + 1) for one in found]
 
 
 def _no_arithmetic(line: str) -> Iterable[int]:
