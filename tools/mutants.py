@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 
@@ -80,14 +81,33 @@ def mutants(text: str) -> list[Mutant]:
     operators = [*(get_operator(f"core/{name}")() for name in _CORE), SwapBound()]
     skipped, functions = set(_without_arithmetic(text)), _bodies(text)
     found: dict[str, Mutant] = {}
+    for begin, end in _pieces(text):
+        for changed in _changed(text[begin:end], operators):
+            whole = text[:begin] + changed + text[end:]
+            (line, column), before, after = _difference(text[begin:end], changed)
+            line += text.count("\n", 0, begin)
+            if whole not in found and (line, column) not in skipped and _compiles(whole):
+                found[whole] = Mutant(line, before, after, whole, any(line in lines for lines in functions))
+    return sorted(found.values(), key=lambda one: (one.line, one.after))
+
+
+def _changed(text: str, operators: Iterable[Operator]) -> Iterator[str]:
     for operator in operators:
         occurrence = 0
         while (changed := mutate_code(text, operator, occurrence)) is not None:
             occurrence += 1
-            place, before, after = _difference(text, changed)
-            if changed not in found and place not in skipped and _compiles(changed):
-                found[changed] = Mutant(place[0], before, after, changed, any(place[0] in lines for lines in functions))
-    return sorted(found.values(), key=lambda one: (one.line, one.after))
+            yield changed
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int]]:
+    """Where each statement of the module begins and ends: what is small is parsed soon."""
+    lines = list(itertools.accumulate((len(line) for line in text.splitlines(keepends=True)), initial=0))
+    first = [min(one.lineno, *(of.lineno for of in getattr(one, "decorator_list", []) or [one])) for one in _body(text)]
+    return itertools.pairwise([*(lines[line - 1] for line in first), len(text)])
+
+
+def _body(text: str) -> list[ast.stmt]:
+    return ast.parse(text).body
 
 
 def _difference(text: str, changed: str) -> tuple[tuple[int, int], str, str]:

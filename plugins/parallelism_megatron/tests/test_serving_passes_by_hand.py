@@ -2,13 +2,16 @@
 
 import pytest
 from attrs import evolve
-from megatron_plans import FP16, GROUPED, LATENT, PLAIN, SPARSE, flat
+from megatron_plans import FP16, GROUPED, LATENT, MEGATRON, PLAIN, SPARSE, flat
 from round_kernels import CURVES
 from serving_plans import IDEAL, SERVING, serving
 
 from llmplan.records import CollectiveCurve, Step
 from llmplan_parallelism_megatron.serving import steps as module
+from llmplan_parallelism_megatron.serving.experts import busiest
+from llmplan_parallelism_megatron.serving.extent import of_decoding
 from llmplan_parallelism_megatron.serving.kernels import Waits
+from llmplan_parallelism_megatron.serving.passes import forward
 from llmplan_parallelism_megatron.serving.rank import Rank
 from llmplan_parallelism_megatron.serving.steps import Steps
 from llmplan_parallelism_megatron.serving.tally import Tally
@@ -98,7 +101,6 @@ def test_caches_go_to_a_replica_beside_this_one():
 def test_a_server_prices_each_step_once(monkeypatch):
     """A step would be priced for its seconds and again for its interval, or another one be taken for it."""
     asked = []
-    forward = module.forward
     monkeypatch.setattr(module, "forward", lambda rank, flow: asked.append(flow) or forward(rank, flow))
     steps, one, other = (
         Steps(serving(PLAIN, pp=2)),
@@ -178,3 +180,28 @@ def test_expert_parallel_ranks_beyond_data_parallel_ones_hold_wider_experts():
     assert (groups.groups, wider.groups) == (4, 1)
     assert wider.n == pytest.approx(4 * groups.n)
     assert wider.k == groups.k
+
+
+def test_experts_of_few_bits_are_as_wide_as_kernels_take_them():
+    """Padding would make experts narrower, or the way up as deep as the way down."""
+    four = evolve(FP16, expert_bits=4)
+    engine = evolve(IDEAL, expert_multiple=640, expert_slice_multiple=384)
+    rank = Rank.of(serving(SPARSE, dtype=four, engine=engine))
+    up, down = (one for one in rank.layers[-1].multiplications if one is not None and one.routed)
+    assert (up.k, up.n) == (640, 2 * 768)
+    assert (down.k, down.n) == (768, 640)
+    assert (up.weights, down.weights) == (8 * 640 * 2 * 768, 8 * 768 * 640)
+
+
+def test_the_busiest_rank_has_no_more_than_all():
+    """A pass without tokens would divide by them, or one rank do the work of more than there are."""
+    assert busiest(4.0, 0.0) == 4
+    assert busiest(1.0, 10.0) == 1
+
+
+def test_a_batch_is_cut_by_the_tokens_of_a_step():
+    """Parts of a decoding batch would be as small as those of prompts, or not be halved at all."""
+    cut = evolve(IDEAL, pipeline="micro-batches", micro_batch_tokens=4)
+    given = serving(PLAIN, batch=16, pp=2, engine=cut)
+    part = forward(Rank.of(given), of_decoding(4.0, 64, 64)).stage.seconds
+    assert sum(MEGATRON.infer(given).decode_breakdown.values()) == pytest.approx(4 * part)
