@@ -3,16 +3,18 @@
 import pytest
 from attrs import evolve
 from megatron_plans import FP16, GROUPED, LATENT, MEGATRON, PLAIN, SPARSE, flat
-from round_kernels import CURVES
+from round_kernels import CURVES, KERNELS, NARROW
 from serving_plans import IDEAL, SERVING, serving
 
-from llmplan.records import CollectiveCurve, Step
+from llmplan.records import CollectiveCurve, Operator, Step
 from llmplan_parallelism_megatron.serving import steps as module
 from llmplan_parallelism_megatron.serving.experts import busiest
-from llmplan_parallelism_megatron.serving.extent import of_decoding
+from llmplan_parallelism_megatron.serving.extent import Extent, Flow, of_decoding
 from llmplan_parallelism_megatron.serving.kernels import Waits
-from llmplan_parallelism_megatron.serving.passes import forward
-from llmplan_parallelism_megatron.serving.rank import Rank
+from llmplan_parallelism_megatron.serving.layers import layer_tally
+from llmplan_parallelism_megatron.serving.passes import add_states, forward, head_tally
+from llmplan_parallelism_megatron.serving.pipeline import static_batches
+from llmplan_parallelism_megatron.serving.rank import Layer, Rank
 from llmplan_parallelism_megatron.serving.steps import Steps
 from llmplan_parallelism_megatron.serving.tally import Tally
 
@@ -178,8 +180,12 @@ def test_expert_parallel_ranks_beyond_data_parallel_ones_hold_wider_experts():
         for rank in (alone, shared)
     )
     assert (groups.groups, wider.groups) == (4, 1)
-    assert wider.n == pytest.approx(4 * groups.n)
-    assert wider.k == groups.k
+    assert (wider.k, wider.n) == (groups.k, pytest.approx(4 * groups.n))
+    few, many = (
+        [one for one in rank.layers[-1].multiplications if one is not None and one.routed][1]
+        for rank in (alone, shared)
+    )
+    assert (many.k, many.n) == (pytest.approx(4 * few.k), few.n)
 
 
 def test_experts_of_few_bits_are_as_wide_as_kernels_take_them():
@@ -205,3 +211,67 @@ def test_a_batch_is_cut_by_the_tokens_of_a_step():
     given = serving(PLAIN, batch=16, pp=2, engine=cut)
     part = forward(Rank.of(given), of_decoding(4.0, 64, 64)).stage.seconds
     assert sum(MEGATRON.infer(given).decode_breakdown.values()) == pytest.approx(4 * part)
+
+
+def test_attention_that_keeps_16_bits_is_held_in_them():
+    """A checkpoint would be held as small as if attention were in 8 bits, or its MLPs in 16."""
+    eight = evolve(FP16, weight_bits=8)
+    alike, apart = (Rank.of(serving(PLAIN, dtype=dtype)) for dtype in (eight, evolve(eight, attention_bits=16)))
+    assert apart.weight_bytes - alike.weight_bytes == pytest.approx(8 * 4 * 512**2)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "static", "served"), [("batches", 4, 4), ("micro-batches", 1, 4), ("one-by-one", 1, 1)]
+)
+def test_batches_in_work(pipeline, static, served):
+    """Stages would idle where an engine fills them, or be filled where it does not."""
+    plan = serving(PLAIN, pp=4, engine=evolve(IDEAL, pipeline=pipeline))
+    assert (static_batches(plan), Steps(plan).batches_in_flight) == (static, served)
+
+
+def test_a_pass_goes_through_all_stages_and_their_messages():
+    """The head would run on each stage, or states be sent once however many stages there are."""
+    flow = of_decoding(3.0, 64, 64)
+    rank = Rank.of(serving(PLAIN, curves=CURVES, pp=4))
+    found, sent = forward(rank, flow), rank.links.transfer_seconds(512 * 3 * 2, rank.plan.layout)
+    assert found.stage.lines["pp_comm"] == pytest.approx(sent)
+    assert found.whole.lines["pp_comm"] == pytest.approx(3 * sent)
+    head = head_tally(3.0, rank)
+    embedding = layer_tally(rank.embedding, flow, rank)
+    layers = [layer_tally(layer, flow, rank) for layer in rank.layers]
+    parts = head.seconds + embedding.seconds + 3 * sent + sum(8 * one.seconds for one in layers)
+    assert found.whole.seconds == pytest.approx(parts + found.whole.lines.get("host", 0.0))
+    alone = forward(Rank.of(serving(PLAIN, curves=CURVES)), flow)
+    assert alone.whole.seconds == pytest.approx(alone.stage.seconds)
+    assert alone.stage.lines["pp_comm"] == 0
+
+
+def test_layers_without_attention_read_and_write_what_they_keep():
+    """What such a model keeps would be free to read, or be read once more by each layer."""
+    slow = evolve(KERNELS, key_seconds=1e6, attention_flops=1e-6)  # of attention, which it is none
+    for tp in (1, 2):
+        rank = evolve(Rank.of(serving(PLAIN, curves=CURVES, tp=tp)), kernels=slow)
+        silent = evolve(rank, layers=[Layer(8, [[Operator("scan", "mixer")]], 1.0)])
+        tally = Tally()
+        add_states(tally, ANSWERS, silent)
+        assert tally.lines["kv_cache"] == pytest.approx(5 + 2 * (3 * 14 * 2 * 512) / tp * 2 / (4 * 0.5))
+        add_states(tally, ANSWERS, rank)
+        assert tally.lines["kv_cache"] == pytest.approx(5 + 2 * (3 * 14 * 2 * 512) / tp * 2 / (4 * 0.5))
+
+
+ANSWERS = Flow(Extent(0.0, 0.0, 0.0, 0.0), Extent(3.0, 10.0, 14.0, 1.0))
+
+
+def test_the_head_by_hand():
+    """Logits would be made of every position, sampled in 16 bits, or gathered from one rank."""
+    untied = evolve(PLAIN, tied_embeddings=False)
+    for tp in (1, 2):
+        rank = evolve(Rank.of(serving(untied, curves=CURVES, tp=tp)), kernels=KERNELS)
+        rank = evolve(rank, kernels=evolve(KERNELS, head=evolve(NARROW, weight_bytes=2.0, flops=1e30)))
+        bounds = head_tally(3.0, rank).bounds
+        assert bounds["weights"] == pytest.approx(TABLE / tp * 2 / 4)
+        moved = 2 * 512 * 3 * 2 / 8 + 3 * (512 * 1 + 4000 / tp * 2) / 8  # the norm, and states in and logits out
+        assert bounds["activations"] == pytest.approx(moved + 2 * 4000 / tp * 3 * 4 / 8)
+        assert bounds["communication"] == pytest.approx(rank.links.all_gather_seconds(3 * 4000 * 2))
+    whole = Rank.of(serving(untied, curves=CURVES, tp=2, engine=evolve(IDEAL, divides_head=False)))
+    assert "communication" not in head_tally(3.0, whole).bounds
