@@ -11,11 +11,13 @@ from attrs import evolve
 
 from llmplan import hookimpl, hookspecs
 from llmplan.catalogues import (
+    ADVISERS,
     CLUSTERS,
     COMMAND_OPTIONS,
     COST_MODELS,
     DTYPES,
     ENGINES,
+    EXECUTORS,
     EXPORTERS,
     FRAMEWORKS,
     GPUS,
@@ -35,13 +37,14 @@ from llmplan.catalogues import (
     SITES,
     VALIDATION_SETS,
     Catalogue,
+    LazyRecord,
     Registry,
     registry,
 )
 from llmplan.catalogues.forms import ModelForm
 from llmplan.catalogues.plugins import PluginError, Plugins
-from llmplan.errors import BadInputError, UnknownNameError
-from llmplan.estimate import CommandOption, Exporter, Launcher, LaunchFile, Reporter
+from llmplan.errors import BadInputError, PluginFailedError, UnknownNameError
+from llmplan.estimate import Adviser, CommandOption, Exporter, Launcher, LaunchFile, Reporter
 from llmplan.output.files import exporter_of
 from llmplan.records import (
     Cluster,
@@ -56,6 +59,7 @@ from llmplan.records import (
     ModelReader,
     Optimizer,
     Schedule,
+    SearchExecutor,
     ValidationSet,
 )
 from llmplan_layers import Transformer
@@ -109,6 +113,7 @@ RECORDS = {
     ENGINES: lambda name: EngineProfile(name=name),
     OPTIMIZERS: lambda name: Optimizer(name=name, state_bytes=8.0),
     SCHEDULES: lambda name: Schedule(name=name),
+    EXECUTORS: lambda name: SearchExecutor(name=name, open=print),
     PRICES: lambda name: SimpleNamespace(name=name, description="", default=False, price=print),
     GRIDS: lambda name: Grid(name=name, grams_per_kwh=1.0),
     RUN_READERS: lambda name: SimpleNamespace(name=name, description="", recognises=bool, rows=print),
@@ -116,6 +121,7 @@ RECORDS = {
     VALIDATION_SETS: lambda name: ValidationSet(name=name, description="", rows=list),
     EXPORTERS: lambda name: Exporter(name=name, suffix=f".{name}", export=str.encode),
     REPORTERS: lambda name: Reporter(name=name, render=str),
+    ADVISERS: lambda name: Adviser(name=name),
     LAUNCHERS: lambda name: Launcher(name=name, command="train", write=LaunchFile),
     COMMAND_OPTIONS: lambda name: CommandOption(name=name, metavar="FILE", help="A file."),
 }
@@ -206,6 +212,33 @@ def test_a_hook_is_called_once_and_only_when_it_is_needed():
 
 
 # Looking up
+
+
+def test_a_lazy_record_is_made_when_it_is_looked_up():
+    """A command would import what it does not need, or what mentions a word would not be found by it."""
+    made = []
+
+    def lazy(name, *mentions, as_name=None):
+        return LazyRecord(name, lambda: made.append(name) or gpu(as_name or name), mentions)
+
+    gpus = gpus_of(acme=[lazy("one"), lazy("two", "Default"), lazy("three", as_name="drei"), LazyRecord("four", dict)])
+    assert list(gpus) == ["one", "two", "three", "four"]
+    assert not made
+    assert [name for name, _, _ in gpus.entries("default")] == ["two"]
+    assert gpus["two"] is gpus["acme:two"]
+    assert made == ["two"]
+    with pytest.raises(BadInputError, match="gpu: three is made as drei"):
+        gpus["three"]
+    with pytest.raises(PluginError, match="returned a dict, not a HardwareProfile"):
+        gpus["four"]
+    assert [name for name, _, _ in gpus.entries()] == ["one", "two"]
+
+
+def test_what_fails_in_a_lazy_record_names_its_plugin():
+    """A module that cannot be imported would be a traceback of llmplan."""
+    gpus = gpus_of(acme=[LazyRecord("one", lambda: 1 / 0)])
+    with pytest.raises(PluginFailedError, match="gpu: one of acme failed: ZeroDivisionError"):
+        gpus["one"]
 
 
 def test_a_record_is_found_by_name_and_by_distribution():

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from llmplan.catalogues.folder import TomlRecords
+from llmplan.catalogues.lazy_record import LazyRecord
 from llmplan.catalogues.plugins import PluginError
 from llmplan.records.checks import check_name
 
@@ -37,6 +38,8 @@ class Kind:
             if not self.in_files:
                 raise PluginError(f"returned a folder of files; {self.plural} are records in Python")
             record.check()
+        elif isinstance(record, LazyRecord):  # what it makes is checked when it is made
+            check_name(record.name)
         elif not any(conforms(record, cls) for cls in self.classes):
             wanted = " or ".join(cls.__name__ for cls in self.classes)
             raise PluginError(f"returned a {type(record).__name__}, not a {wanted}")
@@ -92,6 +95,7 @@ FRAMEWORKS = Kind("frameworks", "llmplan_framework_profiles", "records.framework
 ENGINES = Kind("engines", "llmplan_engine_profiles", "records.engine.EngineProfile", in_files=True)
 OPTIMIZERS = Kind("optimizers", "llmplan_optimizers", "records.optimizer.Optimizer", in_files=True)
 SCHEDULES = Kind("schedules", "llmplan_schedules", "records.schedule.Schedule")
+EXECUTORS = Kind("executors", "llmplan_executors", "records.search_executor.SearchExecutor")
 PRICES = Kind("prices", "llmplan_prices", "records.price.PriceSource")
 GRIDS = Kind("grids", "llmplan_grids", "records.price.Grid")
 RUN_READERS = Kind("run-readers", "llmplan_run_readers", "records.run_reader.RunReader")
@@ -99,6 +103,7 @@ SITES = Kind("sites", "llmplan_sites", "records.site.Site", in_files=True)
 VALIDATION_SETS = Kind("validation-sets", "llmplan_validation_sets", "records.validation.ValidationSet")
 EXPORTERS = Kind("exporters", "llmplan_exporters", "estimate.output.Exporter")
 REPORTERS = Kind("reporters", "llmplan_reporters", "estimate.output.Reporter")
+ADVISERS = Kind("advisers", "llmplan_advisers", "estimate.output.Adviser")
 LAUNCHERS = Kind("launchers", "llmplan_launchers", "estimate.launch.Launcher")
 COMMAND_OPTIONS = Kind("command-options", "llmplan_command_options", "estimate.output.CommandOption")
 KINDS = (
@@ -115,6 +120,6 @@ KINDS = (
         SCHEDULES,
         MODEL_READERS,
     ),
-    *(MODEL_FORMS, LAYER_KINDS, PRICES, GRIDS, SITES, RUN_READERS),
-    *(VALIDATION_SETS, EXPORTERS, REPORTERS, LAUNCHERS, COMMAND_OPTIONS),
+    *(MODEL_FORMS, LAYER_KINDS, PRICES, GRIDS, SITES, RUN_READERS, EXECUTORS),
+    *(VALIDATION_SETS, EXPORTERS, REPORTERS, ADVISERS, LAUNCHERS, COMMAND_OPTIONS),
 )

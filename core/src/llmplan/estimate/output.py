@@ -1,10 +1,10 @@
-"""Ways in and out: reporters write for the terminal, exporters for files, options of plugins read and write what else
-there is.
+"""Ways in and out: reporters write for the terminal, exporters for files, advisers beside what went wrong, options of
+plugins read and write what else there is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
@@ -57,6 +57,28 @@ class Exporter:
     description: str = ""
 
 
+@frozen(repr=False)
+class Advice:
+    """What is wrong and, where one is known, a command that works."""
+
+    line: str
+    """What is said in place of the error."""
+    command: str = ""
+    """Of which llmplan makes a hint, apart; empty where none is known."""
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Adviser:
+    """Says on stderr what would do, where a command line is refused and where nothing that was found is feasible."""
+
+    name: str = field(validator=lookup_name)
+    refused: Callable[[Exception, Sequence[str]], Advice | None] | None = None
+    """Of what was refused, and the words of the command line; None where it has no advice."""
+    infeasible: Callable[[Any], Advice | None] | None = None
+    """The same of an estimate, a comparison or a `SearchResult`."""
+    description: str = ""
+
+
 @frozen(kw_only=True, repr=False)
 class Asking:
     """What stands beside an option of a plugin on the command line."""
@@ -66,7 +88,9 @@ class Asking:
     given: Mapping[str, Any]
     """The options of the request, as far as they are known."""
     searching: bool = False
+    """Whether a search is asked for."""
     as_json: bool = False
+    """Whether JSON is printed, beside which nothing else may be."""
     several: bool = False
     """Whether plans are compared."""
 
@@ -80,7 +104,9 @@ class CommandOption:
     name: str = field(validator=lookup_name)
     """Behind the two dashes."""
     help: str
+    """One line of ``--help``."""
     metavar: str
+    """What ``--help`` calls its value: ``FILE``."""
     heading: str = "In and out"
     """Under which ``--help`` shows it."""
     repeated: bool = False

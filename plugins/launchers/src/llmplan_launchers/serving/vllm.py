@@ -12,6 +12,7 @@ from llmplan_launchers.formats.settings import serving
 from llmplan_launchers.formats.shell import flags, positional
 from llmplan_launchers.formats.table import Entry, as_number, called, left_over, said, understood
 from llmplan_launchers.formats.words import priced_as, repository
+from llmplan_launchers.programs import PROGRAMS
 from llmplan_launchers.serving.precision import cache_word, checkpoint, on_the_fly
 from llmplan_launchers.serving.server import MODEL, Server, has_experts, over_nodes, replicas, script, several
 
@@ -123,8 +124,9 @@ def _written_out(found: dict[str, Any]) -> None:
     """Lengths as vLLM takes them: 32k are 32,000 and 32K are 32,768."""
     for flag in ("--max-model-len", "--max-num-batched-tokens"):
         value = str(found.get(flag, ""))
-        if value[:-1].replace(".", "", 1).isdigit() and value[-1] in _TIMES:
-            found[flag] = int(float(value[:-1]) * _TIMES[value[-1]])
+        number = as_number(value[:-1]) if value[:-1].replace(".", "", 1).isdigit() and value[-1] in _TIMES else None
+        if number is not None:
+            found[flag] = int(number * _TIMES[value[-1]])
 
 
 _NOT_OF_A_PLAN = (
@@ -194,7 +196,9 @@ def _switches(found: dict[str, Any]) -> dict[str, Any]:
 def _speculation_read(found: dict[str, Any], remarks: list[str]) -> dict[str, Any]:
     try:
         config = json.loads(found.get("--speculative-config", "{}"))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
+        return {}
+    if not isinstance(config, dict):
         return {}
     tokens = as_number(config.get("num_speculative_tokens"))
     if tokens is None:
@@ -219,7 +223,7 @@ LAUNCHER = Launcher(
     name="vllm",
     command="infer",
     write=_write,
-    programs=("vllm", "vllm-rocm", "vllm-tpu", "vllm-gaudi"),
+    programs=PROGRAMS["vllm"],
     read=_read,
     recognises=_recognised,
     description="vLLM: a script of vllm serve",

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmplan.errors import BadInputError
-from llmplan.estimate import Estimate, Launcher, LaunchFile, LaunchOptions
-from llmplan.records import ModelArchitecture
+from llmplan.estimate import Launcher, LaunchFile, LaunchOptions
 from llmplan_launchers.formats.nodes import torchrun
 from llmplan_launchers.formats.settings import training
 from llmplan_launchers.formats.shell import flag_lines, flags
 from llmplan_launchers.formats.table import Entry, as_number, called, left_over, said, understood
 from llmplan_launchers.formats.unsaid import unsaid
 from llmplan_launchers.formats.words import comments, headline, priced_as
+from llmplan_launchers.programs import PROGRAMS
 from llmplan_launchers.training.megatron_limits import refuse
 from llmplan_launchers.training.shape import OF_A_SHAPE, OTHER_LAYERS, arguments, model_of
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Estimate
+    from llmplan.records import ModelArchitecture
 
 _NAME = "Megatron-LM"
 LAYOUT = (
@@ -185,14 +189,14 @@ def _read(text: str) -> LaunchOptions:
     layout = understood(LAYOUT, found)
     if "--pipeline-model-parallel-layout" in found:
         layout["vpp"] = max(1, (str(found.pop("--pipeline-model-parallel-layout")).count("|") + 1) // layout["pp"])
-    each = as_number(found.pop("--num-layers-per-virtual-pipeline-stage", None))
-    if each and model is not None:
+    each = as_number(found.pop("--num-layers-per-virtual-pipeline-stage", None)) or 0
+    if each >= 1 and model is not None:
         layout["vpp"] = max(1, model["layers"] // (layout["pp"] * each))
     options |= layout | understood(BATCH, found)
     options |= understood((Entry("--optimizer", "optimizer", OPTIMIZERS, default="adam"),), found)
     options |= _tokens(options, found)
-    instances = as_number(found.pop("--num-distributed-optimizer-instances", None))
-    if instances and options.get("gpus"):
+    instances = as_number(found.pop("--num-distributed-optimizer-instances", None)) or 0
+    if instances >= 1 and options.get("gpus"):
         ranks = options["gpus"] // (options["tp"] * options["pp"])
         options["zero_group"] = max(1, ranks // instances)
     if options["vpp"] == 1 or options["pp"] == 1:
@@ -261,7 +265,7 @@ LAUNCHER = Launcher(
     name="megatron",
     command="train",
     write=_write,
-    programs=("megatron-core", "megatron-core-no-overlap", "megatron-core-deterministic", "megatron-lm-2022", "primus"),
+    programs=PROGRAMS["megatron"],
     read=_read,
     recognises=lambda text: "--tensor-model-parallel-size" in text or "--micro-batch-size" in text,
     description="Megatron-LM: a script that starts pretrain_gpt.py with torchrun or srun",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from llmplan.records import ModelArchitecture
 from llmplan_launchers.formats.table import Entry, as_number, said, understood
 from llmplan_layers import Transformer
+
+if TYPE_CHECKING:
+    from llmplan.records import ModelArchitecture
 
 _POSITIONS = {"rope": "rope", "learned": "learned_absolute", "none": "none"}
 _NORMS = {"rms": "RMSNorm", "layer": "LayerNorm"}
@@ -165,7 +167,7 @@ def model_of(found: dict[str, Any]) -> Mapping[str, Any] | None:
 def _moe(found: dict[str, Any], shape: Mapping[str, Any]) -> dict[str, Any]:
     moe = understood(EXPERTS, found)
     moe.setdefault("moe_ffn_hidden", shape["ffn_hidden"])
-    if moe.get("shared_ffn_hidden"):
+    if moe.get("shared_ffn_hidden") and moe["moe_ffn_hidden"]:
         moe["n_shared_experts"] = max(1, round(moe["shared_ffn_hidden"] / moe["moe_ffn_hidden"]))
     every = found.pop("--moe-layer-freq", None)
     step = as_number(every)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from rich.console import Console, RenderableType
-from rich.text import Text
-
-from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
+from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.figure import Figure
-from llmplan.estimate.figures import FIGURES, MEMORY, TRAIN, TRAINING, kind_of_estimate, limits, objectives
+from llmplan.estimate.figures import FIGURES, MEMORY, TRAIN, TRAINING, is_server, kind_of_estimate, limits, objectives
 from llmplan.estimate.line import Kind, kind_of
-from llmplan.output.console import INDENT
-from llmplan.output.kept_words import kept_briefly
 from llmplan.output.words import count, digits, gib, money, seconds_like, three_digits
-from llmplan_report.terminal.limit_words import limit_words
+from llmplan_report.terminal.blocks import Text
+from llmplan_report.terminal.console import INDENT
 from llmplan_report.terminal.sections import GAP, SEQUENCE_PARALLEL, between, counted, facts, memory_words
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate
+    from llmplan_report.terminal.console import Block, Console
 
 _LIMITED_BY: Mapping[Kind, str] = {
     Kind.COMPUTE: "computation",
@@ -37,7 +38,7 @@ _LARGE = 100_000.0
 _RANGES = tuple(dict.fromkeys(figure.range for figure in FIGURES if figure.range and figure.range != MEMORY.range))
 
 
-def headline(estimate: Estimate, console: Console, best_of: str = "") -> Iterator[RenderableType]:
+def headline(estimate: Estimate, console: Console, best_of: str = "") -> Iterator[Block]:
     """Five lines at most on 80 columns, with `best_of` for the words of a search that chose the plan."""
     said = answer(estimate, best_of)
     room = console.width - INDENT - max(map(len, said)) - GAP
@@ -63,7 +64,7 @@ def answer(estimate: Estimate, best_of: str = "") -> dict[str, str]:
         found |= {"cost": _cost_of_training(estimate), "fits": memory_words(estimate, mark=True)}
         return {**found, "bound by": _time_by_kind(estimate)}
     found |= {**_latencies(estimate), "cost": _cost_of_serving(estimate), "fits": _fits(estimate)}
-    limit = _limit_of_server(estimate) if isinstance(estimate, ServerEstimate) else _limit_of_batch(estimate)
+    limit = _limit_of_server(estimate) if is_server(estimate) else _limit_of_batch(estimate)
     if best_of and limit:
         of = f"{gib(estimate.memory_bytes_per_gpu)} of {gib(estimate.memory_capacity_bytes)}"
         return {**found, "fits": f"{of}; bound by {limit.partition('; at most ')[0]}"}
@@ -75,44 +76,44 @@ def sentence(estimate: Estimate, width: int | None = None) -> Text:
     be wider than `width`, less of the model's name.
     """
     said = _sentence(estimate, estimate.plan.model.name)
-    if width is not None and len(said) > width:
+    if width is not None and len(said.plain) > width:
         name = estimate.plan.model.name
-        kept = max(_SHORTEST_NAME, len(name) - len(said) + width)
+        kept = max(_SHORTEST_NAME, len(name) - len(said.plain) + width)
         said = _sentence(estimate, name if len(name) <= kept else f"{name[: kept - 1]}…")
     return said
 
 
 def _sentence(estimate: Estimate, name: str) -> Text:
     on = f"{name} on {_gpus(estimate):,} x {estimate.plan.hardware.name}"
-    fits = estimate.fits if isinstance(estimate, ServerEstimate) else estimate.feasible
+    fits = estimate.fits if is_server(estimate) else estimate.feasible
     if not fits:
-        return Text(f"{on}: does not fit", style="bold red")
-    if isinstance(estimate, ServerEstimate):
+        return Text(f"{on}: does not fit", "bold red")
+    if is_server(estimate):
         if estimate.overloaded:
-            return Text(f"{on}: overloaded, more comes than can be answered", style="bold red")
+            return Text(f"{on}: overloaded, more comes than can be answered", "bold red")
         what, inside = f"{digits(estimate.requests_per_second or 0.0)} requests/s", ""
-    elif isinstance(estimate, InferenceEstimate):
+    elif not isinstance(estimate, TrainingEstimate):
         what, inside = f"{three_digits(estimate.tokens_per_second)} tokens/s", ""
     else:
         if estimate.goodput == 0:
-            return Text(f"{on}: never done, failures leave no progress", style="bold red")
+            return Text(f"{on}: never done, failures leave no progress", "bold red")
         value = estimate.run_seconds
         words = seconds_like(value)
         inside = between(TRAINING.ends(value, TRAINING.spread(estimate)), words, value)
         what = words(value)
-    said = Text(f"{on}: {what}", style="bold")
+    said = Text(f"{on}: {what}", "bold")
     mark = any(spread.extrapolated for name in _RANGES if (spread := getattr(estimate, name, None)) is not None)
     if inside:
-        said.append(f" ({inside}{', ' if mark else ''}")
+        said.append(f" ({inside}{', ' if mark else ''}", "bold")
     elif mark:
-        said.append(", ranges ")
+        said.append(", ranges ", "bold")
     if mark:
-        said.append("extrapolated", style="yellow")
-    return said.append(")" if inside else "")
+        said.append("extrapolated", "bold yellow")
+    return said.append(")" if inside else "", "bold")
 
 
 def _gpus(estimate: Estimate) -> int:
-    return int(estimate.server.gpus if isinstance(estimate, ServerEstimate) else estimate.plan.layout.gpus)
+    return int(estimate.server.gpus if is_server(estimate) else estimate.plan.layout.gpus)
 
 
 def _large(value: float) -> str:
@@ -156,8 +157,10 @@ def _latencies(estimate: InferenceEstimate | ServerEstimate) -> dict[str, str]:
 
 def _fits(estimate: InferenceEstimate | ServerEstimate) -> str:
     """Whether it does, whether latencies are kept to, and how many sequences would fit."""
+    from llmplan_report.kept_words import kept_briefly
+
     said = [memory_words(estimate, mark=True), kept_briefly(estimate)]
-    if isinstance(estimate, InferenceEstimate) and estimate.feasible:
+    if not is_server(estimate) and estimate.feasible:
         said.append(f"{counted(estimate.max_batch_size, 'sequence')} at most")
     return "; ".join(filter(None, said))
 
@@ -181,5 +184,7 @@ def _limit_of_batch(estimate: InferenceEstimate) -> str:
 def _limit_of_server(estimate: ServerEstimate) -> str:
     if estimate.capacity is None:
         return ""
+    from llmplan_report.terminal.limit_words import limit_words
+
     limit = limit_words(estimate, estimate.capacity).partition(":")[0].partition(",")[0]
     return f"{limit}; at most {digits(estimate.capacity.requests_per_second)} requests/s"
