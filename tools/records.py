@@ -26,7 +26,7 @@ RECORDS: Mapping[str, tuple[str, str]] = {
     "Plans": ("llmplan.records", "TrainingPlan InferencePlan Layout Efficiency"),
     "Estimates": ("llmplan.estimate", "TrainingEstimate InferenceEstimate Line Spread"),
     "Outputs": ("llmplan.estimate", "Reporter Exporter Launcher CommandOption Asking"),
-    "Prices": ("llmplan.records", "Price Grid"),
+    "Prices": ("llmplan_prices.records", "Price Grid"),
     "Published figures": ("llmplan.records", "ValidationSet ValidationRow"),
 }
 """By heading: the module that a plugin imports them from, and their names."""

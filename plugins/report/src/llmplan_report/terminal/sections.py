@@ -13,9 +13,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from llmplan.catalogues.figures import figures_of
 from llmplan.estimate import Estimate, ServerEstimate, Spread
 from llmplan.estimate.figure import Figure
-from llmplan.estimate.figures import AT_CONFIDENCE, MEMORY, figures_of, kind_of_estimate
+from llmplan.estimate.figures import AT_CONFIDENCE, MEMORY, kind_of_estimate
 from llmplan.estimate.line import Bottleneck
 from llmplan.estimate.spread import EVEN, LEVEL
 from llmplan.output.console import INDENT, heading
@@ -47,8 +48,9 @@ def priced_by(estimate: Estimate) -> str:
 
 def asked_by(estimate: Estimate) -> dict[str, str]:
     """Prices and emissions, where more is known of them than the number."""
-    of = {"price": estimate.plan.price, "electricity": estimate.plan.carbon}
-    return {name: record.words for name, record in of.items() if record is not None and record.words}
+    parts = estimate.plan.parts.items()
+    said = {getattr(part, "fact", name): getattr(part, "words", "") for name, part in parts}
+    return {name: words for name, words in said.items() if words}
 
 
 def layout(estimate: Estimate, *more: str) -> str:

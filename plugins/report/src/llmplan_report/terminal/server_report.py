@@ -8,8 +8,9 @@ from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 
+from llmplan.catalogues.figures import figures_of
 from llmplan.estimate import Capacity, Means, ServerEstimate
-from llmplan.estimate.figures import INFER, figures_of
+from llmplan.estimate.figures import INFER
 from llmplan.output.console import INDENT, heading
 from llmplan.output.kept_words import kept_facts
 from llmplan.output.words import digits, percent, seconds
