@@ -35,14 +35,19 @@ Mean absolute errors of the sources that it speaks of, before and after.
 | tokens joined to a cache, of which the old one is held too (memory) | Qwen README (Transformers) | 7.7 % | 3.1 % |
 | | HF transformers A10G, one row | 3.1 % | 1.1 % |
 | experts padded on both sides by Marlin (memory) | gpt-oss 120B: weights, room | 2.2 %, 1.3 GiB | 0.2 %, 0.03 GiB |
+| vLLM before PR 25359 counts what NCCL takes as its own (room) | Qwen3 235B, vllm#21348 | +22.6 % | +6.7 % |
+| vLLM 0.6.4: no reserve counted twice; outputs, and what loops refer to; a context by the cores (room) \
+| RTX 3090, vllm#10517 | -13.8 % | +1.2 % |
+| Q4_K_M: experts' matrices down in 6 bits (weights) | Qwen3 30B-A3B | -1.0 % | -0.2 % |
+| a file that keeps value projections in 16 bits (weights) | Qwen3 32B, ollama#14774 | -2.0 % | -0.7 % |
 | a static batch cut over a pipeline; stages one by one | no row has both a batch and a pipeline | | |
 """
 MEMORY = """\
 ## What engines print about their memory
 
 GiB on one device, and tokens of the cache. Room is what an engine leaves for the cache beside weights, its warm-up and
-all else. Unexplained: vLLM on Qwen3 235B holds 1.8 GiB more than its sampler and sums need, where SGLang's room agrees;
-the RTX 3090's driver and libraries seem to take 0.5 GiB less than an H100's. Llama 3.1 405B was released with each KV
+all else. Unexplained: vLLM on Qwen3 235B holds 0.5 GiB more than is known of, where SGLang's room agrees; it ran beside
+a connector to LMCache. Llama 3.1 405B was released with each KV
 head twice (sglang PR 723, ollama#6303), and its first and last layers in 16 bits, which no dtype here says; prompts of
 models for more than 32,768 tokens came in parts of 512 then.
 """

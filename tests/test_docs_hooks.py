@@ -7,6 +7,8 @@ import inspect
 import re
 import sys
 import types
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,6 +20,7 @@ from typer.testing import CliRunner
 from llmplan import hookimpl, hookspecs, infer, registry, train
 from llmplan.catalogues import Registry, plugged
 from llmplan.catalogues.plugins import Plugins
+from llmplan.cli.main import main
 from llmplan.errors import BadInputError
 from llmplan.estimate import Asking
 from llmplan.output.document import document
@@ -188,6 +191,15 @@ def use_reporter(reporter):
     assert reporter.render_search(SEARCHED) == f"{len(SEARCHED.best)} plans by time\n"
 
 
+def use_adviser(adviser):
+    """It is heard about a GPU before ours is, and ours about the rest."""
+    module = types.SimpleNamespace(__name__="acme", llmplan_advisers=hookimpl(lambda: [adviser]))
+    with plugged(module), redirect_stderr(StringIO()) as said:
+        assert main(["train", "llama-65b", "--gpu", "h1000"]) == main(["trian"]) == 2
+    assert "; ACME's hall has a100-sxm-80gb\nhint: llmplan show a100-sxm-80gb\n" in said.getvalue()
+    assert "hint: llmplan train" in said.getvalue()
+
+
 def use_launcher(launcher):
     """Written, read back, and one line for what it cannot say."""
     estimate = train(**TRAIN | {"tp": 2})
@@ -299,6 +311,7 @@ USES = {
     "llmplan_validation_sets": use_validation_set,
     "llmplan_exporters": use_exporter,
     "llmplan_reporters": use_reporter,
+    "llmplan_advisers": use_adviser,
     "llmplan_launchers": use_launcher,
     "llmplan_command_options": use_command_option,
     "llmplan_commands": use_commands,

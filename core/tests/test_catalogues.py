@@ -11,6 +11,7 @@ from attrs import evolve
 
 from llmplan import hookimpl, hookspecs
 from llmplan.catalogues import (
+    ADVISERS,
     CLUSTERS,
     COMMAND_OPTIONS,
     COST_MODELS,
@@ -34,13 +35,14 @@ from llmplan.catalogues import (
     SITES,
     VALIDATION_SETS,
     Catalogue,
+    LazyRecord,
     Registry,
     registry,
 )
 from llmplan.catalogues.forms import ModelForm
 from llmplan.catalogues.plugins import PluginError, Plugins
-from llmplan.errors import BadInputError, UnknownNameError
-from llmplan.estimate import CommandOption, Exporter, Launcher, LaunchFile, PlanOptions, Reporter
+from llmplan.errors import BadInputError, PluginFailedError, UnknownNameError
+from llmplan.estimate import Adviser, CommandOption, Exporter, Launcher, LaunchFile, PlanOptions, Reporter
 from llmplan.output.files import exporter_of
 from llmplan.records import (
     Cluster,
@@ -113,6 +115,7 @@ RECORDS = {
     VALIDATION_SETS: lambda name: ValidationSet(name=name, description="", rows=list),
     EXPORTERS: lambda name: Exporter(name=name, suffix=f".{name}", export=str.encode),
     REPORTERS: lambda name: Reporter(name=name, render=str),
+    ADVISERS: lambda name: Adviser(name=name),
     LAUNCHERS: lambda name: Launcher(name=name, command="train", write=LaunchFile),
     COMMAND_OPTIONS: lambda name: CommandOption(name=name, metavar="FILE", help="A file."),
 }
@@ -203,6 +206,33 @@ def test_a_hook_is_called_once_and_only_when_it_is_needed():
 
 
 # Looking up
+
+
+def test_a_lazy_record_is_made_when_it_is_looked_up():
+    """A command would import what it does not need, or what mentions a word would not be found by it."""
+    made = []
+
+    def lazy(name, *mentions, as_name=None):
+        return LazyRecord(name, lambda: made.append(name) or gpu(as_name or name), mentions)
+
+    gpus = gpus_of(acme=[lazy("one"), lazy("two", "Default"), lazy("three", as_name="drei"), LazyRecord("four", dict)])
+    assert list(gpus) == ["one", "two", "three", "four"]
+    assert not made
+    assert [name for name, _, _ in gpus.entries("default")] == ["two"]
+    assert gpus["two"] is gpus["acme:two"]
+    assert made == ["two"]
+    with pytest.raises(BadInputError, match="gpu: three is made as drei"):
+        gpus["three"]
+    with pytest.raises(PluginError, match="returned a dict, not a HardwareProfile"):
+        gpus["four"]
+    assert [name for name, _, _ in gpus.entries()] == ["one", "two"]
+
+
+def test_what_fails_in_a_lazy_record_names_its_plugin():
+    """A module that cannot be imported would be a traceback of llmplan."""
+    gpus = gpus_of(acme=[LazyRecord("one", lambda: 1 / 0)])
+    with pytest.raises(PluginFailedError, match="gpu: one of acme failed: ZeroDivisionError"):
+        gpus["one"]
 
 
 def test_a_record_is_found_by_name_and_by_distribution():

@@ -1,7 +1,7 @@
 """What a plugin can contribute: implement any of these, marked with `hookimpl`, in the module of your entry point.
 
 Each is called once, without pluggy's wrappers, when its kind of record is first asked for. Implementations may yield,
-and where records can be TOML files return a folder of them.
+where records can be TOML files return a folder of them, and in place of a record one that is made when it is looked up.
 """
 
 from __future__ import annotations
@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
     from llmplan.catalogues import Kind, TomlRecords
     from llmplan.catalogues.forms import ModelForm
-    from llmplan.estimate import CommandOption, CostModel, Exporter, Launcher, PlanOptions, Reporter, ServerModel
+    from llmplan.estimate import (
+        Adviser,
+        CommandOption,
+        CostModel,
+        Exporter,
+        Launcher,
+        PlanOptions,
+        Reporter,
+        ServerModel,
+    )
     from llmplan.records import (
         Cluster,
         DTypeFamily,
@@ -139,6 +148,11 @@ def llmplan_exporters() -> Iterable[Exporter]:  # type: ignore[empty-body]
 @hookspec
 def llmplan_reporters() -> Iterable[Reporter]:  # type: ignore[empty-body]
     """Renderings of an estimate on the terminal, chosen by ``--reporter NAME``."""
+
+
+@hookspec
+def llmplan_advisers() -> Iterable[Adviser]:  # type: ignore[empty-body]
+    """What is said beside a refusal, and of plans that are not feasible: what would do, and a command that works."""
 
 
 @hookspec

@@ -11,8 +11,8 @@ from llmplan_parallelism_megatron.validation.engine_memory import FITS, printed
 
 MEGATRON = Megatron()
 CASES = list(printed())
-UNEXPLAINED = {"vllm#21348", "vllm#6746", "vllm#10517"}
-"""Rooms that are off by more, as the page of errors says."""
+UNEXPLAINED = {"vllm#21348", "vllm#6746"}
+"""Rooms and weights that are off by more, as the page of errors says."""
 
 
 def of(figure):
@@ -33,8 +33,8 @@ def test_what_ran_is_said_to_run_and_what_was_refused_not(case):
 
 @pytest.mark.parametrize("case", of("weights"), ids=named)
 def test_weights_are_those_that_engines_print(case):
-    """Within 1 % where the checkpoint is known; kernels that pad experts, and other files, within 2.5 %."""
-    assert case.predicted() == pytest.approx(case.value, rel=0.025)
+    """If it fails, a checkpoint is taken for larger or smaller than it is: within 1 %."""
+    assert case.predicted() == pytest.approx(case.value, rel=0.01)
 
 
 @pytest.mark.parametrize("case", [one for one in (*of("room"), *of("tokens")) if one.value > 0], ids=named)
@@ -49,7 +49,7 @@ def test_a_warm_up_holds_the_larger_of_a_step_and_of_sampling():
     warmed = evolve(IDEAL, warm_up_bytes=10.0, max_sequences=1_000_000, step_tokens=64)
     held = MEGATRON.infer(serving(engine=warmed)).memory_breakdown
     vocabulary = serving().model.vocab
-    assert held["activations"] == plain["activations"]
+    assert held["activations"] > plain["activations"]
     assert held["activations"] + held["logits"] == pytest.approx(1_000_000 * vocabulary * 10.0)
 
 

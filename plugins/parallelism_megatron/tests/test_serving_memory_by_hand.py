@@ -9,6 +9,7 @@ from serving_plans import IDEAL, serving
 
 from llmplan.records import Step, Works
 from llmplan_parallelism_megatron.serving.extent import Extent, Flow, of_decoding, of_prompts, of_step
+from llmplan_parallelism_megatron.serving.held import driver_bytes
 from llmplan_parallelism_megatron.serving.streaming import cycle_bytes, streaming_bytes_per_second
 from llmplan_parallelism_megatron.serving.traffic import rank_wait_seconds
 
@@ -77,6 +78,19 @@ def test_what_a_pass_holds():
     # the residual stream twice and the widest operator, h in and 4 h out, in 16 bits
     assert long["activations"] - short["activations"] == 2 * 64 * (2 * 512 + 512 + 2048) * 2
     assert short["logits"] == long["logits"] == 2 * 4000 * 4
+
+
+def test_what_a_step_holds_that_code_calls_one_by_one():
+    """A warm-up would free what the loop over layers, or an activation function's caller, still refers to."""
+    warmed = evolve(IDEAL, warm_up_bytes=1e-9)
+    short, long = (held(engine=evolve(warmed, step_tokens=tokens))["activations"] for tokens in (1000, 2000))
+    # the residual stream, what attention added, what the layer was called with; 4 h into an activation and out of it
+    assert long - short == pytest.approx(1000 * (3 * 512 + 2048 + 2048) * 2)
+
+
+def test_what_a_driver_holds():
+    """A context would be as large on a small chip as on an H100, or larger on more cores than were looked at."""
+    assert [driver_bytes(6.6e8, cores) for cores in (66, 132, 264)] == pytest.approx([3.3e8, 6.6e8, 6.6e8])
 
 
 def test_what_an_engine_leaves_alone():

@@ -3,6 +3,7 @@
 from llmplan.catalogues.catalogue import Catalogue
 from llmplan.catalogues.folder import TomlRecords
 from llmplan.catalogues.kinds import (
+    ADVISERS,
     CLUSTERS,
     COMMAND_OPTIONS,
     COST_MODELS,
@@ -28,9 +29,11 @@ from llmplan.catalogues.kinds import (
     Kind,
     conforms,
 )
+from llmplan.catalogues.lazy_record import LazyRecord
 from llmplan.catalogues.offered import Registry, plugged, register, registry, reload, unregister
 
 __all__ = [
+    "ADVISERS",
     "CLUSTERS",
     "COMMAND_OPTIONS",
     "COST_MODELS",
@@ -55,6 +58,7 @@ __all__ = [
     "VALIDATION_SETS",
     "Catalogue",
     "Kind",
+    "LazyRecord",
     "Registry",
     "TomlRecords",
     "conforms",

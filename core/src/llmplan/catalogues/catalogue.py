@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from llmplan.catalogues.folder import TomlRecords
 from llmplan.catalogues.guard import Guard
 from llmplan.catalogues.kinds import Kind, is_family
+from llmplan.catalogues.lazy_record import LazyRecord
 from llmplan.catalogues.plugins import Plugin, Plugins
 from llmplan.errors import BadInputError, LlmplanError, UnknownNameError
 
@@ -67,6 +68,8 @@ class Catalogue(Mapping[str, T], Generic[T]):
             for name in record.names:
                 make = partial(self._read, record.path(name), plugin)
                 self._offer(name, Offer(plugin, make, partial(record.mentions, name)))
+        elif isinstance(record, LazyRecord):
+            self._offer(record.name, Offer(plugin, partial(self._looked_up, record, plugin), record.mentions))
         elif is_family(record):
             self._families.append((plugin, record))
             for name in record.listed:
@@ -88,6 +91,14 @@ class Catalogue(Mapping[str, T], Generic[T]):
             return self[name] if name in self else installed(self.kind, name)
 
         return read_record(path, self.kind, find, in_folder=True)
+
+    def _looked_up(self, lazy: LazyRecord, plugin: Plugin) -> Any:
+        with Guard(self.kind, lazy.name, plugin.distribution):
+            record = lazy.make()
+        self.kind.check(record)
+        if record.name != lazy.name:
+            raise BadInputError(f"{self.kind.singular}: {lazy.name} is made as {record.name}")
+        return record
 
     def __getitem__(self, name: str) -> T:
         if not isinstance(name, str):

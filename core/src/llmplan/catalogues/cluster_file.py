@@ -24,7 +24,7 @@ _CLUSTER_UNITS: Mapping[str, tuple[str, float]] = {
 """The record's field that a key stands for, and how much of it one of the file's units is."""
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class LevelFile:
     """A level in TOML. Bandwidths are of one direction and one accelerator."""
 
@@ -54,7 +54,7 @@ class LevelFile:
         return LevelFile(**{**_in_units(level, LevelFile, _LEVEL_UNITS), "smaller_groups": smaller, "size": size})
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class ClusterFile:
     """A cluster in TOML; what it leaves out is as in the usual cluster of the accelerator."""
 

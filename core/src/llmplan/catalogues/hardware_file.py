@@ -40,7 +40,7 @@ _DIGITS = 12
 """As many as any datasheet prints; a number with more is one that was divided."""
 
 
-@frozen(kw_only=True, repr=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class HardwareFile:
     """An accelerator in TOML, in the units of datasheets. Rates are dense, bandwidths of one direction and device."""
 

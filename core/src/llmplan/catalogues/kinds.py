@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from llmplan.catalogues.folder import TomlRecords
+from llmplan.catalogues.lazy_record import LazyRecord
 from llmplan.catalogues.plugins import PluginError
 from llmplan.records.checks import check_name
 
@@ -51,6 +52,8 @@ class Kind:
             if not self.in_files:
                 raise PluginError(f"returned a folder of files; {self.plural} are records in Python")
             record.check()
+        elif isinstance(record, LazyRecord):  # what it makes is checked when it is made
+            check_name(record.name)
         elif not any(conforms(record, cls) for cls in self.classes):
             wanted = " or ".join(cls.__name__ for cls in self.classes)
             raise PluginError(f"returned a {type(record).__name__}, not a {wanted}")
@@ -112,6 +115,7 @@ SITES = Kind("sites", "llmplan_sites", "records.site.Site", in_files=True)
 VALIDATION_SETS = Kind("validation-sets", "llmplan_validation_sets", "records.validation.ValidationSet")
 EXPORTERS = Kind("exporters", "llmplan_exporters", "estimate.output.Exporter")
 REPORTERS = Kind("reporters", "llmplan_reporters", "estimate.output.Reporter")
+ADVISERS = Kind("advisers", "llmplan_advisers", "estimate.output.Adviser")
 LAUNCHERS = Kind("launchers", "llmplan_launchers", "estimate.launch.Launcher")
 COMMAND_OPTIONS = Kind("command-options", "llmplan_command_options", "estimate.output.CommandOption")
 KINDS = (
@@ -129,5 +133,5 @@ KINDS = (
         MODEL_READERS,
     ),
     *(MODEL_FORMS, LAYER_KINDS, PLAN_OPTIONS, SITES, RUN_READERS),
-    *(VALIDATION_SETS, EXPORTERS, REPORTERS, LAUNCHERS, COMMAND_OPTIONS),
+    *(VALIDATION_SETS, EXPORTERS, REPORTERS, ADVISERS, LAUNCHERS, COMMAND_OPTIONS),
 )

@@ -15,7 +15,16 @@ from llmplan.catalogues.selection import PluginFile, Selection, of_environment
 
 if TYPE_CHECKING:
     from llmplan.catalogues.forms import ModelForm
-    from llmplan.estimate import CommandOption, CostModel, Exporter, Launcher, PlanOptions, Reporter, ServerModel
+    from llmplan.estimate import (
+        Adviser,
+        CommandOption,
+        CostModel,
+        Exporter,
+        Launcher,
+        PlanOptions,
+        Reporter,
+        ServerModel,
+    )
     from llmplan.records import (
         Cluster,
         DTypeRule,
@@ -77,6 +86,7 @@ class Registry:
     validation_sets: _Collected[ValidationSet] = _Collected(kinds.VALIDATION_SETS)
     exporters: _Collected[Exporter] = _Collected(kinds.EXPORTERS)
     reporters: _Collected[Reporter] = _Collected(kinds.REPORTERS)
+    advisers: _Collected[Adviser] = _Collected(kinds.ADVISERS)
     launchers: _Collected[Launcher] = _Collected(kinds.LAUNCHERS)
     command_options: _Collected[CommandOption] = _Collected(kinds.COMMAND_OPTIONS)
 

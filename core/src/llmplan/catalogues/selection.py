@@ -14,7 +14,7 @@ from llmplan.errors import BadInputError
 _FILE, _WITHOUT = "--plugin", "--without-plugin"
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class PluginFile:
     """A plugin that is not installed: a module in a file."""
 
@@ -54,7 +54,7 @@ class PluginFile:
         return module
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Selection:
     """Which plugins are loaded: distributions by name, and files."""
 

@@ -6,11 +6,16 @@ JSON, CSV, Markdown, reports, comparisons, searches, validation and the referenc
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmplan.estimate.figure import HIGH, LOW, Figure
 from llmplan.estimate.training import TrainingEstimate
 from llmplan.units import GIB
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+    from llmplan.estimate.server import ServerEstimate
 
 TRAIN, INFER, SERVER = "train", "infer", "server"
 _SERVING, _ALL = (INFER, SERVER), (TRAIN, INFER, SERVER)
@@ -21,6 +26,11 @@ _PRICE, _TDP = "--price", "an accelerator whose TDP is known (tdp_w)"
 def kind_of_estimate(estimate: Any) -> str:
     """The kind of an estimate: ``train``, ``infer`` or ``server``."""
     return TRAIN if isinstance(estimate, TrainingEstimate) else SERVER if hasattr(estimate, "server") else INFER
+
+
+def is_server(estimate: Any) -> TypeIs[ServerEstimate]:
+    """Whether it is of a server under a load; its class need not be there to know."""
+    return kind_of_estimate(estimate) == SERVER
 
 
 def _own(kind: str) -> Iterator[Figure]:
@@ -42,7 +52,7 @@ def limits(kind: str) -> dict[str, Figure]:
 
 
 _TIME, _FIRST, _NEXT = "time_spread", "first_token_spread", "next_token_spread"
-_RATE, _MOST = "throughput_spread", "capacity_spread"
+_TOTAL, _RATE, _MOST = "total_spread", "throughput_spread", "capacity_spread"
 
 FIGURES = (
     Figure(
@@ -111,7 +121,7 @@ FIGURES = (
         measured={"decode_ms_per_token": _MS},
     ),
     Figure(
-        "total_seconds", "s", "a whole answer", (INFER,), better=LOW, range=_NEXT, fact="whole answer",
+        "total_seconds", "s", "a whole answer", (INFER,), better=LOW, range=_TOTAL, fact="whole answer",
         limit="latency",
         measured={"e2e_ms": _MS},
     ),
@@ -125,7 +135,7 @@ FIGURES = (
         heading="each token, ms", scale=_MS, drawn=True, essential=True, limit="tpot",
     ),
     Figure(
-        "total_seconds", "s", "from a request to its last token", (SERVER,), better=LOW, range="total_spread",
+        "total_seconds", "s", "from a request to its last token", (SERVER,), better=LOW, range=_TOTAL,
         limit="latency",
     ),
     Figure(

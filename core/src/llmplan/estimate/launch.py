@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from llmplan.estimate.server import Estimate
 from llmplan.records.checks import lookup_name, one_of
+
+if TYPE_CHECKING:
+    from llmplan.estimate.server import Estimate
 
 COMMANDS = ("train", "infer")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from llmplan.hookspecs import hookimpl
 
@@ -17,13 +18,12 @@ LLMPLAN_API = 1
 def llmplan_reporters() -> Iterable[Reporter]:
     """Contribute ``json``, the reporter that programs read."""
     from llmplan.estimate import Reporter
-    from llmplan.output import formats
 
     yield Reporter(
         name="json",
-        render=formats.as_json,
-        render_comparison=formats.as_json,
-        render_search=formats.as_json,
+        render=_written("as_json"),
+        render_comparison=_written("as_json"),
+        render_search=_written("as_json"),
         description="one JSON object",
     )
 
@@ -32,19 +32,25 @@ def llmplan_reporters() -> Iterable[Reporter]:
 def llmplan_exporters() -> Iterable[Exporter]:
     """Contribute the exporters that write ``.json`` and ``.csv`` files."""
     from llmplan.estimate import Exporter
-    from llmplan.output import formats
 
     yield Exporter(
         name="json",
         suffix=".json",
-        export=formats.to_json,
-        export_comparison=formats.to_json,
+        export=_written("to_json"),
+        export_comparison=_written("to_json"),
         description="what --json prints",
     )
     yield Exporter(
         name="csv",
         suffix=".csv",
-        export=formats.to_csv,
-        export_comparison=formats.comparison_to_csv,
+        export=_written("to_csv"),
+        export_comparison=_written("comparison_to_csv"),
         description="one line a figure; of a comparison one line a plan",
     )
+
+
+def _written(name: str) -> Callable[[Any], Any]:
+    def write(found: Any) -> Any:
+        return getattr(import_module("llmplan.output.formats"), name)(found)
+
+    return write

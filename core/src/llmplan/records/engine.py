@@ -132,7 +132,7 @@ class EngineProfile:
     memory_share: float = field(default=DEFAULT_MEMORY_SHARE, validator=fraction)
     """Of the device, that it takes."""
     context_bytes: float = field(default=0.0, validator=not_negative)
-    """Of the driver and libraries, that no allocator counts."""
+    """Of the driver and libraries, that no allocator counts; of an H100, fewer cores hold less."""
     workspace_bytes: float = field(default=0.0, validator=not_negative)
     """Of kernels, captured graphs and communication buffers."""
     group_bytes: float = field(default=0.0, validator=not_negative)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
 from llmplan.estimate.figures import kind_of_estimate, limits
 from llmplan.records.plan import CONFIDENCE
-from llmplan.request import InferRequest
 from llmplan.request.latencies import latency_limits, percentile_of
+
+if TYPE_CHECKING:
+    from llmplan.request import InferRequest
 
 
 @frozen

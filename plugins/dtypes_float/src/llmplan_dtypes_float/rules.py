@@ -200,12 +200,13 @@ GGUF_Q4_K_M = DTypeRule(
     weight_bits=4.80,
     activation_bits=16,
     embedding_bits=5.53,
+    expert_bits=4.84,
     aliases=("gguf-q4_k_m/fp16", "q4_k_m/fp16"),
     training="hypothetical",
     gemm_formats=(("fp16", "bf16"),),
-    description="llama.cpp's Q4_K_M: weights 4.8 on average, ends 5.5, all else 16; widened, GEMM in FP16",
+    description="llama.cpp's Q4_K_M: weights 4.8 on average, experts 4.84, ends 5.5, all else 16; GEMM in FP16",
     source="llama.cpp, quantize: Q4_K has 4.5 bits, Q6_K 6.5625, which half of the value and down projections and the "
-    "output head are; 4.89 a weight of Llama 3 8B in all",
+    "output head are; 4.89 a weight of Llama 3 8B in all; of experts one matrix in three projects down",
 )
 
 FLOAT_DTYPES = (

@@ -1,5 +1,10 @@
 """The words of llmplan: terms with their definitions, formulas and sources."""
 
-from llmplan_glossary.terms import Group, Term, groups
+from typing import TYPE_CHECKING
 
-__all__ = ["Group", "Term", "groups"]
+from llmplan.lazily import lazily
+
+if TYPE_CHECKING:
+    from llmplan_glossary.terms import Group as Group, Term as Term, groups as groups
+
+__getattr__, __all__ = lazily(__name__, {"terms": "Group Term groups"})

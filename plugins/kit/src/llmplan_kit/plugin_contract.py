@@ -138,11 +138,11 @@ def check_plugin(module: ModuleType) -> None:
         require(marked, f"{name} is named like a hook and lacks @hookimpl")
     require(hooks, f"{module.__name__} implements no hook")
     for kind in (*KINDS, *plugins.kinds):
-        if kind.in_files:  # a folder of files is offered record by record
+        if kind is DTYPES:  # families are checked as such
+            offered = [record for _, record in plugins.ask(kind.hook, kind.check)]
+        else:
             catalogue: Catalogue[Any] = Catalogue(kind, plugins)
             offered = [record for _, _, record in catalogue.entries()]
-        else:
-            offered = [record for _, record in plugins.ask(kind.hook, kind.check)]
         _refuse_problems(plugins)
         check: Callable[[Any], None] = _CHECKS.get(kind, lambda _record: None)
         for record in offered:

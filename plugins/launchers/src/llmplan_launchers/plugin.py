@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from llmplan.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from llmplan.estimate import Asking, CommandOption, Estimate, Launcher
+    from llmplan.catalogues import LazyRecord
+    from llmplan.estimate import Asking, CommandOption, Estimate
 
 LLMPLAN_API = 1
 
-_TRAINING = ("megatron", "megatron_bridge", "torchtitan", "deepspeed", "accelerate", "axolotl", "trl")
-_SERVING = ("vllm", "sglang", "tensorrt_llm", "llama_cpp", "kubernetes")
+_SERVING = ("vllm", "sglang", "tensorrt-llm", "llama-cpp", "kubernetes")
+"""The others train."""
 
 
 @hookimpl
-def llmplan_launchers() -> Iterable[Launcher]:
+def llmplan_launchers() -> Iterable[LazyRecord]:
     """Contribute the launchers, each of which is a module."""
-    for name in _TRAINING:
-        yield import_module(f"llmplan_launchers.training.{name}").LAUNCHER
-    for name in _SERVING:
-        yield import_module(f"llmplan_launchers.serving.{name}").LAUNCHER
+    from llmplan.catalogues import LazyRecord
+    from llmplan_launchers.programs import PROGRAMS
+
+    for name, programs in PROGRAMS.items():
+        yield LazyRecord(name, partial(_launcher, name), programs)
 
 
 @hookimpl
@@ -58,3 +61,8 @@ def _read(value: str, asking: Asking) -> Mapping[str, Any]:
     from llmplan_launchers.reading import options_of
 
     return options_of(value, asking)
+
+
+def _launcher(name: str) -> Any:
+    home = f"{'serving' if name in _SERVING else 'training'}.{name.replace('-', '_')}"
+    return import_module(f"llmplan_launchers.{home}").LAUNCHER

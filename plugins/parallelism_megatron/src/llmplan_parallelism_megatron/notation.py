@@ -78,6 +78,7 @@ AMOUNTS: Mapping[str, Symbol] = {
     "expert_each": Symbol("the same of a weight in experts", "bytes"),
     "end_each": Symbol("the same of a weight of the embedding or the head", "bytes"),
     "memory": Symbol("memory of the device", "bytes"),
+    "context": Symbol("of an H100, what the driver and libraries hold", "bytes"),
     "parameters": Symbol("on one rank, after ZeRO's division"),
     "dense": Symbol("parameters outside experts, or their bytes"),
     "experts": Symbol("parameters in routed experts, or their bytes"),

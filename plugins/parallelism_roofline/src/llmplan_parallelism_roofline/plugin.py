@@ -8,14 +8,21 @@ from typing import TYPE_CHECKING
 from llmplan.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from llmplan.estimate import CostModel
+    from llmplan.catalogues import LazyRecord
+    from llmplan_parallelism_roofline.model import Roofline
 
 LLMPLAN_API = 1
 
 
 @hookimpl
-def llmplan_parallelism_models() -> Iterable[CostModel]:
+def llmplan_parallelism_models() -> Iterable[LazyRecord]:
     """Contribute the cost model ``roofline``, that of the published LLaMA tables."""
+    from llmplan.catalogues import LazyRecord
+
+    return [LazyRecord("roofline", _roofline)]
+
+
+def _roofline() -> Roofline:
     from llmplan_parallelism_roofline.model import Roofline
 
-    return [Roofline()]
+    return Roofline()

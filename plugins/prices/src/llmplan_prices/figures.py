@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from llmplan.arrays.quantities import Number
-from llmplan.estimate import ServerEstimate
 from llmplan.estimate.figure import LOW, Figure
+from llmplan.estimate.figures import is_server
 
 _HOURS_PER_MONTH = 730.0
 """8,760 of a year / 12."""
@@ -21,7 +21,7 @@ def price_per_hour(estimate: Any) -> Number | None:
     price, gpus = estimate.plan.price_per_gpu_hour, estimate.plan.layout.gpus
     if price is None:
         return None
-    paid: Number = price * (estimate.server.gpus if isinstance(estimate, ServerEstimate) else gpus)
+    paid: Number = price * (estimate.server.gpus if is_server(estimate) else gpus)
     return paid
 
 
@@ -33,7 +33,7 @@ def price_per_month(estimate: Any) -> Number | None:
 
 def _lengths(estimate: Any) -> tuple[float, float]:
     """Tokens of a prompt and of an answer, on average."""
-    if isinstance(estimate, ServerEstimate):
+    if is_server(estimate):
         return estimate.mean_lengths
     return estimate.plan.prompt_tokens, estimate.plan.output_tokens
 
@@ -61,7 +61,7 @@ def break_even_share(estimate: Any) -> Number | None:
     even = break_even_requests_per_second(estimate)
     if even is None:
         return None
-    if isinstance(estimate, ServerEstimate):
+    if is_server(estimate):
         most = None if estimate.capacity is None else estimate.capacity.requests_per_second
     else:
         most = estimate.tokens_per_second / estimate.plan.output_tokens

@@ -187,11 +187,12 @@ class ApiPrice:
 
     def concerns(self, estimate: Any) -> Iterator[str]:
         """A word where serving costs more than the API however much of it is used."""
+        from llmplan.estimate.figures import is_server
         from llmplan_prices.figures import break_even_share
 
         share = break_even_share(estimate)
         if share is not None and share > 1:
-            what = "this server under any load" if hasattr(estimate, "server") else "this batch, over and over"
+            what = "this server under any load" if is_server(estimate) else "this batch, over and over"
             even = f"{share:.3g} x its requests would break even"
             yield f"api-price {self.label}: the API costs less than {what}: {even}"
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from math import gcd
+from typing import TYPE_CHECKING
 
-from llmplan.records import HardwareProfile
+if TYPE_CHECKING:
+    from llmplan.records import HardwareProfile
 
 _USUAL_NODE = 8
 """GPUs of most servers, for those that share no link by which the plan could tell."""

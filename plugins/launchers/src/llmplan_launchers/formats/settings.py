@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmplan.errors import BadInputError
-from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
-from llmplan.records import InferencePlan, Recompute, TrainingPlan
+from llmplan.estimate import TrainingEstimate
+from llmplan.estimate.figures import is_server
+from llmplan.records import Recompute
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate
+    from llmplan.records import InferencePlan, TrainingPlan
 
 
 def training(launcher: str, estimate: Estimate) -> tuple[TrainingEstimate, dict[str, Any]]:
@@ -85,7 +90,7 @@ def serving(launcher: str, estimate: Estimate) -> tuple[InferencePlan, dict[str,
 
 def _load(launcher: str, estimate: InferenceEstimate | ServerEstimate) -> dict[str, Any]:
     """Sequences at once, tokens of a step and of the longest sequence."""
-    if isinstance(estimate, InferenceEstimate):
+    if not is_server(estimate):
         plan = estimate.plan
         return {
             "max_sequences": int(plan.batch),

@@ -11,7 +11,7 @@ from llmplan.errors import BadInputError
 from llmplan.request import option_name
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Entry:
     """A key of a launcher and the option that it says."""
 

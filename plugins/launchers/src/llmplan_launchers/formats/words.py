@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from llmplan.estimate import Estimate, TrainingEstimate
-from llmplan.records import ModelArchitecture
+from llmplan.estimate import TrainingEstimate
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Estimate
+    from llmplan.records import ModelArchitecture
 
 _CACHED = re.compile(r"models--([\w.-]+?)--([\w.-]+)/snapshots/")
 """Of the hub's cache on this machine."""

@@ -9,6 +9,7 @@ from llmplan.estimate import Estimate, Launcher, LaunchFile
 from llmplan_launchers.formats.settings import serving
 from llmplan_launchers.formats.table import Entry, called, said
 from llmplan_launchers.formats.words import priced_as, repository
+from llmplan_launchers.programs import PROGRAMS
 from llmplan_launchers.serving.precision import cache_word, checkpoint
 from llmplan_launchers.serving.server import MODEL, Server, over_nodes, script, several
 
@@ -81,7 +82,7 @@ LAUNCHER = Launcher(
     name="llama-cpp",
     command="infer",
     write=_write,
-    programs=("llama.cpp", "llama.cpp-metal"),
+    programs=PROGRAMS["llama-cpp"],
     description="llama.cpp: a script of llama-server",
     words=called(*BATCH),
 )

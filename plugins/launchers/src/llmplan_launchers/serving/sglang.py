@@ -9,6 +9,7 @@ from llmplan.estimate import Estimate, Launcher, LaunchFile
 from llmplan_launchers.formats.settings import serving
 from llmplan_launchers.formats.table import Entry, called, said
 from llmplan_launchers.formats.words import priced_as, repository
+from llmplan_launchers.programs import PROGRAMS
 from llmplan_launchers.serving.precision import cache_word, checkpoint, on_the_fly
 from llmplan_launchers.serving.server import MODEL, Server, has_experts, over_nodes, replicas, script, several
 
@@ -92,5 +93,5 @@ LAUNCHER = Launcher(
     write=_write,
     description="SGLang: a script of python -m sglang.launch_server",
     words=called(*LAYOUT, *BATCH),
-    programs=("sglang", "sglang-rocm"),
+    programs=PROGRAMS["sglang"],
 )

@@ -10,6 +10,7 @@ from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.settings import serving
 from llmplan_launchers.formats.table import Entry, called, said
 from llmplan_launchers.formats.words import priced_as, repository
+from llmplan_launchers.programs import PROGRAMS
 from llmplan_launchers.serving.precision import cache_word, checkpoint, quantised, stored_so
 from llmplan_launchers.serving.server import MODEL, Server, over_nodes, replicas, script, several
 
@@ -102,7 +103,7 @@ LAUNCHER = Launcher(
     name="tensorrt-llm",
     command="infer",
     write=_write,
-    programs=("tensorrt-llm", "tensorrt-llm-0.9", "tensorrt-llm-0.5"),
+    programs=PROGRAMS["tensorrt-llm"],
     description="TensorRT-LLM: a script of trtllm-serve",
     words=called(*LAYOUT, *BATCH),
 )

@@ -12,6 +12,7 @@ from llmplan_launchers.formats.settings import serving
 from llmplan_launchers.formats.shell import flags, positional
 from llmplan_launchers.formats.table import Entry, as_number, called, left_over, said, understood
 from llmplan_launchers.formats.words import priced_as, repository
+from llmplan_launchers.programs import PROGRAMS
 from llmplan_launchers.serving.precision import cache_word, checkpoint, on_the_fly
 from llmplan_launchers.serving.server import MODEL, Server, has_experts, over_nodes, replicas, script, several
 
@@ -219,7 +220,7 @@ LAUNCHER = Launcher(
     name="vllm",
     command="infer",
     write=_write,
-    programs=("vllm", "vllm-rocm", "vllm-tpu", "vllm-gaudi"),
+    programs=PROGRAMS["vllm"],
     read=_read,
     recognises=_recognised,
     description="vLLM: a script of vllm serve",

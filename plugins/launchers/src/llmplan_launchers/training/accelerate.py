@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmplan.errors import BadInputError
-from llmplan.estimate import Estimate, Launcher, LaunchFile
+from llmplan.estimate import Launcher, LaunchFile
 from llmplan_launchers.formats.fsdp import Sharding, accelerate_sharding, refuse
 from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.recompute import nearest
@@ -14,6 +14,10 @@ from llmplan_launchers.formats.settings import training
 from llmplan_launchers.formats.unsaid import unsaid
 from llmplan_launchers.formats.words import comments, headline, priced_as
 from llmplan_launchers.formats.yaml import yaml
+from llmplan_launchers.programs import PROGRAMS
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Estimate
 
 _PROGRAM = "Accelerate's FSDP"
 _PRECISIONS = {"bf16": "bf16", "fp16": "fp16", "fp32": "no", "tf32": "no", "fp8": "fp8"}
@@ -90,6 +94,6 @@ LAUNCHER = Launcher(
     command="train",
     write=_write,
     suffix=".yaml",
-    programs=("fsdp", "hugging-face-trainer"),
+    programs=PROGRAMS["accelerate"],
     description="Accelerate: YAML of FSDP 2 for accelerate launch --config_file",
 )

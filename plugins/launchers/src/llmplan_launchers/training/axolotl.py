@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmplan.errors import BadInputError
-from llmplan.estimate import Estimate, Launcher, LaunchFile
+from llmplan.estimate import Launcher, LaunchFile
 from llmplan_launchers.formats.adapters import modules_of
 from llmplan_launchers.formats.fsdp import Sharding, accelerate_sharding, refuse
 from llmplan_launchers.formats.nodes import gpus_per_node
@@ -16,6 +16,10 @@ from llmplan_launchers.formats.table import Entry, called, said
 from llmplan_launchers.formats.unsaid import INT8_BITS, unsaid
 from llmplan_launchers.formats.words import comments, headline, priced_as, repository
 from llmplan_launchers.formats.yaml import yaml
+from llmplan_launchers.programs import PROGRAMS
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Estimate
 
 BATCH = (
     Entry("sequence_len", "seq_len"),
@@ -161,7 +165,7 @@ LAUNCHER = Launcher(
     command="train",
     write=_write,
     suffix=".yaml",
-    programs=("axolotl",),
+    programs=PROGRAMS["axolotl"],
     description="Axolotl: YAML for fine-tuning, of all weights or of LoRA adapters",
     words=called(*BATCH),
 )

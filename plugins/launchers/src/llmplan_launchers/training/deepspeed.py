@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmplan.errors import BadInputError
-from llmplan.estimate import Estimate, Launcher, LaunchFile, LaunchOptions
+from llmplan.estimate import Launcher, LaunchFile, LaunchOptions
 from llmplan_launchers.formats.settings import training
 from llmplan_launchers.formats.table import Entry, as_number, called, left_over, said, understood
 from llmplan_launchers.formats.unsaid import unsaid
 from llmplan_launchers.formats.words import priced_as
+from llmplan_launchers.programs import PROGRAMS
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Estimate
 
 BATCH = (
     Entry("train_batch_size", "global_batch"),
@@ -177,7 +181,7 @@ LAUNCHER = Launcher(
     command="train",
     write=_write,
     suffix=".json",
-    programs=("megatron-deepspeed", "deepspeed-zero3", "hugging-face-deepspeed"),
+    programs=PROGRAMS["deepspeed"],
     read=_read,
     recognises=_recognised,
     comment=None,

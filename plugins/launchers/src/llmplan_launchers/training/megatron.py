@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmplan.errors import BadInputError
-from llmplan.estimate import Estimate, Launcher, LaunchFile, LaunchOptions
-from llmplan.records import ModelArchitecture
+from llmplan.estimate import Launcher, LaunchFile, LaunchOptions
 from llmplan_launchers.formats.nodes import torchrun
 from llmplan_launchers.formats.settings import training
 from llmplan_launchers.formats.shell import flag_lines, flags
 from llmplan_launchers.formats.table import Entry, as_number, called, left_over, said, understood
 from llmplan_launchers.formats.unsaid import unsaid
 from llmplan_launchers.formats.words import comments, headline, priced_as
+from llmplan_launchers.programs import PROGRAMS
 from llmplan_launchers.training.megatron_limits import refuse
 from llmplan_launchers.training.shape import OF_A_SHAPE, OTHER_LAYERS, arguments, model_of
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Estimate
+    from llmplan.records import ModelArchitecture
 
 _NAME = "Megatron-LM"
 LAYOUT = (
@@ -261,7 +265,7 @@ LAUNCHER = Launcher(
     name="megatron",
     command="train",
     write=_write,
-    programs=("megatron-core", "megatron-core-no-overlap", "megatron-core-deterministic", "megatron-lm-2022", "primus"),
+    programs=PROGRAMS["megatron"],
     read=_read,
     recognises=lambda text: "--tensor-model-parallel-size" in text or "--micro-batch-size" in text,
     description="Megatron-LM: a script that starts pretrain_gpt.py with torchrun or srun",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmplan.errors import BadInputError
-from llmplan.estimate import Estimate, Launcher, LaunchFile
+from llmplan.estimate import Launcher, LaunchFile
 from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.recompute import nearest
 from llmplan_launchers.formats.settings import training
@@ -14,6 +14,9 @@ from llmplan_launchers.formats.table import Entry, called, said
 from llmplan_launchers.formats.unsaid import unsaid
 from llmplan_launchers.formats.words import comments, headline, priced_as, repository
 from llmplan_launchers.training.megatron_limits import refuse
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Estimate
 
 _NAME = "Megatron-Bridge"
 FIELDS = (

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmplan.errors import BadInputError
-from llmplan.records import ModelArchitecture
+
+if TYPE_CHECKING:
+    from llmplan.records import ModelArchitecture
 
 
 def refuse(launcher: str, settings: Mapping[str, Any], model: ModelArchitecture) -> None:

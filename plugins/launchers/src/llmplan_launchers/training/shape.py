@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from llmplan.records import ModelArchitecture
 from llmplan_launchers.formats.table import Entry, as_number, said, understood
 from llmplan_layers import Transformer
+
+if TYPE_CHECKING:
+    from llmplan.records import ModelArchitecture
 
 _POSITIONS = {"rope": "rope", "learned": "learned_absolute", "none": "none"}
 _NORMS = {"rms": "RMSNorm", "layer": "LayerNorm"}

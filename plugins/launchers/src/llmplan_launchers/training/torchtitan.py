@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tomli
 
 from llmplan import registry
 from llmplan.errors import BadInputError
-from llmplan.estimate import Estimate, Launcher, LaunchFile, LaunchOptions
+from llmplan.estimate import Launcher, LaunchFile, LaunchOptions
 from llmplan_launchers.formats.fsdp import Sharding, refuse, sharding
 from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.recompute import nearest
@@ -17,6 +17,10 @@ from llmplan_launchers.formats.settings import training
 from llmplan_launchers.formats.table import Entry, called, left_over, said, understood
 from llmplan_launchers.formats.unsaid import unsaid
 from llmplan_launchers.formats.words import comments, headline, priced_as
+from llmplan_launchers.programs import PROGRAMS
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Estimate
 
 FLAVORS: Mapping[str, tuple[str, str]] = {
     "llama-3-8b": ("llama3", "8B"),
@@ -285,7 +289,7 @@ LAUNCHER = Launcher(
     command="train",
     write=_write,
     suffix=".toml",
-    programs=("torchtitan", "torchtitan-rocm"),
+    programs=PROGRAMS["torchtitan"],
     read=_read,
     recognises=_recognised,
     description="torchtitan to 0.2.2: a TOML file of its job configuration",

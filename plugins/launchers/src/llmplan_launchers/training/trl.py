@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from llmplan.estimate import Estimate, Launcher, LaunchFile
+from llmplan.estimate import Launcher, LaunchFile
 from llmplan_launchers.formats.adapters import modules_of
 from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.settings import training
@@ -14,7 +14,11 @@ from llmplan_launchers.formats.table import Entry, called, said
 from llmplan_launchers.formats.unsaid import INT8_BITS, unsaid
 from llmplan_launchers.formats.words import comments, headline, repository
 from llmplan_launchers.formats.yaml import yaml
+from llmplan_launchers.programs import PROGRAMS
 from llmplan_launchers.training.accelerate import document
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Estimate
 
 BATCH = (
     Entry("--max_length", "seq_len"),
@@ -106,7 +110,7 @@ LAUNCHER = Launcher(
     name="trl",
     command="train",
     write=_write,
-    programs=("trl",),
+    programs=PROGRAMS["trl"],
     description="TRL: a script that starts trl sft on Accelerate, for fine-tuning",
     words=called(*BATCH),
 )

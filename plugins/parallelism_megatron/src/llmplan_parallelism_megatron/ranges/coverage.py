@@ -1,7 +1,7 @@
 """How many published figures lie inside the range that the others give them.
 
 What is left out is left out of the range and of the price: rows of a source are priced with constants that were fitted
-to the others, those of an architecture with the kernels of the one before, and those of an accelerator by its datasheet.
+to the others, those of an architecture with the kernels of the one before, those of an accelerator by its datasheet.
 Where nothing else is left of a row's program, as of one that ran on that architecture alone, the row is priced as one
 of a program that nobody knows, since that is the range it gets.
 """

@@ -11,6 +11,11 @@ from llmplan_parallelism_megatron.serving.rank import Rank
 
 LOGIT_BYTES = 4.0
 """Sampling reads them in 32 bits."""
+TIMED_CORES = 132
+CALLED_STREAMS = 3.0
+"""Of a token, beside an operator of an MLP: the residual stream, what attention added to it, and what its layer was
+called with, to which the loop over layers still refers (vLLM, vllm/model_executor/models/llama.py, LlamaModel.forward).
+"""
 _PROFILED = "vLLM, vllm/v1/worker/gpu_worker.py, determine_available_memory; gpu_model_runner.py, _dummy_sampler_run"
 
 
@@ -21,11 +26,23 @@ def fixed_bytes(rank: Rank, plan: InferencePlan, tokens: Number, rows: Number) -
         "weights": rank.weight_bytes,
         **(_warmed_up_bytes(rank, plan, tokens) if engine.warm_up_bytes else pass_bytes(rank, tokens, rows)),
         "workspace": engine.workspace_bytes + where(plan.layout.tp > 1, engine.group_bytes, 0.0),
-        "driver": engine.context_bytes,
+        "driver": driver_bytes(engine.context_bytes, plan.hardware.sm_count or TIMED_CORES),
     }
     if engine.held_score_bytes:
         held["scores"] = score_bytes(rank, tokens, rows)
     return {**held, "kept_free": _kept_free_bytes(plan, held)}
+
+
+@term(
+    "context * min(cores / 132, 1)",
+    unit="bytes",
+    source="NVIDIA, CUDA C++ Programming Guide, cudaLimitStackSize; vllm-project/vllm#10517: 0.35 GiB of an RTX 3090",
+)
+def driver_bytes(context: float, cores: int) -> float:
+    """A driver keeps a stack of each thread that may run, and room to swap threads out, so that what it takes goes by
+    the cores; engines say it of an H100.
+    """
+    return context * min(cores / TIMED_CORES, 1.0)
 
 
 def kept_tokens(plan: InferencePlan) -> Number:
@@ -43,8 +60,9 @@ def pass_bytes(rank: Rank, tokens: Number, rows: Number) -> dict[str, Number]:
 
 def _warmed_up_bytes(rank: Rank, plan: InferencePlan, tokens: Number) -> dict[str, Number]:
     """Of a step as large as the engine takes, and beyond that of sampling as many answers; for good."""
-    engine = plan.engine
-    activations = pass_bytes(rank, maximum(tokens, engine.step_tokens), 0.0)["activations"]
+    engine, kernels = plan.engine, rank.kernels
+    each = (CALLED_STREAMS * rank.stream_elements + rank.called_elements) * kernels.stream_bytes
+    activations = held_bytes(maximum(tokens, engine.step_tokens), each)
     vocabulary = rank.logit_elements * rank.plan.layout.tp
     sampler = sampler_bytes(engine.max_sequences, vocabulary, engine.warm_up_bytes)
     return {"activations": activations, "logits": beyond_bytes(sampler, activations)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import zip_longest
 
 from attrs import evolve, frozen
 
@@ -60,6 +61,8 @@ class Rank:
     """Of the residual stream of a token, that this rank holds."""
     widest_elements: Number
     """Of a token, that the operator holds which holds most; or all of a layer, where an engine keeps all buffers."""
+    called_elements: Number
+    """The same of code that calls one operator after the other: its inputs and its output, which follow each other."""
     logit_elements: Number
     """Of a position of which logits are made."""
     heads: Number
@@ -90,6 +93,7 @@ class Rank:
             _state_bytes(share, kernels) * fullest_stage_share(share, layout),
             stream,
             widest,
+            _called_elements(share),
             _logit_elements(share),
             _heads(share),
         )
@@ -268,10 +272,25 @@ def _widest_elements(share: LoweredModel, *, keeps_buffers: bool) -> Number:
     return widest
 
 
+def _called_elements(share: LoweredModel) -> Number:
+    """The output of what does not multiply by weights is what the next operator takes; that of attention is small."""
+    widest: Number = 0.0
+    for block in share.layers:
+        for operator, following in zip_longest(block.operators, block.operators[1:]):
+            held = _held_elements(operator)
+            if following is not None and operator.gemm is None and operator.scores is None:
+                held = held + _input_elements(following)
+            widest = maximum(widest, held)
+    return widest
+
+
+def _input_elements(operator: Operator) -> Number:
+    return total(tensor.elements for tensor in operator.inputs if not tensor.fusible)
+
+
 def _held_elements(operator: Operator) -> Number:
     """Inputs, and the output of a multiplication; scores stay on chip."""
-    inputs = total(tensor.elements for tensor in operator.inputs if not tensor.fusible)
-    gemm = operator.gemm
+    inputs, gemm = _input_elements(operator), operator.gemm
     return inputs if gemm is None else inputs + gemm.groups * gemm.m * gemm.n
 
 

@@ -61,11 +61,16 @@ def printed() -> Iterator[Printed]:
 
 
 def _options(cell: str) -> dict[str, Any]:
-    """`kv_heads` is of the checkpoint: Llama 3.1 405B had each of its 8 twice when it was released."""
+    """`kv_heads` and `attention_bits` are of the checkpoint: Llama 3.1 405B had each of its 8 heads twice when it was
+    released, and a file of Qwen3 32B has one matrix of each layer, the value projection by its size, in 16 bits.
+    """
     given = {name: _value(text) for name, text in (one.split("=", maxsplit=1) for one in cell.split())}
     if "kv_heads" in given:
         model: Any = registry().models[given["model"]]
         given["model"] = evolve(model, kv_heads=given.pop("kv_heads"))
+    if "attention_bits" in given:
+        dtype: Any = registry().dtypes[given["dtype"]]
+        given["dtype"] = evolve(dtype, attention_bits=given.pop("attention_bits"))
     return given
 
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
+from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.figure import Figure
-from llmplan.estimate.figures import FIGURES, MEMORY, TRAIN, TRAINING, kind_of_estimate, limits, objectives
+from llmplan.estimate.figures import FIGURES, MEMORY, TRAIN, TRAINING, is_server, kind_of_estimate, limits, objectives
 from llmplan.estimate.line import Kind, kind_of
-from llmplan.output.console import INDENT
-from llmplan.output.kept_words import kept_briefly
 from llmplan.output.words import count, digits, gib, money, seconds_like, three_digits
-from llmplan_report.terminal.limit_words import limit_words
+from llmplan_report.terminal.console import INDENT
 from llmplan_report.terminal.sections import GAP, SEQUENCE_PARALLEL, between, counted, facts, memory_words
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate
 
 _LIMITED_BY: Mapping[Kind, str] = {
     Kind.COMPUTE: "computation",
@@ -63,7 +65,7 @@ def answer(estimate: Estimate, best_of: str = "") -> dict[str, str]:
         found |= {"cost": _cost_of_training(estimate), "fits": memory_words(estimate, mark=True)}
         return {**found, "bound by": _time_by_kind(estimate)}
     found |= {**_latencies(estimate), "cost": _cost_of_serving(estimate), "fits": _fits(estimate)}
-    limit = _limit_of_server(estimate) if isinstance(estimate, ServerEstimate) else _limit_of_batch(estimate)
+    limit = _limit_of_server(estimate) if is_server(estimate) else _limit_of_batch(estimate)
     if best_of and limit:
         of = f"{gib(estimate.memory_bytes_per_gpu)} of {gib(estimate.memory_capacity_bytes)}"
         return {**found, "fits": f"{of}; bound by {limit.partition('; at most ')[0]}"}
@@ -84,14 +86,14 @@ def sentence(estimate: Estimate, width: int | None = None) -> Text:
 
 def _sentence(estimate: Estimate, name: str) -> Text:
     on = f"{name} on {_gpus(estimate):,} x {estimate.plan.hardware.name}"
-    fits = estimate.fits if isinstance(estimate, ServerEstimate) else estimate.feasible
+    fits = estimate.fits if is_server(estimate) else estimate.feasible
     if not fits:
         return Text(f"{on}: does not fit", style="bold red")
-    if isinstance(estimate, ServerEstimate):
+    if is_server(estimate):
         if estimate.overloaded:
             return Text(f"{on}: overloaded, more comes than can be answered", style="bold red")
         what, inside = f"{digits(estimate.requests_per_second or 0.0)} requests/s", ""
-    elif isinstance(estimate, InferenceEstimate):
+    elif not isinstance(estimate, TrainingEstimate):
         what, inside = f"{three_digits(estimate.tokens_per_second)} tokens/s", ""
     else:
         if estimate.goodput == 0:
@@ -112,7 +114,7 @@ def _sentence(estimate: Estimate, name: str) -> Text:
 
 
 def _gpus(estimate: Estimate) -> int:
-    return int(estimate.server.gpus if isinstance(estimate, ServerEstimate) else estimate.plan.layout.gpus)
+    return int(estimate.server.gpus if is_server(estimate) else estimate.plan.layout.gpus)
 
 
 def _large(value: float) -> str:
@@ -156,8 +158,10 @@ def _latencies(estimate: InferenceEstimate | ServerEstimate) -> dict[str, str]:
 
 def _fits(estimate: InferenceEstimate | ServerEstimate) -> str:
     """Whether it does, whether latencies are kept to, and how many sequences would fit."""
+    from llmplan_report.kept_words import kept_briefly
+
     said = [memory_words(estimate, mark=True), kept_briefly(estimate)]
-    if isinstance(estimate, InferenceEstimate) and estimate.feasible:
+    if not is_server(estimate) and estimate.feasible:
         said.append(f"{counted(estimate.max_batch_size, 'sequence')} at most")
     return "; ".join(filter(None, said))
 
@@ -181,5 +185,7 @@ def _limit_of_batch(estimate: InferenceEstimate) -> str:
 def _limit_of_server(estimate: ServerEstimate) -> str:
     if estimate.capacity is None:
         return ""
+    from llmplan_report.terminal.limit_words import limit_words
+
     limit = limit_words(estimate, estimate.capacity).partition(":")[0].partition(",")[0]
     return f"{limit}; at most {digits(estimate.capacity.requests_per_second)} requests/s"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from llmplan.estimate import Capacity, ServerEstimate
+from typing import TYPE_CHECKING
+
 from llmplan.output.words import percent
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Capacity, ServerEstimate
 
 _MOSTLY = 0.5
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
 
 from llmplan.arrays.quantities import total
-from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
-from llmplan.estimate.figures import ITERATION
-from llmplan.output.console import console_of, heading, rendered
-from llmplan.output.kept_words import kept_facts
-from llmplan.output.next_steps import next_steps
+from llmplan.estimate import TrainingEstimate
+from llmplan.estimate.figures import ITERATION, is_server
+from llmplan.output.console import rendered
 from llmplan.output.words import count, dotted, seconds
-from llmplan.records import InferencePlan, Recompute, TrainingPlan, Tuning
+from llmplan.records import Recompute, Tuning
+from llmplan_report.terminal.console import console_of, heading
 from llmplan_report.terminal.headline import headline
+from llmplan_report.terminal.next_steps import next_steps
 from llmplan_report.terminal.otherwise import otherwise
 from llmplan_report.terminal.sections import (
     asked_by,
@@ -31,6 +32,10 @@ from llmplan_report.terminal.sections import (
     resting,
     said,
 )
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Estimate, InferenceEstimate
+    from llmplan.records import InferencePlan, TrainingPlan
 
 
 def report(estimate: Estimate, width: int | None = None, *, sources: bool = False) -> str:
@@ -50,7 +55,7 @@ def plan_sections(estimate: Estimate, console: Console) -> Iterator[RenderableTy
     """The layout, the figures, where time and memory go."""
     if isinstance(estimate, TrainingEstimate):
         yield from _training(estimate, console)
-    elif isinstance(estimate, ServerEstimate):
+    elif is_server(estimate):
         from llmplan_report.terminal.server_report import server_sections
 
         yield from server_sections(estimate, console)
@@ -131,6 +136,8 @@ def _on(targets: tuple[str, ...]) -> str:
 
 def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[RenderableType]:
     """The plan, totals, both phases."""
+    from llmplan_report.kept_words import kept_facts
+
     plan = estimate.plan
     yield heading("Plan")
     yield facts(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import isinf
 from textwrap import shorten, wrap
+from typing import TYPE_CHECKING
 
 from rich.bar import Bar
 from rich.console import Console, RenderableType
@@ -14,15 +15,17 @@ from rich.table import Table
 from rich.text import Text
 
 from llmplan.catalogues.figures import figures_of
-from llmplan.estimate import Estimate, ServerEstimate, Spread
 from llmplan.estimate.figure import Figure
-from llmplan.estimate.figures import AT_CONFIDENCE, MEMORY, kind_of_estimate
-from llmplan.estimate.line import Bottleneck
+from llmplan.estimate.figures import AT_CONFIDENCE, MEMORY, is_server, kind_of_estimate
 from llmplan.estimate.spread import EVEN, LEVEL
-from llmplan.output.console import INDENT, heading
 from llmplan.output.words import about, dotted, gib, in_words, percent
 from llmplan.space.dimensions import BY_NAME, SIZES
 from llmplan.units import rate
+from llmplan_report.terminal.console import INDENT, heading
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Estimate, Spread
+    from llmplan.estimate.line import Bottleneck
 
 GAP = 2
 SEQUENCE_PARALLEL = "sequence parallel"
@@ -78,7 +81,7 @@ def figure_facts(estimate: Estimate) -> dict[str, str]:
 def said_of(figure: Figure, estimate: Estimate) -> str:
     """What the line of the report says of a figure that is known."""
     value, plan = figure.value(estimate), estimate.plan
-    number = estimate.server.gpus if isinstance(estimate, ServerEstimate) else plan.layout.gpus
+    number = estimate.server.gpus if is_server(estimate) else plan.layout.gpus
     return figure.say.format(
         value=in_words(value, figure.unit),
         number=value,
@@ -158,7 +161,7 @@ def memory_words(estimate: Estimate, *, mark: bool = False) -> str:
     it, and what is left or missing.
     """
     used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
-    fits = estimate.fits if isinstance(estimate, ServerEstimate) else estimate.feasible
+    fits = estimate.fits if is_server(estimate) else estimate.feasible
     verdict = f"{gib(capacity - used)} free" if fits else f"{gib(used - capacity)} too much"
     spread = MEMORY.spread(estimate)
     off = between(MEMORY.ends(used, spread), gib, used)
@@ -170,8 +173,8 @@ def memory_words(estimate: Estimate, *, mark: bool = False) -> str:
 def memory(estimate: Estimate, console: Console) -> Iterator[RenderableType]:
     """The memory of the fullest device, line by line."""
     used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
-    fits = estimate.fits if isinstance(estimate, ServerEstimate) else estimate.feasible
-    pool = estimate.fullest_pool if isinstance(estimate, ServerEstimate) else None
+    fits = estimate.fits if is_server(estimate) else estimate.feasible
+    pool = estimate.fullest_pool if is_server(estimate) else None
     which = "Memory of the fullest GPU" + (f", in the {pool} pool" if pool else "")
     yield heading(f"{which}: {memory_words(estimate)}", "bold" if fits else "bold red")
     free = {_FREE: capacity - used} if fits else {}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from math import isinf
+from typing import TYPE_CHECKING
 
-from llmplan.estimate import InferenceEstimate, ServerEstimate
 from llmplan.output.words import seconds
 from llmplan.records.plan import CONFIDENCE
 from llmplan.space.kept import Kept, kept
+
+if TYPE_CHECKING:
+    from llmplan.estimate import InferenceEstimate, ServerEstimate
 
 
 def kept_facts(estimate: InferenceEstimate | ServerEstimate) -> dict[str, str]:
