@@ -25,6 +25,7 @@ from llmplan.errors import BadInputError
 from llmplan.estimate import Asking
 from llmplan.output.document import document
 from llmplan.search import InferenceSpace, TrainingSpace, search
+from llmplan.search.executors import executor_of
 from llmplan.space import schedules
 from llmplan.testing import SAMPLE_MODEL, check_model, check_plugin
 from llmplan_layers import DenseMlp, Layer, LayeredModel
@@ -244,6 +245,16 @@ def use_price_source(source):
     assert (plan.price_per_gpu_hour, plan.parts["price"].provider) == (2.0, "ACME")
 
 
+def use_executor(executor):
+    """A search finds there what it finds here."""
+    module = types.SimpleNamespace(__name__="acme", llmplan_executors=hookimpl(lambda: [executor]))
+    space = {"model": "llama-7b", "gpu": "a100-sxm-80gb", "gpus": 8, "tp": [1, 2], "pp": 1, "cp": 1}
+    with plugged(module), executor_of(executor.name) as queue:
+        assert queue._max_workers == 2  # noqa: SLF001 - of the example
+        found = search(TrainingSpace(**space), top=2, executor=queue)
+    assert [one.iteration_seconds for one in found.best] == [one.iteration_seconds for one in SEARCHED.best]
+
+
 def use_grid(grid):
     """A tonne is 50 MWh of it."""
     estimate = train(**TRAIN | {"carbon": grid})
@@ -304,6 +315,7 @@ USES = {
     "llmplan_engine_profiles": use_engine,
     "llmplan_optimizers": use_optimizer,
     "llmplan_schedules": use_schedule,
+    "llmplan_executors": use_executor,
     "llmplan_prices": use_price_source,
     "llmplan_plan_options": use_plan_options,
     "llmplan_kinds": use_kind,

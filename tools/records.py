@@ -26,6 +26,7 @@ RECORDS: Mapping[str, tuple[str, str]] = {
     "Plans": ("llmplan.records", "TrainingPlan InferencePlan Layout Efficiency"),
     "Estimates": ("llmplan.estimate", "TrainingEstimate InferenceEstimate Line Spread"),
     "Outputs": ("llmplan.estimate", "Reporter Exporter Adviser Advice Launcher CommandOption Asking"),
+    "Searches": ("llmplan.records", "SearchExecutor"),
     "Prices": ("llmplan_prices.records", "Price Grid"),
     "Published figures": ("llmplan.records", "ValidationSet ValidationRow"),
 }

@@ -17,6 +17,7 @@ from llmplan.catalogues import (
     COST_MODELS,
     DTYPES,
     ENGINES,
+    EXECUTORS,
     EXPORTERS,
     FRAMEWORKS,
     GPUS,
@@ -56,6 +57,7 @@ from llmplan.records import (
     ModelReader,
     Optimizer,
     Schedule,
+    SearchExecutor,
     ValidationSet,
 )
 from llmplan_layers import Transformer
@@ -109,6 +111,7 @@ RECORDS = {
     ENGINES: lambda name: EngineProfile(name=name),
     OPTIMIZERS: lambda name: Optimizer(name=name, state_bytes=8.0),
     SCHEDULES: lambda name: Schedule(name=name),
+    EXECUTORS: lambda name: SearchExecutor(name=name, open=print),
     PLAN_OPTIONS: lambda name: PlanOptions(name=name),
     RUN_READERS: lambda name: SimpleNamespace(name=name, description="", recognises=bool, rows=print),
     SITES: lambda name: SimpleNamespace(name=name, at=print, said=print),

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         CostModel,
         Exporter,
         Launcher,
-        PlanOptions,
         Reporter,
         ServerModel,
     )
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
         Optimizer,
         RunReader,
         Schedule,
+        SearchExecutor,
         Site,
         ValidationSet,
     )
@@ -113,6 +113,11 @@ def llmplan_optimizers() -> Iterable[Optimizer | TomlRecords] | TomlRecords:  # 
 @hookspec
 def llmplan_schedules() -> Iterable[Schedule]:  # type: ignore[empty-body]
     """Pipeline schedules: how long a stage waits and how much it holds, for ``--schedule NAME``."""
+
+
+@hookspec
+def llmplan_executors() -> Iterable[SearchExecutor]:  # type: ignore[empty-body]
+    """Where the shares of a search are worked on, for ``--executor NAME``."""
 
 
 @hookspec

@@ -109,6 +109,7 @@ FRAMEWORKS = Kind("frameworks", "llmplan_framework_profiles", "records.framework
 ENGINES = Kind("engines", "llmplan_engine_profiles", "records.engine.EngineProfile", in_files=True)
 OPTIMIZERS = Kind("optimizers", "llmplan_optimizers", "records.optimizer.Optimizer", in_files=True)
 SCHEDULES = Kind("schedules", "llmplan_schedules", "records.schedule.Schedule")
+EXECUTORS = Kind("executors", "llmplan_executors", "records.search_executor.SearchExecutor")
 PLAN_OPTIONS = Kind("plan-options", "llmplan_plan_options", "estimate.plan_options.PlanOptions")
 RUN_READERS = Kind("run-readers", "llmplan_run_readers", "records.run_reader.RunReader")
 SITES = Kind("sites", "llmplan_sites", "records.site.Site", in_files=True)
@@ -132,6 +133,6 @@ KINDS = (
         SCHEDULES,
         MODEL_READERS,
     ),
-    *(MODEL_FORMS, LAYER_KINDS, PLAN_OPTIONS, SITES, RUN_READERS),
+    *(MODEL_FORMS, LAYER_KINDS, PLAN_OPTIONS, SITES, RUN_READERS, EXECUTORS),
     *(VALIDATION_SETS, EXPORTERS, REPORTERS, ADVISERS, LAUNCHERS, COMMAND_OPTIONS),
 )

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         Optimizer,
         RunReader,
         Schedule,
+        SearchExecutor,
         Site,
         ValidationSet,
     )
@@ -80,6 +81,7 @@ class Registry:
     engines: _Collected[EngineProfile] = _Collected(kinds.ENGINES)
     optimizers: _Collected[Optimizer] = _Collected(kinds.OPTIMIZERS)
     schedules: _Collected[Schedule] = _Collected(kinds.SCHEDULES)
+    executors: _Collected[SearchExecutor] = _Collected(kinds.EXECUTORS)
     plan_options: _Collected[PlanOptions] = _Collected(kinds.PLAN_OPTIONS)
     run_readers: _Collected[RunReader] = _Collected(kinds.RUN_READERS)
     sites: _Collected[Site] = _Collected(kinds.SITES)
