@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         CostModel,
         Exporter,
         Launcher,
+        PlanOptions,
         Reporter,
         ServerModel,
     )
