@@ -11,7 +11,7 @@ from llmplan.estimate.figure import LOW
 from llmplan.estimate.figures import kind_of_estimate
 from llmplan.output.document import rows
 from llmplan.output.table import Column, Row, fitted
-from llmplan.output.words import digits, dotted
+from llmplan.output.words import digits
 from llmplan.request import option_name
 from llmplan.space.dimensions import SIZES
 from llmplan_report.columns import RANGE_COLUMN, figure_columns, fits, plain_words
@@ -19,6 +19,7 @@ from llmplan_report.terminal.blocks import Text
 from llmplan_report.terminal.console import INDENT, Block, Console, console_of, heading, rendered, wide_console
 from llmplan_report.terminal.next_steps import next_steps
 from llmplan_report.terminal.sections import bullets, facts, in_brief
+from llmplan_report.words import dotted
 
 _MOST_ANSWERS, _LONG = 3, 45
 """Figures of which the best plan is named, where what varies takes less than so many letters; else of one."""

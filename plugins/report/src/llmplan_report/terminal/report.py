@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from llmplan.arrays.quantities import total
 from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.figures import ITERATION, is_server
-from llmplan.output.words import count, dotted, seconds
+from llmplan.output.words import count, seconds
 from llmplan.records import Recompute, Tuning
 from llmplan_report.terminal.console import console_of, heading, rendered
 from llmplan_report.terminal.headline import headline
@@ -29,6 +29,7 @@ from llmplan_report.terminal.sections import (
     resting,
     said,
 )
+from llmplan_report.words import dotted
 
 if TYPE_CHECKING:
     from llmplan.estimate import Estimate, InferenceEstimate

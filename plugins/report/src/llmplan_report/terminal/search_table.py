@@ -10,15 +10,15 @@ from llmplan.estimate.figure import Figure
 from llmplan.estimate.figures import AT_CONFIDENCE, TRAIN, WALL_CLOCK
 from llmplan.estimate.spread import EVEN
 from llmplan.output.document import document, frontier_rows
-from llmplan.output.plan_words import server_words, training_words, value_words
+from llmplan.output.plan_words import server_words, training_words
 from llmplan.output.table import Column, Row, fitted
-from llmplan.output.words import dotted
 from llmplan.request import option_name
 from llmplan.search.result import SearchResult
 from llmplan.space.dimensions import DIMENSIONS, SERVED
 from llmplan_report.columns import BEHIND_COLUMN, RANGE_COLUMN, figure_columns, markdown_table
 from llmplan_report.terminal.blocks import Text
 from llmplan_report.terminal.console import INDENT, Block, Console
+from llmplan_report.words import dotted, value_words
 
 _TITLED = ("model", "gpu", "dtype", "gpus")
 _HEADS = {**{option_name(one.name): one.heading for one in DIMENSIONS if one.heading}, "gpus": "GPUs"}

@@ -12,11 +12,12 @@ from llmplan.catalogues.figures import figures_of
 from llmplan.estimate.figure import Figure
 from llmplan.estimate.figures import AT_CONFIDENCE, MEMORY, is_server, kind_of_estimate
 from llmplan.estimate.spread import EVEN, LEVEL
-from llmplan.output.words import about, dotted, gib, in_words, percent
+from llmplan.output.words import gib
 from llmplan.space.dimensions import BY_NAME, SIZES
 from llmplan.units import rate
 from llmplan_report.terminal.blocks import Grid, Text
 from llmplan_report.terminal.console import INDENT, heading
+from llmplan_report.words import about, dotted, in_words, percent
 
 if TYPE_CHECKING:
     from llmplan.estimate import Estimate, Spread
