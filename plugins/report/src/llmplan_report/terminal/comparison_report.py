@@ -10,9 +10,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from llmplan.catalogues.figures import figures_of
 from llmplan.estimate import Comparison, Variant
 from llmplan.estimate.figure import LOW
-from llmplan.estimate.figures import figures_of, kind_of_estimate
+from llmplan.estimate.figures import kind_of_estimate
 from llmplan.output.console import rendered
 from llmplan.output.document import rows
 from llmplan.output.table import Column, Row, fitted

@@ -9,11 +9,11 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from llmplan.catalogues.figures import figures_of
 from llmplan.estimate.figure import LOW, Figure
 from llmplan.estimate.figures import (
     SERVER,
     TRAIN,
-    figures_of,
     limits,
     objectives,
 )  # fmt: skip

@@ -8,8 +8,9 @@ from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 
+from llmplan.catalogues.figures import figures_of
 from llmplan.estimate import Capacity, Means, ServerEstimate
-from llmplan.estimate.figures import INFER, figures_of
+from llmplan.estimate.figures import INFER
 from llmplan.output.words import digits, seconds
 from llmplan_report.kept_words import kept_facts
 from llmplan_report.terminal.console import INDENT, heading
