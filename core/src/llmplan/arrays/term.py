@@ -89,6 +89,11 @@ class Record:
 _RECORD: ContextVar[Record | None] = ContextVar("record", default=None)
 
 
+def is_recorded() -> bool:
+    """Whether formulas return such numbers now, which nobody may keep for later."""
+    return _RECORD.get() is not None
+
+
 @contextmanager
 def recorded() -> Iterator[Record]:
     """Formulas that are called inside `with`."""
