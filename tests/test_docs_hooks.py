@@ -7,6 +7,8 @@ import inspect
 import re
 import sys
 import types
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,9 +20,11 @@ from typer.testing import CliRunner
 from llmplan import hookimpl, hookspecs, infer, registry, train
 from llmplan.catalogues import Registry, plugged
 from llmplan.catalogues.plugins import Plugins
+from llmplan.cli.main import main
 from llmplan.errors import BadInputError
 from llmplan.estimate import Asking
 from llmplan.search import InferenceSpace, TrainingSpace, search
+from llmplan.search.executors import executor_of
 from llmplan.space import schedules
 from llmplan.testing import SAMPLE_MODEL, check_model, check_plugin
 from llmplan_layers import DenseMlp, Layer, LayeredModel
@@ -184,6 +188,15 @@ def use_reporter(reporter):
     assert reporter.render_search(SEARCHED) == f"{len(SEARCHED.best)} plans by time\n"
 
 
+def use_adviser(adviser):
+    """It is heard about a GPU before ours is, and ours about the rest."""
+    module = types.SimpleNamespace(__name__="acme", llmplan_advisers=hookimpl(lambda: [adviser]))
+    with plugged(module), redirect_stderr(StringIO()) as said:
+        assert main(["train", "llama-65b", "--gpu", "h1000"]) == main(["trian"]) == 2
+    assert "; ACME's hall has a100-sxm-80gb\nhint: llmplan show a100-sxm-80gb\n" in said.getvalue()
+    assert "hint: llmplan train" in said.getvalue()
+
+
 def use_launcher(launcher):
     """Written, read back, and one line for what it cannot say."""
     estimate = train(**TRAIN | {"tp": 2})
@@ -228,6 +241,16 @@ def use_price_source(source):
     assert (plan.price_per_gpu_hour, plan.price.provider) == (2.0, "ACME")
 
 
+def use_executor(executor):
+    """A search finds there what it finds here."""
+    module = types.SimpleNamespace(__name__="acme", llmplan_executors=hookimpl(lambda: [executor]))
+    space = {"model": "llama-7b", "gpu": "a100-sxm-80gb", "gpus": 8, "tp": [1, 2], "pp": 1, "cp": 1}
+    with plugged(module), executor_of(executor.name) as queue:
+        assert queue._max_workers == 2  # noqa: SLF001 - of the example
+        found = search(TrainingSpace(**space), top=2, executor=queue)
+    assert [one.iteration_seconds for one in found.best] == [one.iteration_seconds for one in SEARCHED.best]
+
+
 def use_grid(grid):
     """A tonne is 50 MWh of it."""
     estimate = train(**TRAIN | {"carbon": grid})
@@ -266,11 +289,13 @@ USES = {
     "llmplan_engine_profiles": use_engine,
     "llmplan_optimizers": use_optimizer,
     "llmplan_schedules": use_schedule,
+    "llmplan_executors": use_executor,
     "llmplan_prices": use_price_source,
     "llmplan_grids": use_grid,
     "llmplan_validation_sets": use_validation_set,
     "llmplan_exporters": use_exporter,
     "llmplan_reporters": use_reporter,
+    "llmplan_advisers": use_adviser,
     "llmplan_launchers": use_launcher,
     "llmplan_command_options": use_command_option,
     "llmplan_commands": use_commands,

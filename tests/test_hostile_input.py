@@ -148,7 +148,7 @@ def test_a_link_stays_a_link(here, capfd):
 def test_names_are_no_formulas_and_no_markup():
     """If it fails, a spreadsheet runs what a name says, or a name ends a cell of a table."""
     from llmplan.output.formats import plain_cell
-    from llmplan.output.table import escaped
+    from llmplan_report.columns import escaped
 
     assert [plain_cell(value) for value in ("=1+1", "+1", "-x", "@a", "a=1", -1.5)] == [
         *("'=1+1", "'+1", "'-x", "'@a", "a=1", -1.5),

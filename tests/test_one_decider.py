@@ -15,8 +15,8 @@ from llmplan.request import TrainRequest, given_options, option_name
 from llmplan.request.plan_file import read_plan
 from llmplan.search import TrainingSpace, search
 from llmplan.search.choose import given_values
-from llmplan.search.would_fit import OPEN, would_fit
 from llmplan.space.dimensions import BY_NAME, DIMENSIONS, described, is_idle, row_of
+from llmplan_report.advice.would_fit import OPEN, would_fit
 from llmplan_report.terminal.otherwise import otherwise
 from llmplan_report.terminal.report import report
 

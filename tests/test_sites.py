@@ -11,7 +11,14 @@ from statistics import fmean, variance
 
 import pytest
 
+from llmplan import infer, registry
+from llmplan.search import InferenceSpace
+from llmplan_calibration import Factor, Fitted, MeasuredSite, Phases
 from llmplan_calibration.sample import SCATTER
+from llmplan_calibration.site import RATES
+from llmplan_serving_load.search.case import cases_of
+from llmplan_serving_load.search.exploring import Explored, explore
+from llmplan_serving_load.search.limits import Limits
 
 ROOT = Path(__file__).resolve().parents[1]
 RESIDUALS = ROOT / "plugins/parallelism_megatron/src/llmplan_parallelism_megatron/validation"
@@ -57,3 +64,35 @@ def _scatter(path, figure):
         if row["figure"] == figure:
             by_source.setdefault(row["source"], []).append(log(float(row["refitted"] or row["ratio"])))
     return sqrt(fmean(variance(ratios) for ratios in by_source.values() if len(ratios) > 2))
+
+
+def hall():
+    """A site of H100s of which six servers were measured."""
+    known = {name: Factor(uncertainty=0.02, prior=0.1) for name in RATES}
+    fitted = Fitted(runs=6, shared=0.5, **known)
+    return MeasuredSite(name="hall", gpus={"h100-sxm-80gb": Phases(infer=fitted)})
+
+
+def test_a_search_of_servers_narrows_the_range_of_each_layout_by_its_own_passes():
+    """All layouts would be ranked by what one of them waits for, and two GPUs count as well known as one."""
+    asked = {"model": "llama-3.1-8b", "gpu": "h100-sxm-80gb", "prompt_tokens": 1000, "output_tokens": 100}
+    asked |= {"site": hall()}
+    found = Explored()
+    cases = cases_of(InferenceSpace(**asked, rate=20.0, gpus=8), next(iter(registry().server_models.values())))
+    for _ in explore(cases, Limits({}), found, prune=False):
+        pass
+    fleet = found.parts[0].fleet
+    prompts, decoding = fleet.doubt
+    for place in (0, 2, len(fleet.sizes) - 1):
+        sizes = {name: getattr(fleet.sizes[place], name) for name in ("tp", "pp", "dp")}
+        assert infer(**asked, **sizes, batch=1).first_token_spread.high == pytest.approx(prompts[place], rel=1e-9)
+        many = infer(**asked, **sizes, batch=256).next_token_spread.high
+        assert many == pytest.approx(decoding[place], rel=0.02)
+    assert len(set(prompts.tolist())) > 2
+
+
+def test_replicas_of_a_server_share_no_link():
+    """Sums inside a node would count as traffic over the network where there are many replicas of it."""
+    asked = {"model": "llama-3.1-8b", "gpu": "h100-sxm-80gb", "tp": 4, "site": hall()}
+    one, many = (infer(**asked, dp=replicas).first_token_spread for replicas in (1, 64))
+    assert many.high == one.high

@@ -36,7 +36,12 @@ largest run. Leaps add up as variances do:
 
 $$\\text{{high}} = \\exp\\sqrt{{h^2 + \\sum \\text{{leap}}^2 + \\text{{doublings}} \\cdot \\text{{scale}}^2}}$$
 
-So the range of a more unusual plan is never narrower. The *h* of a kind is the quantile *q* of the errors of its rows.
+So the range of a more unusual plan is never narrower. No range goes below what the printed peaks allow: for training,
+all FLOPs of an iteration without recompute and the masked half of attention, or reading the weights in both passes of
+every micro-batch; for serving, every kernel's FLOPs, or reading its weights and the cache once. No published figure
+lies below that.
+
+The *h* of a kind is the quantile *q* of the errors of its rows.
 Each error is that of a model whose constants were fitted without the row's source, and a row weighs one over the square
 root of the number of rows of its source. A few sources say little about the next one, so a share of the *h* of the wider
 kind (the program anywhere, or all programs) is added, for *S* sources:

@@ -25,7 +25,8 @@ RECORDS: Mapping[str, tuple[str, str]] = {
     "Programs": ("llmplan.records", "FrameworkProfile EngineProfile Optimizer Schedule"),
     "Plans": ("llmplan.records", "TrainingPlan InferencePlan Layout Efficiency"),
     "Estimates": ("llmplan.estimate", "TrainingEstimate InferenceEstimate Line Spread"),
-    "Outputs": ("llmplan.estimate", "Reporter Exporter Launcher CommandOption Asking"),
+    "Outputs": ("llmplan.estimate", "Reporter Exporter Adviser Advice Launcher CommandOption Asking"),
+    "Searches": ("llmplan.records", "SearchExecutor"),
     "Prices": ("llmplan.records", "Price Grid"),
     "Published figures": ("llmplan.records", "ValidationSet ValidationRow"),
 }

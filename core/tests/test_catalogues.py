@@ -11,11 +11,13 @@ from attrs import evolve
 
 from llmplan import hookimpl, hookspecs
 from llmplan.catalogues import (
+    ADVISERS,
     CLUSTERS,
     COMMAND_OPTIONS,
     COST_MODELS,
     DTYPES,
     ENGINES,
+    EXECUTORS,
     EXPORTERS,
     FRAMEWORKS,
     GPUS,
@@ -42,7 +44,7 @@ from llmplan.catalogues import (
 from llmplan.catalogues.forms import ModelForm
 from llmplan.catalogues.plugins import PluginError, Plugins
 from llmplan.errors import BadInputError, PluginFailedError, UnknownNameError
-from llmplan.estimate import CommandOption, Exporter, Launcher, LaunchFile, Reporter
+from llmplan.estimate import Adviser, CommandOption, Exporter, Launcher, LaunchFile, Reporter
 from llmplan.output.files import exporter_of
 from llmplan.records import (
     Cluster,
@@ -57,6 +59,7 @@ from llmplan.records import (
     ModelReader,
     Optimizer,
     Schedule,
+    SearchExecutor,
     ValidationSet,
 )
 from llmplan_layers import Transformer
@@ -110,6 +113,7 @@ RECORDS = {
     ENGINES: lambda name: EngineProfile(name=name),
     OPTIMIZERS: lambda name: Optimizer(name=name, state_bytes=8.0),
     SCHEDULES: lambda name: Schedule(name=name),
+    EXECUTORS: lambda name: SearchExecutor(name=name, open=print),
     PRICES: lambda name: SimpleNamespace(name=name, description="", default=False, price=print),
     GRIDS: lambda name: Grid(name=name, grams_per_kwh=1.0),
     RUN_READERS: lambda name: SimpleNamespace(name=name, description="", recognises=bool, rows=print),
@@ -117,6 +121,7 @@ RECORDS = {
     VALIDATION_SETS: lambda name: ValidationSet(name=name, description="", rows=list),
     EXPORTERS: lambda name: Exporter(name=name, suffix=f".{name}", export=str.encode),
     REPORTERS: lambda name: Reporter(name=name, render=str),
+    ADVISERS: lambda name: Adviser(name=name),
     LAUNCHERS: lambda name: Launcher(name=name, command="train", write=LaunchFile),
     COMMAND_OPTIONS: lambda name: CommandOption(name=name, metavar="FILE", help="A file."),
 }

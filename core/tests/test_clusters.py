@@ -5,12 +5,13 @@ import pytest
 from attrs import evolve
 
 from llmplan.catalogues import CLUSTERS, GPUS
-from llmplan.catalogues.record_file import read_record, record_text
+from llmplan.catalogues.record_file import read_record
 from llmplan.errors import BadInputError
 from llmplan.records import Cluster, HardwareProfile, Level
 from llmplan.records.cluster import two_levels
 from llmplan.records.topology import spanned
 from llmplan.space.clusters import in_words, wired
+from llmplan_listing.record_text import record_text
 
 GPU = HardwareProfile(
     name="g",

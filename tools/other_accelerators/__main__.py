@@ -22,9 +22,9 @@ from calibration.fitting import short
 
 from llmplan.catalogues import registry
 from llmplan.catalogues.forms import plain
-from llmplan.catalogues.toml_text import toml_text
 from llmplan.records import CalibratedEfficiency, KernelCurves, NetworkCurve
 from llmplan_costing.uncalibrated import distinct, lower_quartile
+from llmplan_listing.toml_text import toml_text
 from other_accelerators import amd, apple, gaudi, tpu
 from other_accelerators.timings import Timings
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from llmplan.catalogues import TomlRecords
     from llmplan.catalogues.forms import ModelForm
-    from llmplan.estimate import CommandOption, CostModel, Exporter, Launcher, Reporter, ServerModel
+    from llmplan.estimate import Adviser, CommandOption, CostModel, Exporter, Launcher, Reporter, ServerModel
     from llmplan.records import (
         Cluster,
         DTypeFamily,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         PriceSource,
         RunReader,
         Schedule,
+        SearchExecutor,
         Site,
         ValidationSet,
     )
@@ -109,6 +110,11 @@ def llmplan_schedules() -> Iterable[Schedule]:  # type: ignore[empty-body]
 
 
 @hookspec
+def llmplan_executors() -> Iterable[SearchExecutor]:  # type: ignore[empty-body]
+    """Where the shares of a search are worked on, for ``--executor NAME``."""
+
+
+@hookspec
 def llmplan_prices() -> Iterable[PriceSource]:  # type: ignore[empty-body]
     """Words for ``--price``, each with the price of an accelerator-hour that it stands for."""
 
@@ -141,6 +147,11 @@ def llmplan_exporters() -> Iterable[Exporter]:  # type: ignore[empty-body]
 @hookspec
 def llmplan_reporters() -> Iterable[Reporter]:  # type: ignore[empty-body]
     """Renderings of an estimate on the terminal, chosen by ``--reporter NAME``."""
+
+
+@hookspec
+def llmplan_advisers() -> Iterable[Adviser]:  # type: ignore[empty-body]
+    """What is said beside a refusal, and of plans that are not feasible: what would do, and a command that works."""
 
 
 @hookspec

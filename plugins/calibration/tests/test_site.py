@@ -10,7 +10,7 @@ from attrs import evolve
 
 from llmplan import infer, registry, train
 from llmplan.catalogues import SITES
-from llmplan.catalogues.record_file import read_record, record_text
+from llmplan.catalogues.record_file import read_record
 from llmplan.errors import BadInputError
 from llmplan.output.document import document
 from llmplan.request import TrainRequest
@@ -19,6 +19,7 @@ from llmplan.search import TrainingSpace, search
 from llmplan_calibration import Factor, Fitted, MeasuredSite, Phases
 from llmplan_calibration.at_site import AtSite, with_rates
 from llmplan_calibration.site import RATES
+from llmplan_calibration.site_file import site_text
 from llmplan_kit.contracts import ContractError
 from llmplan_kit.site_contract import check_run_reader, check_site
 
@@ -111,7 +112,7 @@ def test_a_search_prunes_nothing_that_a_site_makes_the_best():
 def test_a_result_carries_its_site_and_gives_the_same_again(tmp_path):
     """If it fails, a result cannot be checked where the file of the site is not."""
     path, result = tmp_path / "hall.toml", tmp_path / "result.json"
-    path.write_text(record_text(SITES, site_of(compute=0.93, left=0.03)))
+    path.write_text(site_text(site_of(compute=0.93, left=0.03)))
     estimate = train(**PLAN, site=str(path))
     result.write_text(json.dumps(document(estimate)))
     path.unlink()
@@ -124,9 +125,9 @@ def test_a_result_carries_its_site_and_gives_the_same_again(tmp_path):
 def test_a_site_is_written_as_it_is_read(tmp_path):
     """If it fails, what was calibrated is lost on its way through the file."""
     path = tmp_path / "hall.toml"
-    path.write_text(record_text(SITES, site_of(compute=0.93)))
+    path.write_text(site_text(site_of(compute=0.93)))
     again = read_record(str(path), SITES)
-    assert record_text(SITES, again) == path.read_text()
+    assert site_text(again) == path.read_text()
     assert again.gpus[GPU].train.compute.factor == 0.93
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from llmplan.catalogues.forms import plain
-from llmplan.catalogues.toml_text import toml_text
 from llmplan.records import CalibratedEfficiency, KernelCurves, ServingCurves, WholeRunEfficiency
+from llmplan_listing.toml_text import toml_text
 
 FOLDER = Path(__file__).resolve().parents[1] / "src" / "llmplan_hardware_nvidia" / "accelerators"
 MARK = "# From here on generated from timings by calibration/, beside src: run it, edit nothing."

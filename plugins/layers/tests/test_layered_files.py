@@ -5,7 +5,7 @@ from attrs import asdict, evolve, frozen
 
 from llmplan import registry
 from llmplan.catalogues import MODELS
-from llmplan.catalogues.record_file import read_record, record_text
+from llmplan.catalogues.record_file import read_record
 from llmplan.errors import BadInputError
 from llmplan.records import LayerKind, Works
 from llmplan_layers import (
@@ -22,6 +22,7 @@ from llmplan_layers import (
     SparseIndex,
     SparseMlp,
 )
+from llmplan_listing.record_text import record_text
 
 HYBRID = """
 layers = 6

@@ -7,8 +7,9 @@ from attrs import asdict
 
 from llmplan import registry
 from llmplan.catalogues import KINDS
-from llmplan.catalogues.record_file import read_record, record_text
+from llmplan.catalogues.record_file import read_record
 from llmplan.cli.main import main
+from llmplan_listing.record_text import record_text
 
 IN_FILES = [kind for kind in KINDS if kind.in_files]
 

@@ -7,9 +7,10 @@ import pytest
 
 from llmplan import infer, registry, train
 from llmplan.catalogues import MODELS
-from llmplan.catalogues.record_file import read_record, record_text
+from llmplan.catalogues.record_file import read_record
 from llmplan.errors import BadInputError
 from llmplan.testing import check_model
+from llmplan_listing.record_text import record_text
 from llmplan_models_huggingface.checkpoint import model_of
 
 

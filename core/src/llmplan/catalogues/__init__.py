@@ -3,11 +3,13 @@
 from llmplan.catalogues.catalogue import Catalogue
 from llmplan.catalogues.folder import TomlRecords
 from llmplan.catalogues.kinds import (
+    ADVISERS,
     CLUSTERS,
     COMMAND_OPTIONS,
     COST_MODELS,
     DTYPES,
     ENGINES,
+    EXECUTORS,
     EXPORTERS,
     FRAMEWORKS,
     GPUS,
@@ -33,11 +35,13 @@ from llmplan.catalogues.lazy_record import LazyRecord
 from llmplan.catalogues.offered import Registry, plugged, register, registry, reload, unregister
 
 __all__ = [
+    "ADVISERS",
     "CLUSTERS",
     "COMMAND_OPTIONS",
     "COST_MODELS",
     "DTYPES",
     "ENGINES",
+    "EXECUTORS",
     "EXPORTERS",
     "FRAMEWORKS",
     "GPUS",

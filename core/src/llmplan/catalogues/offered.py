@@ -14,7 +14,7 @@ from llmplan.catalogues.selection import PluginFile, Selection, of_environment
 
 if TYPE_CHECKING:
     from llmplan.catalogues.forms import ModelForm
-    from llmplan.estimate import CommandOption, CostModel, Exporter, Launcher, Reporter, ServerModel
+    from llmplan.estimate import Adviser, CommandOption, CostModel, Exporter, Launcher, Reporter, ServerModel
     from llmplan.records import (
         Cluster,
         DTypeRule,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         PriceSource,
         RunReader,
         Schedule,
+        SearchExecutor,
         Site,
         ValidationSet,
     )
@@ -72,6 +73,7 @@ class Registry:
     engines: _Collected[EngineProfile] = _Collected(kinds.ENGINES)
     optimizers: _Collected[Optimizer] = _Collected(kinds.OPTIMIZERS)
     schedules: _Collected[Schedule] = _Collected(kinds.SCHEDULES)
+    executors: _Collected[SearchExecutor] = _Collected(kinds.EXECUTORS)
     prices: _Collected[PriceSource] = _Collected(kinds.PRICES)
     grids: _Collected[Grid] = _Collected(kinds.GRIDS)
     run_readers: _Collected[RunReader] = _Collected(kinds.RUN_READERS)
@@ -79,6 +81,7 @@ class Registry:
     validation_sets: _Collected[ValidationSet] = _Collected(kinds.VALIDATION_SETS)
     exporters: _Collected[Exporter] = _Collected(kinds.EXPORTERS)
     reporters: _Collected[Reporter] = _Collected(kinds.REPORTERS)
+    advisers: _Collected[Adviser] = _Collected(kinds.ADVISERS)
     launchers: _Collected[Launcher] = _Collected(kinds.LAUNCHERS)
     command_options: _Collected[CommandOption] = _Collected(kinds.COMMAND_OPTIONS)
 

@@ -1,8 +1,8 @@
-"""A record in a TOML file, read and written."""
+"""A record in a TOML file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,35 +53,6 @@ def record_of(
     return structure(source, resolve(source, given, values_of, form.own_sources, table, form.worded), form, table)
 
 
-def kind_of(path: str, kinds: Sequence[Kind]) -> Kind:
-    """The kind that has most of the keys of a file; of several, the one that has the record that it is like."""
-    values = TomlSource.read(path).values
-    like = values.get("like")
-
-    def fitting(kind: Kind) -> tuple[int, bool]:
-        return len(values.keys() & form_of(kind, path).keys()), isinstance(like, str) and _is_installed(kind, like)
-
-    return max(kinds, key=fitting)
-
-
-def record_text(kind: Kind, record: Any) -> str:
-    """The file of a record, which `read_record` reads as the same."""
-    from llmplan.catalogues.toml_text import toml_text
-
-    form = form_of(kind, record.name).for_record(record)
-    values = form.values(record)
-    sources = values.pop("sources", {})
-    keys = list(form.sourced(values))
-    if keys and all(key in sources for key in keys):  # one source stands for the whole file
-        texts = list(sources.values())
-        values["source"] = max(texts, key=texts.count)
-        sources = {key: text for key, text in sources.items() if key not in keys or text != values["source"]}
-    sources = {key: sources[key] for key in sorted(sources, key=[*keys, *sources].index)}
-    tables = {key: value for key, value in values.items() if isinstance(value, Mapping)}
-    flat = {key: value for key, value in values.items() if key not in tables}
-    return toml_text({**flat, **({"sources": sources} if sources else {}), **tables})
-
-
 def form_of(kind: Kind, path: str) -> Form:
     """How a kind is written; BadInputError where it is not."""
     if kind.singular not in IN_FILES:
@@ -95,12 +66,6 @@ def installed(kind: Kind, name: str) -> Any:
     from llmplan.catalogues.offered import registry
 
     return registry().catalogue(kind)[name]
-
-
-def _is_installed(kind: Kind, name: str) -> bool:
-    from llmplan.catalogues.offered import registry
-
-    return name in registry().catalogue(kind)
 
 
 def _with_sources(source: TomlSource, values: Mapping[str, Any], form: Form, table: tuple[str, ...]) -> dict[str, Any]:

@@ -10,10 +10,8 @@ import typer
 from llmplan.catalogues import registry
 from llmplan.cli.options import completer
 from llmplan.cli.progress import OutOfTimeError, limit_of, progress
-from llmplan.cli.said import say
 from llmplan.errors import BadInputError
 from llmplan.output.files import contents_of, text_of, write_whole
-from llmplan.output.words import gib
 from llmplan.request import PlanRequest, TrainRequest, option_name, options_of
 from llmplan.request.changes import options_in, several
 
@@ -103,15 +101,17 @@ def print_comparison(
         write_whole(path, contents_of(exporter, export, comparison), option)
     print(text_of(reporter, render, comparison), end="")
     if not comparison.feasible:
-        _say_that_none_fits(comparison)
+        from llmplan.cli.advice import tell
+
+        tell(f"none of {len(comparison.variants):,} plans is feasible", "infeasible", comparison)
     return comparison.feasible
 
 
 def _said(state: Any, _elapsed: float) -> str:
     """Plans, and the best so far by what it costs or makes."""
-    from llmplan.output.next_steps import ranking
+    from llmplan.estimate.comparison import best_of
 
-    best = ranking([variant for variant in state.variants if variant.feasible])
+    best = best_of([variant for variant in state.variants if variant.feasible])
     return f"{state.done:,} of {state.roots:,} plans{f', best {best.label}' if best else ''}"
 
 
@@ -119,16 +119,3 @@ def _for_comparisons(what: str, way_out: Callable[[Comparison], T] | None) -> Ca
     if way_out is None:
         raise BadInputError(f"{what} has no form for comparisons")
     return way_out
-
-
-def _say_that_none_fits(comparison: Comparison) -> None:
-    """And by how much the plan that comes nearest does not."""
-    estimates = [(variant.label, variant.estimate) for variant in comparison.variants if variant.estimate is not None]
-    label, nearest = min(estimates, key=lambda one: one[1].memory_bytes_per_gpu - one[1].memory_capacity_bytes)
-    over = nearest.memory_bytes_per_gpu - nearest.memory_capacity_bytes
-    plans = f"none of {len(comparison.variants):,} plans"
-    by = (
-        f"does not fit: {plans}; {label} comes nearest, {over:,.0f} bytes ({gib(over)}) more than the "
-        f"{gib(nearest.memory_capacity_bytes)} of {nearest.plan.hardware.name}"
-    )
-    say(f"llmplan: {by if over > 0 else f'overloaded: {plans} fits and answers all that comes'}")

@@ -108,9 +108,10 @@ def _add(
         _print(estimate, reporter, extra)
         if estimate.feasible and not _breaks(estimate, asked):
             return None
-        from llmplan.cli.does_not_fit import say_why_not
+        from llmplan.cli.advice import tell
 
-        return say_why_not(estimate, asked)
+        tell("the plan does not fit, or keeps not to what was asked", "infeasible", estimate)
+        return DOES_NOT_FIT
 
     app.command(name, cls=PlanningCommand, help=summary)(with_options(request, extras, run))
 

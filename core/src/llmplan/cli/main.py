@@ -53,7 +53,7 @@ def _run(given: Sequence[str]) -> int:
         result = build_app(registry(), given)(args=given, prog_name="llmplan", standalone_mode=False)
     except LlmplanError as error:
         if error.exit_code == BAD_INPUT:
-            _say(str(error), given, error.instead)
+            _refused(str(error), error, given)
         else:
             say(f"llmplan: {error}")
         return error.exit_code
@@ -65,23 +65,19 @@ def _run(given: Sequence[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _say(line: str, given: Sequence[str], instead: tuple[str, str] | None = None) -> None:
+def _refused(line: str, error: BaseException, given: Sequence[str]) -> None:
     """What is wrong on one line and, apart, a command that works."""
-    from llmplan.cli.hints import hint_of
+    from llmplan.cli.advice import tell
 
-    say(f"llmplan: {line}")
-    commands = [command.name or "" for command in build_app(registry(), ()).registered_commands]
-    if hint := hint_of(line, given, commands, instead):
-        say(f"hint: {hint}")
+    tell(line, "refused", error, given)
 
 
 def _escaped(error: BaseException, given: Sequence[str]) -> int:
     """A command line that cannot be read, or the code of a plugin; what is llmplan's own fault is raised."""
     from llmplan.catalogues.guard import failure_of_plugin
-    from llmplan.cli.usage import is_usage_error, usage_line
 
-    if is_usage_error(error):
-        _say(usage_line(error), given)
+    if hasattr(error, "format_message"):  # of Typer's parser, whose classes are not public
+        _refused(" ".join(error.format_message().split()), error, given)
         return BAD_INPUT
     failure = failure_of_plugin(error)
     if failure is None:

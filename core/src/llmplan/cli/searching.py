@@ -60,7 +60,7 @@ def split(
         joined = {**what_is_left(read_plan(extra["plan"], of_space, of_search), joined), **joined}
     command = "train" if issubclass(of_space, TrainRequest) else "infer"
     if read := options_read(extra, Asking(command=command, given=joined, searching=True)):
-        from llmplan.output.next_steps import without_layout
+        from llmplan.space.dimensions import without_layout
 
         joined = {**what_is_left(without_layout(read, command), joined), **joined}
     searched = options_of(of_search)
@@ -102,31 +102,12 @@ def found(
 
         print_sources(result.best[0].plan.assumptions)
     if result.verdict is not None:
-        from llmplan.output.search_words import change_words, says_why_not
+        from llmplan.cli.advice import tell
 
-        would = " or ".join(map(change_words, result.verdict.changes))
-        why = f"{says_why_not(result.verdict)}{would and f'; {would} would do'}"
-        say(f"llmplan: no plan is feasible: {why}")
-        if hint := _would_do(result):
-            say(f"hint: {hint}")
+        tell(f"no plan is feasible: {result.verdict.constraint}", "infeasible", result)
     elif not in_time and not result.feasible:
         say("llmplan: time-limit: passed before a plan was found")
     return _exit_code(result, in_time)
-
-
-def _would_do(result: SearchResult) -> str:
-    """The same search with the first change of options that would do."""
-    from llmplan.output.next_steps import command_line
-    from llmplan.output.search_words import change_words
-
-    if result.verdict is None or any(isinstance(value, Mapping) for value in result.asked.values()):
-        return ""
-    for words in (change_words(change).split() for change in result.verdict.changes):
-        if words[0].startswith("--"):
-            names = (word.removeprefix("--").replace("-", "_") for word in words[::2])
-            changed = dict(zip(names, words[1::2], strict=True))
-            return " ".join(command_line(("search", result.command), {**result.asked, **changed}))
-    return ""
 
 
 def _exit_code(result: SearchResult, in_time: bool) -> int | None:

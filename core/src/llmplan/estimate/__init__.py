@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from llmplan.estimate.line import Kind as Kind, Line as Line
     from llmplan.estimate.load import Capacity as Capacity, Means as Means, Simulated as Simulated
     from llmplan.estimate.output import (
+        Advice as Advice,
+        Adviser as Adviser,
         Asking as Asking,
         CommandOption as CommandOption,
         Exporter as Exporter,
@@ -42,7 +44,7 @@ __getattr__, __all__ = lazily(
         "launch": "Launcher LaunchFile LaunchOptions",
         "line": "Kind Line",
         "load": "Capacity Means Simulated",
-        "output": "Asking CommandOption Exporter Reporter",
+        "output": "Advice Adviser Asking CommandOption Exporter Reporter",
         "server": "Estimate ServerEstimate",
         "server_model": "SearchingServerModel ServerModel",
         "spread": "Spread",

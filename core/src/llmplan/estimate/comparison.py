@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
@@ -52,3 +52,18 @@ class Comparison(Shown):
     def feasible(self) -> bool:
         """Whether at least one of the plans fits."""
         return any(variant.feasible for variant in self.variants)
+
+
+def best_of(variants: Sequence[Variant]) -> Variant | None:
+    """The plan with the least price of what it makes, where prices are known, else with the most of it by one GPU."""
+    if not variants:
+        return None
+    costs = [_cost(variant.estimate) for variant in variants]
+    if None not in costs:
+        return min(zip(costs, variants, strict=True), key=lambda one: one[0])[1]
+    return max(variants, key=lambda one: getattr(one.estimate, "tokens_per_second_per_gpu", None) or 0.0)
+
+
+def _cost(estimate: Any) -> Any:
+    """Of a run, or of a million tokens."""
+    return estimate.cost if hasattr(estimate, "iteration_seconds") else estimate.cost_per_million_tokens

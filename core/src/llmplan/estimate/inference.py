@@ -58,6 +58,8 @@ class InferenceEstimate(Paid, Fit):
     """What was asked: an `InferRequest`; None where a cost model was asked directly."""
     spreads: Callable[[InferencePlan], tuple[Spread, Spread]] | None = None
     """How far the first token, and all further ones, of a plan of numbers may be off; None if nothing was measured."""
+    ideal: Callable[[InferencePlan], tuple[Number, Number]] | None = None
+    """Seconds of both at the printed peaks, below which no range goes; None where the cost model does not say."""
     crossing: Callable[[InferencePlan], int | None] | None = None
     """The least batch at which decoding a plan of numbers takes more time multiplying than reading weights; None where
     there is none, or the cost model does not say.
@@ -78,19 +80,28 @@ class InferenceEstimate(Paid, Fit):
     @property
     def first_token_spread(self) -> Spread | None:
         """What was measured of predicted first tokens of this kind; None where the user states an efficiency."""
-        return None if self.spreads is None or self.plan.efficiency.by_user else self.spreads(self.plan)[0]
+        return self._spread(0, lambda first, _: first / self.first_token_seconds)
 
     @property
     def next_token_spread(self) -> Spread | None:
-        """The same of further tokens, answers and throughput."""
-        return None if self.spreads is None or self.plan.efficiency.by_user else self.spreads(self.plan)[1]
+        """The same of further tokens."""
+        return self._spread(1, lambda _, further: further / self.next_token_seconds)
 
     @property
-    def throughput_spread(self) -> Spread | None:
-        """The same, which throughput falls by."""
-        return self.next_token_spread
+    def total_spread(self) -> Spread | None:
+        """The same of answers, and of throughput, which falls as they take longer."""
+        return self._spread(1, lambda first, further: (first + self._steps * further) / self.total_seconds)
 
-    capacity_spread = throughput_spread
+    throughput_spread = capacity_spread = total_spread
+
+    def measured(self, which: int) -> Spread | None:
+        """Of first tokens, 0, or further ones, 1, whatever is possible at all: where only the upper end counts."""
+        return None if self.spreads is None or self.plan.efficiency.by_user else self.spreads(self.plan)[which]
+
+    def _spread(self, which: int, share: Callable[[Number, Number], Number]) -> Spread | None:
+        """Not below what ideal seconds are of the predicted ones."""
+        spread = self.measured(which)
+        return spread and (spread if self.ideal is None else spread.not_below(share(*self.ideal(self.plan))))
 
     @property
     def prefill_bottleneck(self) -> Bottleneck | None:

@@ -1,10 +1,10 @@
-"""Ways in and out: reporters write for the terminal, exporters for files, options of plugins read and write what else
-there is.
+"""Ways in and out: reporters write for the terminal, exporters for files, advisers beside what went wrong, options of
+plugins read and write what else there is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
@@ -54,6 +54,28 @@ class Exporter:
     """The same for a set of published figures beside what llmplan says, as ``llmplan validate --json`` prints them."""
     check: Callable[[], None] | None = None
     """Asked before anything is priced: BadInputError where something is missing that it needs."""
+    description: str = ""
+
+
+@frozen(repr=False)
+class Advice:
+    """What is wrong and, where one is known, a command that works."""
+
+    line: str
+    """What is said in place of the error."""
+    command: str = ""
+    """Of which llmplan makes a hint, apart; empty where none is known."""
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Adviser:
+    """Says on stderr what would do, where a command line is refused and where nothing that was found is feasible."""
+
+    name: str = field(validator=lookup_name)
+    refused: Callable[[Exception, Sequence[str]], Advice | None] | None = None
+    """Of what was refused, and the words of the command line; None where it has no advice."""
+    infeasible: Callable[[Any], Advice | None] | None = None
+    """The same of an estimate, a comparison or a `SearchResult`."""
     description: str = ""
 
 

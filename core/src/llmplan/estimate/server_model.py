@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from llmplan.records.inference_plan import InferencePlan
@@ -12,6 +12,7 @@ from llmplan.records.serving import ServingSteps
 if TYPE_CHECKING:
     from llmplan.estimate.inference import InferenceEstimate
     from llmplan.estimate.server import ServerEstimate
+    from llmplan.records.workload import Request
 
 
 class ServerModel(Protocol):
@@ -39,6 +40,13 @@ class ServerModel(Protocol):
 
         `steps` prices passes of a replica of a plan, `batches` a whole batch of it, both by the cost model.
         """
+
+
+class TracingServerModel(ServerModel, Protocol):
+    """A server model that reads the files of ``--trace``, too, for itself and for those that read none."""
+
+    def read_trace(self, path: str, context: int | None) -> Iterable[Request]:
+        """In order of arrival; BadInputError names file and line of what is none, or beyond the context of a model."""
 
 
 class SearchingServerModel(ServerModel, Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve, frozen
 
-from llmplan.arrays.quantities import Number, Truth
+from llmplan.arrays.quantities import Number, Truth, maximum, minimum
 from llmplan.records.plan import CONFIDENCE
 
 LEVEL = 0.8
@@ -36,6 +36,10 @@ class Spread:
             return self.high
         beyond: Number = self.high ** _normal_quantiles_of(confidence)
         return beyond
+
+    def not_below(self, least: Number) -> Spread:
+        """With no end below what is possible at all, over the predicted figure."""
+        return evolve(self, low=maximum(self.low, minimum(least, 1.0)))
 
     def inverted(self) -> Spread:
         """Of figures that fall as these rise: tokens a second."""

@@ -42,6 +42,8 @@ class TrainingEstimate(Fit):
     """Of one iteration on all devices, recompute included."""
     spreads: Callable[[TrainingPlan], tuple[Spread, Spread]] | None = None
     """How far time and memory of a plan, or of an array of them, may be off; None where nothing was measured."""
+    ideal: Callable[[TrainingEstimate], Number] | None = None
+    """Seconds of an iteration at the printed peaks, below which no range goes; None if the cost model does not say."""
     host_bytes_per_gpu: Number | None = None
     """What waits in host memory, of a plan of numbers; None where nothing does."""
     first_stage_memory: Mapping[str, Number] | None = None
@@ -66,7 +68,10 @@ class TrainingEstimate(Fit):
     @property
     def time_spread(self) -> Spread | None:
         """What was measured of predicted times of this kind; None where the user states an efficiency."""
-        return None if self.spreads is None or self.plan.efficiency.by_user else self.spreads(self.plan)[0]
+        if self.spreads is None or self.plan.efficiency.by_user:
+            return None
+        spread = self.spreads(self.plan)[0]
+        return spread if self.ideal is None else spread.not_below(self.ideal(self) / self.iteration_seconds)
 
     @property
     def memory_spread(self) -> Spread | None:

@@ -1,20 +1,17 @@
-"""What a terminal shows: how wide it is, tables, headings; nothing of what is printed is a command to it."""
+"""What a terminal shows: how wide it is, and tables; nothing of what is printed is a command to it."""
 
 from __future__ import annotations
 
-import io
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rich.console import Console, RenderableType
-from rich.padding import Padding
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-INDENT = 2
 _WIDE = 250
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 """What a terminal takes for a command: names and texts come from anywhere."""
@@ -27,13 +24,6 @@ class PlainConsole(Console):
         """Without the control codes of names and texts."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=_CONTROL.sub("?", segment.text))
-
-
-def console_of(width: int | None) -> Console:
-    """As wide as the terminal, or of the given width and plain, for a file."""
-    if width is None:
-        return PlainConsole(highlight=False)
-    return PlainConsole(file=io.StringIO(), width=width, highlight=False)
 
 
 def wide_console() -> Console:
@@ -61,8 +51,3 @@ def rendered(console: Console, renderables: Iterable[RenderableType]) -> str:
         for renderable in renderables:
             console.print(renderable)
     return "\n".join(line.rstrip() for line in captured.get().split("\n"))
-
-
-def heading(text: str, style: str = "bold") -> Padding:
-    """The heading of a section, after an empty line."""
-    return Padding(Text(text, style=style), (1, 0, 0, 0))

@@ -1,7 +1,4 @@
-"""Tables of plans: columns of what a plan is and of its figures, as wide as there is room for.
-
-A row is a plan in the JSON contract; a column is there where a row has something to say in it.
-"""
+"""Tables that are as wide as there is room for: columns of what rows say."""
 
 from __future__ import annotations
 
@@ -16,15 +13,6 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from llmplan.estimate.figure import Figure
-from llmplan.estimate.figures import AT_CONFIDENCE, CAPACITY, FIGURES, ITERATION, MEMORY, MFU
-from llmplan.estimate.spread import EVEN
-from llmplan.output.words import count, digits, gib
-
-_MANY = 1e9
-"""From here on in billions and trillions, as tokens are."""
-OVERLOADED, NO_FIT = "overloaded", "does not fit"
-_CONTROL, _MARKUP = re.compile(r"[\x00-\x1f\x7f-\x9f]+"), re.compile(r"[|`\[\]\\]|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)")
 _WORD = re.compile(r"[^\s-]+-?")
 """Of a heading, which may be broken after each."""
 _ANY_WIDTH, _MANY_COLUMNS = 10_000, 10
@@ -51,79 +39,6 @@ class Column:
     def said(self, rows: Sequence[Row]) -> set[str]:
         """All that the column says of these rows."""
         return {text for row in rows if (text := self.text(row))}
-
-
-def figure_columns(
-    rows: Sequence[Row],
-    asked: Callable[[Figure], bool] = lambda figure: not figure.if_ranked,
-    ranked: Callable[[Figure], bool] = lambda _: False,
-) -> list[Column]:
-    """Of the figures that have a heading and that some row knows; those that rows are ranked by are never left out."""
-    headed = {figure.key: figure for figure in FIGURES if figure.heading and asked(figure)}
-    found = [
-        Column(figure.heading, _digits_of(figure), spare=0 if ranked(figure) else _spare(figure))
-        for figure in headed.values()
-    ]
-    said = [column for column in found if column.said(rows)]
-    again = {AT_CONFIDENCE.heading} if all(row.get("confidence", EVEN) <= EVEN for row in rows) else set()
-    return [column for column in said if column.heading not in again]
-
-
-def _spare(figure: Figure) -> int:
-    return 0 if figure.essential else 1 if figure is MFU else 3 if figure.drawn else 2
-
-
-def value_in(row: Row, figure: Figure) -> float | None:
-    """A figure of a row in the unit of its heading; None where there is none."""
-    found: Any = row
-    for key in figure.key.split("."):
-        found = None if found is None else found.get(key)
-    return None if found is None else found / figure.scale
-
-
-def _digits_of(figure: Figure) -> Callable[[Row], str]:
-    return lambda row: "" if (value := value_in(row, figure)) is None else digits(value)
-
-
-def plain_words(value: Any) -> str:
-    """A value of an option, or a choice."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (int, float)):
-        return count(value) if value >= _MANY else f"{value:,.10g}"
-    return str(value)
-
-
-def _range(row: Row) -> str:
-    """How far off times of training may be, in percent."""
-    ends = row.get(f"{ITERATION.key}_range")
-    return "" if ends is None else "/".join(f"{100 * (end / row[ITERATION.key] - 1):+.0f}" for end in ends)
-
-
-def _published(row: Row) -> str:
-    """How many published figures of its kind the range of a time rests on."""
-    of = (row.get("ranges") or {}).get("time")
-    return "" if of is None else f"{of['rows']:,}{': EXTRAPOLATED' if of['extrapolated'] else ''}"
-
-
-RANGE_COLUMN = Column("range, %", _range, spare=1)
-BEHIND_COLUMN = Column("published runs", _published, spare=1)
-
-
-def why_not(row: Row) -> str:
-    """Of a plan that is not feasible: it does not fit, or answers less than what comes."""
-    return OVERLOADED if row[MEMORY.key] <= row[CAPACITY.key] else NO_FIT
-
-
-def fits(row: Row) -> str:
-    """Whether a plan does, and by how much not."""
-    feasible = row.get("feasible")
-    if feasible is None:
-        return "not priced"
-    over = row[MEMORY.key] - row[CAPACITY.key]
-    return "yes" if feasible else f"no, {gib(over)} over" if over > 0 else OVERLOADED
 
 
 def fitted(columns: Sequence[Column], rows: Sequence[Row], console: Console, indent: int) -> Iterator[RenderableType]:
@@ -170,19 +85,3 @@ def _of_columns(shown: Sequence[Column], rows: Sequence[Row], gap: int = 2) -> T
     for row in rows:
         table.add_row(*(Text(column.text(row)) for column in shown))
     return table
-
-
-def markdown_table(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
-    """The lines of a table, as wide as it is."""
-    lines = [
-        [column.heading for column in columns],
-        ["---:" if column.right else "---" for column in columns],
-        *([column.text(row) for column in columns] for row in rows),
-    ]
-    return [f"| {' | '.join(map(escaped, line))} |" for line in lines]
-
-
-def escaped(value: Any) -> str:
-    """A cell of a Markdown table: whatever a name holds, it ends no cell and is no markup."""
-    text = _CONTROL.sub(" ", str(value))
-    return _MARKUP.sub(r"\\\g<0>", text.replace("&", "&amp;").replace("<", "&lt;"))

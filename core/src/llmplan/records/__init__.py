@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from llmplan.records.run_reader import RunReader as RunReader
     from llmplan.records.samples import Samples as Samples
     from llmplan.records.schedule import PipelineTimes as PipelineTimes, Schedule as Schedule, Schedules as Schedules
+    from llmplan.records.search_executor import SearchExecutor as SearchExecutor
     from llmplan.records.server import ServerPlan as ServerPlan, Speculation as Speculation
     from llmplan.records.serving import ServingSteps as ServingSteps, Step as Step
     from llmplan.records.site import Site as Site
@@ -103,6 +104,7 @@ __getattr__, __all__ = lazily(
         "run_reader": "RunReader",
         "samples": "Samples",
         "schedule": "PipelineTimes Schedule Schedules",
+        "search_executor": "SearchExecutor",
         "server": "ServerPlan Speculation",
         "serving": "ServingSteps Step",
         "site": "Site",

@@ -266,6 +266,17 @@ def served(*decides: str) -> tuple[str, ...]:
     return tuple(name for name, one in SERVED.items() if one.decides in decides)
 
 
+def without_layout(options: Mapping[str, Any], command: str) -> dict[str, Any]:
+    """What is given beside a layout, which a search chooses; of serving a batch means nothing to it either."""
+    if command == "train":
+        chosen = (*(name for name in NAMES if name != "gpus"), "gradient_accumulation", "max_micro_batch")
+    else:
+        from llmplan.request.searches import NOT_OF_SERVERS
+
+        chosen = (*NOT_OF_SERVERS, "gpus", "tp", "pp", "dp", "ep")
+    return {name: value for name, value in options.items() if name not in chosen}
+
+
 def divisors(number: int) -> tuple[int, ...]:
     """The divisors of a number in ascending order."""
     small = [size for size in range(1, int(number**0.5) + 1) if number % size == 0]

@@ -109,7 +109,7 @@ def _order(found: tuple[InferenceEstimate, ReplicaSizes, int], confidence: float
     one can count on.
     """
     estimate, sizes, groups = found
-    spread = estimate.next_token_spread
+    spread = estimate.measured(1)
     doubt = 1.0 if spread is None else float(spread.upper(confidence))
     return bool(estimate.plan.layout_warnings), sizes.gpus * groups, sizes.gpus, float(estimate.total_seconds) * doubt
 

@@ -7,6 +7,7 @@ from typing import Any
 from attrs import evolve
 
 from llmplan.catalogues import MODELS, SERVER_MODELS, registry
+from llmplan.catalogues.guard import Guard
 from llmplan.errors import BadInputError
 from llmplan.estimate import ServerEstimate, ServerModel
 from llmplan.records import (
@@ -151,9 +152,7 @@ def _workload(request: InferRequest, choice: Choice, plan: InferencePlan, said: 
         for name in ("prompt_tokens", "output_tokens", "prompt_lengths", "output_lengths", "requests"):
             if getattr(request, name) is not None:
                 raise BadInputError(f"{option_name(name)}: contradicts trace, which has lengths of its own")
-        from llmplan.request.trace_file import read_trace
-
-        trace = read_trace(request.trace, context)
+        trace = _trace(request, context)
     requests = request.requests
     if requests is None:
         requests = usual_requests(request.concurrency)
@@ -182,6 +181,16 @@ def _workload(request: InferRequest, choice: Choice, plan: InferencePlan, said: 
         requests=len(trace) or requests,
         seed=request.seed or 0,
     )
+
+
+def _trace(request: InferRequest, context: int | None) -> tuple[Request, ...]:
+    """Read by the server model, or by the first installed one that reads traces."""
+    models: list[Any] = [server_model_of(request, "trace"), *registry().server_models.values()]
+    reading = next((model for model in models if hasattr(model, "read_trace")), None)
+    if reading is None:
+        raise BadInputError("trace: no server model that reads one is installed: pip install llmplan-serving-load")
+    with Guard(SERVER_MODELS, reading.name):
+        return tuple(reading.read_trace(request.trace, context))
 
 
 def usual_requests(users: int | None) -> int:

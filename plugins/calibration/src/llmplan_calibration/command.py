@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llmplan.catalogues import SITES
 from llmplan.cli.options import annotations_of, completer, with_annotations
 from llmplan.errors import BadInputError
 from llmplan.request import InferRequest, TrainRequest
@@ -102,7 +101,7 @@ def _name(named: str | None, output: str | None) -> str:
 
 
 def _write(made: "Calibration", output: str) -> None:
-    from llmplan.catalogues.record_file import record_text
     from llmplan.output.files import write_whole
+    from llmplan_calibration.site_file import site_text
 
-    write_whole(output, record_text(SITES, made.site).encode(), "output")
+    write_whole(output, site_text(made.site).encode(), "output")

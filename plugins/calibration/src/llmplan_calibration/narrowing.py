@@ -14,6 +14,7 @@ from attrs import evolve, frozen
 from llmplan.arrays.quantities import Number, log, maximum, minimum, sqrt, total, where
 from llmplan.estimate import Kind, Spread
 from llmplan.estimate.line import of_kinds
+from llmplan.records import TrainingPlan
 from llmplan_calibration.site import NORMAL, Fitted, quadratic
 
 _LEAST = 1e-12
@@ -40,11 +41,15 @@ class Narrowed:
 
 
 def shares_of(breakdown: Mapping[str, Number], plan: Any) -> tuple[Number, ...]:
-    """Of the time, by what it depends on: lines of communication are those of the link that holds the plan up."""
+    """Of the time, by what it depends on: lines of communication are those of the link that holds the plan up, which of
+    a server is that of one replica.
+    """
     compute, memory = of_kinds(breakdown, (Kind.COMPUTE,)), of_kinds(breakdown, (Kind.MEMORY,))
     moved, waited = of_kinds(breakdown, (Kind.COMMUNICATION,)), of_kinds(breakdown, (Kind.WAITING,))
     whole = maximum(total(breakdown.values()), _LEAST)
-    beyond = plan.layout.gpus > plan.hardware.scale_up_domain
+    layout = plan.layout
+    ranks = layout.gpus if isinstance(plan, TrainingPlan) else maximum(layout.tp * layout.pp, layout.ep)
+    beyond = ranks > plan.hardware.scale_up_domain
     return (
         compute / whole,
         memory / whole,

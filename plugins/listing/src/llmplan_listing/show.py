@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import attrs
@@ -60,7 +60,7 @@ def add_show(app: typer.Typer, summary: str) -> None:
         if toml:
             if not kind.in_files:
                 raise BadInputError(_no_file(name, kind))
-            from llmplan.catalogues.record_file import record_text
+            from llmplan_listing.record_text import record_text
 
             print(record_text(kind, record), end="")
         elif json_:
@@ -79,9 +79,9 @@ def _no_file(name: str, kind: Kind) -> str:
 def find(name: str) -> tuple[Any, Kind, str]:
     """The record of a name, of a file, or of what a reader of models takes, with its kind and who provides it."""
     if name.endswith(".toml"):
-        from llmplan.catalogues.record_file import kind_of, read_record
+        from llmplan.catalogues.record_file import read_record
 
-        kind = kind_of(name, [kind for kind in _SHOWN if kind.in_files])
+        kind = _kind_of(name, [kind for kind in _SHOWN if kind.in_files])
         return read_record(name, kind), kind, name
     catalogues = [registry().catalogue(kind) for kind in _SHOWN]
     named = [catalogue for catalogue in catalogues if name.rpartition(":")[2] in dict(catalogue.offers())]
@@ -98,6 +98,22 @@ def find(name: str) -> tuple[Any, Kind, str]:
     near = [word for catalogue in catalogues for word in catalogue.near(name)]
     hint = f"did you mean {', '.join(near)}?" if near else "llmplan list models, gpus, dtypes or cost-models shows all"
     raise UnknownNameError(f"show: {name!r} is unknown; {hint}")
+
+
+def _kind_of(path: str, kinds: Sequence[Kind]) -> Kind:
+    """The kind that has most of the keys of a file; of several, the one that has the record that it is like."""
+    from llmplan.catalogues.record_file import form_of
+    from llmplan.catalogues.toml_source import TomlSource
+
+    values = TomlSource.read(path).values
+    like = values.get("like")
+
+    def fitting(kind: Kind) -> tuple[int, bool]:
+        return len(values.keys() & form_of(kind, path).keys()), isinstance(like, str) and like in registry().catalogue(
+            kind
+        )
+
+    return max(kinds, key=fitting)
 
 
 def describe(record: Any, kind: Kind, provider: str) -> dict[str, Any]:

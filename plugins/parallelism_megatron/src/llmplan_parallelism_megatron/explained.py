@@ -37,7 +37,7 @@ def explain_training(plan: TrainingPlan) -> tuple[Explained, ...]:
         for name, block in _named(model.layers, model.embedding, model.head):
             for operators in kernels_of(block.operators):
                 times, label = LayerTimes(), _label(name, operators)
-                add_kernel(times, operators, rank, wide=block is model.head)
+                add_kernel(times, operators, rank, 0.0, wide=block is model.head)
                 add_communication(times, operators[-1], rank)
                 kernels += explained_kernel(label, times.compute.forward)
                 kernels += explained_kernel(

@@ -166,6 +166,7 @@ def _train(plan: TrainingPlan) -> TrainingEstimate:
         model_flops=(1.0 + backward) * forward,
         hardware_flops=(1.0 + backward) * worked + recompute,
         spreads=_spreads,
+        ideal=_ideal,
         host_bytes_per_gpu=host_memory(rank) if _offloads(plan) else None,
     )
 
@@ -173,6 +174,13 @@ def _train(plan: TrainingPlan) -> TrainingEstimate:
 def _offloads(plan: TrainingPlan) -> bool:
     """Whether a plan of numbers keeps anything in host memory."""
     return plan.waits_on_host is True or plan.optimizer.paged
+
+
+def _ideal(estimate: TrainingEstimate) -> Number:
+    """What no run takes less than."""
+    from llmplan_parallelism_megatron.training.ideal import ideal_seconds
+
+    return ideal_seconds(estimate)
 
 
 def _spreads(plan: TrainingPlan) -> tuple[Spread, Spread]:

@@ -10,9 +10,10 @@ from llmplan.estimate import Comparison
 from llmplan.estimate.figure import Figure
 from llmplan.estimate.figures import CAPACITY, FIGURES, MEMORY
 from llmplan.output.document import rows
-from llmplan.output.table import NO_FIT, OVERLOADED, Row, plain_words, value_in, why_not
+from llmplan.output.table import Row
 from llmplan.output.words import digits, dotted
 from llmplan.request import option_name
+from llmplan_report.columns import NO_FIT, OVERLOADED, plain_words, value_in, why_not
 from llmplan_report.drawing import BLACK, HUES, as_file, labelled, legend, plain_powers, titled
 from llmplan_report.terminal.comparison_report import title
 

@@ -14,11 +14,11 @@ from llmplan.catalogues import registry
 from llmplan.errors import LlmplanError
 from llmplan.estimate import Comparison, Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.output.document import rows
-from llmplan.output.table import figure_columns, fits
 from llmplan.output.words import gib, percent, seconds
 from llmplan.request import given_options, option_name
 from llmplan.search.result import SearchResult
 from llmplan_report import pictures
+from llmplan_report.columns import figure_columns, fits
 from llmplan_report.drawing import words_of
 from llmplan_report.subject import layout_words, of_comparison, of_search
 from llmplan_report.terminal.headline import answer, sentence

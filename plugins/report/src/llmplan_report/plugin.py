@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from llmplan.hookspecs import hookimpl
 if TYPE_CHECKING:
     import typer
 
-    from llmplan.estimate import Exporter, Reporter
+    from llmplan.estimate import Advice, Adviser, Exporter, Reporter
 
 LLMPLAN_API = 1
 _SUFFIXES = (".svg", ".png", ".pdf")
@@ -97,6 +97,28 @@ def _pictures() -> Iterator[Exporter]:
                 check=_check,
                 description=description,
             )
+
+
+@hookimpl
+def llmplan_advisers() -> Iterable[Adviser]:
+    """Contribute ``hints``: what would do, and a command that works."""
+    from llmplan.estimate import Adviser
+
+    yield Adviser(
+        name="hints", refused=_refused, infeasible=_infeasible, description="what would do, and a command that works"
+    )
+
+
+def _refused(error: Exception, given: Sequence[str]) -> Advice:
+    from llmplan_report.advice.hints import refused
+
+    return refused(error, given)
+
+
+def _infeasible(found: Any) -> Advice:
+    from llmplan_report.advice.infeasible import infeasible
+
+    return infeasible(found)
 
 
 @hookimpl

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from llmplan.estimate import InferenceEstimate, ServerEstimate
-from llmplan.records import InferencePlan, ServerPlan, ServingSteps
+from llmplan.records import InferencePlan, Request, ServerPlan, ServingSteps
 
 if TYPE_CHECKING:
     from llmplan.estimate import ServerModel
@@ -36,6 +36,12 @@ class ContinuousBatching:
         from llmplan_serving_load.queueing.known import known_server
 
         return estimate_server(known_server(plan, steps), batches)
+
+    def read_trace(self, path: str, context: int | None) -> tuple[Request, ...]:
+        """CSV, as published traces are written."""
+        from llmplan_serving_load.trace_file import read_trace
+
+        return read_trace(path, context)
 
     def search(self, space: InferenceSpace, objective: str, model: ServerModel, **options: Any) -> SearchResult:
         """Every layout in closed form, the best confirmed by `model`."""

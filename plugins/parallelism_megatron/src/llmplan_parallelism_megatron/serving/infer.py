@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from llmplan.arrays.quantities import ceil, maximum
+from llmplan.arrays.quantities import Number, maximum
 from llmplan.estimate import InferenceEstimate, Spread
 from llmplan.records import InferencePlan
 from llmplan_parallelism_megatron import lines
@@ -18,7 +18,7 @@ from llmplan_parallelism_megatron.serving.memory import (
     largest_batch,
     longest_context,
     memory,
-    step_tokens,
+    prompt_passes,
 )
 from llmplan_parallelism_megatron.serving.passes import forward
 from llmplan_parallelism_megatron.serving.pipeline import filled_seconds, micro_batches, static_batches
@@ -33,8 +33,7 @@ def infer(plan: InferencePlan) -> InferenceEstimate:
     the slowest.
     """
     rank = known_rank(plan)
-    passes = ceil(plan.batch * plan.prompt_tokens / step_tokens(plan, plan.batch))
-    passes = maximum(passes, micro_batches(plan, plan.prompt_tokens))
+    passes = prompt_passes(plan)
     prefill = forward(rank, of_prompts(1.0 * plan.batch, plan.prompt_tokens, passes))
     stage, parts = prefill.stage.repeated(passes), micro_batches(plan, 1.0)
     decode = forward(rank, of_decoding(plan.batch / parts, plan.prompt_tokens, plan.output_tokens))
@@ -56,8 +55,16 @@ def infer(plan: InferencePlan) -> InferenceEstimate:
         longest_context=partial(longest_context, rank),
         crossing=partial(compute_bound_batch, rank),
         spreads=_spreads,
+        ideal=_ideal,
         batches_in_flight=static_batches(plan),
     )
+
+
+def _ideal(plan: InferencePlan) -> tuple[Number, Number]:
+    """What no engine takes less than."""
+    from llmplan_parallelism_megatron.serving.ideal import ideal_seconds
+
+    return ideal_seconds(plan)
 
 
 def _spreads(plan: InferencePlan) -> tuple[Spread, Spread]:

@@ -9,7 +9,7 @@ from llmplan.arrays.term import term
 from llmplan.records import InferencePlan
 from llmplan_costing.sharding import ways
 from llmplan_parallelism_megatron.serving.held import fixed_bytes, kept_tokens, pass_bytes, score_bytes
-from llmplan_parallelism_megatron.serving.pipeline import static_batches
+from llmplan_parallelism_megatron.serving.pipeline import micro_batches, static_batches
 from llmplan_parallelism_megatron.serving.rank import Rank
 from llmplan_parallelism_megatron.serving.reached import KV
 
@@ -28,6 +28,12 @@ def memory(rank: Rank, plan: InferencePlan) -> dict[str, Number]:
 def step_tokens(plan: InferencePlan, batch: Number) -> Number:
     """Of the largest pass: all prompts, or as many tokens of them as the engine takes at once."""
     return minimum(1.0 * batch * plan.prompt_tokens, maximum(plan.engine.step_tokens, batch))
+
+
+def prompt_passes(plan: InferencePlan) -> Number:
+    """That read the prompts of a batch: as few as the engine's steps allow, one at least for each part of the batch."""
+    passes = ceil(plan.batch * plan.prompt_tokens / step_tokens(plan, plan.batch))
+    return maximum(passes, micro_batches(plan, plan.prompt_tokens))
 
 
 def sequence_bytes(rank: Rank, tokens: Number) -> Number:

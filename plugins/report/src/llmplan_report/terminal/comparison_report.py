@@ -13,13 +13,15 @@ from rich.text import Text
 from llmplan.estimate import Comparison, Variant
 from llmplan.estimate.figure import LOW
 from llmplan.estimate.figures import figures_of, kind_of_estimate
-from llmplan.output.console import INDENT, console_of, heading, rendered, wide_console
+from llmplan.output.console import rendered, wide_console
 from llmplan.output.document import rows
-from llmplan.output.next_steps import next_steps
-from llmplan.output.table import RANGE_COLUMN, Column, Row, figure_columns, fits, fitted, plain_words
+from llmplan.output.table import Column, Row, fitted
 from llmplan.output.words import digits, dotted
 from llmplan.request import option_name
 from llmplan.space.dimensions import SIZES
+from llmplan_report.columns import RANGE_COLUMN, figure_columns, fits, plain_words
+from llmplan_report.terminal.console import INDENT, console_of, heading
+from llmplan_report.terminal.next_steps import next_steps
 from llmplan_report.terminal.sections import facts, in_brief
 
 _MOST_ANSWERS, _LONG = 3, 45

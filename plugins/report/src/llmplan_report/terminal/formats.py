@@ -15,7 +15,7 @@ _PAGE, _WIDE = 100, 250
 
 def to_markdown(of: Any) -> bytes:
     """The same two columns as a table."""
-    from llmplan.output.table import escaped
+    from llmplan_report.columns import escaped
 
     lines = ["| figure | value |", "| --- | --- |"]
     lines += [f"| {escaped(path)} | {escaped(value)} |" for path, value in paths(document(of))]
@@ -31,7 +31,7 @@ def to_text(estimate: Estimate) -> bytes:
 
 def comparison_to_markdown(comparison: Comparison) -> bytes:
     """The table for people as Markdown."""
-    from llmplan.output.table import markdown_table
+    from llmplan_report.columns import markdown_table
     from llmplan_report.terminal.comparison_report import columns
 
     plans = rows(comparison)

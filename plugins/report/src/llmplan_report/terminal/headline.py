@@ -13,8 +13,8 @@ from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.figure import Figure
 from llmplan.estimate.figures import FIGURES, MEMORY, TRAIN, TRAINING, is_server, kind_of_estimate, limits, objectives
 from llmplan.estimate.line import Kind, kind_of
-from llmplan.output.console import INDENT
 from llmplan.output.words import count, digits, gib, money, seconds_like, three_digits
+from llmplan_report.terminal.console import INDENT
 from llmplan_report.terminal.sections import GAP, SEQUENCE_PARALLEL, between, counted, facts, memory_words
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _latencies(estimate: InferenceEstimate | ServerEstimate) -> dict[str, str]:
 
 def _fits(estimate: InferenceEstimate | ServerEstimate) -> str:
     """Whether it does, whether latencies are kept to, and how many sequences would fit."""
-    from llmplan.output.kept_words import kept_briefly
+    from llmplan_report.kept_words import kept_briefly
 
     said = [memory_words(estimate, mark=True), kept_briefly(estimate)]
     if not is_server(estimate) and estimate.feasible:

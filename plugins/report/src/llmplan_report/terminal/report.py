@@ -10,11 +10,12 @@ from rich.console import Console, RenderableType
 from llmplan.arrays.quantities import total
 from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.figures import ITERATION, is_server
-from llmplan.output.console import console_of, heading, rendered
-from llmplan.output.next_steps import next_steps
+from llmplan.output.console import rendered
 from llmplan.output.words import count, dotted, seconds
 from llmplan.records import Recompute, Tuning
+from llmplan_report.terminal.console import console_of, heading
 from llmplan_report.terminal.headline import headline
+from llmplan_report.terminal.next_steps import next_steps
 from llmplan_report.terminal.otherwise import otherwise
 from llmplan_report.terminal.sections import (
     asked_by,
@@ -135,7 +136,7 @@ def _on(targets: tuple[str, ...]) -> str:
 
 def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[RenderableType]:
     """The plan, totals, both phases."""
-    from llmplan.output.kept_words import kept_facts
+    from llmplan_report.kept_words import kept_facts
 
     plan = estimate.plan
     yield heading("Plan")

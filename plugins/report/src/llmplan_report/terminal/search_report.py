@@ -18,16 +18,17 @@ from llmplan.estimate.figures import (
     objectives,
 )  # fmt: skip
 from llmplan.estimate.spread import EVEN
-from llmplan.output.console import console_of, heading, rendered
-from llmplan.output.next_steps import next_steps
+from llmplan.output.console import rendered
 from llmplan.output.plan_words import value_words
-from llmplan.output.search_words import change_words, says_why_not
-from llmplan.output.table import escaped
 from llmplan.output.words import count, percent, seconds
 from llmplan.search.infeasible import Verdict
 from llmplan.search.result import SearchResult
 from llmplan.space.dimensions import SERVED
+from llmplan_report.columns import escaped
+from llmplan_report.search_words import change_words, says_why_not
+from llmplan_report.terminal.console import console_of, heading
 from llmplan_report.terminal.headline import headline
+from llmplan_report.terminal.next_steps import next_steps
 from llmplan_report.terminal.otherwise import otherwise
 from llmplan_report.terminal.search_table import in_markdown, is_sure, points_of, said_rows, table_of, table_of_rows
 from llmplan_report.terminal.sections import behind, bullets, facts, layout, plus_minus, said

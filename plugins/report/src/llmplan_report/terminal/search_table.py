@@ -12,14 +12,15 @@ from rich.text import Text
 from llmplan.estimate.figure import Figure
 from llmplan.estimate.figures import AT_CONFIDENCE, FIGURES, TRAIN, WALL_CLOCK
 from llmplan.estimate.spread import EVEN
-from llmplan.output.console import INDENT
 from llmplan.output.document import document, frontier_rows
 from llmplan.output.plan_words import server_words, training_words, value_words
-from llmplan.output.table import BEHIND_COLUMN, RANGE_COLUMN, Column, Row, figure_columns, fitted, markdown_table
+from llmplan.output.table import Column, Row, fitted
 from llmplan.output.words import dotted
 from llmplan.request import option_name
 from llmplan.search.result import SearchResult
 from llmplan.space.dimensions import DIMENSIONS, SERVED
+from llmplan_report.columns import BEHIND_COLUMN, RANGE_COLUMN, figure_columns, markdown_table
+from llmplan_report.terminal.console import INDENT
 
 _TITLED = ("model", "gpu", "dtype", "gpus")
 _HEADS = {**{option_name(one.name): one.heading for one in DIMENSIONS if one.heading}, "gpus": "GPUs"}

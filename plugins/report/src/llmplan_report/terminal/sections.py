@@ -17,10 +17,10 @@ from rich.text import Text
 from llmplan.estimate.figure import Figure
 from llmplan.estimate.figures import AT_CONFIDENCE, MEMORY, figures_of, is_server, kind_of_estimate
 from llmplan.estimate.spread import EVEN, LEVEL
-from llmplan.output.console import INDENT, heading
 from llmplan.output.words import about, dotted, gib, in_words, percent
 from llmplan.space.dimensions import BY_NAME, SIZES
 from llmplan.units import rate
+from llmplan_report.terminal.console import INDENT, heading
 
 if TYPE_CHECKING:
     from llmplan.estimate import Estimate, Spread

@@ -10,9 +10,9 @@ from rich.table import Table
 
 from llmplan.estimate import Capacity, Means, ServerEstimate
 from llmplan.estimate.figures import INFER, figures_of
-from llmplan.output.console import INDENT, heading
-from llmplan.output.kept_words import kept_facts
 from llmplan.output.words import digits, percent, seconds
+from llmplan_report.kept_words import kept_facts
+from llmplan_report.terminal.console import INDENT, heading
 from llmplan_report.terminal.limit_words import limit_words
 from llmplan_report.terminal.report import phase
 from llmplan_report.terminal.sections import asked_by, counted, facts, figure_facts, layout, priced_by

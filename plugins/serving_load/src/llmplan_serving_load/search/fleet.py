@@ -67,16 +67,25 @@ class Fleet:
     @cached_property
     def doubt(self) -> tuple[Any, Any]:
         """How many times as long as estimated passes of each layout may take, with the confidence asked for: those that
-        read prompts, and those that decode.
+        read a prompt, and those that decode as many sequences as at the most requests a second.
         """
-        spreads = inferred(self.case.choice.cost_model, self.like.plan).spreads
-        every = np.arange(len(self.sizes))
-        if spreads is None or self.like.plan.efficiency.by_user:
-            return np.ones(len(every)), np.ones(len(every))
-        plan = self.plan(every, np.ones(len(every))).plan
-        found = [spreads(one) for one in ([plan] if self.case.in_arrays else _apart(plan))]
-        first, further = (np.array([one[at].upper(self.case.confidence) for one in found]) for at in range(2))
-        return np.broadcast_to(first.reshape(-1), len(every)), np.broadcast_to(further.reshape(-1), len(every))
+        every, ones = np.arange(len(self.sizes)), np.ones(len(self.sizes))
+        plan = self.plan(every, ones)
+        rows, _, _ = self._rows(every, ones)
+        sequences = np.maximum(1.0, np.round(self._peak.sequences[rows] / self.column["pp"]))
+        prefill = plan.plan if plan.prefill_pool is None else plan.prefill_pool
+        return self._doubt(prefill, ones, 0), self._doubt(plan.plan, sequences, 1)
+
+    def _doubt(self, plan: InferencePlan, sequences: Any, which: int) -> Any:
+        """Of each layout by its own passes: a site knows the better, the more they wait for what it measured."""
+        if self.like.plan.efficiency.by_user:
+            return np.ones(len(self.sizes))
+        work, cost_model = make_work(self.like), self.case.choice.cost_model
+        lengths = [max(1, round(tokens)) for tokens in (work.prompt_tokens, work.output_tokens)]
+        plan = evolve(plan, batch=sequences, prompt_tokens=lengths[0], output_tokens=lengths[1])
+        found = [inferred(cost_model, one).measured(which) for one in ([plan] if self.case.in_arrays else _apart(plan))]
+        upper = [1.0 if spread is None else spread.upper(self.case.confidence) for spread in found]
+        return np.broadcast_to(np.array(upper).reshape(-1), len(self.sizes))
 
     @cached_property
     def column(self) -> dict[str, Any]:
@@ -121,7 +130,7 @@ class Fleet:
         `longer` as `Part` has it: all three in one call, as servers in slow motion have the means of a higher rate.
         """
         rows, own, replicas = self._rows(at, groups)
-        most, doubts = self._rates[rows] * replicas, [one[at] for one in self.doubt]
+        most, doubts = self._peak.rate[rows] * replicas, [one[at] for one in self.doubt]
         slower = [np.ones(len(at)), *([] if all((one == 1.0).all() for one in doubts) else doubts)]
         many = np.tile(own * replicas, len(slower))
         with np.errstate(all="ignore"):
@@ -140,7 +149,7 @@ class Fleet:
         """Requests a second that one group of each answers."""
         every = np.arange(len(self.sizes))
         rows, _, replicas = self._rows(every, np.ones(len(every)))
-        return self._rates[rows] * replicas
+        return self._peak.rate[rows] * replicas
 
     def most_sequences(self) -> Any:
         """Sequences that a replica of each has room for."""
@@ -175,7 +184,7 @@ class Fleet:
 
     def _forget(self) -> None:
         self._server = None
-        for name in ("_loop", "_rates"):
+        for name in ("_loop", "_peak"):
             self.__dict__.pop(name, None)
 
     @property
@@ -191,8 +200,8 @@ class Fleet:
         return self._server
 
     @cached_property
-    def _rates(self) -> Any:
-        return peak(self._all).rate
+    def _peak(self) -> Any:
+        return peak(self._all)
 
     @cached_property
     def _loop(self) -> ClosedLoop:
@@ -272,4 +281,7 @@ def _apart(plan: InferencePlan) -> list[InferencePlan]:
     rows: list[dict[str, Any]] = [
         {name: int(value) for name, value in zip(_SIZES, row, strict=True)} for row in zip(*columns, strict=True)
     ]
-    return [evolve(plan, layout=evolve(layout, **row)) for row in rows]
+    batches: Any = np.broadcast_to(plan.batch, len(rows)).tolist()
+    return [
+        evolve(plan, layout=evolve(layout, **row), batch=int(batch)) for row, batch in zip(rows, batches, strict=True)
+    ]

@@ -1,38 +1,35 @@
-"""What is said of a plan that does not fit, or of a server that cannot answer what comes: what would do."""
+"""Of a plan that does not fit, is too slow, or of a server that cannot answer what comes: what would do."""
 
 from __future__ import annotations
 
-from llmplan.cli.estimate import DOES_NOT_FIT
-from llmplan.cli.said import say
-from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
+from llmplan.cli.progress import progress
+from llmplan.estimate import Advice, Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.output.words import gib
 from llmplan.request import InferRequest, PlanRequest, TrainRequest
+from llmplan.space.kept import kept
+from llmplan_report.advice.overloaded import enough, overloaded
+from llmplan_report.commands import command_line, command_options, search_of
+from llmplan_report.kept_words import kept_words
+from llmplan_report.search_words import change_words
 
 _MOST_PARTS = 3
 """Of memory, that one line names."""
 
 
-def say_why_not(estimate: Estimate, request: PlanRequest) -> int:
-    """What is wrong on one line and, apart, a command that fits or finds what would; the exit code."""
+def of_plan(estimate: Estimate) -> Advice:
+    """What is wrong, and a command that fits or finds what would."""
+    request = estimate.request
     if isinstance(estimate, ServerEstimate) and estimate.overloaded:
-        from llmplan.cli.overloaded import enough, overloaded
-
         line, instead = overloaded(estimate, request.gpus), enough(estimate, request.gpus)
     elif estimate.feasible and isinstance(request, InferRequest) and not isinstance(estimate, TrainingEstimate):
         line, instead = _is_too_slow(estimate, request), ""
     else:
         line, instead = _does_not_fit(estimate, request)
-    say(f"llmplan: {line}")
-    if hint := _command(estimate, request, instead):
-        say(f"hint: {hint}")
-    return DOES_NOT_FIT
+    return Advice(line, _command(estimate, request, instead))
 
 
 def _is_too_slow(estimate: InferenceEstimate | ServerEstimate, request: InferRequest) -> str:
     """Which latencies are longer than was asked for."""
-    from llmplan.output.kept_words import kept_words
-    from llmplan.space.kept import kept
-
     broken = (one for one in kept(estimate, request) if not one.holds)
     return "too slow: " + "; ".join(f"{one.option} {kept_words(one, estimate)}" for one in broken)
 
@@ -56,8 +53,6 @@ def _does_not_fit(estimate: Estimate, request: PlanRequest) -> tuple[str, str]:
 
 def _command(estimate: Estimate, request: PlanRequest, instead: str) -> str:
     """The same question with these options in place of its own, or else the search that says what would do."""
-    from llmplan.output.next_steps import command_line, command_options, search_of
-
     options = command_options(request)
     if options is None:
         return ""
@@ -82,9 +77,7 @@ def _way_out(estimate: Estimate, request: PlanRequest) -> tuple[str, str]:
 
 def _way_out_of_training(estimate: TrainingEstimate, request: TrainRequest) -> tuple[str, str]:
     """The chooser's own answers: one option with another value, or all sizes left open."""
-    from llmplan.cli.progress import progress
-    from llmplan.output.search_words import change_words
-    from llmplan.search.would_fit import OPEN, would_fit
+    from llmplan_report.advice.would_fit import OPEN, would_fit
 
     with progress() as watch:
         changes = would_fit(request, estimate, watch)
@@ -98,7 +91,7 @@ def _way_out_of_training(estimate: TrainingEstimate, request: TrainRequest) -> t
 
 def _way_out_of_serving(estimate: InferenceEstimate | ServerEstimate, request: InferRequest) -> tuple[str, str]:
     """The nearest settings that fit, tried out; and what else holds less."""
-    from llmplan.search.nearest import nearest_that_fit
+    from llmplan_report.advice.nearest import nearest_that_fit
 
     if isinstance(estimate, ServerEstimate) and estimate.fullest_pool == "prefill":
         return "; more --prefill-tp or --prefill-pp, or fewer bits (--dtype, --kv-bits) hold less", ""

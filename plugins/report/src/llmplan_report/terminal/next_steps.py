@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,20 +12,13 @@ from llmplan.catalogues import LAUNCHERS, registry
 from llmplan.catalogues.guard import Guard
 from llmplan.errors import LlmplanError
 from llmplan.estimate import TrainingEstimate
-from llmplan.output.console import INDENT, heading
 from llmplan.output.files import painter_of
-from llmplan.request import given_options, option_name, options_of
-from llmplan.request.latencies import LIMITED
-from llmplan.space.dimensions import NAMES
+from llmplan_report.commands import command_line, command_options, search_of
+from llmplan_report.terminal.console import INDENT, heading
 
 if TYPE_CHECKING:
-    from llmplan.estimate import Comparison, Estimate, Launcher, Variant
+    from llmplan.estimate import Comparison, Estimate, Launcher
 
-_ARGUMENT = "model"
-_OPEN = (*NAMES, "gradient_accumulation", "max_micro_batch")
-"""What a search is free to choose; how many accelerators there are stays."""
-_REPLICAS = ("gpus", "tp", "pp", "dp", "ep")
-_SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
 _PICTURE = "plan.svg"
 
 Step = tuple[str, Sequence[str]]
@@ -40,7 +32,7 @@ def next_steps(of: Any, console: Console) -> Iterator[RenderableType]:
         yield heading("Next")
         for words, command in steps:
             yield Text(f"  {words}:", style="dim")
-            yield Text("\n".join(pasted(command, console.width - INDENT)))
+            yield Text("\n".join(_pasted(command, console.width - INDENT)))
 
 
 def _is_search(of: Any) -> bool:
@@ -67,25 +59,6 @@ def _of(estimate: Estimate) -> Iterator[Step]:
         yield f"the launch file, for {launcher.name}", command_line((name,), {**options, "export": file})
 
 
-def search_of(estimate: Estimate, request: Any) -> list[str]:
-    """The same question with the layout left open, of training on as many accelerators."""
-    command = "train" if isinstance(estimate, TrainingEstimate) else "infer"
-    kept = without_layout(given_options(request), command)
-    gpus = {"gpus": int(estimate.plan.layout.gpus)} if command == "train" else {}
-    return command_line(("search", command), {**kept, **gpus})
-
-
-def without_layout(options: Mapping[str, Any], command: str) -> dict[str, Any]:
-    """What is given beside a layout, which a search chooses; of serving a batch means nothing to it either."""
-    if command == "train":
-        chosen = tuple(name for name in _OPEN if name != "gpus")
-    else:
-        from llmplan.request.searches import NOT_OF_SERVERS
-
-        chosen = (*NOT_OF_SERVERS, *_REPLICAS)
-    return {name: value for name, value in options.items() if name not in chosen}
-
-
 def _of_search(result: Any) -> Iterator[Step]:
     """Of a search: its best plan by itself, other figures, the file that starts the best plan."""
     if not result.best:
@@ -109,8 +82,10 @@ def _of_search(result: Any) -> Iterator[Step]:
 
 def _of_comparison(comparison: Comparison) -> Iterator[Step]:
     """Of several plans: the one that has the best of the figure that plans are ranked by."""
+    from llmplan.estimate.comparison import best_of
+
     fitting = [variant for variant in comparison.variants if variant.feasible]
-    ranked = ranking(fitting)
+    ranked = best_of(fitting)
     if ranked is None:
         return
     estimate: Any = ranked.estimate
@@ -118,80 +93,6 @@ def _of_comparison(comparison: Comparison) -> Iterator[Step]:
     if options is not None:
         yield f"the best of them, {ranked.label}", command_line((comparison.command,), options)
         yield "the best layout of it", search_of(estimate, estimate.request)
-
-
-def ranking(variants: Sequence[Variant]) -> Variant | None:
-    """The plan with the least price of what it makes, where prices are known, else with the most of it by one GPU."""
-    if not variants:
-        return None
-    costs = [_cost(variant.estimate) for variant in variants]
-    if None not in costs:
-        return min(zip(costs, variants, strict=True), key=lambda one: one[0])[1]
-    return max(variants, key=lambda one: _speed(one.estimate))
-
-
-def _cost(estimate: Any) -> Any:
-    return estimate.cost if isinstance(estimate, TrainingEstimate) else estimate.cost_per_million_tokens
-
-
-def _speed(estimate: Any) -> float:
-    return estimate.tokens_per_second_per_gpu or 0.0
-
-
-def command_options(request: Any) -> dict[str, Any] | None:
-    """What was given, as options; None where a record has no name that a command line would find it by."""
-    if request is None:
-        return None
-    found = given_options(request)
-    for name, option in options_of(type(request)).items():
-        given, kind = getattr(request, name), option["names"]
-        if hasattr(given, "table"):
-            return None
-        if given is None or isinstance(given, str) or not isinstance(kind, str):
-            continue
-        catalogue = getattr(registry(), kind.replace("-", "_"))
-        if found[name] not in catalogue or catalogue[found[name]] is not given:
-            return None
-    return found
-
-
-def command_line(command: Sequence[str], options: Mapping[str, Any]) -> list[str]:
-    """``llmplan train llama-65b --gpu h100-sxm-80gb``: the words, an option and its value in one."""
-    model = [shlex.quote(_word(options[_ARGUMENT]))] if _ARGUMENT in options else []
-    pairs = (_pair(name, value) for name, value in options.items() if name != _ARGUMENT and value is not None)
-    return [" ".join(("llmplan", *command, *model)), *pairs, *registry().plugins.options]
-
-
-def _pair(name: str, value: Any) -> str:
-    if isinstance(value, bool):
-        return f"--{'' if value else 'no-'}{option_name(name)}"
-    if name in LIMITED and isinstance(value, float):
-        return f"--{option_name(name)} {value!r}s"
-    return f"--{option_name(name)} {shlex.quote(_word(value))}"
-
-
-def _word(value: Any) -> str:
-    """A value as people type it: 1.4T for 1400000000000."""
-    if isinstance(value, (list, tuple)):
-        return ",".join(map(_word, value))
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return str(value)
-    for unit, suffix in _SUFFIXES:
-        if value >= unit and float(f"{value / unit:.4g}") * unit == value:
-            return f"{value / unit:.4g}{suffix}"
-    return str(int(value)) if value == int(value) else repr(float(value))
-
-
-def pasted(words: Sequence[str], width: int) -> list[str]:
-    """A command on lines of that width, which a shell reads as one."""
-    lines = [f"  {words[0]}"]
-    for word in words[1:]:
-        if len(lines[-1]) + len(word) + 3 <= width + INDENT:
-            lines[-1] += f" {word}"
-        else:
-            lines[-1] += " \\"
-            lines.append(f"      {word}")
-    return lines
 
 
 def launcher_of(estimate: Estimate) -> Launcher | None:
@@ -229,3 +130,15 @@ def _draws() -> bool:
     except LlmplanError:
         return False
     return True
+
+
+def _pasted(words: Sequence[str], width: int) -> list[str]:
+    """A command on lines of that width, which a shell reads as one."""
+    lines = [f"  {words[0]}"]
+    for word in words[1:]:
+        if len(lines[-1]) + len(word) + 3 <= width + INDENT:
+            lines[-1] += f" {word}"
+        else:
+            lines[-1] += " \\"
+            lines.append(f"      {word}")
+    return lines

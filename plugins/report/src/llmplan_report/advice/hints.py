@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from llmplan.catalogues import registry
+from llmplan.cli.app import build_app
+from llmplan.estimate import Advice
 from llmplan.request import InferRequest, InferSearchRequest, SearchRequest, TrainRequest, option_name, options_of
+from llmplan_report.advice.options import usage_line
 
 _REQUESTS = (TrainRequest, InferRequest, SearchRequest, InferSearchRequest)
 _COMMAND = re.compile(r"No such command '(.+?)'\. Did you mean '(.+?)'")
@@ -22,10 +26,11 @@ _MENTIONED = re.compile(r"--([\w-]+)")
 _LISTED = re.compile(r"; (llmplan list [\w-]+) shows")
 
 
-def hint_of(message: str, given: Sequence[str], commands: Iterable[str], instead: tuple[str, str] | None) -> str:
-    """The command, or nothing where none is known to help."""
-    ways = (_changed(message, given, instead), _elsewhere(message, given), _told(message, given))
-    return next(filter(None, ways), "") or _explained(message, commands)
+def refused(error: Exception, given: Sequence[str]) -> Advice:
+    """The error with what would be right, and the command, where one is known to help."""
+    line = usage_line(error) if hasattr(error, "format_message") else str(error)
+    ways = (_changed(line, given, getattr(error, "instead", None)), _elsewhere(line, given), _told(line, given))
+    return Advice(line, next(filter(None, ways), "") or _explained(line))
 
 
 def _changed(message: str, given: Sequence[str], instead: tuple[str, str] | None) -> str:
@@ -50,11 +55,12 @@ def _told(message: str, given: Sequence[str]) -> str:
     return found[1] if found else ""
 
 
-def _explained(message: str, commands: Iterable[str]) -> str:
+def _explained(message: str) -> str:
     """What lists the records that an option takes, or explains the option."""
     known = {option_name(name): option for request in _REQUESTS for name, option in options_of(request).items()}
     looked = (look(message) for look in (_NAMED.match, _MENTIONED.search))
     named = next((found[1] for found in looked if found and found[1] in known), None)
+    commands = [command.name for command in build_app(registry(), ()).registered_commands]
     if named is None or "explain" not in commands:
         return ""
     kind = known[named]["names"]

@@ -6,7 +6,7 @@ import pytest
 
 from llmplan.errors import BadInputError
 from llmplan.records import Request
-from llmplan.request.trace_file import read_trace
+from llmplan_serving_load.trace_file import read_trace
 
 OURS = "arrival_seconds,prompt_tokens,output_tokens\n0,10,5\n1.5,20,6\n"
 AZURE = (

@@ -40,11 +40,6 @@ _SHORT = 2
 """Letters that stand in too many options to mean one."""
 
 
-def is_usage_error(error: BaseException) -> bool:
-    """Typer's parser errors know how to say what is wrong; their classes are not public."""
-    return hasattr(error, "format_message")
-
-
 def usage_line(error: Any) -> str:
     """One line; where the parser has no advice, the help that does."""
     context = getattr(error, "ctx", None)
