@@ -4,7 +4,7 @@ import pytest
 from attrs import evolve
 from serving_plans import IDEAL, serving
 
-from llmplan.arrays.term import recorded
+from llmplan_costing.recording import recorded
 from llmplan_parallelism_megatron.serving import known
 from llmplan_parallelism_megatron.serving.known import known_rank
 from llmplan_parallelism_megatron.serving.rank import Rank

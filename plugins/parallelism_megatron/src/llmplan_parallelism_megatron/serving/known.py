@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import evolve, fields
 
-from llmplan.arrays.term import is_recorded
+from llmplan.arrays.term import WATCH
 from llmplan.records import InferencePlan
 from llmplan_parallelism_megatron.serving.rank import Rank
 
@@ -23,7 +23,7 @@ _SIMPLE = (int, float, str, type(None))
 def known_rank(plan: InferencePlan) -> Rank:
     """That of a plan; divided anew where nothing like it was, or where its layout is of many plans at once."""
     layout = _values(plan.layout)
-    if is_recorded() or not all(isinstance(value, _SIMPLE) for value in layout):
+    if WATCH.get() is not None or not all(isinstance(value, _SIMPLE) for value in layout):
         return Rank.of(plan)
     key = (*_records(plan), layout, _values(plan.gemm), _values(plan.efficiency), _value(plan.settings))
     known = KNOWN.pop(key, None) or Rank.of(plan)
