@@ -168,7 +168,7 @@ def _burst_seconds(estimate: ServerEstimate) -> float:
     """Until the first tokens of prompts that come at once, on average: passes read them one after the other."""
     server, read = estimate.server, estimate.decode
     users = float(server.workload.concurrency or 1)
-    together = float(read.first_token) * users / float(read.plan.batch)
+    together = float(read.first_token or 0.0) * users / float(read.plan.batch)
     passes = ceil(users * estimate.mean_lengths[0] / server.step_tokens)
     return together * (passes + 1.0) / (2.0 * passes)
 
