@@ -8,6 +8,7 @@ from attrs import evolve
 from llmplan.estimate import InferenceEstimate, Kind, Line, Spread, TrainingEstimate
 from llmplan.records import Efficiency, EngineProfile, InferencePlan, Layout, NumberFormat, TrainingPlan
 from llmplan.records.goodput import Failures
+from llmplan.records.samples import Samples
 from llmplan.testing import SAMPLE_DTYPE, SAMPLE_HARDWARE, SAMPLE_MODEL
 
 GPU = evolve(SAMPLE_HARDWARE, memory_bytes=100.0, tdp_watts=500.0)
@@ -140,6 +141,7 @@ def test_a_run_by_hand():
     assert (of.mfu, of.hfu) == (3e4 / (10 * 6 * 1e3), 4e4 / (10 * 6 * 1e3))
     assert (of.tokens_per_second, of.tokens_per_second_per_gpu) == (240, 40)
     assert trained({"tokens": 24_000.0 - 1}).iterations == 9
+    assert trained({"seq_len": 0.1, "tokens": 7.2}).iterations == 3  # 7.2 / (24 x 0.1) is a little less, in binary
     assert (of.run_seconds, of.wall_clock_seconds, of.goodput) == (100, None, None)
 
 
@@ -149,6 +151,20 @@ def test_a_causal_mask_leaves_half_of_attention():
     lowered = SAMPLE_MODEL.lower(24, 100)
     attention = 4 * 24 * 100 * 100 * SAMPLE_MODEL.hidden * SAMPLE_MODEL.layers
     assert of.mfu_causal == pytest.approx(of.mfu * (1 - attention / 2 / lowered.flops))
+
+
+def test_padding_is_worked_on_and_trains_nothing():
+    """Tokens a second would count it, or samples that are packed have some."""
+    data = Samples(number=10, epochs=2.0, lengths=(20.0, 60.0), packed=False)
+    of = trained({"data": data})
+    assert of.tokens_per_iteration == 24 * 40
+    longest = 20 + 40 * (1 - 0.5**2)  # of two samples of a micro-batch
+    assert of.padding == pytest.approx(1 - 40 / longest)
+    assert trained({"data": data, "gradient_accumulation": 1}).padding == pytest.approx(
+        1 - 40 / (20 + 40 * (1 - 0.5**6))
+    )
+    assert (trained().padding, trained({"data": evolve(data, packed=True)}).padding) == (None, None)
+    assert data.tokens == 10 * 2 * 40
 
 
 def test_power_and_money_of_a_run():
