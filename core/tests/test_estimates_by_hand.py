@@ -43,7 +43,6 @@ def test_answers_take_turns_on_the_stages():
     # 2 x 4 x 3 answers of 8 tokens while the stage is busy with both batches: 2 x (5 + 8 x 2)
     assert of.tokens_per_second == 24 * 8 / 42
     assert of.tokens_per_second_per_gpu == of.tokens_per_second / 6
-    assert of.most_requests_per_second == 24 / 42
     known = served(first_token=7.0, next_token=3.0, decode_steps=7)
     assert (known.first_token_seconds, known.next_token_seconds, known.total_seconds) == (7, 3, 7 + 7 * 3)
     assert known.tokens_per_second == 24 * 8 / (2 * (5 + 7 * 2))
@@ -174,7 +173,7 @@ def test_power_and_money_of_a_run():
     assert of.average_power_watts == pytest.approx(watts)
     assert of.energy_kwh == pytest.approx(100 * 6 / 3600 * watts * 1.5 / 1000)
     assert of.cost == pytest.approx(100 * 6 / 3600 * 2)
-    assert (of.carbon_tonnes, trained().cost) == (None, None)
+    assert trained().cost is None
 
 
 def test_a_run_with_failures():
