@@ -35,6 +35,10 @@ Mean absolute errors of the sources that it speaks of, before and after.
 | tokens joined to a cache, of which the old one is held too (memory) | Qwen README (Transformers) | 7.7 % | 3.1 % |
 | | HF transformers A10G, one row | 3.1 % | 1.1 % |
 | experts padded on both sides by Marlin (memory) | gpt-oss 120B: weights, room | 2.2 %, 1.3 GiB | 0.2 %, 0.03 GiB |
+| one shot, in which ranks read all that others have, and two shots or the library for large sums | \
+aiconfigurator silicon_sample | 4.3 % | 4.0 % |
+| | the same, TensorRT-LLM on the H200, tp 8, 64 and 128 users | 19 %, 27 % | 4 %, 19 % |
+| sums and norms in one kernel in vLLM of 2026, with TensorRT-LLM's waits | gpt-oss 120B, time per token | 12 % | 7 % |
 | vLLM before PR 25359 counts what NCCL takes as its own (room) | Qwen3 235B, vllm#21348 | +22.6 % | +6.7 % |
 | vLLM 0.6.4: no reserve counted twice; outputs, and what loops refer to; a context by the cores (room) \
 | RTX 3090, vllm#10517 | -13.8 % | +1.2 % |
@@ -93,8 +97,9 @@ What is known of the rows that are off by more than 10 %:
 - AutoAWQ: 8 sequences with GEMV kernels, which read the weights again for each: caches catch less of that than of keys.
 - Mixtral 8x7B in AutoAWQ on two GPUs: what passes between them crosses the host.
 - LitGPT in 4 bits, models with biases: bitsandbytes' slower path.
-- aiconfigurator's samples of 64 and more users with 8 ranks: the host between steps shows, where one constant stands
-  for all batches. First tokens (grade C) are means over runs that begin with a burst.
+- aiconfigurator's samples: Llama 3 70B with 128 users on 8 H200s, whose sums take longer than those that were timed;
+  gpt-oss 120B with 64 users on 8 H100s, where 4 were faster. First tokens (grade C) are means over runs that begin with
+  a burst; gpt-oss's take what four prompts take together.
 """
 UNFITTED = """\
 ## Sources that no constant was fitted to
@@ -139,8 +144,13 @@ LEFT_OVER = """\
 - Qwen's LoRA at 8,192 tokens holds 9 to 19 % less than logits of 16 bytes, which shorter sequences bear out.
 - Megatron-Bridge: one layout of Qwen3 30B on H100s, release 25.11, at half the predicted speed; other releases of the
   same program are faster by more than that. Mixtures of release 26.04 are predicted 5 to 20 % slow.
-- DeepSeek-V3 by NeMo 25.04 takes 2.7 times the prediction on GB200s, however many, and 1.4 times on H100s. Attention
-  over latents ran unfused there before cuDNN 9.11, which would be a fifth of it.
+- DeepSeek-V3 by NeMo 25.04 takes 2.6 times the prediction on GB200s, however many, and 1.1 times on H100s. Its recipe
+  predicts a second token with a layer and a head of their own, overlaps no tensor parallel communication, rotates
+  by kernels of PyTorch, and computes attention again, which ran unfused over latents on Blackwell before cuDNN 9.11:
+  a fifth of it in all. About 29 ms a layer of one micro-batch are left on either accelerator.
+- Meta's 7B models took an eighth more GPU-hours than predicted, its larger ones did not; on how many GPUs is not said.
+- torchtitan on two and more context parallel ranks is predicted 9 to 20 % slow, on one 13 % fast.
+- MI300X by torchtitan: predicted 8 % fast in BF16, 14 and 19 % in FP8, whose casts run longer there.
 - Deterministic Megatron-Core on GB200: a fifth slower than predicted, with FlashAttention-2.
 - tr3m with tp 2 on V100s takes 1.5 times the prediction; all other layouts are within 10 %.
 - Memory of BLOOM's runs with many parameters a rank is 7 to 13 % higher.

@@ -10,9 +10,10 @@ from attrs import frozen
 
 from llmplan import train
 from llmplan.estimate import TrainingEstimate
-from llmplan.output.words import dotted, seconds
+from llmplan.output.words import seconds
 from llmplan.records import Recompute
 from llmplan.search import SearchResult, TrainingSpace, search
+from llmplan_report.words import dotted
 
 PAGE = Path(__file__).with_name("search.md")
 TERAFLOPS = 1e12
@@ -184,7 +185,7 @@ the former, and how many plans a second are priced in full.
 Plans that differ by less than their ranges are as good: prefer the one like what you have run before.
 
 `--executor threads` and `processes` use the cores of a machine, `--executor dask --scheduler tcp://host:8786` a Dask
-cluster (`pip install 'llmplan-core[dask]'`). A worker that dies loses no plan; where the scheduler or its network dies, or no
+cluster (`pip install 'llmplan-executors[dask]'`). A worker that dies loses no plan; where the scheduler or its network dies, or no
 worker is left for 10 s, the best so far is printed, and the exit code is 1. Ctrl-C prints the best so far and exits with 130,
 SIGTERM with 143; neither leaves an unfinished file. A search that lasts says so after 10 s. Where no plan is feasible, the report names the constraint that rules out the last one, the plan that
 comes nearest and the smallest changes that would do, and the exit code is 3. `--output` writes the best plan to a

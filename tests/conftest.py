@@ -10,7 +10,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from fuzzing.record import keep
+
 DOCUMENT = Path(__file__).parents[1] / "docs" / "plugins.md"
+
+
+def pytest_sessionfinish():
+    """Keeps what a nightly run has tried."""
+    keep()
 
 
 @pytest.fixture(autouse=True)

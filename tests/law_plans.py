@@ -6,6 +6,7 @@ import os
 from math import log2
 
 from attrs import evolve
+from fuzzing.record import counted
 from hypothesis import HealthCheck, settings, strategies as st
 
 from llmplan.catalogues import registry
@@ -18,7 +19,8 @@ MODELS = ("llama-7b", "llama-2-70b", "llama-3.1-8b", "mixtral-8x7b", "deepseek-v
 def tried(many):
     """So many examples, every day the same and others each night, each as long as it takes on a busy machine."""
     unhurried = {"deadline": None, "suppress_health_check": list(HealthCheck)}
-    return settings(max_examples=many * EXAMPLES, derandomize=EXAMPLES == 1, **unhurried)
+    wanted = settings(max_examples=many * EXAMPLES, derandomize=EXAMPLES == 1, **unhurried)
+    return lambda test: wanted(counted(test))
 
 
 def gpus():

@@ -201,7 +201,10 @@ def test_an_infeasible_request_exits_with_3_and_says_what_would_do(run):
         (("search", "trian"), "No such command 'trian'"),
         ((*SEARCH, "--output", "best.xls"), "output: 'best.xls' does not end in .toml, .csv, .json, .parquet, .md"),
         ((*SEARCH, "--output", "/nowhere/all.csv"), "output: /nowhere/all.csv: No such file or directory"),
-        ((*SEARCH, "--executor", "abacus"), "executor: 'abacus' is not one of threads, processes, dask"),
+        (
+            (*SEARCH, "--executor", "abacus"),
+            "executor: 'abacus' is unknown; llmplan list executors shows",
+        ),
         ((*SEARCH, "--workers", "2"), "workers: 2 of which executor? give --executor threads, processes, dask"),
         ((*SEARCH, "--scheduler", "tcp://x:1"), "scheduler: tcp://x:1 needs --executor dask"),
         ((*SEARCH, "--finish-within", "soon"), "finish-within: 'soon' is not a positive time, like 30d, 12h or 3600"),

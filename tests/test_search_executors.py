@@ -96,7 +96,7 @@ def test_results_come_in_the_order_of_tasks_and_tasks_are_not_all_submitted(tmp_
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("abacus",), "executor: 'abacus' is not one of threads, processes, dask"),
+        (("abacus",), "executor: 'abacus' is unknown; llmplan list executors shows what there is"),
         (("threads", 2, "tcp://x:1"), "scheduler: tcp://x:1 needs --executor dask"),
     ],
 )
@@ -157,8 +157,8 @@ def test_dask_finds_the_same_until_nobody_is_left_and_then_says_so(here, cluster
     waits for ever for a cluster that is gone, and what it had found is lost.
     """
     impatient = {"distributed.comm.timeouts.connect": "1s"}
-    monkeypatch.setattr("llmplan.search.executors._LOOK_SECONDS", 0.1)
-    monkeypatch.setattr("llmplan.search.executors._ALONE_SECONDS", 0.5)
+    monkeypatch.setattr("llmplan_executors.dask_cluster._LOOK_SECONDS", 0.1)
+    monkeypatch.setattr("llmplan_executors.dask_cluster._ALONE_SECONDS", 0.5)
     from dask import config as dask_config
 
     address, workers, scheduler = cluster
@@ -182,6 +182,6 @@ def test_dask_finds_the_same_until_nobody_is_left_and_then_says_so(here, cluster
 def test_a_scheduler_that_does_not_answer_is_said(monkeypatch):
     """If it fails, a wrong address waits for ever or ends in a traceback."""
     pytest.importorskip("distributed")
-    monkeypatch.setattr("llmplan.search.executors._PATIENCE", "100ms")
+    monkeypatch.setattr("llmplan_executors.dask_cluster._PATIENCE", "100ms")
     with pytest.raises(BadInputError, match=r"scheduler: tcp://127.0.0.1:9: no Dask scheduler answers"):
         executor_of("dask", scheduler="tcp://127.0.0.1:9").__enter__()

@@ -26,7 +26,8 @@ RECORDS: Mapping[str, tuple[str, str]] = {
     "Plans": ("llmplan.records", "TrainingPlan InferencePlan Layout Efficiency"),
     "Estimates": ("llmplan.estimate", "TrainingEstimate InferenceEstimate Line Spread"),
     "Outputs": ("llmplan.estimate", "Reporter Exporter Adviser Advice Launcher CommandOption Asking"),
-    "Prices": ("llmplan.records", "Price Grid"),
+    "Searches": ("llmplan.records", "SearchExecutor"),
+    "Prices": ("llmplan_prices.records", "Price Grid"),
     "Published figures": ("llmplan.records", "ValidationSet ValidationRow"),
 }
 """By heading: the module that a plugin imports them from, and their names."""

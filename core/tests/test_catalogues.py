@@ -17,10 +17,10 @@ from llmplan.catalogues import (
     COST_MODELS,
     DTYPES,
     ENGINES,
+    EXECUTORS,
     EXPORTERS,
     FRAMEWORKS,
     GPUS,
-    GRIDS,
     KINDS,
     LAUNCHERS,
     LAYER_KINDS,
@@ -28,7 +28,7 @@ from llmplan.catalogues import (
     MODEL_READERS,
     MODELS,
     OPTIMIZERS,
-    PRICES,
+    PLAN_OPTIONS,
     REPORTERS,
     RUN_READERS,
     SCHEDULES,
@@ -43,7 +43,7 @@ from llmplan.catalogues import (
 from llmplan.catalogues.forms import ModelForm
 from llmplan.catalogues.plugins import PluginError, Plugins
 from llmplan.errors import BadInputError, PluginFailedError, UnknownNameError
-from llmplan.estimate import Adviser, CommandOption, Exporter, Launcher, LaunchFile, Reporter
+from llmplan.estimate import Adviser, CommandOption, Exporter, Launcher, LaunchFile, PlanOptions, Reporter
 from llmplan.output.files import exporter_of
 from llmplan.records import (
     Cluster,
@@ -51,13 +51,13 @@ from llmplan.records import (
     DTypeRule,
     EngineProfile,
     FrameworkProfile,
-    Grid,
     HardwareProfile,
     LayerKind,
     Level,
     ModelReader,
     Optimizer,
     Schedule,
+    SearchExecutor,
     ValidationSet,
 )
 from llmplan_layers import Transformer
@@ -111,8 +111,8 @@ RECORDS = {
     ENGINES: lambda name: EngineProfile(name=name),
     OPTIMIZERS: lambda name: Optimizer(name=name, state_bytes=8.0),
     SCHEDULES: lambda name: Schedule(name=name),
-    PRICES: lambda name: SimpleNamespace(name=name, description="", default=False, price=print),
-    GRIDS: lambda name: Grid(name=name, grams_per_kwh=1.0),
+    EXECUTORS: lambda name: SearchExecutor(name=name, open=print),
+    PLAN_OPTIONS: lambda name: PlanOptions(name=name),
     RUN_READERS: lambda name: SimpleNamespace(name=name, description="", recognises=bool, rows=print),
     SITES: lambda name: SimpleNamespace(name=name, at=print, said=print),
     VALIDATION_SETS: lambda name: ValidationSet(name=name, description="", rows=list),

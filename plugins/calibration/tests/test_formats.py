@@ -6,6 +6,7 @@ transformers, vllm/benchmarks/serve.py, python/sglang/bench_serving.py and nccl-
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 
@@ -311,6 +312,27 @@ def test_what_cannot_be_read_is_refused_in_one_line(why, tmp_path, monkeypatch):
         read(["run.log"], options)
     assert re.search(message, str(refused.value)), str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+STRANGE = ("1.2.3", "9" * 5_000, "0", "-1", "nan", "[", "")
+
+
+@pytest.mark.parametrize("text", [MEGATRON, TITAN, f"{MESH}, x\n{TITAN}", NEMO, TRAINER, json.dumps(VLLM_RUN), NCCL])
+def test_a_number_that_is_none_is_left_out_or_refused(text):
+    """If it fails, a log that was cut, or written over, is said to be the fault of the plugin that reads it."""
+    reader = reader_of("run.log", text, None)
+    for number in re.finditer(r"\d[\d.,]*|(?<=\[)[^\]]*(?=\])", text[:4_000]):
+        for strange in STRANGE:
+            spoilt = text[: number.start()] + strange + text[number.end() :]
+            with contextlib.suppress(BadInputError):
+                list(reader.rows("run.log", spoilt, H100))
+
+
+def test_a_megatron_log_says_what_it_can():
+    """If it fails, one argument that is no number costs a log, or is taken for a size."""
+    row = one(MegatronLog(), MEGATRON.replace("world_size" + " " + "." * 38 + " 16", "world_size ... 1e9x"), **H100)
+    assert "gpus" not in row.options
+    assert row.options["tp"] == 4
 
 
 def test_an_option_of_another_phase_is_refused(tmp_path):

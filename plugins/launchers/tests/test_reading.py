@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+
 import pytest
 
 from llmplan import registry
@@ -80,6 +83,12 @@ def test_stages_that_are_counted_in_layers():
     """Older scripts say how many layers a chunk has, not how many chunks."""
     text = MEGATRON.replace("--sequence-parallel", "--num-layers-per-virtual-pipeline-stage 2")
     assert registry().launchers["megatron"].read(text).options["vpp"] == 4
+
+
+def test_variables_that_stand_for_variables_stay_short():
+    """If it fails, forty lines that double one another fill memory."""
+    lines = ["A0=--tensor-model-parallel-size", *(f'A{at}="$A{at - 1} $A{at - 1}"' for at in range(1, 41)), "run $A40"]
+    assert len(str(registry().launchers["megatron"].read("\n".join(lines)))) < 100_000
 
 
 TORCHTITAN = """
@@ -257,3 +266,32 @@ def test_files_are_told_apart():
     assert not [
         name for name, one in registry().launchers.items() if one.recognises for text in odd if one.recognises(text)
     ]
+
+
+WRITTEN = {
+    "megatron": MEGATRON.replace(
+        "--bf16", "--num-layers-per-virtual-pipeline-stage 2 --num-experts 8 --fp8-format hybrid"
+    ),
+    "torchtitan": TORCHTITAN.replace(
+        "steps = 1000", "steps = 1000\nglobal_batch_size = 64\nmixed_precision_param = 'bfloat16'"
+    ).replace("[parallelism]", "[parallelism]\npipeline_parallel_degree = 2\npipeline_parallel_layers_per_stage = 4"),
+    "deepspeed": """{"bf16": {"enabled": true}, "zero_optimization": {"stage": 3, "mics_shard_size": 8,
+      "offload_optimizer": {"device": "cpu"}}, "optimizer": {"type": "AdamW"}, "communication_data_type": "fp16",
+      "tensor_parallel": {"autotp_size": 2}, "pipeline": {"stages": 2}, "data_types": {"grad_accum_dtype": "fp32"},
+      "train_batch_size": 64, "train_micro_batch_size_per_gpu": 4, "gradient_accumulation_steps": 2}""",
+    "vllm": "vllm serve Qwen/Qwen3-32B --tensor-parallel-size 4 --data-parallel-size 2 --max-num-seqs 128 "
+    """--max-model-len 32k --speculative-config '{"method": "mtp", "num_speculative_tokens": 2}'""",
+}
+STRANGE = ("0", "-1", "1.5", "nan", "1e400", "9" * 5_000, '""', "[]", "{}", "true", "[[1]]", "x")
+
+
+@pytest.mark.parametrize("name", ["megatron", "torchtitan", "deepspeed", "vllm"])
+def test_a_value_that_is_none_is_left_out_or_refused(name):
+    """If it fails, a launch file that was edited in haste is said to be the fault of the plugin that reads it."""
+    launcher, text = registry().launchers[name], WRITTEN[name]
+    for value in re.finditer(r"(?<=[ =:])[^ =:\n]+(?=,?$)|\{[^{}]*\}|\d+", text, re.MULTILINE):
+        for strange in STRANGE:
+            spoilt = text[: value.start()] + strange + text[value.end() :]
+            with contextlib.suppress(BadInputError):
+                launcher.recognises(spoilt)
+                assert launcher.read(spoilt).options is not None

@@ -88,13 +88,12 @@ STAGES: Sequence[tuple[Sequence[Constant], Sequence[str]]] = (
              "host_seconds_per_layer", "host_seconds_per_routed_layer"), *sustained("h100-sxm-80gb", "fp8")],
         ("Megatron-LM-README-H100", "NeMo-long-seq", "Megatron-Bridge", "Llama-3-paper"),
     ),
-    (of("torchtitan", "kernel_rate", "elementwise_traffic"), ("torchtitan",)),
     (
         [*sustained("b200-sxm", *SIXTEEN_BIT), *of("megatron-core-no-overlap", "kernel_rate", "elementwise_traffic")],
         ("SimuMax-B200",),
     ),
-    (of("megatron-core-deterministic", "kernel_rate", "elementwise_traffic"), ("Megatron-LM-CI",)),
-    (of("fsdp", "kernel_rate", "elementwise_traffic"), ("LLaMA-1",)),
+    (of("megatron-core-deterministic", "kernel_rate"), ("Megatron-LM-CI",)),
+    (of("fsdp", "kernel_rate"), ("LLaMA-1", "Meta-model-cards", "TinyLlama")),
 )  # fmt: skip
 """Constants that are moved together, and the sources that say something of them."""
 
@@ -108,16 +107,18 @@ def current(constant: Constant) -> float:
     return value
 
 
-_RATES = ("kernel_rate", "elementwise_traffic")
-_MEGATRON_CORE = (
-    *("tensor_overlap", "data_overlap", "expert_overlap", "elementwise_traffic"),
+_RATE = {"fsdp": ("kernel_rate",)}
+_NEMO = (
+    *("tensor_overlap", "data_overlap", "elementwise_traffic"),
     *("host_seconds_per_layer", "host_seconds_per_routed_layer"),
 )
 SHARED: Mapping[str, Mapping[str, Sequence[str]]] = {
-    "megatron-core-bridge": {"megatron-core": _MEGATRON_CORE},
-    "megatron-core-nemo": {"megatron-core": _MEGATRON_CORE},
-    "torchtitan-eager": {"torchtitan": ("kernel_rate",)},
-    "torchtitan-async-tp": {"torchtitan": _RATES},
+    "megatron-core-bridge": {"megatron-core": (*_NEMO, "expert_overlap")},
+    "megatron-core-nemo": {"megatron-core": _NEMO},
+    "megatron-core-deterministic": {"megatron-core": ("elementwise_traffic", "host_seconds_per_layer")},
+    **dict.fromkeys(
+        ("meta-2023", "lit-gpt", "nanotron", "torchtitan", "torchtitan-eager", "torchtitan-async-tp"), _RATE
+    ),
     "megatron-deepspeed-2023": {
         "megatron-lm-2022": ("elementwise_traffic", "data_overlap"),
         "megatron-deepspeed": ("host_seconds_per_layer", "host_seconds_per_step"),

@@ -120,8 +120,33 @@ MECHANISMS: Sequence[Mechanism] = (
     ),
     profile(
         "kernels of their own cast to 8 bits",
-        "NVIDIA/TransformerEngine, common/transpose/cast_transpose.cu",
+        "NVIDIA/TransformerEngine, common/transpose/cast_transpose.cu; pytorch/ao, torchao/float8",
         casts_apart=False,
+    ),
+    Mechanism(
+        "Meta's runs of 2022 and 2023 had the first FlashAttention",
+        "arXiv:2302.13971, section 2.4; arXiv:2307.08691",
+        partial(of_programs, ("meta-2023",), partial(framework, {"attention": "flash-2"})),
+    ),
+    profile(
+        "torchtitan keeps what attention and every second multiplication make",
+        "pytorch/torchtitan, parallelisms/parallelize_llama.py",
+        alternates=False,
+    ),
+    profile(
+        "FSDP2 copies weights and gradients between parameters and buffers",
+        "pytorch/pytorch, distributed/fsdp/_fully_shard/_fsdp_collectives.py",
+        copies_shards=False,
+    ),
+    profile(
+        "FSDP keeps the outermost unit whole between the passes",
+        "pytorch/pytorch, distributed/fsdp/_runtime_utils.py",
+        keeps_ends=False,
+    ),
+    Mechanism(
+        "NeMo hides no all-to-all",
+        "NVIDIA/NeMo v2.3.0, collections/llm/gpt/model",
+        partial(of_programs, (_NEMO,), partial(framework, {"expert_overlap": 0.5})),
     ),
     profile(
         "no deterministic fused attention on Blackwell",

@@ -85,7 +85,7 @@ BUSY = FrameworkProfile(
 )
 """Something of everything that a profile can say."""
 OLD = evolve(BUSY, name="old", attention="unfused", dropout=True, fused_accumulation=False, optimizer_extra_bytes=4.0)
-SHARING = evolve(BUSY, name="sharing", selective_share=0.5, balanced_context=False, keeps_operands=True)
+SHARING = evolve(BUSY, name="sharing", alternates=True, balanced_context=False, keeps_operands=True)
 FRAMEWORKS = (IDEAL, BUSY, OLD, SHARING)
 
 FP16 = DTypeRule(name="sixteen", weight_bits=16, activation_bits=16, embedding_bits=16, gemm_formats=(("fp16",),))

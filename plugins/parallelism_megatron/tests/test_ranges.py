@@ -129,7 +129,7 @@ def test_columns_of_plans_have_the_ranges_of_their_arrays():
         ):
             for figure in ("low", "high", "rows", "extrapolated"):
                 found = getattr(one, figure)
-                assert np.array_equal(getattr(found, "array", found), getattr(array, figure)), figure
+                assert np.allclose(getattr(found, "array", found), getattr(array, figure), rtol=1e-12), figure
 
 
 def upper(**options):

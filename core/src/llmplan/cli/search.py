@@ -17,13 +17,14 @@ from llmplan.space.training_space import SEVERAL
 
 _EXECUTORS: Mapping[str, Any] = {
     "executor": Annotated[
-        str | None, typer.Option("--executor", metavar="NAME", help="Work in threads, processes or dask.")
+        str | None,
+        typer.Option("--executor", metavar="NAME", help="Work in threads, processes, …: `llmplan list executors`."),
     ],
     "workers": Annotated[
         int | None, typer.Option("--workers", metavar="N", min=1, help="Of the executor; as many as cores by default.")
     ],
     "scheduler": Annotated[
-        str | None, typer.Option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster, like tcp://host:8786.")
+        str | None, typer.Option("--scheduler", metavar="ADDRESS", help="Of a cluster, like tcp://host:8786.")
     ],
 }
 

@@ -53,16 +53,10 @@ if TYPE_CHECKING:
         TrainingPlan as TrainingPlan,
         Tuning as Tuning,
     )
-    from llmplan.records.price import (
-        ApiPrice as ApiPrice,
-        Grid as Grid,
-        Price as Price,
-        PriceAsked as PriceAsked,
-        PriceSource as PriceSource,
-    )
     from llmplan.records.run_reader import RunReader as RunReader
     from llmplan.records.samples import Samples as Samples
     from llmplan.records.schedule import PipelineTimes as PipelineTimes, Schedule as Schedule, Schedules as Schedules
+    from llmplan.records.search_executor import SearchExecutor as SearchExecutor
     from llmplan.records.server import ServerPlan as ServerPlan, Speculation as Speculation
     from llmplan.records.serving import ServingSteps as ServingSteps, Step as Step
     from llmplan.records.site import Site as Site
@@ -99,10 +93,10 @@ __getattr__, __all__ = lazily(
         "optimizer": "Optimizer",
         "inference_plan": "InferencePlan",
         "plan": "OFFLOADS Layout TrainingPlan Tuning",
-        "price": "ApiPrice Grid Price PriceAsked PriceSource",
         "run_reader": "RunReader",
         "samples": "Samples",
         "schedule": "PipelineTimes Schedule Schedules",
+        "search_executor": "SearchExecutor",
         "server": "ServerPlan Speculation",
         "serving": "ServingSteps Step",
         "site": "Site",

@@ -106,8 +106,8 @@ class FrameworkProfile:
     """Queries, keys and values are views of one tensor, which stays while any of them does."""
     repeats_kv: bool = False
     """Attention is given a copy of its keys and values for every head."""
-    selective_share: float = field(default=0.0, validator=fraction_or_none)
-    """Of a layer's other operators, the part that selective recomputation runs again too."""
+    alternates: bool = False
+    """Selective recomputation keeps what attention and every second multiplication of a layer make, and no more."""
     reduction_bits: float = field(default=32.0, validator=positive)
     """Of the gradients on the wire."""
     tensor_overlap: float = field(default=0.0, validator=fraction_or_none)
@@ -120,6 +120,10 @@ class FrameworkProfile:
     """Of what collectives reach, in its data parallel ones: small buckets, one tensor at a time."""
     gathers_after_step: bool = False
     """Weights that the optimizer updates in parts are gathered before the next forward pass, not behind it."""
+    copies_shards: bool = False
+    """Kernels copy gathered weights out of their buffer, and gradients into that in which they are reduced."""
+    keeps_ends: bool = False
+    """Under ZeRO 3 the embedding and the head stay whole from the forward to the backward pass."""
     balances_stages: bool = False
     """Layers are dealt out to pipeline stages by what they cost, with the ends of the model; else by their number."""
     expert_overlap: float = field(default=0.0, validator=fraction_or_none)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from attrs import evolve
 
-from llmplan.arrays.term import recorded
 from llmplan.estimate import Explained
 from llmplan.records import InferencePlan, Operator, TrainingPlan
 from llmplan_costing.explained import explained_kernel, explained_lines
+from llmplan_costing.recording import recorded
 
 if TYPE_CHECKING:
     from llmplan_parallelism_megatron.serving.tally import Tally
@@ -37,7 +37,7 @@ def explain_training(plan: TrainingPlan) -> tuple[Explained, ...]:
         for name, block in _named(model.layers, model.embedding, model.head):
             for operators in kernels_of(block.operators):
                 times, label = LayerTimes(), _label(name, operators)
-                add_kernel(times, operators, rank, wide=block is model.head)
+                add_kernel(times, operators, rank, 0.0, wide=block is model.head)
                 add_communication(times, operators[-1], rank)
                 kernels += explained_kernel(label, times.compute.forward)
                 kernels += explained_kernel(

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from llmplan.records import ValidationRow
-from llmplan_calibration.formats.steps import SECONDS, lines_of, needed, row_of
+from llmplan_calibration.formats.steps import SECONDS, lines_of, needed, number, row_of, size, sizes
 
 _STEP = re.compile(r"elapsed time per iteration \(ms\):\s*([\d.]+)")
 _BATCH = re.compile(r"global batch size:\s*(\d+)")
@@ -42,9 +42,9 @@ class MegatronLog:
         """One run: the median of its steps of the batch that most of them have, as batches may ramp up."""
         lines = lines_of(text)
         steps = [
-            (float(step[1]), batch and int(batch[1]))
+            (milliseconds, batch and size(batch[1]))
             for line in lines
-            if (step := _STEP.search(line))
+            if (step := _STEP.search(line)) and (milliseconds := number(step[1])) is not None
             for batch in [_BATCH.search(line)]
         ]
         needed(path, [milliseconds for milliseconds, _ in steps], "elapsed time per iteration (ms)")
@@ -59,7 +59,7 @@ class MegatronLog:
 def _facts(lines: list[str]) -> dict[str, Any]:
     """What the printed arguments say."""
     said = {found[1]: found[2] for line in lines if (found := _ARGUMENT.match(line))}
-    facts: dict[str, Any] = {option: int(said[name]) for name, option in _SIZES.items() if said.get(name, "").isdigit()}
+    facts: dict[str, Any] = dict(sizes({option: said[name] for name, option in _SIZES.items() if name in said}))
     flags = {name: value == "True" for name, value in said.items() if value in ("True", "False")}
     if "sequence_parallel" in flags:
         facts["sequence_parallel"] = flags["sequence_parallel"]
@@ -67,7 +67,7 @@ def _facts(lines: list[str]) -> dict[str, Any]:
         facts["zero"] = int(flags["use_distributed_optimizer"])
     if (mode := said.get("recompute_granularity", "")) in _RECOMPUTE:
         facts["recompute"] = _RECOMPUTE[mode]
-    chunks, layers = said.get("virtual_pipeline_model_parallel_size", ""), facts.get("pp", 1)
-    if chunks.isdigit() and layers > 1:
-        facts["vpp"] = int(chunks)
+    chunks = size(said.get("virtual_pipeline_model_parallel_size", ""))
+    if chunks is not None and facts.get("pp", 1) > 1:
+        facts["vpp"] = chunks
     return facts

@@ -14,8 +14,8 @@ from llmplan_calibration.formats.steps import lines_of
 from llmplan_calibration.kernel import Bench
 from llmplan_calibration.sample import Sample
 
-_ROW = re.compile(r"(?:^|[\s:>])(\d+)\s+(\d+)\s+((?:u?int|float|half|double|bfloat|fp|f)\w*)\s+(.+)$")
-_RANK = re.compile(r"#\s+Rank\s+(\d+)\s.*?\bPid\s+\d+ on\s+(\S+)\s+device\s+\d+\s+\[[^\]]*\]\s*(.*?)\s*$")
+_ROW = re.compile(r"(?:^|[\s:>])(\d{1,15})\s+(\d+)\s+((?:u?int|float|half|double|bfloat|fp|f)\w*)\s+(.+)$")
+_RANK = re.compile(r"#\s+Rank\s+(\d{1,9})\s.*?\bPid\s+\d+ on\s+(\S+)\s+device\s+\d+\s+\[[^\]]*\]\s*(.*?)\s*$")
 _NAMES = {
     "all_reduce": "all_reduce",
     "all_gather": "all_gather",

@@ -31,5 +31,5 @@ class NemoLog:
         lines = lines_of(text)
         seconds = needed(path, numbers(lines, _STEP), "train_step_timing in s")
         batches = numbers(lines, _BATCH)
-        facts = {"framework": "megatron-core", **({"global_batch": int(batches[-1])} if batches else {})}
+        facts = {"framework": "megatron-core", **({"global_batch": int(batches[-1])} if batches[-1:] > [0.0] else {})}
         yield row_of(path, SECONDS, seconds, facts, options)

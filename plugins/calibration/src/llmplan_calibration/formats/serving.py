@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from math import inf
 from typing import Any
 
 from attrs import frozen
@@ -18,6 +17,7 @@ from llmplan_calibration.formats.steps import merged
 
 _NEEDED = ("completed", "total_input_tokens", "total_output_tokens", "output_throughput")
 _MS = 1e3
+_LARGEST = 1e15
 _LOADS = {"rate", "concurrency", "trace", "batch"}
 _Metric = tuple[str, Callable[[Any], Any], Callable[[Any], Any]]
 
@@ -82,8 +82,8 @@ class ServingResult:
         if users is not None and not _counts(users):
             raise BadInputError(f"{where}: max_concurrency: {users!r} is not a positive number")
         if _counts(rate) and not users:
-            return {**facts, "rate": rate}
-        return {**facts, "concurrency": int(min(users or requests, requests)), "requests": 0}
+            return {**facts, "rate": rate, "requests": 0}
+        return {**facts, "concurrency": max(1, int(min(users or requests, requests))), "requests": 0}
 
 
 VLLM = ServingResult(
@@ -110,8 +110,8 @@ def _telling(run: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, ...
 
 
 def _counts(value: Any) -> bool:
-    """Whether it is a number that something may be: above zero, and finite."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < inf
+    """Whether it is a number that something may be: above zero, and not beyond any run."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= _LARGEST
 
 
 def _replaced(name: str, given: Mapping[str, Any]) -> bool:

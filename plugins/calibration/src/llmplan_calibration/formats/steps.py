@@ -15,6 +15,7 @@ _PREDICTED: Mapping[str, Callable[[Any], Any]] = {
     SECONDS: lambda estimate: estimate.iteration_seconds,
     TOKENS: lambda estimate: estimate.tokens_per_second_per_gpu,
 }
+_LARGEST = 1e15
 _WARM = 0.2
 """Of a log's steps, those that come first and do not count: kernels are chosen, memory is reserved."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -65,9 +66,30 @@ def merged(facts: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]
     return {**left, **given}
 
 
+def number(text: str) -> float | None:
+    """Of digits, points and commas; None of what only looks like a number, or is beyond any run."""
+    try:
+        found = float(text.replace(",", ""))
+    except ValueError:
+        return None
+    return found if found <= _LARGEST else None
+
+
+def size(text: str) -> int | None:
+    """The same, as a whole number of at least 1."""
+    found = number(text)
+    return int(found) if found is not None and found >= 1 and found == int(found) else None
+
+
+def sizes(said: Mapping[str, str]) -> dict[str, int]:
+    """By option, those that are whole numbers; what a log says otherwise is left to the command line."""
+    return {name: found for name, text in said.items() if (found := size(text)) is not None}
+
+
 def numbers(lines: Iterable[str], pattern: re.Pattern[str]) -> list[float]:
-    """The first group of the pattern, of every line that has it."""
-    return [float(found[1].replace(",", "")) for line in lines if (found := pattern.search(line))]
+    """The first group of the pattern, of every line that has it, where it is a number."""
+    found = (number(match[1]) for line in lines if (match := pattern.search(line)))
+    return [one for one in found if one is not None]
 
 
 def needed(path: str, values: Sequence[float], what: str) -> Sequence[float]:

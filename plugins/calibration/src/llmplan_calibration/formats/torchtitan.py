@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from ast import literal_eval
 from collections.abc import Iterator, Mapping
 from math import prod
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from llmplan.records import ValidationRow
-from llmplan_calibration.formats.steps import TOKENS, lines_of, needed, numbers, row_of
+from llmplan_calibration.formats.steps import TOKENS, lines_of, needed, numbers, row_of, sizes
 
 _STEP = re.compile(r"\bstep:\s*\d+\s+loss:\s*\S+.*?\b(?:tps|wps):\s*([\d,]+)")
 _MESH = re.compile(r"Building \d+-D device mesh with (\[[^\]]*\]), (\[[\d, ]*\])")
@@ -44,12 +43,13 @@ def _facts(lines: list[str]) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     for line in lines:
         if (mesh := _MESH.search(line)) is not None:
-            facts |= _sizes(dict(zip(literal_eval(mesh[1]), literal_eval(mesh[2]), strict=False)))
+            names = re.findall(r"\w+", mesh[1])
+            facts |= _sizes(sizes(dict(zip(names, re.findall(r"\d+", mesh[2]), strict=False))))
         elif (mesh := _WORDED_MESH.search(line)) is not None:
-            facts |= _sizes({name: int(size) for name, size in re.findall(r"(\w+)=(\d+)", mesh[1])})
+            facts |= _sizes(sizes(dict(re.findall(r"(\w+)=(\d+)", mesh[1]))))
         elif (batch := _BATCH.search(line)) is not None:
-            facts |= {"global_batch": int(batch["whole"]), "seq_len": int(batch["length"])}
-            facts["micro_batch"] = int(batch["local"])
+            said = {"global_batch": batch["whole"], "seq_len": batch["length"], "micro_batch": batch["local"]}
+            facts |= sizes(said)
     if facts.get("pp", 1) > 1:  # the local batch is cut into micro-batches of another size
         facts.pop("micro_batch", None)
     return facts
@@ -58,11 +58,11 @@ def _facts(lines: list[str]) -> dict[str, Any]:
 def _sizes(mesh: Mapping[str, int]) -> dict[str, Any]:
     """Data parallel ranks that shard keep their weights in parts; expert parallel ones are among them."""
     shards = prod(size for name, size in mesh.items() if name.startswith("dp_shard"))
-    sizes: dict[str, Any] = {name: mesh.get(name, 1) for name in ("tp", "pp", "cp")}
+    found: dict[str, Any] = {name: mesh.get(name, 1) for name in ("tp", "pp", "cp")}
     dp = shards * mesh.get("dp_replicate", 1)
-    sizes |= {"gpus": dp * prod(sizes.values()), "dp": dp}
-    sizes["zero"] = 3 if shards > 1 else 0
-    sizes["sequence_parallel"] = sizes["tp"] > 1
+    found |= {"gpus": dp * prod(found.values()), "dp": dp}
+    found["zero"] = 3 if shards > 1 else 0
+    found["sequence_parallel"] = found["tp"] > 1
     if mesh.get("dp_replicate", 1) > 1 and shards > 1:
-        sizes["zero_group"] = shards * sizes["cp"]
-    return sizes
+        found["zero_group"] = shards * found["cp"]
+    return found

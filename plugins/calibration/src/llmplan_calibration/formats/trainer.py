@@ -10,7 +10,7 @@ from attrs import frozen
 
 from llmplan.errors import BadInputError
 from llmplan.records import ValidationRow
-from llmplan_calibration.formats.steps import SECONDS, lines_of, row_of
+from llmplan_calibration.formats.steps import SECONDS, lines_of, number, row_of, size
 
 _KEYS = ("train_runtime", "train_samples_per_second", "train_steps_per_second")
 _STEPS = re.compile(r"\b(\d+)/\1 \[")
@@ -35,7 +35,7 @@ class TrainerLog:
         whole, samples, steps = (_number(text, key) for key in _KEYS)
         if not whole or not samples or not steps:
             raise BadInputError(f"{path}: holds no {', '.join(_KEYS)} above 0")
-        counted = [int(found) for line in lines_of(text) for found in _STEPS.findall(line)]
+        counted = [found for line in lines_of(text) for said in _STEPS.findall(line) if (found := size(said))]
         seconds = 1.0 / steps
         if counted and abs(whole / counted[-1] / seconds - 1.0) < 0.1:  # noqa: PLR2004 - rates are rounded to 3 digits
             seconds = whole / counted[-1]
@@ -46,4 +46,4 @@ class TrainerLog:
 def _number(text: str, key: str) -> float | None:
     """Of the last time that it stands there, quoted or not."""
     found = re.findall(rf"['\"]?{key}['\"]?\s*[:=]\s*['\"]?([\d.]+)", text)
-    return float(found[-1]) if found else None
+    return number(found[-1]) if found else None

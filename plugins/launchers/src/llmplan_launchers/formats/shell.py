@@ -12,6 +12,10 @@ _VARIABLE = re.compile(r"\$\{(\w+)(?::?-([^{}]*))?\}|\$(\w+)")
 _ARITHMETIC = re.compile(r"\$\(\(\s*(\d+)\s*([*/+-])\s*(\d+)\s*\)\)")
 _OF_YAML = {"true": True, "false": False}
 """Words behind a colon."""
+_LONGEST = 4_096
+"""Letters of a value, and of a line in which variables are looked for: each may stand for many others."""
+_DIGITS = 18
+"""Of numbers that are computed with."""
 _DEEPEST = 10
 """Variables that stand for variables."""
 
@@ -79,7 +83,7 @@ def _words(text: str) -> Iterator[str]:
     for line in lines:
         assigned = _ASSIGNMENT.match(line)
         if assigned:
-            values[assigned[1]] = _plain(_expanded(assigned[2], values))
+            values[assigned[1]] = _plain(_expanded(assigned[2], values))[:_LONGEST]
     for line in lines:
         yield from (part for word in _split(_expanded(line, values)) for part in _parts(word))
         yield ";"
@@ -117,7 +121,7 @@ def _expanded(text: str, values: Mapping[str, str]) -> str:
         name = match[1] or match[3]
         return values.get(name) or (match[2] if match[2] is not None else match[0])
 
-    for _ in range(_DEEPEST):
+    for _ in range(_DEEPEST if len(text) <= _LONGEST else 0):
         before = text
         # names need no dollar inside arithmetic
         text = re.sub(r"(\$\(\([^)]*)", lambda match: re.sub(r"(?<![\w$])([A-Za-z_]\w*)", r"$\1", match[1]), text)
@@ -128,6 +132,8 @@ def _expanded(text: str, values: Mapping[str, str]) -> str:
 
 
 def _computed(match: re.Match[str]) -> str:
+    if max(len(match[1]), len(match[3])) > _DIGITS:
+        return match[0]
     left, right = int(match[1]), int(match[3])
     if match[2] == "/":
         return str(left // right) if right else match[0]

@@ -7,8 +7,11 @@ from typing import Any
 
 from attrs import frozen
 
-from llmplan.errors import BadInputError
+from llmplan.errors import BadInputError, shown
 from llmplan.request import option_name
+
+_LARGEST = 1e18
+"""Of a number that a file may hold."""
 
 
 @frozen(eq=False, repr=False)
@@ -61,24 +64,46 @@ def understood(entries: Iterable[Entry], found: dict[str, Any]) -> dict[str, Any
         if value is not None:
             options[entry.option] = value
             del found[entry.key]
+        elif entry.default is not None:
+            options.setdefault(entry.option, entry.default)
     return options
 
 
 def _meant(entry: Entry, value: Any) -> Any:
-    if entry.values is None:
-        return as_number(value)
-    return next((option for option, word in entry.values.items() if word == value), None)
+    if entry.values is not None:
+        return next((option for option, word in entry.values.items() if word == value), None)
+    number = as_number(value)
+    return number if entry.default is None or number is None or number >= min(entry.default, 1) else None
 
 
 def as_number(value: Any) -> int | float | None:
-    """A number that a file writes as such or as text; None for anything else."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return value
-    try:
-        number = float(value) if isinstance(value, str) else None
-    except ValueError:
+    """A number that a file writes as such or as text; None for anything else, and for what is beyond any plan."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
-    return int(number) if number is not None and number == int(number) else number
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    if not abs(number) <= _LARGEST:
+        return None
+    return int(number) if number == int(number) else number
+
+
+def whole(launcher: str, table: dict[str, Any], key: str, default: int) -> int:
+    """Takes a whole number out of a table; BadInputError where something else stands there."""
+    value = table.pop(key, default)
+    number = as_number(value)
+    if not isinstance(number, int) or isinstance(value, str):
+        raise BadInputError(f"{launcher}: {key}: {shown(value)} is not a whole number")
+    return number
+
+
+def table(launcher: str, found: dict[str, Any], key: str) -> dict[str, Any]:
+    """Takes a table out of a file, empty where there is none; BadInputError where something else stands there."""
+    value = found.pop(key, {})
+    if not isinstance(value, dict):
+        raise BadInputError(f"{launcher}: {key}: {shown(value)} is not a table")
+    return dict(value)
 
 
 def left_over(found: Iterable[str]) -> tuple[str, ...]:

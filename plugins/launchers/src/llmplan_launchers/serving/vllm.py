@@ -124,8 +124,9 @@ def _written_out(found: dict[str, Any]) -> None:
     """Lengths as vLLM takes them: 32k are 32,000 and 32K are 32,768."""
     for flag in ("--max-model-len", "--max-num-batched-tokens"):
         value = str(found.get(flag, ""))
-        if value[:-1].replace(".", "", 1).isdigit() and value[-1] in _TIMES:
-            found[flag] = int(float(value[:-1]) * _TIMES[value[-1]])
+        number = as_number(value[:-1]) if value[:-1].replace(".", "", 1).isdigit() and value[-1] in _TIMES else None
+        if number is not None:
+            found[flag] = int(number * _TIMES[value[-1]])
 
 
 _NOT_OF_A_PLAN = (
@@ -195,7 +196,9 @@ def _switches(found: dict[str, Any]) -> dict[str, Any]:
 def _speculation_read(found: dict[str, Any], remarks: list[str]) -> dict[str, Any]:
     try:
         config = json.loads(found.get("--speculative-config", "{}"))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
+        return {}
+    if not isinstance(config, dict):
         return {}
     tokens = as_number(config.get("num_speculative_tokens"))
     if tokens is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from llmplan.errors import BadInputError
 from llmplan.estimate import Launcher, LaunchFile, LaunchOptions
 from llmplan_launchers.formats.settings import training
-from llmplan_launchers.formats.table import Entry, as_number, called, left_over, said, understood
+from llmplan_launchers.formats.table import Entry, as_number, called, left_over, said, table, understood
 from llmplan_launchers.formats.unsaid import unsaid
 from llmplan_launchers.formats.words import priced_as
 from llmplan_launchers.programs import PROGRAMS
@@ -27,6 +27,10 @@ _READ_OPTIMIZERS = {"adam": "adam", "adamw": "adam", "lion": "lion", "muon": "mu
 _REDUCED = {"fp32": 32, "fp16": 16, "bf16": 16, "bfp16": 16}
 _WIDTHS = {32.0: "fp32", 16.0: "bf16"}
 _HYBRID = "mics_shard_size"
+_DIVIDED = (
+    ("tensor_parallel", "autotp_size", "tp"), ("pipeline", "stages", "pp"), ("expert_parallel", "autoep_size", "ep"),
+)  # fmt: skip
+"""A table, its key, and the option that it says."""
 _OFFLOADED = {"offload_optimizer": "optimizer", "offload_param": "parameters"}
 """What waits in host memory; parameters never without the optimizer."""
 
@@ -98,7 +102,7 @@ def _remarks(settings: Mapping[str, Any]) -> Iterator[str]:
 def _parsed(text: str) -> dict[str, Any]:
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
 
@@ -114,27 +118,20 @@ def _read(text: str) -> LaunchOptions:
         raise BadInputError("deepspeed: the file is no JSON object")
     options: dict[str, Any] = understood(BATCH, found)
     options |= _zero_read(found) | _precision_read(found)
-    kind = str(found.pop("optimizer", {}).get("type", "")).lower()
+    kind = str(table("deepspeed", found, "optimizer").get("type", "")).lower()
     if kind in _READ_OPTIMIZERS:
         options["optimizer"] = _READ_OPTIMIZERS[kind]
     elif kind:
         found[f"optimizer {kind}"] = kind
-    tp = as_number(found.get("tensor_parallel", {}).get("autotp_size"))
-    if tp is not None:
-        options["tp"] = max(1, int(tp))
-        del found["tensor_parallel"]
-    pp = as_number(found.get("pipeline", {}).get("stages"))
-    if pp is not None:
-        options["pp"] = int(pp)
-        del found["pipeline"]
-    experts = as_number(found.get("expert_parallel", {}).get("autoep_size"))
-    if experts is not None:
-        options["ep"] = int(experts)
-        del found["expert_parallel"]
-    if (reduced := found.get("communication_data_type")) in _REDUCED:
+    for key, size, option in _DIVIDED:
+        ranks = as_number(table("deepspeed", dict(found), key).get(size))
+        if ranks is not None:
+            options[option] = max(1, int(ranks))
+            del found[key]
+    if (reduced := str(found.get("communication_data_type"))) in _REDUCED:
         options["reduction_bits"] = _REDUCED[reduced]
         del found["communication_data_type"]
-    if options.keys() >= {"global_batch", "micro_batch", "gradient_accumulation"}:
+    if all((options.get(name) or 0) >= 1 for name in ("global_batch", "micro_batch", "gradient_accumulation")):
         options["dp"] = options["global_batch"] // (options["micro_batch"] * options["gradient_accumulation"])
         del options["gradient_accumulation"]
     left = [key for key in found if key not in _NOT_OF_A_PLAN]
@@ -148,11 +145,11 @@ _NOT_OF_A_PLAN = (
 
 
 def _zero_read(found: dict[str, Any]) -> dict[str, Any]:
-    zero = dict(found.pop("zero_optimization", {}))
+    zero = table("deepspeed", found, "zero_optimization")
     stage = as_number(zero.get("stage", 0))
     options: dict[str, Any] = {} if stage is None else {"zero": int(stage)}
     for key, what in _OFFLOADED.items():
-        device = zero.get(key, {}).get("device", "none")
+        device = table("deepspeed", dict(zero), key).get("device", "none")
         if device == "nvme":
             raise BadInputError(
                 f"deepspeed: zero_optimization.{key}: waits on drives, nvme; host memory is priced, cpu"
@@ -168,9 +165,9 @@ def _zero_read(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _precision_read(found: dict[str, Any]) -> dict[str, Any]:
-    on = [name for name in ("bf16", "bfloat16", "fp16") if found.pop(name, {}).get("enabled")]
+    on = [name for name in ("bf16", "bfloat16", "fp16") if table("deepspeed", found, name).get("enabled")]
     options: dict[str, Any] = {"dtype": "fp32" if not on else "fp16" if on[0] == "fp16" else "bf16"}
-    width = found.pop("data_types", {}).get("grad_accum_dtype")
+    width = table("deepspeed", found, "data_types").get("grad_accum_dtype")
     if on and width is not None:
         options["gradient_bits"] = 32 if width == "fp32" else 16
     return options

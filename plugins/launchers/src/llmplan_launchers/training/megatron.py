@@ -189,14 +189,14 @@ def _read(text: str) -> LaunchOptions:
     layout = understood(LAYOUT, found)
     if "--pipeline-model-parallel-layout" in found:
         layout["vpp"] = max(1, (str(found.pop("--pipeline-model-parallel-layout")).count("|") + 1) // layout["pp"])
-    each = as_number(found.pop("--num-layers-per-virtual-pipeline-stage", None))
-    if each and model is not None:
+    each = as_number(found.pop("--num-layers-per-virtual-pipeline-stage", None)) or 0
+    if each >= 1 and model is not None:
         layout["vpp"] = max(1, model["layers"] // (layout["pp"] * each))
     options |= layout | understood(BATCH, found)
     options |= understood((Entry("--optimizer", "optimizer", OPTIMIZERS, default="adam"),), found)
     options |= _tokens(options, found)
-    instances = as_number(found.pop("--num-distributed-optimizer-instances", None))
-    if instances and options.get("gpus"):
+    instances = as_number(found.pop("--num-distributed-optimizer-instances", None)) or 0
+    if instances >= 1 and options.get("gpus"):
         ranks = options["gpus"] // (options["tp"] * options["pp"])
         options["zero_group"] = max(1, ranks // instances)
     if options["vpp"] == 1 or options["pp"] == 1:

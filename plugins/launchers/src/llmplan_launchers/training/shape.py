@@ -167,7 +167,7 @@ def model_of(found: dict[str, Any]) -> Mapping[str, Any] | None:
 def _moe(found: dict[str, Any], shape: Mapping[str, Any]) -> dict[str, Any]:
     moe = understood(EXPERTS, found)
     moe.setdefault("moe_ffn_hidden", shape["ffn_hidden"])
-    if moe.get("shared_ffn_hidden"):
+    if moe.get("shared_ffn_hidden") and moe["moe_ffn_hidden"]:
         moe["n_shared_experts"] = max(1, round(moe["shared_ffn_hidden"] / moe["moe_ffn_hidden"]))
     every = found.pop("--moe-layer-freq", None)
     step = as_number(every)

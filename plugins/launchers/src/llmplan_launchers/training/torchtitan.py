@@ -14,7 +14,7 @@ from llmplan_launchers.formats.fsdp import Sharding, refuse, sharding
 from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.recompute import nearest
 from llmplan_launchers.formats.settings import training
-from llmplan_launchers.formats.table import Entry, called, left_over, said, understood
+from llmplan_launchers.formats.table import Entry, called, left_over, said, table, understood, whole
 from llmplan_launchers.formats.unsaid import unsaid
 from llmplan_launchers.formats.words import comments, headline, priced_as
 from llmplan_launchers.programs import PROGRAMS
@@ -173,20 +173,21 @@ def _value(value: Any) -> str:
 def _parsed(text: str) -> dict[str, Any] | None:
     try:
         return tomli.loads(text)
-    except tomli.TOMLDecodeError:
+    except (ValueError, RecursionError):  # a number may have thousands of digits
         return None
 
 
 def _recognised(text: str) -> bool:
     values = _parsed(text) or {}
-    return "flavor" in values.get("model", {}) or "tensor_parallel_degree" in values.get("parallelism", {})
+    marks = {"model": "flavor", "parallelism": "tensor_parallel_degree"}
+    return any(isinstance(of := values.get(section), dict) and key in of for section, key in marks.items())
 
 
 def _read(text: str) -> LaunchOptions:
     values = _parsed(text)
     if values is None:
         raise BadInputError("torchtitan: the file is no TOML")
-    found = {section: dict(values.get(section, {})) for section in _SECTIONS}
+    found = {section: table("torchtitan", values, section) for section in _SECTIONS}
     options = understood(PARALLELISM, found["parallelism"]) | understood(TRAINING, found["training"])
     options |= _batch_read(found, options)
     options |= _sharding_read(found["parallelism"], options)
@@ -196,7 +197,7 @@ def _read(text: str) -> LaunchOptions:
     found["optimizer"].clear()
     ac = found["activation_checkpoint"]
     modes = {word: mode for mode, word in _RECOMPUTE.items()}
-    if (mode := modes.get(ac.get("mode", "selective"))) is not None:
+    if (mode := modes.get(str(ac.get("mode", "selective")))) is not None:
         options["recompute"] = mode
         ac.clear()
     options["sequence_parallel"] = options["tp"] > 1
@@ -211,11 +212,14 @@ _NOT_OF_A_PLAN = (
 )  # fmt: skip
 
 
+def _whole(keys: dict[str, Any], key: str, default: int) -> int:
+    return whole("torchtitan", keys, key, default)
+
+
 def _model_read(model: dict[str, Any], options: dict[str, Any]) -> tuple[str, ...]:
-    asked = (model.pop("name", "llama3"), model.pop("flavor", "debugmodel"))
+    asked = (str(model.pop("name", "llama3")), str(model.pop("flavor", "debugmodel")))
     known = {flavor: name for name, flavor in FLAVORS.items()}
-    converters = [str(word) for word in model.pop("converters", [])]
-    if any("float8" in word for word in converters):
+    if "float8" in str(model.pop("converters", [])):
         options["dtype"] = "fp8"
     if asked in known:
         options["model"] = known[asked]
@@ -225,13 +229,14 @@ def _model_read(model: dict[str, Any], options: dict[str, Any]) -> tuple[str, ..
 
 def _batch_read(found: dict[str, dict[str, Any]], layout: Mapping[str, Any]) -> dict[str, Any]:
     keys, parallel = found["training"], found["parallelism"]
-    local, everywhere = keys.pop("local_batch_size", 8), keys.pop("global_batch_size", -1)
-    micro = parallel.pop("pipeline_parallel_microbatch_size", 1)
-    steps = keys.pop("steps", None)
+    local = _whole(keys, "local_batch_size", 8)
+    everywhere = _whole(keys, "global_batch_size", -1)
+    micro = max(1, _whole(parallel, "pipeline_parallel_microbatch_size", 1))
+    steps = _whole(keys, "steps", 0)
     options: dict[str, Any] = {"micro_batch": micro if layout["pp"] > 1 else local}
     if everywhere > 0:
         options["global_batch"] = everywhere
-        if steps is not None:
+        if steps > 0:
             options["tokens"] = float(steps * everywhere * layout["seq_len"])
     else:
         options["gradient_accumulation"] = local // micro if layout["pp"] > 1 else 1
@@ -244,7 +249,8 @@ def _batch_read(found: dict[str, dict[str, Any]], layout: Mapping[str, Any]) -> 
 
 
 def _sharding_read(parallel: dict[str, Any], layout: Mapping[str, Any]) -> dict[str, Any]:
-    shard, replicate = parallel.pop("data_parallel_shard_degree", -1), parallel.pop("data_parallel_replicate_degree", 1)
+    shard = _whole(parallel, "data_parallel_shard_degree", -1)
+    replicate = _whole(parallel, "data_parallel_replicate_degree", 1)
     policy = parallel.pop("fsdp_reshard_after_forward", "default")
     sharded = shard != 1 or layout["cp"] > 1
     reshards = policy == "always" or (policy == "default" and layout["pp"] == 1)
@@ -274,13 +280,12 @@ def _schedule_read(parallel: dict[str, Any], options: Mapping[str, Any]) -> dict
 
 def _chunks_read(parallel: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """Two, or as many as layers of that number fill; open where the model has no name here."""
-    each = parallel.get("pipeline_parallel_layers_per_stage")
-    if each is None:
+    if "pipeline_parallel_layers_per_stage" not in parallel:
         return {"vpp": _CHUNKS_OF_SEVERAL}
     if "model" not in options:
         return {}
-    del parallel["pipeline_parallel_layers_per_stage"]
-    ends = (parallel.get(f"pipeline_parallel_{end}_stage_less_layers", 1) for end in ("first", "last"))
+    each = max(1, _whole(parallel, "pipeline_parallel_layers_per_stage", 1))
+    ends = (_whole(dict(parallel), f"pipeline_parallel_{end}_stage_less_layers", 1) for end in ("first", "last"))
     return {"vpp": -(-(registry().models[options["model"]].layers + sum(ends)) // each) // options["pp"]}
 
 

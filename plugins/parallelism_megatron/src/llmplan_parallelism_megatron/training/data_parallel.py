@@ -40,12 +40,14 @@ class Traffic:
     hides_forward: Number
     backward: Number
     hides_backward: Number
+    copying: Number = 0.0
+    """Between the buffers of collectives and the tensors: kernels, behind which nothing hides."""
 
     @property
     def exposed(self) -> Number:
         """What does not hide, and what hiding the rest costs."""
         exposed = exposed_seconds(self.forward, self.hides_forward, self.backward, self.hides_backward)
-        return exposed + hidden_seconds(self.forward + self.backward - exposed, HIDDEN_COST)
+        return self.copying + exposed + hidden_seconds(self.forward + self.backward - exposed, HIDDEN_COST)
 
 
 @term(
@@ -64,6 +66,18 @@ def exposed_seconds(forward: Number, hides_forward: Number, backward: Number, hi
 def hidden_seconds(hidden: Number, cost: float) -> Number:
     """Hiding is not free: collectives take multiprocessors and memory bandwidth from the computation beside them."""
     return hidden * cost
+
+
+@term(
+    "moved / bandwidth",
+    unit="s",
+    source="pytorch/pytorch, torch/distributed/fsdp/_fully_shard/_fsdp_collectives.py",
+)
+def copying_seconds(moved: Number, bandwidth: float) -> Number:
+    """Where each parameter is divided by itself, weights are copied out of the buffer that they were gathered in, and
+    gradients into the one that they are reduced in.
+    """
+    return moved / bandwidth
 
 
 def traffic(rank: Rank, parameters: Parameters, work: Pipeline, waiting: Number) -> Traffic:
@@ -88,11 +102,18 @@ def traffic(rank: Rank, parameters: Parameters, work: Pipeline, waiting: Number)
     reductions = where(divides_gradients(plan), m, 1.0)
     many = where(layout.dp * layout.cp > 1, 1.0, 0.0)
     overlap, at_step = plan.framework.data_overlap, 0.0 if plan.framework.gathers_after_step else 1.0
+    copying: Number = 0.0
+    if plan.framework.copies_shards:
+        weights = where(by_layer, all_dense + all_experts, dense + experts) * 2.0 * rank.held_bytes
+        gradients = (dense + experts) * (rank.held_bytes + plan.reduction_bits / 8)
+        moved = (gathered + where(again, m, 0.0)) * weights + reductions * gradients
+        copying = copying_seconds(many * moved, rank.kernels.bytes_per_second)
     return Traffic(
         forward=many * gathered * gather,
         hides_forward=overlap * where(again, m, at_step) * (stage.forward_seconds + 0.5 * waiting),
         backward=many * (where(again, m, 0.0) * gather + reductions * reduce),
         hides_backward=overlap * reductions * (stage.backward_seconds + 0.5 * waiting),
+        copying=copying,
     )
 
 

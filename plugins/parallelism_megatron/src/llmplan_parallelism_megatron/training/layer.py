@@ -19,6 +19,7 @@ from llmplan_parallelism_megatron.kernels.elementwise import (
 from llmplan_parallelism_megatron.network import collectives
 from llmplan_parallelism_megatron.rank import Rank, copies_of
 from llmplan_parallelism_megatron.training.adapters import adapter_seconds, beside_adapter_seconds, widening_seconds
+from llmplan_parallelism_megatron.training.alternating import GATHERED_AGAIN, part_of_kernel, run_again
 
 
 class Seconds(NamedTuple):
@@ -80,9 +81,9 @@ class LayerTimes:
 
 def layer_times(block: Block, rank: Rank, *, wide: bool = False) -> LayerTimes:
     """Of a block on one rank; `wide` where its multiplications keep 16 bits though layers multiply in fewer."""
-    times = LayerTimes()
+    times, parts = LayerTimes(), run_again(block.operators)
     for operators in kernels_of(block.operators):
-        add_kernel(times, operators, rank, wide=wide)
+        add_kernel(times, operators, rank, part_of_kernel(operators, parts), wide=wide)
         add_communication(times, operators[-1], rank)
     return times
 
@@ -102,10 +103,14 @@ def kernels_of(operators: Sequence[Operator]) -> Iterator[list[Operator]]:
     yield running
 
 
-def add_kernel(times: LayerTimes, operators: Sequence[Operator], rank: Rank, *, wide: bool = False) -> None:
-    """A kernel, what its operators move beside it, and the ring that feeds attention."""
+def add_kernel(
+    times: LayerTimes, operators: Sequence[Operator], rank: Rank, part: Number, *, wide: bool = False
+) -> None:
+    """A kernel, what its operators move beside it, and the ring that feeds attention; `part` of it runs again where a
+    program keeps every second product.
+    """
     first, kernels = operators[0], rank.kernels
-    repeated = again(first, rank)
+    repeated = again(first, rank, part)
     if first.scores is not None:
         seconds = _attention(operators, rank)
         keys_and_values = _ring_seconds(operators, 1.0, seconds.forward, rank)
@@ -115,7 +120,8 @@ def add_kernel(times: LayerTimes, operators: Sequence[Operator], rank: Rank, *, 
         seconds = _multiplication(operators, rank, wide=wide)
     else:
         seconds = _without_shape(first, rank)
-    forward, backward, weights = seconds
+    times.compute.add(seconds, repeated)
+    forward = seconds.forward
     for operator in operators:
         if operator.moved is not None:
             moved = moved_seconds(
@@ -125,16 +131,18 @@ def add_kernel(times: LayerTimes, operators: Sequence[Operator], rank: Rank, *, 
                 kernels.curves.launch_seconds,
             )
             forward = forward + moved
-            backward = backward + BACKWARD_MOVED * moved
+            times.compute.add(Seconds(moved, BACKWARD_MOVED * moved), again(first, rank, 1.0))
     times.parts[first.part] = times.parts.get(first.part, 0.0) + forward
-    times.compute.add(Seconds(forward, backward, weights), repeated)
 
 
-def again(operator: Operator, rank: Rank) -> Number:
-    """1 where the recompute mode runs the operator a second time; a part, where selective recomputation has a share."""
+def again(operator: Operator, rank: Rank, part: Number) -> Number:
+    """1 where the recompute mode runs the operator a second time; the part of it that a program runs again which keeps
+    every second product, in any mode but that of whole layers.
+    """
     recompute = rank.plan.recompute
-    selective = where(recompute >= Recompute.ATTENTION_COMPUTE, rank.plan.framework.selective_share, 0.0)
-    return where(recompute >= operator.recomputed_from, 1.0, selective)
+    if not rank.plan.framework.alternates:
+        return where(recompute >= operator.recomputed_from, 1.0, 0.0)
+    return where(recompute >= Recompute.FULL, 1.0, where(recompute >= Recompute.ATTENTION_COMPUTE, part, 0.0))
 
 
 def joined(operators: Sequence[Operator], imbalance: float) -> Gemm:
@@ -258,13 +266,13 @@ def add_communication(times: LayerTimes, operator: Operator, rank: Rank) -> None
     """Partial sums over tensor parallel ranks, and tokens to and from the ranks of the experts."""
     plan, width = rank.plan, rank.activation_bytes
     if operator.reduced_elements is not None:
-        times.tensor.add(_reduction(operator.reduced_elements * width, rank), again(operator, rank))
+        times.tensor.add(_reduction(operator.reduced_elements * width, rank), again(operator, rank, GATHERED_AGAIN))
     if operator.exchanged is not None:
         exchanged = operator.exchanged * width * expert_imbalance(plan)
         seconds = collectives.all_to_all_seconds(exchanged, rank.groups.expert, rank.kernels, _copies(plan))
         hidden = plan.schedule.of(lambda schedule: 1.0 if schedule.both_ways else plan.framework.expert_overlap)
         seconds = seconds * (1.0 - where(plan.layout.pp > 1, hidden, plan.framework.expert_overlap))
-        times.expert.add(Seconds(seconds, seconds), again(operator, rank))
+        times.expert.add(Seconds(seconds, seconds), again(operator, rank, GATHERED_AGAIN))
 
 
 def _copies(plan: TrainingPlan) -> float:

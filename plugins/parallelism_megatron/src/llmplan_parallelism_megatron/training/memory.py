@@ -19,6 +19,7 @@ from llmplan_parallelism_megatron.training.adapters import (
     frozen_bytes,
     widens,
 )
+from llmplan_parallelism_megatron.training.alternating import alternating_bytes
 from llmplan_parallelism_megatron.training.data_parallel import (
     divides_gradients,
     divides_weights,
@@ -192,8 +193,10 @@ def kept_bytes(block: Block, rank: Rank, mode: Number | None = None) -> Number:
         if dropout and operator.reduced_elements is not None:
             masks = operator.reduced_elements / rank.sequence_ways
             kept = kept + where(recompute < Recompute.FULL, masks, 0.0)
-    selective = where(recompute >= Recompute.ATTENTION_COMPUTE, 1.0 - framework.selective_share, 1.0)
-    return kept * where(recompute >= Recompute.FULL, 1.0, selective) if framework.selective_share else kept
+    if not framework.alternates:
+        return kept
+    selective = (recompute >= Recompute.ATTENTION_COMPUTE) & (recompute < Recompute.FULL)
+    return where(selective, alternating_bytes(block.operators, rank), kept)
 
 
 def _kept_of(operator: Operator, rank: Rank, recompute: Number) -> Number:
@@ -273,6 +276,9 @@ def _gathered(rank: Rank) -> Number:
     live = minimum(rank.plan.framework.live_parameters, total(block.count * block.parameters for block in layers))
     each = frozen_bytes(rank.plan)  # what the dtype holds, where nothing is frozen
     gathered = maximum(gathered_bytes(GATHERED_LAYERS, largest, each), live * each)
+    if rank.plan.framework.keeps_ends:
+        ends = rank.model.embedding.parameters + rank.model.head.parameters
+        gathered = gathered + ends * rank.plan.dtype.embedding_bits / 8
     several = divides_weights(rank.plan) & (shards(rank.plan, rank.groups.data) > 1)
     on_its_way = largest * rank.plan.gradient_bits / 8 if rank.plan.tuning is Tuning.FULL else 0.0
     return where(several | rank.plan.offload_parameters, gathered, 0.0) + where(

@@ -11,7 +11,7 @@ from llmplan.arrays.quantities import total
 from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.figures import ITERATION, is_server
 from llmplan.output.console import rendered
-from llmplan.output.words import count, dotted, seconds
+from llmplan.output.words import count, seconds
 from llmplan.records import Recompute, Tuning
 from llmplan_report.terminal.console import console_of, heading
 from llmplan_report.terminal.headline import headline
@@ -32,6 +32,7 @@ from llmplan_report.terminal.sections import (
     resting,
     said,
 )
+from llmplan_report.words import dotted
 
 if TYPE_CHECKING:
     from llmplan.estimate import Estimate, InferenceEstimate
