@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
 from llmplan.catalogues.figures import every_figure
 from llmplan.estimate.figure import Figure
 from llmplan.estimate.figures import AT_CONFIDENCE, TRAIN, WALL_CLOCK
@@ -16,8 +20,7 @@ from llmplan.request import option_name
 from llmplan.search.result import SearchResult
 from llmplan.space.dimensions import DIMENSIONS, SERVED
 from llmplan_report.columns import BEHIND_COLUMN, RANGE_COLUMN, figure_columns, markdown_table
-from llmplan_report.terminal.blocks import Text
-from llmplan_report.terminal.console import INDENT, Block, Console
+from llmplan_report.terminal.console import INDENT
 from llmplan_report.words import dotted, value_words
 
 _TITLED = ("model", "gpu", "dtype", "gpus")
@@ -26,7 +29,7 @@ _TIMES = (AT_CONFIDENCE, WALL_CLOCK)
 """Columns that show what plans are ranked by where the objective is time."""
 
 
-def table_of(estimates: Sequence[Any], result: SearchResult, console: Console) -> Iterator[Block]:
+def table_of(estimates: Sequence[Any], result: SearchResult, console: Console) -> Iterator[RenderableType]:
     """What all plans have in common on a line, what differs in columns, then their figures."""
     yield from table_of_rows(said_rows(estimates, result), result, console)
 
@@ -43,12 +46,12 @@ def said_rows(estimates: Sequence[Any], result: SearchResult) -> list[Row]:
     return [{**document(estimate), "said": described(estimate)} for estimate in estimates]
 
 
-def table_of_rows(plans: Sequence[Row], result: SearchResult, console: Console) -> Iterator[Block]:
+def table_of_rows(plans: Sequence[Row], result: SearchResult, console: Console) -> Iterator[RenderableType]:
     """The table of plans that are given as rows of the JSON."""
     common, columns, rows = _columns(plans, result)
     if common:
-        yield Text(common, indent=INDENT)
-    yield from fitted(columns, rows, console.for_tables, INDENT)
+        yield Padding(Text(common), (0, 0, 0, INDENT))
+    yield from fitted(columns, rows, console, INDENT)
 
 
 def _columns(plans: Sequence[Row], result: SearchResult) -> tuple[str, list[Column], list[Row]]:
