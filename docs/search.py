@@ -10,9 +10,10 @@ from attrs import frozen
 
 from llmplan import train
 from llmplan.estimate import TrainingEstimate
-from llmplan.output.words import dotted, seconds
+from llmplan.output.words import seconds
 from llmplan.records import Recompute
 from llmplan.search import SearchResult, TrainingSpace, search
+from llmplan_report.words import dotted
 
 PAGE = Path(__file__).with_name("search.md")
 TERAFLOPS = 1e12

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 
@@ -66,6 +67,8 @@ class Mutant:
     after: str
     text: str
     """Of the whole module."""
+    in_function: bool
+    """Whether it is run whenever a function is called, not while the module is imported."""
 
     @property
     def words(self) -> str:
@@ -76,16 +79,35 @@ class Mutant:
 def mutants(text: str) -> list[Mutant]:
     """Return every mutant of a module, in the order of its lines, each text once."""
     operators = [*(get_operator(f"core/{name}")() for name in _CORE), SwapBound()]
-    skipped = set(_without_arithmetic(text))
+    skipped, functions = set(_without_arithmetic(text)), _bodies(text)
     found: dict[str, Mutant] = {}
+    for begin, end in _pieces(text):
+        for changed in _changed(text[begin:end], operators):
+            whole = text[:begin] + changed + text[end:]
+            (line, column), before, after = _difference(text[begin:end], changed)
+            line += text.count("\n", 0, begin)
+            if whole not in found and (line, column) not in skipped and _compiles(whole):
+                found[whole] = Mutant(line, before, after, whole, any(line in lines for lines in functions))
+    return sorted(found.values(), key=lambda one: (one.line, one.after))
+
+
+def _changed(text: str, operators: Iterable[Operator]) -> Iterator[str]:
     for operator in operators:
         occurrence = 0
         while (changed := mutate_code(text, operator, occurrence)) is not None:
             occurrence += 1
-            place, before, after = _difference(text, changed)
-            if changed not in found and place not in skipped and _compiles(changed):
-                found[changed] = Mutant(place[0], before, after, changed)
-    return sorted(found.values(), key=lambda one: (one.line, one.after))
+            yield changed
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int]]:
+    """Where each statement of the module begins and ends: what is small is parsed soon."""
+    lines = list(itertools.accumulate((len(line) for line in text.splitlines(keepends=True)), initial=0))
+    first = [min(one.lineno, *(of.lineno for of in getattr(one, "decorator_list", []) or [one])) for one in _body(text)]
+    return itertools.pairwise([*(lines[line - 1] for line in first), len(text)])
+
+
+def _body(text: str) -> list[ast.stmt]:
+    return ast.parse(text).body
 
 
 def _difference(text: str, changed: str) -> tuple[tuple[int, int], str, str]:
@@ -111,6 +133,12 @@ def _without_arithmetic(text: str) -> Iterable[tuple[int, int]]:
                     begin = one.col_offset if line == one.lineno else 0
                     end = one.end_col_offset if line == one.end_lineno else len(lines[line - 1])
                     yield from ((line, column) for column in range(begin, end + 1))
+
+
+def _bodies(text: str) -> list[range]:
+    """The lines of each function, without its arguments and their defaults."""
+    found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    return [range(one.body[0].lineno, (one.end_lineno or 0) + 1) for one in found]
 
 
 def _no_arithmetic(line: str) -> Iterable[int]:

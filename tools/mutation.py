@@ -38,12 +38,6 @@ def table(name: str) -> dict[str, Any]:
     return dict(tomllib.loads((HERE / name).read_text(encoding="utf-8")))
 
 
-def modules() -> dict[str, dict[str, Any]]:
-    """By module, from the root: its group, with its tests."""
-    groups = table("modules.toml")["group"]
-    return {group["folder"] + module: group for group in groups for module in group["modules"]}
-
-
 def results() -> dict[str, tuple[int, int, int]]:
     """By module: its mutants, those of them that were tried, those of these that were killed."""
     with RESULTS.open(encoding="utf-8", newline="") as file:
@@ -60,24 +54,31 @@ def keep(module: str, many: int, tried: int, killed: int) -> None:
     RESULTS.write_text("\n".join(("module,mutants,tried,killed", *lines, "")), encoding="utf-8")
 
 
-def run(name: str, group: Mapping[str, Any], sample: int | None, known: Mapping[str, str]) -> bool:
-    """Try the mutants of one module; whether enough of them are killed and the others known."""
-    module, begin = ROOT / name, time.monotonic()
-    every = mutants(module.read_text(encoding="utf-8"))
-    tried: list[Mutant] = every
-    if sample is not None and sample < len(every):
-        tried = sorted(random.Random(0).sample(every, sample), key=lambda one: one.line)  # noqa: S311
+def chosen(every: list[Mutant], sample: int | None) -> list[Mutant]:
+    """All of them, or a sample, always the same."""
+    if sample is None or sample >= len(every):
+        return every
+    return sorted(random.Random(0).sample(every, sample), key=lambda one: one.line)  # noqa: S311
+
+
+def run(names: list[str], group: Mapping[str, Any], sample: int | None, known: Mapping[str, Any]) -> bool:
+    """Try the mutants of modules with the same tests; whether enough are killed and the others known."""
+    every = {ROOT / name: mutants((ROOT / name).read_text(encoding="utf-8")) for name in names}
+    tried = {module: chosen(some, sample) for module, some in every.items()}
     tests = [str(ROOT / test) for test in group["tests"]]
-    verdicts = try_all(module, tests, tried, imported=group.get("imported", False))
-    alive = [mutant for mutant, verdict in zip(tried, verdicts, strict=True) if verdict == SURVIVED]
-    killed = len(tried) - len(alive)
-    seconds = time.monotonic() - begin
-    print(f"{name}: {killed} of {len(tried)} killed ({killed / max(len(tried), 1):.0%}), {seconds:.0f} s", flush=True)
-    unknown = [mutant for mutant in alive if mutant.words not in known]
-    for mutant in unknown:
-        print(f"  survives: line {mutant.line}: {mutant.words}", flush=True)
-    keep(name, len(every), len(tried), killed)
-    return not unknown and killed >= ASKED * len(tried)
+    good, begin = True, time.monotonic()
+    for module, verdicts in try_all(tried, tests, imported=group.get("imported", False)):
+        name, many = module.relative_to(ROOT).as_posix(), len(tried[module])
+        alive = [mutant for mutant, verdict in zip(tried[module], verdicts, strict=True) if verdict == SURVIVED]
+        killed, seconds, begin = many - len(alive), time.monotonic() - begin, time.monotonic()
+        print(f"{name}: {killed} of {many} killed ({killed / max(many, 1):.0%}), {seconds:.0f} s", flush=True)
+        reasons = {entry["change"] for entry in known.get(name, [])}
+        unknown = [mutant for mutant in alive if mutant.words not in reasons]
+        for mutant in unknown:
+            print(f"  survives: line {mutant.line}: {mutant.words}", flush=True)
+        keep(name, len(every[module]), many, killed)
+        good = good and not unknown and killed >= ASKED * many
+    return good
 
 
 def main() -> int:
@@ -88,10 +89,11 @@ def main() -> int:
     asked = parser.parse_args()
     known = table("survivors.toml")
     good = True
-    for name, group in modules().items():
-        if not asked.modules or any(part in name for part in asked.modules):
-            reasons = {entry["change"]: entry["why"] for entry in known.get(name, [])}
-            good = run(name, group, asked.sample, reasons) and good
+    for group in table("modules.toml")["group"]:
+        names = [group["folder"] + module for module in group["modules"]]
+        wanted = [name for name in names if not asked.modules or any(part in name for part in asked.modules)]
+        if wanted:
+            good = run(wanted, group, asked.sample, known) and good
     return 0 if good else 1
 
 

@@ -1,8 +1,8 @@
-"""Tests of a module, run on each of its mutants in a process of its own until one fails.
+"""Tests of modules, run on each of their mutants in a process of its own until one fails.
 
 Everything is imported and collected once. A mutant of a function is put into the functions that are there, which takes
-no time, and tried by the tests that run its statement; one of anything else, a constant or a default, is imported
-afresh in place of the module.
+no time, and tried by the tests that run its statement; one of anything else, a constant or a default, is tried by all,
+and is imported afresh in place of the module where they do not notice.
 """
 
 from __future__ import annotations
@@ -13,46 +13,96 @@ import functools
 import gc
 import importlib.abc
 import importlib.util
+import itertools
 import os
 import pickle
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import ModuleType
 from typing import Any
 
 import pytest
-from attrs import define, field, frozen
+from attrs import define, frozen
 from coverage import Coverage
 from hypothesis import Phase, settings
 from mutants import Mutant
+from mutation_swap import Loaded
 
 SURVIVED, TOO_LONG = "survived", "took too long"
 _LONGEST = 120.0
 """Seconds of a processor, for the tests of a mutant that is imported."""
-_OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov", "-W", "ignore")
+_QUICK = 2.0
+"""The same of the tests that a mutant has to be noticed by, the quickest of those that run its statement."""
+_NO = ("cacheprovider", "xdist", "cov")
+_OPTIONS = ("-q", "-x", "--tb=no", "--assert=plain", "-W", "ignore", *(f"-pno:{plugin}" for plugin in _NO))
+Tried = Mapping[Path, Sequence[Mutant]]
+"""By module."""
 
 
-def try_all(module: Path, tests: Sequence[str], tried: Sequence[Mutant], *, imported: bool) -> list[str]:
-    """By mutant: the test that killed it, or `SURVIVED`; `imported` where functions run while modules are imported."""
-    ready: list[str | None] = [None] * len(tried)
-    if not imported:
-        swapped = in_child(lambda: _swap_each(module, tests, tried))
-        if not isinstance(swapped, list):
-            raise SystemExit(f"{module}: its tests fail, or cannot be run, before anything is changed: {swapped}")
-        ready = swapped
-    killers = [one for one in ready if one not in (None, SURVIVED)]
-    found = []
-    for mutant, one in zip(tried, ready, strict=True):
-        verdict = one
-        if one is None:
-            verdict = in_child(lambda text=mutant.text: _import(module, text, tests, killers), _LONGEST)
-            if verdict != SURVIVED:
-                killers.append(verdict)
+def try_all(tried: Tried, tests: Sequence[str], *, imported: bool) -> Iterator[tuple[Path, list[str]]]:
+    """By module and mutant: the test that killed it, or `SURVIVED`; `imported` where modules run while imported."""
+    if imported:
+        for module, mutants in tried.items():
+            yield module, _imported(module, [(one, SURVIVED) for one in mutants], tests, None)
+        return
+    for found in _stream(lambda send: _swap_each(tried, tests, send)):
+        if isinstance(found, str):
+            raise SystemExit(f"{', '.join(map(str, tried))}: tests fail before anything is changed: {found}")
+        module, verdicts, quick = found
+        yield module, _imported(module, list(zip(tried[module], verdicts, strict=True)), tests, quick)
+
+
+def _imported(
+    module: Path, tried: Sequence[tuple[Mutant, str]], tests: Sequence[str], quick: frozenset[str] | None
+) -> list[str]:
+    """What nobody has noticed yet of what is no function, imported in place of the module."""
+    killers, found = [verdict for _, verdict in tried if "::" in verdict], []
+    for mutant, before in tried:
+        verdict = before
+        if before == SURVIVED and (quick is None or not mutant.in_function):
+            plugin = _Quickest(killers, quick)
+            verdict = in_child(lambda m=mutant, p=plugin: _import(module, m.text, tests, p), _LONGEST)
+            killers += [verdict] if "::" in verdict else []
         found.append(verdict)
     return found
+
+
+def _stream(work: Callable[[Callable[[Any], None]], None]) -> Iterator[Any]:
+    """What some work sends that a process of its own does, silently, and waits after each until it was looked at."""
+    (came, going), (go, further) = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(came)
+        os.close(further)
+        with _silent(), os.fdopen(going, "wb") as out:
+
+            def send(what: Any) -> None:
+                pickle.dump(what, out)
+                out.flush()
+                os.read(go, 1)
+
+            work(send)
+        os._exit(0)
+    os.close(going)
+    os.close(go)
+    with os.fdopen(came, "rb") as reading, contextlib.suppress(EOFError):
+        while True:
+            yield pickle.load(reading)  # noqa: S301 - from ourselves
+            os.write(further, b".")
+    os.waitpid(child, 0)
+    os.close(further)
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    with open(os.devnull, "w") as nothing, contextlib.suppress(BaseException):  # noqa: PTH123 - no path of a person's
+        if not os.environ.get("LLMPLAN_MUTATION_LOUD"):
+            os.dup2(nothing.fileno(), 1)
+            os.dup2(nothing.fileno(), 2)
+        yield
 
 
 def in_child(work: Callable[[], Any], seconds: float | None = None) -> Any:
@@ -63,12 +113,8 @@ def in_child(work: Callable[[], Any], seconds: float | None = None) -> Any:
         os.close(reader)
         if seconds is not None:
             resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 1))
-        with open(os.devnull, "w") as nothing:  # noqa: PTH123 - no path of a person's
-            if not os.environ.get("LLMPLAN_MUTATION_LOUD"):
-                os.dup2(nothing.fileno(), 1)
-                os.dup2(nothing.fileno(), 2)
-            with contextlib.suppress(BaseException), os.fdopen(writer, "wb") as out:
-                pickle.dump(work(), out)
+        with _silent(), os.fdopen(writer, "wb") as out:
+            pickle.dump(work(), out)
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as came:
@@ -97,23 +143,30 @@ class _Unchanged:
     """What the tests do while nothing is changed."""
 
     seconds: dict[str, float]
-    by_line: dict[int, list[str]]
-    """The tests that run a line of the module."""
+    by_line: dict[Path, dict[int, list[str]]]
+    """By module, the tests that run a line of it."""
 
-    def of(self, lines: range, items: Sequence[pytest.Item]) -> list[pytest.Item]:
-        """Those that run one of some lines, in the order that they have."""
-        names = {name for line in lines for name in self.by_line.get(line, [])}
-        return [item for item in items if item.nodeid in names]
+    def of(self, module: Path, lines: range, items: Sequence[pytest.Item]) -> list[pytest.Item]:
+        """Those that run one of some lines, in the order that they have; as many as are quick together."""
+        names = {name for line in lines for name in self.by_line[module].get(line, [])}
+        return self.quick([item for item in items if item.nodeid in names])
+
+    def quick(self, items: Sequence[pytest.Item]) -> list[pytest.Item]:
+        """The first of these, as many as are quick together."""
+        spent = itertools.accumulate(self.seconds[item.nodeid] for item in items)
+        return [item for item, seconds in zip(items, spent, strict=True) if seconds <= _QUICK]
+
+    def limit(self, items: Sequence[pytest.Item]) -> float:
+        """Seconds that they may take while something is changed."""
+        return 2 * sum(self.seconds[item.nodeid] for item in items) + 2
 
 
 @define
 class _Swapping:
     """A plugin of pytest that runs what was collected once for each mutant."""
 
-    module: Path
-    tried: Sequence[Mutant]
-    verdicts: list[str | None] = field(factory=list)
-    broken: str = "nothing was collected"
+    tried: Tried
+    send: Callable[[Any], None]
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """In place of one run of everything."""
@@ -121,24 +174,40 @@ class _Swapping:
             cache.cache_clear()
         whole = in_child(lambda: self._baseline(session))
         if not isinstance(whole, _Unchanged):
-            self.broken = whole
+            self.send(whole)
             return True
         items = sorted(session.items, key=lambda item: whole.seconds[item.nodeid])
-        functions, statements = _functions(self.module), _statements(self.module)
+        loaded = {module: Loaded.of(module) for module in self.tried}
         gc.freeze()  # or each process would copy what its collector looks at
-        for mutant in self.tried:
-            code = _changed_code(self.module, mutant.text, functions)
-            some = whole.of(min((one for one in statements if mutant.line in one), key=len), items)
-            limit = 2 * sum(whole.seconds[item.nodeid] for item in some) + 3
-            verdict = None if code is None else in_child(lambda c=code, t=some: self._one(c, t, session), limit)
-            self.verdicts.append(verdict)
-            if verdict is not None:
-                items.sort(key=lambda item: item.nodeid != verdict)
+        for module, mutants in self.tried.items():
+            verdicts = self._verdicts(loaded[module], mutants, whole, list(items), session)
+            self.send((module, verdicts, frozenset(item.nodeid for item in whole.quick(items))))
         return True
 
+    def _verdicts(
+        self,
+        loaded: Loaded,
+        mutants: Sequence[Mutant],
+        whole: _Unchanged,
+        items: list[pytest.Item],
+        session: pytest.Session,
+    ) -> list[str]:
+        """The last killer is tried first."""
+        statements, verdicts = _statements(loaded.path), []
+        for mutant in mutants:
+            swap, some = loaded.swap(mutant.text), whole.quick(items)
+            if swap is None:
+                swap = functools.partial(loaded.renew, mutant.text)
+            else:
+                some = whole.of(loaded.path, min((one for one in statements if mutant.line in one), key=len), items)
+            verdict = in_child(lambda s=swap, t=some: s() or _first_failure(t, session), whole.limit(some))
+            verdicts.append(verdict)
+            items.sort(key=lambda item: item.nodeid != verdict)
+        return verdicts
+
     def _baseline(self, session: pytest.Session) -> _Unchanged | str:
-        caches = _caches()
-        watched = Coverage(data_file=None, config_file=False, include=[str(self.module)], messages=False)
+        caches, modules = _caches(), [str(module) for module in self.tried]
+        watched = Coverage(data_file=None, config_file=False, include=modules, messages=False)
         took = {}
         watched.start()
         for item in session.items:
@@ -150,20 +219,14 @@ class _Swapping:
                 return failed
             took[item.nodeid] = time.process_time() - begin
         watched.stop()
-        return _Unchanged(took, watched.get_data().contexts_by_lineno(str(self.module)))
-
-    def _one(self, code: dict[FunctionType, CodeType], items: Sequence[pytest.Item], session: pytest.Session) -> str:
-        for function, changed in code.items():
-            function.__code__ = changed
-        return _first_failure(items, session)
+        data = watched.get_data()
+        return _Unchanged(took, {module: data.contexts_by_lineno(str(module)) for module in self.tried})
 
 
-def _swap_each(module: Path, tests: Sequence[str], tried: Sequence[Mutant]) -> list[str | None] | str:
-    """None where the mutant is not of a function alone; the test that fails without any."""
+def _swap_each(tried: Tried, tests: Sequence[str], send: Callable[[Any], None]) -> None:
+    """Send by module the verdicts and the quick tests; or the test that fails without any mutant."""
     _quickly()
-    plugin = _Swapping(module, tried)
-    pytest.main([*_OPTIONS, *tests], plugins=[plugin])
-    return plugin.verdicts if len(plugin.verdicts) == len(tried) else plugin.broken
+    pytest.main([*_OPTIONS, *tests], plugins=[_Swapping(tried, send)])
 
 
 def _caches() -> list[functools._lru_cache_wrapper[Any]]:
@@ -177,54 +240,6 @@ def _statements(module: Path) -> list[range]:
     text = module.read_text("utf-8")
     found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.stmt)]
     return [range(one.lineno, (one.end_lineno or one.lineno) + 1) for one in found] + [range(1, text.count("\n") + 2)]
-
-
-def _functions(module: Path) -> dict[tuple[str, int], list[FunctionType]]:
-    """Those of a module that are there, by name and line."""
-    found: dict[tuple[str, int], list[FunctionType]] = {}
-    for one in gc.get_objects():
-        if isinstance(one, FunctionType) and one.__code__.co_filename == str(module):
-            found.setdefault((one.__code__.co_name, one.__code__.co_firstlineno), []).append(one)
-    return found
-
-
-def _codes(code: CodeType) -> Iterator[tuple[tuple[str, int], CodeType]]:
-    yield (code.co_name, code.co_firstlineno), code
-    for one in code.co_consts:
-        if isinstance(one, CodeType):
-            yield from _codes(one)
-
-
-def _own(code: CodeType) -> tuple[Any, ...]:
-    """What a code does, without that which is inside it."""
-    constants = tuple("code" if isinstance(one, CodeType) else repr(one) for one in code.co_consts)
-    return code.co_code, constants, code.co_names
-
-
-def _changed_code(
-    module: Path, text: str, functions: dict[tuple[str, int], list[FunctionType]]
-) -> dict[FunctionType, CodeType] | None:
-    """The functions that a mutant changes, with their new code; None where it changes anything else."""
-    old = dict(_codes(compile(module.read_text("utf-8"), str(module), "exec", dont_inherit=True)))
-    new = dict(_codes(compile(text, str(module), "exec", dont_inherit=True)))
-    changed = [key for key in {*old, *new} if key not in old or key not in new or _own(old[key]) != _own(new[key])]
-    found: dict[FunctionType, CodeType] = {}
-    for key in changed:
-        here = functions.get(key) or functions.get(_outer(key, new, functions) or key, [])
-        if not here:
-            return None
-        found |= {function: new[function.__code__.co_name, function.__code__.co_firstlineno] for function in here}
-    return found
-
-
-def _outer(
-    key: tuple[str, int], new: dict[tuple[str, int], CodeType], functions: dict[tuple[str, int], list[FunctionType]]
-) -> tuple[str, int] | None:
-    """The function that is there around a code that is not, as of a generator in it."""
-    for other in functions:
-        if other in new and any(inner == key for inner, _ in _codes(new[other])):
-            return other
-    return None
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -248,16 +263,19 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 @define
-class _KillersFirst:
-    """A plugin of pytest that runs first what killed other mutants, and remembers what failed."""
+class _Quickest:
+    """A plugin of pytest that runs quick tests, first those that killed other mutants, and remembers what failed."""
 
     killers: Sequence[str]
+    quick: frozenset[str] | None
+    """All where None."""
     verdict: str = SURVIVED
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """The last killer first."""
         rank = {nodeid: number for number, nodeid in enumerate(self.killers, start=1)}
         items.sort(key=lambda item: -rank.get(item.nodeid, 0))
+        items[:] = [item for item in items if self.quick is None or item.nodeid in self.quick or item.nodeid in rank]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A test that failed."""
@@ -265,9 +283,8 @@ class _KillersFirst:
             self.verdict = report.nodeid
 
 
-def _import(module: Path, text: str, tests: Sequence[str], killers: Sequence[str]) -> str:
+def _import(module: Path, text: str, tests: Sequence[str], plugin: _Quickest) -> str:
     _quickly()
     sys.meta_path.insert(0, _Finder(module, text))
-    plugin = _KillersFirst(killers)
     code = pytest.main([*_OPTIONS, *tests], plugins=[plugin])
     return plugin.verdict if plugin.verdict != SURVIVED or code == 0 else "an import"

@@ -37,6 +37,22 @@ def test_training_runs_and_holds_one_more_layer():
     assert PREDICTING.parameters_by_part() == PLAIN.parameters_by_part()
 
 
+def test_what_joins_and_what_guesses_by_hand():
+    """If it fails, ranks share a matrix that each holds whole, or logits and states are not kept as they are made."""
+    *_, block = PREDICTING.lower(2, 8).layers
+    found = {operator.name: operator for operator in block.operators}
+    joining, head, loss = (found[name] for name in ("joining projection", "output embedding", "loss"))
+    assert (joining.flops, joining.weights) == (2 * 16 * 2 * H * H, 2 * H * H)
+    assert (joining.max_ways, joining.inputs[0].elements) == (1, 2 * 16 * H)
+    assert (joining.gemm.m, joining.gemm.n, joining.gemm.k) == (16, H, 2 * H)
+    assert (head.flops, head.weights, head.inputs[0].elements) == (2 * 16 * V * H, V * H, 16 * H)
+    assert (head.gemm.m, head.gemm.n, head.gemm.k) == (16, V, H)
+    assert (loss.moved, loss.inputs[0].elements) == (2 * 16 * V, 16 * V)
+    norms = ("norm of states", "norm of the next embedding", "norm before the head")
+    assert [found[name].inputs[0].elements for name in norms] == [16 * H] * 3
+    assert (block.parameters, block.shared_parameters) == (LAYER + 2 * H * H + 3 * H, V * H)
+
+
 @pytest.mark.parametrize("phase", [Phase.PREFILL, Phase.DECODE])
 def test_serving_runs_none_of_it(phase):
     """If it fails, a server pays for layers that engines leave out."""

@@ -77,11 +77,12 @@ def test_ranks_exchange_what_operators_say():
     assert there == pytest.approx(back / 2)
 
 
-def attention(flops=2.0, cache=None, works=Works.ALL, share=(6.0, 4.0)):
+def attention(flops=2.0, cache=None, works=Works.ALL, share=(6.0, 4.0), **last):
     """QK^T and the product with V, so many FLOPs for each pair of tokens, heads 8 wide."""
-    keys, values = (Tensor(elements, max_ways=2) for elements in share)
-    first = Operator("qk", "attention", flops, inputs=(keys, keys), scores=Scores(5.0, 8.0, 0.5, cache), works=works)
-    return first, Operator("pv", "attention", flops, inputs=(keys, values), works=works)
+    queries, (keys, values) = Tensor(99.0), (Tensor(elements, max_ways=2) for elements in share)
+    scores = Scores(5.0, 8.0, 0.5, cache)
+    first = Operator("qk", "attention", flops, inputs=(queries, keys), scores=scores, works=works)
+    return first, Operator("pv", last.pop("part", "attention"), flops, inputs=(keys, values), works=works, **last)
 
 
 CACHE = Cache(10.0, 2, 7.0, heads_per_key=4)
@@ -113,6 +114,14 @@ def test_models_that_state_no_cache_keep_keys_and_values():
     assert tally(*attention(20.0), on=rank(slow)).bounds["compute"] == (20 + 20) * 3 * 12.5 / 0.5
 
 
+def test_what_follows_attention_is_its_last_operators():
+    """What the product with V moves or sums would be left out, or attention stand in its line."""
+    found = tally(*attention(moved=16.0, reduced_elements=5.0, part="values"), flow=PROMPTS, on=rank(tp=2))
+    assert found.lines["tp_comm"] > 0
+    assert found.lines["values"] == 16 * 8 * 2 / 8 + 7
+    assert set(found.lines) == {"attention", "values", "tp_comm", "kv_cache"}
+
+
 @pytest.mark.parametrize(
     ("changes", "readings"),
     [
@@ -134,6 +143,10 @@ def test_cores_go_through_each_heads_keys():
     assert tally(*attention(cache=CACHE), on=rank(undivided)).bounds["kv_cache"] == 12.5 * 8 * 4
     bound = evolve(engine(cycle_elements=1.0, grouped_heads=1), elements_per_second=0.5)
     assert tally(*attention(cache=CACHE), on=rank(bound)).bounds["kv_cache"] == 3 * 12.5 * 10 * 4 / 0.5
+    shared = evolve(engine(cycle_elements=1.0, grouped_heads=4), elements_per_second=1e-6)
+    assert tally(*attention(cache=CACHE), on=rank(shared)).bounds["kv_cache"] == 3 * 12.5 * 10 * 2 / 2
+    pairs = evolve(CACHE, heads_per_key=2)
+    assert tally(*attention(cache=pairs), on=rank(shared)).bounds["kv_cache"] == 3 * 12.5 * 10 * 2 / 2
     alone = evolve(engine(cycle_elements=1.0), elements_per_second=0.5)
     lone = evolve(CACHE, heads_per_key=1)
     assert tally(*attention(cache=lone), on=rank(alone)).bounds["kv_cache"] == 3 * 12.5 * 10 / 0.5
@@ -149,6 +162,10 @@ def test_prompts_are_a_triangle_or_a_square():
     wide = evolve(plain, head=KERNELS.head)
     scores = tally(*attention(), flow=PROMPTS, on=rank(wide)).bounds["activations"]
     assert scores == 8 * 4 * (4 / (4 * 8)) * 10 / 8
+    curve = evolve(plain.head.curve, half_tile=3.0)
+    small = evolve(plain, head=evolve(plain.head, curve=curve))
+    one = tally(*attention(), flow=Flow(Extent(2.0, 3.0, 4.0, 1.0), NONE), on=rank(small)).bounds["compute"]
+    assert one == pytest.approx(4 * 2 * 4 / (1 / (1 + 3)))
     windowed = tally(*attention(cache=evolve(CACHE, window=3.0)), flow=PROMPTS, on=rank(plain)).bounds["compute"]
     assert windowed == 4 * 8 * 3
 
@@ -179,6 +196,8 @@ def test_states_are_read_and_written_by_each_sequence():
     scan = Operator("scan", "mixer", state=State(9.0, 32))
     assert tally(scan).bounds["kv_cache"] == 2 * 3 * 9 * 4 / (4 * 0.5)
     assert tally(scan, flow=PROMPTS).bounds["kv_cache"] == 2 * 2 * 9 * 4 / (4 * 0.5)
+    slow = evolve(KERNELS, key_seconds=1e6, attention_flops=1e-6)  # of attention to keys, which it is none
+    assert tally(scan, on=rank(slow)).bounds["kv_cache"] == 2 * 3 * 9 * 4 / (4 * 0.5)
     both = Flow(PROMPTS.prompts, ANSWERS.decoding)
     assert tally(scan, flow=both).bounds["kv_cache"] == 2 * 5 * 9 * 4 / (4 * 0.5)
 
@@ -191,3 +210,5 @@ def test_what_reads_prompts_waits_while_there_are_none(works):
     tokens = {Works.PROMPT: 8, Works.SEQUENCE: 2}[works]
     bounds = tally(tower, flow=PROMPTS).bounds
     assert (bounds["activations"], bounds["launch"]) == (16 * tokens * 2 / 8, 7)
+    one = Flow(Extent(1.0, 0.0, 1.0, 1.0), NONE)
+    assert tally(tower, flow=one).bounds["activations"] == 16 * 2 / 8

@@ -32,6 +32,7 @@ def test_what_an_operator_works_on():
     assert numbers(answering.prompts) == (4, 99, 100, 1)  # the last token of a prompt gives the first of the answer
     assert numbers(answering.decoding) == (8, 200, 201, 1)
     assert numbers(Flow(Extent(0.0, 0.0, 0.0, 0.0), flow.decoding).of_one_at_least().prompts) == (1, 0, 1, 1)
+    assert numbers(Flow(Extent(2.0, 4.0, 10.0, 3.0), flow.decoding).of_one_at_least().prompts) == (2, 4, 10, 3)
 
 
 def test_passes_over_prompts_and_answers():

@@ -12,8 +12,9 @@ from megatron_plans import BUSY, MODELS, plan
 
 import llmplan_parallelism_megatron
 from llmplan.arrays.quantities import dot
-from llmplan.arrays.term import TERMS, recorded
+from llmplan.arrays.term import TERMS
 from llmplan.records import AttentionCurve, CollectiveCurve, DecodeCurve, GemmCurve, NetworkCurve
+from llmplan_costing.recording import recorded
 from llmplan_parallelism_megatron.model import Megatron
 from llmplan_parallelism_megatron.notation import NOTATION
 

@@ -12,10 +12,11 @@ from attrs import evolve
 from llmplan import infer, registry, train
 from llmplan.estimate import InferenceEstimate, TrainingEstimate
 from llmplan.output.document import document
-from llmplan.output.words import count, dotted, gib, money, percent, seconds
+from llmplan.output.words import count, gib, seconds
 from llmplan.records import Tuning
 from llmplan.units import GIB
 from llmplan_report.terminal.report import forward_pass, report, report as as_table
+from llmplan_report.words import dotted, money, percent
 
 TRAINING = train(
     model="llama-33b", gpu="h100-sxm-80gb", gpus=64, tp=8, pp=8, dtype="w4a4e16", cost_model="roofline",

@@ -1,27 +1,24 @@
 """Formulas that carry their own words: each is a function with one line of algebra, a unit and a source.
 
 The algebra is written in the names of the function's parameters, and of the fields of the record that a method belongs
-to, as Python would evaluate it, so that a test can hold it against the function. While `recorded` is open, formulas
-return numbers that know their origin, with which numbers they were called: explanations are printed from that.
+to, as Python would evaluate it, so that a test can hold it against the function. Whoever wants to know what formulas
+were called with watches them.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import cached_property, wraps
 from typing import Any, TypeVar, cast
 
-from attrs import define, field, frozen
-
-from llmplan.arrays.traced import traced
+from attrs import frozen
 
 Formula = TypeVar("Formula", bound=Callable[..., Any])
 
 
-@frozen(eq=False, repr=False)
+@frozen(eq=False, repr=False, slots=False)
 class Term:
     """What a formula says about itself."""
 
@@ -52,14 +49,6 @@ class Term:
         called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
         return tuple(dict.fromkeys(node.id for node in names if node not in called))
 
-    def numbers(self, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
-        """What the symbols are in a call."""
-        given = inspect.signature(self.function).bind(*arguments, **named)
-        given.apply_defaults()
-        held = given.arguments
-        owner = held.get("self")
-        return {name: held[name] if name in held else getattr(owner, name) for name in self.symbols}
-
 
 FUNCTIONS = ("max", "min", "sqrt", "ceil", "floor", "log2", "dot")
 """What an algebra may call."""
@@ -67,37 +56,8 @@ TERMS: dict[str, Term] = {}
 """All terms whose modules have been imported, by name."""
 
 
-@frozen(eq=False, repr=False)
-class Evaluated:
-    """One call of a formula, with the numbers that were put in."""
-
-    term: Term
-    numbers: Mapping[str, Any]
-    """By symbol."""
-    value: Any
-    inner: tuple[Evaluated, ...] = ()
-    """The formulas that it called itself."""
-
-
-@define(eq=False, repr=False)
-class Record:
-    """The formulas that were called, in their order."""
-
-    calls: list[Evaluated] = field(factory=list)
-
-
-_RECORD: ContextVar[Record | None] = ContextVar("record", default=None)
-
-
-@contextmanager
-def recorded() -> Iterator[Record]:
-    """Formulas that are called inside `with`."""
-    record = Record()
-    token = _RECORD.set(record)
-    try:
-        yield record
-    finally:
-        _RECORD.reset(token)
+WATCH: ContextVar[Callable[[Term, tuple[Any, ...], Mapping[str, Any]], Any] | None] = ContextVar("watch", default=None)
+"""What evaluates a formula in its place, to know what comes of it; None where nobody asks."""
 
 
 def term(algebra: str, *, unit: str, source: str) -> Callable[[Formula], Formula]:
@@ -105,19 +65,12 @@ def term(algebra: str, *, unit: str, source: str) -> Callable[[Formula], Formula
 
     def decorated(function: Formula) -> Formula:
         described = Term(function, algebra, unit, source)
-        now = _RECORD.get
+        now = WATCH.get
 
         @wraps(function)
         def evaluated(*arguments: Any, **named: Any) -> Any:
-            record = now()
-            if record is None:
-                return function(*arguments, **named)
-            before = len(record.calls)
-            value = function(*arguments, **named)
-            inner = tuple(record.calls[before:])
-            call = Evaluated(described, described.numbers(arguments, named), value, inner)
-            record.calls.append(call)
-            return traced(value, call) if isinstance(value, (int, float)) else value
+            watch = now()
+            return function(*arguments, **named) if watch is None else watch(described, arguments, named)
 
         TERMS[f"{function.__module__}.{function.__qualname__}"] = described
         return cast("Formula", evaluated)

@@ -99,6 +99,16 @@ class Hush:
                     os.close(self._descriptor)
                     self._descriptor = None
 
+    @property
+    def stdout(self) -> tuple[Any, int | None]:
+        """The one that is hidden meanwhile, and its file; None where it has none, as in a notebook."""
+        stdout = self._stdout if self._inside else sys.stdout
+        try:
+            descriptor: int = stdout.fileno()
+        except (OSError, ValueError, AttributeError):
+            return stdout, None
+        return stdout, self._descriptor if descriptor == _STDOUT and self._descriptor is not None else descriptor
+
 
 _HUSH = Hush()
 

@@ -88,7 +88,9 @@ class Asking:
     given: Mapping[str, Any]
     """The options of the request, as far as they are known."""
     searching: bool = False
+    """Whether a search is asked for."""
     as_json: bool = False
+    """Whether JSON is printed, beside which nothing else may be."""
     several: bool = False
     """Whether plans are compared."""
 
@@ -102,7 +104,9 @@ class CommandOption:
     name: str = field(validator=lookup_name)
     """Behind the two dashes."""
     help: str
+    """One line of ``--help``."""
     metavar: str
+    """What ``--help`` calls its value: ``FILE``."""
     heading: str = "In and out"
     """Under which ``--help`` shows it."""
     repeated: bool = False

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import fields, has
 
+from llmplan.catalogues import PLAN_OPTIONS, registry
+from llmplan.catalogues.figures import figures_of
+from llmplan.catalogues.guard import Guard
 from llmplan.estimate import TrainingEstimate
-from llmplan.estimate.figures import SERVER, TRAIN, TRAINING, figures_of, kind_of_estimate
+from llmplan.estimate.figures import SERVER, TRAIN, TRAINING, kind_of_estimate
 from llmplan.estimate.spread import LEVEL
 from llmplan.output.plan_words import changes
 from llmplan.records import OFFLOADS, Recompute, TrainingPlan, Tuning
@@ -94,8 +97,7 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
         "request": _asked(estimate),
         **{key: plain(getattr(plan, name)) for key, name in _NAMES.items()},
         "efficiency": _efficiency(plan.efficiency),
-        "price": None if plan.price is None else plain(plan.price.table),
-        "carbon": None if plan.carbon is None else plan.carbon.table,
+        **_parts(plan),
         "layout": _layout(plan),
         **(_training(plan) if isinstance(plan, TrainingPlan) else _serving(plan, estimate)),
         "feasible": bool(estimate.feasible),
@@ -113,6 +115,16 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
         "warnings": list(estimate.warnings),
         **(_by_estimate(estimate) if isinstance(estimate, TrainingEstimate) else {}),
     }
+
+
+def _parts(plan: TrainingPlan | InferencePlan) -> dict[str, Any]:
+    """The price of an hour, and what options of plugins came to."""
+    found: dict[str, Any] = {}
+    price = plan.price_per_gpu_hour
+    for one in registry().plan_options.values():
+        with Guard(PLAN_OPTIONS, one.name):
+            found |= plain(one.keys(plan))
+    return {**found, "price": found.get("price") or (None if price is None else {"per_gpu_hour": price})}
 
 
 def _limits(estimate: Any) -> dict[str, Any]:
@@ -148,7 +160,7 @@ def _asked(estimate: Estimate) -> dict[str, Any]:
     from llmplan.request.plan_file import asked_in_full
 
     plan = estimate.plan
-    records = {"model": plan.model, "gpu": plan.hardware, "price": plan.price}
+    records = {"model": plan.model, "gpu": plan.hardware, "parts": plan.parts}
     names = ("framework", "optimizer", "engine", "site")
     records |= {name: record for name in names if (record := getattr(plan, name, None)) is not None}
     words: dict[str, Any] = plain(asked_in_full(estimate.request, records))
@@ -194,7 +206,7 @@ def _samples(data: Samples) -> dict[str, Any]:
 
 def _serving(plan: InferencePlan, estimate: Estimate) -> dict[str, Any]:
     """A loaded server makes batches of its own; a trace has lengths of its own."""
-    names = ("batch", "prompt_tokens", "output_tokens", "kv_bits", "engine", "cuda_graphs")
+    names = ("batch", "prompt_tokens", "output_tokens", "kv_bits", "engine")
     said = {name: plain(getattr(plan, name)) for name in names}
     if hasattr(estimate, "server"):
         load = estimate.server.workload

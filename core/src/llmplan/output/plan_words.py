@@ -37,12 +37,3 @@ def server_words(estimate: ServerEstimate) -> dict[str, Any]:
         "engine": plan.engine.name,
         **{option_name(name): SERVED[name].read(server) for name in served("replica", "group", "pool", "case")},
     }
-
-
-def value_words(value: Any) -> str:
-    """The value of an option as people say it."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, float):
-        return f"{value:g}"
-    return f"{value:,}" if isinstance(value, int) else "all" if value is None else str(value)

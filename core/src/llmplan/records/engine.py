@@ -91,6 +91,8 @@ class EngineProfile:
     """Bytes that norms and activation functions move, against kernels that fuse what can be fused."""
     custom_all_reduce: bool = True
     """Small messages are summed by kernels of its own, not by the collective library."""
+    two_shots: bool = True
+    """Those have a second form, for larger messages: ranks sum shares, which all gather. Else the library does it."""
     rank_wait_seconds: float = field(default=0.0, validator=not_negative)
     """That a sum over tensor parallel ranks takes longer for each further rank: they do not arrive at once."""
     divides_head: bool = True
@@ -101,7 +103,7 @@ class EngineProfile:
     """Over stages goes one static batch for each, one cut into parts, or one as a whole, while other stages wait."""
     micro_batch_tokens: int = field(default=0, validator=not_negative)
     """Parts of a batch are halved until they have no more tokens; 0 where each is a stage's share, however long."""
-    cuda_graphs: bool = True
+    captures_launches: bool = True
     """The steps of decoding are captured once and launched whole, unless the user says otherwise."""
     launch_seconds_per_layer: float = field(default=0.0, validator=not_negative)
     """That a layer takes longer where its kernels are launched one by one, not as a graph."""

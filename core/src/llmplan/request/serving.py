@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import fields, frozen
 
 from llmplan.request.latencies import answer_option, each_token_option, first_token_option, percentile_option
-from llmplan.request.money import as_api_price
 from llmplan.request.options import option
-from llmplan.request.plans import PlanRequest
+from llmplan.request.plans import PlanRequest, joining
 from llmplan.request.values import (
     as_at_least_one,
     as_bits,
@@ -17,7 +16,6 @@ from llmplan.request.values import (
     as_flag,
     as_fraction,
     as_part,
-    as_positive,
     as_rate,
     as_record_or_name,
     as_text,
@@ -32,10 +30,12 @@ if TYPE_CHECKING:
 _OFFLOADS = {word: word for word in ("none", "weights", "experts", "kv")}
 
 
+@joining
 @frozen(kw_only=True, eq=False, repr=False)
 class InferRequest(PlanRequest):
     """Options of an inference plan; None is what was not given."""
 
+    command: ClassVar[str] = "infer"
     batch: int | None = option("Sequences that one replica answers at once.", as_whole(1))
     prompt_tokens: int | None = option("Tokens of a prompt: 4096, 32k (32,000) or 32Ki (32,768).", as_whole(1))
     output_tokens: int | None = option("Tokens of an answer.", as_whole(1))
@@ -49,7 +49,6 @@ class InferRequest(PlanRequest):
     confidence: float | None = option(
         "With which layouts are ranked: 0.9 by default, 0.5 is the point estimate.", as_confidence, metavar="FRACTION"
     )
-    cuda_graphs: bool | None = option("Launch the steps of decoding whole; as the engine does by default.", as_flag)
     max_sequences: int | None = option("Sequences that one replica works on at once.", as_whole(1))
     step_tokens: int | None = option("Tokens of one step: those of prompts and of what decodes.", as_whole(1))
     memory_utilization: float | None = option(
@@ -63,18 +62,6 @@ class InferRequest(PlanRequest):
         as_word(_OFFLOADS),
         metavar="WHAT",
         names=lambda: list(_OFFLOADS),
-    )
-    api_price: Any = option(
-        "What an API asks for a million tokens, input and output: 3/15, or one number for both.",
-        as_api_price,
-        metavar="IN/OUT",
-        word=True,
-    )
-    host_bandwidth: float | None = option(
-        "GB/s of an accelerator's share of the host's memory, where the engine multiplies there what waits there.",
-        as_positive,
-        metavar="GB/S",
-        setting=True,
     )
     ttft: float | None = first_token_option()
     tpot: float | None = each_token_option()

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from llmplan.arrays.quantities import dot
-from llmplan.arrays.term import FUNCTIONS, Evaluated
-from llmplan.arrays.traced import Arithmetic, addends, origin_of
+from llmplan.arrays.term import FUNCTIONS
 from llmplan.estimate import Explained, Line
+from llmplan_costing.recording import Evaluated
+from llmplan_costing.traced import Arithmetic, addends, origin_of
 
 _DIGITS = (5, 7, 10, 17)
 """Of the numbers put in: as few as give the value, more where nearly equal ones are subtracted."""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from attrs import evolve
 
-from llmplan.arrays.term import recorded
 from llmplan.estimate import Explained
 from llmplan.records import InferencePlan, Operator, TrainingPlan
 from llmplan_costing.explained import explained_kernel, explained_lines
+from llmplan_costing.recording import recorded
 
 if TYPE_CHECKING:
     from llmplan_parallelism_megatron.serving.tally import Tally

@@ -76,8 +76,8 @@ class Roofline:
 
     def explain(self, plan: TrainingPlan | InferencePlan) -> tuple[Explained, ...]:
         """Every line of the estimate by its formula, with numbers."""
-        from llmplan.arrays.term import recorded
         from llmplan_costing.explained import explained_lines
+        from llmplan_costing.recording import recorded
 
         with recorded():
             if isinstance(plan, TrainingPlan):

@@ -11,11 +11,12 @@ from llmplan.estimate.figure import Figure
 from llmplan.estimate.figures import CAPACITY, FIGURES, MEMORY
 from llmplan.output.document import rows
 from llmplan.output.table import Row
-from llmplan.output.words import digits, dotted
+from llmplan.output.words import digits
 from llmplan.request import option_name
 from llmplan_report.columns import NO_FIT, OVERLOADED, plain_words, value_in, why_not
 from llmplan_report.drawing import BLACK, HUES, as_file, labelled, legend, plain_powers, titled
 from llmplan_report.terminal.comparison_report import title
+from llmplan_report.words import dotted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

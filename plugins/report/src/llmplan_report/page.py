@@ -14,7 +14,7 @@ from llmplan.catalogues import registry
 from llmplan.errors import LlmplanError
 from llmplan.estimate import Comparison, Estimate, InferenceEstimate, ServerEstimate, TrainingEstimate
 from llmplan.output.document import rows
-from llmplan.output.words import gib, percent, seconds
+from llmplan.output.words import gib, seconds
 from llmplan.request import given_options, option_name
 from llmplan.search.result import SearchResult
 from llmplan_report import pictures
@@ -23,6 +23,7 @@ from llmplan_report.drawing import words_of
 from llmplan_report.subject import layout_words, of_comparison, of_search
 from llmplan_report.terminal.headline import answer, sentence
 from llmplan_report.terminal.sections import figure_facts, layout
+from llmplan_report.words import percent
 
 _OF_TRAINING = ("", "gantt", "roofline", "tornado")
 _OF_A_BATCH = ("", "phases", "roofline", "tornado")

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from llmplan.estimate import Estimate, TrainingEstimate
 from llmplan.estimate.line import SECONDS, Kind, kind_of
-from llmplan.output.words import gib, percent, seconds
+from llmplan.output.words import gib, seconds
 from llmplan_report.drawing import HUES, as_file, kind_colour, legend, titled, words_of
 from llmplan_report.subject import of_plan
+from llmplan_report.words import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,9 +9,9 @@ from attrs import frozen
 
 from llmplan.estimate import Comparison, Estimate, ServerEstimate, TrainingEstimate
 from llmplan.output.document import document
-from llmplan.output.words import dotted
 from llmplan.search.result import SearchResult
 from llmplan_report.columns import plain_words
+from llmplan_report.words import dotted
 
 _SIZES = ("tp", "cp", "pp", "vpp", "dp", "ep")
 

@@ -10,19 +10,21 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from llmplan.catalogues.figures import figures_of
 from llmplan.estimate import Comparison, Variant
 from llmplan.estimate.figure import LOW
-from llmplan.estimate.figures import figures_of, kind_of_estimate
-from llmplan.output.console import rendered, wide_console
+from llmplan.estimate.figures import kind_of_estimate
+from llmplan.output.console import rendered
 from llmplan.output.document import rows
 from llmplan.output.table import Column, Row, fitted
-from llmplan.output.words import digits, dotted
+from llmplan.output.words import digits
 from llmplan.request import option_name
 from llmplan.space.dimensions import SIZES
 from llmplan_report.columns import RANGE_COLUMN, figure_columns, fits, plain_words
-from llmplan_report.terminal.console import INDENT, console_of, heading
+from llmplan_report.terminal.console import INDENT, console_of, heading, wide_console
 from llmplan_report.terminal.next_steps import next_steps
 from llmplan_report.terminal.sections import facts, in_brief
+from llmplan_report.words import dotted
 
 _MOST_ANSWERS, _LONG = 3, 45
 """Figures of which the best plan is named, where what varies takes less than so many letters; else of one."""

@@ -13,9 +13,10 @@ from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.figure import Figure
 from llmplan.estimate.figures import FIGURES, MEMORY, TRAIN, TRAINING, is_server, kind_of_estimate, limits, objectives
 from llmplan.estimate.line import Kind, kind_of
-from llmplan.output.words import count, digits, gib, money, seconds_like, three_digits
+from llmplan.output.words import count, digits, gib, three_digits
 from llmplan_report.terminal.console import INDENT
 from llmplan_report.terminal.sections import GAP, SEQUENCE_PARALLEL, between, counted, facts, memory_words
+from llmplan_report.words import money, seconds_like
 
 if TYPE_CHECKING:
     from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmplan.output.words import percent
+from llmplan_report.words import percent
 
 if TYPE_CHECKING:
     from llmplan.estimate import Capacity, ServerEstimate

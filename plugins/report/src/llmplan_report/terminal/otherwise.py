@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.figures import TRAINING
-from llmplan.output.plan_words import changes, value_words
+from llmplan.output.plan_words import changes
 from llmplan.output.words import seconds
 from llmplan_report.terminal.sections import range_of
+from llmplan_report.words import value_words
 
 
 def otherwise(estimate: TrainingEstimate, other: TrainingEstimate | None) -> dict[str, str]:

@@ -11,7 +11,7 @@ from llmplan.arrays.quantities import total
 from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.figures import ITERATION, is_server
 from llmplan.output.console import rendered
-from llmplan.output.words import count, dotted, seconds
+from llmplan.output.words import count, seconds
 from llmplan.records import Recompute, Tuning
 from llmplan_report.terminal.console import console_of, heading
 from llmplan_report.terminal.headline import headline
@@ -32,6 +32,7 @@ from llmplan_report.terminal.sections import (
     resting,
     said,
 )
+from llmplan_report.words import dotted
 
 if TYPE_CHECKING:
     from llmplan.estimate import Estimate, InferenceEstimate
@@ -161,9 +162,10 @@ def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[Render
 
 def _graphs(plan: InferencePlan) -> str:
     """Where the engine does not launch the steps of decoding as it usually does."""
-    if plan.cuda_graphs == plan.engine.cuda_graphs:
+    captured = plan.setting("cuda_graphs", plan.engine.captures_launches)
+    if captured == plan.engine.captures_launches:
         return ""
-    return ", with graphs" if plan.cuda_graphs else ", without graphs"
+    return ", with graphs" if captured else ", without graphs"
 
 
 def _fits(estimate: InferenceEstimate) -> str:

@@ -9,18 +9,17 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from llmplan.catalogues.figures import figures_of
 from llmplan.estimate.figure import LOW, Figure
 from llmplan.estimate.figures import (
     SERVER,
     TRAIN,
-    figures_of,
     limits,
     objectives,
 )  # fmt: skip
 from llmplan.estimate.spread import EVEN
 from llmplan.output.console import rendered
-from llmplan.output.plan_words import value_words
-from llmplan.output.words import count, percent, seconds
+from llmplan.output.words import count, seconds
 from llmplan.search.infeasible import Verdict
 from llmplan.search.result import SearchResult
 from llmplan.space.dimensions import SERVED
@@ -32,6 +31,7 @@ from llmplan_report.terminal.next_steps import next_steps
 from llmplan_report.terminal.otherwise import otherwise
 from llmplan_report.terminal.search_table import in_markdown, is_sure, points_of, said_rows, table_of, table_of_rows
 from llmplan_report.terminal.sections import behind, bullets, facts, layout, plus_minus, said
+from llmplan_report.words import percent, value_words
 
 _TITLES = {TRAIN: "search of training plans", "infer": "search of servers"}
 _PLANS = {TRAIN: ("legal plan", "legal plans"), "infer": ("layout under its load", "layouts under their loads")}

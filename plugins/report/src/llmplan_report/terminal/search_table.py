@@ -9,18 +9,19 @@ from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from llmplan.catalogues.figures import every_figure
 from llmplan.estimate.figure import Figure
-from llmplan.estimate.figures import AT_CONFIDENCE, FIGURES, TRAIN, WALL_CLOCK
+from llmplan.estimate.figures import AT_CONFIDENCE, TRAIN, WALL_CLOCK
 from llmplan.estimate.spread import EVEN
 from llmplan.output.document import document, frontier_rows
-from llmplan.output.plan_words import server_words, training_words, value_words
+from llmplan.output.plan_words import server_words, training_words
 from llmplan.output.table import Column, Row, fitted
-from llmplan.output.words import dotted
 from llmplan.request import option_name
 from llmplan.search.result import SearchResult
 from llmplan.space.dimensions import DIMENSIONS, SERVED
 from llmplan_report.columns import BEHIND_COLUMN, RANGE_COLUMN, figure_columns, markdown_table
 from llmplan_report.terminal.console import INDENT
+from llmplan_report.words import dotted, value_words
 
 _TITLED = ("model", "gpu", "dtype", "gpus")
 _HEADS = {**{option_name(one.name): one.heading for one in DIMENSIONS if one.heading}, "gpus": "GPUs"}
@@ -99,7 +100,7 @@ def points_of(result: SearchResult, points: Sequence[Any]) -> list[Row]:
 
 def _point(row: Row) -> Row:
     """What it decides on, beside its figures."""
-    keys = {figure.key for figure in FIGURES} | {"requests_per_second", "concurrency", "feasible"}
+    keys = {figure.key for figure in every_figure()} | {"requests_per_second", "concurrency", "feasible"}
     said = {option_name(name): value for name, value in row.items() if name not in keys}
     ends = {"at once": round(row["concurrency"]), "within limits": "yes" if row["feasible"] else "no"}
     return {**row, "said": {**said, **ends}}

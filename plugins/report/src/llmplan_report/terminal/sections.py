@@ -14,13 +14,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from llmplan.catalogues.figures import figures_of
 from llmplan.estimate.figure import Figure
-from llmplan.estimate.figures import AT_CONFIDENCE, MEMORY, figures_of, is_server, kind_of_estimate
+from llmplan.estimate.figures import AT_CONFIDENCE, MEMORY, is_server, kind_of_estimate
 from llmplan.estimate.spread import EVEN, LEVEL
-from llmplan.output.words import about, dotted, gib, in_words, percent
+from llmplan.output.words import gib
 from llmplan.space.dimensions import BY_NAME, SIZES
 from llmplan.units import rate
 from llmplan_report.terminal.console import INDENT, heading
+from llmplan_report.words import about, dotted, in_words, percent
 
 if TYPE_CHECKING:
     from llmplan.estimate import Estimate, Spread
@@ -50,8 +52,9 @@ def priced_by(estimate: Estimate) -> str:
 
 def asked_by(estimate: Estimate) -> dict[str, str]:
     """Prices and emissions, where more is known of them than the number."""
-    of = {"price": estimate.plan.price, "electricity": estimate.plan.carbon}
-    return {name: record.words for name, record in of.items() if record is not None and record.words}
+    parts = estimate.plan.parts.items()
+    said = {getattr(part, "fact", name): getattr(part, "words", "") for name, part in parts}
+    return {name: words for name, words in said.items() if words}
 
 
 def layout(estimate: Estimate, *more: str) -> str:

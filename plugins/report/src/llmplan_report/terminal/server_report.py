@@ -8,14 +8,16 @@ from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 
+from llmplan.catalogues.figures import figures_of
 from llmplan.estimate import Capacity, Means, ServerEstimate
-from llmplan.estimate.figures import INFER, figures_of
-from llmplan.output.words import digits, percent, seconds
+from llmplan.estimate.figures import INFER
+from llmplan.output.words import digits, seconds
 from llmplan_report.kept_words import kept_facts
 from llmplan_report.terminal.console import INDENT, heading
 from llmplan_report.terminal.limit_words import limit_words
 from llmplan_report.terminal.report import phase
 from llmplan_report.terminal.sections import asked_by, counted, facts, figure_facts, layout, priced_by
+from llmplan_report.words import percent
 
 _LATENCIES = [(figure.fact, figure.key) for figure in figures_of(INFER) if figure.unit == "s" and figure.fact]
 _ROWS = (_LATENCIES[0], ("- of it waiting", "queueing_seconds"), *_LATENCIES[1:])

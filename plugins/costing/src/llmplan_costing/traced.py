@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from llmplan.arrays.term import Evaluated
+    from llmplan_costing.recording import Evaluated
 
 
 class Traced(float):

@@ -1,0 +1,105 @@
+"""The largest batch and the longest context: they fit, and nothing larger does."""
+
+import pytest
+from attrs import evolve
+from megatron_plans import PLAIN
+from serving_plans import IDEAL, serving
+
+from llmplan_parallelism_megatron.serving import memory as of
+from llmplan_parallelism_megatron.serving.rank import Rank
+
+WHOLE = evolve(IDEAL, memory_share=1.0, block_tokens=1)
+ENGINES = {
+    "prompts together": WHOLE,
+    "prompts in parts": evolve(WHOLE, step_tokens=100),
+    "a token of each": evolve(WHOLE, step_tokens=4),
+    "scores": evolve(WHOLE, held_score_bytes=4.0),
+    "two caches": evolve(WHOLE, cache_copies=2),
+    "warmed up": evolve(WHOLE, warm_up_bytes=28.0, max_sequences=8, step_tokens=100),
+}
+EACH = 2 * 8 * 512 * 2 * 128
+"""Bytes of keys and values of a sequence of 128 tokens."""
+
+
+def given(engine, memory, **changes):
+    """A plan on an accelerator of so many bytes."""
+    plan = serving(PLAIN, **{"engine": engine, "prompt_tokens": 64, "output_tokens": 64, **changes})
+    return evolve(plan, hardware=evolve(plan.hardware, memory_bytes=memory))
+
+
+def held(plan):
+    """Bytes of the fullest device."""
+    return sum(of.memory(Rank.of(plan), plan).values())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("room", [0.5, 1.5, 2.0, 7.0, 40.0])
+def test_the_largest_batch_fits_and_no_larger_one(engine, room):
+    """A search would be told of a batch that does not fit, or that more would not."""
+    alone = held(given(ENGINES[engine], 1e12, batch=1))
+    plan = given(ENGINES[engine], alone + (room - 1) * EACH * 1.01)
+    largest = of.largest_batch(Rank.of(plan), plan)
+    assert (largest >= 1) is (room >= 1)
+    if largest:
+        assert held(evolve(plan, batch=largest)) <= plan.hardware.memory_bytes
+    assert held(evolve(plan, batch=largest + 1)) > plan.hardware.memory_bytes
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_batch_that_fits_is_never_more_than_the_largest(engine):
+    """A batch would be said to fit, and to be too large."""
+    plan = given(ENGINES[engine], held(given(ENGINES[engine], 1e12, batch=37)), batch=37)
+    assert of.largest_batch(Rank.of(plan), plan) >= 37
+
+
+def test_caches_in_host_memory_leave_the_device_alone():
+    """The device would hold them too, or as many sequences fit as it has room for caches of."""
+    away = evolve(WHOLE, offloads=("kv",), max_sequences=77)
+    plan = given(away, 1e12, offload="kv", batch=2)
+    rank = Rank.of(plan)
+    assert of.memory(rank, plan)["kv_cache"] == 0
+    assert of.host_bytes(rank, plan) == 2 * EACH
+    assert of.cache_tokens(rank, plan) is None
+    assert of.largest_batch(rank, plan) == 77
+    small = given(away, 1e6, offload="kv", batch=2)
+    assert of.largest_batch(Rank.of(small), small) == 0
+    here = given(WHOLE, 1e12, batch=2)
+    assert of.host_bytes(Rank.of(here), here) is None
+
+
+def test_room_for_tokens():
+    """An engine would be told that its cache holds more tokens than there is room for, or less than none."""
+    fixed = held(given(WHOLE, 1e12, batch=1)) - EACH
+    plan = given(WHOLE, fixed + 2.5 * EACH, batch=1)
+    assert of.cache_tokens(Rank.of(plan), plan) == 2.5 * 128
+    none = given(WHOLE, fixed / 2, batch=1)
+    assert of.cache_tokens(Rank.of(none), none) == 0
+
+
+def test_caches_come_in_whole_pages():
+    """A token would take no page, or a page be copied where ranks share heads."""
+    paged = given(evolve(WHOLE, block_tokens=16), 1e12, tp=2)
+    pages = [of.sequence_bytes(Rank.of(paged), tokens) / (EACH / 8 / 2) for tokens in (1.0, 16.0, 17.0)]
+    assert pages == [1, 1, 2]
+
+
+@pytest.mark.parametrize("longest", [0, 1, 2, 3, 4, 99, 100])
+def test_the_longest_context_is_found(monkeypatch, longest):
+    """The search would end beside it, or not at all."""
+    monkeypatch.setattr(of, "memory", lambda _rank, plan: {"all": plan.prompt_tokens + plan.output_tokens})
+    plan = given(WHOLE, longest + 0.5, output_tokens=0)
+    limited = evolve(plan, model=evolve(PLAIN, max_seq_len=100))
+    assert of.longest_context(Rank.of(plan), limited) == longest
+
+
+def test_answers_are_part_of_the_context(monkeypatch):
+    """A context would be longer by the answer than what fits."""
+    monkeypatch.setattr(of, "memory", lambda _rank, plan: {"all": plan.prompt_tokens + plan.output_tokens})
+    plan = given(WHOLE, 50.0, output_tokens=20)
+    assert of.longest_context(Rank.of(plan), evolve(plan, model=evolve(PLAIN, max_seq_len=100))) == 50
+
+
+def test_what_a_step_holds():
+    """Activations of all prompts would be held at once, or fewer tokens than there are sequences."""
+    plan = given(evolve(WHOLE, step_tokens=100), 1e12)
+    assert [of.step_tokens(plan, batch) for batch in (1, 2, 200)] == [64, 100, 200]
