@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from inspect import isroutine
 from time import perf_counter
+from types import ModuleType
 from typing import Any
 
 import pluggy
@@ -225,9 +227,20 @@ class Plugins:
             self.notice(problem.line)
 
 
+class _Manager(pluggy.PluginManager):
+    """One that looks at the marks of a module's own functions alone: pluggy looks at every name in every way, twice."""
+
+    def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
+        """Of a function, what `hookimpl` has noted on it; None where it is no hook."""
+        if not isinstance(plugin, ModuleType):
+            return super().parse_hookimpl_opts(plugin, name)
+        function = vars(plugin).get(name)
+        return getattr(function, "llmplan_impl", None) if isroutine(function) else None
+
+
 def load_plugins(selection: Selection = ALL) -> Plugins:
     """Load the plugins that are installed, in the order of distribution and entry-point names, then those in files."""
-    manager = pluggy.PluginManager("llmplan")
+    manager = _Manager("llmplan")
     manager.add_hookspecs(hookspecs)
     points = sorted(entry_points_of(GROUP, OWN))
     own = (point.name for point in points if point.group == OWN and point.distribution == CORE)

@@ -36,6 +36,7 @@ from llmplan.catalogues import (
     VALIDATION_SETS,
     Catalogue,
     Kind,
+    LazyRecord,
     registry,
 )
 from llmplan.catalogues.plugins import Plugins
@@ -139,7 +140,8 @@ def check_plugin(module: ModuleType) -> None:
     require(hooks, f"{module.__name__} implements no hook")
     for kind in (*KINDS, *plugins.kinds):
         if kind is DTYPES:  # families are checked as such
-            offered = [record for _, record in plugins.ask(kind.hook, kind.check)]
+            asked = [record for _, record in plugins.ask(kind.hook, kind.check)]
+            offered = [record.make() if isinstance(record, LazyRecord) else record for record in asked]
         else:
             catalogue: Catalogue[Any] = Catalogue(kind, plugins)
             offered = [record for _, _, record in catalogue.entries()]
