@@ -1,4 +1,4 @@
-"""The README, run as it is printed, scripts of all pages, and links. Commands of docs/ are run by CI, which regenerates."""
+"""The README, run as it is printed; scripts of all pages, and links. CI runs the commands of docs/ as it regenerates."""
 
 import re
 import sys
