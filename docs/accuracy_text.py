@@ -35,6 +35,10 @@ Mean absolute errors of the sources that it speaks of, before and after.
 | tokens joined to a cache, of which the old one is held too (memory) | Qwen README (Transformers) | 7.7 % | 3.1 % |
 | | HF transformers A10G, one row | 3.1 % | 1.1 % |
 | experts padded on both sides by Marlin (memory) | gpt-oss 120B: weights, room | 2.2 %, 1.3 GiB | 0.2 %, 0.03 GiB |
+| one shot, in which ranks read all that others have, and two shots or the library for large sums | \
+aiconfigurator silicon_sample | 4.3 % | 4.0 % |
+| | the same, TensorRT-LLM on the H200, tp 8, 64 and 128 users | 19 %, 27 % | 4 %, 19 % |
+| sums and norms in one kernel in vLLM of 2026, with TensorRT-LLM's waits | gpt-oss 120B, time per token | 12 % | 7 % |
 | vLLM before PR 25359 counts what NCCL takes as its own (room) | Qwen3 235B, vllm#21348 | +22.6 % | +6.7 % |
 | vLLM 0.6.4: no reserve counted twice; outputs, and what loops refer to; a context by the cores (room) \
 | RTX 3090, vllm#10517 | -13.8 % | +1.2 % |
@@ -93,8 +97,9 @@ What is known of the rows that are off by more than 10 %:
 - AutoAWQ: 8 sequences with GEMV kernels, which read the weights again for each: caches catch less of that than of keys.
 - Mixtral 8x7B in AutoAWQ on two GPUs: what passes between them crosses the host.
 - LitGPT in 4 bits, models with biases: bitsandbytes' slower path.
-- aiconfigurator's samples of 64 and more users with 8 ranks: the host between steps shows, where one constant stands
-  for all batches. First tokens (grade C) are means over runs that begin with a burst.
+- aiconfigurator's samples: Llama 3 70B with 128 users on 8 H200s, whose sums take longer than those that were timed;
+  gpt-oss 120B with 64 users on 8 H100s, where 4 were faster. First tokens (grade C) are means over runs that begin with
+  a burst; gpt-oss's take what four prompts take together.
 """
 UNFITTED = """\
 ## Sources that no constant was fitted to

@@ -14,7 +14,6 @@ import pytest
 from attrs import evolve
 
 from llmplan import infer, registry, train
-from llmplan.catalogues import KINDS
 from llmplan.cli.main import main
 from llmplan.output.words import gib
 from llmplan.request import InferRequest, TrainRequest, option_name, options_of
@@ -149,8 +148,8 @@ def test_a_list_of_what_there_is_to_list(run, monkeypatch):
     code, out, err = run("list")
     assert (code, err) == (0, "")
     numbers = {line.split()[0]: line.split()[1] for line in out.strip().split("\n")[1:]}
-    assert numbers == {kind.plural: str(len(registry().catalogue(kind))) for kind in KINDS}
-    assert json.loads(run("list", "--json")[1]).keys() == {kind.plural for kind in KINDS}
+    assert numbers == {kind.plural: str(len(registry().catalogue(kind))) for kind in registry().kinds}
+    assert json.loads(run("list", "--json")[1]).keys() == {kind.plural for kind in registry().kinds}
 
 
 def test_a_kind_in_the_singular(run):

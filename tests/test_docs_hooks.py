@@ -23,15 +23,19 @@ from llmplan.catalogues.plugins import Plugins
 from llmplan.cli.main import main
 from llmplan.errors import BadInputError
 from llmplan.estimate import Asking
+from llmplan.output.document import document
 from llmplan.search import InferenceSpace, TrainingSpace, search
 from llmplan.search.executors import executor_of
 from llmplan.space import schedules
 from llmplan.testing import SAMPLE_MODEL, check_model, check_plugin
 from llmplan_layers import DenseMlp, Layer, LayeredModel
+from llmplan_prices.figures import carbon_tonnes
+from llmplan_report.terminal.formats import to_text
 from llmplan_validation import validate
 
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "plugins.md").read_text("utf-8")
 HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("llmplan_")}
+HOOKS |= {kind.hook: lambda: None for kind in registry().plugins.kinds}
 HEADINGS = dict(re.findall(r"^### (llmplan_\w+)\((.*)\)$", DOCUMENT, re.MULTILINE))
 EXAMPLES = dict(re.findall(r"^### (llmplan_\w+)\(.*?\)$.*?^```python\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL))
 
@@ -238,7 +242,7 @@ def use_price_source(source):
     """Two dollars, and who says so; words of others are refused by the catalogue, not asked of it."""
     with plugged(types.SimpleNamespace(__name__="acme", llmplan_prices=hookimpl(lambda: [source]))):
         plan = train(**TRAIN | {"price": source.name}).plan
-    assert (plan.price_per_gpu_hour, plan.price.provider) == (2.0, "ACME")
+    assert (plan.price_per_gpu_hour, plan.parts["price"].provider) == (2.0, "ACME")
 
 
 def use_executor(executor):
@@ -254,7 +258,29 @@ def use_executor(executor):
 def use_grid(grid):
     """A tonne is 50 MWh of it."""
     estimate = train(**TRAIN | {"carbon": grid})
-    assert estimate.carbon_tonnes == pytest.approx(estimate.energy_kwh * 20e-6)
+    assert carbon_tonnes(estimate) == pytest.approx(estimate.energy_kwh * 20e-6)
+
+
+def use_plan_options(options):
+    """A day in the queue stands in the report and the JSON, and is asked for in a plan file again."""
+    with plugged(types.SimpleNamespace(__name__="acme", llmplan_plan_options=hookimpl(lambda: [options]))):
+        estimate = train(**TRAIN, acme_queue_days=1)
+        found = document(estimate)
+        assert found["seconds_with_queue"] == estimate.training_seconds + 86_400
+        assert found["request"]["acme_queue_days"] == 1
+        assert "1 days in ACME's queue" in to_text(estimate).decode()
+        assert document(train(**TRAIN))["seconds_with_queue"] is None
+
+
+def use_kind(kind):
+    """Others offer such records, though they were loaded before."""
+    with plugged(types.SimpleNamespace(__name__="acme", llmplan_kinds=hookimpl(lambda: [kind]))) as offered:
+        kind.classes = (types.SimpleNamespace,)
+        record = types.SimpleNamespace(name="long")
+        offering = types.SimpleNamespace(llmplan_acme_queues=hookimpl(lambda: [record]))
+        offered.plugins.add("acme-night", "1", "entry", lambda: offering)
+        assert offered.catalogue("acme-queues")["long"] is record
+        assert kind in offered.kinds
 
 
 def use_run_reader(reader):
@@ -291,6 +317,8 @@ USES = {
     "llmplan_schedules": use_schedule,
     "llmplan_executors": use_executor,
     "llmplan_prices": use_price_source,
+    "llmplan_plan_options": use_plan_options,
+    "llmplan_kinds": use_kind,
     "llmplan_grids": use_grid,
     "llmplan_validation_sets": use_validation_set,
     "llmplan_exporters": use_exporter,

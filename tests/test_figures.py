@@ -10,8 +10,9 @@ import pytest
 
 import llmplan
 from llmplan import compare, infer, train
+from llmplan.catalogues.figures import every_figure, figures_of
 from llmplan.estimate.figure import HIGH
-from llmplan.estimate.figures import FIGURES, figures_of, kind_of_estimate, limits, objectives
+from llmplan.estimate.figures import kind_of_estimate, limits, objectives
 from llmplan.output.document import document, rows
 from llmplan.request import InferRequest, InferSearchRequest, SearchRequest, TrainRequest, options_of
 from llmplan_report.terminal.comparison_report import columns
@@ -21,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 CORE = Path(llmplan.__file__).parent
 TABLE = CORE / "estimate" / "figures.py"
 OPTIONS = {*options_of(TrainRequest), *options_of(InferRequest)}
-KEYS = {key for figure in FIGURES if "_" in (key := figure.key.rpartition(".")[2])} - OPTIONS
+KEYS = {key for figure in every_figure() if "_" in (key := figure.key.rpartition(".")[2])} - OPTIONS
 ESTIMATES = {
     "train": train(model="llama-7b", gpu="a100-sxm-80gb", gpus=8, price_per_gpu_hour=2, failures_per_gpu_day=1e-3),
     "infer": infer(model="llama-7b", gpu="a100-sxm-80gb", price_per_gpu_hour=2),

@@ -11,7 +11,8 @@ from attrs import evolve
 
 from llmplan import registry, train
 from llmplan.cli.main import main
-from llmplan_report.terminal.console import console_of, rendered
+from llmplan.output.console import rendered
+from llmplan_report.terminal.console import console_of
 from llmplan_report.terminal.headline import headline
 from llmplan_report.terminal.sections import layout
 

@@ -3,15 +3,19 @@
 import json
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
 SLOW = {"numpy", "pandas", "matplotlib", "plotly", "scipy", "pydantic", "click"}
 """Not needed by any of these commands."""
+BUDGET = 254
+"""Modules beyond a bare Typer app; 252 when this was written."""
 
 _MODULES = "import json, sys; print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
 
 
+@cache
 def modules(code):
     """Names of the modules that are loaded after this code."""
     done = subprocess.run([sys.executable, "-c", f"{code}\n{_MODULES}"], check=True, capture_output=True, text=True)
@@ -30,17 +34,38 @@ TRAIN = (
     "--recompute", "none", "--micro-batch", "1",
 )  # fmt: skip
 """A space of one plan, which takes no arrays."""
+PRICING = {
+    "llmplan_costing", "llmplan_dtypes_float", "llmplan_dtypes_int", "llmplan_layers", "llmplan_parallelism_megatron",
+}  # fmt: skip
+OF_OTHERS = {
+    f"llmplan.{name}" for name in ("estimate.inference", "estimate.server", "records.server", "request.serving")
+}
 SEARCH = ("search", *SIZED, "--recompute", "none")
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [("--help",), TRAIN, (*TRAIN, "--json"), (*TRAIN, "--gpus", "512,1024", "--json"), ("plugins", "--json")],
+    "arguments", [("--help",), (*TRAIN, "--json"), (*TRAIN, "--gpus", "512,1024", "--json"), ("plugins", "--json")]
 )
 def test_nothing_slow_is_imported(arguments):
     """Every start would pay for a library that the command does not use."""
     loaded = modules(llmplan(*arguments))
     assert not loaded & (SLOW | {"rich", "cattrs"})
+
+
+@pytest.mark.parametrize(("arguments", "more"), [(("--json",), set()), ((), {"llmplan_launchers", "llmplan_report"})])
+def test_a_plan_that_is_given_imports_what_prices_it_and_prints_it_alone(arguments, more):
+    """A start would take half as long again, for servers, launchers and cost models that nobody asked for."""
+    loaded = modules(llmplan(*TRAIN, *arguments))
+    inside = (name.split(".") for name in loaded if name.startswith("llmplan_"))
+    assert {package for package, *module in inside if module and module != ["plugin"]} == PRICING | more
+    assert not loaded & {*OF_OTHERS, "llmplan_launchers.serving"}
+
+
+def test_the_report_needs_rich_alone():
+    """The report for people would import a plotting library, or numpy."""
+    loaded = modules(llmplan(*TRAIN))
+    assert "rich" in loaded
+    assert not loaded & SLOW
 
 
 @pytest.mark.parametrize("arguments", [(*OPEN, "--json"), (*SEARCH, "--json")])

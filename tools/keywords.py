@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from llmplan.request import InferRequest, TrainRequest, options_of
+from llmplan.request.values import as_text
 
 FILE = Path(__file__).resolve().parents[1] / "core" / "src" / "llmplan" / "request" / "keywords.pyi"
 _HEAD = '''\
@@ -48,7 +49,8 @@ def _wrapped(text: str) -> str:
 
 
 def _type(request: Any, option: str) -> str:
-    declared = next(field.type for field in request.__attrs_attrs__ if field.name == option)
+    text = "str | None" if options_of(request)[option]["convert"] is as_text else "Any"  # of an option that joins
+    declared = next((field.type for field in request.__attrs_attrs__ if field.name == option), text)
     plain = str(declared)
     if plain in _TYPES:
         return _TYPES[plain]

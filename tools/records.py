@@ -27,7 +27,7 @@ RECORDS: Mapping[str, tuple[str, str]] = {
     "Estimates": ("llmplan.estimate", "TrainingEstimate InferenceEstimate Line Spread"),
     "Outputs": ("llmplan.estimate", "Reporter Exporter Adviser Advice Launcher CommandOption Asking"),
     "Searches": ("llmplan.records", "SearchExecutor"),
-    "Prices": ("llmplan.records", "Price Grid"),
+    "Prices": ("llmplan_prices.records", "Price Grid"),
     "Published figures": ("llmplan.records", "ValidationSet ValidationRow"),
 }
 """By heading: the module that a plugin imports them from, and their names."""

@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from llmplan.catalogues.figures import figures_of
 from llmplan.estimate.figure import Figure
-from llmplan.estimate.figures import figures_of
 from llmplan.request import (
     LOADS,
     SERVER_OPTIONS,

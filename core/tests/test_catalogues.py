@@ -21,7 +21,6 @@ from llmplan.catalogues import (
     EXPORTERS,
     FRAMEWORKS,
     GPUS,
-    GRIDS,
     KINDS,
     LAUNCHERS,
     LAYER_KINDS,
@@ -29,7 +28,7 @@ from llmplan.catalogues import (
     MODEL_READERS,
     MODELS,
     OPTIMIZERS,
-    PRICES,
+    PLAN_OPTIONS,
     REPORTERS,
     RUN_READERS,
     SCHEDULES,
@@ -44,7 +43,7 @@ from llmplan.catalogues import (
 from llmplan.catalogues.forms import ModelForm
 from llmplan.catalogues.plugins import PluginError, Plugins
 from llmplan.errors import BadInputError, PluginFailedError, UnknownNameError
-from llmplan.estimate import Adviser, CommandOption, Exporter, Launcher, LaunchFile, Reporter
+from llmplan.estimate import Adviser, CommandOption, Exporter, Launcher, LaunchFile, PlanOptions, Reporter
 from llmplan.output.files import exporter_of
 from llmplan.records import (
     Cluster,
@@ -52,7 +51,6 @@ from llmplan.records import (
     DTypeRule,
     EngineProfile,
     FrameworkProfile,
-    Grid,
     HardwareProfile,
     LayerKind,
     Level,
@@ -114,8 +112,7 @@ RECORDS = {
     OPTIMIZERS: lambda name: Optimizer(name=name, state_bytes=8.0),
     SCHEDULES: lambda name: Schedule(name=name),
     EXECUTORS: lambda name: SearchExecutor(name=name, open=print),
-    PRICES: lambda name: SimpleNamespace(name=name, description="", default=False, price=print),
-    GRIDS: lambda name: Grid(name=name, grams_per_kwh=1.0),
+    PLAN_OPTIONS: lambda name: PlanOptions(name=name),
     RUN_READERS: lambda name: SimpleNamespace(name=name, description="", recognises=bool, rows=print),
     SITES: lambda name: SimpleNamespace(name=name, at=print, said=print),
     VALIDATION_SETS: lambda name: ValidationSet(name=name, description="", rows=list),

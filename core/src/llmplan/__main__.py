@@ -7,7 +7,7 @@ from _signal import SIG_DFL, SIG_IGN, SIGINT, SIGTERM, default_int_handler, gets
 from contextlib import suppress
 from typing import Any
 
-_OBJECTS = 50_000
+_OBJECTS = 200_000
 """Between two looks for garbage: a command that prices one plan makes none worth a look, a search gets its share."""
 _INTERRUPTED, _TERMINATED = 130, 143
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from llmplan.catalogues import KINDS, Kind
+from llmplan.catalogues import Kind, registry
 from llmplan.errors import BadInputError, LlmplanError
 from llmplan.estimate import Comparison, Estimate, Variant
 from llmplan.request import InferRequest, SearchRequest, TrainRequest, check_names, option_name, options_of
@@ -58,7 +58,6 @@ class Comparing:
 
 
 _REQUESTS: Mapping[Any, type[TrainRequest | InferRequest]] = {train: TrainRequest, infer: InferRequest}
-_KINDS: Mapping[Any, Kind] = {kind.plural: kind for kind in KINDS}
 _MOST_REASONS = 4
 """That one line names."""
 
@@ -135,7 +134,8 @@ def _priced(
 
 def _resolved(request: type[TrainRequest | InferRequest], name: str, value: Any) -> Any:
     """The record that a name stands for: one that nobody offers is a slip, not a plan that cannot be priced."""
-    kind = _KINDS.get(options_of(request).get(name, {}).get("names"))
+    kinds: dict[Any, Kind] = {kind.plural: kind for kind in registry().kinds}
+    kind = kinds.get(options_of(request).get(name, {}).get("names"))
     return value if kind is None or value is None else find_record(value, option_name(name), kind)
 
 
@@ -146,7 +146,7 @@ def _plain(given: Any, converted: Any) -> Any:
     if isinstance(converted, (int, float, str)):
         return converted
     if hasattr(converted, "words"):
-        return converted.words or converted.per_gpu_hour
+        return converted.words or converted.number
     return given if isinstance(given, str) else getattr(converted, "label", "") or converted.name
 
 

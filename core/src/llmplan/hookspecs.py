@@ -14,22 +14,29 @@ import pluggy
 if TYPE_CHECKING:
     import typer
 
-    from llmplan.catalogues import TomlRecords
+    from llmplan.catalogues import Kind, TomlRecords
     from llmplan.catalogues.forms import ModelForm
-    from llmplan.estimate import Adviser, CommandOption, CostModel, Exporter, Launcher, Reporter, ServerModel
+    from llmplan.estimate import (
+        Adviser,
+        CommandOption,
+        CostModel,
+        Exporter,
+        Launcher,
+        PlanOptions,
+        Reporter,
+        ServerModel,
+    )
     from llmplan.records import (
         Cluster,
         DTypeFamily,
         DTypeRule,
         EngineProfile,
         FrameworkProfile,
-        Grid,
         HardwareProfile,
         LayerKind,
         ModelArchitecture,
         ModelReader,
         Optimizer,
-        PriceSource,
         RunReader,
         Schedule,
         SearchExecutor,
@@ -115,13 +122,13 @@ def llmplan_executors() -> Iterable[SearchExecutor]:  # type: ignore[empty-body]
 
 
 @hookspec
-def llmplan_prices() -> Iterable[PriceSource]:  # type: ignore[empty-body]
-    """Words for ``--price``, each with the price of an accelerator-hour that it stands for."""
+def llmplan_plan_options() -> Iterable[PlanOptions]:  # type: ignore[empty-body]
+    """Options of plans, what a plan carries of them, and figures that follow: in Python and plan files, too."""
 
 
 @hookspec
-def llmplan_grids() -> Iterable[Grid]:  # type: ignore[empty-body]
-    """Regions with what a kilowatt-hour of their electricity emits, for ``--carbon NAME``."""
+def llmplan_kinds() -> Iterable[Kind]:  # type: ignore[empty-body]
+    """Kinds of records that other plugins may offer to this one, each with a hook of its own."""
 
 
 @hookspec

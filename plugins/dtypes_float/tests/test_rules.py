@@ -124,7 +124,7 @@ def test_contract(rule):
 def test_the_plugin_offers_all_of_them():
     """A rule would stand in the package, and `llmplan list dtypes` not show it."""
     check_plugin(plugin)
-    assert [rule.name for rule in plugin.llmplan_dtype_rules()] == list(RULES)
+    assert [rule.make() for rule in plugin.llmplan_dtype_rules()] == list(RULES.values())
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 
 from llmplan import infer, train
+from llmplan.catalogues.figures import every_figure
 from llmplan.cli.main import main
 from llmplan.errors import UnknownNameError
-from llmplan.estimate.figures import FIGURES
 from llmplan.request import InferRequest, InferSearchRequest, SearchRequest, TrainRequest, options_of
 from llmplan_glossary import groups
 from llmplan_glossary.found import meanings
@@ -47,7 +47,7 @@ def test_every_option_is_explained_with_the_commands_that_take_it(request_type):
 
 def test_every_figure_is_explained():
     """If it fails, a key of the JSON is a riddle to who has no reference page at hand."""
-    for figure in FIGURES:
+    for figure in every_figure():
         assert f"{figure.words}." in [found.words for found in meanings(figure.key)]
 
 

@@ -6,8 +6,10 @@ From eff_attention_prefill.csv and eff_attention_decode.csv (TensorRT-LLM; vLLM 
 - prefill: `AttentionCurve.seconds`, with FLOPs of the causal half and the peak of 16 bits.
 - decode: `DecodeCurve.seconds`. The launch, 10 to 15 us, holds a second kernel that joins the parts into which long
   sequences are split. A straight line misses by 8 to 17 %.
-- all-reduce: `CollectiveCurve.seconds`, through all kernels of engines that were timed; those of more than
-  `MOST_BYTES` are left out, where the collective library is as fast.
+- all-reduce: `CollectiveCurve.seconds` by the bytes that a rank reads from all others in one shot, n messages in place
+  of a ring's two; vLLM's kernels in two shots where these are faster. Messages with which an engine is not
+  `FASTER` than the collective library, which it calls then, are left out. One curve of a ring misses one shot over
+  eight ranks by half.
 - widening: launch of a weight-only multiplication less that of a 16-bit one, over few rows. Above them nothing is lost:
   what widens the operands runs beside the multiplication.
 """
@@ -20,7 +22,7 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
-from calibration import attention, collectives, gemms
+from calibration import attention, gemms
 from calibration.fitting import Array, Parameter, errors, fit, rounded, short
 from calibration.kernels import Row, Timed
 from llmplan.records import AttentionCurve, CollectiveCurve, DecodeCurve, GemmCurve, ServingCurves
@@ -35,7 +37,12 @@ MOST_LAUNCH_US = 60.0
 NARROW = {"8": "int8_wo", "4": "int4_wo"}
 """The dtype column of weight-only multiplications, by bits of a weight."""
 ENGINES = {"a100-sxm-80gb": "vLLM"}
-"""Whose attention was timed, TensorRT-LLM's where not given."""
+"""Whose kernels were timed, TensorRT-LLM's where not given."""
+TENSORRT = "trtllm_custom"
+OWN_KERNELS = {"vLLM": "vllm_custom"}
+"""How implementations of all-reduces by an engine begin."""
+FASTER = 0.9
+"""Of the library's time, that an engine's own kernels take at most."""
 
 
 @frozen(eq=False)
@@ -124,38 +131,70 @@ def prefill_curve(calls: attention.Attentions, peak_flops: float) -> AttentionCu
     return rounded(shaped(values))
 
 
-def sums(rows: Iterable[Row], accelerator: str) -> collectives.Collectives | None:
-    """All-reduces by kernels of engines; None where none was timed."""
+@frozen(eq=False)
+class Sums:
+    """Timed all-reduces by kernels of an engine, as columns."""
+
+    gpus: Array
+    message_bytes: Array
+    seconds: Array
+    two_shots: bool
+    """Whether the engine's kernels have that form too."""
+
+
+def sums(rows: Sequence[Row], device: Timed) -> Sums | None:
+    """Those that beat the collective library; None where none was timed."""
+    engine = OWN_KERNELS.get(ENGINES.get(device.profile, ""), TENSORRT)
+    timed = [row for row in rows if (row["accelerator"], row["op"]) == (device.timings, "all_reduce")]
+    library: dict[tuple[float, float], float] = {}
+    for row in timed:
+        if row["implementation"].startswith(LIBRARY):
+            library[_size(row)] = min(_seconds(row), library.get(_size(row), np.inf))
     columns = [
-        (float(row["n_gpus"]), float(row["message_bytes"]), float(row["latency_us"]) * 1e-6)
-        for row in rows
-        if (row["accelerator"], row["op"]) == (accelerator, "all_reduce")
-        and not row["implementation"].startswith(LIBRARY)
+        (*_size(row), _seconds(row))
+        for row in timed
+        if row["implementation"].startswith(engine)
         and float(row["message_bytes"]) <= MOST_BYTES
+        and _seconds(row) < FASTER * library.get(_size(row), np.inf)
     ]
-    return collectives.Collectives(*np.array(columns).T, passes=2.0) if columns else None
+    return Sums(*np.array(columns).T, two_shots=engine != TENSORRT) if columns else None
 
 
-def sum_curve(timed: collectives.Collectives | None, link_bytes_per_second: float) -> CollectiveCurve | None:
+def _size(row: Row) -> tuple[float, float]:
+    return float(row["n_gpus"]), float(row["message_bytes"])
+
+
+def _seconds(row: Row) -> float:
+    return float(row["latency_us"]) * 1e-6
+
+
+def sum_seconds(timed: Sums, curve: CollectiveCurve, link_bytes_per_second: float) -> Array:
+    """Of each, in one shot, or in two where the engine has them."""
+    n, message = timed.gpus, timed.message_bytes
+    one: Any = curve.seconds(n * message, n, link_bytes_per_second)
+    two: Any = curve.launch_seconds + curve.seconds(2.0 * message, n, link_bytes_per_second)
+    return np.asarray(np.minimum(one, two) if timed.two_shots else one)
+
+
+def sum_curve(timed: Sums | None, link_bytes_per_second: float) -> CollectiveCurve | None:
     """Through all groups, small messages counting three times."""
     if timed is None:
         return None
 
     def shaped(values: Iterable[float]) -> CollectiveCurve:
-        plateau, half_ranks, half_megabytes, launch_us, step_us = values
+        plateau, half_megabytes, launch_us, step_us = values
         return CollectiveCurve(
             plateau=plateau,
-            half_ranks=half_ranks,
             half_bytes=half_megabytes * 1e6,
             launch_seconds=launch_us * 1e-6,
             step_seconds=step_us * 1e-6,
         )
 
     values = fit(
-        lambda values: collectives.predicted(timed, shaped(values), link_bytes_per_second),
+        lambda values: sum_seconds(timed, shaped(values), link_bytes_per_second),
         timed.seconds,
         np.where(timed.message_bytes <= FEW_BYTES, FEW_WEIGHT, 1.0),
-        [Parameter(0.7, 1.0, 0.05), *(Parameter(start, 100.0) for start in (0.5, 1.0, 3.0, 0.2))],
+        [Parameter(0.7, 1.0, 0.05), *(Parameter(start, 100.0) for start in (0.05, 3.0, 0.2))],
     )
     return rounded(shaped(values))
 
@@ -194,7 +233,7 @@ def curves(device: Timed, tables: Tables, plain: GemmCurve, hbm: float) -> Servi
     timed = decodes(tables.decode, device.timings) if _is_timed(tables, device) else None
     if timed is None:
         return None
-    own = sums(tables.collectives, device.timings)
+    own = sums(tables.collectives, device)
     bandwidth = device.hbm_gb_s * 1e9
     narrow = widening(tables.gemms, device, plain, bandwidth * hbm)
     calls = prefills(tables.prefill, device.timings)
@@ -228,9 +267,9 @@ def table(device: Timed, tables: Tables, fitted: ServingCurves) -> list[str]:
         f"  decode {errors(decoding, timed.seconds)}: {fitted.decode}",
         f"  widening {dict(fitted.widening_seconds)}",
     ]
-    own = sums(tables.collectives, device.timings)
+    own = sums(tables.collectives, device)
     if own is not None and fitted.all_reduce is not None:
-        seconds = collectives.predicted(own, fitted.all_reduce, device.link_gb_s * 1e9)
+        seconds = sum_seconds(own, fitted.all_reduce, device.link_gb_s * 1e9)
         few = own.message_bytes <= FEW_BYTES
         lines.append(
             f"  all-reduce {errors(seconds, own.seconds)}, to 1 MB {errors(seconds[few], own.seconds[few])}: "

@@ -430,7 +430,7 @@ def test_a_model_is_lowered_once_a_phase_of_a_plan(model, monkeypatch):
         steps.step_seconds(Step(sequences=float(tokens), context=9.0))
         steps.fixed_memory(float(tokens))
         steps.kv_bytes(tokens)
-    assert len(lowered) == 4
+    assert len(lowered) == 2
 
 
 @settings(max_examples=60, deadline=None)

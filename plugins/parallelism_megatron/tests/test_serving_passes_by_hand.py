@@ -17,6 +17,7 @@ from llmplan_parallelism_megatron.serving.pipeline import static_batches
 from llmplan_parallelism_megatron.serving.rank import Layer, Rank
 from llmplan_parallelism_megatron.serving.steps import Steps
 from llmplan_parallelism_megatron.serving.tally import Tally
+from llmplan_parallelism_megatron.serving.traffic import OWN_BYTES
 
 MATRICES = 12 * 512**2
 """Of a layer of the plain model."""
@@ -56,29 +57,34 @@ def links(curves=CURVES, domain=8, engine=IDEAL, **sizes):
     return rank.links, rank.plan.layout
 
 
-OWN = flat(serving=evolve(SERVING, all_reduce=CollectiveCurve(plateau=1.0)))
-SLOW = flat(serving=evolve(SERVING, all_reduce=CollectiveCurve(plateau=1.0, launch_seconds=1.0)))
+def own(launch, library=0.5):
+    """Curves of an engine's own kernels that start in so long, where the library's take half a second."""
+    slow = CollectiveCurve(plateau=1.0, launch_seconds=library)
+    kernels = evolve(SERVING, all_reduce=CollectiveCurve(plateau=1.0, launch_seconds=launch))
+    return flat(collectives=dict.fromkeys(CURVES.collectives, slow), serving=kernels)
 
 
-@pytest.mark.parametrize("curves", [OWN, SLOW])
-def test_sums_take_the_faster_way_inside_a_domain(curves):
-    """An engine would use kernels of its own where the library is faster, or across the network."""
-    engine = evolve(IDEAL, rank_wait_seconds=2.0)
-    inside, _ = links(curves, tp=4, engine=engine)
-    assert inside.all_reduce_seconds(1e12) == pytest.approx(2 * 1e12 * 3 / 4 / 3e11 + 3 * 2)
-    ways = flat(
-        collectives=dict.fromkeys(CURVES.collectives, CollectiveCurve(plateau=1.0, launch_seconds=0.5)),
-        serving=curves.serving,
-    )
-    other, _ = links(ways, tp=4, engine=engine)
-    start = min(0.5, curves.serving.all_reduce.launch_seconds)
-    assert other.all_reduce_seconds(1e12) == pytest.approx(start + 2 * 1e12 * 3 / 4 / 3e11 + 3 * 2)
-    alone, _ = links(curves, engine=engine)
-    assert alone.all_reduce_seconds(1e12) == 0
-    whole, _ = links(curves, tp=8, engine=engine)
-    assert whole.all_reduce_seconds(1e12) == pytest.approx(2 * 1e12 * 7 / 8 / 3e11 + 7 * 2)
-    far, _ = links(curves, tp=16, engine=engine)
-    assert far.all_reduce_seconds(1e12) == pytest.approx(links(tp=16)[0].all_reduce_seconds(1e12) + (8 * 2 - 1) * 2)
+def test_sums_take_the_faster_way_inside_a_domain():
+    """An engine would use kernels of its own where the library is faster, for large messages, or across the network."""
+    waiting, message = evolve(IDEAL, rank_wait_seconds=2.0), 8e6
+    in_two, in_one = 2 * message * 3 / 4 / 3e11, message * 3 / 3e11
+    quick, _ = links(own(1e-9), tp=4, engine=evolve(waiting, two_shots=True))
+    assert quick.all_reduce_seconds(message) - 3 * 2 == pytest.approx(2e-9 + in_two)
+    single, _ = links(own(1e-9), tp=4, engine=evolve(waiting, two_shots=False))
+    assert single.all_reduce_seconds(message) - 3 * 2 == pytest.approx(1e-9 + in_one)
+    starting, _ = links(own(0.3), tp=4, engine=evolve(waiting, two_shots=True))
+    assert starting.all_reduce_seconds(message) - 3 * 2 == pytest.approx(0.3 + in_one)
+    library, _ = links(own(0.7), tp=4, engine=waiting)
+    assert library.all_reduce_seconds(message) - 3 * 2 == pytest.approx(0.5 + in_two)
+    assert quick.all_reduce_seconds(OWN_BYTES) - 3 * 2 == pytest.approx(0.5 + 2 * OWN_BYTES * 3 / 4 / 3e11)
+    none, _ = links(own(1e-9), tp=4, engine=evolve(waiting, custom_all_reduce=False))
+    assert none.all_reduce_seconds(message) - 3 * 2 == pytest.approx(0.5 + in_two)
+    alone, _ = links(own(1e-9), engine=waiting)
+    assert alone.all_reduce_seconds(message) == 0
+    whole, _ = links(own(1e-9), tp=8, engine=evolve(waiting, two_shots=False))
+    assert whole.all_reduce_seconds(message) - 7 * 2 == pytest.approx(1e-9 + message * 7 / 3e11)
+    far, _ = links(own(1e-9), tp=16, engine=waiting)
+    assert far.all_reduce_seconds(message) == pytest.approx(0.5 + (8 * 2 - 1) * 2, rel=1e-3)
 
 
 def test_states_go_to_the_next_stage_in_parts_and_are_gathered_there():

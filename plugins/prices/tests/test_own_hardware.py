@@ -7,8 +7,8 @@ from hypothesis import given, settings, strategies as st
 
 from llmplan import registry
 from llmplan.errors import BadInputError
-from llmplan.records import PriceAsked
 from llmplan_prices.own_hardware import Terms, hourly, price_of_own
+from llmplan_prices.records import PriceAsked
 
 H100, L40S = registry().gpus["h100-sxm-80gb"], registry().gpus["l40s"]
 FILE = """

@@ -9,9 +9,9 @@ from hypothesis import given, settings, strategies as st
 
 from llmplan import registry
 from llmplan.errors import BadInputError
-from llmplan.records import PriceAsked
 from llmplan_prices import sources
 from llmplan_prices.quotes import Quote, of_file, place, published
+from llmplan_prices.records import PriceAsked
 
 H100 = registry().gpus["h100-sxm-80gb"]
 

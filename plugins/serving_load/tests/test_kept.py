@@ -12,6 +12,7 @@ from llmplan.estimate import Spread
 from llmplan.output.document import document
 from llmplan.search import InferenceSpace, search
 from llmplan.space.kept import kept
+from llmplan_prices.figures import price_per_hour, price_per_month
 
 TIMES = 1.5
 
@@ -110,7 +111,7 @@ def test_the_peak_is_served_and_the_mean_is_paid():
     flat, peaky = (infer(**SERVED, price_per_gpu_hour=2, **load) for load in ({"rate": 6.0}, {"rate": 2.0, "peak": 3}))
     assert peaky.total_seconds == flat.total_seconds
     assert peaky.cost_per_million_tokens == pytest.approx(3 * flat.cost_per_million_tokens)
-    assert (flat.price_per_hour, flat.price_per_month) == (2, 1460)
+    assert (price_per_hour(flat), price_per_month(flat)) == (2, 1460)
     with pytest.raises(BadInputError, match="peak: goes with a rate"):
         infer(**SERVED, concurrency=2, peak=2)
 

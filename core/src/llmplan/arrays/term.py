@@ -18,7 +18,7 @@ from attrs import frozen
 Formula = TypeVar("Formula", bound=Callable[..., Any])
 
 
-@frozen(eq=False, repr=False)
+@frozen(eq=False, repr=False, slots=False)
 class Term:
     """What a formula says about itself."""
 

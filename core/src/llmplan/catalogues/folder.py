@@ -26,7 +26,7 @@ class TomlRecords:
     def names(self) -> tuple[str, ...]:
         """Of all records, in alphabetical order."""
         try:
-            files = [path.name for path in self.folder.iterdir()]
+            files = os.listdir(self.folder)  # noqa: PTH208 - paths take ten times as long, at every start
         except OSError as error:
             raise BadInputError(f"{self.folder}: {error.strerror}") from error
         return tuple(sorted(name.removesuffix(_ENDING) for name in files if name.endswith(_ENDING)))

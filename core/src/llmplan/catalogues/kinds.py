@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from importlib import import_module
 from typing import Any
@@ -18,19 +19,32 @@ class Kind:
     The classes are named, and built when a record is checked: a command pays for those of its own records alone.
     """
 
-    def __init__(self, plural: str, hook: str, *classes: str, in_files: bool = False) -> None:
+    def __init__(
+        self,
+        plural: str,
+        hook: str,
+        *classes: str,
+        in_files: bool = False,
+        package: str = "llmplan",
+        columns: Callable[[Any], Mapping[str, str]] | None = None,
+        is_shown: bool = False,
+    ) -> None:
         self.plural = plural
         self.singular: str = _SINGULAR.get(plural, plural.removesuffix("s"))
         self.hook = hook
         self.in_files: bool = in_files
         """Whether such a record can be a TOML file: ``--gpu FILE.toml``, a folder of a plugin."""
-        self._classes = classes
+        self.columns: Callable[[Any], Mapping[str, str]] | None = columns
+        """What ``llmplan list`` says of a record; its description by default."""
+        self.is_shown: bool = is_shown
+        """Whether ``llmplan show`` takes its names, of a kind that a plugin brings."""
+        self._package, self._classes = package, classes
 
     @cached_property
     def classes(self) -> tuple[type, ...]:
         """The classes of its records; the first is the one that a user may give."""
         homes = (name.rpartition(".")[::2] for name in self._classes)
-        return tuple(getattr(import_module(f"llmplan.{home}"), name) for home, name in homes)
+        return tuple(getattr(import_module(f"{self._package}.{home}"), name) for home, name in homes)
 
     def check(self, record: Any) -> None:
         """PluginError where the record is not of this kind, or cannot be looked up by its name."""
@@ -96,8 +110,7 @@ ENGINES = Kind("engines", "llmplan_engine_profiles", "records.engine.EngineProfi
 OPTIMIZERS = Kind("optimizers", "llmplan_optimizers", "records.optimizer.Optimizer", in_files=True)
 SCHEDULES = Kind("schedules", "llmplan_schedules", "records.schedule.Schedule")
 EXECUTORS = Kind("executors", "llmplan_executors", "records.search_executor.SearchExecutor")
-PRICES = Kind("prices", "llmplan_prices", "records.price.PriceSource")
-GRIDS = Kind("grids", "llmplan_grids", "records.price.Grid")
+PLAN_OPTIONS = Kind("plan-options", "llmplan_plan_options", "estimate.plan_options.PlanOptions")
 RUN_READERS = Kind("run-readers", "llmplan_run_readers", "records.run_reader.RunReader")
 SITES = Kind("sites", "llmplan_sites", "records.site.Site", in_files=True)
 VALIDATION_SETS = Kind("validation-sets", "llmplan_validation_sets", "records.validation.ValidationSet")
@@ -120,6 +133,6 @@ KINDS = (
         SCHEDULES,
         MODEL_READERS,
     ),
-    *(MODEL_FORMS, LAYER_KINDS, PRICES, GRIDS, SITES, RUN_READERS, EXECUTORS),
+    *(MODEL_FORMS, LAYER_KINDS, PLAN_OPTIONS, SITES, RUN_READERS, EXECUTORS),
     *(VALIDATION_SETS, EXPORTERS, REPORTERS, ADVISERS, LAUNCHERS, COMMAND_OPTIONS),
 )

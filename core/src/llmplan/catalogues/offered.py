@@ -9,24 +9,32 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from llmplan.catalogues import kinds
 from llmplan.catalogues.catalogue import Catalogue
+from llmplan.catalogues.kinds import KINDS, Kind
 from llmplan.catalogues.plugins import Plugins, load_plugins
 from llmplan.catalogues.selection import PluginFile, Selection, of_environment
 
 if TYPE_CHECKING:
     from llmplan.catalogues.forms import ModelForm
-    from llmplan.estimate import Adviser, CommandOption, CostModel, Exporter, Launcher, Reporter, ServerModel
+    from llmplan.estimate import (
+        Adviser,
+        CommandOption,
+        CostModel,
+        Exporter,
+        Launcher,
+        PlanOptions,
+        Reporter,
+        ServerModel,
+    )
     from llmplan.records import (
         Cluster,
         DTypeRule,
         EngineProfile,
         FrameworkProfile,
-        Grid,
         HardwareProfile,
         LayerKind,
         ModelArchitecture,
         ModelReader,
         Optimizer,
-        PriceSource,
         RunReader,
         Schedule,
         SearchExecutor,
@@ -74,8 +82,7 @@ class Registry:
     optimizers: _Collected[Optimizer] = _Collected(kinds.OPTIMIZERS)
     schedules: _Collected[Schedule] = _Collected(kinds.SCHEDULES)
     executors: _Collected[SearchExecutor] = _Collected(kinds.EXECUTORS)
-    prices: _Collected[PriceSource] = _Collected(kinds.PRICES)
-    grids: _Collected[Grid] = _Collected(kinds.GRIDS)
+    plan_options: _Collected[PlanOptions] = _Collected(kinds.PLAN_OPTIONS)
     run_readers: _Collected[RunReader] = _Collected(kinds.RUN_READERS)
     sites: _Collected[Site] = _Collected(kinds.SITES)
     validation_sets: _Collected[ValidationSet] = _Collected(kinds.VALIDATION_SETS)
@@ -88,10 +95,26 @@ class Registry:
     def __init__(self, plugins: Plugins) -> None:
         self.plugins = plugins
 
-    def catalogue(self, kind: kinds.Kind) -> Catalogue[Any]:
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of record that there are, those that plugins bring among them."""
+        return (*KINDS, *self.plugins.kinds)
+
+    def catalogue(self, kind: Kind | str) -> Catalogue[Any]:
         """The catalogue that holds records of this kind."""
-        found: Catalogue[Any] = getattr(self, kind.plural.replace("-", "_"))
+        plural = kind if isinstance(kind, str) else kind.plural
+        found: Catalogue[Any] = getattr(self, plural.replace("-", "_"))
         return found
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Catalogue[Any]:
+            """The catalogue of a kind that a plugin brings."""
+            for kind in self.plugins.kinds:
+                if kind.plural.replace("-", "_") == name:
+                    with _LOCK:
+                        return vars(self).setdefault(name, Catalogue(kind, self.plugins))
+            raise AttributeError(f"no plugin that offers {name.replace('_', '-')} is installed")
 
 
 _present: list[Registry] = []

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from inspect import isroutine
 from time import perf_counter
+from types import ModuleType
 from typing import Any
 
 import pluggy
@@ -24,6 +26,7 @@ from llmplan.errors import LlmplanError, PluginFailedError, PluginWarning
 
 CORE = "llmplan-core"
 GROUP, OWN = "llmplan.plugins", "llmplan.own"
+_KINDS = "llmplan_kinds"
 _MOST = 100_000
 """Records that a plugin may offer of one kind."""
 
@@ -69,6 +72,10 @@ class PluginError(LlmplanError):
     """A plugin breaks the contract of the hooks."""
 
 
+class UnknownHookError(PluginError):
+    """A plugin implements a hook that nobody has brought so far."""
+
+
 @define(eq=False, repr=False)
 class Plugins:
     """The plugins of this process, and what went wrong with the others."""
@@ -78,6 +85,8 @@ class Plugins:
     problems: list[PluginProblem] = Factory(list)
     failures: dict[str, None] = Factory(dict)
     """What failed when it was used, one line each: it was said where it happened, and strict mode counts it."""
+    kinds: list[Any] = Factory(list)
+    """Of records, which plugins bring: `Kind`."""
     clashes: dict[str, None] = Factory(dict)
     """Names and defaults that were asked for and that several distributions claim, one line each."""
     own: frozenset[str] = frozenset({CORE})
@@ -92,22 +101,36 @@ class Plugins:
         """Of those that claim a name or a default the least has it: what is installed later changes nothing."""
         return distribution not in self.own, distribution
 
-    def add(self, distribution: str, version: str, entry_point: str, load: Callable[[], Any]) -> None:
-        """Load one plugin; a failure becomes a problem."""
+    def add(
+        self, distribution: str, version: str, entry_point: str, load: Callable[[], Any], *, may_wait: bool = False
+    ) -> bool:
+        """Load one plugin; a failure becomes a problem. False where it waits for another, with a hook of its own."""
         began = perf_counter()
         try:
             with hushed():  # stdout belongs to the command's own output
                 module = load()
                 _check_api(module)
+                if self.manager.parse_hookimpl_opts(module, _KINDS) is not None:
+                    self.learn(module.llmplan_kinds())
                 hooks = self._hooks_of(module)
                 plugin = Plugin(distribution, version, entry_point, hooks, perf_counter() - began)
                 self._register(module, plugin.id)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a plugin raises stays with that plugin
+            if may_wait and isinstance(error, UnknownHookError):
+                return False
             self._note(distribution, version, entry_point, error)
         else:
             self.loaded.append(plugin)
+        return True
+
+    def learn(self, kinds: Iterable[Any]) -> None:
+        """Let plugins offer records of these kinds from now on."""
+        for kind in kinds:
+            if not hasattr(self.manager.hook, kind.hook):
+                self.kinds.append(kind)
+                self.manager.add_hookspecs(type("Hooks", (), {kind.hook: hookspecs.hookspec(lambda: None)}))
 
     def remove(self, distribution: str) -> None:
         """Forget the plugins of a distribution, and what was wrong with them."""
@@ -173,7 +196,7 @@ class Plugins:
         hooks = tuple(name for name in dir(module) if self.manager.parse_hookimpl_opts(module, name) is not None)
         for name in hooks:
             if not hasattr(self.manager.hook, name):
-                raise PluginError(f"{name} is not a hook of llmplan{_did_you_mean(name, vars(self.manager.hook))}")
+                raise UnknownHookError(f"{name} is not a hook of llmplan{_did_you_mean(name, vars(self.manager.hook))}")
         return hooks
 
     def _register(self, module: Any, plugin_id: str) -> None:
@@ -204,18 +227,31 @@ class Plugins:
             self.notice(problem.line)
 
 
+class _Manager(pluggy.PluginManager):
+    """One that looks at the marks of a module's own functions alone: pluggy looks at every name in every way, twice."""
+
+    def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
+        """Of a function, what `hookimpl` has noted on it; None where it is no hook."""
+        if not isinstance(plugin, ModuleType):
+            return super().parse_hookimpl_opts(plugin, name)
+        function = vars(plugin).get(name)
+        return getattr(function, "llmplan_impl", None) if isroutine(function) else None
+
+
 def load_plugins(selection: Selection = ALL) -> Plugins:
     """Load the plugins that are installed, in the order of distribution and entry-point names, then those in files."""
-    manager = pluggy.PluginManager("llmplan")
+    manager = _Manager("llmplan")
     manager.add_hookspecs(hookspecs)
     points = sorted(entry_points_of(GROUP, OWN))
     own = (point.name for point in points if point.group == OWN and point.distribution == CORE)
     plugins = Plugins(manager, own=frozenset((CORE, *own)), notice=_tell, options=selection.options)
     points = [point for point in points if point.group == GROUP]
     selection.check({point.distribution for point in points} - {CORE})
-    for found in points:
-        if found.distribution == CORE or selection.has(found.distribution):
-            plugins.add(found.distribution, found.version, found.name, found.load)
+    points = [point for point in points if point.distribution == CORE or selection.has(point.distribution)]
+    if waiting := [point for point in points if not plugins.add(*point[:3], point.load, may_wait=True)]:
+        for point in waiting:
+            plugins.add(*point[:3], point.load)
+        plugins.loaded.sort(key=lambda plugin: (plugin.distribution, plugin.entry_point))
     for file in selection.files:
         plugins.add(file.name, "", "file", file.load)
     return plugins

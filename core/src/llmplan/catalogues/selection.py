@@ -66,6 +66,8 @@ class Selection:
     @property
     def options(self) -> tuple[str, ...]:
         """What a command line says to choose the same, from the folder that it is in."""
+        if not (self.files or self.without):
+            return ()
         import shlex
 
         files = (f"{_FILE} {shlex.quote(os.path.relpath(file.path))}" for file in self.files)

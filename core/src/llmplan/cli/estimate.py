@@ -16,7 +16,8 @@ from llmplan.cli.progress import TIME_LIMIT, OutOfTimeError, limit_of, progress
 from llmplan.errors import BadInputError
 from llmplan.estimate import Asking
 from llmplan.output.files import text_of
-from llmplan.request import PlanRequest, TrainRequest
+from llmplan.request import InferRequest, PlanRequest, TrainRequest
+from llmplan.request.options import joined_options
 
 if TYPE_CHECKING:
     from llmplan.estimate import Estimate, Exporter
@@ -51,8 +52,6 @@ _INSTEAD = (
     ({"global_batch"}, {"global_batch_tokens"}),
     ({"rate"}, {"concurrency", "trace"}),
     ({"concurrency"}, {"trace"}),
-    ({"price"}, {"price_per_gpu_hour"}),
-    ({"price_per_gpu_hour"}, {"price_market", "price_region", "price_file"}),
     ({"mfu"}, {"flops_efficiency", "hbm_efficiency", "scale_up_efficiency", "scale_out_efficiency"}),
 )
 """Options that say the same in two ways: one given on the command line replaces the other of a plan file."""
@@ -181,7 +180,8 @@ def _merged(
 def what_is_left(from_file: Mapping[str, Any], named: Collection[str]) -> dict[str, Any]:
     """Of a plan file's options, beside those that the command line names."""
     left = {name: value for name, value in from_file.items() if name not in named}
-    for one, other in _INSTEAD:
+    added = {**joined_options(TrainRequest), **joined_options(InferRequest)}
+    for one, other in (*_INSTEAD, *(({name}, {*of["instead"]}) for name, of in added.items())):
         for mine, theirs in ((one, other), (other, one)):
             if not mine.isdisjoint(named):
                 left = {name: value for name, value in left.items() if name not in theirs}

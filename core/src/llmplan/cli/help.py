@@ -8,6 +8,8 @@ from typing import Any
 from typer.core import TyperCommand
 
 from llmplan.catalogues import registry
+from llmplan.request import InferRequest, TrainRequest
+from llmplan.request.options import joined_options
 from llmplan.space.dimensions import DIMENSIONS, SIZES, of_step
 
 _GROUPS: Mapping[str, str] = {
@@ -30,7 +32,7 @@ _GROUPS: Mapping[str, str] = {
     ),
     "Network and nodes": "cluster nic_gbits gpus_per_node oversubscription host_memory",
     "Efficiency": "mfu flops_efficiency hbm_efficiency scale_up_efficiency scale_out_efficiency ideal expert_imbalance",
-    "Money and energy": "price price_per_gpu_hour price_market price_region price_file api_price carbon pue",
+    "Money and energy": "price_per_gpu_hour pue",
     "Failures": "failures_per_gpu_day checkpoint_seconds checkpoint_gb_per_s checkpoint_interval restart_seconds",
     "Several plans": "compare",
     "In and out": "plan json reporter output picture explain sources",
@@ -120,7 +122,9 @@ def _in_groups(parameters: Sequence[Any], ctx: Any) -> Iterator[tuple[str, list[
     left = {parameter.name: parameter for parameter in parameters if parameter.get_help_record(ctx)}
     arguments = [left.pop(name) for name in list(left) if left[name].param_type_name == "argument"]
     yield "Argument", [parameter.get_help_record(ctx) for parameter in arguments]
-    added = [(one.heading, one.parameter) for one in registry().command_options.values()]
+    joined = {**joined_options(TrainRequest), **joined_options(InferRequest)}
+    added = [(of["heading"], name) for name, of in joined.items()]
+    added += [(one.heading, one.parameter) for one in registry().command_options.values()]
     for heading, names in _GROUPS.items():
         joining = [parameter for above, parameter in added if above == heading]
         shown = [left.pop(name) for name in (*names.split(), *joining) if name in left]

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from llmplan.catalogues import KINDS, registry
+from llmplan.catalogues import registry
 from llmplan.catalogues.plugins import PluginProblem
 from llmplan.cli.said import plain
 from llmplan.cli.tables import print_table
@@ -66,7 +66,7 @@ def _cells(row: dict[str, Any], *, timings: bool) -> tuple[str, ...]:
 def _offered() -> dict[str, dict[str, list[str]]]:
     """By distribution and kind, the names; asking for them is what finds failing hooks."""
     offered: dict[str, dict[str, list[str]]] = {}
-    for kind in KINDS:
+    for kind in registry().kinds:
         for name, distribution in registry().catalogue(kind).offers():
             offered.setdefault(distribution, {}).setdefault(kind.plural, []).append(name)
     return offered

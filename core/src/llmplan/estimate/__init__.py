@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Exporter as Exporter,
         Reporter as Reporter,
     )
+    from llmplan.estimate.plan_options import PlanOptions as PlanOptions, Settled as Settled
     from llmplan.estimate.server import Estimate as Estimate, ServerEstimate as ServerEstimate
     from llmplan.estimate.server_model import (
         SearchingServerModel as SearchingServerModel,
@@ -45,6 +46,7 @@ __getattr__, __all__ = lazily(
         "line": "Kind Line",
         "load": "Capacity Means Simulated",
         "output": "Advice Adviser Asking CommandOption Exporter Reporter",
+        "plan_options": "PlanOptions Settled",
         "server": "Estimate ServerEstimate",
         "server_model": "SearchingServerModel ServerModel",
         "spread": "Spread",

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from llmplan.arrays.quantities import Number, total
 from llmplan.estimate.line import Line
-
-if TYPE_CHECKING:
-    from llmplan.records.price import Grid
 
 IDLE_SHARE = 0.2
 """Of the TDP, drawn by an accelerator that waits. Assumed: with nothing to do at all data center GPUs draw about 0.1 of
 it, and kernels that wait for other ranks keep their clocks up.
 """
 _WATTS_PER_KILOWATT = 1e3
-_JOULES_PER_KWH = 3.6e6
-_GRAMS_PER_TONNE = _MILLION = 1e6
 
 
 def busy_share(time_breakdown: Mapping[str, Number]) -> Number:
@@ -34,13 +28,3 @@ def average_power(tdp: Number, busy: Number) -> Number:
 def energy_kwh(watts: Number, gpu_hours: Number, pue: Number) -> Number:
     """E = GPU-hours x P x PUE, in kWh (Touvron et al. 2023, arXiv:2302.13971, section 6)."""
     return gpu_hours * watts * pue / _WATTS_PER_KILOWATT
-
-
-def carbon_tonnes(kwh: Number, grid: Grid) -> Number:
-    """Tonnes of CO2 equivalent that the electricity of the whole run emits."""
-    return kwh * grid.grams_per_kwh / _GRAMS_PER_TONNE
-
-
-def grams_per_million_tokens(joules_per_token: Number, grid: Grid) -> Number:
-    """Grams of CO2 equivalent that the electricity of a million tokens emits."""
-    return joules_per_token * _MILLION / _JOULES_PER_KWH * grid.grams_per_kwh

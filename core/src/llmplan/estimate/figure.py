@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any
 
@@ -27,6 +27,10 @@ class Figure:
     """What it is, for the reference page."""
     on: tuple[str, ...]
     """Estimates that have it: of training, of a static batch, of a server under load."""
+    of: Callable[[Any], Any] | None = None
+    """What computes it, where it is no attribute of the estimate."""
+    after: str = ""
+    """The key of the figure that it stands behind, where another table than the core's has it."""
     path: str = ""
     """The attribute of the estimate, where it is not called like the key."""
     better: str = ""
@@ -60,6 +64,8 @@ class Figure:
 
     def value(self, estimate: Any) -> Any:
         """None where the estimate has no such figure; JSON has no word for infinity either."""
+        if self.of is not None:
+            return self.of(estimate)
         found: Any = estimate
         for name in (self.path or self.key).split("."):
             found = None if found is None else found[name] if isinstance(found, dict) else getattr(found, name)

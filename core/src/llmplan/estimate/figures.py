@@ -1,4 +1,4 @@
-"""The figures of all estimates, each once.
+"""The figures of all estimates, each once; options of plugins add theirs.
 
 JSON, CSV, Markdown, reports, comparisons, searches, validation and the reference page are loops over this table.
 """
@@ -21,7 +21,6 @@ TRAIN, INFER, SERVER = "train", "infer", "server"
 _SERVING, _ALL = (INFER, SERVER), (TRAIN, INFER, SERVER)
 _DAYS, _MS, _PERCENT = 86_400.0, 1e-3, 0.01
 _PRICE, _TDP = "--price", "an accelerator whose TDP is known (tdp_w)"
-_API, _CARBON = "--api-price and --price", "--carbon"
 
 
 def kind_of_estimate(estimate: Any) -> str:
@@ -34,24 +33,22 @@ def is_server(estimate: Any) -> TypeIs[ServerEstimate]:
     return kind_of_estimate(estimate) == SERVER
 
 
-def figures_of(kind: str) -> Iterator[Figure]:
-    """Those of a kind of estimate, in order."""
+def _own(kind: str) -> Iterator[Figure]:
     return (figure for figure in FIGURES if kind in figure.on)
 
 
-def figure_of(key: str, kind: str) -> Figure:
-    """The figure with this key, of a kind of estimate."""
-    return next(figure for figure in figures_of(kind) if figure.key == key)
+def _with_key(key: str, kind: str) -> Figure:
+    return next(figure for figure in _own(kind) if figure.key == key)
 
 
 def objectives(kind: str) -> dict[str, Figure]:
     """The figures that a search can ask for, by the word of ``--objective``."""
-    return {figure.objective: figure for figure in figures_of(kind) if figure.objective}
+    return {figure.objective: figure for figure in _own(kind) if figure.objective}
 
 
 def limits(kind: str) -> dict[str, Figure]:
     """By the option that limits it."""
-    return {figure.limit: figure for figure in figures_of(kind) if figure.limit}
+    return {figure.limit: figure for figure in _own(kind) if figure.limit}
 
 
 _TIME, _FIRST, _NEXT = "time_spread", "first_token_spread", "next_token_spread"
@@ -108,11 +105,6 @@ FIGURES = (
         "energy_kwh", "kWh", "`gpu_hours` x power x `--pue`, without failures", (TRAIN,), better=LOW, range=_TIME,
         fact="energy", say="{value} at {of.average_power_watts:,.0f} W a GPU, PUE {plan.pue:g}", needs=_TDP,
         heading="energy, MWh", scale=1e3, if_ranked=True, objective="energy",
-    ),
-    Figure(
-        "carbon_tonnes", "t", "of CO2 equivalent: `energy_kwh` x what a kWh emits, without what the hardware took to "
-        "make", (TRAIN,), better=LOW, range=_TIME, fact="carbon", say="{value} CO2{range} at "
-        "{plan.carbon.grams_per_kwh:.4g} g a kWh", needs=_CARBON, heading="CO2, t",
     ),
     Figure(
         "first_token_seconds", "s", "what a user waits for: prefill on all pipeline stages", (INFER,), better=LOW,
@@ -241,31 +233,6 @@ FIGURES = (
         path="least_cost_per_million_tokens", range=_MOST, fact="cost", say="{value} at full capacity", needs=_PRICE,
     ),
     Figure(
-        "api_cost_per_million_tokens", "money", "of generated tokens, with their prompts: what an API asks for the "
-        "same", _SERVING, fact="break-even", say="the API takes {value} per million output tokens", needs="--api-price",
-    ),
-    Figure(
-        "break_even_requests_per_second", "requests/s", "that cost as much here as at the API: with more, the GPUs "
-        "cost less", _SERVING, better=LOW, fact="break-even", say="less here from {value} requests/s on", needs=_API,
-    ),
-    Figure(
-        "break_even_share", "share", "these / those that this batch answers over and over", (INFER,), better=LOW,
-        range=_MOST, fact="break-even", say="{value} of what this batch answers", needs=_API, heading="break-even, %",
-        scale=_PERCENT,
-    ),
-    Figure(
-        "break_even_share", "share", "these / the most that can be answered; above 1 the API costs less under any load",
-        (SERVER,), better=LOW, range=_MOST, fact="break-even", say="{value} of the most that it answers", needs=_API,
-        heading="break-even, %", scale=_PERCENT,
-    ),
-    Figure(
-        "price_per_hour", "money", "of all GPUs", _SERVING, better=LOW, fact="price", say="{value} an hour",
-    ),
-    Figure(
-        "price_per_month", "money", "the same of 730 hours", _SERVING, better=LOW, fact="price", say="{value} a month",
-        heading="price a month",
-    ),
-    Figure(
         "average_power_watts", "W", "of one GPU: TDP x (0.2 + 0.8 x the part of an iteration outside its idle lines: "
         "waiting, and traffic that it takes no part in); 0.2 is assumed", (TRAIN,), needs=_TDP,
     ),
@@ -277,12 +244,6 @@ FIGURES = (
         "joules_per_token", "J", "of all GPUs x `--pue`, for each generated token", _SERVING, better=LOW, range=_RATE,
         fact="energy", say="{value} per output token, at {of.average_power_watts:,.0f} W a GPU, PUE {plan.pue:g}",
         needs=_TDP,
-    ),
-    Figure(
-        "carbon_grams_per_million_tokens", "g", "of CO2 equivalent, for generated tokens: their energy x what a kWh "
-        "emits, without what the hardware took to make", _SERVING, better=LOW, range=_RATE, fact="carbon",
-        say="{value} CO2 per million output tokens at {plan.carbon.grams_per_kwh:.4g} g a kWh", needs=_CARBON,
-        heading="CO2 of 1M, g",
     ),
     Figure(
         "max_batch_size", "sequences", "the largest batch of a replica that fits", _SERVING, better=HIGH,
@@ -317,6 +278,6 @@ FIGURES = (
 )  # fmt: skip
 """In the order of the JSON and of the report."""
 
-ITERATION, TRAINING, MFU = (figure_of(key, TRAIN) for key in ("iteration_seconds", "training_seconds", "mfu"))
-AT_CONFIDENCE, WALL_CLOCK = (figure_of(key, TRAIN) for key in ("training_seconds_at_confidence", "wall_clock_seconds"))
-MEMORY, CAPACITY = figure_of("memory_bytes_per_gpu", TRAIN), figure_of("memory_capacity_bytes", TRAIN)
+ITERATION, TRAINING, MFU = (_with_key(key, TRAIN) for key in ("iteration_seconds", "training_seconds", "mfu"))
+AT_CONFIDENCE, WALL_CLOCK = (_with_key(key, TRAIN) for key in ("training_seconds_at_confidence", "wall_clock_seconds"))
+MEMORY, CAPACITY = _with_key("memory_bytes_per_gpu", TRAIN), _with_key("memory_capacity_bytes", TRAIN)

@@ -56,6 +56,7 @@ class Fit(Shown):
         return (*self.plan.warnings, *self.plan.layout_warnings, *self._concerns())
 
     def _concerns(self) -> Iterator[str]:
+        yield from self.plan.concerns(self)
         if self.feasible and not self.has_headroom:
             share = self.memory_bytes_per_gpu / self.memory_capacity_bytes
             counted = any(kind_of(line) is Kind.SYSTEM for line in self.memory_breakdown)

@@ -10,7 +10,6 @@ from attrs import frozen
 from llmplan.arrays.quantities import Number, floor, maximum, total
 from llmplan.estimate.fit import Fit
 from llmplan.estimate.line import Bottleneck, bottleneck
-from llmplan.estimate.paid import Paid
 from llmplan.estimate.spread import Spread
 from llmplan.records.inference_plan import InferencePlan
 
@@ -19,7 +18,7 @@ _MILLION = 1e6
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class InferenceEstimate(Paid, Fit):
+class InferenceEstimate(Fit):
     """What answering a static batch takes."""
 
     plan: InferencePlan
@@ -75,7 +74,6 @@ class InferenceEstimate(Paid, Fit):
                 f"{plan.engine.name} starts only if its cache holds the longest sequence, {longest:,} tokens, and "
                 f"there is room for {most:,}: max-model-len {most} would do"
             )
-        yield from self.dearer_than_api("this batch, over and over")
 
     @property
     def first_token_spread(self) -> Spread | None:
@@ -133,21 +131,6 @@ class InferenceEstimate(Paid, Fit):
         """Energy of all accelerators over generated tokens."""
         watts = self.average_power_watts
         return None if watts is None else watts * self.plan.pue * self.plan.layout.gpus / self.tokens_per_second
-
-    @property
-    def paid_gpus(self) -> Number:
-        """The accelerators that are paid for: all of the layout."""
-        return self.plan.layout.gpus
-
-    @property
-    def lengths(self) -> tuple[float, float]:
-        """Tokens of a prompt and of an answer."""
-        return self.plan.prompt_tokens, self.plan.output_tokens
-
-    @property
-    def most_requests_per_second(self) -> Number:
-        """That this batch answers over and over."""
-        return self.tokens_per_second / self.plan.output_tokens
 
     @property
     def prefill_seconds(self) -> Number:

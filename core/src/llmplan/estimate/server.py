@@ -14,7 +14,6 @@ from llmplan.estimate.energy import average_power
 from llmplan.estimate.inference import InferenceEstimate
 from llmplan.estimate.line import Kind, Line
 from llmplan.estimate.load import Capacity, Means, Simulated
-from llmplan.estimate.paid import Paid
 from llmplan.estimate.shown import Shown
 from llmplan.estimate.spread import Spread
 from llmplan.estimate.training import TrainingEstimate
@@ -41,7 +40,7 @@ def _mean(figure: Callable[[Means], float | None]) -> Any:
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ServerEstimate(Paid, Shown):
+class ServerEstimate(Shown):
     """What a server does under a load."""
 
     server: ServerPlan
@@ -135,10 +134,6 @@ class ServerEstimate(Paid, Shown):
     """Sequences from which on decoding is bound by compute."""
     memory_capacity_bytes = _of("plan.hardware.memory_bytes")
     """The memory of one device, in bytes."""
-    paid_gpus = _of("server.gpus")
-    """The accelerators that are paid for: those of both pools."""
-    lengths = _of("mean_lengths")
-    """Tokens of a prompt and of an answer, on average."""
 
     @property
     def max_batch_size(self) -> int:
@@ -300,17 +295,12 @@ class ServerEstimate(Paid, Shown):
         return None if watts is None or not speed else watts * self.plan.pue * self.server.gpus / speed
 
     @property
-    def most_requests_per_second(self) -> float | None:
-        """The requests a second that the server answers at full capacity."""
-        return None if self.capacity is None else self.capacity.requests_per_second
-
-    @property
     def warnings(self) -> tuple[str, ...]:
         """What the reader has to know before trusting the figures."""
         return (*self.plan.warnings, *self.plan.layout_warnings, *self._concerns())
 
     def _concerns(self) -> Iterator[str]:
-        yield from self.dearer_than_api("this server under any load")
+        yield from self.plan.concerns(self)
         load = self.load
         if load is None or self.capacity is None or self.overloaded:
             return

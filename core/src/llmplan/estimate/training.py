@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from llmplan.arrays.quantities import floor, total, where
-from llmplan.estimate.energy import average_power, busy_share, carbon_tonnes, energy_kwh
+from llmplan.estimate.energy import average_power, busy_share, energy_kwh
 from llmplan.estimate.fit import Fit
 from llmplan.estimate.line import Line
 from llmplan.records.model import Recompute
@@ -207,9 +207,3 @@ class TrainingEstimate(Fit):
         """Of `training_seconds` on all accelerators, times PUE; None where their TDP is not known."""
         watts = self.average_power_watts
         return None if watts is None else energy_kwh(watts, self.gpu_hours, self.plan.pue)
-
-    @property
-    def carbon_tonnes(self) -> Number | None:
-        """CO2 equivalent of that energy; None where what a kilowatt-hour emits is not known."""
-        kwh, grid = self.energy_kwh, self.plan.carbon
-        return None if kwh is None or grid is None else carbon_tonnes(kwh, grid)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import fields, has
 
+from llmplan.catalogues import registry
+from llmplan.catalogues.figures import figures_of
 from llmplan.estimate import TrainingEstimate
-from llmplan.estimate.figures import SERVER, TRAIN, TRAINING, figures_of, kind_of_estimate
+from llmplan.estimate.figures import SERVER, TRAIN, TRAINING, kind_of_estimate
 from llmplan.estimate.spread import LEVEL
 from llmplan.output.plan_words import changes
 from llmplan.records import OFFLOADS, Recompute, TrainingPlan, Tuning
@@ -94,8 +96,7 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
         "request": _asked(estimate),
         **{key: plain(getattr(plan, name)) for key, name in _NAMES.items()},
         "efficiency": _efficiency(plan.efficiency),
-        "price": None if plan.price is None else plain(plan.price.table),
-        "carbon": None if plan.carbon is None else plan.carbon.table,
+        **_parts(plan),
         "layout": _layout(plan),
         **(_training(plan) if isinstance(plan, TrainingPlan) else _serving(plan, estimate)),
         "feasible": bool(estimate.feasible),
@@ -113,6 +114,14 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
         "warnings": list(estimate.warnings),
         **(_by_estimate(estimate) if isinstance(estimate, TrainingEstimate) else {}),
     }
+
+
+def _parts(plan: TrainingPlan | InferencePlan) -> dict[str, Any]:
+    """The price of an hour, and what options of plugins came to."""
+    price, parts = plan.price_per_gpu_hour, plan.parts
+    keys = dict.fromkeys(key for one in registry().plan_options.values() for key in one.parts)
+    found = {key: plain(parts[key].table) if key in parts else None for key in keys}
+    return {**found, "price": found.get("price") or (None if price is None else {"per_gpu_hour": price})}
 
 
 def _limits(estimate: Any) -> dict[str, Any]:
@@ -148,7 +157,7 @@ def _asked(estimate: Estimate) -> dict[str, Any]:
     from llmplan.request.plan_file import asked_in_full
 
     plan = estimate.plan
-    records = {"model": plan.model, "gpu": plan.hardware, "price": plan.price}
+    records = {"model": plan.model, "gpu": plan.hardware, "parts": plan.parts}
     names = ("framework", "optimizer", "engine", "site")
     records |= {name: record for name in names if (record := getattr(plan, name, None)) is not None}
     words: dict[str, Any] = plain(asked_in_full(estimate.request, records))

@@ -53,13 +53,6 @@ if TYPE_CHECKING:
         TrainingPlan as TrainingPlan,
         Tuning as Tuning,
     )
-    from llmplan.records.price import (
-        ApiPrice as ApiPrice,
-        Grid as Grid,
-        Price as Price,
-        PriceAsked as PriceAsked,
-        PriceSource as PriceSource,
-    )
     from llmplan.records.run_reader import RunReader as RunReader
     from llmplan.records.samples import Samples as Samples
     from llmplan.records.schedule import PipelineTimes as PipelineTimes, Schedule as Schedule, Schedules as Schedules
@@ -100,7 +93,6 @@ __getattr__, __all__ = lazily(
         "optimizer": "Optimizer",
         "inference_plan": "InferencePlan",
         "plan": "OFFLOADS Layout TrainingPlan Tuning",
-        "price": "ApiPrice Grid Price PriceAsked PriceSource",
         "run_reader": "RunReader",
         "samples": "Samples",
         "schedule": "PipelineTimes Schedule Schedules",

@@ -32,7 +32,7 @@ class NumberFormat:
     """The format that the dtype asked for, where the accelerator has no units for it."""
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True, eq=False, repr=False, slots=False)
 class DTypeRule:
     """Bits of each kind of tensor, and the GEMM formats that serve them."""
 

@@ -91,6 +91,8 @@ class EngineProfile:
     """Bytes that norms and activation functions move, against kernels that fuse what can be fused."""
     custom_all_reduce: bool = True
     """Small messages are summed by kernels of its own, not by the collective library."""
+    two_shots: bool = True
+    """Those have a second form, for larger messages: ranks sum shares, which all gather. Else the library does it."""
     rank_wait_seconds: float = field(default=0.0, validator=not_negative)
     """That a sum over tensor parallel ranks takes longer for each further rank: they do not arrive at once."""
     divides_head: bool = True

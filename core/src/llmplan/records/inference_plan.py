@@ -11,7 +11,6 @@ from llmplan.records.plan import Plan
 
 if TYPE_CHECKING:
     from llmplan.records.engine import EngineProfile
-    from llmplan.records.price import ApiPrice
 
 
 def _ideal_engine() -> EngineProfile:
@@ -36,5 +35,3 @@ class InferencePlan(Plan):
     """What waits in host memory, and is read over the host link in every pass: ``weights``, ``experts``, ``kv``."""
     max_model_len: int | None = None
     """Tokens of the longest sequence that the engine is told to take; None for the model's context."""
-    api_price: ApiPrice | None = None
-    """Of an API that could answer instead."""

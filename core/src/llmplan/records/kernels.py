@@ -222,7 +222,7 @@ class ServingCurves:
     """Attention over prompts, the cache written on the way."""
     decode: DecodeCurve
     all_reduce: CollectiveCurve | None = None
-    """Of an engine's own kernels, inside the scale-up domain; None where there are none."""
+    """Of an engine's own kernels, inside the scale-up domain, by what a rank reads; None where there are none."""
     widening_seconds: Mapping[str, float] = field(factory=dict, validator=positive_values)
     """That a multiplication takes longer where weights come in fewer bits, by bits of a weight: ``8``, ``4``."""
     source: str

@@ -6,7 +6,7 @@ at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from llmplan.records.goodput import Failures
     from llmplan.records.hardware import HardwareProfile
     from llmplan.records.model import ModelArchitecture
-    from llmplan.records.price import Grid, Price
     from llmplan.records.samples import Samples
     from llmplan.records.schedule import Schedule, Schedules
     from llmplan.records.site import Site
@@ -106,10 +105,6 @@ class Plan:
     efficiency: Efficiency
     cost_model: str
     price_per_gpu_hour: float | None = None
-    price: Price | None = None
-    """The same with who asks it, and when."""
-    carbon: Grid | None = None
-    """The electricity that it runs on, where emissions are asked for."""
     pue: float = 1.0
     """Power usage effectiveness: energy of the data center / energy of the accelerators."""
     assumptions: tuple[str, ...] = ()
@@ -121,6 +116,15 @@ class Plan:
     """Own measurements that it is priced by."""
     settings: Mapping[str, Any] = field(factory=dict)
     """Options that were given and that formulas alone read: the core hands them on."""
+
+    parts: Mapping[str, Any] = field(factory=dict)
+    """What options of plugins came to: where a price is from, for one."""
+
+    def concerns(self, estimate: Any) -> Iterator[str]:
+        """What these have to say of an estimate of this plan."""
+        for part in self.parts.values():
+            if hasattr(part, "concerns"):
+                yield from part.concerns(estimate)
 
     def setting(self, name: str, usual: Any) -> Any:
         """That option as it was given, else what is usual."""

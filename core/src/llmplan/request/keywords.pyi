@@ -52,19 +52,7 @@ class TrainOptions(TypedDict, total=False):
     cost_model: Any
     """Cost model."""
     price_per_gpu_hour: float | str | None
-    """The same as a number: 2.5 or $2.5; in a search one for each accelerator, too."""
-    price: Any
-    """Price of one accelerator-hour: 2.5, or whose it is: median, p25, a provider (llmplan list prices), or own
-    hardware in a TOML file.
-    """
-    price_market: str | None
-    """In which --price is looked up: on-demand by default, reserved, spot."""
-    price_region: str | None
-    """Of the provider, in which it is; any by default."""
-    price_file: str | None
-    """Your own prices, which --price takes."""
-    carbon: Any
-    """What a kWh emits, in grams of CO2, or where: a region of llmplan list grids."""
+    """Price of one accelerator-hour, as a number: 2.5 or $2.5; in a search one for each accelerator, too."""
     pue: float | str | None
     """Energy of the data center / energy of the GPUs; 1 by default."""
     cp: int | str | None
@@ -153,6 +141,18 @@ class TrainOptions(TypedDict, total=False):
     """From a failure until training goes on: 600 or 10m."""
     confidence: float | str | None
     """With which plans are ranked, and fit: 0.9 by default, 0.5 is the point estimate."""
+    price: Any
+    """Price of one accelerator-hour: 2.5, or whose it is: median, p25, a provider (llmplan list prices), or own
+    hardware in a TOML file.
+    """
+    price_market: str | None
+    """In which --price is looked up: on-demand by default, reserved, spot."""
+    price_region: str | None
+    """Of the provider, in which it is; any by default."""
+    price_file: str | None
+    """Your own prices, which --price takes."""
+    carbon: Any
+    """What a kWh emits, in grams of CO2, or where: a region of llmplan list grids."""
 
 
 class InferOptions(TypedDict, total=False):
@@ -201,19 +201,7 @@ class InferOptions(TypedDict, total=False):
     cost_model: Any
     """Cost model."""
     price_per_gpu_hour: float | str | None
-    """The same as a number: 2.5 or $2.5; in a search one for each accelerator, too."""
-    price: Any
-    """Price of one accelerator-hour: 2.5, or whose it is: median, p25, a provider (llmplan list prices), or own
-    hardware in a TOML file.
-    """
-    price_market: str | None
-    """In which --price is looked up: on-demand by default, reserved, spot."""
-    price_region: str | None
-    """Of the provider, in which it is; any by default."""
-    price_file: str | None
-    """Your own prices, which --price takes."""
-    carbon: Any
-    """What a kWh emits, in grams of CO2, or where: a region of llmplan list grids."""
+    """Price of one accelerator-hour, as a number: 2.5 or $2.5; in a search one for each accelerator, too."""
     pue: float | str | None
     """Energy of the data center / energy of the GPUs; 1 by default."""
     batch: int | str | None
@@ -246,8 +234,6 @@ class InferOptions(TypedDict, total=False):
     """Tokens of the longest sequence that the engine takes; the model's context by default."""
     offload: str | None
     """What waits in host memory, as far as the engine can: none, weights, experts, kv."""
-    api_price: Any
-    """What an API asks for a million tokens, input and output: 3/15, or one number for both."""
     host_bandwidth: float | str | None
     """GB/s of an accelerator's share of the host's memory, where the engine multiplies there what waits there."""
     ttft: float | str | None
@@ -292,3 +278,17 @@ class InferOptions(TypedDict, total=False):
     """Tensor parallel size of these; as the others."""
     prefill_pp: int | str | None
     """Pipeline parallel size of these; as the others."""
+    price: Any
+    """Price of one accelerator-hour: 2.5, or whose it is: median, p25, a provider (llmplan list prices), or own
+    hardware in a TOML file.
+    """
+    price_market: str | None
+    """In which --price is looked up: on-demand by default, reserved, spot."""
+    price_region: str | None
+    """Of the provider, in which it is; any by default."""
+    price_file: str | None
+    """Your own prices, which --price takes."""
+    carbon: Any
+    """What a kWh emits, in grams of CO2, or where: a region of llmplan list grids."""
+    api_price: Any
+    """What an API asks for a million tokens, input and output: 3/15, or one number for both."""

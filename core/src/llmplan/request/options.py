@@ -4,37 +4,66 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Any, TypeAlias
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import field, fields, frozen
 
+from llmplan.catalogues import registry
 from llmplan.request.values import as_flag, as_text
+
+if TYPE_CHECKING:
+    from llmplan.catalogues import Registry
 
 _Converters: TypeAlias = Sequence[tuple[str, Callable[[Any, str], Any]]]
 _CONVERTERS: dict[type[Options], _Converters] = {}
 """Of each kind of request, once it has been asked for."""
 
 
-def option(
-    help_text: str,
-    convert: Callable[[Any, str], Any],
-    *,
-    metavar: str = "N",
-    names: str | Callable[[], list[str]] | None = None,
-    every: bool = False,
-    word: bool = False,
-    listed: bool = False,
-    setting: bool = False,
-) -> Any:
-    """A field that is None until given. `names` is the kind of record, or the words, that completion offers.
+_OTHERWISE: Mapping[str, Any] = {
+    "names": None,
+    "every": False,
+    "word": False,
+    "listed": False,
+    "setting": False,
+    "path": None,
+    "heading": "",
+    "instead": (),
+}
+
+
+def described(
+    help_text: str, convert: Callable[[Any, str], Any], *, metavar: str = "N", **more: Any
+) -> Mapping[str, Any]:
+    """An option. `names` is the kind of record, or the words, that completion offers.
 
     A range of its values is `every` whole number, or else doubles; a `word` has no ranges; a `listed` option is a list
-    itself. A `setting` goes to the formula that reads it and is nothing to anybody else.
+    itself. A `setting` goes to the formula that reads it and is nothing to anybody else. A value that ends with `path`
+    is one of a file. An option of a plugin has a `heading` in ``--help`` and stands in place of those `instead`.
     """
-    metadata = {"help": help_text, "convert": convert, "metavar": metavar, "names": names, "every": every}
-    metadata["setting"] = setting
-    word = word or names is not None or convert in (as_flag, as_text)
-    return field(default=None, metadata={**metadata, "flag": convert is as_flag, "word": word, "listed": listed})
+    if unknown := more.keys() - _OTHERWISE.keys():
+        raise TypeError(f"an option has no {min(unknown)!r}")
+    about = {"help": help_text, "convert": convert, "metavar": metavar, **_OTHERWISE, **more}
+    word = about["word"] or about["names"] is not None or convert in (as_flag, as_text)
+    return {**about, "flag": convert is as_flag, "word": word}
+
+
+def option(*about: Any, **more: Any) -> Any:
+    """A field that is None until given, as `described`."""
+    return field(default=None, metadata=described(*about, **more))
+
+
+def joined_options(request: Any) -> Mapping[str, Mapping[str, Any]]:
+    """Those that plugins add to a kind of request."""
+    return _joined(registry(), request) if hasattr(request, "command") else {}
+
+
+@lru_cache(maxsize=16)
+def _joined(plugins: Registry, request: Any) -> Mapping[str, Mapping[str, Any]]:
+    own, found = {attribute.name for attribute in fields(request)}, {}
+    for one in plugins.plan_options.values():
+        found.update({name: of for name, of in one.of(request.command).items() if name not in own})
+    return found
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -51,13 +80,15 @@ class Options:
 
 def _converters(request: type[Options]) -> _Converters:
     if request not in _CONVERTERS:
-        _CONVERTERS[request] = [(attribute.name, attribute.metadata["convert"]) for attribute in fields(request)]
+        own = (attribute for attribute in fields(request) if attribute.metadata)
+        _CONVERTERS[request] = [(attribute.name, attribute.metadata["convert"]) for attribute in own]
     return _CONVERTERS[request]
 
 
 def options_of(request: type[Options]) -> Mapping[str, Mapping[str, Any]]:
     """The options of a kind of request in order, each with its help, metavar and names to complete."""
-    return {attribute.name: attribute.metadata for attribute in fields(request)}
+    own = {attribute.name: attribute.metadata for attribute in fields(request) if attribute.metadata}
+    return {**own, **joined_options(request)}
 
 
 def settings_of(request: Options) -> dict[str, Any]:
@@ -80,7 +111,7 @@ def check_names(request: type[Options], options: Iterable[str], what: str) -> No
 
 def given_options(request: Options) -> dict[str, Any]:
     """What was given, in the words and numbers of a plan file; a record by its name."""
-    given = {attribute.name: getattr(request, attribute.name) for attribute in fields(type(request))}
+    given = {name: getattr(request, name) for name in options_of(type(request))}
     return {name: words_of(value) for name, value in given.items() if value is not None}
 
 

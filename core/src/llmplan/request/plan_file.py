@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve, fields
+from attrs import evolve
 
 from llmplan.catalogues import KINDS, Kind, registry
 from llmplan.catalogues.record_file import form_of, record_of
@@ -17,15 +17,13 @@ from llmplan.errors import BadInputError, shown
 from llmplan.records import HardwareProfile
 from llmplan.request import TrainRequest, given_options, options_of
 from llmplan.request.changes import several
-from llmplan.request.options import Options, words_of
+from llmplan.request.options import Options, joined_options, words_of
 from llmplan.text_file import read_text
 
 _IN_FILES: Mapping[str, Kind] = {kind.singular: kind for kind in KINDS if kind.in_files}
 
 
 _JSON = ".json"
-_PATHS: Mapping[str, Any] = {"price": ".toml", "price_file": "", **dict.fromkeys(_IN_FILES, (".toml", _JSON))}
-"""Options that may name a file, with the endings that say so."""
 
 
 def read_plan(path: str, *requests: type[Any]) -> dict[str, Any]:
@@ -39,7 +37,7 @@ def read_plan(path: str, *requests: type[Any]) -> dict[str, Any]:
 
 def plan_options(source: TomlSource, *requests: type[Any]) -> dict[str, Any]:
     """The same of what a file of another kind says."""
-    known = {field.name: request for request in requests for field in fields(request)}
+    known = {name: request for request in requests for name in options_of(request)}
     for key in source.values:
         if key not in known:
             raise source.error((key,), f"{key or shown(key)} is not an option{near_miss(key, list(known))}")
@@ -78,8 +76,9 @@ def asked_in_full(request: Options, records: Mapping[str, Any]) -> dict[str, Any
     `records` are those that were found for the request, by option.
     """
     words = given_options(request)
-    if (price := records.get("price")) is not None and price.own:
-        words = {name: value for name, value in words.items() if not name.startswith("price")} | {"price": price.table}
+    for name, part in records.get("parts", {}).items():
+        if replaced := getattr(part, "replaces", ()):
+            words = {option: value for option, value in words.items() if option not in replaced} | {name: part.table}
     if (hardware := records.get("gpu")) is not None:
         records = {**records, "gpu": _as_stated(hardware), "cluster": hardware.cluster}
     for option, kind in _IN_FILES.items():
@@ -107,17 +106,24 @@ def space_in_full(
             values = found.setdefault(name, [])
             if words not in values:
                 values.append(words)
-    if len(found.get("price", ())) > 1:  # of several accelerators: whoever searches again looks them up again
-        found = {name: values for name, values in found.items() if name != "price"}
-        found |= {name: [_absolute(name, value)] for name, value in given_options(request).items() if "price" in name}
+    added = joined_options(type(request))
+    if any(len(found.get(name, ())) > 1 for name in added):  # of several accelerators: they are looked up again
+        given = {name: value for name, value in given_options(request).items() if name in added}
+        found = {name: values for name, values in found.items() if name not in added}
+        found |= {name: [_absolute(type(request), name, value)] for name, value in given.items()}
     found |= {name: [words_of(value) for value in values] for name, values in several.items()}
     return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
 
 
-def _absolute(option: str, value: Any) -> Any:
+def _absolute(request: type[Any], option: str, value: Any) -> Any:
     """The path of a file, which nobody says where from it will be read."""
-    names_file = option in _PATHS and isinstance(value, str) and value.endswith(_PATHS[option])
-    return str(Path(value).absolute()) if names_file else value
+    return str(Path(value).absolute()) if _is_path(request, option, value) else value
+
+
+def _is_path(request: type[Any], option: str, value: Any) -> bool:
+    """Whether a value of an option names a file."""
+    ending = (".toml", _JSON) if option in _IN_FILES else options_of(request)[option]["path"]
+    return ending is not None and isinstance(value, str) and value.endswith(ending)
 
 
 def _is_known(given: Any, record: Any, kind: Kind) -> bool:
@@ -147,7 +153,7 @@ def _one(source: TomlSource, key: str, value: Any, request: type[Any]) -> Any:
     named = isinstance(options_of(request)[key]["names"], str)
     if named and not isinstance(value, str):
         raise source.error((key,), f"{key}: {shown(value)} is not a name" + (" or a table" if key in _IN_FILES else ""))
-    if isinstance(value, str) and key in _PATHS and value.endswith(_PATHS[key]):
+    if _is_path(request, key, value):
         return str(Path(source.path).parent / value)
     try:
         return getattr(request(**{key: value}), key)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from attrs import frozen
+from attrs import field, fields_dict, frozen
 
 from llmplan.records import OFFLOADS, Recompute, Tuning
-from llmplan.request.money import as_carbon, as_price, names_of
-from llmplan.request.options import Options, option
+from llmplan.request.options import Options, joined_options, option
 from llmplan.request.values import (
     as_at_least_one,
     as_auto_or_whole,
@@ -40,9 +41,42 @@ _TUNINGS = {tuning.value: tuning for tuning in Tuning}
 _OFFLOADS = {word: word for word in OFFLOADS}
 
 
+Request = TypeVar("Request", bound=type[Any])
+
+
+def joining(request: Request) -> Request:
+    """A class of requests that takes options of plugins beside its own."""
+    own, make = fields_dict(request), request.__init__
+
+    @wraps(make)
+    def init(self: Any, **given: Any) -> None:
+        added = {**given.pop("joined", {}), **{name: given.pop(name) for name in [*given] if name not in own}}
+        known = joined_options(request) if added else {}
+        if unknown := next((name for name in added if name not in known), None):
+            raise TypeError(f"{request.__name__} got an unexpected option {unknown!r}")
+        added = {name: known[name]["convert"](value, name) for name, value in added.items() if value is not None}
+        make(self, joined=added, **given)
+
+    request.__init__ = init
+    return request
+
+
+@joining
 @frozen(kw_only=True, eq=False, repr=False)
 class PlanRequest(Options):
     """What training and inference have in common."""
+
+    command: ClassVar[str] = ""
+    joined: Mapping[str, Any] = field(factory=dict)
+    """Options of plugins that were given."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """An option that a plugin adds; None where it was not given."""
+            if name.startswith("_") or name not in joined_options(type(self)):
+                raise AttributeError(f"{type(self).__name__} has no option {name!r}")
+            return self.joined.get(name)
 
     model: Any = option(
         "Model, by name, as a file or folder, or by an id of a hub.", as_record_or_name, metavar="NAME", names="models"
@@ -88,37 +122,21 @@ class PlanRequest(Options):
     ideal: bool | None = option("Efficiencies that are not given are 1; else they are calibrated.", as_flag)
     cost_model: Any = option("Cost model.", as_record_or_name, metavar="NAME", names="cost-models")
     price_per_gpu_hour: float | None = option(
-        "The same as a number: 2.5 or $2.5; in a search one for each accelerator, too.",
+        "Price of one accelerator-hour, as a number: 2.5 or $2.5; in a search one for each accelerator, too.",
         as_money(as_not_negative),
         metavar="PRICE",
-    )
-    price: Any = option(
-        "Price of one accelerator-hour: 2.5, or whose it is: median, p25, a provider (llmplan list prices), or own "
-        "hardware in a TOML file.",
-        as_price,
-        metavar="WHOSE",
-        names=names_of("prices"),
-    )
-    price_market: str | None = option(
-        "In which --price is looked up: on-demand by default, reserved, spot.", as_text, metavar="MARKET"
-    )
-    price_region: str | None = option("Of the provider, in which it is; any by default.", as_text, metavar="REGION")
-    price_file: str | None = option("Your own prices, which --price takes.", as_text, metavar="FILE.csv")
-    carbon: Any = option(
-        "What a kWh emits, in grams of CO2, or where: a region of llmplan list grids.",
-        as_carbon,
-        metavar="GRAMS|REGION",
-        names=names_of("grids"),
     )
     pue: float | None = option(
         "Energy of the data center / energy of the GPUs; 1 by default.", as_at_least_one, metavar="FACTOR"
     )
 
 
+@joining
 @frozen(kw_only=True, eq=False, repr=False)
 class TrainRequest(PlanRequest):
     """Options of a training plan; None is what was not given."""
 
+    command: ClassVar[str] = "train"
     cp: int | None = option("Context parallel size: ranks that share each sequence.", as_size)
     ep: int | None = option("Expert parallel size, inside dp x cp.", as_whole(1))
     vpp: int | None = option("Chunks of layers on each pipeline stage (interleaved schedule).", as_whole(1), every=True)

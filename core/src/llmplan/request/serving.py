@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import fields, frozen
 
 from llmplan.request.latencies import answer_option, each_token_option, first_token_option, percentile_option
-from llmplan.request.money import as_api_price
 from llmplan.request.options import option
-from llmplan.request.plans import PlanRequest
+from llmplan.request.plans import PlanRequest, joining
 from llmplan.request.values import (
     as_at_least_one,
     as_bits,
@@ -32,10 +31,12 @@ if TYPE_CHECKING:
 _OFFLOADS = {word: word for word in ("none", "weights", "experts", "kv")}
 
 
+@joining
 @frozen(kw_only=True, eq=False, repr=False)
 class InferRequest(PlanRequest):
     """Options of an inference plan; None is what was not given."""
 
+    command: ClassVar[str] = "infer"
     batch: int | None = option("Sequences that one replica answers at once.", as_whole(1))
     prompt_tokens: int | None = option("Tokens of a prompt: 4096, 32k (32,000) or 32Ki (32,768).", as_whole(1))
     output_tokens: int | None = option("Tokens of an answer.", as_whole(1))
@@ -63,12 +64,6 @@ class InferRequest(PlanRequest):
         as_word(_OFFLOADS),
         metavar="WHAT",
         names=lambda: list(_OFFLOADS),
-    )
-    api_price: Any = option(
-        "What an API asks for a million tokens, input and output: 3/15, or one number for both.",
-        as_api_price,
-        metavar="IN/OUT",
-        word=True,
     )
     host_bandwidth: float | None = option(
         "GB/s of an accelerator's share of the host's memory, where the engine multiplies there what waits there.",

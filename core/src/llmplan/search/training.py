@@ -67,7 +67,7 @@ def _asked(space: TrainingSpace, cases: Sequence[TrainingCase], asked: SearchReq
             "gpu": case.choice.hardware,
             "framework": case.template.framework,
             "optimizer": case.template.optimizer,
-            "price": case.choice.price,
+            "parts": case.choice.parts,
             "site": case.choice.site,
         }
         for case in cases

@@ -89,7 +89,7 @@ class TrainingCase:
 
     def fixed(self, row: Mapping[str, Any]) -> TrainRequest:
         """The options of `llmplan train` that ask for the plan of this row of dimensions alone."""
-        given = {name: None if value == inf else value for name, value in row.items()}
+        given: dict[str, Any] = {name: None if value == inf else value for name, value in row.items()}
         return evolve(
             self.request,
             **given,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
-from llmplan.catalogues import CLUSTERS, COST_MODELS, DTYPES, GPUS, MODELS, SITES, conforms, registry
-from llmplan.catalogues.guard import Guard
+from llmplan.catalogues import CLUSTERS, COST_MODELS, DTYPES, GPUS, MODELS, PLAN_OPTIONS, SITES, conforms, registry
+from llmplan.catalogues.guard import Guard, WrongAnswerError
 from llmplan.errors import BadInputError
+from llmplan.estimate import Settled
 from llmplan.records import Efficiency
 from llmplan.space.asked import completed, efficiency_of, left_out
-from llmplan.space.money import grid_of, price_of
 from llmplan.space.suspects import parameters_of
 from llmplan.units import rate
 
@@ -21,11 +21,9 @@ if TYPE_CHECKING:
     from llmplan.estimate import Command, CostModel
     from llmplan.records import (
         DTypeRule,
-        Grid,
         HardwareProfile,
         ModelArchitecture,
         NumberFormat,
-        Price,
         Site,
         StoredWeights,
     )
@@ -45,17 +43,14 @@ class Choice:
     assumptions: tuple[str, ...]
     warnings: tuple[str, ...]
     site: Site | None = None
-    price: Price | None = None
-    """Of an hour of the accelerator, where it is known."""
-    carbon: Grid | None = None
-    """The electricity, where emissions are asked for."""
+    price_per_gpu_hour: float | None = None
+    parts: Mapping[str, Any] = field(factory=dict)
+    """What options of plugins came to."""
 
     @property
-    def money(self) -> dict[str, Any]:
-        """The fields of a plan that hold prices and emissions."""
-        price = self.price
-        known = None if price is None else price.per_gpu_hour
-        return {"price": price, "price_per_gpu_hour": known, "carbon": self.carbon}
+    def settled(self) -> dict[str, Any]:
+        """The fields of a plan that options of plugins decide."""
+        return {"price_per_gpu_hour": self.price_per_gpu_hour, "parts": self.parts}
 
 
 def choose(request: TrainRequest | InferRequest, phase: Command) -> Choice:
@@ -88,8 +83,8 @@ def choose(request: TrainRequest | InferRequest, phase: Command) -> Choice:
     hardware, uncalibrated = completed(cost_model, hardware)
     gemm = dtype.gemm_format(hardware)
     efficiency, whose = _efficiency(request, cost_model, hardware, gemm, phase)
-    price, carbon = price_of(request, hardware), grid_of(request)
-    old = () if price is None else price.warnings
+    price, parts = settled(request, hardware)
+    old = [word for part in parts.values() for word in getattr(part, "warnings", ())]
     warnings = (*left_out(cost_model, phase), *uncalibrated, *_format_warnings(dtype, gemm, hardware), *old)
     site: Site | None = None if request.site is None else find_record(request.site, "site", SITES)
     assumptions.append(whose)
@@ -98,7 +93,23 @@ def choose(request: TrainRequest | InferRequest, phase: Command) -> Choice:
             cost_model = site.at(cost_model)
             assumptions.append(site.said(hardware, phase))
     assumed = tuple(assumptions)
-    return Choice(model, hardware, dtype, gemm, cost_model, efficiency, assumed, warnings, site, price, carbon)
+    return Choice(model, hardware, dtype, gemm, cost_model, efficiency, assumed, warnings, site, price, parts)
+
+
+def settled(request: TrainRequest | InferRequest, hardware: HardwareProfile) -> tuple[float | None, Mapping[str, Any]]:
+    """The price of an hour, stated, the cluster's or what options of plugins come to; and the parts that those make."""
+    parts: dict[str, Any] = {}
+    price = request.price_per_gpu_hour
+    price = hardware.cluster.price_per_gpu_hour if price is None else price
+    for one in registry().plan_options.values() if request.joined else ():
+        if not request.joined.keys().isdisjoint(one.of(request.command)):
+            with Guard(PLAN_OPTIONS, one.name):
+                found = one.settle(request, hardware)
+                if not isinstance(found, Settled):
+                    raise WrongAnswerError(f"settle: returned a {type(found).__name__}, not a Settled")
+            price = price if found.price_per_gpu_hour is None else found.price_per_gpu_hour
+            parts.update(found.parts)
+    return price, parts
 
 
 _OF_CLUSTERS = ("nic_gbits", "gpus_per_node", "oversubscription", "host_memory")

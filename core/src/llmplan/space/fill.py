@@ -48,7 +48,7 @@ def template(request: TrainRequest, choice: Choice) -> TrainingPlan:
         "seq_len": seq_len,
         "data": data,
         "tokens": _tokens(request, choice, said) if data is None else data.tokens,
-        **choice.money,
+        **choice.settled,
         "assumptions": tuple(said),
         "warnings": choice.warnings,
     }

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
-from attrs import evolve, fields_dict, frozen
+from attrs import evolve, frozen
 
 from llmplan.errors import BadInputError
 from llmplan.records import OFFLOADS
@@ -54,7 +54,7 @@ class TrainingSpace:
     @classmethod
     def of(cls, request: TrainRequest) -> TrainingSpace:
         """The space that a request leaves open."""
-        return cls(**{name: getattr(request, name) for name in fields_dict(TrainRequest)})
+        return cls(**{name: getattr(request, name) for name in options_of(TrainRequest)})
 
     def requests(self) -> Iterator[TrainRequest]:
         """Of each model, accelerator and dtype, in the order given."""
@@ -66,7 +66,7 @@ class TrainingSpace:
 
     def with_values(self, **options: Any) -> TrainingSpace:
         """The same with other values, or none, for some options."""
-        given = {name: getattr(self.request, name) for name in fields_dict(TrainRequest) if name not in RANGED}
+        given = {name: getattr(self.request, name) for name in options_of(TrainRequest) if name not in RANGED}
         prices = {"price_per_gpu_hour": self.prices if self.prices != (None,) else None}
         return TrainingSpace(**{**given, **self.values, **self.records, **prices, **options})
 

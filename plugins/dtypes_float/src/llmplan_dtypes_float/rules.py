@@ -28,6 +28,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from llmplan.records import DTypeRule
+from llmplan_dtypes_float.names import ALIASES
 
 SCALE_BITS = 8
 """Of the scale that a block of FP4 elements shares: FP8 (E4M3) in NVFP4, a power of two (E8M0) in MXFP4."""
@@ -40,7 +41,7 @@ def four_bit_blocks(elements: int) -> float:
 
 BF16 = DTypeRule(
     name="bf16",
-    aliases=("bfloat16",),
+    aliases=ALIASES["bf16"],
     weight_bits=16,
     activation_bits=16,
     embedding_bits=16,
@@ -50,7 +51,7 @@ BF16 = DTypeRule(
 )
 FP16 = DTypeRule(
     name="fp16",
-    aliases=("float16", "half"),
+    aliases=ALIASES["fp16"],
     weight_bits=16,
     activation_bits=16,
     embedding_bits=16,
@@ -69,7 +70,7 @@ TF32 = DTypeRule(
 )
 FP32 = DTypeRule(
     name="fp32",
-    aliases=("float32",),
+    aliases=ALIASES["fp32"],
     weight_bits=32,
     activation_bits=32,
     embedding_bits=32,
@@ -79,7 +80,7 @@ FP32 = DTypeRule(
 )
 FP8 = DTypeRule(
     name="fp8",
-    aliases=("float8",),
+    aliases=ALIASES["fp8"],
     weight_bits=8,
     activation_bits=16,
     embedding_bits=16,
@@ -93,7 +94,7 @@ FP8 = DTypeRule(
 FP8_DYNAMIC = evolve(
     FP8,
     name="fp8-dynamic",
-    aliases=("fp8/fp8-dynamic", "fp8-dynamic"),
+    aliases=ALIASES["fp8-dynamic"],
     dynamic_scales=True,
     description="as fp8, with scales of activations found token by token while serving, by a kernel of its own",
     source="vLLM documentation, FP8 W8A8: online dynamic quantisation, and static scales of a checkpoint's own",
@@ -104,7 +105,7 @@ FP8_INFERENCE = DTypeRule(
     activation_bits=8,
     embedding_bits=16,
     training_weight_bits=16,
-    aliases=("fp8/fp8",),
+    aliases=ALIASES["fp8-inference"],
     training="hypothetical",
     gemm_formats=(("fp8",),),
     description="weights, activations and KV cache 8, embeddings 16; GEMM in FP8",
@@ -154,7 +155,7 @@ FP8_WEIGHTS = DTypeRule(
     weight_bits=8,
     activation_bits=16,
     embedding_bits=16,
-    aliases=("fp8/bf16", "fp8/fp16"),
+    aliases=ALIASES["fp8-weights"],
     training="hypothetical",
     gemm_formats=(("bf16", "fp16"),),
     description="weights 8, all else 16; widened, GEMM in BF16",
@@ -176,7 +177,7 @@ MXFP4_EXPERTS = DTypeRule(
     activation_bits=16,
     embedding_bits=16,
     expert_bits=four_bit_blocks(32),
-    aliases=("mxfp4/bf16",),
+    aliases=ALIASES["mxfp4-experts"],
     gemm_formats=(("bf16", "fp16"),),
     description="weights of routed experts 4.25, all else 16; widened, GEMM in BF16",
     source="OpenAI 2025, arXiv:2508.10925, section 2.1: MXFP4 of the MoE weights, 4.25 bits each",
@@ -188,7 +189,7 @@ MXFP4_EXPERTS_MXFP8 = DTypeRule(
     embedding_bits=16,
     expert_bits=four_bit_blocks(32),
     kv_bits=16,
-    aliases=("mxfp4/mxfp8", "mxfp4/fp8"),
+    aliases=ALIASES["mxfp4-experts-mxfp8"],
     training="hypothetical",
     gemm_formats=(("fp8",),),
     description="weights of routed experts 4.25, GEMM inputs made 8, all else 16; GEMM at the rate of FP8",
@@ -201,7 +202,7 @@ GGUF_Q4_K_M = DTypeRule(
     activation_bits=16,
     embedding_bits=5.53,
     expert_bits=4.84,
-    aliases=("gguf-q4_k_m/fp16", "q4_k_m/fp16"),
+    aliases=ALIASES["gguf-q4-k-m"],
     training="hypothetical",
     gemm_formats=(("fp16", "bf16"),),
     description="llama.cpp's Q4_K_M: weights 4.8 on average, experts 4.84, ends 5.5, all else 16; GEMM in FP16",

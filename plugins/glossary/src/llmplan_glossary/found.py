@@ -7,8 +7,9 @@ from typing import Any
 
 from attrs import frozen
 
+from llmplan.catalogues.figures import figures_of
 from llmplan.errors import UnknownNameError
-from llmplan.estimate.figures import INFER, SERVER, TRAIN, figures_of
+from llmplan.estimate.figures import INFER, SERVER, TRAIN
 from llmplan.request import InferRequest, InferSearchRequest, SearchRequest, TrainRequest, option_name, options_of
 from llmplan_glossary.terms import groups, key_of
 

@@ -36,6 +36,8 @@ from llmplan.catalogues import (
     VALIDATION_SETS,
     Catalogue,
     Kind,
+    LazyRecord,
+    registry,
 )
 from llmplan.catalogues.plugins import Plugins
 from llmplan.errors import BadInputError, PluginFailedError, UnsupportedFormatError
@@ -128,6 +130,7 @@ def check_plugin(module: ModuleType) -> None:
     manager = pluggy.PluginManager("llmplan")
     manager.add_hookspecs(hookspecs)
     plugins = Plugins(manager)
+    plugins.learn(registry().plugins.kinds)
     plugins.add(module.__name__, "", "", lambda: module)
     _refuse_problems(plugins)
     hooks = plugins.loaded[0].hooks
@@ -135,9 +138,10 @@ def check_plugin(module: ModuleType) -> None:
         marked = name in hooks or not name.startswith("llmplan_") or not isfunction(value)
         require(marked, f"{name} is named like a hook and lacks @hookimpl")
     require(hooks, f"{module.__name__} implements no hook")
-    for kind in KINDS:
+    for kind in (*KINDS, *plugins.kinds):
         if kind is DTYPES:  # families are checked as such
-            offered = [record for _, record in plugins.ask(kind.hook, kind.check)]
+            asked = [record for _, record in plugins.ask(kind.hook, kind.check)]
+            offered = [record.make() if isinstance(record, LazyRecord) else record for record in asked]
         else:
             catalogue: Catalogue[Any] = Catalogue(kind, plugins)
             offered = [record for _, _, record in catalogue.entries()]

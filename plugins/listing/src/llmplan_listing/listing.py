@@ -7,20 +7,26 @@ from typing import Annotated, Any
 
 import typer
 
-from llmplan.catalogues import GPUS, GRIDS, KINDS, MODELS, Catalogue, registry
+from llmplan.catalogues import GPUS, MODELS, Catalogue, registry
 from llmplan.cli.options import completer
 from llmplan.cli.tables import print_table
 from llmplan.errors import BadInputError
 from llmplan.output.words import count, digits
-from llmplan.records import Grid, HardwareProfile, ModelArchitecture
+from llmplan.records import HardwareProfile, ModelArchitecture
 from llmplan.units import GIB
 
-_LISTED = {kind.plural: kind for kind in KINDS}
-_WORDS = ", ".join(_LISTED)
 _EXAMPLES = 3
 _FORMATS = ("fp8", "fp4", "int8", "int4")
 _SPARE = {">int4": 1, ">tf32": 1, ">int8": 2, ">fp4": 3, ">training tokens": 1}
 """Columns that go first where a terminal is too narrow for all: those of 1, then of 2, then of 3."""
+
+
+def _plurals() -> list[str]:
+    return [kind.plural for kind in registry().kinds]
+
+
+def _words() -> str:
+    return ", ".join(_plurals())
 
 
 def add_list(app: typer.Typer, summary: str) -> None:
@@ -28,12 +34,10 @@ def add_list(app: typer.Typer, summary: str) -> None:
 
     @app.command("list", help=summary)
     def list_records(
-        kind: Annotated[
-            str | None, typer.Argument(help=_WORDS, autocompletion=completer(lambda: list(_LISTED)))
-        ] = None,
+        kind: Annotated[str | None, typer.Argument(help=_words(), autocompletion=completer(_plurals))] = None,
         json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     ) -> None:
-        catalogues = [registry().catalogue(one) for one in KINDS] if kind is None else [_catalogue(kind)]
+        catalogues = [registry().catalogue(one) for one in registry().kinds] if kind is None else [_catalogue(kind)]
         if json_:
             entries = {catalogue.kind.plural: _entries(catalogue) for catalogue in catalogues}
             print(json.dumps(entries if kind is None else entries.popitem()[1], indent=2))
@@ -44,10 +48,10 @@ def add_list(app: typer.Typer, summary: str) -> None:
 
 
 def _catalogue(word: str) -> Catalogue[Any]:
-    for kind in KINDS:
+    for kind in registry().kinds:
         if word in (kind.plural, kind.singular):
             return registry().catalogue(kind)
-    raise BadInputError(f"list: {word!r} is none of {_WORDS}")
+    raise BadInputError(f"list: {word!r} is none of {_words()}")
 
 
 def _entries(catalogue: Catalogue[Any]) -> list[dict[str, str]]:
@@ -61,9 +65,9 @@ def _summary(catalogue: Catalogue[Any]) -> tuple[str, str, str]:
 
 
 def _print(catalogue: Catalogue[Any]) -> None:
+    columns = catalogue.kind.columns or _COLUMNS.get(catalogue.kind.plural, _described)
     rows = [
-        {"name": _said(name, provider, catalogue), **_COLUMNS.get(catalogue.kind.plural, _described)(record)}
-        for name, provider, record in catalogue.entries()
+        {"name": _said(name, provider, catalogue), **columns(record)} for name, provider, record in catalogue.entries()
     ]
     if not rows:
         print(f"no plugin that offers {catalogue.kind.plural} is installed")
@@ -110,12 +114,7 @@ def _described(record: Any) -> dict[str, str]:
     return {"description": f"default: {record.description}" if default else record.description}
 
 
-def _grid(record: Grid) -> dict[str, str]:
-    return {">g CO2 a kWh": digits(record.grams_per_kwh), "description": record.description}
-
-
 _COLUMNS: dict[str, Callable[[Any], dict[str, str]]] = {
     MODELS.plural: _model,
     GPUS.plural: _gpu,
-    GRIDS.plural: _grid,
 }

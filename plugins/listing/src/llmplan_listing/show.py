@@ -15,7 +15,6 @@ from llmplan.catalogues import (
     ENGINES,
     FRAMEWORKS,
     GPUS,
-    GRIDS,
     MODELS,
     OPTIMIZERS,
     SCHEDULES,
@@ -33,11 +32,16 @@ from llmplan.space.read_model import read_model
 from llmplan.units import GIGA, rate
 
 _STEP, _IN = re.compile(r"\.(?![\d])|(?<=[a-z_])\.(?=\d)"), "  "
-_SHOWN = (MODELS, GPUS, CLUSTERS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, SCHEDULES, GRIDS)
+_OURS = (MODELS, GPUS, CLUSTERS, DTYPES, COST_MODELS, FRAMEWORKS, ENGINES, OPTIMIZERS, SCHEDULES)
+
+
+def _shown() -> tuple[Kind, ...]:
+    """Kinds whose records are named: of plugins' own those that say so."""
+    return (*_OURS, *(kind for kind in registry().kinds if kind.is_shown))
 
 
 def _names() -> list[str]:
-    return [name for kind in _SHOWN for name in registry().catalogue(kind)]
+    return [name for kind in _shown() for name in registry().catalogue(kind)]
 
 
 def add_show(app: typer.Typer, summary: str) -> None:
@@ -71,7 +75,7 @@ def add_show(app: typer.Typer, summary: str) -> None:
 
 def _no_file(name: str, kind: Kind) -> str:
     """That records of a kind have no form as files, and which kinds have."""
-    *kinds, last = (of.plural for of in _SHOWN if of.in_files)
+    *kinds, last = (of.plural for of in _shown() if of.in_files)
     article = "an" if kind.singular[0] in "aeiou" else "a"
     return f"toml: {name} is {article} {kind.singular}, which has no form as a file; {', '.join(kinds)} and {last} have"
 
@@ -81,9 +85,9 @@ def find(name: str) -> tuple[Any, Kind, str]:
     if name.endswith(".toml"):
         from llmplan.catalogues.record_file import read_record
 
-        kind = _kind_of(name, [kind for kind in _SHOWN if kind.in_files])
+        kind = _kind_of(name, [kind for kind in _shown() if kind.in_files])
         return read_record(name, kind), kind, name
-    catalogues = [registry().catalogue(kind) for kind in _SHOWN]
+    catalogues = [registry().catalogue(kind) for kind in _shown()]
     named = [catalogue for catalogue in catalogues if name.rpartition(":")[2] in dict(catalogue.offers())]
     for catalogue in named or catalogues:
         try:

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from llmplan.records import Grid
+from llmplan_prices.records import Grid
 
 _FILE = Path(__file__).with_name("grids.csv")
 

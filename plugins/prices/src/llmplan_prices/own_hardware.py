@@ -14,8 +14,9 @@ from llmplan.catalogues.structure import structure
 from llmplan.catalogues.toml_source import TomlSource
 from llmplan.errors import BadInputError
 from llmplan.estimate.energy import IDLE_SHARE
-from llmplan.records import HardwareProfile, Price, PriceAsked
+from llmplan.records import HardwareProfile
 from llmplan.records.checks import fraction, not_negative, positive
+from llmplan_prices.records import Price, PriceAsked
 
 _HOURS_A_YEAR = 8_760.0
 _WATTS_PER_KILOWATT = 1e3

@@ -1,18 +1,41 @@
-"""The hooks that this package implements."""
+"""The hooks that this package implements, and those that it has for others."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from llmplan.catalogues.kinds import Kind
 from llmplan.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     import typer
 
-    from llmplan.records import Grid, PriceSource
+    from llmplan.estimate import PlanOptions
+    from llmplan_prices.records import Grid, PriceSource
 
 LLMPLAN_API = 1
+
+
+def _grid(record: Grid) -> Mapping[str, str]:
+    from llmplan.output.words import digits
+
+    return {">g CO2 a kWh": digits(record.grams_per_kwh), "description": record.description}
+
+
+@hookimpl
+def llmplan_kinds() -> Iterable[Kind]:
+    """Words for ``--price``, and regions for ``--carbon``."""
+    yield Kind("prices", "llmplan_prices", "records.PriceSource", package=__package__)
+    yield Kind("grids", "llmplan_grids", "records.Grid", package=__package__, columns=_grid, is_shown=True)
+
+
+@hookimpl
+def llmplan_plan_options() -> Iterable[PlanOptions]:
+    """Contribute the options of money and emissions, and the figures that follow from them."""
+    from llmplan_prices.options import OPTIONS
+
+    yield OPTIONS
 
 
 @hookimpl

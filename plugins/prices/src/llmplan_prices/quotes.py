@@ -14,8 +14,9 @@ from typing import Any
 from attrs import evolve, fields, frozen
 
 from llmplan.errors import BadInputError, shown
-from llmplan.records import HardwareProfile, Price
+from llmplan.records import HardwareProfile
 from llmplan.text_file import read_text
+from llmplan_prices.records import Price
 
 _FILE = Path(__file__).with_name("prices.csv")
 ON_DEMAND = "on-demand"

@@ -10,9 +10,9 @@ from math import floor
 from attrs import evolve, frozen
 
 from llmplan.errors import BadInputError, UnknownNameError
-from llmplan.records import Price, PriceAsked
 from llmplan.records.checks import check_name
 from llmplan_prices.quotes import ON_DEMAND, Quote, kept, of_file, place, published
+from llmplan_prices.records import Price, PriceAsked
 
 PERCENTILES = {"p10": 0.10, "p25": 0.25, "median": 0.5, "p75": 0.75, "p90": 0.90}
 USUAL = "median"

@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from llmplan.catalogues.figures import every_figure
 from llmplan.estimate.figure import Figure
-from llmplan.estimate.figures import AT_CONFIDENCE, CAPACITY, FIGURES, ITERATION, MEMORY, MFU
+from llmplan.estimate.figures import AT_CONFIDENCE, CAPACITY, ITERATION, MEMORY, MFU
 from llmplan.estimate.spread import EVEN
 from llmplan.output.table import Column, Row
 from llmplan.output.words import count, digits, gib
@@ -27,7 +28,7 @@ def figure_columns(
     ranked: Callable[[Figure], bool] = lambda _: False,
 ) -> list[Column]:
     """Of the figures that have a heading and that some row knows; those that rows are ranked by are never left out."""
-    headed = {figure.key: figure for figure in FIGURES if figure.heading and asked(figure)}
+    headed = {figure.key: figure for figure in every_figure() if figure.heading and asked(figure)}
     found = [
         Column(figure.heading, _digits_of(figure), spare=0 if ranked(figure) else _spare(figure))
         for figure in headed.values()

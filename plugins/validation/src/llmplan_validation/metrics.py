@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from llmplan.catalogues.figures import figures_of
 from llmplan.errors import BadInputError
 from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.figure import Figure
-from llmplan.estimate.figures import TRAIN, figures_of
+from llmplan.estimate.figures import TRAIN
 from llmplan.estimate.line import Kind, of_kinds
 from llmplan.units import GIB, GIGA, TERA
 from llmplan_validation.cells import Cells, text

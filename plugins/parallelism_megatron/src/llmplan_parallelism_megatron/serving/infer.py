@@ -10,6 +10,7 @@ from llmplan.records import InferencePlan
 from llmplan_parallelism_megatron import lines
 from llmplan_parallelism_megatron.serving.crossing import compute_bound_batch
 from llmplan_parallelism_megatron.serving.extent import of_decoding, of_prompts
+from llmplan_parallelism_megatron.serving.known import known_rank
 from llmplan_parallelism_megatron.serving.memory import (
     cache_bytes,
     cache_tokens,
@@ -21,7 +22,6 @@ from llmplan_parallelism_megatron.serving.memory import (
 )
 from llmplan_parallelism_megatron.serving.passes import forward
 from llmplan_parallelism_megatron.serving.pipeline import filled_seconds, micro_batches, static_batches
-from llmplan_parallelism_megatron.serving.rank import Rank
 
 
 def infer(plan: InferencePlan) -> InferenceEstimate:
@@ -32,7 +32,7 @@ def infer(plan: InferencePlan) -> InferenceEstimate:
     With p stages p batches are in flight, or p parts of one: a batch waits for the sum of its stages, or for p times
     the slowest.
     """
-    rank = Rank.of(plan)
+    rank = known_rank(plan)
     passes = prompt_passes(plan)
     prefill = forward(rank, of_prompts(1.0 * plan.batch, plan.prompt_tokens, passes))
     stage, parts = prefill.stage.repeated(passes), micro_batches(plan, 1.0)

@@ -12,6 +12,7 @@ from llmplan.records import InferencePlan, Step
 from llmplan_parallelism_megatron import lines
 from llmplan_parallelism_megatron.serving import held, memory
 from llmplan_parallelism_megatron.serving.extent import of_step
+from llmplan_parallelism_megatron.serving.known import known_rank
 from llmplan_parallelism_megatron.serving.passes import Pass, forward
 from llmplan_parallelism_megatron.serving.pipeline import served_batches
 from llmplan_parallelism_megatron.serving.rank import Rank
@@ -28,7 +29,7 @@ class Steps:
     @cached_property
     def rank(self) -> Rank:
         """The model, lowered and divided once for all steps."""
-        return Rank.of(self.plan)
+        return known_rank(self.plan)
 
     @property
     def batches_in_flight(self) -> Number:

@@ -7,9 +7,15 @@ from attrs import frozen
 from llmplan.arrays.quantities import Number, log2, minimum, where
 from llmplan.arrays.term import term
 from llmplan.records import CollectiveCurve, Layout
+from llmplan.records.cluster import ROUND
 from llmplan_parallelism_megatron.network import collectives
 from llmplan_parallelism_megatron.network.groups import Groups, groups_of
 from llmplan_parallelism_megatron.serving.reached import ServingKernels
+
+OWN_BYTES = 8.0 * 2**20
+"""Of a message that engines hold buffers for, to sum it by kernels of their own (vLLM, custom_all_reduce.py, max_size;
+TensorRT-LLM, customAllReduceUtils.h).
+"""
 
 
 @frozen(eq=False, repr=False)
@@ -27,12 +33,18 @@ class Links:
         library = collectives.all_reduce_seconds(message_bytes, group, kernels.links) + waiting
         if kernels.all_reduce is None:
             return library
-        own = waiting + where(group.ranks > 1, self._own_seconds(kernels.all_reduce, 2.0 * message_bytes), 0.0)
+        own = waiting + where(group.ranks > 1, self._own_seconds(kernels.all_reduce, message_bytes), 0.0)
         alone = group.ranks <= group.inside(kernels.links.hardware.scale_up_domain)
-        return where(alone, minimum(library, own), library)
+        return where(alone & (message_bytes < OWN_BYTES), minimum(library, own), library)
 
-    def _own_seconds(self, curve: CollectiveCurve, volume: Number) -> Number:
-        return collectives.own_seconds(curve, volume, self.groups.tensor, self.kernels.links)
+    def _own_seconds(self, curve: CollectiveCurve, message_bytes: Number) -> Number:
+        """In one step, in which each rank reads what all others have, or in two, in which ranks sum shares of it."""
+        group, of = self.groups.tensor, self.kernels.links
+        two = collectives.own_seconds(curve, 2.0 * message_bytes, group, of)
+        if of.hardware.cluster.levels[0].topology in ROUND:
+            return two
+        one = collectives.own_seconds(curve, read_from_all(message_bytes, group.ranks), group, of)
+        return minimum(one, curve.launch_seconds + two) if self.kernels.engine.two_shots else one
 
     def all_gather_seconds(self, message_bytes: Number) -> Number:
         """Seconds of an all-gather over the tensor parallel group."""
@@ -54,6 +66,18 @@ class Links:
     def transfer_between_replicas_seconds(self, rank_bytes: Number, layout: Layout) -> Number:
         """From each rank of a replica to its counterpart in another, over the network where they share no domain."""
         return collectives.point_to_point_seconds(rank_bytes, layout.tp * layout.pp, self.kernels.links)
+
+
+@term(
+    "message * n",
+    unit="bytes",
+    source="vLLM, csrc/custom_all_reduce.cuh, cross_device_reduce_1stage; TensorRT-LLM, allReduceFusionKernels.cu",
+)
+def read_from_all(message: Number, n: Number) -> Number:
+    """One shot: every rank reads the message of each other, and sums all by itself, so that the bytes of its link grow
+    with the ranks; for small messages a second meeting of the ranks would take longer.
+    """
+    return message * n
 
 
 @term(

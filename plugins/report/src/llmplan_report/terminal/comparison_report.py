@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from llmplan.catalogues.figures import figures_of
 from llmplan.estimate import Comparison, Variant
 from llmplan.estimate.figure import LOW
-from llmplan.estimate.figures import figures_of, kind_of_estimate
+from llmplan.estimate.figures import kind_of_estimate
+from llmplan.output.console import rendered
 from llmplan.output.document import rows
 from llmplan.output.table import Column, Row, fitted
 from llmplan.output.words import digits
 from llmplan.request import option_name
 from llmplan.space.dimensions import SIZES
 from llmplan_report.columns import RANGE_COLUMN, figure_columns, fits, plain_words
-from llmplan_report.terminal.blocks import Text
-from llmplan_report.terminal.console import INDENT, Block, Console, console_of, heading, rendered, wide_console
+from llmplan_report.terminal.console import INDENT, console_of, heading, wide_console
 from llmplan_report.terminal.next_steps import next_steps
-from llmplan_report.terminal.sections import bullets, facts, in_brief
+from llmplan_report.terminal.sections import facts, in_brief
 from llmplan_report.words import dotted
 
 _MOST_ANSWERS, _LONG = 3, 45
@@ -39,17 +45,17 @@ def comparison_report(comparison: Comparison, width: int | None = None) -> str:
     return rendered(console, _sections(comparison, console))
 
 
-def _sections(comparison: Comparison, console: Console) -> Iterator[Block]:
+def _sections(comparison: Comparison, console: Console) -> Iterator[RenderableType]:
     plans = rows(comparison)
     pairs = list(zip(comparison.variants, plans, strict=True))
-    yield Text(title(comparison, plans), "bold")
+    yield Text(title(comparison, plans), style="bold")
     same = common(comparison.varied, plans).items()
     shared = dotted(f"{name} {value}" for name, value in same if name not in ("model", "gpu"))
     yield from _answer(comparison)
     yield Text("")
-    yield from fitted(columns(comparison.varied, plans), plans, console.for_tables, 0)
+    yield from fitted(columns(comparison.varied, plans), plans, console, 0)
     yield heading("All plans")
-    yield Text(shared, indent=INDENT)
+    yield Padding(Text(shared), (0, 0, 0, INDENT))
     yield from _listed("Not priced", [(row["refused"], [one.label]) for one, row in pairs if row["refused"]])
     yield from _listed("EXTRAPOLATED: no published run of this kind, or too few", _extrapolated(pairs), "bold yellow")
     yield from _listed("Warnings", _said(pairs, "warnings"), "bold yellow")
@@ -60,11 +66,11 @@ def _sections(comparison: Comparison, console: Console) -> Iterator[Block]:
     yield from next_steps(comparison, console)
 
 
-def _answer(comparison: Comparison) -> Iterator[Block]:
+def _answer(comparison: Comparison) -> Iterator[RenderableType]:
     """Which plan is best by each figure that people decide by, out of those that fit."""
     fitting = [variant for variant in comparison.variants if variant.feasible]
     if not fitting:
-        yield Text("none of them fits", "bold red", indent=INDENT)
+        yield Padding(Text("none of them fits", style="bold red"), (0, 0, 0, INDENT))
         return
     found: dict[str, str] = {}
     most = _MOST_ANSWERS if max(len(one.label) for one in fitting) < _LONG else 1
@@ -175,12 +181,12 @@ def _by_line(
     return [(line, [] if len(labels) == priced else labels) for line, labels in found.items()]
 
 
-def _listed(text: str, lines: Iterable[tuple[str, list[str]]], style: str = "bold") -> Iterator[Block]:
-    said: list[str | Text] = []
+def _listed(text: str, lines: Iterable[tuple[str, list[str]]], style: str = "bold") -> Iterator[RenderableType]:
+    table = Table.grid(padding=(0, 1))
     for line, plans in lines:
         more = f" and {len(plans) - _NAMED} more" if len(plans) > _NAMED else ""
         where = f"{'; '.join(plans[:_NAMED])}{more}: " if plans else ""
-        said.append(Text(where, "dim").append(line))
-    if said:
+        table.add_row("-", Text.assemble((where, "dim"), line))
+    if table.row_count:
         yield heading(text, style)
-        yield bullets(said)
+        yield Padding(table, (0, 0, 0, INDENT))

@@ -6,19 +6,20 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from rich.console import Console, RenderableType
+from rich.text import Text
+
 from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.figure import Figure
 from llmplan.estimate.figures import FIGURES, MEMORY, TRAIN, TRAINING, is_server, kind_of_estimate, limits, objectives
 from llmplan.estimate.line import Kind, kind_of
 from llmplan.output.words import count, digits, gib, three_digits
-from llmplan_report.terminal.blocks import Text
 from llmplan_report.terminal.console import INDENT
 from llmplan_report.terminal.sections import GAP, SEQUENCE_PARALLEL, between, counted, facts, memory_words
 from llmplan_report.words import money, seconds_like
 
 if TYPE_CHECKING:
     from llmplan.estimate import Estimate, InferenceEstimate, ServerEstimate
-    from llmplan_report.terminal.console import Block, Console
 
 _LIMITED_BY: Mapping[Kind, str] = {
     Kind.COMPUTE: "computation",
@@ -39,7 +40,7 @@ _LARGE = 100_000.0
 _RANGES = tuple(dict.fromkeys(figure.range for figure in FIGURES if figure.range and figure.range != MEMORY.range))
 
 
-def headline(estimate: Estimate, console: Console, best_of: str = "") -> Iterator[Block]:
+def headline(estimate: Estimate, console: Console, best_of: str = "") -> Iterator[RenderableType]:
     """Five lines at most on 80 columns, with `best_of` for the words of a search that chose the plan."""
     said = answer(estimate, best_of)
     room = console.width - INDENT - max(map(len, said)) - GAP
@@ -77,9 +78,9 @@ def sentence(estimate: Estimate, width: int | None = None) -> Text:
     be wider than `width`, less of the model's name.
     """
     said = _sentence(estimate, estimate.plan.model.name)
-    if width is not None and len(said.plain) > width:
+    if width is not None and len(said) > width:
         name = estimate.plan.model.name
-        kept = max(_SHORTEST_NAME, len(name) - len(said.plain) + width)
+        kept = max(_SHORTEST_NAME, len(name) - len(said) + width)
         said = _sentence(estimate, name if len(name) <= kept else f"{name[: kept - 1]}…")
     return said
 
@@ -88,29 +89,29 @@ def _sentence(estimate: Estimate, name: str) -> Text:
     on = f"{name} on {_gpus(estimate):,} x {estimate.plan.hardware.name}"
     fits = estimate.fits if is_server(estimate) else estimate.feasible
     if not fits:
-        return Text(f"{on}: does not fit", "bold red")
+        return Text(f"{on}: does not fit", style="bold red")
     if is_server(estimate):
         if estimate.overloaded:
-            return Text(f"{on}: overloaded, more comes than can be answered", "bold red")
+            return Text(f"{on}: overloaded, more comes than can be answered", style="bold red")
         what, inside = f"{digits(estimate.requests_per_second or 0.0)} requests/s", ""
     elif not isinstance(estimate, TrainingEstimate):
         what, inside = f"{three_digits(estimate.tokens_per_second)} tokens/s", ""
     else:
         if estimate.goodput == 0:
-            return Text(f"{on}: never done, failures leave no progress", "bold red")
+            return Text(f"{on}: never done, failures leave no progress", style="bold red")
         value = estimate.run_seconds
         words = seconds_like(value)
         inside = between(TRAINING.ends(value, TRAINING.spread(estimate)), words, value)
         what = words(value)
-    said = Text(f"{on}: {what}", "bold")
+    said = Text(f"{on}: {what}", style="bold")
     mark = any(spread.extrapolated for name in _RANGES if (spread := getattr(estimate, name, None)) is not None)
     if inside:
-        said.append(f" ({inside}{', ' if mark else ''}", "bold")
+        said.append(f" ({inside}{', ' if mark else ''}")
     elif mark:
-        said.append(", ranges ", "bold")
+        said.append(", ranges ")
     if mark:
-        said.append("extrapolated", "bold yellow")
-    return said.append(")" if inside else "", "bold")
+        said.append("extrapolated", style="yellow")
+    return said.append(")" if inside else "")
 
 
 def _gpus(estimate: Estimate) -> int:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Console, RenderableType
+from rich.text import Text
+
 from llmplan.catalogues import LAUNCHERS, registry
 from llmplan.catalogues.guard import Guard
 from llmplan.errors import LlmplanError
 from llmplan.estimate import TrainingEstimate
 from llmplan.output.files import painter_of
 from llmplan_report.commands import command_line, command_options, search_of
-from llmplan_report.terminal.blocks import Text
 from llmplan_report.terminal.console import INDENT, heading
 
 if TYPE_CHECKING:
     from llmplan.estimate import Comparison, Estimate, Launcher
-    from llmplan_report.terminal.console import Block, Console
 
 _PICTURE = "plan.svg"
 
@@ -24,13 +25,13 @@ Step = tuple[str, Sequence[str]]
 """What a command is for, and the command."""
 
 
-def next_steps(of: Any, console: Console) -> Iterator[Block]:
+def next_steps(of: Any, console: Console) -> Iterator[RenderableType]:
     """The section of a report; nothing where what was asked has no words of a command line."""
     steps = list(_of_comparison(of) if hasattr(of, "variants") else _of_search(of) if _is_search(of) else _of(of))
     if steps:
         yield heading("Next")
         for words, command in steps:
-            yield Text(f"  {words}:", "dim")
+            yield Text(f"  {words}:", style="dim")
             yield Text("\n".join(_pasted(command, console.width - INDENT)))
 
 

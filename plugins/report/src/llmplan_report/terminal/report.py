@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from rich.console import Console, RenderableType
+
 from llmplan.arrays.quantities import total
 from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.figures import ITERATION, is_server
+from llmplan.output.console import rendered
 from llmplan.output.words import count, seconds
 from llmplan.records import Recompute, Tuning
-from llmplan_report.terminal.console import console_of, heading, rendered
+from llmplan_report.terminal.console import console_of, heading
 from llmplan_report.terminal.headline import headline
 from llmplan_report.terminal.next_steps import next_steps
 from llmplan_report.terminal.otherwise import otherwise
@@ -34,7 +37,6 @@ from llmplan_report.words import dotted
 if TYPE_CHECKING:
     from llmplan.estimate import Estimate, InferenceEstimate
     from llmplan.records import InferencePlan, TrainingPlan
-    from llmplan_report.terminal.console import Block, Console
 
 
 def report(estimate: Estimate, width: int | None = None, *, sources: bool = False) -> str:
@@ -43,14 +45,14 @@ def report(estimate: Estimate, width: int | None = None, *, sources: bool = Fals
     return rendered(console, _sections(estimate, console, sources=sources))
 
 
-def _sections(estimate: Estimate, console: Console, *, sources: bool) -> Iterator[Block]:
+def _sections(estimate: Estimate, console: Console, *, sources: bool) -> Iterator[RenderableType]:
     yield from headline(estimate, console)
     yield from plan_sections(estimate, console)
     yield from said(estimate.plan.assumptions, estimate.warnings, console, sources=sources)
     yield from next_steps(estimate, console)
 
 
-def plan_sections(estimate: Estimate, console: Console) -> Iterator[Block]:
+def plan_sections(estimate: Estimate, console: Console) -> Iterator[RenderableType]:
     """The layout, the figures, where time and memory go."""
     if isinstance(estimate, TrainingEstimate):
         yield from _training(estimate, console)
@@ -63,7 +65,7 @@ def plan_sections(estimate: Estimate, console: Console) -> Iterator[Block]:
     yield from memory(estimate, console)
 
 
-def _training(estimate: TrainingEstimate, console: Console) -> Iterator[Block]:
+def _training(estimate: TrainingEstimate, console: Console) -> Iterator[RenderableType]:
     """The plan, totals, an iteration, a forward pass."""
     plan, of = estimate.plan, estimate.plan.layout
     yield heading("Plan")
@@ -133,7 +135,7 @@ def _on(targets: tuple[str, ...]) -> str:
     return f" on {', '.join(targets)}" if targets else ""
 
 
-def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[Block]:
+def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[RenderableType]:
     """The plan, totals, both phases."""
     from llmplan_report.kept_words import kept_facts
 
@@ -175,7 +177,7 @@ def _fits(estimate: InferenceEstimate) -> str:
 
 def phase(
     name: str, estimate: InferenceEstimate, of: str, console: Console, *, under_load: bool = False
-) -> Iterator[Block]:
+) -> Iterator[RenderableType]:
     """``prefill`` or ``decode``: its time, how far that may be off under a load, what it is bound by, its lines."""
     breakdown, bottleneck = getattr(estimate, f"{of}_breakdown"), getattr(estimate, f"{of}_bottleneck")
     spread = estimate.first_token_spread if of == "prefill" else estimate.next_token_spread

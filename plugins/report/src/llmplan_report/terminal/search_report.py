@@ -6,23 +6,26 @@ from collections.abc import Iterator, Mapping
 from math import inf
 from typing import Any
 
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from llmplan.catalogues.figures import figures_of
 from llmplan.estimate.figure import LOW, Figure
 from llmplan.estimate.figures import (
     SERVER,
     TRAIN,
-    figures_of,
     limits,
     objectives,
 )  # fmt: skip
 from llmplan.estimate.spread import EVEN
+from llmplan.output.console import rendered
 from llmplan.output.words import count, seconds
 from llmplan.search.infeasible import Verdict
 from llmplan.search.result import SearchResult
 from llmplan.space.dimensions import SERVED
 from llmplan_report.columns import escaped
 from llmplan_report.search_words import change_words, says_why_not
-from llmplan_report.terminal.blocks import Text
-from llmplan_report.terminal.console import Block, Console, console_of, heading, rendered
+from llmplan_report.terminal.console import console_of, heading
 from llmplan_report.terminal.headline import headline
 from llmplan_report.terminal.next_steps import next_steps
 from llmplan_report.terminal.otherwise import otherwise
@@ -78,7 +81,7 @@ def search_markdown(result: SearchResult) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _sections(result: SearchResult, console: Console, *, sources: bool) -> Iterator[Block]:
+def _sections(result: SearchResult, console: Console, *, sources: bool) -> Iterator[RenderableType]:
     if result.best:
         yield from headline(result.best[0], console, _best_of(result))
         yield heading(f"Best plans{_by_what(result)}")
@@ -121,8 +124,8 @@ def _title(result: SearchResult) -> Text:
     of = {name: ", ".join(result.space.get(name, ())) for name in ("model", "gpu", "dtype")}
     gpus = result.space.get("gpus", ())
     many = f"{gpus[0]:,} x " if len(gpus) == 1 else f"{min(gpus):,} to {max(gpus):,} x " if gpus else ""
-    title = Text(f"{of['model']} on {many}{of['gpu']}", "bold")
-    return title.append(f"  {_TITLES[result.command]}, {of['dtype']}", "dim")
+    title = Text(f"{of['model']} on {many}{of['gpu']}", style="bold")
+    return title.append(f"  {_TITLES[result.command]}, {of['dtype']}", style="not bold dim")
 
 
 def _totals(result: SearchResult) -> dict[str, str]:
@@ -240,7 +243,7 @@ def _amount(value: float, unit: str) -> str:
     return f"{value:,.0f} {unit}" if unit == "GPU-hours" else seconds(value)
 
 
-def _frontier(result: SearchResult, console: Console) -> Iterator[Block]:
+def _frontier(result: SearchResult, console: Console) -> Iterator[RenderableType]:
     """Some points of it, evenly by their place, the first and the last among them."""
     points, of = result.pareto, " and ".join(result.pareto_of)
     if result.command == TRAIN:
@@ -254,7 +257,7 @@ def _frontier(result: SearchResult, console: Console) -> Iterator[Block]:
         yield from table_of_rows(points_of(result, shown), result, console)
 
 
-def _why_not(verdict: Verdict, result: SearchResult, console: Console) -> Iterator[Block]:
+def _why_not(verdict: Verdict, result: SearchResult, console: Console) -> Iterator[RenderableType]:
     changes = [f"{change_words(change)} would do" for change in verdict.changes]
     yield bullets([says_why_not(verdict), *(changes or ["no single option that changes would do"])])
     if verdict.nearest is not None:

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from llmplan.catalogues.figures import every_figure
 from llmplan.estimate.figure import Figure
-from llmplan.estimate.figures import AT_CONFIDENCE, FIGURES, TRAIN, WALL_CLOCK
+from llmplan.estimate.figures import AT_CONFIDENCE, TRAIN, WALL_CLOCK
 from llmplan.estimate.spread import EVEN
 from llmplan.output.document import document, frontier_rows
 from llmplan.output.plan_words import server_words, training_words
@@ -15,8 +20,7 @@ from llmplan.request import option_name
 from llmplan.search.result import SearchResult
 from llmplan.space.dimensions import DIMENSIONS, SERVED
 from llmplan_report.columns import BEHIND_COLUMN, RANGE_COLUMN, figure_columns, markdown_table
-from llmplan_report.terminal.blocks import Text
-from llmplan_report.terminal.console import INDENT, Block, Console
+from llmplan_report.terminal.console import INDENT
 from llmplan_report.words import dotted, value_words
 
 _TITLED = ("model", "gpu", "dtype", "gpus")
@@ -25,7 +29,7 @@ _TIMES = (AT_CONFIDENCE, WALL_CLOCK)
 """Columns that show what plans are ranked by where the objective is time."""
 
 
-def table_of(estimates: Sequence[Any], result: SearchResult, console: Console) -> Iterator[Block]:
+def table_of(estimates: Sequence[Any], result: SearchResult, console: Console) -> Iterator[RenderableType]:
     """What all plans have in common on a line, what differs in columns, then their figures."""
     yield from table_of_rows(said_rows(estimates, result), result, console)
 
@@ -42,12 +46,12 @@ def said_rows(estimates: Sequence[Any], result: SearchResult) -> list[Row]:
     return [{**document(estimate), "said": described(estimate)} for estimate in estimates]
 
 
-def table_of_rows(plans: Sequence[Row], result: SearchResult, console: Console) -> Iterator[Block]:
+def table_of_rows(plans: Sequence[Row], result: SearchResult, console: Console) -> Iterator[RenderableType]:
     """The table of plans that are given as rows of the JSON."""
     common, columns, rows = _columns(plans, result)
     if common:
-        yield Text(common, indent=INDENT)
-    yield from fitted(columns, rows, console.for_tables, INDENT)
+        yield Padding(Text(common), (0, 0, 0, INDENT))
+    yield from fitted(columns, rows, console, INDENT)
 
 
 def _columns(plans: Sequence[Row], result: SearchResult) -> tuple[str, list[Column], list[Row]]:
@@ -96,7 +100,7 @@ def points_of(result: SearchResult, points: Sequence[Any]) -> list[Row]:
 
 def _point(row: Row) -> Row:
     """What it decides on, beside its figures."""
-    keys = {figure.key for figure in FIGURES} | {"requests_per_second", "concurrency", "feasible"}
+    keys = {figure.key for figure in every_figure()} | {"requests_per_second", "concurrency", "feasible"}
     said = {option_name(name): value for name, value in row.items() if name not in keys}
     ends = {"at once": round(row["concurrency"]), "within limits": "yes" if row["feasible"] else "no"}
     return {**row, "said": {**said, **ends}}

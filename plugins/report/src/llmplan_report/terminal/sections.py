@@ -8,28 +8,31 @@ from math import isinf
 from textwrap import shorten, wrap
 from typing import TYPE_CHECKING
 
+from rich.bar import Bar
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from llmplan.catalogues.figures import figures_of
 from llmplan.estimate.figure import Figure
-from llmplan.estimate.figures import AT_CONFIDENCE, MEMORY, figures_of, is_server, kind_of_estimate
+from llmplan.estimate.figures import AT_CONFIDENCE, MEMORY, is_server, kind_of_estimate
 from llmplan.estimate.spread import EVEN, LEVEL
 from llmplan.output.words import gib
 from llmplan.space.dimensions import BY_NAME, SIZES
 from llmplan.units import rate
-from llmplan_report.terminal.blocks import Grid, Text
 from llmplan_report.terminal.console import INDENT, heading
 from llmplan_report.words import about, dotted, in_words, percent
 
 if TYPE_CHECKING:
     from llmplan.estimate import Estimate, Spread
     from llmplan.estimate.line import Bottleneck
-    from llmplan_report.terminal.console import Block, Console
 
 GAP = 2
 SEQUENCE_PARALLEL = "sequence parallel"
 _FREE = "free"
 _WIDEST_TEXT = 120
 _WIDEST_BAR, _NARROWEST_BAR = 40, 8
-_FULL, _LEFT_PARTS, _RIGHT_PARTS = "█", " ▏▎▍▌▋▊▉", "███▐▐▐▕▕"
-"""A letter that is full; those of which so many eighths are on the left, and of which so many on the left are empty."""
 _WIDTH_OF_WORDS = 50
 """Columns that name, figure and share of a breakdown take beside its bar."""
 _SHORT = range(100, 36, -4)
@@ -49,8 +52,9 @@ def priced_by(estimate: Estimate) -> str:
 
 def asked_by(estimate: Estimate) -> dict[str, str]:
     """Prices and emissions, where more is known of them than the number."""
-    of = {"price": estimate.plan.price, "electricity": estimate.plan.carbon}
-    return {name: record.words for name, record in of.items() if record is not None and record.words}
+    parts = estimate.plan.parts.items()
+    said = {getattr(part, "fact", name): getattr(part, "words", "") for name, part in parts}
+    return {name: words for name, words in said.items() if words}
 
 
 def layout(estimate: Estimate, *more: str) -> str:
@@ -167,7 +171,7 @@ def memory_words(estimate: Estimate, *, mark: bool = False) -> str:
     return f"{gib(used)}{off and f' ({off})'} of {gib(capacity)}, {verdict}"
 
 
-def memory(estimate: Estimate, console: Console) -> Iterator[Block]:
+def memory(estimate: Estimate, console: Console) -> Iterator[RenderableType]:
     """The memory of the fullest device, line by line."""
     used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
     fits = estimate.fits if is_server(estimate) else estimate.feasible
@@ -178,7 +182,9 @@ def memory(estimate: Estimate, console: Console) -> Iterator[Block]:
     yield bars({**estimate.memory_breakdown, **free}, max(capacity, used), gib, console)
 
 
-def said(assumptions: Sequence[str], warnings: Sequence[str], console: Console, *, sources: bool) -> Iterator[Block]:
+def said(
+    assumptions: Sequence[str], warnings: Sequence[str], console: Console, *, sources: bool
+) -> Iterator[RenderableType]:
     """What to know before trusting the figures, and what was assumed, in five lines or with all sources."""
     if warnings:
         yield heading("Warnings", "bold yellow")
@@ -188,7 +194,7 @@ def said(assumptions: Sequence[str], warnings: Sequence[str], console: Console, 
         yield bullets(assumptions) if sources else in_brief(assumptions, console)
 
 
-def in_brief(assumptions: Sequence[str], console: Console) -> Text:
+def in_brief(assumptions: Sequence[str], console: Console) -> Padding:
     """As much of each as five lines have room for: less of the long ones first, then fewer of them."""
     width = min(console.width, _WIDEST_TEXT) - INDENT
     for longest in _SHORT:
@@ -200,7 +206,7 @@ def in_brief(assumptions: Sequence[str], console: Console) -> Text:
     while len(lines) > _MOST_LINES:
         parts.pop()
         lines = packed([*parts, f"and {len(assumptions) - len(parts)} more"], width)
-    return Text("\n".join(lines), indent=INDENT)
+    return Padding(Text("\n".join(lines)), (0, 0, 0, INDENT))
 
 
 def in_short(assumption: str, longest: int) -> str:
@@ -221,47 +227,50 @@ def packed(parts: Iterable[str], width: int) -> list[str]:
     return wrap(" · ".join(parts), width, break_on_hyphens=False)
 
 
-def bound_by(of: Bottleneck | None, advice: str | None = None) -> Iterator[Block]:
+def bound_by(of: Bottleneck | None, advice: str | None = None) -> Iterator[RenderableType]:
     """What takes most of a phase, and what would shorten it, in other words where these are given."""
     if of is not None:
         advice = of.advice if advice is None else advice
         yield facts({"bound by": f"{of.words}, {percent(of.share)}", **({"shorter with": advice} if advice else {})})
 
 
-def facts(facts: Mapping[str, str]) -> Grid:
+def facts(facts: Mapping[str, str]) -> Padding:
     """Names in a column beside what they are."""
-    return Grid(list(facts.items()), styles=("dim",), gap=GAP, indent=INDENT)
+    table = Table.grid(padding=(0, GAP))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    for name, fact in facts.items():
+        table.add_row(name, Text(fact))
+    return Padding(table, (0, 0, 0, INDENT))
 
 
-def bullets(lines: Iterable[str | Text]) -> Grid:
+def bullets(lines: Iterable[str]) -> Padding:
     """A list with a dash before each line."""
-    return Grid([("-", line) for line in lines], gap=1, indent=INDENT)
+    table = Table.grid(padding=(0, 1))
+    for line in lines:
+        table.add_row("-", Text(line))
+    return Padding(table, (0, 0, 0, INDENT))
 
 
-def bars(breakdown: Mapping[str, float], whole: float, words: Callable[[float], str], console: Console) -> Grid:
+def bars(breakdown: Mapping[str, float], whole: float, words: Callable[[float], str], console: Console) -> Padding:
     """Name, figure, share and, where there is room, a bar of each part against the whole; no line for a part of 0."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
     wide_enough_for_shares = console.width >= _WIDTH_OF_WORDS
     width = min(_WIDEST_BAR, console.width - _WIDTH_OF_WORDS)
-    before, rows = 0.0, []
+    before = 0.0
     for name, part in breakdown.items():
         if part == 0:
             continue
-        cells: list[str | Text] = [name, words(part)]
+        cells: list[RenderableType] = [name, words(part)]
         if wide_enough_for_shares:
             cells.append(percent(part / whole))
         if width >= _NARROWEST_BAR:
-            style = "bright_black" if name == _FREE else "cyan"
-            cells.append(Text(_bar(before, before + part, whole, width), style))
-        rows.append(cells)
+            cells.append(
+                Bar(whole, before, before + part, width=width, color="bright_black" if name == _FREE else "cyan")
+            )
+        table.add_row(*cells)
         before += part
-    return Grid(rows, styles=("dim",), right=(False, True, True), indent=INDENT)
-
-
-def _bar(begin: float, end: float, whole: float, width: int) -> str:
-    """From one part of the whole to another, in eighths of a letter where there is a letter of that width.
-
-    A part inside one letter is drawn at its right end.
-    """
-    (blanks, first), (full, last) = (divmod(int(8 * width * part / whole), 8) for part in (begin, end))
-    start = " " * blanks + (_RIGHT_PARTS[first] if first else "")
-    return start + (_FULL * full + (_LEFT_PARTS[last] if last else ""))[len(start) :]
+    return Padding(table, (0, 0, 0, INDENT))

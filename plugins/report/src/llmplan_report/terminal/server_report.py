@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+
+from llmplan.catalogues.figures import figures_of
 from llmplan.estimate import Capacity, Means, ServerEstimate
-from llmplan.estimate.figures import INFER, figures_of
+from llmplan.estimate.figures import INFER
 from llmplan.output.words import digits, seconds
 from llmplan_report.kept_words import kept_facts
-from llmplan_report.terminal.blocks import Grid, Text
-from llmplan_report.terminal.console import INDENT, Block, Console, heading
+from llmplan_report.terminal.console import INDENT, heading
 from llmplan_report.terminal.limit_words import limit_words
 from llmplan_report.terminal.report import phase
 from llmplan_report.terminal.sections import asked_by, counted, facts, figure_facts, layout, priced_by
@@ -20,7 +24,7 @@ _ROWS = (_LATENCIES[0], ("- of it waiting", "queueing_seconds"), *_LATENCIES[1:]
 """What latencies are called, and where means have them; percentiles go without the unit."""
 
 
-def server_sections(estimate: ServerEstimate, console: Console) -> Iterator[Block]:
+def server_sections(estimate: ServerEstimate, console: Console) -> Iterator[RenderableType]:
     """What was asked, what is answered, latencies, the phases that they are made of."""
     yield heading("Plan")
     yield facts({**_plan(estimate), "priced by": priced_by(estimate), **asked_by(estimate)})
@@ -105,19 +109,22 @@ def _peak(estimate: ServerEstimate) -> str:
     return "" if simulated is None else f" on average, {percent(simulated.kv_peak_share)} at most"
 
 
-def _latencies(estimate: ServerEstimate) -> Grid:
+def _latencies(estimate: ServerEstimate) -> Padding:
     """Closed form and simulation side by side, and the percentiles of the simulation."""
     simulated = estimate.simulated
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    table.add_column("", style="dim", no_wrap=True)
     heads = ["closed form"] if simulated is None else ["closed form", "simulated", *simulated.first_token]
-    rows: list[list[str | Text]] = [["", *(Text(head, "bold") for head in heads)]]
+    for head in heads:
+        table.add_column(head, justify="right", no_wrap=True)
     for name, mean in _ROWS:
         cells = [_mean(estimate.closed_form, mean)]
         if simulated is not None:
             cells.append(_mean(simulated.means, mean))
             of: Mapping[str, float] | None = getattr(simulated, mean.removesuffix("_seconds"), None)
             cells += [] if of is None else [seconds(value) for value in of.values()]
-        rows.append([name, *cells, *[""] * (len(heads) - len(cells))])
-    return Grid(rows, styles=("dim",), right=(False, *[True] * len(heads)), gap=1, indent=INDENT)
+        table.add_row(name, *cells)
+    return Padding(table, (0, 0, 0, INDENT))
 
 
 def _mean(means: Means | None, name: str) -> str:

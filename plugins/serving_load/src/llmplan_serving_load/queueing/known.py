@@ -20,7 +20,7 @@ from llmplan_serving_load.queueing.server import Pricer, Server, make_server
 
 MOST = 16
 """Servers that are kept, of one process."""
-_SAID = {"assumptions", "warnings", "layout_warnings", "price_per_gpu_hour", "price", "carbon", "api_price", "pue"}
+_SAID = {"assumptions", "warnings", "layout_warnings", "price_per_gpu_hour", "parts", "pue"}
 """Fields of a plan that no pass hangs on."""
 _TAKEN_APART = {"layout", "efficiency", "dtype", "gemm"}
 """Records that are made anew for each plan; others are those of a catalogue."""

@@ -136,10 +136,9 @@ class Part:
     @property
     def cost_per_million_tokens(self) -> Any:
         """Infinite where no price is known."""
-        known = self.fleet.case.choice.price
-        if known is None:
+        price = self.fleet.case.choice.price_per_gpu_hour
+        if price is None:
             return np.inf
-        price = known.per_gpu_hour
         mean = self.tokens_per_second / self.fleet.like.workload.peak
         return price * self.gpus / _SECONDS_PER_HOUR / mean * _MILLION
 

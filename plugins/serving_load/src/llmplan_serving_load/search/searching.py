@@ -106,7 +106,7 @@ def _asked(space: InferenceSpace, cases: Sequence[Case], asked: InferSearchReque
             "model": case.choice.model,
             "gpu": case.choice.hardware,
             "site": case.choice.site,
-            "price": case.choice.price,
+            "parts": case.choice.parts,
             **_engine(request),
         }
         for request, case in zip(space.requests(), cases, strict=True)
@@ -194,7 +194,7 @@ def _warnings(best: Sequence[Confirmed], limits: Limits) -> Iterator[str]:
 
 def _check(question: _Question, cases: Sequence[Case]) -> None:
     """BadInputError where what is asked for will not be known."""
-    priced = all(case.choice.price is not None for case in cases)
+    priced = all(case.choice.price_per_gpu_hour is not None for case in cases)
     check(question.objective, at_a_rate=cases[0].at_a_rate, priced=priced)
     limits, request = question.limits, cases[0].request
     given = request.percentile

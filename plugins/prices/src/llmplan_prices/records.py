@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -76,6 +76,16 @@ class Price:
         return {name: value for name, value in found.items() if name == "per_gpu_hour" or value not in ("", {})}
 
     @property
+    def number(self) -> float:
+        """The price alone, of what has no words."""
+        return self.per_gpu_hour
+
+    @property
+    def replaces(self) -> tuple[str, ...]:
+        """Options that say less than the whole price, where nobody could look it up again."""
+        return ("price_per_gpu_hour", "price_market", "price_region", "price_file") if self.own else ()
+
+    @property
     def words(self) -> str:
         """``2.99 a GPU-hour: lambda, on-demand, 2026-09-20, https://lambda.ai/instances``; nothing where only the
         number is known.
@@ -146,6 +156,8 @@ class Grid:
     description: str = ""
     source: str = ""
     aliases: tuple[str, ...] = ()
+    fact = "electricity"
+    """The line of the report that its words stand in."""
 
     @staticmethod
     def of_table(table: Mapping[str, Any]) -> Grid:
@@ -172,6 +184,17 @@ class ApiPrice:
 
     per_million_input: float
     per_million_output: float
+
+    def concerns(self, estimate: Any) -> Iterator[str]:
+        """A word where serving costs more than the API however much of it is used."""
+        from llmplan.estimate.figures import is_server
+        from llmplan_prices.figures import break_even_share
+
+        share = break_even_share(estimate)
+        if share is not None and share > 1:
+            what = "this server under any load" if is_server(estimate) else "this batch, over and over"
+            even = f"{share:.3g} x its requests would break even"
+            yield f"api-price {self.label}: the API costs less than {what}: {even}"
 
     @property
     def label(self) -> str:

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from llmplan.errors import BadInputError
 from llmplan.request.values import as_money, as_not_negative, as_text, refuse
 
 if TYPE_CHECKING:
-    from llmplan.records import ApiPrice, Grid, Price
+    from llmplan_prices.records import ApiPrice, Grid, Price
 
 _WANTED = "a price, like 2.5, median, or a provider of llmplan list prices"
 
 
-def names_of(kind: str) -> Callable[[], list[str]]:
-    """What completion offers: the names of a kind of record."""
-
-    def names() -> list[str]:
-        from llmplan.catalogues import registry
-
-        return list(getattr(registry(), kind))
-
-    return names
-
-
 def as_price(value: Any, name: str) -> float | str | Price:
     """An amount, a word, or the whole price of a result."""
-    from llmplan.records import Price
+    from llmplan_prices.records import Price
 
     if isinstance(value, Price):
         return value
@@ -43,7 +32,7 @@ def as_price(value: Any, name: str) -> float | str | Price:
 
 def as_carbon(value: Any, name: str) -> float | str | Grid:
     """Grams a kilowatt-hour, a region, or the record of one."""
-    from llmplan.records import Grid
+    from llmplan_prices.records import Grid
 
     if isinstance(value, Grid):
         return value
@@ -61,7 +50,7 @@ def as_carbon(value: Any, name: str) -> float | str | Grid:
 
 def as_api_price(value: Any, name: str) -> ApiPrice:
     """``3/15`` or ``$3/$15``: of a million tokens, input and output; one number is both."""
-    from llmplan.records import ApiPrice
+    from llmplan_prices.records import ApiPrice
 
     if isinstance(value, ApiPrice):
         return value

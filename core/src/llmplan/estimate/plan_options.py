@@ -1,0 +1,54 @@
+"""Options of plans that a plugin adds, what a plan carries of them, and the figures that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from llmplan.records.checks import lookup_name
+
+if TYPE_CHECKING:
+    from llmplan.estimate.figure import Figure
+    from llmplan.records.hardware import HardwareProfile
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Settled:
+    """What given options come to."""
+
+    parts: Mapping[str, Any]
+    """What the plan carries, by name. A part may have `words` for the report, a `table` for the JSON, `warnings`,
+    `concerns(estimate)` with more of them, and `replaces`: options that the table, in place of its own, says all of.
+    """
+    price_per_gpu_hour: float | None = None
+    """None where these options say nothing of it."""
+
+
+def _nothing(_request: Any, _hardware: HardwareProfile) -> Settled:
+    return Settled(parts={})
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class PlanOptions:
+    """Options that a plugin adds to requests, for the command line, plan files and Python alike."""
+
+    name: str = field(validator=lookup_name)
+    options: Mapping[str, Mapping[str, Any]] = field(factory=dict)
+    """Of training and serving, each by `llmplan.request.options.described`."""
+    train: Mapping[str, Mapping[str, Any]] = field(factory=dict)
+    """Of training alone."""
+    infer: Mapping[str, Mapping[str, Any]] = field(factory=dict)
+    """Of serving alone."""
+    settle: Callable[[Any, HardwareProfile], Settled] = _nothing
+    """Asked where any of them is given, with the request and the accelerator in its cluster."""
+    figures: Callable[[], Iterable[Figure]] = tuple
+    """Of the table of figures, each computed by its `of`."""
+    parts: tuple[str, ...] = ()
+    """Those that have a key in the JSON, whether a plan has them or not."""
+    description: str = ""
+
+    def of(self, command: str) -> Mapping[str, Mapping[str, Any]]:
+        """Those of a command: ``train``, ``infer``, or nothing for what both have."""
+        return {**self.options, **({"train": self.train, "infer": self.infer}.get(command, {}))}
