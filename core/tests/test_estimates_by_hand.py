@@ -119,6 +119,8 @@ def test_what_fits_and_what_fits_with_room(used, feasible, headroom):
     assert any(line.startswith(f"memory is {used:.1f}% full") for line in of.warnings) is (feasible and not headroom)
     reserved = served(memory_breakdown={"weights": used - 20, Line("kept", Kind.RESERVE): 20.0})
     assert reserved.has_headroom is feasible
+    (uncounted,) = served(memory_breakdown={"weights": 96.0}).warnings
+    assert "the driver's context" in uncounted
     system = served(memory_breakdown={"weights": 90.0, Line("driver", Kind.SYSTEM): 6.0})
     assert system.warnings == ("memory is 96.0% full: predictions may be off by more than that",)
 
