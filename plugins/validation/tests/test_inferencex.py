@@ -1,10 +1,11 @@
 """Points of an InferenceX dump: which are taken, and as what. All figures are made up."""
 
 import json
+from math import ceil
 
 import pytest
 
-from llmplan import registry
+from llmplan import infer, registry
 from llmplan.errors import BadInputError
 from llmplan_validation import validate
 from llmplan_validation.inferencex import points_of, read, row_of
@@ -69,11 +70,33 @@ def test_a_point_is_the_server_that_it_measured():
         "pp": 1,
         "dp": 1,
         "ep": 1,
-        "prompt_tokens": 1024,
-        "output_tokens": 512,
+        "prompt_tokens": 922,
+        "output_tokens": 461,
+        "prompt_lengths": "uniform:0.0642",
+        "output_lengths": "uniform:0.0642",
         "concurrency": 16,
         "requests": 0,
     }
+
+
+def test_lengths_are_those_of_the_client():
+    """If it fails, prompts are as long as the longest, or vary where a run says that they do not."""
+    even = row_of({**POINT, "random_range_ratio": 1.0}, 1, "tpot").options
+    assert (even["prompt_tokens"], even["output_tokens"], even["prompt_lengths"]) == (1024, 512, "fixed")
+    with pytest.raises(BadInputError, match="random_range_ratio: 0"):
+        row_of({**POINT, "random_range_ratio": 0}, 1, "tpot")
+
+
+def test_a_tenth_of_first_tokens_waits_for_all_users_at_once():
+    """If it fails, a server at its ease is held against a run that begins with a burst."""
+    row = row_of({**POINT, "conc": 32}, 1, "ttft")
+    estimate = infer(**row.options)
+    steady, read = estimate.closed_form.first_token_seconds, estimate.decode
+    passes = ceil(32 * 922 / estimate.server.step_tokens)
+    burst = float(read.first_token) * 32 / read.plan.batch * (passes + 1) / (2 * passes)
+    assert passes == 4
+    assert burst > 3 * steady
+    assert row.predict(estimate) == pytest.approx(1e3 * (0.9 * steady + 0.1 * burst))
 
 
 @pytest.mark.parametrize(

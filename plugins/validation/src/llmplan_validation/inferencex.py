@@ -1,9 +1,12 @@
 """Points of InferenceX (InferenceMAX): servers at a fixed number of users, from a dump that the user has.
 
 Of a dump those are taken that one replica on one node measured without speculation, without prompts read elsewhere and
-without data parallel attention. TPOT and TTFT are rows of their own, by model and accelerator; a dump's TTFT holds the
-burst that its run begins with, which a server at its ease does not have. The rows that stand here by themselves are
-those of ai-dynamo/aiconfigurator's table, which were measured the same way.
+without data parallel attention. TPOT and TTFT are rows of their own, by model and accelerator. The rows that stand here
+by themselves are those of ai-dynamo/aiconfigurator's table, which were measured the same way.
+
+A run is what InferenceX's client makes of a point (SemiAnalysisAI/InferenceX, utils/bench_serving/benchmark_serving.py,
+and benchmarks, which call it): lengths are uniform from 0.8 of those that a point states, ten prompts come of each
+user, and the first of all users at once, so that the mean TTFT holds a tenth of that burst.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from math import ceil, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +23,7 @@ from attrs import evolve
 
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
+from llmplan.estimate import ServerEstimate
 from llmplan.records import HardwareProfile, ValidationRow, ValidationSet
 from llmplan.text_file import read_text
 from llmplan_validation.cells import Cells
@@ -40,6 +45,10 @@ _FOUR_BITS = {"gpt-oss": ("mxfp4/bf16", "mxfp4/mxfp8"), "": ("nvfp4/nvfp4", "nvf
 _WITH_FOUR_BITS = "blackwell"
 _AFTER_THE_NAME = re.compile(r"-(instruct|fp8|fp4|nvfp4|mxfp4|bf16|kv|v\d+|\d{4}|preview|dynamic)(?=-|$)")
 _NO = ("", "none", "off", "false", "0", "null")
+_SHORTEST = 0.8
+"""Of the lengths that a point states, where it says nothing else."""
+_PROMPTS = 10
+"""Of each user in a run."""
 _RULE = "one replica on one node, no speculation, no disaggregation, no data parallel attention"
 
 
@@ -118,19 +127,50 @@ def row_of(point: Point, number: int, figure: str, note: str = "") -> Validation
             "pp": 1,
             "dp": 1,
             "ep": _whole(point, "ep", 1),
-            "prompt_tokens": _whole(point, "isl"),
-            "output_tokens": _whole(point, "osl"),
+            **_lengths(_whole(point, "isl"), _whole(point, "osl"), _shortest(point)),
             "concurrency": _whole(point, "conc"),
             "requests": 0,
         },
         measured=_milliseconds(point, figure),
-        predict=of_figures("infer")[metric]({}),
+        predict=_over_a_run(metric),
         shown=float,
         note=note,
         source=f"{model.name}, {hardware.name}: {figure.upper()}",
         provenance="file",
         grade="B",
     )
+
+
+def _lengths(prompt: float, answer: float, shortest: float) -> Mapping[str, Any]:
+    """Uniform from the shortest to the longest, by their mean and their deviation from it."""
+    mean, vary = (1.0 + shortest) / 2.0, (1.0 - shortest) / (1.0 + shortest) / sqrt(3.0)
+    shape = f"uniform:{vary:.4f}" if vary else "fixed"
+    lengths = {"prompt_tokens": max(1, round(mean * prompt)), "output_tokens": max(1, round(mean * answer))}
+    return {**lengths, "prompt_lengths": shape, "output_lengths": shape}
+
+
+def _shortest(point: Point) -> float:
+    value = point.get("random_range_ratio", _SHORTEST)
+    if not isinstance(value, (int, float)) or not 0.0 < value <= 1.0:
+        raise BadInputError(f"random_range_ratio: {value!r} is not above 0 and at most 1")
+    return float(value)
+
+
+def _over_a_run(metric: str) -> Callable[[Any], float]:
+    """The mean over all prompts of a run, the first of all users among them."""
+    steady = of_figures("infer")[metric]({})
+    if metric != _FIGURES["ttft"]:
+        return steady
+    return lambda estimate: ((_PROMPTS - 1) * steady(estimate) + 1e3 * _burst_seconds(estimate)) / _PROMPTS
+
+
+def _burst_seconds(estimate: ServerEstimate) -> float:
+    """Until the first tokens of prompts that come at once, on average: passes read them one after the other."""
+    server, read = estimate.server, estimate.decode
+    users = float(server.workload.concurrency or 1)
+    together = float(read.first_token or 0.0) * users / float(read.plan.batch)
+    passes = ceil(users * estimate.mean_lengths[0] / server.step_tokens)
+    return together * (passes + 1.0) / (2.0 * passes)
 
 
 def _word(point: Point, name: str) -> str:
@@ -190,7 +230,9 @@ def _by_kind(cells: Cells) -> ValidationRow:
     row = serving_row(cells)
     figure = next(name.upper() for name, metric in _FIGURES.items() if metric == row.metric)
     where = f"{row.options['model'].name}, {row.options['gpu'].name}: {figure}"
-    return evolve(row, table=where, source=where, grade="B")
+    lengths = _lengths(row.options["prompt_tokens"], row.options["output_tokens"], _SHORTEST)
+    options, predict = {**row.options, **lengths}, _over_a_run(row.metric)
+    return evolve(row, table=where, source=where, grade="B", options=options, predict=predict)
 
 
 INFERENCEX = ValidationSet(
