@@ -11,7 +11,7 @@ from typing import Any
 
 from llmplan.catalogues.figures import every_figure
 from llmplan.estimate.figure import Figure
-from llmplan.estimate.figures import AT_CONFIDENCE, CAPACITY, ITERATION, MEMORY, MFU
+from llmplan.estimate.figures import AT_CONFIDENCE, CAPACITY, INFER, ITERATION, MEMORY, MFU, limits
 from llmplan.estimate.spread import EVEN
 from llmplan.output.table import Column, Row
 from llmplan.output.words import count, digits, gib
@@ -84,12 +84,13 @@ def _published(row: Row) -> str:
     return " / ".join(said if len(set(said)) > 1 else said[:1])
 
 
+_LATENCIES = limits(INFER)
 TIMES = ("time", "first_token", "next_token")
 """What ranges are of, beside memory and what follows from these."""
 RANGE_COLUMNS = (
     Column("range, %", _range_of(ITERATION.key), spare=1),
-    Column("first token range, %", _range_of("first_token_seconds"), spare=1),
-    Column("each token range, %", _range_of("next_token_seconds"), spare=1),
+    Column("first token range, %", _range_of(_LATENCIES["ttft"].key), spare=1),
+    Column("each token range, %", _range_of(_LATENCIES["tpot"].key), spare=1),
     Column("published runs", _published, spare=1),
 )
 """How far off the times of a plan may be, and what that rests on."""
