@@ -48,8 +48,8 @@ def test_an_option_is_spelt_where_it_is_asked_for_and_where_it_is_read():
         for path in [*ROOT.glob("core/src/**/*.py"), *ROOT.glob("plugins/*/src/**/*.py")]
         if re.search(r"\"expert_imbalance\"|\bexpert_imbalance:", path.read_text(encoding="utf-8"))
     }
-    layer = "plugins/parallelism_megatron/src/llmplan_parallelism_megatron/training/layer.py"
-    assert spelt == {"core/src/llmplan/request/plans.py", layer}
+    cost_model = "plugins/parallelism_megatron/src/llmplan_parallelism_megatron"
+    assert spelt == {f"{cost_model}/options.py", f"{cost_model}/training/layer.py"}
 
 
 def test_a_setting_reaches_the_plan_unnamed():

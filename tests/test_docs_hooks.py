@@ -142,7 +142,7 @@ def use_engine(engine):
     estimate = infer(**plan)
     assert estimate.decode_breakdown["host"] == 0.002
     assert estimate.decode_breakdown["launch"] == pytest.approx(32 * 0.0001)
-    assert estimate.memory_breakdown["cuda_context"] == 1e9
+    assert estimate.memory_breakdown["cuda_context"] == pytest.approx(1e9 * 108 / 132)  # by the cores of an H100
     assert infer(**plan, rate=0.1, requests=0).server.max_sequences == 64
 
 

@@ -6,7 +6,7 @@ import pytest
 from attrs import asdict, evolve
 
 from llmplan import registry
-from llmplan.catalogues import GPUS, MODELS, OPTIMIZERS, REPORTERS, Registry, TomlRecords
+from llmplan.catalogues import ENGINES, GPUS, MODELS, OPTIMIZERS, REPORTERS, Registry, TomlRecords
 from llmplan.catalogues.record_file import read_record
 from llmplan.errors import BadInputError, UnknownNameError
 from llmplan.records import (
@@ -272,3 +272,11 @@ def test_none_may_be_a_word_of_the_field(tmp_path):
     path.write_text('like = "llama-7b"\nposition = "none"\nqk_norm = "none"\n')
     model = read_record(str(path), MODELS, lambda _: registry().models["llama-7b"])
     assert (model.position, model.qk_norm) == ("none", "none")
+
+
+def test_an_engine_of_before_is_read(tmp_path):
+    """A user's file of an engine would be refused for a key that has another name since, or say it twice."""
+    path = tmp_path / "mine.toml"
+    for before, wanted in (("cuda_graphs = false", False), ("captures_launches = false\ncuda_graphs = true", True)):
+        path.write_text(f"{before}\n")
+        assert read_record(str(path), ENGINES).captures_launches is wanted

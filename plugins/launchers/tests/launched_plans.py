@@ -143,7 +143,7 @@ def serving(draw, **fixed):
         output_tokens=128,
         kv_bits=draw(st.sampled_from([8.0, 16.0])),
         engine=registry().engines[fixed.get("engine", "vllm")],
-        cuda_graphs=draw(st.booleans()),
+        settings={"cuda_graphs": draw(st.booleans())},
     )
     return InferenceEstimate(
         plan=plan,

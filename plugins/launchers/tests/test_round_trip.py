@@ -156,7 +156,7 @@ def test_vllm(estimate):
         "model": plan.model.name,
         "engine": "vllm",
         "max_sequences": plan.batch,
-        "cuda_graphs": None if plan.cuda_graphs else False,
+        "cuda_graphs": None if plan.setting("cuda_graphs", plan.engine.captures_launches) else False,
         "kv_bits": 8 if plan.kv_bits == 8 else options.get("kv_bits"),
         "ep": layout.ep if layout.ep > 1 else None,
         "max_model_len": plan.prompt_tokens + plan.output_tokens,

@@ -44,7 +44,7 @@ OLD = evolve(
     grouped_heads=1,
     rereading=0.5,
     cache_token_cycles=14.0,
-    cuda_graphs=False,
+    captures_launches=False,
     custom_all_reduce=False,
     fuses_residual=False,
     fuses_quantisation=False,
@@ -60,6 +60,7 @@ def serving(model=GROUPED, curves=KERNELS, domain=8, **changes):
     """A plan of numbers or arrays; sizes of the layout and fields of the plan by name."""
     sizes = {name: changes.pop(name) for name in SIZES if name in changes}
     gpus = sizes.get("tp", 1) * sizes.get("pp", 1) * sizes.get("dp", 1)
+    settings = {name: changes.pop(name) for name in ("cuda_graphs",) if name in changes}
     dtype, gpu = changes.pop("dtype", FP16), evolve(GPU, scale_up_domain=domain)
     given = {"batch": 1, "prompt_tokens": 64, "output_tokens": 64, "kv_bits": 16, "engine": IDEAL, **changes}
     return InferencePlan(
@@ -70,5 +71,6 @@ def serving(model=GROUPED, curves=KERNELS, domain=8, **changes):
         layout=Layout(gpus=gpus, **sizes),
         efficiency=Efficiency(curves=curves),
         cost_model="megatron",
+        settings=settings,
         **given,
     )

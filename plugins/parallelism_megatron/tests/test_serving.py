@@ -342,9 +342,6 @@ def test_steps_of_a_server_are_those_of_a_batch(model, engine):
     steps, estimate = MEGATRON.serving(plan), MEGATRON.infer(plan)
     prompt = Step(prompt_tokens=100, prompt_context=50.5, prompts=1)
     assert steps.step_seconds(prompt) == pytest.approx(estimate.first_token_seconds)
-    if not engine.cuda_graphs:
-        plan = evolve(plan, cuda_graphs=False)
-        steps, estimate = MEGATRON.serving(plan), MEGATRON.infer(plan)
     context = (101 + 163) / 2
     assert steps.step_seconds(Step(sequences=1, context=context)) == pytest.approx(estimate.next_token_seconds)
 
@@ -455,7 +452,7 @@ def test_what_fits_is_no_more_than_the_largest_batch(batch, prompt, output, shar
 
 def eager(**changes):
     """An engine whose host launches ten kernels a layer."""
-    return evolve(IDEAL, launches_per_layer=10.0, host_seconds_per_launch=1e-3, cuda_graphs=False, **changes)
+    return evolve(IDEAL, launches_per_layer=10.0, host_seconds_per_launch=1e-3, captures_launches=False, **changes)
 
 
 def test_a_host_that_is_slower_than_kernels_binds_a_pass():

@@ -164,7 +164,16 @@ def _of_frameworks() -> Form:
 def _of_engines() -> Form:
     from llmplan.records.engine import EngineProfile
 
-    return Form(EngineProfile)
+    return Form(EngineProfile, completed=_renamed)
+
+
+_FORMERLY = {"cuda_graphs": "captures_launches"}
+"""Keys of engines that are called deprecated in the changelog, by what they are now."""
+
+
+def _renamed(values: dict[str, Any]) -> dict[str, Any]:
+    found = {key: value for key, value in values.items() if key not in _FORMERLY}
+    return found | {now: values[before] for before, now in _FORMERLY.items() if before in values}
 
 
 def _of_optimizers() -> Form:

@@ -20,18 +20,18 @@ _GROUPS: Mapping[str, str] = {
     "Work": "tokens seq_len global_batch global_batch_tokens batch prompt_tokens output_tokens max_batch max_context",
     "Data set": "samples epochs sample_tokens sample_lengths packing",
     "Load on a server": "rate peak concurrency trace prompt_lengths output_lengths requests seed server_model",
-    "Layout": " ".join([*SIZES, "expert_tp", *(one.name for one in of_step("shared"))]),
+    "Layout": " ".join([*SIZES, *(one.name for one in of_step("shared"))]),
     "Memory against time": (
         "micro_batch max_micro_batch gradient_accumulation recompute offload master_weights gradient_bits "
         "reduction_bits kv_bits"
     ),
-    "Fine-tuning": "tuning lora_rank lora_targets frozen_bits cross_entropy",
+    "Fine-tuning": "tuning lora_rank lora_targets",
     "How the server works": (
-        "step_tokens max_sequences memory_utilization max_model_len chunked_prefill prefix_hit_rate cuda_graphs "
+        "step_tokens max_sequences memory_utilization max_model_len chunked_prefill prefix_hit_rate "
         "speculative_tokens acceptance_rate draft_model prefill_replicas prefill_tp prefill_pp"
     ),
     "Network and nodes": "cluster nic_gbits gpus_per_node oversubscription host_memory",
-    "Efficiency": "mfu flops_efficiency hbm_efficiency scale_up_efficiency scale_out_efficiency ideal expert_imbalance",
+    "Efficiency": "mfu flops_efficiency hbm_efficiency scale_up_efficiency scale_out_efficiency ideal",
     "Money and energy": "price_per_gpu_hour pue",
     "Failures": "failures_per_gpu_day checkpoint_seconds checkpoint_gb_per_s checkpoint_interval restart_seconds",
     "Several plans": "compare",

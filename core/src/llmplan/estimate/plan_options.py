@@ -19,8 +19,8 @@ class Settled:
     """What given options come to."""
 
     parts: Mapping[str, Any]
-    """What the plan carries, by name. A part may have `words` for the report, a `table` for the JSON, `warnings`,
-    `concerns(estimate)` with more of them, and `replaces`: options that the table, in place of its own, says all of.
+    """What the plan carries, by name. A part may have `words` for the report, `warnings`, `concerns(estimate)`
+    with more of them, and `replaces`: options that its `table`, in place of its own, says all of.
     """
     price_per_gpu_hour: float | None = None
     """None where these options say nothing of it."""
@@ -45,8 +45,8 @@ class PlanOptions:
     """Asked where any of them is given, with the request and the accelerator in its cluster."""
     figures: Callable[[], Iterable[Figure]] = tuple
     """Of the table of figures, each computed by its `of`."""
-    parts: tuple[str, ...] = ()
-    """Those that have a key in the JSON, whether a plan has them or not."""
+    keys: Callable[[Any], Mapping[str, Any]] = lambda _plan: {}
+    """What the JSON says of a plan, by key; None where something does not apply."""
     description: str = ""
 
     def of(self, command: str) -> Mapping[str, Mapping[str, Any]]:

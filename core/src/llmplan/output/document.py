@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import fields, has
 
-from llmplan.catalogues import registry
+from llmplan.catalogues import PLAN_OPTIONS, registry
 from llmplan.catalogues.figures import figures_of
+from llmplan.catalogues.guard import Guard
 from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.figures import SERVER, TRAIN, TRAINING, kind_of_estimate
 from llmplan.estimate.spread import LEVEL
@@ -118,9 +119,11 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
 
 def _parts(plan: TrainingPlan | InferencePlan) -> dict[str, Any]:
     """The price of an hour, and what options of plugins came to."""
-    price, parts = plan.price_per_gpu_hour, plan.parts
-    keys = dict.fromkeys(key for one in registry().plan_options.values() for key in one.parts)
-    found = {key: plain(parts[key].table) if key in parts else None for key in keys}
+    found: dict[str, Any] = {}
+    price = plan.price_per_gpu_hour
+    for one in registry().plan_options.values():
+        with Guard(PLAN_OPTIONS, one.name):
+            found |= plain(one.keys(plan))
     return {**found, "price": found.get("price") or (None if price is None else {"per_gpu_hour": price})}
 
 
@@ -203,7 +206,7 @@ def _samples(data: Samples) -> dict[str, Any]:
 
 def _serving(plan: InferencePlan, estimate: Estimate) -> dict[str, Any]:
     """A loaded server makes batches of its own; a trace has lengths of its own."""
-    names = ("batch", "prompt_tokens", "output_tokens", "kv_bits", "engine", "cuda_graphs")
+    names = ("batch", "prompt_tokens", "output_tokens", "kv_bits", "engine")
     said = {name: plain(getattr(plan, name)) for name in names}
     if hasattr(estimate, "server"):
         load = estimate.server.workload

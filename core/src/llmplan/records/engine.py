@@ -103,7 +103,7 @@ class EngineProfile:
     """Over stages goes one static batch for each, one cut into parts, or one as a whole, while other stages wait."""
     micro_batch_tokens: int = field(default=0, validator=not_negative)
     """Parts of a batch are halved until they have no more tokens; 0 where each is a stage's share, however long."""
-    cuda_graphs: bool = True
+    captures_launches: bool = True
     """The steps of decoding are captured once and launched whole, unless the user says otherwise."""
     launch_seconds_per_layer: float = field(default=0.0, validator=not_negative)
     """That a layer takes longer where its kernels are launched one by one, not as a graph."""

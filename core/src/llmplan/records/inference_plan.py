@@ -29,8 +29,6 @@ class InferencePlan(Plan):
     output_tokens: Number
     kv_bits: float
     engine: EngineProfile = field(factory=_ideal_engine)
-    cuda_graphs: bool = True
-    """Steps of decoding are launched whole."""
     offload: str = ""
     """What waits in host memory, and is read over the host link in every pass: ``weights``, ``experts``, ``kv``."""
     max_model_len: int | None = None

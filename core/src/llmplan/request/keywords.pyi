@@ -111,20 +111,10 @@ class TrainOptions(TypedDict, total=False):
     """Rank of the LoRA matrices."""
     lora_targets: str | None
     """Matrices with adapters, by words of the cost model: q+v or attention; all by default."""
-    frozen_bits: float | str | None
-    """Bits of the weights that adapters leave frozen: 8 or fp8; as held while training by default."""
-    cross_entropy: str | None
-    """How the loss goes over logits, by words of the cost model: plain, fused, chunked, linear, cut; as the framework
-    does by default.
-    """
     offload: str | None
     """What waits in host memory: none, optimizer, activations, all of these two, parameters (with the optimizer),
     everything.
     """
-    expert_imbalance: float | str | None
-    """Tokens of the busiest expert parallel rank, against the mean."""
-    expert_tp: int | str | None
-    """Tensor parallel ranks that share an expert's matrices: all, or fewer, so that --ep may reach over the others."""
     mfu: float | str | None
     """Model FLOPs utilisation of the whole run, instead of the efficiencies."""
     failures_per_gpu_day: float | str | None
@@ -141,6 +131,16 @@ class TrainOptions(TypedDict, total=False):
     """From a failure until training goes on: 600 or 10m."""
     confidence: float | str | None
     """With which plans are ranked, and fit: 0.9 by default, 0.5 is the point estimate."""
+    frozen_bits: Any
+    """Bits of the weights that adapters leave frozen: 8 or fp8; as held while training by default."""
+    cross_entropy: str | None
+    """How the loss goes over logits, by words of the cost model: plain, fused, chunked, linear, cut; as the framework
+    does by default.
+    """
+    expert_imbalance: Any
+    """Tokens of the busiest expert parallel rank, against the mean."""
+    expert_tp: Any
+    """Tensor parallel ranks that share an expert's matrices: all, or fewer, so that --ep may reach over the others."""
     price: Any
     """Price of one accelerator-hour: 2.5, or whose it is: median, p25, a provider (llmplan list prices), or own
     hardware in a TOML file.
@@ -222,8 +222,6 @@ class InferOptions(TypedDict, total=False):
     """Program that serves: kernels, host time, memory, batching."""
     confidence: float | str | None
     """With which layouts are ranked: 0.9 by default, 0.5 is the point estimate."""
-    cuda_graphs: bool | None
-    """Launch the steps of decoding whole; as the engine does by default."""
     max_sequences: int | str | None
     """Sequences that one replica works on at once."""
     step_tokens: int | str | None
@@ -234,8 +232,6 @@ class InferOptions(TypedDict, total=False):
     """Tokens of the longest sequence that the engine takes; the model's context by default."""
     offload: str | None
     """What waits in host memory, as far as the engine can: none, weights, experts, kv."""
-    host_bandwidth: float | str | None
-    """GB/s of an accelerator's share of the host's memory, where the engine multiplies there what waits there."""
     ttft: float | str | None
     """Longest time to the first token, waiting included: 500ms or 0.5s."""
     tpot: float | str | None
@@ -278,6 +274,10 @@ class InferOptions(TypedDict, total=False):
     """Tensor parallel size of these; as the others."""
     prefill_pp: int | str | None
     """Pipeline parallel size of these; as the others."""
+    cuda_graphs: Any
+    """Launch the steps of decoding whole; as the engine does by default."""
+    host_bandwidth: Any
+    """GB/s of an accelerator's share of the host's memory, where the engine multiplies there what waits there."""
     price: Any
     """Price of one accelerator-hour: 2.5, or whose it is: median, p25, a provider (llmplan list prices), or own
     hardware in a TOML file.

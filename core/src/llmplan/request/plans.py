@@ -190,32 +190,12 @@ class TrainRequest(PlanRequest):
         as_text,
         metavar="WORDS",
     )
-    frozen_bits: float | None = option(
-        "Bits of the weights that adapters leave frozen: 8 or fp8; as held while training by default.",
-        as_bits,
-        setting=True,
-    )
-    cross_entropy: str | None = option(
-        "How the loss goes over logits, by words of the cost model: plain, fused, chunked, linear, cut; as the "
-        "framework does by default.",
-        as_text,
-        metavar="WORD",
-        setting=True,
-    )
     offload: str | None = option(
         "What waits in host memory: none, optimizer, activations, all of these two, parameters (with the optimizer), "
         "everything.",
         as_word(_OFFLOADS),
         metavar="WHAT",
         names=lambda: list(_OFFLOADS),
-    )
-    expert_imbalance: float | None = option(
-        "Tokens of the busiest expert parallel rank, against the mean.", as_at_least_one, metavar="TIMES", setting=True
-    )
-    expert_tp: int | None = option(
-        "Tensor parallel ranks that share an expert's matrices: all, or fewer, so that --ep may reach over the others.",
-        as_whole(1),
-        setting=True,
     )
     mfu: float | None = option(
         "Model FLOPs utilisation of the whole run, instead of the efficiencies.", as_fraction, metavar="FRACTION"

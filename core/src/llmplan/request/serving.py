@@ -16,7 +16,6 @@ from llmplan.request.values import (
     as_flag,
     as_fraction,
     as_part,
-    as_positive,
     as_rate,
     as_record_or_name,
     as_text,
@@ -50,7 +49,6 @@ class InferRequest(PlanRequest):
     confidence: float | None = option(
         "With which layouts are ranked: 0.9 by default, 0.5 is the point estimate.", as_confidence, metavar="FRACTION"
     )
-    cuda_graphs: bool | None = option("Launch the steps of decoding whole; as the engine does by default.", as_flag)
     max_sequences: int | None = option("Sequences that one replica works on at once.", as_whole(1))
     step_tokens: int | None = option("Tokens of one step: those of prompts and of what decodes.", as_whole(1))
     memory_utilization: float | None = option(
@@ -64,12 +62,6 @@ class InferRequest(PlanRequest):
         as_word(_OFFLOADS),
         metavar="WHAT",
         names=lambda: list(_OFFLOADS),
-    )
-    host_bandwidth: float | None = option(
-        "GB/s of an accelerator's share of the host's memory, where the engine multiplies there what waits there.",
-        as_positive,
-        metavar="GB/S",
-        setting=True,
     )
     ttft: float | None = first_token_option()
     tpot: float | None = each_token_option()

@@ -32,7 +32,6 @@ def make_inference_plan(request: InferRequest, choice: Choice) -> InferencePlan:
 
     prompt, output = _lengths(request, choice, said)
     engine = engine_of(request, choice.hardware, said)
-    graphs = engine.cuda_graphs if request.cuda_graphs is None else request.cuda_graphs
     return InferencePlan(
         model=choice.model if engine.windows else _without_windows(choice.model),
         hardware=choice.hardware,
@@ -47,7 +46,6 @@ def make_inference_plan(request: InferRequest, choice: Choice) -> InferencePlan:
         output_tokens=output,
         kv_bits=default("kv_bits", _kv_bits(request, engine, choice)),
         engine=engine,
-        cuda_graphs=graphs,
         offload=_offload(request, engine, choice),
         max_model_len=request.max_model_len,
         pue=request.pue or 1.0,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from llmplan.estimate import Kind, Line
 from llmplan.estimate.line import keyed
+from llmplan_parallelism_megatron.options import captured
 
 if TYPE_CHECKING:
     from llmplan.arrays.quantities import Number
@@ -131,5 +132,5 @@ def held(breakdown: Mapping[str, Number], hardware: HardwareProfile) -> dict[str
 
 def resources(bounds: Mapping[str, Number], plan: InferencePlan, *, decoding: bool) -> dict[str, Number]:
     """Seconds by what was waited for; steps of decoding might be captured as graphs."""
-    one_by_one = {"launch": _ONE_BY_ONE} if decoding and not plan.cuda_graphs else {}
+    one_by_one = {"launch": _ONE_BY_ONE} if decoding and not captured(plan) else {}
     return keyed(bounds, {**_RESOURCES, **one_by_one})

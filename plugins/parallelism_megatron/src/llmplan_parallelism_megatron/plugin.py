@@ -10,7 +10,7 @@ from llmplan.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from llmplan.catalogues import TomlRecords
-    from llmplan.estimate import CostModel
+    from llmplan.estimate import CostModel, PlanOptions
     from llmplan.records import Schedule, ValidationSet
 
 LLMPLAN_API = 1
@@ -23,6 +23,14 @@ def llmplan_parallelism_models() -> Iterable[CostModel]:
     from llmplan_parallelism_megatron.model import Megatron
 
     return [Megatron()]
+
+
+@hookimpl
+def llmplan_plan_options() -> Iterable[PlanOptions]:
+    """Contribute the options that formulas of this cost model read."""
+    from llmplan_parallelism_megatron.options import OPTIONS
+
+    return [OPTIONS]
 
 
 @hookimpl

@@ -40,6 +40,11 @@ def _figures() -> Sequence[Figure]:
     return FIGURES
 
 
+def _keys(plan: Any) -> Mapping[str, Any]:
+    """The price and the electricity, each with its source."""
+    return {name: None if (part := plan.parts.get(name)) is None else part.table for name in ("price", "carbon")}
+
+
 OPTIONS = PlanOptions(
     name="money",
     description="prices looked up, an API's price, emissions of electricity",
@@ -82,5 +87,5 @@ OPTIONS = PlanOptions(
     },
     settle=_settle,
     figures=_figures,
-    parts=("price", "carbon"),
+    keys=_keys,
 )

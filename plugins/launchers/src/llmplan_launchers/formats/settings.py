@@ -78,7 +78,7 @@ def serving(launcher: str, estimate: Estimate) -> tuple[InferencePlan, dict[str,
     settings = {
         **sizes,
         "kv_bits": float(plan.kv_bits),
-        "cuda_graphs": plan.cuda_graphs,
+        "cuda_graphs": plan.setting("cuda_graphs", plan.engine.captures_launches),
         "memory_share": plan.engine.memory_share,
         "block_tokens": plan.engine.block_tokens,
         "precision": precision(plan),

@@ -9,6 +9,7 @@ from llmplan.records import InferencePlan
 from llmplan_costing import rules
 from llmplan_costing.rules import TOO_LONG_A_PIPELINE, Rule
 from llmplan_parallelism_megatron.network.groups import Group, groups_of
+from llmplan_parallelism_megatron.options import captured
 from llmplan_parallelism_megatron.rules.common import DIVIDES_EXPERTS, DIVIDES_HEADS, nearest, routed_experts
 from llmplan_parallelism_megatron.rules.scale_up import stays_inside, stays_linked
 
@@ -96,8 +97,8 @@ def _in_flight(plan: InferencePlan) -> Iterator[str]:
 
 def _graphs(plan: InferencePlan) -> Iterator[str]:
     engine = plan.engine
-    if plan.cuda_graphs != engine.cuda_graphs and not engine.launch_seconds_per_layer:
-        option = "cuda-graphs" if plan.cuda_graphs else "no-cuda-graphs"
+    if captured(plan) != engine.captures_launches and not engine.launch_seconds_per_layer:
+        option = "cuda-graphs" if captured(plan) else "no-cuda-graphs"
         yield f"{option} changes nothing: what launches cost in {engine.name} is not known"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from llmplan.arrays.quantities import Number, dot, maximum, total, where
 from llmplan.arrays.term import term
 from llmplan.records import EngineProfile
+from llmplan_parallelism_megatron.options import captured
 from llmplan_parallelism_megatron.serving.extent import Flow
 from llmplan_parallelism_megatron.serving.rank import Layer, Rank
 from llmplan_parallelism_megatron.serving.reached import SIXTEEN_BITS
@@ -18,7 +19,7 @@ def add_host(rank: Rank, tally: Tally, counts: Sequence[Number], flow: Flow) -> 
     these.
     """
     engine, prompts = rank.plan.engine, flow.prompts.tokens > 0
-    one_by_one = where(prompts, 1.0, 0.0 if rank.plan.cuda_graphs else 1.0)
+    one_by_one = where(prompts, 1.0, 0.0 if captured(rank.plan) else 1.0)
     gaps = engine.launch_seconds_per_layer * total(counts)
     small = dot(counts, [unpriced_launches(layer, engine) for layer in rank.layers]) * rank.kernels.launch_seconds
     tally.add_for("launch", "launch", one_by_one * (gaps + small))

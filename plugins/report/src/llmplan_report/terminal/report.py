@@ -162,9 +162,10 @@ def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[Render
 
 def _graphs(plan: InferencePlan) -> str:
     """Where the engine does not launch the steps of decoding as it usually does."""
-    if plan.cuda_graphs == plan.engine.cuda_graphs:
+    captured = plan.setting("cuda_graphs", plan.engine.captures_launches)
+    if captured == plan.engine.captures_launches:
         return ""
-    return ", with graphs" if plan.cuda_graphs else ", without graphs"
+    return ", with graphs" if captured else ", without graphs"
 
 
 def _fits(estimate: InferenceEstimate) -> str:
