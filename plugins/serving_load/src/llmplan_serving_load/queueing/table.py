@@ -60,8 +60,12 @@ class SequenceTable:
         """Of one server, at many numbers of sequences in one call."""
         import numpy as np
 
-        columns = zip(*(self._at_point(point) for point in self._points), strict=True)
-        return tuple(np.interp(numbers, self._points, column) for column in columns)
+        points, priced = np.asarray(self._points), np.array([self._at_point(point) for point in self._points])
+        low = np.minimum(np.searchsorted(points, numbers, side="right"), len(points) - 1) - 1
+        below = points[low]
+        part = np.minimum(1.0, (numbers - below) / (points[low + 1] - below))
+        between = (1.0 - part) * priced.T[:, low] + part * priced.T[:, low + 1]
+        return tuple(between)
 
     def _at_point(self, point: float) -> Values:
         if point not in self._known:
