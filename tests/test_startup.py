@@ -36,6 +36,7 @@ TRAIN = (
 """A space of one plan, which takes no arrays."""
 PRICING = {
     "llmplan_costing", "llmplan_dtypes_float", "llmplan_dtypes_int", "llmplan_layers", "llmplan_parallelism_megatron",
+    "llmplan_prices",
 }  # fmt: skip
 OF_OTHERS = {
     f"llmplan.{name}" for name in ("estimate.inference", "estimate.server", "records.server", "request.serving")
@@ -58,7 +59,7 @@ def test_a_plan_that_is_given_imports_what_prices_it_and_prints_it_alone(argumen
     loaded = modules(llmplan(*TRAIN, *arguments))
     inside = (name.split(".") for name in loaded if name.startswith("llmplan_"))
     assert {package for package, *module in inside if module and module != ["plugin"]} == PRICING | more
-    assert not loaded & {*OF_OTHERS, "llmplan_launchers.serving"}
+    assert not loaded & {*OF_OTHERS, "llmplan_launchers.serving", "llmplan_prices.quotes", "llmplan_prices.sources"}
 
 
 def test_the_report_needs_rich_alone():
