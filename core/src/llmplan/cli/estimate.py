@@ -109,7 +109,7 @@ def _add(
             return None
         from llmplan.cli.advice import tell
 
-        tell("the plan does not fit, or keeps not to what was asked", "infeasible", estimate)
+        tell("the plan does not fit, or does not keep to what was asked", "infeasible", estimate)
         return DOES_NOT_FIT
 
     app.command(name, cls=PlanningCommand, help=summary)(with_options(request, extras, run))
