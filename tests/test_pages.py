@@ -1,4 +1,4 @@
-"""The README and the pages of docs/, run as they are printed, each once."""
+"""The README, run as it is printed; scripts of all pages, and links. CI runs the commands of docs/ too."""
 
 import re
 import sys
@@ -8,7 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
-import readme  # noqa: E402 - a script beside the others
+import readme  # noqa: E402 - scripts beside the others
+import regenerate  # noqa: E402
 
 sys.path.remove(str(ROOT / "tools"))
 ALL = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -27,12 +28,17 @@ def test_the_pages_have_something_to_run():
     assert SCRIPTS
 
 
-@pytest.mark.parametrize("path", PAGES, ids=map(name, PAGES))
-def test_a_page_prints_what_its_commands_print(path, monkeypatch):
-    """A newcomer would type a command of the page and see something else than it prints."""
+def test_the_readme_prints_what_its_commands_print(monkeypatch):
+    """A newcomer would type a command of the README and see something else than it prints."""
     monkeypatch.delenv("HF_HUB_CACHE", raising=False)
-    text = path.read_text(encoding="utf-8")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert readme.page(text) == text
+
+
+def test_ci_prints_every_page_anew():
+    """A page would show what its commands no longer print, and nobody would hear of it."""
+    assert "readme" in regenerate.GENERATORS.keys() - set(regenerate.NOT_CHECKED)
+    assert "tools/regenerate.py --check" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("path", "code"), SCRIPTS)

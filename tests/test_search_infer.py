@@ -25,7 +25,7 @@ MODEL = Transformer(
 EXPERTS = evolve(MODEL, name="mini-moe", moe=MixtureOfExperts(n_routed_experts=8, top_k=2, moe_ffn_hidden=1024))
 GPU = HardwareProfile(
     name="mini-gpu",
-    memory_bytes=1.75e9,
+    memory_bytes=1.816e9,
     memory_bytes_per_second=1e11,
     peak_flops={"fp16": 2e12},
     scale_up_bytes_per_second=2e10,

@@ -68,7 +68,7 @@ def figures(estimate):
     return printed
 
 
-@settings(max_examples=110, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(asked=REQUESTS, pinned=st.sets(st.sampled_from(SIZES)))
 def test_what_was_chosen_comes_out_again_whatever_of_it_is_pinned(asked, pinned):
     """If it fails, saying aloud what the tool chose gives another plan, or the same plan with other figures."""
@@ -90,7 +90,7 @@ def test_what_was_chosen_comes_out_again_whatever_of_it_is_pinned(asked, pinned)
     assert figures(again) == figures(found)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(asked=REQUESTS.filter(lambda asked: not {"batch", "max_batch"} & asked["load"].keys()))
 def test_infer_is_the_first_of_a_search(asked):
     """If it fails, two commands answer one question differently."""
@@ -111,7 +111,7 @@ def test_infer_is_the_first_of_a_search(asked):
     assert figures(best) == figures(found)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(asked=REQUESTS, size=st.sampled_from(["tp", "pp", "dp"]), value=st.sampled_from([1, 2, 4]))
 def test_fewer_options_are_never_worse(asked, size, value):
     """If it fails, leaving a size open freezes another, or a better plan is not looked at."""

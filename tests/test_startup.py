@@ -36,6 +36,7 @@ TRAIN = (
 """A space of one plan, which takes no arrays."""
 PRICING = {
     "llmplan_costing", "llmplan_dtypes_float", "llmplan_dtypes_int", "llmplan_layers", "llmplan_parallelism_megatron",
+    "llmplan_prices",
 }  # fmt: skip
 OF_OTHERS = {
     f"llmplan.{name}" for name in ("estimate.inference", "estimate.server", "records.server", "request.serving")
@@ -58,7 +59,7 @@ def test_a_plan_that_is_given_imports_what_prices_it_and_prints_it_alone(argumen
     loaded = modules(llmplan(*TRAIN, *arguments))
     inside = (name.split(".") for name in loaded if name.startswith("llmplan_"))
     assert {package for package, *module in inside if module and module != ["plugin"]} == PRICING | more
-    assert not loaded & {*OF_OTHERS, "llmplan_launchers.serving"}
+    assert not loaded & {*OF_OTHERS, "llmplan_launchers.serving", "llmplan_prices.quotes", "llmplan_prices.sources"}
 
 
 def test_the_report_needs_rich_alone():
@@ -70,9 +71,11 @@ def test_the_report_needs_rich_alone():
 
 @pytest.mark.parametrize("arguments", [(*OPEN, "--json"), (*SEARCH, "--json")])
 def test_a_search_needs_numpy_alone(arguments):
-    """A search would import what writes its files, or an engine that it does not use."""
+    """What writes files, an engine that is not used, or commands that are not called would be imported."""
     loaded = modules(llmplan(*arguments))
     assert "numpy" in loaded
+    assert not {name for name in loaded if name.startswith("llmplan_") and name.endswith(".command")}
+    assert "llmplan.cli.search_infer" not in loaded
     assert not loaded & (SLOW - {"numpy"} | {"rich", "cattrs", "pyarrow", "distributed", "concurrent.futures.process"})
 
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,7 +30,8 @@ def pages() -> tuple[Path, ...]:
 
 def files() -> dict[Path, str]:
     """The pages."""
-    return {path: page(path.read_text(encoding="utf-8")) for path in pages()}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # of threads, which wait for commands
+        return dict(zip(pages(), pool.map(lambda path: page(path.read_text(encoding="utf-8")), pages()), strict=True))
 
 
 def page(text: str) -> str:

@@ -14,6 +14,9 @@ from xml.etree import ElementTree as ET
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reliability.md"
+NIGHTS = ROOT / "tests" / "fuzzed.csv"
+_KINDS = {"command lines": ("test_any_command_line",), "files": ("test_any_file",)}
+_CAME = "each is mended as a kind and stands among the\neveryday tests."
 MUTANTS = ROOT / "tests" / "mutation" / "results.csv"
 FAULTS = {
     "test_broken_plugins": "Plugins that fail, exit, panic, print, hang on or answer nonsense",
@@ -35,6 +38,7 @@ _HEAD = """\
 Every fault costs one line that names it and the right exit code; none ends in a traceback, a hang, half a file, or an
 answer that is none. This is what is tried, and what came of it. Laws and fuzz tests try the same
 examples every day; `.ci/nightly` tries {night} times as many, new ones, {whole:,} in all, each within 20 s and 2 GB.
+{nights}
 
 | what is broken | test | cases | failed |
 | --- | --- | ---: | ---: |
@@ -87,7 +91,25 @@ def files() -> dict[Path, str]:
             link = f"[{words_of(test)}](../tests/{module}.py)"
             lines.append(f"| {what if number == 0 else ''} | {link} | {many:,} | {failed[module, test]} |")
     whole = NIGHT * sum(tried.values())
-    return {PAGE: _HEAD.format(night=NIGHT, whole=whole) + "\n".join(lines) + "\n" + mutants() + _TAIL}
+    return {PAGE: _HEAD.format(night=NIGHT, whole=whole, nights=nights()) + "\n".join(lines) + "\n" + mutants() + _TAIL}
+
+
+def nights() -> str:
+    """What nightly runs have tried, as they kept it themselves."""
+    with NIGHTS.open(encoding="utf-8", newline="") as file:
+        found = list(DictReader(file))
+    if not found:
+        return "None was kept yet."
+    many = {kind: sum(int(row["tried"]) for row in found if row["property"] in of) for kind, of in _KINDS.items()}
+    days = sorted({row["day"] for row in found})
+    failed, slowest = sum(int(row["failed"]) for row in found), max(float(row["slowest_seconds"]) for row in found)
+    laws = sum(int(row["tried"]) for row in found) - sum(many.values())
+    since = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    tried = ", ".join(f"{number:,} {kind}" for kind, number in many.items())
+    return (
+        f"Of such runs ([fuzzed.csv](../tests/fuzzed.csv), {since}) there were {tried} and {laws:,} plans of laws; the "
+        f"slowest took\n{slowest:g} s of CPU. {failed} runs of a property ended with a finding: {_CAME}"
+    )
 
 
 def mutants() -> str:

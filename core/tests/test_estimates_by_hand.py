@@ -43,6 +43,7 @@ def test_answers_take_turns_on_the_stages():
     # 2 x 4 x 3 answers of 8 tokens while the stage is busy with both batches: 2 x (5 + 8 x 2)
     assert of.tokens_per_second == 24 * 8 / 42
     assert of.tokens_per_second_per_gpu == of.tokens_per_second / 6
+    assert (served(batches_in_flight=3).first_token_seconds, served(batches_in_flight=3).next_token_seconds) == (15, 6)
     known = served(first_token=7.0, next_token=3.0, decode_steps=7)
     assert (known.first_token_seconds, known.next_token_seconds, known.total_seconds) == (7, 3, 7 + 7 * 3)
     assert known.tokens_per_second == 24 * 8 / (2 * (5 + 7 * 2))
@@ -54,14 +55,30 @@ def test_the_largest_batch_follows_from_what_a_sequence_holds():
     assert served(largest_batch=77).max_batch_size == 77
     full = served(memory_breakdown={"weights": 500.0}, memory_bytes_per_sequence=1.0)
     assert full.max_batch_size == 0
-    assert served(memory_breakdown={"weights": 140.25}, memory_bytes_per_sequence=0.5).max_batch_size == 0
+    for used, most in ((102.25, 0), (101.25, 1), (140.25, 0)):  # 2 of them of the batch of four
+        assert served(memory_breakdown={"weights": used}, memory_bytes_per_sequence=0.5).max_batch_size == most
+
+
+def test_what_cost_models_leave_out():
+    """A batch would be in flight twice, or an answer be asked of who has none."""
+    of = served()
+    alone = InferenceEstimate(
+        plan=of.plan,
+        prefill_breakdown=of.prefill_breakdown,
+        decode_breakdown=of.decode_breakdown,
+        memory_breakdown=of.memory_breakdown,
+    )
+    assert (alone.first_token_seconds, alone.next_token_seconds) == (5, 2)
+    assert (alone.compute_bound_batch, alone.max_context) == (None, None)
+    asked = served(crossing=lambda plan: 3 * plan.batch, longest_context=lambda plan: 5 * plan.batch)
+    assert (asked.compute_bound_batch, asked.max_context) == (12, 20)
 
 
 def test_money_of_a_batch():
     """Reading and writing would not add up to all, or tokens be paid for by the GPU alone."""
     of = served({"price_per_gpu_hour": 3.6})
     second = 6 * 3.6 / 3600
-    assert of.cost_per_million_tokens == pytest.approx(second / of.tokens_per_second * 1e6)
+    assert of.cost_per_million_tokens == pytest.approx(second / of.tokens_per_second * 1e6, rel=1e-9)
     assert of.cost_per_million_input_tokens == pytest.approx(second * 10 / (24 * 10) * 1e6)
     whole = of.cost_per_million_input_tokens * 240 + of.cost_per_million_output_tokens * 192
     assert whole == pytest.approx(second * 42 * 1e6)
@@ -119,6 +136,8 @@ def test_what_fits_and_what_fits_with_room(used, feasible, headroom):
     assert any(line.startswith(f"memory is {used:.1f}% full") for line in of.warnings) is (feasible and not headroom)
     reserved = served(memory_breakdown={"weights": used - 20, Line("kept", Kind.RESERVE): 20.0})
     assert reserved.has_headroom is feasible
+    (uncounted,) = served(memory_breakdown={"weights": 96.0}).warnings
+    assert "the driver's context" in uncounted
     system = served(memory_breakdown={"weights": 90.0, Line("driver", Kind.SYSTEM): 6.0})
     assert system.warnings == ("memory is 96.0% full: predictions may be off by more than that",)
 

@@ -37,3 +37,10 @@ def test_a_speed_falls_as_its_time_rises():
     speed = SPREAD.inverted()
     assert (speed.low, speed.high) == (pytest.approx(1 / 1.5), pytest.approx(1 / 0.8))
     assert (speed.rows, speed.extrapolated) == (40, False)
+
+
+@pytest.mark.parametrize(("least", "low"), [(0.5, 0.8), (0.9, 0.9), (1.5, 1.0)])
+def test_no_range_begins_below_what_is_possible(least, low):
+    """A range would begin below ideal seconds, or above the estimate where that is below them."""
+    assert SPREAD.not_below(least).low == low
+    assert SPREAD.not_below(least).high == 1.5

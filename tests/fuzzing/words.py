@@ -41,8 +41,8 @@ _DRAWN = 300
 """Answers of which one is a page of pictures, which take a second."""
 
 _STRANGE = """
-0 -1 1e-300 1e300 nan inf -inf 0x10 1_000 \u0661 \u00bd 1,,2 2..1 .. 1.. 1..1e18 0..8 8..64 1,2 1..16+1 50% 1T 0.5 1/3 1e3
-true none null auto * ü =1+1 -- - @ ../.. /dev/null . ~ %s {} ${X} = : tp= tp=1,2 tp+tp=1+1 gpus+tp=8+1,16+2 model=*
+0 -1 1e-300 1e300 nan inf -inf 0x10 1_000 \u0661 \u00bd 1,,2 2..1 .. 1.. 1..1e18 0..8 8..64 1,2 1..16+1 50% 1T 0.5 1/3
+1e3 true none null auto * ü =1+1 -- - @ ../.. /dev/null . ~ %s {} ${X} = : tp= tp=1,2 tp+tp=1+1 gpus+tp=8+1,16+2 model=*
 gpu=t4,h100 megatron: json:x x:y:z gantt:p.svg a.toml ./x.json p.svg p.html all.csv t.md
 """
 HOSTILE = (

@@ -9,6 +9,7 @@ from llmplan_parallelism_megatron.kernels.reached import training_kernels
 from llmplan_parallelism_megatron.network import collectives
 from llmplan_parallelism_megatron.network.groups import Group
 from llmplan_parallelism_megatron.rank import Rank
+from llmplan_parallelism_megatron.training.ideal import ideal_seconds
 from llmplan_parallelism_megatron.training.layer import LayerTimes, add_communication, layer_times
 from llmplan_parallelism_megatron.training.pipeline import Pipeline, Work, add_loss, bubble_seconds, ends, pipeline
 
@@ -195,3 +196,14 @@ def test_what_is_multiplied_in_eight_bits_is_cast_first():
     backward = 8 * 1024 * (3 * 512 + 512 + 2048 + 512) * (2 + 2 * 1) / bandwidth
     assert seconds[True]["forward"] - seconds[False]["forward"] == pytest.approx(forward, rel=1e-6)
     assert seconds[True]["backward"] - seconds[False]["backward"] == pytest.approx(backward, rel=1e-6)
+
+
+def test_what_no_run_is_faster_than():
+    """Ideal seconds would be those of one device, of all stages' weights, or of experts that may rest."""
+    run = price(SPARSE, dp=2, pp=4, gradient_accumulation=8)
+    assert ideal_seconds(run) == pytest.approx(run.causal_flops / (8 * RATE))
+    slow = price(SPARSE, dp=2, pp=4, gradient_accumulation=8, hardware=evolve(GPU, memory_bytes_per_second=1e6))
+    dense = sum(block.count * (block.parameters - block.expert_parameters) for block in SPARSE.lower(1, 1024).layers)
+    assert ideal_seconds(slow) == pytest.approx(8 * 2 * dense / 4 * 2 / 1e6)
+    eight = price(SPARSE, dp=2, pp=4, gradient_accumulation=8, hardware=slow.plan.hardware, dtype=FP8)
+    assert ideal_seconds(eight) == pytest.approx(ideal_seconds(slow) / 2)

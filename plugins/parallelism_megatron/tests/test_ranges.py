@@ -168,6 +168,30 @@ def test_an_accelerator_typed_in_as_a_datasheet_is_wider_than_the_one_that_was_t
     assert unseen.iteration_seconds * typed.high >= seen.iteration_seconds * known.high
 
 
+CHIPS = ("h100-sxm-80gb", "a100-sxm-80gb", "v100-sxm2-32gb", "b200-sxm", "rtx-4090", "l40s", "a10g", "mi300x-192gb")
+
+
+@pytest.mark.parametrize("chip", CHIPS)
+def test_a_datasheet_is_never_both_narrow_and_flattering(chip):
+    """Eight A10Gs typed in would answer in half the time, since their link was taken for a switch's."""
+    timed = registry().gpus[chip]
+    typed = evolve(timed, name="mine", kernels=None, efficiency=None)
+    trained = [{"model": "llama-7b", "gpus": 8, "tp": tp, "pp": 1} for tp in (1, 8)]
+    served = [{"model": "llama-2-70b", "tp": 8, "batch": 8}, {"model": "llama-2-7b", "tp": 1, "batch": 1}]
+    pairs = [[train(**run, gpu=gpu) for gpu in (timed, typed)] for run in trained]
+    figures = [(a.iteration_seconds, b.iteration_seconds, a.time_spread, b.time_spread) for a, b in pairs]
+    pairs = [[infer(**run, gpu=gpu) for gpu in (timed, typed)] for run in served]
+    figures += [
+        (getattr(a, f"{name}_seconds"), getattr(b, f"{name}_seconds"), *(getattr(e, f"{name}_spread") for e in (a, b)))
+        for a, b in pairs
+        for name in ("first_token", "next_token")
+    ]
+    for known, unseen, its, spread in figures:
+        assert spread.extrapolated
+        assert spread.high / spread.low > its.high / its.low
+        assert spread.low * unseen < known < spread.high * unseen
+
+
 def test_what_no_run_is_published_of_is_extrapolated():
     """A program, a card, a way of tuning of which no run is published would look as well known as an A100."""
     known = {"model": "llama-7b", "gpu": "h100-sxm-80gb", "gpus": 8, "tp": 1, "pp": 1}

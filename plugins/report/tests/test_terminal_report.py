@@ -14,8 +14,10 @@ from llmplan.estimate import InferenceEstimate, TrainingEstimate
 from llmplan.output.document import document
 from llmplan.output.words import count, gib, seconds
 from llmplan.records import Tuning
+from llmplan.search import InferenceSpace, TrainingSpace, search
 from llmplan.units import GIB
 from llmplan_report.terminal.report import forward_pass, report, report as as_table
+from llmplan_report.terminal.search_report import search_markdown, search_report
 from llmplan_report.words import dotted, money, percent
 
 TRAINING = train(
@@ -390,3 +392,17 @@ def test_shares_and_lists():
     """If it fails, a percentage is a hundred times off, or an empty part leaves a dot."""
     assert [percent(share) for share in (0, 0.493, 1, 1.234)] == ["0.0 %", "49.3 %", "100.0 %", "123.4 %"]
     assert dotted(("tp 8", "", "pp 1")) == "tp 8 · pp 1"
+
+
+def test_lists_say_which_of_their_plans_nobody_has_run_however_narrow_they_are():
+    """A card that nobody has trained on would stand beside one that thousands have, as if it were known as well."""
+    asked = {"model": "llama-7b", "gpus": 8, "tp": 1, "pp": 1, "zero": [0, 1], "recompute": "none", "schedule": "1f1b"}
+    known, unknown = (search(TrainingSpace(**asked, gpu=gpu), top=2) for gpu in ("h100-sxm-80gb", "l40s"))
+    assert "EXTRAPOLATED ranges of memory of all" in in_words(search_report(known, 60))
+    assert "EXTRAPOLATED ranges of time of all; memory of all" in in_words(search_report(unknown, 60))
+    assert unknown.columns["extrapolated"].all()
+    assert not known.columns["extrapolated"].all()
+    assert search_markdown(unknown).count("0: EXTRAPOLATED |") == len(unknown.best)
+    servers = search(InferenceSpace(model="llama-2-7b", gpu="l40s", gpus=1, rate=0.5), top=1)
+    assert servers.columns["extrapolated"].all()
+    assert "0: EXTRAPOLATED" in search_markdown(servers)

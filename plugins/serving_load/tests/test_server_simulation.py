@@ -7,11 +7,15 @@ from time import perf_counter
 
 import pytest
 from affine_server import AffineSteps, affine_server
+from hypothesis import given, settings, strategies as st
 from simpy import Environment
 
 from llmplan.records import FAMILIES, Lengths, Request, Speculation, Step
 from llmplan_serving_load.queueing import replica as replica_module
+from llmplan_serving_load.queueing.capacity import capacity
+from llmplan_serving_load.queueing.closed_form import open_means
 from llmplan_serving_load.queueing.engine import prompt_step
+from llmplan_serving_load.queueing.estimate import within
 from llmplan_serving_load.queueing.meter import Meter, percentiles
 from llmplan_serving_load.queueing.simulation import Simulation, even_ranks, simulate
 
@@ -198,3 +202,25 @@ def test_even_ranks_fill_every_part_once():
     ranks = even_ranks(random.Random(3), 10)
     for _ in range(3):
         assert sorted(int(next(ranks) * 10) for _ in range(10)) == list(range(10))
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    share=st.floats(0.05, 0.95), seed=st.integers(0, 10**6), spread=st.floats(0.0, 1.5), answer=st.integers(1, 60),
+    requests=st.integers(1, 60), way=st.sampled_from(sorted(WAYS)),
+)  # fmt: skip
+def test_the_slowest_are_never_faster_than_the_mean_nor_answers_more_than_the_capacity(
+    share, seed, spread, answer, requests, way
+):
+    """A limit would hold for 99 of 100 requests and not for the mean; a fleet would answer more than it can."""
+    prompt = Lengths(400, FAMILIES["lognormal"], spread) if spread else Lengths(400)
+    options = {"prompt": prompt, "output": answer, **WAYS[way]}
+    most = capacity(affine_server(rate=1.0, **options))
+    rate = share * most.requests_per_second
+    server = affine_server(rate=rate, requests=requests, seed=seed, **options)
+    found = within(most, simulate(server, open_means(server, rate)))
+    assert found.means.requests_per_second <= most.requests_per_second
+    for name in ("first_token", "next_token", "total"):
+        values, mean = getattr(found, name), getattr(found.means, f"{name}_seconds")
+        if values is not None and mean is not None:
+            assert values["p99"] >= mean * (1.0 - 1e-12), name

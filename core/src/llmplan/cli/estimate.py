@@ -16,7 +16,7 @@ from llmplan.cli.progress import TIME_LIMIT, OutOfTimeError, limit_of, progress
 from llmplan.errors import BadInputError
 from llmplan.estimate import Asking
 from llmplan.output.files import text_of
-from llmplan.request import InferRequest, PlanRequest, TrainRequest
+from llmplan.request import PlanRequest, TrainRequest
 from llmplan.request.options import joined_options
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _add(
             return None
         from llmplan.cli.advice import tell
 
-        tell("the plan does not fit, or keeps not to what was asked", "infeasible", estimate)
+        tell("the plan does not fit, or does not keep to what was asked", "infeasible", estimate)
         return DOES_NOT_FIT
 
     app.command(name, cls=PlanningCommand, help=summary)(with_options(request, extras, run))
@@ -180,6 +180,10 @@ def _merged(
 def what_is_left(from_file: Mapping[str, Any], named: Collection[str]) -> dict[str, Any]:
     """Of a plan file's options, beside those that the command line names."""
     left = {name: value for name, value in from_file.items() if name not in named}
+    if not left:
+        return left
+    from llmplan.request import InferRequest
+
     added = {**joined_options(TrainRequest), **joined_options(InferRequest)}
     for one, other in (*_INSTEAD, *(({name}, {*of["instead"]}) for name, of in added.items())):
         for mine, theirs in ((one, other), (other, one)):

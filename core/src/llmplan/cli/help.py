@@ -8,8 +8,6 @@ from typing import Any
 from typer.core import TyperCommand
 
 from llmplan.catalogues import registry
-from llmplan.request import InferRequest, TrainRequest
-from llmplan.request.options import joined_options
 from llmplan.space.dimensions import DIMENSIONS, SIZES, of_step
 
 _GROUPS: Mapping[str, str] = {
@@ -119,6 +117,9 @@ class PlanningCommand(TyperCommand):
 
 def _in_groups(parameters: Sequence[Any], ctx: Any) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Headings with what stands under each; those of other commands are left out."""
+    from llmplan.request import InferRequest, TrainRequest
+    from llmplan.request.options import joined_options
+
     left = {parameter.name: parameter for parameter in parameters if parameter.get_help_record(ctx)}
     arguments = [left.pop(name) for name in list(left) if left[name].param_type_name == "argument"]
     yield "Argument", [parameter.get_help_record(ctx) for parameter in arguments]

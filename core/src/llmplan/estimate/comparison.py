@@ -61,9 +61,15 @@ def best_of(variants: Sequence[Variant]) -> Variant | None:
     costs = [_cost(variant.estimate) for variant in variants]
     if None not in costs:
         return min(zip(costs, variants, strict=True), key=lambda one: one[0])[1]
-    return max(variants, key=lambda one: getattr(one.estimate, "tokens_per_second_per_gpu", None) or 0.0)
+    return max(variants, key=lambda one: _speed(one.estimate))
 
 
 def _cost(estimate: Any) -> Any:
     """Of a run, or of a million tokens."""
-    return estimate.cost if hasattr(estimate, "iteration_seconds") else estimate.cost_per_million_tokens
+    from llmplan.estimate.figures import kind_of_estimate, objectives
+
+    return objectives(kind_of_estimate(estimate))["cost"].value(estimate)
+
+
+def _speed(estimate: Any) -> float:
+    return estimate.tokens_per_second_per_gpu or 0.0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from attrs import field, fields, frozen
 
 from llmplan.catalogues import registry
-from llmplan.request.values import as_flag, as_text
+from llmplan.request.values import as_flag, as_record_or_name, as_text, as_word
 
 if TYPE_CHECKING:
     from llmplan.catalogues import Registry
@@ -51,6 +51,16 @@ def described(
 def option(*about: Any, **more: Any) -> Any:
     """A field that is None until given, as `described`."""
     return field(default=None, metadata=described(*about, **more))
+
+
+def record_option(help_text: str, kind: str) -> Any:
+    """A field for a record of this kind, by name, as a file or in Python."""
+    return option(help_text, as_record_or_name, metavar="NAME", names=kind)
+
+
+def word_option(help_text: str, words: Mapping[str, Any], metavar: str = "NAME") -> Any:
+    """A field for what one of these words stands for."""
+    return option(help_text, as_word(words), metavar=metavar, names=lambda: list(words))
 
 
 def joined_options(request: Any) -> Mapping[str, Mapping[str, Any]]:

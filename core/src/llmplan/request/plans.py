@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from attrs import field, fields_dict, frozen
 
 from llmplan.records import OFFLOADS, Recompute, Tuning
-from llmplan.request.options import Options, joined_options, option
+from llmplan.request.options import Options, joined_options, option, record_option, word_option
 from llmplan.request.values import (
     as_at_least_one,
     as_auto_or_whole,
@@ -23,13 +23,11 @@ from llmplan.request.values import (
     as_positive_in,
     as_positive_like,
     as_positive_seconds,
-    as_record_or_name,
     as_seconds,
     as_size,
     as_text,
     as_whole,
     as_whole_or_file,
-    as_word,
 )
 from llmplan.request.variation import FAMILY_WORDS, as_variation
 
@@ -78,18 +76,13 @@ class PlanRequest(Options):
                 raise AttributeError(f"{type(self).__name__} has no option {name!r}")
             return self.joined.get(name)
 
-    model: Any = option(
-        "Model, by name, as a file or folder, or by an id of a hub.", as_record_or_name, metavar="NAME", names="models"
-    )
+    model: Any = record_option("Model, by name, as a file or folder, or by an id of a hub.", "models")
     assume_transformer: bool | None = option(
         "Take what the reader of a model does not know as a plain transformer's.", as_flag
     )
-    gpu: Any = option("Accelerator, by name or as a TOML file.", as_record_or_name, metavar="NAME", names="gpus")
-    cluster: Any = option(
-        "What joins accelerators, by name or as a TOML file; as each is usually sold by default.",
-        as_record_or_name,
-        metavar="NAME",
-        names="clusters",
+    gpu: Any = record_option("Accelerator, by name or as a TOML file.", "gpus")
+    cluster: Any = record_option(
+        "What joins accelerators, by name or as a TOML file; as each is usually sold by default.", "clusters"
     )
     nic_gbits: float | None = option(
         "Network of a node, Gbit/s, which its accelerators share.",
@@ -103,13 +96,8 @@ class PlanRequest(Options):
     host_memory: float | None = option(
         "Memory of a node's host, GiB, which its accelerators share.", as_positive_in("GiB"), metavar="GIB"
     )
-    site: Any = option(
-        "Own measurements to go by, by name or as a TOML file of llmplan calibrate.",
-        as_record_or_name,
-        metavar="NAME",
-        names="sites",
-    )
-    dtype: Any = option("Bits of weights, activations, embeddings.", as_record_or_name, metavar="NAME", names="dtypes")
+    site: Any = record_option("Own measurements to go by, by name or as a TOML file of llmplan calibrate.", "sites")
+    dtype: Any = record_option("Bits of weights, activations, embeddings.", "dtypes")
     gpus: int | None = option("Accelerators in all: tp x cp x pp x dp.", as_size)
     tp: int | None = option("Tensor parallel size.", as_size)
     pp: int | None = option("Pipeline parallel size.", as_whole(1), every=True)
@@ -120,7 +108,7 @@ class PlanRequest(Options):
     scale_up_efficiency: float | None = option("Scale-up bandwidth reached.", as_fraction, metavar="FRACTION")
     scale_out_efficiency: float | None = option("Scale-out bandwidth reached.", as_fraction, metavar="FRACTION")
     ideal: bool | None = option("Efficiencies that are not given are 1; else they are calibrated.", as_flag)
-    cost_model: Any = option("Cost model.", as_record_or_name, metavar="NAME", names="cost-models")
+    cost_model: Any = record_option("Cost model.", "cost-models")
     price_per_gpu_hour: float | None = option(
         "Price of one accelerator-hour, as a number: 2.5 or $2.5; in a search one for each accelerator, too.",
         as_money(as_not_negative),
@@ -140,7 +128,7 @@ class TrainRequest(PlanRequest):
     cp: int | None = option("Context parallel size: ranks that share each sequence.", as_size)
     ep: int | None = option("Expert parallel size, inside dp x cp.", as_whole(1))
     vpp: int | None = option("Chunks of layers on each pipeline stage (interleaved schedule).", as_whole(1), every=True)
-    schedule: Any = option("Pipeline schedule.", as_record_or_name, metavar="NAME", names="schedules")
+    schedule: Any = record_option("Pipeline schedule.", "schedules")
     zero: int | None = option("ZeRO stage: 0, 1, 2 or 3.", as_whole(0, 3), every=True)
     zero_group: int | None = option("Ranks that ZeRO divides over; all of dp x cp by default.", as_whole(1))
     micro_batch: int | None = option("Sequences that one pipeline takes in at once.", as_size)
@@ -165,37 +153,24 @@ class TrainRequest(PlanRequest):
         f"How samples vary around --sample-tokens: {FAMILY_WORDS}.", as_variation, metavar="SHAPE", word=True
     )
     packing: bool | None = option("Samples fill sequences; else each is one, padded to the longest beside it.", as_flag)
-    recompute: Recompute | None = option(
-        f"What backward computes again: {', '.join(_MODES)}.",
-        as_word(_MODES),
-        metavar="MODE",
-        names=lambda: list(_MODES),
-    )
-    framework: Any = option(
-        "Program that trains: kernels, overlap, host time.", as_record_or_name, metavar="NAME", names="frameworks"
-    )
-    optimizer: Any = option("Optimizer.", as_record_or_name, metavar="NAME", names="optimizers")
+    recompute: Recompute | None = word_option(f"What backward computes again: {', '.join(_MODES)}.", _MODES, "MODE")
+    framework: Any = record_option("Program that trains: kernels, overlap, host time.", "frameworks")
+    optimizer: Any = record_option("Optimizer.", "optimizers")
     master_weights: bool | None = option("The optimizer keeps weights in 32 bits too.", as_flag)
     gradient_bits: float | None = option("Bits of gradients as they accumulate.", as_bits)
     reduction_bits: float | None = option("Bits of gradients between data parallel ranks.", as_bits)
-    tuning: Tuning | None = option(
-        f"Which weights are trained: {', '.join(_TUNINGS)}.",
-        as_word(_TUNINGS),
-        metavar="NAME",
-        names=lambda: list(_TUNINGS),
-    )
+    tuning: Tuning | None = word_option(f"Which weights are trained: {', '.join(_TUNINGS)}.", _TUNINGS)
     lora_rank: int | None = option("Rank of the LoRA matrices.", as_whole(1))
     lora_targets: str | None = option(
         "Matrices with adapters, by words of the cost model: q+v or attention; all by default.",
         as_text,
         metavar="WORDS",
     )
-    offload: str | None = option(
+    offload: str | None = word_option(
         "What waits in host memory: none, optimizer, activations, all of these two, parameters (with the optimizer), "
         "everything.",
-        as_word(_OFFLOADS),
-        metavar="WHAT",
-        names=lambda: list(_OFFLOADS),
+        _OFFLOADS,
+        "WHAT",
     )
     mfu: float | None = option(
         "Model FLOPs utilisation of the whole run, instead of the efficiencies.", as_fraction, metavar="FRACTION"

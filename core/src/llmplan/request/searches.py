@@ -8,7 +8,7 @@ from attrs import frozen
 
 from llmplan.errors import BadInputError
 from llmplan.request.latencies import answer_option, each_token_option, first_token_option, percentile_option
-from llmplan.request.options import Options, option
+from llmplan.request.options import Options, option, word_option
 from llmplan.request.values import (
     as_flag,
     as_money,
@@ -37,12 +37,7 @@ def _figures(value: Any, name: str) -> tuple[str, ...]:
 class SearchRequest(Options):
     """What a search looks for; None is what was not given."""
 
-    objective: str | None = option(
-        f"What is to be least: {', '.join(_OBJECTIVES)}.",
-        as_word(_OBJECTIVES),
-        metavar="NAME",
-        names=lambda: list(_OBJECTIVES),
-    )
+    objective: str | None = word_option(f"What is to be least: {', '.join(_OBJECTIVES)}.", _OBJECTIVES)
     pareto: Any = option(
         "Figures of which the frontier is shown, like time,gpus.", _figures, metavar="NAME,NAME", listed=True
     )
@@ -67,11 +62,9 @@ NOT_OF_SERVERS = ("batch", "max_batch", "max_context")
 class InferSearchRequest(Options):
     """What a search for a server looks for; None is what was not given."""
 
-    objective: str | None = option(
+    objective: str | None = word_option(
         f"{', '.join(_SERVING_OBJECTIVES)}: most tokens/s a GPU, least price of a token, fewest GPUs for --rate.",
-        as_word(_SERVING_OBJECTIVES),
-        metavar="NAME",
-        names=lambda: list(_SERVING_OBJECTIVES),
+        _SERVING_OBJECTIVES,
     )
     ttft: float | None = first_token_option()
     tpot: float | None = each_token_option()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from attrs import fields, frozen
 
 from llmplan.request.latencies import answer_option, each_token_option, first_token_option, percentile_option
-from llmplan.request.options import option
+from llmplan.request.options import option, record_option, word_option
 from llmplan.request.plans import PlanRequest, joining
 from llmplan.request.values import (
     as_at_least_one,
@@ -17,10 +17,8 @@ from llmplan.request.values import (
     as_fraction,
     as_part,
     as_rate,
-    as_record_or_name,
     as_text,
     as_whole,
-    as_word,
 )
 from llmplan.request.variation import FAMILY_WORDS, as_variation
 
@@ -43,9 +41,7 @@ class InferRequest(PlanRequest):
     max_batch: bool | None = option("As many sequences as fit into memory, instead of --batch.", as_flag)
     max_context: bool | None = option("Prompts as long as fit into memory, instead of --prompt-tokens.", as_flag)
     ep: int | None = option("Expert parallel size, inside tp x dp.", as_whole(1))
-    engine: Any = option(
-        "Program that serves: kernels, host time, memory, batching.", as_record_or_name, metavar="NAME", names="engines"
-    )
+    engine: Any = record_option("Program that serves: kernels, host time, memory, batching.", "engines")
     confidence: float | None = option(
         "With which layouts are ranked: 0.9 by default, 0.5 is the point estimate.", as_confidence, metavar="FRACTION"
     )
@@ -57,11 +53,8 @@ class InferRequest(PlanRequest):
     max_model_len: int | None = option(
         "Tokens of the longest sequence that the engine takes; the model's context by default.", as_whole(1)
     )
-    offload: str | None = option(
-        f"What waits in host memory, as far as the engine can: {', '.join(_OFFLOADS)}.",
-        as_word(_OFFLOADS),
-        metavar="WHAT",
-        names=lambda: list(_OFFLOADS),
+    offload: str | None = word_option(
+        f"What waits in host memory, as far as the engine can: {', '.join(_OFFLOADS)}.", _OFFLOADS, "WHAT"
     )
     ttft: float | None = first_token_option()
     tpot: float | None = each_token_option()
@@ -79,9 +72,7 @@ class InferRequest(PlanRequest):
         as_at_least_one,
         metavar="TIMES",
     )
-    server_model: Any = option(
-        "What answers for a server under a load.", as_record_or_name, metavar="NAME", names="server-models"
-    )
+    server_model: Any = record_option("What answers for a server under a load.", "server-models")
     prompt_lengths: Variation | None = option(
         f"How prompts vary around --prompt-tokens: {FAMILY_WORDS}.", as_variation, metavar="SHAPE", word=True
     )
@@ -96,11 +87,8 @@ class InferRequest(PlanRequest):
     )
     speculative_tokens: int | None = option("Tokens that a draft proposes at a time.", as_whole(1))
     acceptance_rate: float | None = option("Of a proposed token.", as_fraction, metavar="FRACTION")
-    draft_model: Any = option(
-        "Model that proposes, or mtp: layers that the model was trained with to do so; free without.",
-        as_record_or_name,
-        metavar="NAME",
-        names="models",
+    draft_model: Any = record_option(
+        "Model that proposes, or mtp: layers that the model was trained with to do so; free without.", "models"
     )
     prefill_replicas: int | None = option("Replicas that only read prompts, beside the dp that decode.", as_whole(1))
     prefill_tp: int | None = option("Tensor parallel size of these; as the others.", as_whole(1))

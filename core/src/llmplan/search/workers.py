@@ -216,7 +216,8 @@ def _price(case: TrainingCase, columns: Columns, question: Question, found: Foun
     feasible = ~_broken(judged, columns, question, found)
     if question.keep:
         ranked = {"ranked_by": values[question.by[0]].copy()}
-        found.kept.append({**columns, **_all_figures(judged, plans), **ranked, "feasible": feasible})
+        figures = {**_all_figures(judged, plans), **_range_columns(judged.stated, plans)}
+        found.kept.append({**columns, **figures, **ranked, "feasible": feasible})
     rows = kept({**columns, **values, **_columns(judged, question.alike, plans)}, feasible)
     if not length(rows):
         return
@@ -240,6 +241,13 @@ def _all_figures(judged: Judged, plans: int) -> Columns:
     named = {_FIELDS[name]: value for name, value in known.items()}
     extra = {name: getattr(estimate, name) for name in _PRICED}
     return {name: np.broadcast_to(value, plans).copy() for name, value in {**named, **extra}.items()}
+
+
+def _range_columns(estimate: Any, plans: int) -> Columns:
+    """The ends of the range of the time over the estimate, and what it rests on."""
+    spread = estimate.time_spread
+    names = {"time_low": "low", "time_high": "high", "published_runs": "rows", "extrapolated": "extrapolated"}
+    return {column: np.broadcast_to(getattr(spread, name), plans).copy() for column, name in names.items() if spread}
 
 
 _SIMPLE = ("case", "gpus", "model_parallel")

@@ -151,9 +151,8 @@ def _left_out(samples: Sequence[Sample], here: _Linear, prior: Any, own: Any, we
     """Relative errors, each run predicted by the others."""
     errors = []
     for at in range(len(samples)):
-        rest = [place for place in range(len(samples)) if place != at]
-        part = _Linear(here.off[rest], here.slopes[rest])
-        mean, _, _ = posterior(part, prior, own[rest], 1.0 / weights[rest])
+        part = _Linear(np.delete(here.off, at), np.delete(here.slopes, at, axis=0))
+        mean, _, _ = posterior(part, prior, np.delete(own, at), 1.0 / np.delete(weights, at))
         errors.append(float(np.exp(here.slopes[at] @ mean - here.off[at]) - 1.0))
     return tuple(errors)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from llmplan.catalogues import COST_MODELS, DTYPES, GPUS, Kind, registry
 from llmplan.errors import BadInputError
@@ -37,6 +37,8 @@ class Bench:
     gemm: NumberFormat
     efficiency: Efficiency
     cost_model: CostModel
+    _at: dict[Rates, HardwareProfile] = field(factory=dict, init=False)
+    """The accelerator at rates, of which all its samples are asked about the same few."""
 
     @classmethod
     def of(cls, options: Mapping[str, Any], **facts: Any) -> Bench:
@@ -73,7 +75,9 @@ class Bench:
     def seconds(self, kernel: str, sizes: Mapping[str, float], by: Rates) -> float:
         """What the kernel is predicted to take at these rates."""
         published = all(one == 1.0 for one in by)
-        hardware = self.hardware if published else hardware_at(self.hardware, by)
+        if not published and by not in self._at:
+            self._at[by] = hardware_at(self.hardware, by)
+        hardware = self.hardware if published else self._at[by]
         gemm = NumberFormat(self.gemm.name, self.gemm.peak_flops * by[0])
         with asking(self.cost_model):
             found = self.cost_model.kernel_seconds(kernel, sizes, hardware, gemm, self.efficiency)  # type: ignore[attr-defined]

@@ -21,6 +21,8 @@ _BORROWED = re.compile(r"\bas [\w.-]+: ")
 """How a source says that a number is another accelerator's."""
 _SIDE, _TOKENS, _HEAD, _MESSAGE, _RANKS = 4096.0, 4096.0, 128.0, 2.0**26, 8.0
 """The shapes by which curves are compared."""
+_LIKE = 2.0
+"""Links of half to twice the bandwidth are alike."""
 
 
 def borrowing(hardware: HardwareProfile) -> tuple[HardwareProfile, tuple[str, ...]]:
@@ -29,6 +31,7 @@ def borrowing(hardware: HardwareProfile) -> tuple[HardwareProfile, tuple[str, ..
     if found is None:
         return hardware, ()
     curves, reached, many = found
+    curves = _linked(curves, registry(), _link(hardware))
     said = (
         f"{hardware.name.upper()} IS NOT CALIBRATED: nobody timed its kernels and links; priced with those of the "
         f"lower quartile of {many} accelerators that were timed"
@@ -43,6 +46,29 @@ def _of_installed(_registry: Registry) -> tuple[KernelCurves, CalibratedEfficien
     known = [one.kernels for one in timed if one.kernels]
     reached = [one.efficiency for one in timed if one.efficiency]
     return (lower_quartile(known), _reached(reached), len(known)) if known else None
+
+
+def _link(hardware: HardwareProfile) -> float:
+    return hardware.cluster.levels[0].bytes_per_second or 0.0
+
+
+@lru_cache(maxsize=64)
+def _linked(curves: KernelCurves, _registry: Registry, link: float) -> KernelCurves:
+    """With the collectives of accelerators whose links are about as fast, where there are any: what goes through the
+    host is slower than its bandwidth says, and engines have no sums of their own there.
+    """
+    timed = [profile for _, _, profile in _registry.gpus.entries() if profile.kernels and not profile.kernels.borrowed]
+    alike = [one for one in timed if link / _LIKE <= _link(one) <= link * _LIKE]
+    tables: dict[tuple[float, ...], list[KernelCurves]] = {}
+    for one in alike or timed:
+        if one.kernels is not None and one.kernels.collectives:
+            tables.setdefault(tuple(map(_collective, one.kernels.collectives.values())), []).append(one.kernels)
+    collectives = _by_name([of[0].collectives for of in tables.values()], _collective) or curves.collectives
+    sums = [any(one.serving is not None and one.serving.all_reduce for one in of) for of in tables.values()]
+    serving = curves.serving
+    if serving is not None and sums and not _quartile(sums, bool):
+        serving = evolve(serving, all_reduce=None)
+    return evolve(curves, collectives=collectives, serving=serving)
 
 
 def distinct(profiles: Iterable[HardwareProfile]) -> list[HardwareProfile]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 import textwrap
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 
+from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
 from llmplan_kit.record_fields import record_fields
 
@@ -26,6 +28,8 @@ FOUND: Mapping[str, str] = {
 """The kinds of plugins, and what a test asks of each."""
 _NEEDS = {"model": '"llmplan-layers>=0.1,<0.2"', "cost-model": '"attrs>=24.1"'}
 _HOMES = {"Transformer": "llmplan_layers"}
+_LONGEST = 64
+"""Letters of a name."""
 _NAME = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]")
 _FIELDS = re.compile(r"^@FIELDS:(\w+)@\n", re.MULTILINE)
 _INDENT, _WIDTH = "        # ", 110
@@ -35,8 +39,10 @@ def package(name: str, kind: str) -> dict[str, str]:
     """The files of the package, by their paths in it."""
     if kind not in FOUND:
         raise BadInputError(f"kind: {kind!r} is none of {', '.join(FOUND)}")
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST:
         raise BadInputError(f"name: {name!r} is to be of small letters, digits and hyphens, like acme-x1")
+    if f"llmplan-{name.removeprefix('llmplan-')}" in registry().plugins.own:
+        raise BadInputError(f"name: {name!r} is a package of llmplan itself")
     distribution = f"llmplan-{name.removeprefix('llmplan-')}"
     module = distribution.replace("-", "_")
     needs = ['"llmplan-core>=0.1,<0.2"', *([_NEEDS[kind]] if kind in _NEEDS else [])]
@@ -56,12 +62,16 @@ def write_package(name: str, kind: str, place: Path) -> Path:
     """The folder of the package, which must not be there yet."""
     folder = place / f"llmplan-{name.removeprefix('llmplan-')}"
     files = package(name, kind)
-    if folder.exists():
+    if folder.exists() or folder.is_symlink():
         raise BadInputError(f"name: {folder} is there already")
-    for path, text in files.items():
-        file = folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+    try:
+        for path, text in files.items():
+            file = folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+    except (OSError, ValueError) as error:  # a path may hold what no path can
+        shutil.rmtree(folder, ignore_errors=True)
+        raise BadInputError(f"folder: {place}: {getattr(error, 'strerror', None) or error}") from error
     return folder
 
 

@@ -106,6 +106,7 @@ RATES: Mapping[str, Symbol] = {
     "cores_rate": Symbol("elements of the cache that all cores work on", "1/s"),
     "stream": Symbol("bandwidth of memory, as far as the engine's kernels reach it", "bytes/s"),
     "peak_flops": Symbol("dense peak of the number format, as far as a run sustains it", "FLOP/s"),
+    "peak": Symbol("printed peak of all accelerators of a run", "FLOP/s"),
     "rate": Symbol("what multiplications reach", "FLOP/s"),
     "bytes_per_second": Symbol("memory bandwidth", "bytes/s"),
     "bandwidth": Symbol("memory bandwidth that kernels reach", "bytes/s"),

@@ -47,11 +47,12 @@ def default_efficiency(hardware: HardwareProfile, gemm: NumberFormat, phase: Com
 def _without_runs(known: CalibratedEfficiency, gemm: NumberFormat) -> Efficiency:
     """Of an accelerator whose kernels were timed, and of which no whole run is known."""
     kernels = known.flops.get(gemm.name, min(known.flops.values()))
+    flops = _WHOLE_RUNS * kernels
     return Efficiency(
-        flops=_WHOLE_RUNS * kernels,
+        flops=flops,
         hbm=known.hbm,
         scale_up=known.scale_up,
         scale_out=known.scale_out,
-        source=f"FLOPs {_WHOLE_RUNS * kernels:.2f}: {_WHOLE_RUNS:g} of the {kernels:.2f} that large multiplications "
+        source=f"FLOPs {flops:.2f}: {_WHOLE_RUNS:g} of the {kernels:.2f} that large multiplications "
         "reach, as whole runs on others do; no run on this one is known",
     )

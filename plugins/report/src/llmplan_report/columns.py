@@ -11,7 +11,7 @@ from typing import Any
 
 from llmplan.catalogues.figures import every_figure
 from llmplan.estimate.figure import Figure
-from llmplan.estimate.figures import AT_CONFIDENCE, CAPACITY, ITERATION, MEMORY, MFU
+from llmplan.estimate.figures import AT_CONFIDENCE, CAPACITY, INFER, ITERATION, MEMORY, MFU, limits
 from llmplan.estimate.spread import EVEN
 from llmplan.output.table import Column, Row
 from llmplan.output.words import count, digits, gib
@@ -65,20 +65,47 @@ def plain_words(value: Any) -> str:
     return str(value)
 
 
-def _range(row: Row) -> str:
-    """How far off times of training may be, in percent."""
-    ends = row.get(f"{ITERATION.key}_range")
-    return "" if ends is None else "/".join(f"{100 * (end / row[ITERATION.key] - 1):+.0f}" for end in ends)
+def _range_of(key: str) -> Callable[[Row], str]:
+    """How far off a time may be, in percent; without an end where more may come than can be answered."""
+
+    def text(row: Row) -> str:
+        ends = row.get(f"{key}_range")
+        if ends is None or not row[key]:
+            return ""
+        return "/".join("no end" if end is None else f"{100 * (end / row[key] - 1):+.0f}" for end in ends)
+
+    return text
 
 
 def _published(row: Row) -> str:
-    """How many published figures of its kind the range of a time rests on."""
-    of = (row.get("ranges") or {}).get("time")
-    return "" if of is None else f"{of['rows']:,}{': EXTRAPOLATED' if of['extrapolated'] else ''}"
+    """How many published figures of its kind the ranges of its times rest on, in their order where they differ."""
+    of = [found for name in TIMES if (found := (row.get("ranges") or {}).get(name))]
+    said = [f"{one['rows']:,}{': EXTRAPOLATED' if one['extrapolated'] else ''}" for one in of]
+    return " / ".join(said if len(set(said)) > 1 else said[:1])
 
 
-RANGE_COLUMN = Column("range, %", _range, spare=1)
-BEHIND_COLUMN = Column("published runs", _published, spare=1)
+_LATENCIES = limits(INFER)
+TIMES = ("time", "first_token", "next_token")
+"""What ranges are of, beside memory and what follows from these."""
+RANGE_COLUMNS = (
+    Column("range, %", _range_of(ITERATION.key), spare=1),
+    Column("first token range, %", _range_of(_LATENCIES["ttft"].key), spare=1),
+    Column("each token range, %", _range_of(_LATENCIES["tpot"].key), spare=1),
+    Column("published runs", _published, spare=1),
+)
+"""How far off the times of a plan may be, and what that rests on."""
+
+
+def extrapolated(rows: Sequence[Row]) -> dict[str, str]:
+    """Of which rows, by number, ranges are those of no published run, or hardly one, however narrow the table is."""
+    marked: dict[str, list[str]] = {}
+    for name in (*TIMES, "memory"):
+        of = [(row.get("ranges") or {}).get(name) or {} for row in rows]
+        numbers = [f"{number:,}" for number, one in enumerate(of, 1) if one.get("extrapolated")]
+        if numbers:
+            marked[name.replace("_", " ")] = ["all"] if len(numbers) == len(rows) > 1 else numbers
+    of_which = "; ".join(f"{name} of {', '.join(numbers)}" for name, numbers in marked.items())
+    return {"EXTRAPOLATED": f"ranges of {of_which}: no published run of their kind, or too few"} if marked else {}
 
 
 def why_not(row: Row) -> str:

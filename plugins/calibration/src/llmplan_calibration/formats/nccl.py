@@ -15,7 +15,7 @@ from llmplan_calibration.kernel import Bench
 from llmplan_calibration.sample import Sample
 
 _ROW = re.compile(r"(?:^|[\s:>])(\d{1,15})\s+(\d+)\s+((?:u?int|float|half|double|bfloat|fp|f)\w*)\s+(.+)$")
-_RANK = re.compile(r"#\s+Rank\s+(\d{1,9})\s.*?\bPid\s+\d+ on\s+(\S+)\s+device\s+\d+\s+\[[^\]]*\]\s*(.*?)\s*$")
+_RANK = re.compile(r"#\s+Rank\s+(\d{1,9})\s[^#]*?\bPid\s+\d+ on\s+(\S+)\s+device\s+\d+\s+\[[^\]]*\](.*)$")
 _NAMES = {
     "all_reduce": "all_reduce",
     "all_gather": "all_gather",
@@ -43,7 +43,7 @@ class NcclTests:
     def rows(self, path: str, text: str, options: Mapping[str, Any]) -> Iterator[Sample]:
         """A sample a size: the time out of place."""
         lines = lines_of(text)
-        ranks = {int(found[1]): (found[2], found[3]) for line in lines if (found := _RANK.search(line))}
+        ranks = {int(found[1]): (found[2], found[3].strip()) for line in lines if (found := _RANK.search(line))}
         if len(ranks) < 2:  # noqa: PLR2004 - one rank has nobody to talk to
             raise BadInputError(
                 f"{path}: names no ranks: lines like '#  Rank  0 ... on HOST device  0 [0x1b] NVIDIA H100'"

@@ -16,14 +16,16 @@ _PREDICTED: Mapping[str, Callable[[Any], Any]] = {
     TOKENS: lambda estimate: estimate.tokens_per_second_per_gpu,
 }
 _LARGEST = 1e15
+_LONGEST_LINE = 4_096
+"""Letters in which patterns are looked for: what they take grows with their square."""
 _WARM = 0.2
 """Of a log's steps, those that come first and do not count: kernels are chosen, memory is reserved."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def lines_of(text: str) -> list[str]:
-    """Without colours; progress bars end their lines as printers did."""
-    return _COLOURS.sub("", text).replace("\r", "\n").split("\n")
+    """Without colours; progress bars end their lines as printers did. No program prints lines longer than these."""
+    return [line[:_LONGEST_LINE] for line in _COLOURS.sub("", text).replace("\r", "\n").split("\n")]
 
 
 def steady(values: Sequence[float]) -> float:

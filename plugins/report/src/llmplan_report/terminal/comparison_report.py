@@ -20,7 +20,7 @@ from llmplan.output.table import Column, Row, fitted
 from llmplan.output.words import digits
 from llmplan.request import option_name
 from llmplan.space.dimensions import SIZES
-from llmplan_report.columns import RANGE_COLUMN, figure_columns, fits, plain_words
+from llmplan_report.columns import RANGE_COLUMNS, figure_columns, fits, plain_words
 from llmplan_report.terminal.console import INDENT, console_of, heading, wide_console
 from llmplan_report.terminal.next_steps import next_steps
 from llmplan_report.terminal.sections import facts, in_brief
@@ -89,7 +89,7 @@ def _answer(comparison: Comparison) -> Iterator[RenderableType]:
 def columns(varied: Collection[str], plans: Sequence[Row]) -> list[Column]:
     """What varies, what was chosen differently, and the figures that people decide by."""
     chosen = [column for column in _chosen(varied) if len(column.said(plans)) > 1 and column.heading != _FOLLOWS]
-    rest = [column for column in (*_BOUNDS, RANGE_COLUMN) if column.said(plans)]
+    rest = [column for column in (*_BOUNDS, *RANGE_COLUMNS) if column.said(plans)]
     ends = [*figure_columns(plans), *rest, Column("fits", fits, right=False)]
     return [*(_varying(name, plans) for name in varied), *chosen, *ends]
 

@@ -19,11 +19,12 @@ from llmplan.estimate.figures import (
 )  # fmt: skip
 from llmplan.estimate.spread import EVEN
 from llmplan.output.console import rendered
+from llmplan.output.document import document
 from llmplan.output.words import count, seconds
 from llmplan.search.infeasible import Verdict
 from llmplan.search.result import SearchResult
 from llmplan.space.dimensions import SERVED
-from llmplan_report.columns import escaped
+from llmplan_report.columns import escaped, extrapolated
 from llmplan_report.search_words import change_words, says_why_not
 from llmplan_report.terminal.console import console_of, heading
 from llmplan_report.terminal.headline import headline
@@ -193,7 +194,8 @@ def _ranges(result: SearchResult) -> dict[str, str]:
     for name, spread in spreads.items():
         range_ = f"{name.removesuffix('_spread').replace('_', ' ')}{plus_minus(spread)}"
         behind_them.setdefault(behind(spread)["ranges"], []).append(range_)
-    return {"ranges": "of the first: " + "; ".join(f"{', '.join(of)} {why}" for why, of in behind_them.items())}
+    first = "of the first: " + "; ".join(f"{', '.join(of)} {why}" for why, of in behind_them.items())
+    return {"ranges": first, **extrapolated([document(one) for one in result.best])}
 
 
 def _by_estimate(result: SearchResult) -> dict[str, str]:

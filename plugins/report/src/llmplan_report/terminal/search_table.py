@@ -19,7 +19,7 @@ from llmplan.output.table import Column, Row, fitted
 from llmplan.request import option_name
 from llmplan.search.result import SearchResult
 from llmplan.space.dimensions import DIMENSIONS, SERVED
-from llmplan_report.columns import BEHIND_COLUMN, RANGE_COLUMN, figure_columns, markdown_table
+from llmplan_report.columns import RANGE_COLUMNS, figure_columns, markdown_table
 from llmplan_report.terminal.console import INDENT
 from llmplan_report.words import dotted, value_words
 
@@ -72,7 +72,7 @@ def _columns(plans: Sequence[Row], result: SearchResult) -> tuple[str, list[Colu
         return figure.objective == result.objective or (result.objective == "time" and figure in _TIMES)
 
     columns = [Column("#", lambda row: str(row["at"])), *(_varying(name, rows) for name in differing)]
-    behind = (column for column in (RANGE_COLUMN, BEHIND_COLUMN) if column.said(rows))
+    behind = (column for column in RANGE_COLUMNS if column.said(rows))
     return common, [*columns, *figure_columns(rows, shown, ranked), *behind], rows
 
 

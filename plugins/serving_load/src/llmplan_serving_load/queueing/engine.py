@@ -63,10 +63,10 @@ class Engine:
 
     def _priced(self, step: Step) -> StepSeconds:
         whole = self.steps.step_seconds(step)
-        return whole, whole if self._alone else self.steps.step_interval_seconds(step)
+        return whole, whole if self.one_at_a_time else self.steps.step_interval_seconds(step)
 
     @property
-    def _alone(self) -> bool:
+    def one_at_a_time(self) -> bool:
         """Whether there is one batch in flight."""
         return self.many is None and self.batches == 1
 
@@ -139,15 +139,18 @@ def make_engine(
     """
     largest = server.step_tokens if server.chunked else max(server.step_tokens, server.workload.longest[0])
     fixed = dict(steps.fixed_memory(float(largest)))
+    room, batches = memory_bytes - total(fixed.values()), steps.batches_in_flight
+    if getattr(room, "ndim", 0):  # of many replicas, all of which may have one batch in flight
+        batches = batches + 0.0 * room
     return Engine(
         steps=steps,
         grid=StepGrid(steps, exact, ahead=ahead),
-        batches=steps.batches_in_flight,
+        batches=batches,
         step_tokens=server.step_tokens,
         chunked=server.chunked,
         max_sequences=server.max_sequences,
         fixed_memory=fixed,
-        kv_room_bytes=memory_bytes - total(fixed.values()),
+        kv_room_bytes=room,
         tokens_per_sequence=1 if server.speculation is None else 1 + server.speculation.draft_tokens,
         ahead=ahead,
     )

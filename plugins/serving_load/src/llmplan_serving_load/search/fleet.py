@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from attrs import evolve, fields_dict, frozen
 
-from llmplan.estimate import Means
+from llmplan.estimate import Means, Spread
 from llmplan.records import InferencePlan, ServerPlan, ServingSteps, Step
 from llmplan.space.asked import inferred
 from llmplan.space.dimensions import served
@@ -69,23 +69,40 @@ class Fleet:
         """How many times as long as estimated passes of each layout may take, with the confidence asked for: those that
         read a prompt, and those that decode as many sequences as at the most requests a second.
         """
+        first, further = (self._of_each(spreads, self._upper, 1.0) for spreads in self._spreads)
+        return first, further
+
+    def _upper(self, spread: Spread) -> Any:
+        return spread.upper(self.case.confidence)
+
+    @cached_property
+    def extrapolated(self) -> Any:
+        """Of each layout, whether hardly a published run is of the kind of its passes."""
+        first, further = (self._of_each(spreads, lambda one: one.extrapolated, False) for spreads in self._spreads)
+        return first | further
+
+    @cached_property
+    def _spreads(self) -> tuple[list[Spread | None], list[Spread | None]]:
+        """Of passes that read a prompt, and that decode: of all layouts, or one after the other."""
         every, ones = np.arange(len(self.sizes)), np.ones(len(self.sizes))
         plan = self.plan(every, ones)
         rows, _, _ = self._rows(every, ones)
         sequences = np.maximum(1.0, np.round(self._peak.sequences[rows] / self.column["pp"]))
         prefill = plan.plan if plan.prefill_pool is None else plan.prefill_pool
-        return self._doubt(prefill, ones, 0), self._doubt(plan.plan, sequences, 1)
+        return self._measured(prefill, ones, 0), self._measured(plan.plan, sequences, 1)
 
-    def _doubt(self, plan: InferencePlan, sequences: Any, which: int) -> Any:
+    def _measured(self, plan: InferencePlan, sequences: Any, which: int) -> list[Spread | None]:
         """Of each layout by its own passes: a site knows the better, the more they wait for what it measured."""
         if self.like.plan.efficiency.by_user:
-            return np.ones(len(self.sizes))
+            return [None]
         work, cost_model = make_work(self.like), self.case.choice.cost_model
         lengths = [max(1, round(tokens)) for tokens in (work.prompt_tokens, work.output_tokens)]
         plan = evolve(plan, batch=sequences, prompt_tokens=lengths[0], output_tokens=lengths[1])
-        found = [inferred(cost_model, one).measured(which) for one in ([plan] if self.case.in_arrays else _apart(plan))]
-        upper = [1.0 if spread is None else spread.upper(self.case.confidence) for spread in found]
-        return np.broadcast_to(np.array(upper).reshape(-1), len(self.sizes))
+        return [inferred(cost_model, one).measured(which) for one in ([plan] if self.case.in_arrays else _apart(plan))]
+
+    def _of_each(self, spreads: Sequence[Spread | None], what: Callable[[Spread], Any], otherwise: Any) -> Any:
+        found = np.array([otherwise if spread is None else what(spread) for spread in spreads])
+        return np.broadcast_to(found.reshape(-1), len(self.sizes))
 
     @cached_property
     def column(self) -> dict[str, Any]:

@@ -60,6 +60,7 @@ def _columns(part: Part, limits: Limits) -> dict[str, Any]:
         "concurrency": part.concurrency,
         **{name: getattr(part, name) for name in (*LATENCIES.values(), *_RATES)},
         "feasible": ~limits.breaks(part),
+        "extrapolated": part.fleet.extrapolated[part.at],
     }
     return {name: np.broadcast_to(np.asarray(value), many) for name, value in found.items()}
 

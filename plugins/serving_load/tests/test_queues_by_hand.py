@@ -1,0 +1,307 @@
+"""Closed forms of queues in small numbers by hand."""
+
+from math import exp, inf
+
+import pytest
+from affine_server import AffineSteps, affine_server
+from attrs import evolve
+
+from llmplan_serving_load.queueing.capacity import capacity, decode_rate, extra_at_capacity, peak, prefill_rate
+from llmplan_serving_load.queueing.closed_form import (
+    busy_shares,
+    decoding_at,
+    first_token,
+    in_step_seconds,
+    kv_share,
+    means_at,
+)
+from llmplan_serving_load.queueing.closed_loop import ClosedLoop, _present as present, _rate as users_rate, closed_means
+from llmplan_serving_load.queueing.prefill import PrefillTimes, mean_times, values_of
+
+TIMES = PrefillTimes(
+    seconds=1.0,
+    square=2.0,
+    extra=0.5,
+    packed_seconds=0.4,
+    packed_extra=0.3,
+    held=4.0,
+    some=2.0,
+    another=0.2,
+    further=0.1,
+)
+"""A pass has room for four prompts, of which the second adds 0.2 s and each further one 0.1 s."""
+ALONE = evolve(TIMES, held=0.5, another=0.0, further=0.0)
+"""A prompt takes two passes."""
+
+
+@pytest.mark.parametrize(("held", "sharing"), [(0.5, 0), (1.0, 0), (1.5, 0.5), (2.0, 1), (4.0, 1)])
+def test_passes_have_room_for_others_or_not(held, sharing):
+    """A pass that one prompt fills would be shared."""
+    assert evolve(TIMES, held=held).sharing == sharing
+
+
+@pytest.mark.parametrize(("prompts", "seconds"), [(1.0, 0), (1.5, 0.1), (2.0, 0.2), (3.0, 0.3), (4.0, 0.4)])
+def test_others_add_less_than_the_first(prompts, seconds):
+    """Weights would be read again for each prompt of a pass, or the first be counted among the others."""
+    assert TIMES.others(prompts) == pytest.approx(seconds)
+
+
+def test_few_prompts_share_a_pass_with_those_that_came_meanwhile():
+    """Prompts would wait for a full pass, or be read one by one however many wait."""
+    came = 0.5 * (0.5 * 0.1 + 0.5 * 1.0)  # in a step of 0.1 s, or while one is read, half of the time each
+    prompts = came / (1 - exp(-came))
+    reading = TIMES.at(0.5, 0.1)
+    assert reading.prompts == pytest.approx(prompts)
+    assert reading.full == pytest.approx((prompts - 1) / 3)
+    assert reading.seconds == pytest.approx((1 + 0.2 * (prompts - 1)) / prompts)
+    assert reading.extra == pytest.approx((0.5 + 0.2 * (prompts - 1)) / prompts)
+    assert reading.busy == pytest.approx(0.5 * reading.seconds)
+    assert TIMES.at(0.0, 0.1).prompts == 1
+
+
+def test_many_prompts_fill_passes_that_follow_each_other():
+    """Passes would have room for more than they hold, or prompts pile up that others take along."""
+    # m prompts come while m are read, of which all but the first add: m = 1.2 (1 + 0.2 (m - 1))
+    few = 1.2 * 0.8 / (1 - 1.2 * 0.2)
+    assert TIMES.at(1.2, 0.0).prompts == pytest.approx(max(few, 1.2 / (1 - exp(-1.2))))
+    # beyond two each adds 0.1: m = 2.2 (1 + 0.2 + 0.1 (m - 2))
+    many = 2.2 * (1.2 - 0.2) / (1 - 2.2 * 0.1)
+    assert TIMES.at(2.2, 0.0).prompts == pytest.approx(many)
+    full = TIMES.at(50.0, 0.0)
+    assert (full.prompts, full.full, full.busy) == (4, 1, 1)
+    assert full.seconds == pytest.approx((1 + 0.4) / 4)
+
+
+def test_a_prompt_that_takes_several_passes_shares_none():
+    """Long prompts would be read together."""
+    reading = ALONE.at(0.5, 0.1)
+    assert (reading.full, reading.prompts) == (0.5, 1)
+    assert reading.seconds == pytest.approx(1 + 0.5 * (0.4 - 1))
+    assert reading.extra == pytest.approx(0.5 + 0.5 * (0.3 - 0.5))
+    assert reading.busy == pytest.approx(0.5 * 0.7)
+    assert ALONE.with_prompts(0.25) == pytest.approx(0.5 + 0.5 * (0.3 - 0.5))
+    assert TIMES.with_prompts(2.0) == pytest.approx((0.5 + 0.2) / 2)
+
+
+def test_means_of_times():
+    """Prompts beside many sequences would weigh as much as those beside few."""
+    mean = mean_times([values_of(TIMES), values_of(ALONE)], [0.25, 0.75])
+    assert (mean.seconds, mean.held, mean.another) == (1, 0.25 * 4 + 0.75 * 0.5, pytest.approx(0.05))
+
+
+def test_first_tokens_of_prompts_that_are_read_one_by_one():
+    """Pollaczek-Khinchine: R + rate E[X^2] / (2 (1 - rho)), and the prompts behind delay the answer."""
+    rate, left = 0.5, 0.3
+    found = first_token(ALONE, rate, left, 2 * left, 0.25)
+    reading = ALONE.at(rate, 2 * left)
+    square = 2.0 * reading.seconds**2
+    waiting = left + rate * square / 2 / (1 - rate * 0.4)
+    assert found.queueing_seconds == pytest.approx(waiting)
+    assert found.reading_seconds == 1
+    behind = rate * (waiting - left + reading.seconds)
+    assert found.behind_seconds == pytest.approx(behind * 0.25 / (1 - rate * 0.25))
+    assert found.busy == reading.busy
+
+
+def test_first_tokens_of_prompts_that_share_passes():
+    """Who comes during a step would wait for others that are read with it."""
+    rate, left = 0.5, 0.3
+    found = first_token(TIMES, rate, left, 2 * left, 0.0)
+    reading = TIMES.at(rate, 2 * left)
+    square = 2.0 * reading.seconds**2
+    progress = rate * reading.prompts * square / 2
+    alone = left + rate * square / 2 / (1 - rate * 0.4)
+    together = (1 - reading.busy) * left + progress
+    shared = 1 - reading.full
+    assert found.queueing_seconds == pytest.approx(shared * together + (1 - shared) * alone)
+    others = rate * ((1 - reading.busy) * 2 * left + 2 * progress)
+    assert found.reading_seconds == pytest.approx(1 + TIMES.others(1 + others))
+    assert found.behind_seconds == 0
+
+
+CONSTANT = AffineSteps(base=0.01, per_token=0.0, per_key=0.0)
+"""A step takes 10 ms whatever it holds."""
+
+
+def apart(**options):
+    """A server of two pools: nothing is read beside what decodes."""
+    pool = affine_server(rate=1.0).plan.plan
+    return affine_server(steps=CONSTANT, prefill_pool=pool, **{"rate": 1.0, "output": 101, **options})
+
+
+def test_sequences_that_do_not_slow_each_other_are_poisson():
+    """With steps of one length the number of sequences would not be rate x answer: 100 steps of 10 ms at 3 a second."""
+    found = decoding_at(apart(), 3.0)
+    assert found.decoding == pytest.approx(3)
+    assert found.idle == pytest.approx(exp(-3))
+    assert found.residual_seconds == pytest.approx((1 - exp(-3)) * 0.01 / 2)
+    assert found.waiting == pytest.approx(0, abs=1e-12)
+
+
+def test_a_single_sequence_is_a_queue():
+    """One at a time, half of the time: as many wait as rho^2 / (1 - rho)."""
+    found = decoding_at(apart(max_sequences=1), 0.5)
+    assert (found.decoding, found.idle) == (pytest.approx(0.5), pytest.approx(0.5))
+    assert found.waiting == pytest.approx(0.5)
+
+
+def test_where_a_server_answers_most():
+    """A replica would answer as if it read no prompts, or the pools of a server as if each did both."""
+    server = affine_server(rate=1.0, layout={"dp": 2}, output=101)
+    found, extra = peak(server), extra_at_capacity(server, 10.0)
+    assert decode_rate(server, 10.0) == pytest.approx(10 / (100 * server.decode_seconds(10.0) + 10 * extra))
+    assert extra == server.prefill.times(10.0).with_prompts(10 / 100)
+    assert prefill_rate(server, 10.0) == 1 / server.prefill.times(10.0).packed_seconds
+    for sequences in (1.0, 10.0, 100.0, server.most_sequences):
+        rates = decode_rate(server, sequences), prefill_rate(server, sequences)
+        assert 2 * min(rates) <= found.rate * (1 + 1e-9)
+    assert found.rate == pytest.approx(
+        2 * min(decode_rate(server, found.sequences), prefill_rate(server, found.sequences))
+    )
+    said = capacity(server)
+    assert said.prefill_share == pytest.approx(found.rate / 2 * extra_at_capacity(server, found.sequences))
+    assert said.kv_share == pytest.approx(found.sequences * server.mean_kv_bytes / server.decode_engine.kv_room_bytes)
+    few = peak(server, 8.0, 2.0)
+    assert few.sequences == 8
+    prompts = affine_server(rate=1.0, output=1)
+    assert decode_rate(prompts, 4.0) == inf
+    assert extra_at_capacity(prompts, 4.0) == prompts.prefill.times(4.0).packed_extra
+
+
+def test_what_limits_a_server():
+    """A user would be told to add memory where more sequences are not allowed, or GPUs for prompts that decode."""
+    assert capacity(affine_server(rate=1.0, max_sequences=4)).limit == "max-sequences"
+    assert capacity(affine_server(rate=1.0, steps=AffineSteps(kv_bytes_per_token=5e6))).limit == "kv"
+    slow = AffineSteps(base=0.0, per_token=1e-3)
+    assert capacity(affine_server(rate=1.0, steps=slow)).limit == "steps"
+    pool = affine_server(rate=1.0).plan.plan
+    assert capacity(affine_server(rate=1.0, steps=slow, prefill_pool=pool, output=2)).limit == "prefill-pool"
+    assert capacity(affine_server(rate=1.0, steps=slow, prefill_pool=pool, prompt=2)).limit == "decode-pool"
+
+
+def test_shares_of_room_and_of_time():
+    """Prompts that are read elsewhere would take room here, or GPUs work more than all of the time."""
+    server = affine_server(rate=1.0)
+    room = server.decode_engine.kv_room_bytes / server.mean_kv_bytes
+    assert kv_share(server, 2.0, 3.0, 0.5) == pytest.approx((3 + 2 * 0.5) / room)
+    assert kv_share(server, 2.0, 1e9, 0.5) == 1
+    assert kv_share(apart(), 2.0, 3.0, 0.5) == pytest.approx(
+        3 * apart().mean_kv_bytes / apart().decode_engine.kv_room_bytes
+    )
+    assert busy_shares(server, prefill=0.5, decode=0.25, extra=0.125) == {
+        "busy_share": 0.25 + 0.75 * 0.5,
+        "prefill_share": 0.125 / 0.625,
+    }
+    assert busy_shares(server, prefill=0.0, decode=0.0, extra=0.0) == {"busy_share": 0, "prefill_share": 0}
+    assert busy_shares(server, prefill=0.5, decode=0.0, extra=9.0)["prefill_share"] == 1
+    half = busy_shares(apart(), prefill=0.5, decode=0.25, extra=0.0)
+    assert half == {"busy_share": 0.5 * 0.5 + 0.5 * 0.25, "prefill_share": 0.5}
+
+
+def test_answers_that_begin_behind_a_step_which_reads_are_in_step_with_the_next():
+    """Who comes while a prompt is read would be taken to come at any time; here step by step, not in closed form."""
+    server = affine_server(rate=1.0, output=9, prompt=128, steps=AffineSteps(base=0.004, per_token=1e-3))
+    rate, steps = 3.0, 8
+    decoding = decoding_at(server, rate)
+    busy = 1 - decoding.idle
+    step, sequences = 2 * decoding.residual_seconds / busy, max(1.0, decoding.decoding / busy)
+    times = server.prefill.times(sequences)
+    reading = times.at(rate, step)
+    longer = times.extra + times.others(reading.prompts)
+    after = 1 - exp(-rate * (times.seconds + times.others(reading.prompts)))
+    before = 1 - exp(-rate * step)
+    again = after - before
+    share = before / (1 - again)
+    slope = server.decode_seconds(sequences + 1) - server.decode_seconds(sequences)
+    reads = sum(again**k for k in range(1, steps + 1))
+    beside = 2 * rate * slope * sum((steps - 1 - k) * again**k for k in range(steps))
+    expected = (1 - reading.full) * times.sharing * longer * (1 - share) * (reads + beside)
+    assert in_step_seconds(server, rate, decoding) == pytest.approx(expected)
+    assert in_step_seconds(apart(), 3.0, decoding_at(apart(), 3.0)) == 0
+
+
+def test_answers_of_one_token_decode_nothing():
+    """A prompt without an answer behind it would keep a sequence."""
+    found = decoding_at(affine_server(rate=1.0, output=1), 3.0)
+    assert (found.decoding, found.waiting, found.idle, found.residual_seconds) == (0, 0, 1, 0)
+
+
+@pytest.mark.parametrize("options", [{}, {"layout": {"dp": 2}}, {"output": 1}, {"pool": True}])
+def test_means_of_a_load_add_up(options):
+    """Little's law: as many are in work as come while one is answered; an answer is its first token and all others."""
+    server = apart(layout={"dp": 2}) if options.get("pool") else affine_server(rate=1.0, **options)
+    found = means_at(server, 2.0)
+    each = 2.0 / server.decode_replicas
+    decoding = decoding_at(server, each)
+    left = 0.0 if server.separate else decoding.residual_seconds
+    steps, tokens = server.work.steps, server.work.output_tokens - 1
+    delayed = 0.0 if server.separate or not steps else decoding.times.at(each, 2 * left).extra
+    first = first_token(decoding.times, 2.0 / server.prefill_replicas, left, 2 * left, delayed)
+    assert found.queueing_seconds == pytest.approx(first.queueing_seconds + decoding.waiting / each)
+    assert found.first_token_seconds == pytest.approx(found.queueing_seconds + first.reading_seconds)
+    answering = found.total_seconds - found.first_token_seconds
+    beside = 1 - first.busy ** (server.most_sequences - 1)
+    behind = (first.behind_seconds + in_step_seconds(server, each, decoding)) * beside
+    assert answering == pytest.approx(decoding.decoding / each + behind + server.transfer_seconds)
+    assert found.next_token_seconds == (None if not tokens else pytest.approx(answering / tokens))
+    assert found.concurrency == pytest.approx(2.0 * found.total_seconds)
+    assert found.decoding == pytest.approx(each * (answering - server.transfer_seconds))
+    assert found.kv_share == pytest.approx(kv_share(server, each, each * answering, first.reading_seconds))
+    extra = each * decoding.times.at(2.0 / server.prefill_replicas, 2 * left).extra
+    shares = busy_shares(server, prefill=first.busy, decode=1 - decoding.idle, extra=extra)
+    assert (found.busy_share, found.prefill_share) == (shares["busy_share"], shares["prefill_share"])
+
+
+@pytest.mark.parametrize("users", [1.0, 4.0, 50.0])
+@pytest.mark.parametrize("extra", [0.0, 0.1, 1.0])
+def test_the_rate_of_users_who_ask_again_and_again(users, extra):
+    """Users would be more, or fewer, than those who wait elsewhere and those whose answers others delay."""
+    rate = users_rate(users, 2.0, 3.0, extra)
+    # users = X (A + D / (1 - X e)) multiplied out, of which the lesser root is meant
+    assert rate * (2 * (1 - rate * extra) + 3) == pytest.approx(users * (1 - rate * extra))
+    assert rate * extra < 1
+
+
+def test_some_of_several_are_there():
+    """Each would have to be there, or the mean be taken for a probability."""
+    assert present(0.5, 1.0) == pytest.approx(0.5)
+    assert present(0.5, 2.0) == pytest.approx(1 - (1 - 0.25) ** 2)
+    assert present(3.0, 2.0) == pytest.approx(1)
+
+
+def test_a_user_alone_waits_for_nobody():
+    """Their own answer would delay them, or a step hold another sequence."""
+    server = affine_server(concurrency=1)
+    found = closed_means(server, 1)
+    alone = server.prefill.times(0.0).seconds
+    assert found.queueing_seconds == 0
+    assert found.first_token_seconds == pytest.approx(alone)
+    assert found.total_seconds == pytest.approx(alone + 255 * server.decode_seconds(1.0))
+    assert found.next_token_seconds == pytest.approx(server.decode_seconds(1.0))
+    assert found.requests_per_second == pytest.approx(1 / found.total_seconds)
+    assert found.busy_share == 1
+
+
+@pytest.mark.parametrize("users", [2, 7, 60, 4000])
+@pytest.mark.parametrize("options", [{}, {"layout": {"dp": 2}}, {"pool": True}])
+def test_users_are_those_who_wait_and_those_who_are_answered(users, options):
+    """Users would vanish, be answered faster than the server can, or replicas share theirs."""
+    server = apart(layout={"dp": 2}) if options.get("pool") else affine_server(rate=1.0, **options)
+    found, most = closed_means(server, users), peak(server)
+    assert found.concurrency == users
+    assert found.requests_per_second * found.total_seconds == pytest.approx(users)
+    assert found.requests_per_second <= most.rate * (1 + 1e-9)
+    assert found.total_seconds >= found.first_token_seconds >= found.queueing_seconds >= 0
+    if users == 4000:
+        assert found.requests_per_second == pytest.approx(most.rate, rel=0.02)
+    assert ClosedLoop(server, most).means(users).requests_per_second == pytest.approx(found.requests_per_second)
+    each = found.requests_per_second / server.decode_replicas
+    reading = found.first_token_seconds - found.queueing_seconds
+    assert found.kv_share == pytest.approx(kv_share(server, each, found.decoding, reading), rel=0.05)
+
+
+def test_replicas_have_users_of_their_own():
+    """Five users of two replicas would be two and a half of each, or all five of one."""
+    two, one = affine_server(concurrency=5, layout={"dp": 2}), affine_server(concurrency=5)
+    found, three, few = closed_means(two, 5), closed_means(one, 3), closed_means(one, 2)
+    assert found.requests_per_second == pytest.approx(three.requests_per_second + few.requests_per_second)
