@@ -60,7 +60,7 @@ def serving(model=GROUPED, curves=KERNELS, domain=8, **changes):
     """A plan of numbers or arrays; sizes of the layout and fields of the plan by name."""
     sizes = {name: changes.pop(name) for name in SIZES if name in changes}
     gpus = sizes.get("tp", 1) * sizes.get("pp", 1) * sizes.get("dp", 1)
-    settings = {name: changes.pop(name) for name in ("cuda_graphs",) if name in changes}
+    settings = changes.pop("settings", {}) | {name: changes.pop(name) for name in ("cuda_graphs",) if name in changes}
     dtype, gpu = changes.pop("dtype", FP16), evolve(GPU, scale_up_domain=domain)
     given = {"batch": 1, "prompt_tokens": 64, "output_tokens": 64, "kv_bits": 16, "engine": IDEAL, **changes}
     return InferencePlan(
