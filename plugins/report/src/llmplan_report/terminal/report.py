@@ -153,7 +153,11 @@ def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[Render
         }
     )
     yield heading("Figures")
-    spreads = {"the first token": estimate.first_token_spread, "each token": estimate.next_token_spread}
+    spreads = {
+        "the first token": estimate.first_token_spread,
+        "each token": estimate.next_token_spread,
+        "memory": estimate.memory_spread,
+    }
     yield facts({**figure_facts(estimate), "fits": _fits(estimate), **resting(spreads)})
     yield facts(kept_facts(estimate))
     yield from phase("Prefill", estimate, "prefill", console)
