@@ -170,7 +170,8 @@ def test_where_a_server_answers_most():
 
 def test_what_limits_a_server():
     """A user would be told to add memory where more sequences are not allowed, or GPUs for prompts that decode."""
-    assert capacity(affine_server(rate=1.0, max_sequences=4)).limit == "max-sequences"
+    for most in (4, 64):
+        assert capacity(affine_server(rate=1.0, max_sequences=most)).limit == "max-sequences"
     assert capacity(affine_server(rate=1.0, steps=AffineSteps(kv_bytes_per_token=5e6))).limit == "kv"
     slow = AffineSteps(base=0.0, per_token=1e-3)
     assert capacity(affine_server(rate=1.0, steps=slow)).limit == "steps"
