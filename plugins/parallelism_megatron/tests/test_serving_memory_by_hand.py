@@ -119,6 +119,13 @@ def test_what_an_engine_leaves_alone():
     assert rest["kept_free"] == pytest.approx(0.1 * (memory - others))
 
 
+def test_what_the_driver_keeps_is_no_engines():
+    """A share would be one of memory that nobody gets, or what the driver keeps be free."""
+    plan = serving(PLAIN, engine=evolve(IDEAL, memory_share=0.9))
+    plan = evolve(plan, hardware=evolve(plan.hardware, reserved_bytes=1e11))
+    assert MEGATRON.infer(plan).memory_breakdown["kept_free"] == pytest.approx(1e11 + 0.1 * 9e11)
+
+
 def test_workspaces_of_groups():
     """Buffers of collectives would be held by one rank alone, or missing from many."""
     engine = evolve(IDEAL, workspace_bytes=1e9, group_bytes=2e9)
