@@ -1,4 +1,4 @@
-"""The README, run as it is printed; scripts of all pages, and links. CI runs the commands of docs/ as it regenerates."""
+"""The README, run as it is printed; scripts of all pages, and links. CI runs the commands of docs/ too."""
 
 import re
 import sys

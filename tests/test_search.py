@@ -467,7 +467,7 @@ def test_an_option_that_there_is_not_is_refused():
 
 def one_by_one(of):
     """A third party's cost model that knows nothing of searches."""
-    answers = {name: getattr(of, name) for name in ("efficiency", "check", "remarks", "train", "infer")}
+    answers = {name: getattr(of, name) for name in ("completed", "efficiency", "check", "remarks", "train", "infer")}
     return SimpleNamespace(name="one-by-one", description="as another one", default=False, **answers)
 
 

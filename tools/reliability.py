@@ -98,6 +98,8 @@ def nights() -> str:
     """What nightly runs have tried, as they kept it themselves."""
     with NIGHTS.open(encoding="utf-8", newline="") as file:
         found = list(DictReader(file))
+    if not found:
+        return "None was kept yet."
     many = {kind: sum(int(row["tried"]) for row in found if row["property"] in of) for kind, of in _KINDS.items()}
     days = sorted({row["day"] for row in found})
     failed, slowest = sum(int(row["failed"]) for row in found), max(float(row["slowest_seconds"]) for row in found)

@@ -108,7 +108,7 @@ GOOD_GPUS = (
 )
 BAD_GPUS = (
     (gpu(peak_flops={}), "peak_flops is empty"),
-    (gpu(memory_bytes=80), "memory_bytes: 80 is not in 1e+08 to 1e+14"),
+    (gpu(memory_bytes=80), "memory_bytes: 80 is not in 1e+08 to 4e+12"),
     (gpu(memory_bytes_per_second=3350), "memory_bytes_per_second: 3350 is not in"),
     (gpu(peak_flops={"fp16": 989}), "peak_flops.fp16: 989 is not in"),
     (gpu(scale_up_bytes_per_second=900), "scale_up_bytes_per_second: 900 is not in"),

@@ -14,6 +14,7 @@ import tomli
 
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError, LlmplanError
+from llmplan.text_file import read_text
 from llmplan_kit.plugin_contract import check_plugin
 
 _GROUP = "llmplan.plugins"
@@ -62,10 +63,12 @@ def _of_folder(folder: Path) -> Iterator[tuple[str, ModuleType]]:
     if not project.exists():
         raise BadInputError(f"check: {folder} has no pyproject.toml")
     try:
-        stated = tomli.loads(project.read_text(encoding="utf-8"))["project"]
-    except (tomli.TOMLDecodeError, KeyError, UnicodeDecodeError) as error:
+        stated = tomli.loads(read_text(project, "check"))["project"]
+        entries = dict(stated.get("entry-points", {}).get(_GROUP, {}))
+    except KeyError:
+        raise BadInputError(f"check: {project} has no [project]") from None
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise BadInputError(f"check: {project}: {error}") from error
-    entries = stated.get("entry-points", {}).get(_GROUP, {})
     if not entries:
         raise BadInputError(f'check: {project} has no [project.entry-points."{_GROUP}"]')
     paths = [str(path) for path in (folder / "src", folder) if path.is_dir()]

@@ -24,7 +24,7 @@ WIDTHS = ("weight", "activation", "embedding", "norm", "loss")
 ROUNDING = 1e-9
 NUMPY: Any = import_module("numpy") if find_spec("numpy") else None
 _PLAUSIBLE: Mapping[str, tuple[float, float]] = {
-    "memory_bytes": (1e8, 1e14),
+    "memory_bytes": (1e8, 4e12),
     "memory_bytes_per_second": (1e9, 1e17),
     "peak_flops": (1e10, 1e19),
     "scale_up_bytes_per_second": (1e8, 1e16),
@@ -50,11 +50,12 @@ _LONGEST_GAP = {
     "rank_wait_seconds": 0.01,
     "cache_token_cycles": 1e5,
 }
+_LEAST_HOST = 1e9
 _LEAST_BYTES = 1e6
 """Of what a framework keeps for itself, where it does: a number in GB is smaller."""
 _FIELDS_OF_BYTES = ("context_bytes", "communication_bytes")
 _ENGINE_BYTES = ("context_bytes", "workspace_bytes")
-_WIDEST_BITS = 64
+WIDEST_BITS = 64
 _MOST_STATE_BYTES = 64
 """Eight numbers in 64 bits: one in bits, or of the whole model, is larger."""
 
@@ -106,6 +107,7 @@ def check_hardware(profile: records.HardwareProfile) -> None:
         require(low <= value <= high, f"{name}: {field}: {value:g} is not in {low:g} to {high:g}: is it in SI units?")
         require(profile.sources.get(field), f"{name}: {field}: no source")
     require(is_plain(profile.cluster) or profile.cluster.source, f"{name}: cluster: no source")
+    check_levels(f"{name}: cluster", profile.cluster)
     strangers = set(profile.sources) - {*numbers, *fields_dict(records.HardwareProfile), *LINKS}
     require(not strangers, f"{name}: sources: {', '.join(sorted(strangers))}: no such number")
     _check_links(name, profile)
@@ -145,7 +147,16 @@ def check_cluster(cluster: records.Cluster) -> None:
     """It has a source, its numbers have the size of their SI units, and no group reaches more than its links."""
     name = checked_name(CLUSTERS, cluster)
     require(cluster.source, f"{name}: no source")
+    check_levels(name, cluster)
+
+
+def check_levels(name: str, cluster: records.Cluster) -> None:
+    """Numbers of a cluster, whoever's it is, have the size of their SI units."""
     low, high = _PLAUSIBLE["scale_up_bytes_per_second"]
+    host = cluster.host_memory_bytes
+    require(
+        host is None or host >= _LEAST_HOST, f"{name}: host_memory_bytes: {host} is below {_LEAST_HOST:g}: is it bytes?"
+    )
     for place, level in enumerate(cluster.levels):
         link, latency = level.bytes_per_second, level.latency_seconds
         plausible = link is None or low <= link <= high
@@ -170,7 +181,7 @@ def check_framework(framework: records.FrameworkProfile) -> None:
     widths = {"gradient_bits": framework.gradient_bits, "reduction_bits": framework.reduction_bits}
     widths |= {f"gradient_bits_by_dtype.{dtype}": bits for dtype, bits in framework.gradient_bits_by_dtype.items()}
     for field, bits in widths.items():
-        require(bits <= _WIDEST_BITS, f"{name}: {field}: {bits:g} is above {_WIDEST_BITS}")
+        require(bits <= WIDEST_BITS, f"{name}: {field}: {bits:g} is above {WIDEST_BITS}")
 
 
 def check_engine(engine: records.EngineProfile) -> None:

@@ -16,6 +16,8 @@ from llmplan.request import InferRequest, TrainRequest
 from llmplan_kit.contracts import ContractError, checked_name, require
 
 _SIZES = ("gpus", "tp", "pp", "dp", "cp", "ep")
+_OTHERS = ("", "{}", "[section]\nkey = 1\n", "#!/bin/sh\nprogram --verbose\n")
+"""Files of nobody."""
 _LAYOUTS: tuple[dict[str, Any], ...] = ({"gpus": 1}, {"gpus": 2, "tp": 2}, {"gpus": 4, "tp": 2, "dp": 2})
 
 
@@ -25,6 +27,11 @@ def check_launcher(launcher: Launcher, estimates: Iterable[Estimate]) -> None:
     require(launcher.description, f"{name}: no description")
     both = (launcher.read is None) == (launcher.recognises is None)
     require(both, f"{name}: read and recognises belong together: llmplan asks who knows a file before it is read")
+    if launcher.recognises is not None:
+        for text in _OTHERS:
+            require(
+                not launcher.recognises(text), f"{name}: recognises {text!r}: a file is to be of one launcher alone"
+            )
     for estimate in estimates:
         try:
             launch = launcher.write(estimate)

@@ -15,6 +15,7 @@ from llmplan.search.infer import infer
 from llmplan.search.train import train
 from llmplan.space.schedules import schedule_names
 from llmplan_kit.contracts import ROUNDING, require
+from llmplan_kit.growth_laws import check_serving_growth, check_training_growth
 from llmplan_kit.sample_model import SampleModel
 
 LARGE = SampleModel(name="sample-large", layers=32, hidden=4096, heads=32, vocab=32_000)
@@ -72,6 +73,7 @@ def _check_training(name: str, chosen: Mapping[str, Any], ignores: Iterable[str]
         grown = more.memory_bytes_per_gpu >= one.memory_bytes_per_gpu * (1 - ROUNDING)
         require(grown, f"{name}: memory falls with the micro-batch")
     _check_batches(name, chosen, one)
+    check_training_growth(name, train, {**chosen, **_TRAIN}, one)
 
 
 def _check_batches(name: str, chosen: Mapping[str, Any], one: Any) -> None:
@@ -125,6 +127,7 @@ def _check_serving(name: str, chosen: Mapping[str, Any], ignores: Iterable[str])
         reading = weights / plan.hardware.memory_bytes_per_second
         _between(name, "a decode step", one.decode_seconds_per_token, reading)
     _check_serving_memory(name, chosen, one, weights, "kv cache" in ignores)
+    check_serving_growth(name, infer, {**chosen, **_INFER}, one, ignores)
 
 
 def _check_serving_memory(

@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from llmplan.catalogues import MODELS
 from llmplan.records import Block, LoweredModel, ModelArchitecture, Operator, Phase, Works
 from llmplan.records.model import ALWAYS_KEPT
 from llmplan_kit.contracts import NUMPY, WIDTHS, ContractError, checked_name, require, same
+
+_SIZE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)b(?![\w.])")
+_OFF = 2.0
 
 
 def check_model(model: ModelArchitecture) -> None:
@@ -26,6 +30,7 @@ def check_model(model: ModelArchitecture) -> None:
     parts = model.parameters_by_part()
     for part, count in parts.items():
         require(isinstance(count, int) and count >= 0, f"{name}: parameters_by_part: {part}: {count!r} is no count")
+    _check_size(name, sum(parts.values()))
     for phase in Phase:
         lowered = _lowered(name, model, phase)
         for block in _blocks(lowered):
@@ -35,6 +40,15 @@ def check_model(model: ModelArchitecture) -> None:
     _check_scaling(name, model)
     if NUMPY is not None:
         _check_arrays(name, model)
+
+
+def _check_size(name: str, parameters: int) -> None:
+    """A name like ``acme-7b`` says how many parameters there are."""
+    said = [float(number) for number in _SIZE.findall(name)]
+    if len(said) == 1:
+        times = parameters / (said[0] * 1e9)
+        near = 1.0 / _OFF < times < _OFF
+        require(near, f"{name}: {parameters / 1e9:.3g} billion parameters: is it another model's sizes?")
 
 
 def _lowered(name: str, model: ModelArchitecture, phase: Phase) -> LoweredModel:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from attrs import evolve
+
 from llmplan.catalogues import EXPORTERS, REPORTERS, VALIDATION_SETS
 from llmplan.errors import LlmplanError
 from llmplan.estimate import Comparison, Exporter, Reporter, Variant
@@ -18,7 +20,8 @@ _MOST_ROWS = 3
 def check_reporter(reporter: Reporter, estimates: Sequence[Any]) -> None:
     """An estimate, and a comparison of several, become text."""
     name = checked_name(REPORTERS, reporter)
-    _written(f"{name}: render", reporter.render, estimates[0], str)
+    for estimate in (estimates[0], _too_large(estimates[0])):
+        _written(f"{name}: render", reporter.render, estimate, str)
     if reporter.render_comparison is not None:
         _written(f"{name}: render_comparison", reporter.render_comparison, _comparison(estimates), str)
 
@@ -29,7 +32,8 @@ def check_exporter(exporter: Exporter, estimates: Sequence[Any]) -> None:
     require(exporter.suffix.startswith(".") and len(exporter.suffix) > 1, f"{name}: suffix: {exporter.suffix!r}")
     if exporter.check is not None:
         exporter.check()
-    _written(f"{name}: export", exporter.export, estimates[0], bytes)
+    for estimate in (estimates[0], _too_large(estimates[0])):
+        _written(f"{name}: export", exporter.export, estimate, bytes)
     if exporter.export_comparison is not None:
         _written(f"{name}: export_comparison", exporter.export_comparison, _comparison(estimates), bytes)
 
@@ -49,6 +53,12 @@ def check_validation_set(published: ValidationSet) -> None:
         require(row.measured == row.measured and row.measured > 0, f"{name}: {row.id}: measured: {row.measured!r}")
 
 
+def _too_large(estimate: Any) -> Any:
+    """The same plan on a device whose memory does not hold it: people ask for such plans first."""
+    small = evolve(estimate.plan.hardware, memory_bytes=estimate.memory_bytes_per_gpu / 2)
+    return evolve(estimate, plan=evolve(estimate.plan, hardware=small))
+
+
 def _comparison(estimates: Sequence[Any]) -> Comparison:
     command = "train" if hasattr(estimates[0], "time_breakdown") else "infer"
     variants = tuple(Variant(varied={"tp": place}, estimate=one) for place, one in enumerate(estimates, start=1))
@@ -64,3 +74,4 @@ def _written(what: str, write: Callable[[Any], Any], found: Any, kind: type) -> 
     except Exception as error:
         raise ContractError(f"{what}: {type(error).__name__}: {error}") from error
     require(isinstance(made, kind), f"{what}: returned a {type(made).__name__}, not {kind.__name__}")
+    require(made, f"{what}: returned nothing at all")

@@ -39,8 +39,9 @@ from llmplan.catalogues import (
     LazyRecord,
     registry,
 )
+from llmplan.catalogues.guard import words_of
 from llmplan.catalogues.plugins import Plugins
-from llmplan.errors import BadInputError, PluginFailedError, UnsupportedFormatError
+from llmplan.errors import BadInputError, PluginFailedError
 from llmplan.estimate import CostModel, InferenceEstimate, TrainingEstimate
 from llmplan.estimate.figures import FIGURES
 from llmplan.estimate.line import BYTES, SECONDS
@@ -52,7 +53,6 @@ from llmplan.space.schedules import schedule_names
 from llmplan_kit.contracts import (
     NUMPY,
     ROUNDING,
-    WIDTHS,
     ContractError,
     check_cluster,
     check_engine,
@@ -65,6 +65,7 @@ from llmplan_kit.contracts import (
     require,
     same,
 )
+from llmplan_kit.dtype_contract import check_dtype
 from llmplan_kit.launcher_contract import check_launcher, sample_estimates
 from llmplan_kit.laws import check_laws
 from llmplan_kit.model_contract import check_model
@@ -151,21 +152,6 @@ def check_plugin(module: ModuleType) -> None:
             check(record)
 
 
-def check_dtype(offered: records.DTypeRule | records.DTypeFamily) -> None:
-    """A rule refuses hardware without its formats; a family makes a rule of every name that it lists."""
-    if not isinstance(offered, records.DTypeFamily):
-        _check_rule(offered)
-        return
-    for name in offered.listed:
-        try:
-            rule = offered.rule(name)
-        except BadInputError as error:
-            raise ContractError(f"{name}: listed, and refused: {error}") from error
-        if rule is None or rule.name != name:
-            raise ContractError(f"{name}: listed, and makes {'no rule' if rule is None else rule.name}")
-        _check_rule(rule)
-
-
 def _scheduled(price: Any) -> dict[str, Any]:
     """Training by the default schedule of those that are installed."""
     return {"schedule": schedule_names()[0]} if price is train else {}
@@ -182,6 +168,21 @@ def check_cost_model(
     It may refuse a small plan on one or two devices with BadInputError, but not every one.
     """
     name = checked_name(COST_MODELS, cost_model)
+    try:
+        _check_answers(name, cost_model, model, hardware, dtype)
+    except ContractError:
+        raise
+    except Exception as error:
+        raise ContractError(f"{name}: {words_of(error)}") from error
+
+
+def _check_answers(
+    name: str,
+    cost_model: CostModel,
+    model: records.ModelArchitecture,
+    hardware: records.HardwareProfile,
+    dtype: records.DTypeRule,
+) -> None:
     chosen: dict[str, Any] = {"cost_model": cost_model, "model": model, "gpu": hardware, "dtype": dtype}
     answers = [_check_price(name, price, {**chosen, **_scheduled(price), **options}) for price, options in _PLANS]
     check_laws(name, cost_model, {"cost_model": cost_model, "gpu": hardware, "dtype": dtype})
@@ -225,20 +226,6 @@ def _samples(command: str) -> list[Any]:
 def _refuse_problems(plugins: Plugins) -> None:
     for problem in plugins.problems:
         raise ContractError(f"{problem.reason}\n{problem.traceback}")
-
-
-def _check_rule(rule: records.DTypeRule) -> None:
-    name = checked_name(DTYPES, rule)
-    for width in WIDTHS:
-        require(getattr(rule, f"{width}_bits") > 0, f"{name}: {width}_bits: not positive")
-    tiers = rule.gemm_formats
-    shaped = tiers and all(isinstance(tier, tuple) and tier for tier in tiers)
-    require(shaped, f"{name}: gemm_formats: {tiers!r} is no tuple of tuples, like (('fp8',), ('fp16', 'bf16'))")
-    try:
-        rule.gemm_format(evolve(SAMPLE_HARDWARE, peak_flops={"no-such-format": 1.0}))
-    except UnsupportedFormatError:
-        return
-    raise ContractError(f"{name}: gemm_format: no UnsupportedFormatError for hardware without its formats")
 
 
 def _check_price(name: str, price: Callable[..., Any], options: Mapping[str, Any]) -> str | None:

@@ -54,8 +54,7 @@ class Work:
     @property
     def backward_seconds(self) -> Number:
         """The same of the backward pass and recomputation."""
-        others = self.all - self.forward - self.weight_gradient
-        return maximum(others, self.host_backward - 0.5 * self.host_forward) + self.weight_gradient_seconds
+        return maximum(self._waited_for, self._host_of_waited_for) + self.weight_gradient_seconds
 
     @property
     def seconds(self) -> Number:
@@ -64,8 +63,22 @@ class Work:
 
     @property
     def waiting(self) -> Number:
-        """For the host, where it launches kernels more slowly than they run."""
-        return maximum(self.seconds - self.all, 0.0)
+        """For the host, where it launches kernels more slowly than they run: exactly nothing where it never does."""
+        parts = (
+            (self.host_forward, self.forward),
+            (self._host_of_waited_for, self._waited_for),
+            (0.5 * self.host_forward, self.weight_gradient),
+        )
+        return total(maximum(host - device, 0.0) for host, device in parts)
+
+    @property
+    def _waited_for(self) -> Number:
+        """Computation and communication of the backward pass, but for gradients of weights."""
+        return self.all - self.forward - self.weight_gradient
+
+    @property
+    def _host_of_waited_for(self) -> Number:
+        return self.host_backward - 0.5 * self.host_forward
 
 
 @define(eq=False, repr=False)

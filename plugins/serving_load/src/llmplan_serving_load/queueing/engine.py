@@ -63,10 +63,10 @@ class Engine:
 
     def _priced(self, step: Step) -> StepSeconds:
         whole = self.steps.step_seconds(step)
-        return whole, whole if self._alone else self.steps.step_interval_seconds(step)
+        return whole, whole if self.one_at_a_time else self.steps.step_interval_seconds(step)
 
     @property
-    def _alone(self) -> bool:
+    def one_at_a_time(self) -> bool:
         """Whether there is one batch in flight."""
         return self.many is None and self.batches == 1
 

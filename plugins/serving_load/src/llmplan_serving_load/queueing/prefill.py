@@ -139,14 +139,24 @@ class Prefill:
     """
 
     def __init__(
-        self, engine: Engine, work: Work, most: float, *, beside: bool, table: SequenceTable | None = None
+        self,
+        engine: Engine,
+        work: Work,
+        most: float,
+        *,
+        beside: bool,
+        table: SequenceTable | None = None,
+        also: Sequence[float] = (),
     ) -> None:
-        self._engine, self._work = engine, work
+        """`also` are numbers of sequences of rounds without a prompt, which are priced in the same call."""
+        self._engine, self._work, self._also = engine, work, also
         self._beside = beside and engine.chunked
         points = [0.0, 1.0]
         while self._beside and points[-1] < 2.0 * most:
             points.append(2.0 * points[-1])
         self._table = table or SequenceTable(self._priced, points, engine.many, ahead=engine.ahead)
+        self.decoding: dict[float, Number] = {}
+        """Seconds of rounds without a prompt that were priced on the way, by their sequences."""
 
     def times(self, sequences: Number) -> PrefillTimes:
         """Beside so many sequences; whatever their number where nothing is read beside them."""
@@ -159,7 +169,9 @@ class Prefill:
     def _priced(self, points: Sequence[float]) -> list[Values]:
         """All rounds of all points are priced together."""
         asked = [_Question(self._engine, self._work, point) for point in points]
-        rounds = iter(self._engine.rounds([step for question in asked for step in question.steps]))
+        alone = [Step(sequences=number, context=self._work.context) for number in self._also]
+        rounds = iter(self._engine.rounds([*alone, *(step for question in asked for step in question.steps)]))
+        self.decoding.update((number, next(rounds).seconds) for number in self._also)
         return [values_of(question.answer(rounds)) for question in asked]
 
 

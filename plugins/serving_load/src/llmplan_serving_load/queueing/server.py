@@ -94,14 +94,15 @@ class Server:
         return _largest(value)
 
     def each(self, numbers: Sequence[float], quantities: Callable[[Any], tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-        """Quantities at each of these numbers; of many servers all numbers are looked at in one call."""
-        if self.many is None:
+        """Quantities at each of these numbers, which arrays look at in one call, where somebody has imported them."""
+        if self.many is None and not self.decode_engine.ahead:
             return [quantities(number) for number in numbers]
         import numpy as np
 
-        shape = (len(numbers), self.many)
-        found = quantities(np.array(numbers, dtype=float)[:, None])
-        return list(zip(*(np.broadcast_to(quantity, shape) for quantity in found), strict=True))
+        each = np.array(numbers, dtype=float)
+        shape = (len(numbers),) if self.many is None else (len(numbers), self.many)
+        found = [np.broadcast_to(of, shape) for of in quantities(each if self.many is None else each[:, None])]
+        return list(zip(*(of.tolist() if self.many is None else of for of in found), strict=True))
 
     @cached_property
     def longest_kv_bytes(self) -> Number:
@@ -162,8 +163,13 @@ def make_server(plan: ServerPlan, pricer: Pricer, *, ahead: bool = False) -> Ser
     prefill = decode if pool is None else _engine(plan, pool, pricer, work, ahead=ahead)
     kv_bytes = work.mean_kv_bytes({job.tokens: decode.kv_bytes(job.tokens) for job in work.jobs})
     most = _largest(_most(decode, kv_bytes))
+    numbers = points(2.0 * most)
+    together = ahead and pool is None and decode.one_at_a_time
+    reading = Prefill(prefill, work, most, beside=pool is None, also=numbers if together else ())
 
     def price(numbers: Sequence[float]) -> Sequence[Values]:
+        if reading.decoding:
+            return [(reading.decoding[number],) * 2 for number in numbers]
         return decode.price([Step(sequences=number, context=work.context) for number in numbers])
 
     return Server(
@@ -175,8 +181,8 @@ def make_server(plan: ServerPlan, pricer: Pricer, *, ahead: bool = False) -> Ser
         decode_replicas=plan.plan.layout.dp,
         mean_kv_bytes=kv_bytes,
         transfer_seconds=0.0 if pool is None else _mean_transfer(prefill, decode, work),
-        prefill=Prefill(prefill, work, most, beside=pool is None),
-        decoding=SequenceTable(price, points(2.0 * most), decode.many, ahead=ahead),
+        prefill=reading,
+        decoding=SequenceTable(price, numbers, decode.many, ahead=ahead),
     )
 
 

@@ -1,0 +1,18 @@
+"""Whatever --kv-bits says."""
+
+from __future__ import annotations
+
+from llmplan import hookimpl
+from planted_mistakes.sound import Sound
+
+
+class Planted(Sound):
+    """Sound, but for one thing."""
+
+    def cache(self, plan):
+        return super().cache(plan) / plan.kv_bits * 16
+
+
+@hookimpl
+def llmplan_parallelism_models():
+    return [Planted()]

@@ -1,0 +1,15 @@
+"""80 GB times a thousand."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from llmplan import hookimpl
+from planted_mistakes.sound import accelerator
+
+
+@hookimpl
+def llmplan_hardware_profiles():
+    sound = accelerator()
+    cluster = evolve(sound.cluster, source="datasheet")
+    return [evolve(sound, cluster=cluster, memory_bytes=80e12)]
