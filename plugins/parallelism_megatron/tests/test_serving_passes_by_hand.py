@@ -266,6 +266,10 @@ def test_layers_without_attention_read_and_write_what_they_keep():
         tally = Tally()
         add_states(tally, ANSWERS, silent)
         assert tally.lines["kv_cache"] == pytest.approx(5 + 2 * (3 * 14 * 2 * 512) / tp * 2 / (4 * 0.5))
+        both = evolve(silent, layers=[*silent.layers, Layer(2, [[Operator("scan", "mixer")]], 1.0)])
+        again = Tally()
+        add_states(again, ANSWERS, both)
+        assert again.lines == tally.lines
         add_states(tally, ANSWERS, rank)
         assert tally.lines["kv_cache"] == pytest.approx(5 + 2 * (3 * 14 * 2 * 512) / tp * 2 / (4 * 0.5))
 
@@ -286,3 +290,12 @@ def test_the_head_by_hand():
         assert bounds["communication"] == pytest.approx(rank.links.all_gather_seconds(3 * 4000 * 2))
     whole = Rank.of(serving(untied, curves=CURVES, tp=2, engine=evolve(IDEAL, divides_head=False)))
     assert "communication" not in head_tally(3.0, whole).bounds
+
+
+def test_what_layers_keep_is_read_with_the_first_of_them():
+    """It would be read with another kind of layers, as often as there are of these."""
+    rank = evolve(Rank.of(serving(SPARSE, curves=CURVES)), kernels=KERNELS)
+    scan = [[Operator("scan", "mixer")]]
+    silent = evolve(rank, layers=[Layer(1, scan, 1.0), Layer(7, scan, 1.0)])
+    kept = 8 * 3 * 14 * 2 * 128  # of all layers, with the first
+    assert forward(silent, ANSWERS).whole.lines["kv_cache"] == pytest.approx(5 + 2 * kept * 2 / (4 * 0.5))
