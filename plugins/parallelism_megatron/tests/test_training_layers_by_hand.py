@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 from attrs import evolve
-from megatron_plans import FP8, GPU, IDEAL, PLAIN, flat, plan
+from megatron_plans import FP8, GPU, IDEAL, PLAIN, SPARSE, flat, plan
 
 from llmplan.records import Block, Gemm, LoweredModel, Operator, Recompute, Scores, Tensor, Tuning
-from llmplan_parallelism_megatron.rank import Rank
+from llmplan_parallelism_megatron.rank import Rank, copies_of
 from llmplan_parallelism_megatron.training.divided import divides_gradients, divides_weights, gradients_follow
 from llmplan_parallelism_megatron.training.layer import LayerTimes, add_communication, again, joined, layer_times
+from llmplan_parallelism_megatron.training.loss import LOSSES, logits_held_bytes, moved_by_loss
+from llmplan_parallelism_megatron.training.pipeline import add_loss
 from llmplan_parallelism_megatron.training.schedules import DUALPIPE
 
 HBM, RATE = 2e12, 1e14
@@ -152,3 +154,47 @@ def test_a_pipeline_keeps_whole_what_zero_divides(zero, pp, gradients, weights):
     assert gradients_follow(resting) == gradients
     assert not gradients_follow(evolve(resting, framework=IDEAL))
     assert gradients_follow(evolve(resting, framework=IDEAL, offload_parameters=True))
+
+
+STATES, LOGITS, TABLE = 1024 * 512 * 2, 1024 * 4000, 4000 * 512
+
+
+@pytest.mark.parametrize(
+    ("word", "kept", "moved"),
+    [
+        ("plain", 2 * STATES + 14 * LOGITS, 28 * LOGITS),
+        ("fused", 2 * STATES + 2 * LOGITS, 6 * LOGITS),
+        ("chunked", 2 * STATES + 4 * LOGITS, 28 * LOGITS),
+        # as many logits at once as there are states, in eight pieces; gradients of states and of the table are kept
+        ("linear", 3 * STATES + 2 * 1024 * 512 + 2 * TABLE, 4 * LOGITS + 7 * 2 * 2 * TABLE),
+        ("cut", 2 * STATES, 0),
+    ],
+)
+def test_what_losses_keep_and_move(word, kept, moved):
+    """A program would hold whole logits that it never makes, or make none that it has."""
+    asked = Rank.of(plan(settings={"cross_entropy": word}))
+    usual = evolve(IDEAL, cross_entropy=word, logit_bytes_kept=LOSSES[word].kept, logit_bytes_moved=LOSSES[word].moved)
+    for rank in (asked, Rank.of(plan(framework=usual))):
+        assert (logits_held_bytes(rank), moved_by_loss(rank)) == (kept, moved)
+
+
+def test_a_frozen_table_has_no_gradients():
+    """Adapters would keep and move gradients of a table that nobody trains."""
+    rank = Rank.of(plan(settings={"cross_entropy": "linear"}, tuning=Tuning.LORA, lora_rank=8))
+    assert (logits_held_bytes(rank), moved_by_loss(rank)) == (3 * STATES + 2 * 1024 * 512, 4 * LOGITS)
+
+
+def test_heads_without_logits_or_shape():
+    """A model without a head would divide by its logits, or a head that states no shape be cut into pieces."""
+    rank = Rank.of(plan(settings={"cross_entropy": "linear"}))
+    operators = [Operator(name, name) for name in "abc"]
+    bare = evolve(rank, model=LoweredModel(rank.model.embedding, rank.model.layers, Block(tuple(operators), 0.0)))
+    head = LayerTimes()
+    add_loss(head, bare)
+    assert head.parts == {"c": 0}
+    assert (logits_held_bytes(bare), moved_by_loss(bare)) == (2 * STATES, 0)
+
+
+def test_copies_of_a_token():
+    """A dense model would send tokens to experts, or a sparse one all of them to one."""
+    assert (copies_of(SPARSE), copies_of(PLAIN)) == (2, 1)
