@@ -156,8 +156,8 @@ LEFT_OVER = """\
   same program are faster by more than that. Mixtures of release 26.04 are predicted 5 to 20 % slow.
 - DeepSeek-V3 by NeMo 25.04 takes 2.1 times the prediction on GB200s, however many, and 1.1 times on H100s. Its recipe
   predicts a second token with a layer and a head of their own, overlaps no tensor parallel communication and rotates
-  by kernels of PyTorch, which tables do not say and nothing here prices. Beside its all-to-all a layer takes about 28 ms
-  on either accelerator, so that the host may be what both wait for.
+  by kernels of PyTorch, which tables do not say and nothing here prices. Beside its all-to-all a layer takes about
+  28 ms on either accelerator, so that the host may be what both wait for.
 - Meta's 7B models took an eighth more GPU-hours than predicted, its larger ones did not; on how many GPUs is not said.
 - torchtitan on two and more context parallel ranks is predicted 9 to 20 % slow, on one 13 % fast.
 - MI300X by torchtitan: predicted 8 % fast in BF16, 14 and 19 % in FP8, whose casts run longer there.
