@@ -22,6 +22,8 @@ from llmplan_parallelism_megatron.stages import (
     stage_seconds,
     without_a_layer,
 )
+from llmplan_parallelism_megatron.training.adapters import adapted
+from llmplan_parallelism_megatron.training.divided import divides_weights
 from llmplan_parallelism_megatron.training.layer import LayerTimes, Seconds, layer_times
 from llmplan_parallelism_megatron.training.loss import logits_of, loss_of, moved_by_loss
 
@@ -202,13 +204,13 @@ def add_loss(head: LayerTimes, rank: Rank) -> None:
 
 def _host(rank: Rank, block: Block) -> tuple[Number, Number]:
     """Of one layer forward; backward and, where it runs again, forward once more."""
-    framework = rank.plan.framework
+    framework, hooked = rank.plan.framework, divides_weights(rank.plan)
     routed = any(operator.gemm is not None and operator.gemm.routed for operator in block.operators)
-    once = framework.host_seconds_per_routed_layer if routed else framework.host_seconds_per_layer
+    once: Number = framework.host_seconds_per_routed_layer if routed else framework.host_seconds_per_layer
+    once = once + where(hooked, framework.host_seconds_per_gathered_layer, 0.0)
     if rank.plan.tuning is not Tuning.FULL:
-        once += framework.host_seconds_per_adapter * sum(
-            operator.gemm.matrices for operator in block.operators if operator.gemm is not None
-        )
+        each = framework.host_seconds_per_adapter + where(hooked, framework.host_seconds_per_gathered_adapter, 0.0)
+        once = once + each * total(adapted(operator, rank.plan) for operator in block.operators)
     return once, once * (1.0 + where(rank.plan.recompute >= Recompute.FULL, 1.0, 0.0))
 
 

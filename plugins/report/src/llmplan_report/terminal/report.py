@@ -177,7 +177,7 @@ def _fits(estimate: InferenceEstimate) -> str:
     most, plan = estimate.max_batch_size, estimate.plan
     found = f"{counted(most, 'sequence')} of {plan.prompt_tokens + plan.output_tokens:,} tokens a replica"
     longest = estimate.max_context
-    return found if longest is None else f"{found}, or {counted(plan.batch, 'sequence')} of {longest:,} tokens"
+    return f"{found}, or {counted(plan.batch, 'sequence')} of {longest:,} tokens" if longest else found
 
 
 def phase(
