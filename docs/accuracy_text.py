@@ -106,7 +106,7 @@ UNFITTED = """\
 
 The rows of `llmplan validate NAME-unfitted`. They make ranges. Profiles of programs that fine-tune,
 and of LitGPT, AutoAWQ and Transformers, were read off the programs' code with these rows in sight, so their errors are
-no full test of those profiles; NeMo's were looked at beside the casts to 8 bits.
+no full test of those profiles; NeMo's, nanotron's and torchtitan's on ROCm were looked at beside what their kernels do.
 """
 RANGES = """\
 ## Ranges
