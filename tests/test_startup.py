@@ -71,9 +71,11 @@ def test_the_report_needs_rich_alone():
 
 @pytest.mark.parametrize("arguments", [(*OPEN, "--json"), (*SEARCH, "--json")])
 def test_a_search_needs_numpy_alone(arguments):
-    """A search would import what writes its files, or an engine that it does not use."""
+    """What writes files, an engine that is not used, or commands that are not called would be imported."""
     loaded = modules(llmplan(*arguments))
     assert "numpy" in loaded
+    assert not {name for name in loaded if name.startswith("llmplan_") and name.endswith(".command")}
+    assert "llmplan.cli.search_infer" not in loaded
     assert not loaded & (SLOW - {"numpy"} | {"rich", "cattrs", "pyarrow", "distributed", "concurrent.futures.process"})
 
 

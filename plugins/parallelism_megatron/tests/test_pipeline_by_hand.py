@@ -12,6 +12,7 @@ from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.training.ideal import ideal_seconds
 from llmplan_parallelism_megatron.training.layer import LayerTimes, add_communication, layer_times
 from llmplan_parallelism_megatron.training.pipeline import Pipeline, Work, add_loss, bubble_seconds, ends, pipeline
+from llmplan_parallelism_megatron.training.schedules import ZERO_BUBBLE
 
 TEN = evolve(PLAIN, layers=10)
 RATE = 1e14
@@ -102,6 +103,19 @@ def test_a_pipeline_fills_while_other_stages_work():
     others = 8 * each.all + embedding.all + head.all - four.slowest.seconds
     assert four.bubble == pytest.approx(others + 3 * four.transfer)
     assert one.bubble == 0
+    filling = evolve(rank, plan=evolve(rank.plan, schedule=ZERO_BUBBLE))
+    weights = 8 * each.compute.weight_gradient + head.compute.weight_gradient
+    own = four.slowest.weight_gradient_seconds
+    assert pipeline(filling).bubble == pytest.approx(others - (weights - own) - 3 * own + 3 * four.transfer)
+
+
+def test_lines_of_a_forward_pass_are_layers_then_messages_then_ends():
+    """A table would mix the ends of the model with its layers."""
+    lines = list(pipeline(Rank.of(plan(PLAIN, tp=2))).forward_lines)
+    messages = ["tp_comm", "cp_comm", "ep_comm"]
+    assert lines[lines.index("tp_comm") :][:3] == messages
+    assert {"attention", "mlp", "layernorm"} == set(lines[: lines.index("tp_comm")])
+    assert set(lines[lines.index("ep_comm") + 1 :]) == {"input_embedding", "output_embedding_loss"}
 
 
 def test_the_ends_run_once():
@@ -207,3 +221,11 @@ def test_what_no_run_is_faster_than():
     assert ideal_seconds(slow) == pytest.approx(8 * 2 * dense / 4 * 2 / 1e6)
     eight = price(SPARSE, dp=2, pp=4, gradient_accumulation=8, hardware=slow.plan.hardware, dtype=FP8)
     assert ideal_seconds(eight) == pytest.approx(ideal_seconds(slow) / 2)
+
+
+def test_nobody_waits_for_a_host_that_is_ahead():
+    """A report would show a line of 1e-10 µs, which is the dust of a difference and nothing that takes time."""
+    ahead = Work(forward=0.1, all=0.3, weight_gradient=0.07, host_forward=0.05, host_backward=0.1)
+    assert ahead.waiting == 0
+    behind = Work(forward=1.0, all=3.0, weight_gradient=0.5, host_forward=1.5, host_backward=1.0)
+    assert behind.waiting == pytest.approx(behind.seconds - behind.all) == pytest.approx(0.75)

@@ -97,9 +97,6 @@ def conforms(record: Any, cls: type) -> bool:
 
 
 MODELS = Kind("models", "llmplan_model_architectures", "records.model.ModelArchitecture", in_files=True)
-MODEL_READERS = Kind("model-readers", "llmplan_model_readers", "records.model_reader.ModelReader")
-MODEL_FORMS = Kind("model-forms", "llmplan_model_forms", "catalogues.forms.ModelForm")
-LAYER_KINDS = Kind("layer-kinds", "llmplan_layer_kinds", "records.layer_kind.LayerKind")
 GPUS = Kind("gpus", "llmplan_hardware_profiles", "records.hardware.HardwareProfile", in_files=True)
 CLUSTERS = Kind("clusters", "llmplan_clusters", "records.cluster.Cluster", in_files=True)
 DTYPES = Kind("dtypes", "llmplan_dtype_rules", "records.dtype.DTypeRule", "records.dtype.DTypeFamily")
@@ -109,30 +106,18 @@ FRAMEWORKS = Kind("frameworks", "llmplan_framework_profiles", "records.framework
 ENGINES = Kind("engines", "llmplan_engine_profiles", "records.engine.EngineProfile", in_files=True)
 OPTIMIZERS = Kind("optimizers", "llmplan_optimizers", "records.optimizer.Optimizer", in_files=True)
 SCHEDULES = Kind("schedules", "llmplan_schedules", "records.schedule.Schedule")
-EXECUTORS = Kind("executors", "llmplan_executors", "records.search_executor.SearchExecutor")
+MODEL_READERS = Kind("model-readers", "llmplan_model_readers", "records.model_reader.ModelReader")
+MODEL_FORMS = Kind("model-forms", "llmplan_model_forms", "catalogues.forms.ModelForm")
+LAYER_KINDS = Kind("layer-kinds", "llmplan_layer_kinds", "records.layer_kind.LayerKind")
 PLAN_OPTIONS = Kind("plan-options", "llmplan_plan_options", "estimate.plan_options.PlanOptions")
-RUN_READERS = Kind("run-readers", "llmplan_run_readers", "records.run_reader.RunReader")
 SITES = Kind("sites", "llmplan_sites", "records.site.Site", in_files=True)
+RUN_READERS = Kind("run-readers", "llmplan_run_readers", "records.run_reader.RunReader")
+EXECUTORS = Kind("executors", "llmplan_executors", "records.search_executor.SearchExecutor")
 VALIDATION_SETS = Kind("validation-sets", "llmplan_validation_sets", "records.validation.ValidationSet")
 EXPORTERS = Kind("exporters", "llmplan_exporters", "estimate.output.Exporter")
 REPORTERS = Kind("reporters", "llmplan_reporters", "estimate.output.Reporter")
 ADVISERS = Kind("advisers", "llmplan_advisers", "estimate.output.Adviser")
 LAUNCHERS = Kind("launchers", "llmplan_launchers", "estimate.launch.Launcher")
 COMMAND_OPTIONS = Kind("command-options", "llmplan_command_options", "estimate.output.CommandOption")
-KINDS = (
-    *(
-        MODELS,
-        GPUS,
-        CLUSTERS,
-        DTYPES,
-        COST_MODELS,
-        SERVER_MODELS,
-        FRAMEWORKS,
-        ENGINES,
-        OPTIMIZERS,
-        SCHEDULES,
-        MODEL_READERS,
-    ),
-    *(MODEL_FORMS, LAYER_KINDS, PLAN_OPTIONS, SITES, RUN_READERS, EXECUTORS),
-    *(VALIDATION_SETS, EXPORTERS, REPORTERS, ADVISERS, LAUNCHERS, COMMAND_OPTIONS),
-)
+KINDS = tuple(one for one in [*vars().values()] if isinstance(one, Kind))
+"""In the order of lists."""

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from llmplan.catalogues import Registry
 from llmplan.catalogues.plugins import PluginError
+from llmplan.cli.options import COMPLETING, not_run
 
 # Rich help costs 175 ms at every start of --help, and Rich tracebacks hide what a bug report needs
 _PLAIN: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False}
@@ -24,6 +25,8 @@ _COMMANDS = (
 )
 _GROUPS = ("search", "plugins")
 """To which plugins may add commands."""
+_OF_GROUPS = ("", "train", "infer")
+"""What stands behind the name of a group where none of a plugin's commands is meant."""
 
 
 class _InOrder(TyperGroup):
@@ -44,26 +47,26 @@ class _InOrder(TyperGroup):
 
 
 def build_app(registry: Registry, arguments: Sequence[str]) -> typer.Typer:
-    """A fresh app. Where the arguments name a command, the others are stubs: making their options takes 15 ms."""
+    """A fresh app. Commands that the arguments do not name are stubs, since making the options of each takes 10 ms; all
+    are whole where there are no arguments, or a shell completes some.
+    """
     app = typer.Typer(
         name="llmplan", cls=_InOrder, help=_HELP, context_settings={"help_option_names": [*_HELP_OPTIONS]}, **_PLAIN
     )
     app.callback()(_global_options)
-    names = {name for name, _, _ in _COMMANDS}
-    first = next((argument for argument in arguments if not argument.startswith("-")), "")
-    named = first if first in names else None
+    all_of_them = not arguments or COMPLETING
+    first, second, *_ = [*(argument for argument in arguments if not argument.startswith("-")), "", ""]
     for name, home, summary in _COMMANDS:
-        if named not in (None, name):
-            app.command(name, help=summary)(_not_run)
-        else:
-            module, _, add = home.partition(":")
-            getattr(import_module(f"llmplan.cli.{module}"), add)(app, summary)
-    _add_plugin_commands(app, registry, own=named in (None, *_GROUPS) or not _HELP_OPTIONS.isdisjoint(arguments))
+        if not all_of_them and name != first:
+            app.command(name, help=summary)(not_run)
+            continue
+        module, _, add = home.partition(":")
+        of_group = (second,) if name in _GROUPS and not all_of_them else ()
+        getattr(import_module(f"llmplan.cli.{module}"), add)(app, summary, *of_group)
+    whole = all_of_them or not _HELP_OPTIONS.isdisjoint(arguments)
+    others = first in _GROUPS and second not in _OF_GROUPS
+    _add_plugin_commands(app, registry, own=whole or others or first not in {name for name, _, _ in _COMMANDS})
     return app
-
-
-def _not_run() -> None:
-    """Stands in for a command that the arguments do not name."""
 
 
 def _print_version(asked: bool) -> None:

@@ -11,13 +11,13 @@ from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
 from llmplan.request import PlanRequest, option_name, options_of
 
-_COMPLETING = "_LLMPLAN_COMPLETE" in os.environ
+COMPLETING = "_LLMPLAN_COMPLETE" in os.environ
 """Set by the shell that asks for completions; without it Typer need not look into every completer."""
 
 
 def completer(names: str | Callable[[], list[str]]) -> Callable[[str], list[str]] | None:
     """Completes with the names of a kind of record, or with a list of words; None where nobody asks."""
-    if not _COMPLETING:
+    if not COMPLETING:
         return None
 
     def complete(incomplete: str) -> list[str]:
@@ -25,6 +25,10 @@ def completer(names: str | Callable[[], list[str]]) -> Callable[[str], list[str]
         return [word for word in words if word.startswith(incomplete)]
 
     return complete
+
+
+def not_run() -> None:
+    """Stands in for a command that the arguments do not name."""
 
 
 def with_options(

@@ -11,7 +11,7 @@ from llmplan.cli.said import plain
 from llmplan.cli.tables import print_table
 
 
-def add_plugins(app: typer.Typer, summary: str) -> None:
+def add_plugins(app: typer.Typer, summary: str, _called: str = "") -> None:
     """Add the command, to which plugins add theirs."""
     group = typer.Typer()
     app.add_typer(group, name="plugins", help=summary)

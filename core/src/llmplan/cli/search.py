@@ -9,8 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from llmplan.cli.help import PlanningCommand
-from llmplan.cli.options import annotations_of, with_annotations
-from llmplan.cli.search_infer import add_search_infer
+from llmplan.cli.options import annotations_of, not_run, with_annotations
 from llmplan.cli.searching import extra_options, found, making, renderer_of, split
 from llmplan.request import SearchRequest, TrainRequest
 from llmplan.space.training_space import SEVERAL
@@ -29,20 +28,32 @@ _EXECUTORS: Mapping[str, Any] = {
 }
 
 
-def add_search(app: typer.Typer, summary: str) -> None:
-    """Add ``llmplan search`` with its commands."""
+def add_search(app: typer.Typer, summary: str, called: str = "") -> None:
+    """Add ``llmplan search`` with its commands; where one of them is called, the other is a stub."""
     group = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
 
     @group.callback()
     def of_what() -> None:
         pass
 
+    if called == "infer":
+        group.command("train")(not_run)
+    else:
+        _add_train(group)
+    if called == "train":
+        group.command("infer")(not_run)
+    else:
+        from llmplan.cli.search_infer import add_search_infer
+
+        add_search_infer(group)
+    app.add_typer(group, name="search", help=summary)
+
+
+def _add_train(group: typer.Typer) -> None:
     annotations = {**annotations_of(TrainRequest, SEVERAL), **annotations_of(SearchRequest)}
     help_text = "The best training plan. What is left open of a layout is searched, or given as 1,2,4 or 1..16."
     extra = {**extra_options("plans"), **_EXECUTORS}
     group.command("train", cls=PlanningCommand, help=help_text)(with_annotations(annotations, extra, _train))
-    add_search_infer(group)
-    app.add_typer(group, name="search", help=summary)
 
 
 def _train(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
