@@ -36,8 +36,8 @@ FILES = {
     b"ffn_hidden = 64\ngated_mlp = true\nvocab = 1_000\nmax_seq_len = 2_048\n",
     "deep.json": b'{"model_type": "llama", "num_hidden_layers": 1000000000, "hidden_size": 64,'
     b' "num_attention_heads": 8, "intermediate_size": 64, "vocab_size": 1000, "architectures": ["LlamaForCausalLM"]}',
-    "groups.toml": b'name = "odd"\n[[levels]]\nsize = 8\nbandwidth_gb_per_s = 450\nsmaller_groups = {x = 1}\n[[levels]]\n'
-    b"bandwidth_gb_per_s = 50\n",
+    "groups.toml": b'name = "odd"\n[[levels]]\nsize = 8\nbandwidth_gb_per_s = 450\nsmaller_groups = {x = 1}\n'
+    b"[[levels]]\nbandwidth_gb_per_s = 50\n",
     "bits.json": b'{"model_type": "llama", "num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 8,'
     b' "intermediate_size": 64, "vocab_size": 1000, "architectures": ["LlamaForCausalLM"], "quantization_config":'
     b' {"quant_method": "compressed-tensors", "config_groups": {"g": {"weights": {"num_bits": "x"}}}}}',

@@ -164,8 +164,9 @@ def _stored_bits(weights: Mapping[str, Any]) -> float:
         scale = 8.0 if narrow else 16.0
         return bits + (scale + (0.0 if weights.get("symmetric", True) else bits)) / group
     block = weights.get("block_structure")
-    whole = isinstance(block, list) and len(block) == len("hw") and all(map(_is_a_size, block))
-    return bits + 32.0 / (block[0] * block[1]) if whole else bits
+    if isinstance(block, list) and len(block) == len("hw") and all(map(_is_a_size, block)):
+        return bits + 32.0 / float(block[0] * block[1])
+    return bits
 
 
 def _table(value: Any) -> Mapping[str, Any]:
