@@ -148,6 +148,11 @@ MECHANISMS: Sequence[Mechanism] = (
         "deepspeedai/DeepSpeed, runtime/zero/parameter_offload.py; timed",
         host_seconds_per_gathered_layer=0.0, host_seconds_per_gathered_adapter=0.0,
     ),
+    profile(
+        "attention over latents was unfused on Blackwell before cuDNN 9.11",
+        "NVIDIA/TransformerEngine, common/fused_attn/fused_attn.cpp",
+        latents_unfused_on=(),
+    ),
     Mechanism(
         "NeMo hides no all-to-all",
         "NVIDIA/NeMo v2.3.0, collections/llm/gpt/model",

@@ -38,6 +38,8 @@ class FrameworkProfile:
     """
     attention_by_architecture: Mapping[str, str] = field(factory=dict)
     """The same, for architectures of accelerators on which it differs."""
+    latents_unfused_on: tuple[str, ...] = ()
+    """Architectures without such a kernel for attention over latents, whose keys are wider than its values."""
     usual_recompute: str | None = None
     """What its backward pass computes again unless it is told otherwise, by the label of the mode."""
     kernel_rate: float = field(default=1.0, validator=fraction)
