@@ -7,6 +7,7 @@ request gives is taken as it is; what it leaves open has the values of `space.di
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import inf
 from typing import Any
 
 from attrs import evolve, frozen
@@ -81,7 +82,8 @@ def numbers_of_groups(sizes: ReplicaSizes, given: Given, apart: int = 0) -> Sequ
 
 def pipelines(model: ModelArchitecture, hardware: HardwareProfile, given: Given) -> list[list[ReplicaSizes]]:
     """Replicas that are alike but for the length of their pipelines, the shortest first."""
-    return _pipelines(_scope(model, hardware), given, {name: SERVED[name].values for name in served("replica")})
+    scope = _scope(model, hardware)
+    return _pipelines(scope, given, {name: SERVED[name].values for name in served("replica")}, scope.domain)
 
 
 def usual_sizes(
@@ -98,9 +100,11 @@ def usual_sizes(
 
 
 def further_pipelines(model: ModelArchitecture, hardware: HardwareProfile, given: Given) -> list[list[ReplicaSizes]]:
-    """What is looked at where none of the usual sizes can be had: pipelines of any length, wider tensor parallelism."""
+    """What is looked at where none of the usual sizes can be had: pipelines of any length, wider tensor parallelism,
+    experts shared beyond the scale-up domain.
+    """
     further = {name: SERVED[name].further or SERVED[name].values for name in served("replica")}
-    return _pipelines(_scope(model, hardware), given, further)
+    return _pipelines(_scope(model, hardware), given, further, inf)
 
 
 def _scope(model: ModelArchitecture, hardware: HardwareProfile) -> Scope:
@@ -108,21 +112,24 @@ def _scope(model: ModelArchitecture, hardware: HardwareProfile) -> Scope:
 
 
 def _pipelines(
-    scope: Scope, given: Given, values: Mapping[str, Callable[[Scope], Sequence[int]]]
+    scope: Scope, given: Given, values: Mapping[str, Callable[[Scope], Sequence[int]]], within: float
 ) -> list[list[ReplicaSizes]]:
     tps, pps = (given.get(name) or of(scope) for name, of in values.items())
-    groups = [(tp, *group) for tp in tps for group in _groups(scope, tp, given)]
+    groups = [(tp, *group) for tp in tps for group in _groups(scope, tp, given, within)]
     return [[ReplicaSizes(tp, pp, dp, ep) for pp in pps] for tp, dp, ep in groups]
 
 
-def _groups(scope: Scope, tp: int, given: Given) -> Sequence[tuple[int, int]]:
-    """Replicas that share experts, and over how many ranks: those of the replicas, or some tensor parallel ones too."""
+def _groups(scope: Scope, tp: int, given: Given, within: float) -> Sequence[tuple[int, int]]:
+    """Replicas that share experts, and over how many ranks: those of the replicas, or some tensor parallel ones too.
+
+    They stand within so many accelerators, whether their number is open or given.
+    """
     eps = given.get("ep")
     if scope.experts == 1 and eps is None:
         return [(1, 1)]
     parts = [part for part in powers_of_two(tp) if tp % part == 0]
-    shared = [dp for dp in SERVED["dp"].values(scope) if dp * tp <= scope.domain]
-    replicas = sorted({1, *shared, *given.get("dp", ())})
+    listed = {*SERVED["dp"].values(scope), *given.get("dp", ())}
+    replicas = sorted({1, *(dp for dp in listed if dp * tp <= within)})
     inside = [(dp, dp * part) for dp in replicas for part in parts]
     asked = [(dp, ep) for dp, ep in inside if ep in (eps or SERVED["ep"].values(scope))]
     found = {ep for _, ep in asked}
