@@ -92,8 +92,8 @@ def test_steps_between_points_are_means_of_these():
 
     class Bent(AffineSteps):
         def step_seconds(self, step):
-            """As the square of sequences, and of context."""
-            return step.sequences**2 * (1.0 + step.context**2) + 10.0 * step.prompt_tokens**2
+            """As the square of sequences, and of context; and so long for each prompt."""
+            return step.sequences**2 * (1.0 + step.context**2) + 10.0 * step.prompt_tokens**2 + 7.0 * step.prompts
 
     grid = StepGrid(Bent(), exact={20.5})
     (low, a), (high, b) = around(20.5, FINE)
@@ -103,5 +103,5 @@ def test_steps_between_points_are_means_of_these():
     ((seconds, _),) = StepGrid(Bent()).price([Step(sequences=20.5, context=2.5)])
     assert seconds == pytest.approx((a * low**2 + b * high**2) * (1 + (2**2 + 3**2) / 2))
     ((reading, stage),) = StepGrid(Bent(stages=2)).price([Step(prompt_tokens=20.5, prompt_context=3.0, prompts=1.0)])
-    assert reading == pytest.approx(10 * (a * low**2 + b * high**2))
+    assert reading == pytest.approx(7 + 10 * (a * low**2 + b * high**2))
     assert stage == pytest.approx(reading / 2)
