@@ -130,6 +130,11 @@ MECHANISMS = """\
 The score of all training sources together, as it is and without one mechanism at a time, each read in the code or the
 paper that is named (`plugins/parallelism_megatron/calibration/mechanisms.py`). Columns that tables lack are taken from
 their notes; without them a run is priced as most are.
+
+What code and papers do not say is fitted: 27 constants of programs and accelerators, 31 before elementwise kernels were
+counted. Four of them rest on one source: the B200's rate in 16 bits with two of the program that was timed on it
+(SimuMax), and the rate of deterministic Megatron-Core. Counted elementwise traffic in their stead would cost SimuMax
+two percent more.
 """
 LEFT_OVER = """\
 ## What is left unexplained
@@ -139,15 +144,20 @@ LEFT_OVER = """\
   where BLOOM's and MT-NLG's multiply 15 % more slowly; why is not known. BLOOM's trials in FP16 on 2 and 4 stages take
   10 to 20 % more than the same program's in BF16 on 12, from before and after work on the cluster.
 - QLoRA on LitGPT's A10G table holds 8 to 13 % more than on its A100 table of a year before, which is met within 2 %.
-- Fine-tuning of 256 to 1,024 tokens by DeepSpeed waits for the host (Qwen 1.8B: 2.2 s whatever the length). No
-  constant was fitted to it, since one source alone says it.
+- Fine-tuning of 256 to 2,048 tokens by DeepSpeed waits for the host (Qwen 1.8B: 2.2 s whatever the length). Hooks of
+  ZeRO 3 and launches were timed on a processor (`calibration/zero3_hooks.py`), which says 1.6 s; the hosts of those
+  A100s, and CUDA's part of each launch, must cost half as much again. Nothing was fitted to it.
+- DeepSpeed ZeRO 3's bandwidth: three runs of 2021 over 80 to 280 nodes gathered at a tenth of the links' rate, three of
+  two GPUs of one node in 2023 would have it at three tenths, or be bound by the host. Those of 2021 have a profile of
+  their own (`deepspeed-zero3`); all later ones gather at the full rate and pay for hooks (`hugging-face-deepspeed`),
+  since the hooks explain what the share was to explain.
 - Qwen's LoRA at 8,192 tokens holds 9 to 19 % less than logits of 16 bytes, which shorter sequences bear out.
 - Megatron-Bridge: one layout of Qwen3 30B on H100s, release 25.11, at half the predicted speed; other releases of the
   same program are faster by more than that. Mixtures of release 26.04 are predicted 5 to 20 % slow.
-- DeepSeek-V3 by NeMo 25.04 takes 2.6 times the prediction on GB200s, however many, and 1.1 times on H100s. Its recipe
-  predicts a second token with a layer and a head of their own, overlaps no tensor parallel communication, rotates
-  by kernels of PyTorch, and computes attention again, which ran unfused over latents on Blackwell before cuDNN 9.11:
-  a fifth of it in all. About 29 ms a layer of one micro-batch are left on either accelerator.
+- DeepSeek-V3 by NeMo 25.04 takes 2.1 times the prediction on GB200s, however many, and 1.1 times on H100s. Its recipe
+  predicts a second token with a layer and a head of their own, overlaps no tensor parallel communication and rotates
+  by kernels of PyTorch, which tables do not say and nothing here prices. Beside its all-to-all a layer takes about
+  28 ms on either accelerator, so that the host may be what both wait for.
 - Meta's 7B models took an eighth more GPU-hours than predicted, its larger ones did not; on how many GPUs is not said.
 - torchtitan on two and more context parallel ranks is predicted 9 to 20 % slow, on one 13 % fast.
 - MI300X by torchtitan: predicted 8 % fast in BF16, 14 and 19 % in FP8, whose casts run longer there.

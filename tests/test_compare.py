@@ -103,7 +103,7 @@ def test_what_each_phase_waits_for_is_a_column(run, document):
     for row, plan in zip(table(out), document(*asked)["rows"], strict=True):
         waits = plan["decode_bounds"]
         assert f" {max(waits, key=waits.get)} " in " ".join(row)
-    assert table(out)[0][-2] == "weights"
+    assert "weights" in table(out)[0]
 
 
 def test_options_that_change_together(document):

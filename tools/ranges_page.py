@@ -44,7 +44,7 @@ lies below that.
 The *h* of a kind is the quantile *q* of the errors of its rows.
 Each error is that of a model whose constants were fitted without the row's source, and a row weighs one over the square
 root of the number of rows of its source. A few sources say little about the next one, so a share of the *h* of the wider
-kind (the program anywhere, or all programs) is added, for *S* sources:
+kind (the program anywhere, or all programs; of an unknown program, of its own *q*) is added, for *S* sources:
 
 $$h^2 = q^2 + h_\\text{{above}}^2 / (S + 1).$$
 

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from llmplan import hookimpl, hookspecs
-from llmplan.catalogues import GPUS, Registry, TomlRecords
+from llmplan.catalogues import GPUS, Kind, Registry, TomlRecords
 from llmplan.catalogues.plugins import PluginError, Plugins, load_plugins
 from llmplan.cli.main import main
 from llmplan.records import HardwareProfile
@@ -473,3 +473,30 @@ def test_a_command_that_typer_cannot_read_breaks_no_other(plugins, llmplan):
     code, _, err = llmplan("train", "--help")
     assert code == 0
     assert "plugin bad 1.0 ignored" in err
+
+
+def test_a_hook_of_a_plugin_may_come_after_those_who_implement_it(plugins):
+    """Which distribution comes first by name would decide whether a price list is found."""
+
+    def llmplan_acme_queues():
+        return [SimpleNamespace(name="long")]
+
+    def llmplan_kinds():
+        return [Kind("acme-queues", "llmplan_acme_queues", "SimpleNamespace", package="types")]
+
+    early, late = module_of(llmplan_acme_queues), module_of(llmplan_kinds)
+    assert not plugins.add("acme-night", "1.0", "entry", lambda: early, may_wait=True)
+    assert (plugins.loaded, plugins.problems) == ([], [])
+    assert plugins.add("zeta", "1.0", "entry", lambda: late)
+    assert plugins.add("acme-night", "1.0", "entry", lambda: early)
+    assert [plugin.distribution for plugin in plugins.loaded] == ["zeta", "acme-night"]
+
+
+def test_a_kind_of_a_plugin_takes_no_name_of_another(plugins):
+    """``llmplan list gpus`` would list queues."""
+
+    def llmplan_kinds():
+        return [Kind("gpus", "llmplan_acme_queues", "SimpleNamespace", package="types")]
+
+    add(plugins, "acme", module_of(llmplan_kinds))
+    assert [problem.reason for problem in plugins.problems] == ["brings the kind gpus, which there is already"]

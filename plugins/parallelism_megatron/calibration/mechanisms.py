@@ -143,6 +143,16 @@ MECHANISMS: Sequence[Mechanism] = (
         "pytorch/pytorch, distributed/fsdp/_runtime_utils.py",
         keeps_ends=False,
     ),
+    profile(
+        "hooks of DeepSpeed's ZeRO 3 take host time",
+        "deepspeedai/DeepSpeed, runtime/zero/parameter_offload.py; timed",
+        host_seconds_per_gathered_layer=0.0, host_seconds_per_gathered_adapter=0.0,
+    ),
+    profile(
+        "attention over latents was unfused on Blackwell before cuDNN 9.11",
+        "NVIDIA/TransformerEngine, common/fused_attn/fused_attn.cpp",
+        latents_unfused_on=(),
+    ),
     Mechanism(
         "NeMo hides no all-to-all",
         "NVIDIA/NeMo v2.3.0, collections/llm/gpt/model",

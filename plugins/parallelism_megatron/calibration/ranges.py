@@ -28,11 +28,13 @@ from llmplan_parallelism_megatron.ranges.kind import OTHER, Kind
 from llmplan_parallelism_megatron.ranges.residuals import Residual, residuals_of, text_of
 from llmplan_parallelism_megatron.ranges.table import TYPICAL, Halves, Ranges
 from llmplan_validation import validate
-from llmplan_validation.ranges import FALLS_WITH_TIME, OF_PREFILL
+from llmplan_validation.ranges import FALLS_WITH_TIME, IN_BYTES, OF_PREFILL
 from llmplan_validation.run import priced as priced_row
 from llmplan_validation.score import group_of
 
 VALIDATION = Path(__file__).resolve().parents[1] / "src" / "llmplan_parallelism_megatron" / "validation"
+_OF_SERVING = {**dict.fromkeys(OF_PREFILL, serving.PREFILL), IN_BYTES: serving.MEMORY}
+"""By metric; all others are of decoding."""
 WHOLE_RUNS = "gpu_hours"
 """Published with restarts and other stages inside, which no iteration has."""
 EAGER = "eager-pytorch"
@@ -76,7 +78,7 @@ COMMANDS = (
     ),
     Command(
         "inference", ("inference", "inference-unfitted"), infer, "engine", serving.kind_of,
-        lambda row: serving.PREFILL if row.metric in OF_PREFILL else serving.DECODE, _batch,
+        lambda row: _OF_SERVING.get(row.metric, serving.DECODE), _batch,
     ),
 )  # fmt: skip
 
@@ -97,13 +99,13 @@ def _files_of(command: Command) -> dict[Path, str]:
 
 
 def priced_rows(command: Command) -> Iterator[Residual]:
-    """Of rows whose plan is known and that were looked up; of whole runs not their hours, of serving not its memory."""
+    """Of rows whose plan is known and that were looked up; of whole runs not their hours."""
     for name in command.sets:
         for checked in validate(registry().validation_sets[name]).checked:
             row = checked.row
             if row.grade == SANITY_BOUND or row.provenance == RECALLED or row.metric == WHOLE_RUNS:
                 continue
-            if command.name == "training" or group_of(row.metric) == "time":
+            if command.name == "training" or group_of(row.metric) == "time" or row.metric == IN_BYTES:
                 yield _residual(command, row, checked.predicted)
 
 

@@ -4,7 +4,7 @@ import pytest
 from attrs import evolve
 from megatron_plans import GROUPED, IDEAL, PLAIN, flat, plan, price
 
-from llmplan.records import Recompute
+from llmplan.records import Recompute, Tuning
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.training.alternating import run_again
 from llmplan_parallelism_megatron.training.memory import kept_bytes
@@ -68,3 +68,33 @@ def test_the_outermost_unit_of_fsdp_stays_whole():
     ends = 2 * LLAMA.vocab * WIDTH + WIDTH
     assert whole["gather_buffers"] - plain["gather_buffers"] == 2 * ends
     assert price(LLAMA, framework=keeping, dp=8, zero=2).memory_breakdown["gather_buffers"] == 0
+
+
+@pytest.mark.parametrize(("zero", "gathered"), [(2, 0.0), (3, 0.002)])
+def test_hooks_of_zero_3_take_the_host_time(zero, gathered):
+    """Short sequences under ZeRO 3 would cost their kernels alone, or any stage pay for hooks."""
+    hooked = evolve(IDEAL, host_seconds_per_layer=0.001, host_seconds_per_gathered_layer=0.002)
+    seconds = price(PLAIN, framework=hooked, dp=2, zero=zero, seq_len=8, recompute=Recompute.FULL).time_breakdown
+    spent = sum(seconds[line] for line in ("forward", "backward", "recompute", "launch"))
+    assert spent == pytest.approx(3 * PLAIN.layers * (0.001 + gathered), rel=1e-3)
+
+
+def test_only_adapted_matrices_have_hooks_of_adapters():
+    """A frozen matrix without an adapter would be launched as if it had one."""
+    hooked = evolve(IDEAL, host_seconds_per_adapter=0.001, host_seconds_per_gathered_adapter=0.003)
+    run = {"framework": hooked, "dp": 2, "zero": 3, "seq_len": 8, "tuning": Tuning.LORA, "lora_rank": 8}
+    two, all_of_them = (
+        sum(price(PLAIN, **run, **targets).time_breakdown[line] for line in ("forward", "backward", "launch"))
+        for targets in ({"lora_targets": ("q", "v")}, {})
+    )
+    assert two == pytest.approx(2 * PLAIN.layers * 2 * 0.004, rel=1e-2)
+    assert all_of_them == pytest.approx(2 * PLAIN.layers * 6 * 0.004, rel=1e-2)
+
+
+@pytest.mark.parametrize(("sequence_parallel", "more"), [(True, 3), (False, 0)])
+def test_what_dtensor_gathers_is_kept_whole(sequence_parallel, more):
+    """A rank would keep a quarter of what it gathered for queries and for the MLP, or four times what it has whole."""
+    split = {"tp": 4, "sequence_parallel": sequence_parallel, "seq_len": TOKENS}
+    ranks = (Rank.of(plan(LLAMA, framework=one, **split)) for one in (IDEAL, evolve(IDEAL, keeps_gathered=True)))
+    part, whole = (kept_bytes(rank.model.layers[0], rank) for rank in ranks)
+    assert whole - part == 2 * more * 2 * TOKENS * WIDTH / 4

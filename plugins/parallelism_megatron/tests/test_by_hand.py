@@ -2,7 +2,7 @@
 
 import pytest
 from attrs import evolve
-from megatron_plans import CURVES, GPU, IDEAL, OPERATIONS, PLAIN, SPARSE, flat, plan, price
+from megatron_plans import CURVES, GPU, IDEAL, LATENT, OPERATIONS, PLAIN, SPARSE, flat, plan, price
 
 from llmplan.records import CollectiveCurve, Efficiency, Layout, Recompute, Scores, Tuning
 from llmplan.testing import SAMPLE_MODEL
@@ -59,6 +59,16 @@ def test_a_kernel_without_sinks_is_not_used_for_them(word, sinks, fused):
     """A model with sinks would be priced with a kernel that cannot run it."""
     model = evolve(PLAIN, attention_sinks=sinks)
     assert is_fused(plan(model, framework=evolve(IDEAL, attention=word))) is fused
+
+
+@pytest.mark.parametrize(
+    ("model", "architecture", "fused"),
+    [(LATENT, "blackwell", False), (LATENT, "hopper", True), (PLAIN, "blackwell", True)],
+)
+def test_attention_over_latents_is_unfused_where_no_kernel_has_its_widths(model, architecture, fused):
+    """Keys wider than values would be priced with a kernel that the library of that time lacks, or all attention be."""
+    framework = evolve(IDEAL, latents_unfused_on=("blackwell",))
+    assert is_fused(plan(model, framework=framework, hardware=evolve(GPU, architecture=architecture))) is fused
 
 
 def test_a_model_that_says_nothing_of_sinks_has_none():

@@ -207,3 +207,11 @@ def test_what_no_run_is_faster_than():
     assert ideal_seconds(slow) == pytest.approx(8 * 2 * dense / 4 * 2 / 1e6)
     eight = price(SPARSE, dp=2, pp=4, gradient_accumulation=8, hardware=slow.plan.hardware, dtype=FP8)
     assert ideal_seconds(eight) == pytest.approx(ideal_seconds(slow) / 2)
+
+
+def test_nobody_waits_for_a_host_that_is_ahead():
+    """A report would show a line of 1e-10 µs, which is the dust of a difference and nothing that takes time."""
+    ahead = Work(forward=0.1, all=0.3, weight_gradient=0.07, host_forward=0.05, host_backward=0.1)
+    assert ahead.waiting == 0
+    behind = Work(forward=1.0, all=3.0, weight_gradient=0.5, host_forward=1.5, host_backward=1.0)
+    assert behind.waiting == pytest.approx(behind.seconds - behind.all) == pytest.approx(0.75)

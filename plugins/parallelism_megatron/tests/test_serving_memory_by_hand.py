@@ -35,6 +35,17 @@ def test_what_an_operator_works_on():
     assert numbers(Flow(Extent(2.0, 4.0, 10.0, 3.0), flow.decoding).of_one_at_least().prompts) == (2, 4, 10, 3)
 
 
+def test_prompts_of_a_token_and_of_none():
+    """A token alone would look back on another one, or no prompt at all be read from its first token on."""
+    short = Flow(Extent(4.0, 0.0, 1.0, 1.0), Extent(8.0, 200.0, 201.0, 1.0))
+    assert numbers(short.over(Works.SEQUENCE).prompts) == (4, 0, 1, 1)
+    assert numbers(short.over(Works.ANSWER).prompts) == (4, 0, 1, 1)
+    none = of_decoding(8.0, 100.0, 11.0)
+    assert numbers(none.prompts) == numbers(of_prompts(8.0, 100.0).decoding) == (0, 0, 0, 0)
+    assert numbers(none.over(Works.ANSWER).prompts) == (0, 0, 0, 1)
+    assert numbers(of_step(Step(sequences=3.0, context=9.0)).prompts) == (0, 0, 0, 0)
+
+
 def test_passes_over_prompts_and_answers():
     """Prompts that are cut into steps would be read whole in each, or a step of decoding look back on itself alone."""
     assert numbers(of_prompts(8.0, 100.0).prompts) == (8, 0, 100, 100)
@@ -106,6 +117,13 @@ def test_what_an_engine_leaves_alone():
     rest = held(engine=evolve(IDEAL, memory_share=0.9, share_of_free=True))
     others = sum(bytes_ for line, bytes_ in rest.items() if line not in ("kept_free", "kv_cache"))
     assert rest["kept_free"] == pytest.approx(0.1 * (memory - others))
+
+
+def test_what_the_driver_keeps_is_no_engines():
+    """A share would be one of memory that nobody gets, or what the driver keeps be free."""
+    plan = serving(PLAIN, engine=evolve(IDEAL, memory_share=0.9))
+    plan = evolve(plan, hardware=evolve(plan.hardware, reserved_bytes=1e11))
+    assert MEGATRON.infer(plan).memory_breakdown["kept_free"] == pytest.approx(1e11 + 0.1 * 9e11)
 
 
 def test_workspaces_of_groups():

@@ -8,7 +8,7 @@ from serving_plans import IDEAL, SERVING, serving
 
 from llmplan.records import CollectiveCurve, Operator, Step
 from llmplan_parallelism_megatron.serving import steps as module
-from llmplan_parallelism_megatron.serving.experts import busiest
+from llmplan_parallelism_megatron.serving.experts import busiest, pad_experts
 from llmplan_parallelism_megatron.serving.extent import Extent, Flow, of_decoding
 from llmplan_parallelism_megatron.serving.kernels import Waits
 from llmplan_parallelism_megatron.serving.layers import layer_tally
@@ -203,6 +203,11 @@ def test_experts_of_few_bits_are_as_wide_as_kernels_take_them():
     assert (up.k, up.n) == (640, 2 * 768)
     assert (down.k, down.n) == (768, 640)
     assert (up.weights, down.weights) == (8 * 640 * 2 * 768, 8 * 768 * 640)
+    assert up.touched == down.touched == 2 / 8
+    for bits, depth in ((7, 640), (8, 512), (9, 512)):
+        wide = Rank.of(serving(SPARSE, dtype=evolve(FP16, expert_bits=bits), engine=engine))
+        assert next(one for one in wide.layers[-1].multiplications if one is not None and one.routed).k == depth
+    assert pad_experts(PLAIN.lower(1, 1), serving(PLAIN, dtype=evolve(FP16, weight_bits=4), engine=engine)) == 1
 
 
 def test_the_busiest_rank_has_no_more_than_all():

@@ -170,7 +170,8 @@ def test_where_a_server_answers_most():
 
 def test_what_limits_a_server():
     """A user would be told to add memory where more sequences are not allowed, or GPUs for prompts that decode."""
-    assert capacity(affine_server(rate=1.0, max_sequences=4)).limit == "max-sequences"
+    for most in (4, 64):
+        assert capacity(affine_server(rate=1.0, max_sequences=most)).limit == "max-sequences"
     assert capacity(affine_server(rate=1.0, steps=AffineSteps(kv_bytes_per_token=5e6))).limit == "kv"
     slow = AffineSteps(base=0.0, per_token=1e-3)
     assert capacity(affine_server(rate=1.0, steps=slow)).limit == "steps"
@@ -280,6 +281,24 @@ def test_a_user_alone_waits_for_nobody():
     assert found.next_token_seconds == pytest.approx(server.decode_seconds(1.0))
     assert found.requests_per_second == pytest.approx(1 / found.total_seconds)
     assert found.busy_share == 1
+    added = server.prefill.times(0.0).at(found.requests_per_second, server.decode_seconds(1.0)).extra
+    assert found.prefill_share == pytest.approx(found.requests_per_second * added)
+
+
+def test_a_second_user_finds_the_server_of_the_first():
+    """Who comes would find nobody, or both; the first is there as often as they decode."""
+    server = affine_server(concurrency=2, output=17, prompt=3000)
+    one, found = closed_means(server, 1), closed_means(server, 2)
+    there = one.decoding
+    assert 0 < there < 1
+    beside, alone = (values_of(server.prefill.times(n)) for n in (1.0, 0.0))
+    times = mean_times([beside, alone], [there, 1 - there])
+    step = there * server.decode_seconds(1.0)
+    extra = times.at(one.requests_per_second, server.decode_seconds(1.0)).extra / 2
+    rate = users_rate(2.0, step + times.seconds, 16 * server.decode_seconds(1 + there), extra)
+    assert found.requests_per_second == pytest.approx(rate)
+    assert found.queueing_seconds == pytest.approx(step)
+    assert found.first_token_seconds == pytest.approx(step + times.seconds)
 
 
 @pytest.mark.parametrize("users", [2, 7, 60, 4000])

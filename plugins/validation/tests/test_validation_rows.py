@@ -409,3 +409,18 @@ def test_an_engine_that_no_profile_knows_is_priced_as_its_class_and_says_so(cell
     assert row.options["engine"].name == engine
     assert note in row.note
     assert bool(row.note) == bool(note)
+
+
+@pytest.mark.parametrize(
+    ("columns", "sequences"),
+    [
+        ({"micro_batch": "32"}, 4),  # what the table calls so is a rank's batch
+        ({"micro_batch": ""}, 4),
+        ({"micro_batch": "2"}, 2),
+        ({"micro_batch": "32", "framework": "Megatron-LM"}, 32),
+    ],
+)
+def test_a_program_cuts_a_ranks_batch_by_its_stages(columns, sequences):
+    """One micro-batch of a whole batch would wait on every stage for all the others."""
+    sizes = {"n_gpus": "512", "tp": "8", "pp": "8", "cp": "1", "global_batch": "256", "framework": "torchtitan (FSDP2)"}
+    assert options_of_row(CELLS | sizes | columns)["micro_batch"] == sequences

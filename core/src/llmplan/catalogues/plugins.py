@@ -127,8 +127,12 @@ class Plugins:
 
     def learn(self, kinds: Iterable[Any]) -> None:
         """Let plugins offer records of these kinds from now on."""
+        from llmplan.catalogues.kinds import KINDS
+
         for kind in kinds:
             if not hasattr(self.manager.hook, kind.hook):
+                if kind.plural in [one.plural for one in (*KINDS, *self.kinds)]:
+                    raise PluginError(f"brings the kind {kind.plural}, which there is already")
                 self.kinds.append(kind)
                 self.manager.add_hookspecs(type("Hooks", (), {kind.hook: hookspecs.hookspec(lambda: None)}))
 

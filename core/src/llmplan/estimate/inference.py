@@ -57,6 +57,8 @@ class InferenceEstimate(Fit):
     """What was asked: an `InferRequest`; None where a cost model was asked directly."""
     spreads: Callable[[InferencePlan], tuple[Spread, Spread]] | None = None
     """How far the first token, and all further ones, of a plan of numbers may be off; None if nothing was measured."""
+    spread_of_memory: Callable[[InferencePlan], Spread] | None = None
+    """The same of what the fullest device holds."""
     ideal: Callable[[InferencePlan], tuple[Number, Number]] | None = None
     """Seconds of both at the printed peaks, below which no range goes; None where the cost model does not say."""
     crossing: Callable[[InferencePlan], int | None] | None = None
@@ -84,6 +86,11 @@ class InferenceEstimate(Fit):
     def next_token_spread(self) -> Spread | None:
         """The same of further tokens."""
         return self._spread(1, lambda _, further: further / self.next_token_seconds)
+
+    @property
+    def memory_spread(self) -> Spread | None:
+        """What was measured of predicted memory of this kind."""
+        return None if self.spread_of_memory is None else self.spread_of_memory(self.plan)
 
     @property
     def total_spread(self) -> Spread | None:

@@ -38,6 +38,8 @@ class FrameworkProfile:
     """
     attention_by_architecture: Mapping[str, str] = field(factory=dict)
     """The same, for architectures of accelerators on which it differs."""
+    latents_unfused_on: tuple[str, ...] = ()
+    """Architectures without such a kernel for attention over latents, whose keys are wider than its values."""
     usual_recompute: str | None = None
     """What its backward pass computes again unless it is told otherwise, by the label of the mode."""
     kernel_rate: float = field(default=1.0, validator=fraction)
@@ -98,6 +100,8 @@ class FrameworkProfile:
     """Beside those that accumulate, one in 16 bits for each matrix of a layer."""
     keeps_operands: bool = False
     """Inputs of multiplications are kept as they are multiplied: in 8 bits, where these are 8."""
+    keeps_gathered: bool = False
+    """What sequence parallel ranks gather for a multiplication is kept whole, where others keep their part of it."""
     eager: bool = False
     """Kernels of PyTorch one by one: a norm keeps its input in 32 bits and what it makes of it, a gated activation the
     output of its function.
@@ -120,6 +124,8 @@ class FrameworkProfile:
     """Of what collectives reach, in its data parallel ones: small buckets, one tensor at a time."""
     gathers_after_step: bool = False
     """Weights that the optimizer updates in parts are gathered before the next forward pass, not behind it."""
+    splits_by_stages: bool = False
+    """A rank's batch is cut into as many micro-batches as its pipeline has stages, where nothing else is said."""
     copies_shards: bool = False
     """Kernels copy gathered weights out of their buffer, and gradients into that in which they are reduced."""
     keeps_ends: bool = False
@@ -140,6 +146,10 @@ class FrameworkProfile:
     """The same where a layer routes its tokens to experts."""
     host_seconds_per_adapter: float = field(default=0.0, validator=not_negative)
     """Beside that, of each matrix of a layer that LoRA adapts."""
+    host_seconds_per_gathered_layer: float = field(default=0.0, validator=not_negative)
+    """Beside both, where ZeRO 3 divides weights: of hooks that gather those of a layer and give them up again."""
+    host_seconds_per_gathered_adapter: float = field(default=0.0, validator=not_negative)
+    """The same of each adapted matrix of a layer."""
     host_seconds_per_step: float = field(default=0.0, validator=not_negative)
     """Of an iteration, with the accelerator idle: data loading, logging, clipping, synchronisation."""
     optimizer_extra_bytes: float = field(default=0.0, validator=not_negative)

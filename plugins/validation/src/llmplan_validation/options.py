@@ -73,7 +73,20 @@ def options_of_row(cells: Cells) -> dict[str, Any]:
     if options["recompute"] is None and options["framework"] is not None:
         options["recompute"] = recompute_of(options["framework"].usual_recompute or "")
     given = {name: value for name, value in options.items() if value is not None}
-    return {**_as_most_do(given), **given}
+    return {**_as_most_do(given), **given, **_split_by_stages(given)}
+
+
+def _split_by_stages(given: Mapping[str, Any]) -> dict[str, int]:
+    """Micro-batches of a program that cuts a rank's batch into as many as its pipeline has stages: tables call that
+    batch the micro-batch, or state none.
+    """
+    pp, batch, devices = given.get("pp", 1), given.get("global_batch"), given.get("gpus")
+    framework = given.get("framework")
+    if framework is None or not framework.splits_by_stages or pp == 1 or batch is None or devices is None:
+        return {}
+    local = batch * given.get("tp", 1) * given.get("cp", 1) * pp // devices
+    whole_batch = given.get("micro_batch", local) == local and local % pp == 0
+    return {"micro_batch": local // pp} if whole_batch else {}
 
 
 def _program(cells: Cells) -> str:

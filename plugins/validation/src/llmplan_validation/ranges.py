@@ -12,6 +12,8 @@ FALLS_WITH_TIME = (
 """Metrics that are the lower the longer a run takes."""
 OF_PREFILL = ("prefill_ms", "ttft_ms")
 """Metrics of the first token; all other times are of the following ones."""
+IN_BYTES = "memory_gb"
+"""The metric of memory that grows as it does; sequences and tokens that have room are others."""
 
 
 def spread_of(metric: str, estimate: TrainingEstimate | InferenceEstimate | ServerEstimate) -> Spread | None:
@@ -19,7 +21,7 @@ def spread_of(metric: str, estimate: TrainingEstimate | InferenceEstimate | Serv
     if isinstance(estimate, TrainingEstimate):
         found = estimate.memory_spread if group_of(metric) == "memory" else estimate.time_spread
     elif group_of(metric) == "memory":
-        return None
+        found = _phases(estimate)[1].memory_spread if metric == IN_BYTES else None
     else:
         prefill, decode = _phases(estimate)
         found = prefill.first_token_spread if metric in OF_PREFILL else decode.next_token_spread

@@ -31,10 +31,14 @@ _WITHOUT_SINKS = ("flash-1", "flash-2")
 
 
 def is_fused(plan: TrainingPlan) -> bool:
-    """Whether attention is one kernel: the framework has it, for this accelerator, and for the model's sinks."""
-    word = plan.framework.attention_on(plan.hardware.architecture)
+    """Whether attention is one kernel: the framework has it, for this accelerator, and for the model's sinks and
+    latents.
+    """
+    architecture = plan.hardware.architecture
+    word = plan.framework.attention_on(architecture)
     sinks = bool(getattr(plan.model, "attention_sinks", False)) and word in _WITHOUT_SINKS
-    return word != "unfused" and plan.hardware.architecture not in _WITHOUT_FUSED and not sinks
+    latents = getattr(plan.model, "mla", None) is not None and architecture in plan.framework.latents_unfused_on
+    return word != "unfused" and architecture not in _WITHOUT_FUSED and not sinks and not latents
 
 
 def fused_seconds(flops: Number, scores: Scores, kernels: Kernels) -> tuple[Number, Number]:

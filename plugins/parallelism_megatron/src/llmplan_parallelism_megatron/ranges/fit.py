@@ -3,7 +3,7 @@
 A row counts with the error that it has where its source was left out of the fit of constants. A source's rows resemble
 each other, so a row weighs 1 / sqrt(rows of its source). The next source of a kind may be off as those were, and as
 far again as few sources say little: with S of them a share of the range above is added, to a program on an architecture
-of the program's, and to that of all runs':
+of the program's, to that of all runs', and to an unknown program of its own:
 
     h^2 = q^2 + h_above^2 / (S + 1)
 
@@ -75,7 +75,7 @@ def _kinds(
     residuals: Sequence[Residual], known: Sequence[Residual], everything: Halves
 ) -> dict[tuple[str, str], Published]:
     """All; any other program; architectures; programs; programs on architectures."""
-    others = _halves(residuals, as_other_program).or_wider(everything)
+    others = _others(residuals).or_wider(everything)
     kinds = {(ANY, ANY): _published(known, everything), (OTHER, ANY): Published(others, 0, 0)}
     for architecture in _different(one.architecture for one in known):
         rows = [one for one in known if one.architecture == architecture]
@@ -210,10 +210,22 @@ def _published(rows: Sequence[Residual], halves: Halves) -> Published:
     return Published(halves, len(rows), len({one.source for one in rows}))
 
 
+def _others(residuals: Sequence[Residual]) -> Halves:
+    """Of a program that nobody knows; no kind is above it, so that the share is of its own quantiles."""
+    rows = [one for one in residuals if as_other_program(one) is not None]
+    own = _halves(rows, as_other_program)
+    return _of_next(own, own, rows)
+
+
+def _of_next(own: Halves, above: Halves, rows: Sequence[Residual]) -> Halves:
+    """Of the next source, where so many say what `own` is."""
+    sources = len({one.source for one in rows})
+    return Halves(*(sqrt(side(own) ** 2 + side(above) ** 2 / (sources + 1.0)) for side in (_low, _high)))
+
+
 def _drawn(rows: Sequence[Residual], above: Halves) -> Halves:
     """Quantiles of a kind, and the share of the kind above that its sources leave open."""
-    sources, own = len({one.source for one in rows}), _halves(rows)
-    drawn = Halves(*(sqrt(side(own) ** 2 + side(above) ** 2 / (sources + 1.0)) for side in (_low, _high)))
+    drawn = _of_next(_halves(rows), above, rows)
     return drawn if len(rows) >= FEWEST else drawn.or_wider(above)
 
 

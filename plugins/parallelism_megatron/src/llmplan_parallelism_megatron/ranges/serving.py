@@ -14,7 +14,7 @@ from llmplan_parallelism_megatron.rules.common import routed_experts
 
 VALIDATION = Path(__file__).resolve().parents[1] / "validation"
 KINDS, LEAPS = VALIDATION / "inference_kinds.csv", VALIDATION / "inference_leaps.csv"
-PREFILL, DECODE = "prefill", "decode"
+PREFILL, DECODE, MEMORY = "prefill", "decode", "memory"
 _FOUR_BITS, _EIGHT_BITS = 4.5, 8.5
 """Scales of groups of weights included."""
 
@@ -23,6 +23,11 @@ def spreads(plan: InferencePlan) -> tuple[Spread, Spread]:
     """How far the first token, and all further ones, may be off."""
     ranges, kind = serving_ranges(), kind_of(plan)
     return ranges[PREFILL].spread(kind), ranges[DECODE].spread(kind)
+
+
+def memory_spread(plan: InferencePlan) -> Spread:
+    """How far memory may be off."""
+    return serving_ranges()[MEMORY].spread(kind_of(plan))
 
 
 def serving_ranges() -> Mapping[str, Ranges]:

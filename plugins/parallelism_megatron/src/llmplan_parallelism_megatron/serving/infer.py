@@ -55,9 +55,17 @@ def infer(plan: InferencePlan) -> InferenceEstimate:
         longest_context=partial(longest_context, rank),
         crossing=partial(compute_bound_batch, rank),
         spreads=_spreads,
+        spread_of_memory=_spread_of_memory,
         ideal=_ideal,
         batches_in_flight=static_batches(plan),
     )
+
+
+def _spread_of_memory(plan: InferencePlan) -> Spread:
+    """How far memory may be off, by kind of plan."""
+    from llmplan_parallelism_megatron.ranges.serving import memory_spread
+
+    return memory_spread(plan)
 
 
 def _ideal(plan: InferencePlan) -> tuple[Number, Number]:

@@ -8,7 +8,7 @@ from llmplan.arrays.quantities import Number, maximum, where
 from llmplan.arrays.term import term
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.stages import Stage, end_stages
-from llmplan_parallelism_megatron.training.data_parallel import gradients_follow
+from llmplan_parallelism_megatron.training.divided import gradients_follow
 from llmplan_parallelism_megatron.training.in_flight import micro_batches_in_flight, micro_batches_on_last, staying
 from llmplan_parallelism_megatron.training.memory import (
     kept_bytes,

@@ -8,7 +8,7 @@ from attrs import define
 
 from llmplan.arrays.quantities import Number, dot, maximum, minimum, total, where
 from llmplan.arrays.term import term
-from llmplan.records import Block, Operator, Recompute, Tensor, TrainingPlan, Tuning
+from llmplan.records import Block, Operator, Recompute, Split, Tensor, TrainingPlan, Tuning
 from llmplan_parallelism_megatron.kernels.attention import is_fused
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.stages import Stage, end_stages
@@ -20,12 +20,8 @@ from llmplan_parallelism_megatron.training.adapters import (
     widens,
 )
 from llmplan_parallelism_megatron.training.alternating import alternating_bytes
-from llmplan_parallelism_megatron.training.data_parallel import (
-    divides_gradients,
-    divides_weights,
-    gradients_follow,
-    shards,
-)
+from llmplan_parallelism_megatron.training.data_parallel import shards
+from llmplan_parallelism_megatron.training.divided import divides_gradients, divides_weights, gradients_follow
 from llmplan_parallelism_megatron.training.in_flight import (
     held_activations,
     micro_batches_in_flight,
@@ -210,13 +206,24 @@ def _kept_of(operator: Operator, rank: Rank, recompute: Number) -> Number:
         if tensor.fusible:
             continue
         # a layer that runs again begins with its input, whoever needs it
-        input_only = _where_kept(recompute, tensor, narrow * _bytes(tensor, plan))
+        input_only = _where_kept(
+            recompute, tensor, narrow * _bytes(tensor, plan) * _gathered_ways(operator, tensor, rank)
+        )
         needless = frozen and (
             (multiplies and not saved) or (framework.eager and tensor.width == "norm" and _rms(plan))
         )
         kept = kept + (where(recompute >= Recompute.FULL, input_only, 0.0) if needless else input_only)
     beside = sum_of_eager(operator, rank) + (adapters_kept(operator, rank) if multiplies and frozen else 0.0)
     return kept + where(recompute < min(operator.recomputed_from, Recompute.FULL), beside, 0.0)
+
+
+def _gathered_ways(operator: Operator, tensor: Tensor, rank: Rank) -> Number:
+    """By how much more is kept where autograd saves what was gathered for a multiplication, not the rank's part of it
+    (PyTorch's DTensor: torch/distributed/tensor/parallel/style.py, PrepareModuleInput).
+    """
+    gemm = operator.gemm
+    whole = rank.plan.framework.keeps_gathered and gemm is not None and not gemm.routed
+    return rank.sequence_ways if whole and tensor.split is Split.SEQUENCE else 1.0
 
 
 def sum_of_eager(operator: Operator, rank: Rank) -> Number:

@@ -7,7 +7,8 @@ from llmplan.arrays.term import term
 from llmplan.records import TrainingPlan, Tuning
 from llmplan_parallelism_megatron.kernels.elementwise import ROOFLINE
 from llmplan_parallelism_megatron.rank import Rank
-from llmplan_parallelism_megatron.training.data_parallel import gradients_follow, shards
+from llmplan_parallelism_megatron.training.data_parallel import shards
+from llmplan_parallelism_megatron.training.divided import gradients_follow
 from llmplan_parallelism_megatron.training.parameters import Parameters
 
 MASTER_BYTES = 4.0

@@ -22,6 +22,8 @@ from llmplan_parallelism_megatron.stages import (
     stage_seconds,
     without_a_layer,
 )
+from llmplan_parallelism_megatron.training.adapters import adapted
+from llmplan_parallelism_megatron.training.divided import divides_weights
 from llmplan_parallelism_megatron.training.layer import LayerTimes, Seconds, layer_times
 from llmplan_parallelism_megatron.training.loss import logits_of, loss_of, moved_by_loss
 
@@ -54,8 +56,7 @@ class Work:
     @property
     def backward_seconds(self) -> Number:
         """The same of the backward pass and recomputation."""
-        others = self.all - self.forward - self.weight_gradient
-        return maximum(others, self.host_backward - 0.5 * self.host_forward) + self.weight_gradient_seconds
+        return maximum(self._waited_for, self._host_of_waited_for) + self.weight_gradient_seconds
 
     @property
     def seconds(self) -> Number:
@@ -64,8 +65,22 @@ class Work:
 
     @property
     def waiting(self) -> Number:
-        """For the host, where it launches kernels more slowly than they run."""
-        return maximum(self.seconds - self.all, 0.0)
+        """For the host, where it launches kernels more slowly than they run: exactly nothing where it never does."""
+        parts = (
+            (self.host_forward, self.forward),
+            (self._host_of_waited_for, self._waited_for),
+            (0.5 * self.host_forward, self.weight_gradient),
+        )
+        return total(maximum(host - device, 0.0) for host, device in parts)
+
+    @property
+    def _waited_for(self) -> Number:
+        """Computation and communication of the backward pass, but for gradients of weights."""
+        return self.all - self.forward - self.weight_gradient
+
+    @property
+    def _host_of_waited_for(self) -> Number:
+        return self.host_backward - 0.5 * self.host_forward
 
 
 @define(eq=False, repr=False)
@@ -189,13 +204,13 @@ def add_loss(head: LayerTimes, rank: Rank) -> None:
 
 def _host(rank: Rank, block: Block) -> tuple[Number, Number]:
     """Of one layer forward; backward and, where it runs again, forward once more."""
-    framework = rank.plan.framework
+    framework, hooked = rank.plan.framework, divides_weights(rank.plan)
     routed = any(operator.gemm is not None and operator.gemm.routed for operator in block.operators)
-    once = framework.host_seconds_per_routed_layer if routed else framework.host_seconds_per_layer
+    once: Number = framework.host_seconds_per_routed_layer if routed else framework.host_seconds_per_layer
+    once = once + where(hooked, framework.host_seconds_per_gathered_layer, 0.0)
     if rank.plan.tuning is not Tuning.FULL:
-        once += framework.host_seconds_per_adapter * sum(
-            operator.gemm.matrices for operator in block.operators if operator.gemm is not None
-        )
+        each = framework.host_seconds_per_adapter + where(hooked, framework.host_seconds_per_gathered_adapter, 0.0)
+        once = once + each * total(adapted(operator, rank.plan) for operator in block.operators)
     return once, once * (1.0 + where(rank.plan.recompute >= Recompute.FULL, 1.0, 0.0))
 
 

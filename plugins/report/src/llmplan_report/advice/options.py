@@ -36,6 +36,8 @@ _PLAIN_WORDS: Mapping[str, str] = {
 }
 """What people call options of ours, whatever program they come from."""
 _MOST_NEAR = 3
+_LIKE = 0.7
+"""Share of letters in common, from which on a word is taken for a slip of another."""
 _SHORT = 2
 """Letters that stand in too many options to mean one."""
 
@@ -89,4 +91,4 @@ def _near(wanted: str, names: list[str]) -> list[str]:
     """Options that hold the word, are spelt like it, or begin alike."""
     holding = [name for name in names if len(wanted) > _SHORT and wanted in name]
     beginning = [name for name in names if name.startswith(wanted.partition("-")[0])]
-    return (holding or get_close_matches(wanted, names) or beginning)[:_MOST_NEAR]
+    return (holding or get_close_matches(wanted, names, cutoff=_LIKE) or beginning)[:_MOST_NEAR]

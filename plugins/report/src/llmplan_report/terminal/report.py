@@ -153,7 +153,11 @@ def _inference(estimate: InferenceEstimate, console: Console) -> Iterator[Render
         }
     )
     yield heading("Figures")
-    spreads = {"the first token": estimate.first_token_spread, "each token": estimate.next_token_spread}
+    spreads = {
+        "the first token": estimate.first_token_spread,
+        "each token": estimate.next_token_spread,
+        "memory": estimate.memory_spread,
+    }
     yield facts({**figure_facts(estimate), "fits": _fits(estimate), **resting(spreads)})
     yield facts(kept_facts(estimate))
     yield from phase("Prefill", estimate, "prefill", console)
@@ -173,7 +177,7 @@ def _fits(estimate: InferenceEstimate) -> str:
     most, plan = estimate.max_batch_size, estimate.plan
     found = f"{counted(most, 'sequence')} of {plan.prompt_tokens + plan.output_tokens:,} tokens a replica"
     longest = estimate.max_context
-    return found if longest is None else f"{found}, or {counted(plan.batch, 'sequence')} of {longest:,} tokens"
+    return f"{found}, or {counted(plan.batch, 'sequence')} of {longest:,} tokens" if longest else found
 
 
 def phase(
