@@ -64,7 +64,7 @@ def with_annotations(
     arguments = {_ARGUMENT: _MODEL} if "model" in annotations else {}
 
     def command(**values: Any) -> int | None:
-        _take_argument(values)
+        values = _with_argument(values)
         rest = {name: values.pop(name, None) for name in extra}
         return run({name: value for name, value in values.items() if value is not None}, rest)
 
@@ -103,13 +103,14 @@ _MODEL = Annotated[
 ]
 
 
-def _take_argument(values: dict[str, Any]) -> None:
+def _with_argument(values: dict[str, Any]) -> dict[str, Any]:
+    """The model first, as if it were given by its option: comparisons name what varies in this order."""
     argument = values.pop(_ARGUMENT, None)
     if argument is None:
-        return
+        return values
     if values.get("model") is not None:
         raise BadInputError(f"model: {argument!r} and --model {values['model']!r} are both given")
-    values["model"] = argument
+    return {**values, "model": argument} if "model" in values else {"model": argument, **values}
 
 
 def _several(name: str, metadata: Mapping[str, Any]) -> Any:
