@@ -106,7 +106,7 @@ UNFITTED = """\
 
 The rows of `llmplan validate NAME-unfitted`. They make ranges. Profiles of programs that fine-tune,
 and of LitGPT, AutoAWQ and Transformers, were read off the programs' code with these rows in sight, so their errors are
-no full test of those profiles; NeMo's were looked at beside the casts to 8 bits.
+no full test of those profiles; NeMo's, nanotron's and torchtitan's on ROCm were looked at beside what their kernels do.
 """
 RANGES = """\
 ## Ranges
@@ -152,8 +152,9 @@ LEFT_OVER = """\
   their own (`deepspeed-zero3`); all later ones gather at the full rate and pay for hooks (`hugging-face-deepspeed`),
   since the hooks explain what the share was to explain.
 - Qwen's LoRA at 8,192 tokens holds 9 to 19 % less than logits of 16 bytes, which shorter sequences bear out.
-- Megatron-Bridge: one layout of Qwen3 30B on H100s, release 25.11, at half the predicted speed; other releases of the
-  same program are faster by more than that. Mixtures of release 26.04 are predicted 5 to 20 % slow.
+- Megatron-Bridge: one layout of Qwen3 30B on H100s, release 25.11, at half the predicted speed: its recipe cuts layers
+  up to hide their all-to-all between passes (`moe_a2a_overlap`, v0.2.0), which that of 26.04 does not. Mixtures of
+  release 26.04 are predicted 5 to 20 % slow.
 - DeepSeek-V3 by NeMo 25.04 takes 2.1 times the prediction on GB200s, however many, and 1.1 times on H100s. Its recipe
   predicts a second token with a layer and a head of their own, overlaps no tensor parallel communication and rotates
   by kernels of PyTorch, which tables do not say and nothing here prices. Beside its all-to-all a layer takes about

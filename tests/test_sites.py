@@ -14,7 +14,7 @@ import pytest
 from llmplan import infer, registry
 from llmplan.search import InferenceSpace
 from llmplan_calibration import Factor, Fitted, MeasuredSite, Phases
-from llmplan_calibration.sample import SCATTER
+from llmplan_calibration.sample import LEAST_SHARED, SCATTER
 from llmplan_calibration.site import RATES
 from llmplan_serving_load.search.case import cases_of
 from llmplan_serving_load.search.exploring import Explored, explore
@@ -57,13 +57,27 @@ def test_the_scatter_is_that_of_published_runs(phase, files):
     assert SCATTER[phase] == pytest.approx(fmean(found), rel=0.15)
 
 
+def test_what_runs_of_one_source_share_is_that_of_published_training_runs():
+    """If it fails, two runs of a site narrow the range of all others more than published ones say, or less."""
+    by_source = [ratios for ratios in _by_source(RESIDUALS / "training_residuals.csv", "time") if len(ratios) > 2]
+    within = fmean(variance(ratios) for ratios in by_source)
+    means = variance(fmean(ratios) for ratios in by_source)
+    between = means - fmean(variance(ratios) / len(ratios) for ratios in by_source)
+    assert pytest.approx(between / (between + within), abs=0.05) == LEAST_SHARED
+
+
 def _scatter(path, figure):
     """The root of the mean of the sources' variances."""
-    by_source = {}
+    return sqrt(fmean(variance(ratios) for ratios in _by_source(path, figure) if len(ratios) > 2))
+
+
+def _by_source(path, figure):
+    """Logarithms of measured over predicted figures."""
+    found = {}
     for row in csv.DictReader(path.read_text().splitlines()):
         if row["figure"] == figure:
-            by_source.setdefault(row["source"], []).append(log(float(row["refitted"] or row["ratio"])))
-    return sqrt(fmean(variance(ratios) for ratios in by_source.values() if len(ratios) > 2))
+            found.setdefault(row["source"], []).append(log(float(row["refitted"] or row["ratio"])))
+    return found.values()
 
 
 def hall():

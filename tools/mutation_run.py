@@ -35,7 +35,7 @@ SURVIVED, TOO_LONG = "survived", "took too long"
 _LONGEST = 120.0
 """Seconds of a processor, for the tests of a mutant that is imported."""
 _QUICK = 2.0
-"""The same of the tests that a mutant has to be noticed by, the quickest of those that run its statement."""
+"""The same of the tests that a mutant has to be noticed by: of those that run its statement the first, file by file."""
 _NO = ("cacheprovider", "xdist", "cov")
 _OPTIONS = ("-q", "-x", "--tb=no", "--assert=plain", "-W", "ignore", *(f"-pno:{plugin}" for plugin in _NO))
 Tried = Mapping[Path, Sequence[Mutant]]
@@ -176,7 +176,8 @@ class _Swapping:
         if not isinstance(whole, _Unchanged):
             self.send(whole)
             return True
-        items = sorted(session.items, key=lambda item: whole.seconds[item.nodeid])
+        files = {item.path: number for number, item in reversed(list(enumerate(session.items)))}
+        items = sorted(session.items, key=lambda item: (files[item.path], whole.seconds[item.nodeid]))
         loaded = {module: Loaded.of(module) for module in self.tried}
         gc.freeze()  # or each process would copy what its collector looks at
         for module, mutants in self.tried.items():

@@ -46,6 +46,23 @@ def test_the_largest_batch_fits_and_no_larger_one(engine, room):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("batch", [1, 2, 3, 40])
+def test_the_largest_batch_fits_to_the_byte(engine, batch):
+    """A batch would be said to fit that lacks a byte, or not to fit though it has every byte."""
+    memory = held(given(ENGINES[engine], 1e12, batch=batch))
+    for missing, largest in ((0.0, batch), (1.0, batch - 1)):
+        plan = given(ENGINES[engine], memory - missing, batch=1)
+        assert of.largest_batch(Rank.of(plan), plan) == largest
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_batch_fits_beside_weights_that_do_not(engine):
+    """A batch of less than none would fit, or of one."""
+    plan = given(ENGINES[engine], 1e6)
+    assert of.largest_batch(Rank.of(plan), plan) == 0
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_batch_that_fits_is_never_more_than_the_largest(engine):
     """A batch would be said to fit, and to be too large."""
     plan = given(ENGINES[engine], held(given(ENGINES[engine], 1e12, batch=37)), batch=37)
@@ -72,6 +89,8 @@ def test_room_for_tokens():
     fixed = held(given(WHOLE, 1e12, batch=1)) - EACH
     plan = given(WHOLE, fixed + 2.5 * EACH, batch=1)
     assert of.cache_tokens(Rank.of(plan), plan) == 2.5 * 128
+    more = given(WHOLE, fixed + 2.505 * EACH, batch=1)
+    assert of.cache_tokens(Rank.of(more), more) == 320  # whole ones
     none = given(WHOLE, fixed / 2, batch=1)
     assert of.cache_tokens(Rank.of(none), none) == 0
 
@@ -90,6 +109,13 @@ def test_the_longest_context_is_found(monkeypatch, longest):
     plan = given(WHOLE, longest + 0.5, output_tokens=0)
     limited = evolve(plan, model=evolve(PLAIN, max_seq_len=100))
     assert of.longest_context(Rank.of(plan), limited) == longest
+
+
+def test_a_model_without_a_limit_has_a_longest_context_all_the_same(monkeypatch):
+    """The search would have no end, or end where some model goes on."""
+    monkeypatch.setattr(of, "memory", lambda _rank, _plan: {"all": 0.0})
+    plan = given(WHOLE, 1.0, output_tokens=0)
+    assert of.longest_context(Rank.of(plan), evolve(plan, model=evolve(PLAIN, max_seq_len=None))) == 2**24
 
 
 def test_answers_are_part_of_the_context(monkeypatch):

@@ -36,9 +36,10 @@ def test_groups_lie_on_a_torus_of_nodes_as_their_nodes_do(group, steps):
 
 def test_the_first_level_is_laid_out_in_accelerators():
     """Axes of accelerators would be taken for those of nodes."""
-    of = kernels(evolve(NODES, bytes_per_second=4e11), Level(bytes_per_second=5e10))
-    assert Across("all_gather", 1.0, 0, 4, Group(4, 1), 1.0).link(of) == (2e11, 2)
-    assert Across("all_gather", 1.0, 0, 8, Group(8, 4), 1.0).link(of) == (2e11, 4)
+    for beyond in (None, 64):
+        of = kernels(evolve(NODES, bytes_per_second=4e11), Level(size=beyond, bytes_per_second=5e10))
+        assert Across("all_gather", 1.0, 0, 4, Group(4, 1), 1.0).link(of) == (2e11, 2)
+        assert Across("all_gather", 1.0, 0, 8, Group(8, 4), 1.0).link(of) == (2e11, 4)
 
 
 def test_own_kernels_run_on_the_first_level():

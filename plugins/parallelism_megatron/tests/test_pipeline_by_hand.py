@@ -12,6 +12,7 @@ from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.training.ideal import ideal_seconds
 from llmplan_parallelism_megatron.training.layer import LayerTimes, add_communication, layer_times
 from llmplan_parallelism_megatron.training.pipeline import Pipeline, Work, add_loss, bubble_seconds, ends, pipeline
+from llmplan_parallelism_megatron.training.schedules import ZERO_BUBBLE
 
 TEN = evolve(PLAIN, layers=10)
 RATE = 1e14
@@ -102,6 +103,19 @@ def test_a_pipeline_fills_while_other_stages_work():
     others = 8 * each.all + embedding.all + head.all - four.slowest.seconds
     assert four.bubble == pytest.approx(others + 3 * four.transfer)
     assert one.bubble == 0
+    filling = evolve(rank, plan=evolve(rank.plan, schedule=ZERO_BUBBLE))
+    weights = 8 * each.compute.weight_gradient + head.compute.weight_gradient
+    own = four.slowest.weight_gradient_seconds
+    assert pipeline(filling).bubble == pytest.approx(others - (weights - own) - 3 * own + 3 * four.transfer)
+
+
+def test_lines_of_a_forward_pass_are_layers_then_messages_then_ends():
+    """A table would mix the ends of the model with its layers."""
+    lines = list(pipeline(Rank.of(plan(PLAIN, tp=2))).forward_lines)
+    messages = ["tp_comm", "cp_comm", "ep_comm"]
+    assert lines[lines.index("tp_comm") :][:3] == messages
+    assert {"attention", "mlp", "layernorm"} == set(lines[: lines.index("tp_comm")])
+    assert set(lines[lines.index("ep_comm") + 1 :]) == {"input_embedding", "output_embedding_loss"}
 
 
 def test_the_ends_run_once():

@@ -42,6 +42,7 @@ def test_the_host_multiplies_few_tokens_by_what_it_holds():
     held = evolve(NARROW, host_bytes_per_second=0.5)
     few, kernels = 15 * 0.5 / 0.5, engine(host_rows=2)
     assert of.multiply(GEMM, 15.0, kernels, held).by["weights"] == few
+    assert of.multiply(GEMM, 15.0, kernels, NARROW).by["weights"] == 15 * 0.5 / 4  # which the device holds
     assert of.multiply(GEMM, 15.0, kernels, held, tokens=3.0).by["weights"] == 15 * 0.5 / 4
     assert of.multiply(evolve(GEMM, m=9.0), 15.0, kernels, held, tokens=1.0).by["weights"] == few
 

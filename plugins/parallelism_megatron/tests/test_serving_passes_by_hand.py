@@ -7,6 +7,7 @@ from round_kernels import CURVES, KERNELS, NARROW
 from serving_plans import IDEAL, SERVING, serving
 
 from llmplan.records import CollectiveCurve, Operator, Step
+from llmplan.testing import SAMPLE_MODEL
 from llmplan_parallelism_megatron.serving import steps as module
 from llmplan_parallelism_megatron.serving.experts import busiest, pad_experts
 from llmplan_parallelism_megatron.serving.extent import Extent, Flow, of_decoding
@@ -14,7 +15,7 @@ from llmplan_parallelism_megatron.serving.kernels import Waits
 from llmplan_parallelism_megatron.serving.layers import layer_tally
 from llmplan_parallelism_megatron.serving.passes import add_states, forward, head_tally
 from llmplan_parallelism_megatron.serving.pipeline import static_batches
-from llmplan_parallelism_megatron.serving.rank import Layer, Rank
+from llmplan_parallelism_megatron.serving.rank import Layer, Multiplication, Rank
 from llmplan_parallelism_megatron.serving.steps import Steps
 from llmplan_parallelism_megatron.serving.tally import Tally
 from llmplan_parallelism_megatron.serving.traffic import OWN_BYTES
@@ -159,6 +160,9 @@ def test_experts_may_have_bits_of_their_own_and_wait_on_the_host():
     away = Rank.of(serving(SPARSE, engine=evolve(IDEAL, offloads=("weights",)), offload="weights"))
     assert (away.weight_bytes, away.host_weight_bytes) == (0, wide.weight_bytes)
     assert wide.host_weight_bytes == 0
+    assert wide.weight_bytes == pytest.approx(2 * sum(SPARSE.parameters_by_part().values()), rel=1e-3)
+    half = Rank.of(serving(SPARSE, pp=2, engine=evolve(IDEAL, offloads=("experts",)), offload="experts"))
+    assert half.host_weight_bytes == pytest.approx(experts)  # half of them, in two bytes each
 
 
 @pytest.mark.parametrize(("model", "heads"), [(PLAIN, 8), (GROUPED, 8), (LATENT, 8)])
@@ -243,7 +247,7 @@ def test_batches_in_work(pipeline, static, served):
 def test_a_pass_goes_through_all_stages_and_their_messages():
     """The head would run on each stage, or states be sent once however many stages there are."""
     flow = of_decoding(3.0, 64, 64)
-    rank = Rank.of(serving(PLAIN, curves=CURVES, pp=4))
+    rank = Rank.of(serving(PLAIN, curves=flat(), pp=4))
     found, sent = forward(rank, flow), rank.links.transfer_seconds(512 * 3 * 2, rank.plan.layout)
     assert found.stage.lines["pp_comm"] == pytest.approx(sent)
     assert found.whole.lines["pp_comm"] == pytest.approx(3 * sent)
@@ -251,8 +255,12 @@ def test_a_pass_goes_through_all_stages_and_their_messages():
     embedding = layer_tally(rank.embedding, flow, rank)
     layers = [layer_tally(layer, flow, rank) for layer in rank.layers]
     parts = head.seconds + embedding.seconds + 3 * sent + sum(8 * one.seconds for one in layers)
-    assert found.whole.seconds == pytest.approx(parts + found.whole.lines.get("host", 0.0))
-    alone = forward(Rank.of(serving(PLAIN, curves=CURVES)), flow)
+    assert found.whole.seconds == pytest.approx(parts, rel=1e-9)
+    (part,) = {operators[0].part for operators in rank.head.kernels} - {
+        operators[0].part for operators in rank.embedding.kernels
+    }
+    assert found.whole.lines[part] == pytest.approx(head.lines[part], rel=1e-9)
+    alone = forward(Rank.of(serving(PLAIN, curves=flat())), flow)
     assert alone.whole.seconds == pytest.approx(alone.stage.seconds)
     assert alone.stage.lines["pp_comm"] == 0
 
@@ -266,6 +274,10 @@ def test_layers_without_attention_read_and_write_what_they_keep():
         tally = Tally()
         add_states(tally, ANSWERS, silent)
         assert tally.lines["kv_cache"] == pytest.approx(5 + 2 * (3 * 14 * 2 * 512) / tp * 2 / (4 * 0.5))
+        both = evolve(silent, layers=[*silent.layers, Layer(2, [[Operator("scan", "mixer")]], 1.0)])
+        again = Tally()
+        add_states(again, ANSWERS, both)
+        assert again.lines == tally.lines
         add_states(tally, ANSWERS, rank)
         assert tally.lines["kv_cache"] == pytest.approx(5 + 2 * (3 * 14 * 2 * 512) / tp * 2 / (4 * 0.5))
 
@@ -286,3 +298,33 @@ def test_the_head_by_hand():
         assert bounds["communication"] == pytest.approx(rank.links.all_gather_seconds(3 * 4000 * 2))
     whole = Rank.of(serving(untied, curves=CURVES, tp=2, engine=evolve(IDEAL, divides_head=False)))
     assert "communication" not in head_tally(3.0, whole).bounds
+
+
+def test_what_layers_keep_is_read_with_the_first_of_them():
+    """It would be read with another kind of layers, as often as there are of these."""
+    rank = evolve(Rank.of(serving(SPARSE, curves=CURVES)), kernels=KERNELS)
+    scan = [[Operator("scan", "mixer")]]
+    silent = evolve(rank, layers=[Layer(1, scan, 1.0), Layer(7, scan, 1.0)])
+    kept = 8 * 3 * 14 * 2 * 128  # of all layers, with the first
+    assert forward(silent, ANSWERS).whole.lines["kv_cache"] == pytest.approx(5 + 2 * kept * 2 / (4 * 0.5))
+
+
+@pytest.mark.parametrize("routed", [False, True])
+def test_experts_that_tokens_touch(routed):
+    """All experts would be read for a token, the mean rank be the busiest, or ranks touch experts one by one."""
+    layer = Layer(1, [], 2.0)
+    one = Multiplication(m=0.5, n=6.0, k=4.0, groups=8.0, weights=100.0, touched=0.25, routed=routed)
+    rows = 10 * busiest(2.0, 0.5 * 8 * 10) if routed else 10.0
+    share = 1 - 0.75 ** (2 * rows)
+    gemm, read = layer.multiplied(one, 10.0)
+    assert (gemm.m, gemm.n, gemm.k, gemm.groups) == (pytest.approx(0.5 * rows / share), 6, 4, pytest.approx(8 * share))
+    assert read == pytest.approx(100 * share)
+    every, whole = layer.multiplied(evolve(one, touched=None), 10.0)
+    assert (every.m, every.n, every.k, every.groups, whole) == (5, 6, 4, 8, 100)
+
+
+def test_models_that_say_nothing_of_it_run_one_after_the_other():
+    """Attention and MLP of other packages' models would be summed together."""
+    rank = Rank.of(serving(SAMPLE_MODEL, tp=2, engine=evolve(IDEAL, joins_sums=True)))
+    summed = [one for kernels in rank.layers[0].kernels for one in kernels if one.reduced_elements is not None]
+    assert len(summed) == 2

@@ -91,8 +91,9 @@ def test_cores_and_clocks():
     engine = evolve(IDEAL, cycle_elements=3.0, cache_token_cycles=256.0)
     of = kernels(engine, gpu=timed)
     assert (of.elements_per_second, of.key_seconds) == (3 * 100 * 2e9, pytest.approx(256 / 128 / 2e9))
-    assert kernels(engine).elements_per_second == inf
-    assert kernels(engine).key_seconds == pytest.approx(256 / 128 / 1.5e9, rel=1e-12)
+    for unknown in (GPU, evolve(timed, sm_count=None), evolve(timed, clock_hertz=None)):
+        assert kernels(engine, gpu=unknown).elements_per_second == inf
+    assert kernels(engine).key_seconds == pytest.approx(256 / 128 / 1.5e9, rel=1e-12, abs=0.0)
     assert kernels().key_seconds == 0
 
 

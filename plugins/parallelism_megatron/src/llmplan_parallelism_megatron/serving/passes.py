@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import define
 
-from llmplan.arrays.quantities import Number, where
+from llmplan.arrays.quantities import Number
 from llmplan_costing.sharding import ways
 from llmplan_parallelism_megatron.serving import kernels as kernel
 from llmplan_parallelism_megatron.serving.extent import Flow
@@ -74,7 +74,7 @@ def _stages(rank: Rank, layers: list[Tally], ends: tuple[Tally, Tally], transfer
     slowest = slowest_stage(rank.ends, [layer.seconds for layer in layers], embedding.seconds, head.seconds)
     parts = [*layers, embedding, head, transfer]
     kinds = [1.0 * layer.count for layer in rank.layers]
-    stage = Tally.of([*slowest.counts, slowest.first, slowest.last, where(pp > 1, 1.0, 0.0)], parts)
+    stage = Tally.of([*slowest.counts, slowest.first, slowest.last, 1.0], parts)
     whole = Tally.of([*kinds, 1.0, 1.0, pp - 1.0], parts)
     add_host(rank, stage, slowest.counts, flow)
     add_host(rank, whole, kinds, flow)
