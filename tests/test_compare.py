@@ -17,6 +17,7 @@ from llmplan.catalogues.plugins import Plugins
 from llmplan.cli.main import main
 from llmplan.estimate import Reporter
 from llmplan.output import document as contract
+from llmplan.search import choose
 
 NAMES = {"model": "llama-3.1-8b", "gpu": "l40s", "cost_model": "roofline"}
 INFER = ("infer", "--model", "llama-3.1-8b", "--gpu", "l40s", "--cost-model", "roofline")
@@ -94,6 +95,18 @@ def test_training_is_compared_too(document, run):
     _, out, _ = run(*TRAIN, *gpus)
     assert "training," in out
     assert len(table(out)) == 6
+
+
+def test_a_price_is_no_reason_to_choose_again(monkeypatch):
+    """If it fails, a sweep of prices takes a search each, or a row has the cost of another price."""
+    asked = {"model": "llama-7b", "gpu": "h100-sxm-80gb", "gpus": 8, "tp": 1, "pp": 1}
+    alone = [train(**asked, price_per_gpu_hour=price) for price in (1, 3)]
+    searches = []
+    monkeypatch.setattr(choose, "chosen", lambda *given, _of=choose.chosen: searches.append(given) or _of(*given))
+    swept = compare(train, **asked, price_per_gpu_hour=[1, 3])
+    assert len(searches) == 1
+    for found, one in zip(swept.variants, alone, strict=True):
+        assert contract.document(found.estimate) == contract.document(one)
 
 
 def test_what_each_phase_waits_for_is_a_column(run, document):

@@ -32,6 +32,15 @@ FILES = {
     "nul.toml": b'model = "a\\u0000b.toml"\ngpu = "h100-sxm-80gb"\ngpus = 8',
     "long.toml": b'model = "' + b"m" * 10_000_000 + b'"',
     "binary.toml": b"\xff\xfe\x00",
+    "deep.toml": b'name = "deep"\nlayers = 1_000_000_000\nhidden = 64\nheads = 8\nkv_heads = 8\nhead_dim = 8\n'
+    b"ffn_hidden = 64\ngated_mlp = true\nvocab = 1_000\nmax_seq_len = 2_048\n",
+    "deep.json": b'{"model_type": "llama", "num_hidden_layers": 1000000000, "hidden_size": 64,'
+    b' "num_attention_heads": 8, "intermediate_size": 64, "vocab_size": 1000, "architectures": ["LlamaForCausalLM"]}',
+    "groups.toml": b'name = "odd"\n[[levels]]\nsize = 8\nbandwidth_gb_per_s = 450\nsmaller_groups = {x = 1}\n'
+    b"[[levels]]\nbandwidth_gb_per_s = 50\n",
+    "bits.json": b'{"model_type": "llama", "num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 8,'
+    b' "intermediate_size": 64, "vocab_size": 1000, "architectures": ["LlamaForCausalLM"], "quantization_config":'
+    b' {"quant_method": "compressed-tensors", "config_groups": {"g": {"weights": {"num_bits": "x"}}}}}',
     "digits.json": b'{"request": ' + b"9" * 5_000 + b"}",
     "nested.json": b"[" * 100_000,
     "wide.csv": b"arrival,prompt,output\n0,100," + b"1" * 200_000,
@@ -49,6 +58,11 @@ REFUSED = [
     (("train", "--plan", "long.toml"), "is not a name"),
     (("train", "--plan", "binary.toml"), "is not UTF-8 text"),
     (("train", "--plan", "digits.json"), "is no JSON"),
+    (("train", "--model", "deep.toml", *GPUS), "layers: 1,000,000,000 is more than 10,000 layers"),
+    (("train", "--model", "./deep.json", *GPUS), "num_hidden_layers: 1000000000 is more than 10,000 layers"),
+    (("infer", "--model", "./bits.json", "--gpu", "h100-sxm-80gb"), "num_bits: 'x' is no number of bits"),
+    ((*TRAIN, "--cluster", "groups.toml"), "smaller_groups: 'x' is not a number of devices"),
+    ((*INFER, "--rate", "2/s", "--requests", "1e12"), "is not a whole number, 0 to 100000"),
     (("train", "--plan", "nested.json"), "is no JSON"),
     (("train", "--model", "nameless.toml", *GPUS), "'': not a field"),
     (("train", "--model", "nested.toml", *GPUS), "model: not a field"),
@@ -106,7 +120,7 @@ def test_it_is_refused_in_one_short_line(arguments, said, here, capfd, monkeypat
     """If it fails, input that makes no sense hangs, fills memory, ends in a traceback or is taken."""
     if "endless" in " ".join(arguments) and "--output" not in arguments:
         monkeypatch.setattr("llmplan.text_file.MOST_BYTES", 1_000)
-    for name in FILES.keys() & set(arguments):
+    for name in FILES.keys() & {word.removeprefix("./") for word in arguments}:
         (here / name).write_bytes(FILES[name])
     assert main(arguments) == 2
     out, err = capfd.readouterr()

@@ -16,12 +16,18 @@ from hypothesis.errors import UnsatisfiedAssumption
 COLUMNS = ("property", "day", "tried", "cpu_seconds", "slowest_seconds", "failed")
 FILE = os.environ.get("LLMPLAN_FUZZED", "")
 """Where it is kept; nowhere without."""
+_OFTEN = 200
+"""Examples after which it is kept, whatever becomes of the run."""
 
 
 class Tally:
     """Of one property: examples, and what they took."""
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Count from nothing."""
         self.tried, self.failed, self.seconds, self.slowest = 0, 0, 0.0, 0.0
 
     def counting(self, test: Callable[..., None]) -> Callable[..., None]:
@@ -42,6 +48,8 @@ class Tally:
                 took = time.process_time() - begin
                 self.seconds += took
                 self.slowest = max(self.slowest, took)
+                if self.tried >= _OFTEN:
+                    keep()
 
         return counted
 
@@ -74,7 +82,8 @@ def keep() -> None:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows[key] for key in sorted(rows))
-    _TALLIES.clear()
+    for tally in tallies.values():
+        tally.begin()
 
 
 def _added(row: dict[str, str] | None, name: str, day: str, tally: Tally) -> dict[str, str]:

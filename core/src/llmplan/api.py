@@ -7,11 +7,11 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from llmplan.catalogues import Kind, registry
 from llmplan.errors import BadInputError, LlmplanError
-from llmplan.estimate import Comparison, Estimate, Variant
+from llmplan.estimate import Comparison, Estimate, TrainingEstimate, Variant
 from llmplan.request import InferRequest, SearchRequest, TrainRequest, check_names, option_name, options_of
 from llmplan.request.changes import Change, combinations, read_changes
 from llmplan.search.infer import infer, plan_inference
@@ -58,6 +58,7 @@ class Comparing:
 
 
 _REQUESTS: Mapping[Any, type[TrainRequest | InferRequest]] = {train: TrainRequest, infer: InferRequest}
+_PRICE = "price_per_gpu_hour"
 _MOST_REASONS = 4
 """That one line names."""
 
@@ -91,7 +92,7 @@ def compare(
             pricing = (
                 _stopped if stopped else _watched(price, request, watch, Comparing(len(variants), len(plans), variants))
             )
-            variants += (_priced(pricing, request, same, varied, refusals),)
+            variants += (_priced(pricing, request, same, varied, refusals, variants),)
         except KeyboardInterrupt as interrupt:
             if type(interrupt) is KeyboardInterrupt or not any(variant.estimate for variant in variants):
                 raise
@@ -122,14 +123,25 @@ def _priced(
     same: Mapping[str, Any],
     varied: Mapping[str, Any],
     refusals: list[LlmplanError],
+    before: Iterable[Variant] = (),
 ) -> Variant:
     asked = request(**same, **{name: _resolved(request, name, value) for name, value in varied.items()})
     said = {name: _plain(value, getattr(asked, name)) for name, value in varied.items()}
     try:
-        return Variant(varied=said, estimate=price(asked))
+        return Variant(varied=said, estimate=_repriced(asked, said, before) or price(asked))
     except LlmplanError as error:
         refusals.append(error)
         return Variant(varied=said, estimate=None, refused=str(error))
+
+
+def _repriced(asked: Any, said: Mapping[str, Any], before: Iterable[Variant]) -> TrainingEstimate | None:
+    """The plan that was found already for another price, which decides nothing about it; None where there is none."""
+    for one in before if _PRICE in said else ():
+        found = one.estimate
+        if isinstance(found, TrainingEstimate) and {**one.varied, _PRICE: said[_PRICE]} == said:
+            plan = evolve(found.plan, price_per_gpu_hour=asked.price_per_gpu_hour)
+            return evolve(found, plan=plan, request=asked)
+    return None
 
 
 def _resolved(request: type[TrainRequest | InferRequest], name: str, value: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import field, fields, frozen
 from attrs.validators import optional
 
-from llmplan.records.checks import positive, positive_values, whole
+from llmplan.records.checks import of_sizes, positive, positive_values, whole
 from llmplan.records.cluster import SWITCH, USUAL, Cluster, Level
 from llmplan.units import GIB, GIGA
 
@@ -38,7 +38,7 @@ class LevelFile:
     slices: tuple[tuple[int, ...], ...] = ()
     wraps_every: int = field(default=1, validator=whole)
     direct: bool = False
-    smaller_groups: Mapping[str, float] = field(factory=dict, validator=positive_values)
+    smaller_groups: Mapping[str, float] = field(factory=dict, validator=[positive_values, of_sizes])
     """GB/s by size."""
 
     def record(self) -> Level:

@@ -183,13 +183,9 @@ def _layout(plan: TrainingPlan | InferencePlan) -> dict[str, Any]:
 
 
 def _training(plan: TrainingPlan) -> dict[str, Any]:
-    names = (
-        "global_batch", "seq_len", "tokens", "framework", "optimizer", "master_weights", "gradient_bits",
-        "reduction_bits", "tuning",
-        "confidence",
-    )  # fmt: skip
+    names = "global_batch seq_len tokens framework optimizer master_weights gradient_bits reduction_bits tuning"
     return {
-        **{name: plain(getattr(plan, name)) for name in names},
+        **{name: plain(getattr(plan, name)) for name in (*names.split(), "confidence")},
         "lora_rank": None if plan.tuning is Tuning.FULL else plan.lora_rank,
         "lora_targets": list(plan.lora_targets) or None,
         "recompute": Recompute(plan.recompute).label,

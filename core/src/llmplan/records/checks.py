@@ -10,6 +10,7 @@ from typing import Any
 from llmplan.errors import BadInputError, shown
 
 _LEAST_FRACTION = 1e-9
+_DIGITS = 18
 _NAME = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
 
 
@@ -75,6 +76,13 @@ def positive_values(record: Any, field: Any, value: Any) -> None:
     for key, number in value.items():
         if not _is_number(number) or number <= 0:
             raise BadInputError(f"{_of(record)}{field.name}.{key}: {shown(number)} is not a positive number")
+
+
+def of_sizes(record: Any, field: Any, value: Mapping[Any, Any]) -> None:
+    """A mapping by numbers of devices."""
+    for key in value:
+        if not (str(key).isdecimal() and int(str(key)[:_DIGITS]) > 0):
+            raise BadInputError(f"{_of(record)}{field.name}: {shown(key)} is not a number of devices")
 
 
 def not_empty(record: Any, field: Any, value: Any) -> None:

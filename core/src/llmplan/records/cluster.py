@@ -10,7 +10,7 @@ from attrs.validators import optional
 
 from llmplan.arrays.quantities import Number, minimum, where
 from llmplan.errors import BadInputError
-from llmplan.records.checks import lookup_name, one_of, positive, positive_values, whole
+from llmplan.records.checks import lookup_name, of_sizes, one_of, positive, positive_values, whole
 from llmplan.records.topology import (
     Spanned,
     exchange_bytes_per_second,
@@ -49,7 +49,7 @@ class Level:
     """Axes are rings where their length is a multiple of this, else lines."""
     direct: bool = False
     """Whether its ports are on the accelerator itself, so that nothing crosses the host's link."""
-    smaller_groups: Mapping[str, float] = field(factory=dict, validator=positive_values)
+    smaller_groups: Mapping[str, float] = field(factory=dict, validator=[positive_values, of_sizes])
     """Bytes per second of groups that are smaller than the level, by their size, where links are laid unevenly."""
 
     def __attrs_post_init__(self) -> None:

@@ -79,7 +79,7 @@ class InferRequest(PlanRequest):
     output_lengths: Variation | None = option(
         "How answers vary around --output-tokens: the same.", as_variation, metavar="SHAPE", word=True
     )
-    requests: int | None = option("Requests that a simulation counts; 0 for none.", as_whole(0))
+    requests: int | None = option("Requests that a simulation counts; 0 for none.", as_whole(0, 100_000))
     seed: int | None = option("Of the simulation.", as_whole(0))
     chunked_prefill: bool | None = option("Cut prompts to fill steps beside what decodes.", as_flag)
     prefix_hit_rate: float | None = option(

@@ -68,12 +68,16 @@ def _narrowed(spread: Spread, fitted: Fitted, shares: tuple[Number, ...]) -> Spr
     return evolve(spread, low=1.0 / _half(1.0 / spread.low, as_known, stays), high=_half(spread.high, as_known, stays))
 
 
+_WIDEST = 20.0
+"""Times as wide, of a logarithm: beyond, a range says nothing, and its end is no number any more."""
+
+
 def _half(side: Number, as_known: Number, stays: Number) -> Number:
     """One end of the range, over the prediction: of what is known of runs like the measured ones, and of the rest."""
     variance = (_log(maximum(side, 1.0)) / NORMAL) ** 2
     alike = minimum(variance, as_known)
     left = maximum(variance - alike + alike * stays, 0.0)
-    narrowed: Number = maximum(side, 1.0) ** sqrt(left / maximum(variance, _LEAST))
+    narrowed: Number = maximum(side, 1.0) ** minimum(sqrt(left / maximum(variance, _LEAST)), _WIDEST)
     return narrowed
 
 

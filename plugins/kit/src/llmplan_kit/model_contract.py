@@ -18,6 +18,16 @@ _SIZE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)b(?![\w.])")
 _OFF = 2.0
 
 
+def check_named_model(model: ModelArchitecture) -> None:
+    """One that a plugin offers: a name like ``acme-7b`` says how many parameters there are, or a token meets."""
+    check_model(model)
+    said = [float(number) for number in _SIZE.findall(model.name)]
+    if len(said) == 1:
+        held, meets = sum(model.parameters_by_part().values()), model.lower(1, 1, 1, Phase.DECODE).flops / 2.0
+        near = any(1.0 / _OFF < float(number) / (said[0] * 1e9) < _OFF for number in (held, meets))
+        require(near, f"{model.name}: {held / 1e9:.3g} billion parameters: is it another model's sizes?")
+
+
 def check_model(model: ModelArchitecture) -> None:
     """Operators and parameter counts agree in every phase; FLOPs are linear in batch, operators in what they claim, the
     cache at most linear in tokens.
@@ -30,7 +40,6 @@ def check_model(model: ModelArchitecture) -> None:
     parts = model.parameters_by_part()
     for part, count in parts.items():
         require(isinstance(count, int) and count >= 0, f"{name}: parameters_by_part: {part}: {count!r} is no count")
-    _check_size(name, sum(parts.values()))
     for phase in Phase:
         lowered = _lowered(name, model, phase)
         for block in _blocks(lowered):
@@ -40,15 +49,6 @@ def check_model(model: ModelArchitecture) -> None:
     _check_scaling(name, model)
     if NUMPY is not None:
         _check_arrays(name, model)
-
-
-def _check_size(name: str, parameters: int) -> None:
-    """A name like ``acme-7b`` says how many parameters there are."""
-    said = [float(number) for number in _SIZE.findall(name)]
-    if len(said) == 1:
-        times = parameters / (said[0] * 1e9)
-        near = 1.0 / _OFF < times < _OFF
-        require(near, f"{name}: {parameters / 1e9:.3g} billion parameters: is it another model's sizes?")
 
 
 def _lowered(name: str, model: ModelArchitecture, phase: Phase) -> LoweredModel:

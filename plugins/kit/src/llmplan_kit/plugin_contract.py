@@ -68,7 +68,7 @@ from llmplan_kit.contracts import (
 from llmplan_kit.dtype_contract import check_dtype
 from llmplan_kit.launcher_contract import check_launcher, sample_estimates
 from llmplan_kit.laws import check_laws
-from llmplan_kit.model_contract import check_model
+from llmplan_kit.model_contract import check_model, check_named_model
 from llmplan_kit.output_contract import check_exporter, check_reporter, check_validation_set
 from llmplan_kit.sample_model import SampleModel
 from llmplan_kit.serving_contract import check_server_model, check_serving_steps
@@ -197,7 +197,7 @@ _CHECKS: Mapping[Kind, Callable[[Any], None]] = {
     GPUS: check_hardware,
     CLUSTERS: check_cluster,
     DTYPES: check_dtype,
-    MODELS: check_model,
+    MODELS: check_named_model,
     COST_MODELS: check_cost_model,
     ENGINES: check_engine,
     FRAMEWORKS: check_framework,

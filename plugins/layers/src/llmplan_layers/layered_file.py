@@ -12,13 +12,15 @@ from attrs import field, fields, frozen, make_class
 
 from llmplan.catalogues import registry
 from llmplan.catalogues.forms import Form
-from llmplan.errors import BadInputError
+from llmplan.errors import BadInputError, shown
 from llmplan.records import LayerKind, StoredWeights
 from llmplan.records.checks import whole
 from llmplan_layers.kind_file import KindFile, file_of, kind_file, told
 from llmplan_layers.layer import Layer
 from llmplan_layers.layered_model import LayeredModel
+from llmplan_layers.transformer_checks import MOST_LAYERS, few_enough
 
+_DIGITS = 9
 _OF_MODEL = tuple(of.name for of in fields(LayeredModel) if of.name not in ("order", "drafts"))
 
 
@@ -28,7 +30,7 @@ class LayeredFile:
 
     name: str
     family: str = ""
-    layers: int = field(validator=whole)
+    layers: int = field(validator=[whole, few_enough])
     """In all: the order starts anew until there are as many."""
     order: tuple[str, ...]
     """Names of kinds; ``3 x full`` is one three times."""
@@ -86,7 +88,12 @@ _REPEATED = re.compile(r"(\d+) x (.+)")
 
 def _repeated(entry: str) -> list[str]:
     repeated = _REPEATED.fullmatch(entry)
-    return [entry] if repeated is None else [repeated[2]] * int(repeated[1])
+    if repeated is None:
+        return [entry]
+    times = int(repeated[1][:_DIGITS])
+    if len(repeated[1]) > _DIGITS or times > MOST_LAYERS:
+        raise BadInputError(f"order: {shown(entry)} is more than {MOST_LAYERS:,} layers")
+    return [repeated[2]] * times
 
 
 def _times(name: str, times: int) -> str:

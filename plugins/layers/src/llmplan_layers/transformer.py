@@ -34,7 +34,7 @@ class Transformer:
 
     name: str = field(validator=lookup_name)
     family: str = ""
-    layers: int = field(validator=whole)
+    layers: int = field(validator=[whole, check.few_enough])
     hidden: int = field(validator=whole)
     heads: int = field(validator=whole)
     kv_heads: int = field(validator=[whole, check.divides_heads])

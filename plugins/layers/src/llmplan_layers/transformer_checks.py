@@ -9,6 +9,16 @@ from llmplan.errors import BadInputError
 # each is called with the model, the attrs field and its value
 
 
+MOST_LAYERS = 10_000
+"""Beyond any model: each is lowered by itself."""
+
+
+def few_enough(model: Any, of: Any, layers: int) -> None:
+    """Layers are listed one by one."""
+    if layers > MOST_LAYERS:
+        raise BadInputError(f"{model.name}: {of.name}: {layers:,} is more than {MOST_LAYERS:,} layers")
+
+
 def divides_heads(model: Any, _field: Any, kv_heads: int) -> None:
     """Heads of queries are dealt out evenly."""
     if kv_heads > model.heads or model.heads % kv_heads:

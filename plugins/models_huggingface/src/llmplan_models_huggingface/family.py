@@ -7,8 +7,9 @@ from typing import Any
 
 from attrs import frozen
 
-from llmplan.errors import BadInputError
+from llmplan.errors import BadInputError, shown
 from llmplan_layers import DenseMlp, GroupedAttention, Layer
+from llmplan_layers.transformer_checks import MOST_LAYERS
 from llmplan_models_huggingface.config import Config
 from llmplan_models_huggingface.fields import NAMES, Shape
 
@@ -52,6 +53,8 @@ def required(shape: Shape, name: str) -> Any:
     value = getattr(shape, name)
     if value is None:
         raise BadInputError(f"{name}: missing")
+    if name == "num_hidden_layers" and value > MOST_LAYERS:
+        raise BadInputError(f"{name}: {shown(value)} is more than {MOST_LAYERS:,} layers")
     return value
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
+from llmplan.errors import shown
 from llmplan_models_huggingface.config import Config
 
 WIDE_BITS = 16.0
@@ -122,19 +123,22 @@ def _bitsandbytes(config: Config, table: Mapping[str, Any]) -> Quantisation:
 
 def _compressed_tensors(config: Config, table: Mapping[str, Any]) -> Quantisation:
     """Groups of modules, each with the bits of weights and of activations; one group is priced."""
-    groups = list((table.get("config_groups") or {}).values())
+    groups = list(_table(table.get("config_groups")).values())
     if len(groups) != 1:
         config.refuse("quantization_config", f"config_groups: {len(groups)} groups; one is priced")
-    weights, inputs = groups[0].get("weights") or {}, groups[0].get("input_activations")
-    number, bits, kind = weights.get("num_bits"), _stored_bits(weights), weights.get("type", "int")
+    weights, inputs = _table(_table(groups[0]).get("weights")), _table(groups[0]).get("input_activations")
+    number, kind = weights.get("num_bits"), weights.get("type", "int")
+    if not _is_a_size(number):
+        config.refuse("quantization_config", f"config_groups: num_bits: {shown(number)} is no number of bits")
+    bits = _stored_bits(weights)
     activations = inputs.get("num_bits", 16) if isinstance(inputs, Mapping) else 16
-    dtype = _DTYPES.get((kind, number, activations))
+    dtype = _DTYPES.get((str(kind), number, activations if _is_a_size(activations) else None))
     if dtype is None:
         words = f"weights of {number} bits ({kind}) with activations of {activations} are not priced"
         config.refuse("quantization_config", words)
     scheme = Scheme(dtype, bits)
     kept = table.get("kv_cache_scheme")
-    kv_bits = float(kept["num_bits"]) if isinstance(kept, Mapping) and "num_bits" in kept else None
+    kv_bits = float(kept["num_bits"]) if isinstance(kept, Mapping) and _is_a_size(kept.get("num_bits")) else None
     said = f"compressed-tensors, weights {number} bits ({kind}), activations {activations}"
     return Quantisation(said, scheme, _but(scheme, _left_wide(table, "ignore")), kv_bits)
 
@@ -160,7 +164,17 @@ def _stored_bits(weights: Mapping[str, Any]) -> float:
         scale = 8.0 if narrow else 16.0
         return bits + (scale + (0.0 if weights.get("symmetric", True) else bits)) / group
     block = weights.get("block_structure")
-    return bits + 32.0 / (block[0] * block[1]) if isinstance(block, list) else bits
+    if isinstance(block, list) and len(block) == len("hw") and all(map(_is_a_size, block)):
+        return bits + 32.0 / float(block[0] * block[1])
+    return bits
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _is_a_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 _FP4_BITS = 4
