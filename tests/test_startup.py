@@ -6,6 +6,10 @@ import sys
 from functools import cache
 
 import pytest
+from typer.main import get_command
+
+from llmplan.catalogues import registry
+from llmplan.cli.app import build_app
 
 SLOW = {"numpy", "pandas", "matplotlib", "plotly", "scipy", "pydantic", "click"}
 """Not needed by any of these commands."""
@@ -92,3 +96,19 @@ print(*sorted(names), file=sys.stderr)
 """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stderr.split() == ["adam", "h100-sxm-80gb", "llama-65b", "megatron-core"]
+
+
+def test_the_options_that_are_given_are_made_alone():
+    """A start would make a hundred options for the three that stand there, or one that is not known find no others."""
+
+    def made(*words):
+        return {
+            option.name for option in get_command(build_app(registry(), ["train", *words])).commands["train"].params
+        }
+
+    assert made("llama-65b", "--gpu=a100", "--no-sequence-parallel", "--json") == {
+        "model_argument", "gpu", "sequence_parallel", "json",
+    }  # fmt: skip
+    every = made("--help")
+    assert every == made("--gpu", "a100", "--no-such-option") > made("--gpu", "a100")
+    assert {"tp", "export_", "compare"} < every

@@ -70,6 +70,8 @@ def test_what_cost_models_leave_out():
     )
     assert (alone.first_token_seconds, alone.next_token_seconds) == (5, 2)
     assert (alone.compute_bound_batch, alone.max_context) == (None, None)
+    assert alone.memory_spread is None
+    assert served(spread_of_memory=lambda _: WIDE).memory_spread is WIDE
     asked = served(crossing=lambda plan: 3 * plan.batch, longest_context=lambda plan: 5 * plan.batch)
     assert (asked.compute_bound_batch, asked.max_context) == (12, 20)
 

@@ -8,6 +8,7 @@ import sys
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from llmplan.arrays import quantities
 from llmplan.arrays.quantities import ceil, floor, maximum, minimum, where
 
 np = pytest.importorskip("numpy")
@@ -76,3 +77,15 @@ def test_plain_numbers_import_no_numpy():
         "sys.exit('numpy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_powers_products_and_remainders():
+    """Numbers would be multiplied by their exponents, lists of different lengths be added up, or thirds be whole."""
+    assert quantities.power(2.0, 3.0) == 8
+    assert quantities.power(np.array([2.0, 3.0]), 3.0).tolist() == [8, 27]
+    assert quantities.power(2.0, np.array([1.0, 3.0])).tolist() == [2, 8]
+    assert quantities.power(np.array([[2.0], [3.0]]), np.array([2.0, 3.0])).tolist() == [[4, 8], [9, 27]]
+    assert quantities.dot([2.0, 3.0], [5.0, 7.0]) == 31
+    with pytest.raises(ValueError, match="argument 2 is longer"):
+        quantities.dot([2.0], [5.0, 7.0])
+    assert [quantities.has_remainder(whole, 4) for whole in (7, 8, 9)] == [True, False, True]

@@ -24,6 +24,7 @@ class Tally:
     """Of one property: examples, and what they took."""
 
     def __init__(self) -> None:
+        self.found = False
         self.begin()
 
     def begin(self) -> None:
@@ -42,7 +43,8 @@ class Tally:
                 self.tried -= 1
                 raise
             except Exception:
-                self.failed = 1
+                self.failed += not self.found  # once, however often hypothesis tries it again
+                self.found = True
                 raise
             finally:
                 took = time.process_time() - begin

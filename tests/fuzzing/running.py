@@ -27,7 +27,7 @@ _LINES = 20_000
 
 @cache
 def _command(named: str, helps: bool) -> Any:
-    words = [named, "--help"] if helps else [named]
+    words = [named, "--help" if helps else "--all"]  # no option of any: all of them are made
     app = build_app(cli.registry(), words)
     return get_command(app), app.registered_commands
 

@@ -53,11 +53,13 @@ def test_activations_go_down_and_come_up():
 
 @pytest.mark.parametrize("micro_batches", [1, 4])
 @pytest.mark.parametrize("adds", [False, True])
-def test_weights_come_for_both_passes_and_gradients_go(adds, micro_batches):
+@pytest.mark.parametrize("pp", [1, 2])
+def test_weights_come_for_both_passes_and_gradients_go(adds, micro_batches, pp):
     """Weights would come once, or gradients go up with them; added on the device they come back first."""
     framework = evolve(IDEAL, offloads_gradients=adds)
     given = plan(
         UNTIED,
+        pp=pp,
         gradient_accumulation=micro_batches,
         framework=framework,
         offload_optimizer=True,

@@ -6,7 +6,7 @@ from megatron_plans import FP16, GROUPED, LATENT, MEGATRON, PLAIN, SPARSE, flat
 from round_kernels import CURVES, KERNELS, NARROW
 from serving_plans import IDEAL, SERVING, serving
 
-from llmplan.records import CollectiveCurve, Operator, Step
+from llmplan.records import Cluster, CollectiveCurve, Level, Operator, Step
 from llmplan.testing import SAMPLE_MODEL
 from llmplan_parallelism_megatron.serving import steps as module
 from llmplan_parallelism_megatron.serving.experts import busiest, pad_experts
@@ -77,7 +77,10 @@ def test_sums_take_the_faster_way_inside_a_domain():
     assert starting.all_reduce_seconds(message) - 3 * 2 == pytest.approx(0.3 + in_one)
     library, _ = links(own(0.7), tp=4, engine=waiting)
     assert library.all_reduce_seconds(message) - 3 * 2 == pytest.approx(0.5 + in_two)
+    assert OWN_BYTES == 8 * 2**20
     assert quick.all_reduce_seconds(OWN_BYTES) - 3 * 2 == pytest.approx(0.5 + 2 * OWN_BYTES * 3 / 4 / 3e11)
+    pair, _ = links(own(1e-9), tp=2, engine=evolve(waiting, two_shots=False))
+    assert pair.all_reduce_seconds(message) - 2 == pytest.approx(1e-9 + message / 3e11)
     none, _ = links(own(1e-9), tp=4, engine=evolve(waiting, custom_all_reduce=False))
     assert none.all_reduce_seconds(message) - 3 * 2 == pytest.approx(0.5 + in_two)
     alone, _ = links(own(1e-9), engine=waiting)
@@ -94,8 +97,24 @@ def test_states_go_to_the_next_stage_in_parts_and_are_gathered_there():
     assert near.transfer_seconds(1e12, layout) == pytest.approx(1e12 / 2 / 3e11 + 1e12 / 2 / 3e11)
     far, layout = links(tp=2, pp=8)
     assert far.transfer_seconds(1e12, layout) == pytest.approx(1e12 / 2 / 5e10 + 1e12 / 2 / 3e11)
+    edge, layout = links(tp=4, pp=3)
+    assert edge.transfer_seconds(1e12, layout) == pytest.approx(1e12 / 4 / 5e10 + 1e12 * 3 / 4 / 3e11)
+    two, layout = links(tp=2, pp=2)
+    assert two.transfer_seconds(1e12, layout) == pytest.approx(1e12 / 2 / 3e11 + 1e12 / 2 / 3e11)
     alone, layout = links(tp=2)
     assert alone.transfer_seconds(1e12, layout) == 0
+
+
+def test_sums_on_a_torus_go_around():
+    """Ranks would read from all others at once where links join neighbours alone, or not where a switch joins them."""
+    plan = serving(PLAIN, curves=own(1e-9), tp=4, engine=evolve(IDEAL, two_shots=False))
+    torus = Level(topology="torus", dimensions=(4, 2), bytes_per_second=3e11)
+    seconds = []
+    for levels in ((torus, Level(bytes_per_second=5e10)), (Level(size=8, bytes_per_second=3e11), torus)):
+        placed = evolve(plan, hardware=evolve(plan.hardware, cluster=Cluster(levels=levels)))
+        seconds.append(Rank.of(placed).links.all_reduce_seconds(8e6))
+    assert seconds[0] == pytest.approx(1e-9 + 2 * 8e6 * 3 / 4 / 1.5e11)
+    assert seconds[1] == pytest.approx(1e-9 + 8e6 * 3 / 3e11)
 
 
 def test_caches_go_to_a_replica_beside_this_one():

@@ -3,10 +3,14 @@
 import pytest
 from affine_server import AffineSteps, affine_server, server_plan
 
-from llmplan.records import Speculation, Step
+from llmplan.estimate.server import CACHES
+from llmplan.records import Request, Speculation, Step
+from llmplan_serving_load.queueing.closed_form import open_means
 from llmplan_serving_load.queueing.engine import prompt_step
 from llmplan_serving_load.queueing.grid import COARSE, FINE, StepGrid, _around as around, _places as places, points
-from llmplan_serving_load.queueing.server import make_server
+from llmplan_serving_load.queueing.rounds import price_rounds
+from llmplan_serving_load.queueing.server import _usual as usual, make_server
+from llmplan_serving_load.queueing.side_by_side import side_by_side
 
 TWO = {"steps": AffineSteps(stages=2), "layout": {"pp": 2}}
 GUESSING = Speculation(draft_tokens=3, acceptance_rate=0.5)
@@ -92,8 +96,8 @@ def test_steps_between_points_are_means_of_these():
 
     class Bent(AffineSteps):
         def step_seconds(self, step):
-            """As the square of sequences, and of context."""
-            return step.sequences**2 * (1.0 + step.context**2) + 10.0 * step.prompt_tokens**2
+            """As the square of sequences, and of context; and so long for each prompt."""
+            return step.sequences**2 * (1.0 + step.context**2) + 10.0 * step.prompt_tokens**2 + 7.0 * step.prompts
 
     grid = StepGrid(Bent(), exact={20.5})
     (low, a), (high, b) = around(20.5, FINE)
@@ -103,5 +107,65 @@ def test_steps_between_points_are_means_of_these():
     ((seconds, _),) = StepGrid(Bent()).price([Step(sequences=20.5, context=2.5)])
     assert seconds == pytest.approx((a * low**2 + b * high**2) * (1 + (2**2 + 3**2) / 2))
     ((reading, stage),) = StepGrid(Bent(stages=2)).price([Step(prompt_tokens=20.5, prompt_context=3.0, prompts=1.0)])
-    assert reading == pytest.approx(10 * (a * low**2 + b * high**2))
+    assert reading == pytest.approx(7 + 10 * (a * low**2 + b * high**2))
     assert stage == pytest.approx(reading / 2)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "sequences", "kinds"),
+    [
+        (2.0, 1.0, [(50, 1, 1, 9), (0, 0, 1, 9)]),
+        (1.0, 1.0, [(100, 1, 0, 0), (0, 0, 1, 9)]),
+        (1.0, 4.0, [(100, 1, 2, 9), (0, 0, 2, 9)]),
+        (2.0, 0.0, [(50, 1, 0, 0)]),
+        (0.0, 4.0, [(0, 0, 2, 9)]),
+    ],
+)
+def test_prompts_and_sequences_are_dealt_to_two_batches(prompts, sequences, kinds):
+    """Prompts would be beside sequences while a batch has none, or each batch read all of them."""
+    asked = []
+
+    def price(steps):
+        asked.extend((one.prompt_tokens, one.prompts, one.sequences, one.context) for one in steps)
+        return [(1.0, 0.5)] * len(steps)
+
+    tokens = 100.0 if prompts else 0.0
+    step = Step(prompt_tokens=tokens, prompts=prompts, prompt_context=3.0, sequences=sequences, context=9.0)
+    (found,) = price_rounds([step], 2.0, price)
+    assert asked == kinds
+    assert found.latency == 1
+
+
+def test_what_a_pool_of_prompts_holds():
+    """A replica that reads prompts would hold answers too, or a prompt without the token that it gives."""
+    pool = affine_server(rate=1.0).plan.plan
+    apart = affine_server(rate=1.0, prefill_pool=pool)
+    assert apart.prefill_memory[CACHES] == 65 * 16 * 1e5
+    assert (apart.fits, apart.missing_bytes) == (True, 0)
+    assert affine_server(rate=1.0).prefill_memory is None
+    tight = affine_server(rate=1.0, steps=AffineSteps(kv_bytes_per_token=(64e9 - 10e9 - 2048e4) / (80 * 16)))
+    assert (tight.fits, tight.missing_bytes) == (True, 0)
+    full = affine_server(rate=1.0, steps=AffineSteps(kv_bytes_per_token=54e9 / (80 * 16)))
+    assert (full.fits, full.missing_bytes) == (False, pytest.approx(2048e4))
+
+
+def test_values_that_are_met_again_and_again_are_points():
+    """A server whose requests are alike would be interpolated where its steps are known."""
+    work = affine_server(rate=1.0, prompt=100, output=50).work
+    assert usual(work, 2048) == {100, 50.5, 2048, work.context}
+    mixed = affine_server(trace=(Request(0.0, 100, 11), Request(1.0, 100, 101)), rate=None).work
+    assert usual(mixed, 2048) == {2048}
+
+
+def test_replicas_that_differ_are_weighed_by_what_they_do():
+    """Shares of prompts would be means over replicas, also of those that hardly work."""
+    server = affine_server(rate=1.0)
+    little, much = (open_means(server, rate) for rate in (0.5, 8.0))
+    found = side_by_side([(2, little), (1, much)])
+    busy = 2 * little.busy_share + much.busy_share
+    reading = 2 * little.busy_share * little.prefill_share + much.busy_share * much.prefill_share
+    assert (found.busy_share, found.prefill_share) == (pytest.approx(busy / 3), pytest.approx(reading / busy))
+    assert found.requests_per_second == 9
+    for name in ("queueing_seconds", "first_token_seconds", "next_token_seconds", "total_seconds"):
+        assert getattr(found, name) == pytest.approx((1 * getattr(little, name) + 8 * getattr(much, name)) / 9)
+    assert found.kv_share == pytest.approx((2 * little.kv_share + much.kv_share) / 3)

@@ -68,3 +68,11 @@ def test_tables_of_many_servers():
     assert some.at(np.array([1.0, 2.0, 3.0]))[0].tolist() == [100, 2, 300]
     rows = table.at(np.array([[1.0], [2.0]]))[0]
     assert rows.tolist() == [[1, 10, 100], [2, 20, 200]]
+
+
+def test_tables_of_one_server_at_many_numbers():
+    """Numbers that are asked for together would be those of other points than one by one."""
+    table = SequenceTable(lambda points: [(10.0 * n, n**2) for n in points], [1.0, 2.0, 4.0], None)
+    first, second = table.at(np.array([1.0, 1.5, 3.5, 4.0, 9.0]))
+    assert first.tolist() == [10, 15, 35, 40, 40]
+    assert second.tolist() == [1, 2.5, 13, 16, 16]

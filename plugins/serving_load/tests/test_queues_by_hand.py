@@ -1,11 +1,13 @@
 """Closed forms of queues in small numbers by hand."""
 
 from math import exp, inf
+from types import SimpleNamespace
 
 import pytest
 from affine_server import AffineSteps, affine_server
 from attrs import evolve
 
+from llmplan.estimate import Spread
 from llmplan_serving_load.queueing.capacity import capacity, decode_rate, extra_at_capacity, peak, prefill_rate
 from llmplan_serving_load.queueing.closed_form import (
     busy_shares,
@@ -14,9 +16,11 @@ from llmplan_serving_load.queueing.closed_form import (
     in_step_seconds,
     kv_share,
     means_at,
+    open_means,
 )
 from llmplan_serving_load.queueing.closed_loop import ClosedLoop, _present as present, _rate as users_rate, closed_means
 from llmplan_serving_load.queueing.prefill import PrefillTimes, mean_times, values_of
+from llmplan_serving_load.queueing.ranges import LATENCIES, grown, spreads_of
 
 TIMES = PrefillTimes(
     seconds=1.0,
@@ -324,3 +328,36 @@ def test_replicas_have_users_of_their_own():
     two, one = affine_server(concurrency=5, layout={"dp": 2}), affine_server(concurrency=5)
     found, three, few = closed_means(two, 5), closed_means(one, 3), closed_means(one, 2)
     assert found.requests_per_second == pytest.approx(three.requests_per_second + few.requests_per_second)
+
+
+def test_slower_passes_make_waiting_longer_still():
+    """A loaded server would slow down by as much as its passes, or a server that cannot keep up have latencies."""
+    rate = 0.5 * peak(affine_server(rate=1.0)).rate
+    server = affine_server(rate=rate)
+    closed = open_means(server, rate)
+    slow = open_means(server, 1.5 * rate)
+    for name in LATENCIES:
+        expected = 1.5 * getattr(slow, name) / getattr(closed, name)
+        assert grown(server, closed, name, 1.5) == pytest.approx(expected)
+        assert expected > 1.5
+        assert (grown(server, closed, name, 1.0), grown(server, closed, name, 2.5)) == (1, inf)
+    users = affine_server(concurrency=4)
+    assert grown(users, closed_means(users, 4), "total_seconds", 1.5) == 1.5
+    short = affine_server(rate=1.0, output=1)
+    assert grown(short, open_means(short, 1.0), "next_token_seconds", 1.5) == 1.5
+
+
+def test_ranges_of_a_loaded_server_are_those_of_its_passes():
+    """Answers would have the range of first tokens, or one be made up where none is known."""
+    one, other = (Spread(low=1 / of, high=of, rows=9, extrapolated=False) for of in (1.25, 1.5))
+    server = affine_server(concurrency=4)
+    closed = closed_means(server, 4)
+
+    def known(first, further):
+        estimates = (SimpleNamespace(first_token_spread=first), SimpleNamespace(next_token_spread=further))
+        return spreads_of(server, closed, *estimates)()
+
+    assert [spread.high for spread in known(one, other)] == [1.25, 1.5, 1.5]
+    assert [spread.low for spread in known(one, other)] == [1 / 1.25, 1 / 1.5, 1 / 1.5]
+    assert known(one, other)[0].upper(0.9) == 1.25
+    assert known(None, other) is known(one, None) is None

@@ -47,8 +47,9 @@ class _InOrder(TyperGroup):
 
 
 def build_app(registry: Registry, arguments: Sequence[str]) -> typer.Typer:
-    """A fresh app. Commands that the arguments do not name are stubs, since making the options of each takes 10 ms; all
-    are whole where there are no arguments, or a shell completes some.
+    """A fresh app. Commands that the arguments do not name are stubs, and of the one that they name only the options
+    that they hold are made, since all take 10 ms; everything is whole where there are no arguments, or a shell
+    completes some.
     """
     app = typer.Typer(
         name="llmplan", cls=_InOrder, help=_HELP, context_settings={"help_option_names": [*_HELP_OPTIONS]}, **_PLAIN
@@ -61,8 +62,7 @@ def build_app(registry: Registry, arguments: Sequence[str]) -> typer.Typer:
             app.command(name, help=summary)(not_run)
             continue
         module, _, add = home.partition(":")
-        of_group = (second,) if name in _GROUPS and not all_of_them else ()
-        getattr(import_module(f"llmplan.cli.{module}"), add)(app, summary, *of_group)
+        getattr(import_module(f"llmplan.cli.{module}"), add)(app, summary, () if all_of_them else arguments)
     whole = all_of_them or not _HELP_OPTIONS.isdisjoint(arguments)
     others = first in _GROUPS and second not in _OF_GROUPS
     _add_plugin_commands(app, registry, own=whole or others or first not in {name for name, _, _ in _COMMANDS})

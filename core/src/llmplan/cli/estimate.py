@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -62,19 +62,19 @@ _EXPLAIN = Annotated[
 ]
 
 
-def add_train(app: typer.Typer, summary: str) -> None:
+def add_train(app: typer.Typer, summary: str, words: Sequence[str] = ()) -> None:
     """Add ``llmplan train`` to the app."""
     from llmplan.search.train import train
 
-    _add(app, "train", summary, TrainRequest, train, {**EXTRA, **plugin_options(), "explain": _EXPLAIN})
+    _add(app, "train", summary, TrainRequest, train, {**EXTRA, **plugin_options(), "explain": _EXPLAIN}, words)
 
 
-def add_infer(app: typer.Typer, summary: str) -> None:
+def add_infer(app: typer.Typer, summary: str, words: Sequence[str] = ()) -> None:
     """Add ``llmplan infer`` to the app."""
     from llmplan.request import InferRequest
     from llmplan.search.infer import infer
 
-    _add(app, "infer", summary, InferRequest, infer, {**EXTRA, **plugin_options(), "explain": _EXPLAIN})
+    _add(app, "infer", summary, InferRequest, infer, {**EXTRA, **plugin_options(), "explain": _EXPLAIN}, words)
 
 
 def _add(
@@ -84,6 +84,7 @@ def _add(
     request: type[PlanRequest],
     price: Callable[[Any], Any],
     extras: Mapping[str, Any],
+    words: Sequence[str],
 ) -> None:
     def run(given: dict[str, Any], extra: dict[str, Any]) -> int | None:
         reporter, files = reporter_of(extra), _ways_out(extra)
@@ -112,7 +113,7 @@ def _add(
         tell("the plan does not fit, or does not keep to what was asked", "infeasible", estimate)
         return DOES_NOT_FIT
 
-    app.command(name, cls=PlanningCommand, help=summary)(with_options(request, extras, run))
+    app.command(name, cls=PlanningCommand, help=summary)(with_options(request, extras, run, words))
 
 
 def _print(estimate: Estimate, reporter: str, extra: Mapping[str, Any]) -> None:

@@ -2,8 +2,8 @@
 
 import inspect
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Annotated, Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -32,13 +32,17 @@ def not_run() -> None:
 
 
 def with_options(
-    request: type[PlanRequest], extra: Mapping[str, Any], run: Callable[[dict[str, Any], dict[str, Any]], int | None]
+    request: type[PlanRequest],
+    extra: Mapping[str, Any],
+    run: Callable[[dict[str, Any], dict[str, Any]], int | None],
+    words: Sequence[str] = (),
 ) -> Callable[..., int | None]:
-    """A function for Typer whose options are the fields of `request` and the annotations of `extra`.
+    """A function for Typer whose options are the fields of `request` and the annotations of `extra`; where the words of
+    a command line are given, those that stand among them.
 
     It calls ``run(options that were given, values of extra)``.
     """
-    return with_annotations(annotations_of(request), extra, run)
+    return with_annotations(annotations_of(request), extra, run, words)
 
 
 def annotations_of(request: type[Any], several: Collection[str] = ()) -> dict[str, Any]:
@@ -53,22 +57,41 @@ def with_annotations(
     annotations: Mapping[str, Any],
     extra: Mapping[str, Any],
     run: Callable[[dict[str, Any], dict[str, Any]], int | None],
+    words: Sequence[str] = (),
 ) -> Callable[..., int | None]:
     """The same of options that are annotated already; the model may stand without its option."""
+    options = _standing_in(words, {**annotations, **extra})
     arguments = {_ARGUMENT: _MODEL} if "model" in annotations else {}
 
     def command(**values: Any) -> int | None:
-        _take_argument(values)
-        rest = {name: values.pop(name) for name in extra}
+        values = _with_argument(values)
+        rest = {name: values.pop(name, None) for name in extra}
         return run({name: value for name, value in values.items() if value is not None}, rest)
 
     parameters = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-        for name, annotation in {**arguments, **annotations, **extra}.items()
+        for name, annotation in {**arguments, **options}.items()
     ]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {**arguments, **annotations, **extra}
+    command.__annotations__ = {**arguments, **options}
     return command
+
+
+def _standing_in(words: Sequence[str], annotations: dict[str, Any]) -> dict[str, Any]:
+    """The options that stand among the words; all where there are no words, and where one of them is none of these."""
+    if not words:
+        return annotations
+    flags = {name: _flags(get_args(of)[1]) for name, of in annotations.items()}
+    given = {word.partition("=")[0] for word in words if word.startswith("-")}
+    if not given <= set().union(*flags.values()):
+        return annotations
+    return {name: of for name, of in annotations.items() if not given.isdisjoint(flags[name])}
+
+
+def _flags(option: Any) -> set[str]:
+    """What it is called on a command line: in an annotation, Typer takes the first name for the default."""
+    declared = (option.default, *(option.param_decls or ()))
+    return {flag for word in declared if isinstance(word, str) for flag in word.split("/")}
 
 
 _ARGUMENT = "model_argument"
@@ -80,13 +103,14 @@ _MODEL = Annotated[
 ]
 
 
-def _take_argument(values: dict[str, Any]) -> None:
+def _with_argument(values: dict[str, Any]) -> dict[str, Any]:
+    """The model first, as if it were given by its option: comparisons name what varies in this order."""
     argument = values.pop(_ARGUMENT, None)
     if argument is None:
-        return
-    if values["model"] is not None:
+        return values
+    if values.get("model") is not None:
         raise BadInputError(f"model: {argument!r} and --model {values['model']!r} are both given")
-    values["model"] = argument
+    return {**values, "model": argument} if "model" in values else {"model": argument, **values}
 
 
 def _several(name: str, metadata: Mapping[str, Any]) -> Any:

@@ -1,6 +1,7 @@
 """``llmplan plugins``: what is installed, what it offers, and what is wrong with it."""
 
 import json
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +12,7 @@ from llmplan.cli.said import plain
 from llmplan.cli.tables import print_table
 
 
-def add_plugins(app: typer.Typer, summary: str, _called: str = "") -> None:
+def add_plugins(app: typer.Typer, summary: str, _words: Sequence[str] = ()) -> None:
     """Add the command, to which plugins add theirs."""
     group = typer.Typer()
     app.add_typer(group, name="plugins", help=summary)

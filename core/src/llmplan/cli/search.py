@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Annotated, Any
 
@@ -28,7 +28,7 @@ _EXECUTORS: Mapping[str, Any] = {
 }
 
 
-def add_search(app: typer.Typer, summary: str, called: str = "") -> None:
+def add_search(app: typer.Typer, summary: str, words: Sequence[str] = ()) -> None:
     """Add ``llmplan search`` with its commands; where one of them is called, the other is a stub."""
     group = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
 
@@ -36,24 +36,25 @@ def add_search(app: typer.Typer, summary: str, called: str = "") -> None:
     def of_what() -> None:
         pass
 
+    called = next((word for word in words if word in ("train", "infer")), "")
     if called == "infer":
         group.command("train")(not_run)
     else:
-        _add_train(group)
+        _add_train(group, words)
     if called == "train":
         group.command("infer")(not_run)
     else:
         from llmplan.cli.search_infer import add_search_infer
 
-        add_search_infer(group)
+        add_search_infer(group, words)
     app.add_typer(group, name="search", help=summary)
 
 
-def _add_train(group: typer.Typer) -> None:
+def _add_train(group: typer.Typer, words: Sequence[str]) -> None:
     annotations = {**annotations_of(TrainRequest, SEVERAL), **annotations_of(SearchRequest)}
     help_text = "The best training plan. What is left open of a layout is searched, or given as 1,2,4 or 1..16."
     extra = {**extra_options("plans"), **_EXECUTORS}
-    group.command("train", cls=PlanningCommand, help=help_text)(with_annotations(annotations, extra, _train))
+    group.command("train", cls=PlanningCommand, help=help_text)(with_annotations(annotations, extra, _train, words))
 
 
 def _train(given: dict[str, Any], extra: dict[str, Any]) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -17,13 +18,13 @@ from llmplan.space.dimensions import SERVED
 _RANGED = ("model", "gpu", "dtype", "engine", "price_per_gpu_hour", *SERVED)
 
 
-def add_search_infer(group: typer.Typer) -> None:
+def add_search_infer(group: typer.Typer, words: Sequence[str]) -> None:
     """Add ``infer`` to the commands of ``llmplan search``."""
     asked = annotations_of(InferRequest, _RANGED)
     options = {name: of for name, of in asked.items() if name not in NOT_OF_SERVERS}
     help_text = "The best server within latencies. What is left open is searched, or given as 1,2,4 or 1..16."
     group.command("infer", cls=PlanningCommand, help=help_text)(
-        with_annotations({**options, **annotations_of(InferSearchRequest)}, extra_options("loads"), _infer)
+        with_annotations({**options, **annotations_of(InferSearchRequest)}, extra_options("loads"), _infer, words)
     )
 
 
