@@ -91,8 +91,10 @@ def test_the_first_lines_say_whether_latencies_are_kept_to(capsys, monkeypatch):
     asked = ("infer", "llama-3.1-8b", *GPU, "--tp", "1", "--pp", "1", "--dp", "1", "--batch", "4", "--ttft", "5ms")
     main((*asked, "--tpot", "1s"))
     answer = capsys.readouterr().out.partition("\n\n")[0]
-    assert "keeps to --tpot, BREAKS --ttft" in answer
+    assert "BREAKS --ttft, keeps to --tpot" in answer
     assert len(answer.split("\n")) <= 5
+    main((*asked[:-4], "--rate", "2", "--requests", "0", "--ttft", "5ms", "--tpot", "1s", "--latency", "10s"))
+    assert "BREAKS --ttft" in capsys.readouterr().out.partition("\n\n")[0]
 
 
 @pytest.mark.parametrize("command", HINTS, ids=" ".join)

@@ -106,8 +106,8 @@ def test_what_was_chosen_pins_the_plan(page):
         ("infer", {**INFER, "batch": "x" * 10_000}, "batch: is to be a word or a number"),
         (
             "infer",
-            {"model": "llama-7b", "gpu": "l40s", "rate": "1/s", "requests": 10**6},
-            "requests: 1,000,000 are more",
+            {"model": "llama-7b", "gpu": "l40s", "rate": "1/s", "requests": 10**5},
+            "requests: 100,000 are more",
         ),
         ("frontier", {**INFER, "rate": "1/s"}, "frontier: is of a static batch"),
         ("train", [1], "the body is to be one JSON object"),

@@ -21,8 +21,8 @@ _BORROWED = re.compile(r"\bas [\w.-]+: ")
 """How a source says that a number is another accelerator's."""
 _SIDE, _TOKENS, _HEAD, _MESSAGE, _RANKS = 4096.0, 4096.0, 128.0, 2.0**26, 8.0
 """The shapes by which curves are compared."""
-_LIKE = 2.0
-"""Links of half to twice the bandwidth are alike."""
+_THROUGH_HOST = 64e9
+"""Bytes a second of PCIe 5.0 x16: links that are no faster go through the host (PCI-SIG, PCI Express Base 5.0)."""
 
 
 def borrowing(hardware: HardwareProfile) -> tuple[HardwareProfile, tuple[str, ...]]:
@@ -31,7 +31,7 @@ def borrowing(hardware: HardwareProfile) -> tuple[HardwareProfile, tuple[str, ..
     if found is None:
         return hardware, ()
     curves, reached, many = found
-    curves = _linked(curves, registry(), _link(hardware))
+    curves = _linked(curves, registry(), through_host=_goes_through_host(hardware))
     said = (
         f"{hardware.name.upper()} IS NOT CALIBRATED: nobody timed its kernels and links; priced with those of the "
         f"lower quartile of {many} accelerators that were timed"
@@ -48,17 +48,18 @@ def _of_installed(_registry: Registry) -> tuple[KernelCurves, CalibratedEfficien
     return (lower_quartile(known), _reached(reached), len(known)) if known else None
 
 
-def _link(hardware: HardwareProfile) -> float:
-    return hardware.cluster.levels[0].bytes_per_second or 0.0
+def _goes_through_host(hardware: HardwareProfile) -> bool:
+    return (hardware.cluster.levels[0].bytes_per_second or 0.0) <= _THROUGH_HOST
 
 
-@lru_cache(maxsize=64)
-def _linked(curves: KernelCurves, _registry: Registry, link: float) -> KernelCurves:
-    """With the collectives of accelerators whose links are about as fast, where there are any: what goes through the
-    host is slower than its bandwidth says, and engines have no sums of their own there.
+@lru_cache(maxsize=4)
+def _linked(curves: KernelCurves, _registry: Registry, *, through_host: bool) -> KernelCurves:
+    """With the collectives of accelerators whose links go through the host as well, or do not, where there are any:
+    what does is slower than its bandwidth says, and engines have no sums of their own there. Both kinds have one curve
+    each, so that a faster link is never slower than another of its kind.
     """
     timed = [profile for _, _, profile in _registry.gpus.entries() if profile.kernels and not profile.kernels.borrowed]
-    alike = [one for one in timed if link / _LIKE <= _link(one) <= link * _LIKE]
+    alike = [one for one in timed if _goes_through_host(one) is through_host]
     tables: dict[tuple[float, ...], list[KernelCurves]] = {}
     for one in alike or timed:
         if one.kernels is not None and one.kernels.collectives:

@@ -21,10 +21,10 @@ def kept_facts(estimate: InferenceEstimate | ServerEstimate) -> dict[str, str]:
 
 
 def kept_briefly(estimate: InferenceEstimate | ServerEstimate) -> str:
-    """``keeps to --ttft, BREAKS --tpot``: for the first lines of a report, which many read alone."""
+    """``BREAKS --tpot, keeps to --ttft``: for the first lines of a report, which are cut at the end."""
     found = () if estimate.request is None else kept(estimate, estimate.request)
-    says = (("keeps to", [one.option for one in found if one.holds]),
-            ("BREAKS", [one.option for one in found if not one.holds]))  # fmt: skip
+    says = (("BREAKS", [one.option for one in found if not one.holds]),
+            ("keeps to", [one.option for one in found if one.holds]))  # fmt: skip
     return ", ".join(f"{words} --{' and --'.join(names)}" for words, names in says if names)
 
 

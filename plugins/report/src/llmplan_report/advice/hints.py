@@ -43,6 +43,8 @@ def _changed(message: str, given: Sequence[str], instead: tuple[str, str] | None
     if instead is None:
         return ""
     changed = [_with(word, *instead) for word in given]
+    if found and changed[:1] == given[1:2]:  # `compare train`: the command stands there already
+        changed = changed[1:]
     return "" if changed == list(given) else shlex.join(("llmplan", *changed))
 
 

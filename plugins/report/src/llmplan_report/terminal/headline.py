@@ -158,10 +158,11 @@ def _latencies(estimate: InferenceEstimate | ServerEstimate) -> dict[str, str]:
 
 
 def _fits(estimate: InferenceEstimate | ServerEstimate) -> str:
-    """Whether it does, whether latencies are kept to, and how many sequences would fit."""
+    """Whether it does, whether latencies are kept to, instead of a range, and how many sequences would."""
     from llmplan_report.kept_words import kept_briefly
 
-    said = [memory_words(estimate, mark=True), kept_briefly(estimate)]
+    kept = kept_briefly(estimate)
+    said = [memory_words(estimate, mark=True, ranged=not kept), kept]
     if not is_server(estimate) and estimate.feasible:
         said.append(f"{counted(estimate.max_batch_size, 'sequence')} at most")
     return "; ".join(filter(None, said))

@@ -157,15 +157,15 @@ def counted(number: float, what: str) -> str:
     return f"{number:,.0f} {what}{'' if number == 1 else 's'}"
 
 
-def memory_words(estimate: Estimate, *, mark: bool = False) -> str:
-    """What the fullest device holds of what it has, how far off that may be, with a mark where nobody has measured
-    it, and what is left or missing.
+def memory_words(estimate: Estimate, *, mark: bool = False, ranged: bool = True) -> str:
+    """What the fullest device holds of what it has, how far off that may be where there is room to say it, with a mark
+    where nobody has measured it, and what is left or missing.
     """
     used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
     fits = estimate.fits if is_server(estimate) else estimate.feasible
     verdict = f"{gib(capacity - used)} free" if fits else f"{gib(used - capacity)} too much"
     spread = MEMORY.spread(estimate)
-    off = between(MEMORY.ends(used, spread), gib, used)
+    off = between(MEMORY.ends(used, spread), gib, used) if ranged else ""
     if mark and off and spread is not None and spread.extrapolated:
         off += ", extrapolated"
     return f"{gib(used)}{off and f' ({off})'} of {gib(capacity)}, {verdict}"
