@@ -88,9 +88,9 @@ _LATENCIES = limits(INFER)
 TIMES = ("time", "first_token", "next_token")
 """What ranges are of, beside memory and what follows from these."""
 RANGE_COLUMNS = (
-    Column("range, %", _range_of(ITERATION.key), spare=1),
-    Column("first token range, %", _range_of(_LATENCIES["ttft"].key), spare=1),
-    Column("each token range, %", _range_of(_LATENCIES["tpot"].key), spare=1),
+    Column("range, %", _range_of(ITERATION.key), spare=2),
+    Column("first token range, %", _range_of(_LATENCIES["ttft"].key), spare=2),
+    Column("each token range, %", _range_of(_LATENCIES["tpot"].key), spare=2),
     Column("published runs", _published, spare=1),
 )
 """How far off the times of a plan may be, and what that rests on."""
