@@ -17,8 +17,8 @@ PAGE = ROOT / "docs" / "reliability.md"
 NIGHTS = ROOT / "tests" / "fuzzed.csv"
 _KINDS = {"command lines": ("test_any_command_line",), "files": ("test_any_file",)}
 _CAME = (
-    "all of one kind: where the host is waited for, twice the FLOP/s of a GB300\nmake an iteration of llama-7b six millionths "
-    "slower, so that the law allows a hundred-thousandth. Trials before the record was kept\nfound readers of launch "
+    "all of one kind: where the host is waited for, twice the FLOP/s of a GB300\nmake an iteration of llama-7b "
+    "six millionths slower, so that the law allows a hundred-thousandth. Trials before the record was kept\nfound readers of launch "
     "files and logs that tripped over numbers, patterns and depths without bound: mended as kinds,\nand among the "
     "everyday tests."
 )
