@@ -65,10 +65,10 @@ def test_more_work_never_takes_less(options, times):
     once = priced(train, options)
     longer = priced(train, options, gradient_accumulation=options["gradient_accumulation"] * times)
     wider = priced(train, options, micro_batch=options["micro_batch"] * times)
-    assert longer.iteration_seconds >= once.iteration_seconds
+    assert longer.iteration_seconds >= once.iteration_seconds / NEARLY
     assert longer.memory_bytes_per_gpu >= once.memory_bytes_per_gpu / NEARLY
     assert wider.memory_bytes_per_gpu >= once.memory_bytes_per_gpu / NEARLY
-    assert wider.iteration_seconds >= once.iteration_seconds
+    assert wider.iteration_seconds >= once.iteration_seconds / NEARLY
     more = priced(train, options, tokens=options["tokens"] * times)
     assert more.training_seconds == pytest.approx(times * once.training_seconds, rel=1e-3)
 

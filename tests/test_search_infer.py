@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 from attrs import evolve
 
-from llmplan import infer
+from llmplan import infer, registry
 from llmplan.errors import BadInputError
 from llmplan.output.document import document
 from llmplan.records import DTypeRule, HardwareProfile
@@ -17,6 +17,7 @@ from llmplan.search import InferenceSpace, search
 from llmplan_layers import MixtureOfExperts, Transformer
 from llmplan_report.terminal.report import report
 from llmplan_report.terminal.search_report import search_report
+from llmplan_serving_load.search.case import Case
 
 MODEL = Transformer(
     name="mini", layers=8, hidden=1024, heads=16, kv_heads=8, head_dim=64, ffn_hidden=4096, gated_mlp=False,
@@ -423,3 +424,16 @@ def test_options_that_are_none_are_refused():
     """If it fails, a misspelt option is silently left out."""
     with pytest.raises(TypeError, match="'tpp' is no option of inference"):
         InferenceSpace(**FIXED, tpp=2)
+
+
+def test_memory_of_which_an_engine_takes_a_crumb_is_named_at_once(monkeypatch):
+    """If it fails, a search goes on for minutes, a mebibyte after the other, or names memory that would not do."""
+    priced, missing = [], Case.missing_bytes
+    monkeypatch.setattr(Case, "missing_bytes", lambda *of: priced.append(of[-1]) or missing(*of))
+    space = {"model": "llama-7b", "gpu": "h100-sxm-80gb", "tp": 1, "pp": 1, "dp": 1, "memory_utilization": 1e-5}
+    (change,) = (one for one in search(InferenceSpace(**space)).verdict.changes if one.option.startswith("memory"))
+    assert change.value == priced[-1]
+    assert len(priced) <= 5
+    gpu = registry().gpus["h100-sxm-80gb"]
+    for memory, fits in ((change.value, True), (0.999 * change.value, False)):
+        assert infer(**{**space, "gpu": evolve(gpu, memory_bytes=memory)}, concurrency=1, requests=0).fits is fits

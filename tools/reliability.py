@@ -17,10 +17,10 @@ PAGE = ROOT / "docs" / "reliability.md"
 NIGHTS = ROOT / "tests" / "fuzzed.csv"
 _KINDS = {"command lines": ("test_any_command_line",), "files": ("test_any_file",)}
 _CAME = (
-    "all of one kind: where the host is waited for, twice the FLOP/s of a GB300\nmake an iteration of llama-7b "
-    "six millionths slower, so that the law allows a hundred-thousandth. Trials before the record was kept\nfound readers of launch "
-    "files and logs that tripped over numbers, patterns and depths without bound: mended as kinds,\nand among the "
-    "everyday tests."
+    "all of laws of faster hardware: a stage that the host holds up was not taken for the slowest, which is mended;\n"
+    "and twice the FLOP/s of a GB300 make an iteration of llama-7b, for which the host is waited for, six millionths\n"
+    "slower, which the law allows. Trials before the record was kept found readers of launch files and logs that\n"
+    "tripped over numbers, patterns and depths without bound: mended as kinds, and among the everyday tests."
 )
 MUTANTS = ROOT / "tests" / "mutation" / "results.csv"
 FAULTS = {

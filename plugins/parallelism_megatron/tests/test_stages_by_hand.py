@@ -43,8 +43,8 @@ def test_the_ends_are_on_the_first_and_on_the_last_stage(pp, first, last):
 def test_the_slower_end_sets_the_pace():
     """The faster stage would, or one be taken for half of the other."""
     ends = Stage([3.0], 1.0, 0.0), Stage([2.0], 0.0, 1.0)
-    assert held(slowest_stage(ends, [10.0], 5.0, 14.0)) == (3, 1, 0)
-    assert held(slowest_stage(ends, [10.0], 5.0, 16.0)) == (2, 0, 1)
+    assert held(slowest_stage(ends, lambda stage: stage.total([10.0], 5.0, 14.0))) == (3, 1, 0)
+    assert held(slowest_stage(ends, lambda stage: stage.total([10.0], 5.0, 16.0))) == (2, 0, 1)
     assert held(either(True, *ends)) == (3, 1, 0)
     assert held(either(False, *ends)) == (2, 0, 1)
 

@@ -5,7 +5,7 @@ Stages between them hold as many layers and no end of the model, of training and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from attrs import define
 
@@ -65,10 +65,10 @@ def balanced(model: LoweredModel, pp: Number) -> Stage:
     return Stage([block.count / pp for block in model.layers], 1.0 / pp, 1.0 / pp)
 
 
-def slowest_stage(ends: tuple[Stage, Stage], layers: Sequence[Number], embedding: Number, head: Number) -> Stage:
-    """The first stage or the last, whichever takes longer, by the seconds of each kind of layer and of both ends."""
+def slowest_stage(ends: tuple[Stage, Stage], seconds: Callable[[Stage], Number]) -> Stage:
+    """The first stage or the last, whichever takes longer, by the seconds that a stage takes."""
     first, last = ends
-    return either(last.total(layers, embedding, head) >= first.total(layers, embedding, head), last, first)
+    return either(seconds(last) >= seconds(first), last, first)
 
 
 @term("dot(l, t)", unit="s", source="by definition")

@@ -71,7 +71,8 @@ def head_tally(rows: Number, rank: Rank) -> Tally:
 def _stages(rank: Rank, layers: list[Tally], ends: tuple[Tally, Tally], transfer: Tally, flow: Flow) -> Pass:
     """The slowest stage; and all of them one after the other."""
     pp, (embedding, head) = rank.plan.layout.pp, ends
-    slowest = slowest_stage(rank.ends, [layer.seconds for layer in layers], embedding.seconds, head.seconds)
+    each = [layer.seconds for layer in layers]
+    slowest = slowest_stage(rank.ends, lambda stage: stage.total(each, embedding.seconds, head.seconds))
     parts = [*layers, embedding, head, transfer]
     kinds = [1.0 * layer.count for layer in rank.layers]
     stage = Tally.of([*slowest.counts, slowest.first, slowest.last, 1.0], parts)

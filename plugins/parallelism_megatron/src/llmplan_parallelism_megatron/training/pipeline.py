@@ -126,9 +126,9 @@ def pipeline(rank: Rank) -> Pipeline:
     blocks, plan = rank.model.layers, rank.plan
     layers = [layer_times(block, rank) for block in blocks]
     embedding, head = ends(rank)
-    stage = _slowest(rank, [layer.all for layer in layers], embedding.all, head.all)
-    counts = [*stage.counts, stage.first, stage.last]
     times, hosts = [*layers, embedding, head], [_host(rank, block) for block in blocks]
+    stage = _slowest(rank, lambda one: _work(one, times, hosts).seconds)
+    counts = [*stage.counts, stage.first, stage.last]
 
     def on_stage(seconds: Callable[[LayerTimes], Number]) -> Number:
         return stage_seconds(counts, [seconds(layer) for layer in times])
@@ -142,18 +142,18 @@ def pipeline(rank: Rank) -> Pipeline:
         host_forward=dot(stage.counts, [once for once, _ in hosts]),
         host_backward=dot(stage.counts, [back for _, back in hosts]),
     )
-    transfer = _transfer(rank)
+    transfer, whole = _transfer(rank), Stage([1.0 * block.count for block in blocks], 1.0, 1.0)
     return Pipeline(
         slowest=slowest,
         lines=lines,
         forward_lines=_forward_lines(counts, times, forward),
         micro_batches=plan.gradient_accumulation,
         transfer=transfer,
-        bubble=_bubble(rank, slowest, _whole(rank, times, hosts), transfer),
+        bubble=_bubble(rank, slowest, _work(whole, times, hosts), transfer),
     )
 
 
-def _slowest(rank: Rank, layers: Sequence[Number], embedding: Number, head: Number) -> Stage:
+def _slowest(rank: Rank, seconds: Callable[[Stage], Number]) -> Stage:
     """Either end, or a stage between them where the ends hold a layer fewer; all alike where they are balanced."""
     plan = rank.plan
     if plan.framework.balances_stages:
@@ -162,21 +162,19 @@ def _slowest(rank: Rank, layers: Sequence[Number], embedding: Number, head: Numb
     fewer = ends_as_layers(plan.model.layers, plan.layout)
     held = ceil(plan.model.layers / plan.layout.pp)
     ends = without_a_layer(first, fewer, held), without_a_layer(last, fewer, held)
-    slowest, between = slowest_stage(ends, layers, embedding, head), Stage(last.counts, 0.0, 0.0)
-    longer = (fewer > 0) & (between.total(layers, embedding, head) > slowest.total(layers, embedding, head))
-    return either(longer, between, slowest)
+    slowest, between = slowest_stage(ends, seconds), Stage(last.counts, 0.0, 0.0)
+    return either((fewer > 0) & (seconds(between) > seconds(slowest)), between, slowest)
 
 
-def _whole(rank: Rank, times: Sequence[LayerTimes], hosts: Sequence[tuple[Number, Number]]) -> Work:
-    """All stages together."""
-    counts = [1.0 * block.count for block in rank.model.layers]
-    with_ends = [*counts, 1.0, 1.0]
+def _work(stage: Stage, times: Sequence[LayerTimes], hosts: Sequence[tuple[Number, Number]]) -> Work:
+    """What a stage, or all stages together, do with a micro-batch; the ends of the model stand behind its layers."""
+    counts = [*stage.counts, stage.first, stage.last]
     return Work(
-        forward=dot(with_ends, [layer.forward for layer in times]),
-        all=dot(with_ends, [layer.all for layer in times]),
-        weight_gradient=dot(with_ends, [layer.compute.weight_gradient for layer in times]),
-        host_forward=dot(counts, [once for once, _ in hosts]),
-        host_backward=dot(counts, [back for _, back in hosts]),
+        forward=dot(counts, [layer.forward for layer in times]),
+        all=dot(counts, [layer.all for layer in times]),
+        weight_gradient=dot(counts, [layer.compute.weight_gradient for layer in times]),
+        host_forward=dot(stage.counts, [once for once, _ in hosts]),
+        host_backward=dot(stage.counts, [back for _, back in hosts]),
     )
 
 

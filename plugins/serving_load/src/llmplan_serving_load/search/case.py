@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from llmplan_serving_load.queueing.server import Pricer
 
 Refuse: TypeAlias = Callable[[BadInputError], None]
+_LEAST_USABLE = 1e-9
+"""Share of more memory that is taken to help, where it hardly does."""
 
 
 @frozen(eq=False)
@@ -74,12 +76,20 @@ class Case:
         return make_server(self.plan(self.fixed(sizes, groups)), self.pricer)
 
     def needed_bytes(self, sizes: ReplicaSizes) -> float:
-        """Memory with which the longest sequence would fit: engines may keep a share of it free."""
-        case, memory = self, self.choice.hardware.memory_bytes
-        while missing := case.server(sizes).missing_bytes:
-            memory += max(missing, MIB)
-            case = evolve(case, choice=evolve(case.choice, hardware=evolve(case.choice.hardware, memory_bytes=memory)))
+        """Memory with which the longest sequence would fit: an engine that keeps a share of it free needs the more."""
+        memory, usable = self.choice.hardware.memory_bytes, 1.0
+        missing = self.missing_bytes(sizes, memory)
+        while missing:
+            more = max(missing / usable, MIB)
+            left = self.missing_bytes(sizes, memory + more)
+            usable = max((missing - left) / more, _LEAST_USABLE)
+            memory, missing = memory + more, left
         return memory
+
+    def missing_bytes(self, sizes: ReplicaSizes, memory: float) -> float:
+        """What the longest sequence lacks on an accelerator of so much memory."""
+        hardware = evolve(self.choice.hardware, memory_bytes=memory)
+        return float(evolve(self, choice=evolve(self.choice, hardware=hardware)).server(sizes).missing_bytes)
 
     @property
     def in_arrays(self) -> bool:
