@@ -17,10 +17,12 @@ PAGE = ROOT / "docs" / "reliability.md"
 NIGHTS = ROOT / "tests" / "fuzzed.csv"
 _KINDS = {"command lines": ("test_any_command_line",), "files": ("test_any_file",)}
 _CAME = (
-    "all of laws of faster hardware: a stage that the host holds up was not taken for the slowest, which is mended;\n"
-    "and twice the FLOP/s of a GB300 make an iteration of llama-7b, for which the host is waited for, six millionths\n"
-    "slower, which the law allows. Trials before the record was kept found readers of launch files and logs that\n"
-    "tripped over numbers, patterns and depths without bound: mended as kinds, and among the everyday tests."
+    "all of laws: a stage that the host holds up was not taken for the slowest, which is mended; a sum differed in\n"
+    "its last bit, which the law allows now; and twice the FLOP/s of a GB300 make an iteration of llama-7b, for which\n"
+    "the host is waited for, six millionths slower, which it allows too. One command line was ended after minutes: a\n"
+    "search named the memory that would do a mebibyte after the other, which is mended. Trials before the record was\n"
+    "kept found readers of launch files and logs that tripped over numbers, patterns and depths without bound: mended\n"
+    "as kinds, and among the everyday tests."
 )
 MUTANTS = ROOT / "tests" / "mutation" / "results.csv"
 FAULTS = {
