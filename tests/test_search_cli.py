@@ -328,7 +328,7 @@ def test_a_comparison_never_cuts_what_varies(run, monkeypatch):
     _, out, _ = run("train", "llama-3.1-8b,llama-3.1-70b", *gpus)
     rows = [line.split()[:3] for line in out.split("\n") if line.startswith("llama-3.1-")]
     assert len({tuple(row) for row in rows}) == len(rows) == 8
-    assert "No room for MFU (%), range (%), " in " ".join(out.split())
+    assert "No room for MFU (%), published runs, " in " ".join(out.split())
 
 
 def test_few_plans_are_counted_as_people_count(run):
