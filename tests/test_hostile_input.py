@@ -264,7 +264,9 @@ STREAMS = [
 @pytest.mark.parametrize(("command", "code", "said"), STREAMS, ids=[command for command, _, _ in STREAMS])
 def test_streams_that_take_nothing(command, code, said):
     """If it fails, what could not be written counts as a success, or ends in a traceback."""
-    done = subprocess.run(["sh", "-c", f"{' '.join(LLMPLAN)} {command}"], check=False, capture_output=True, text=True)
+    usual = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    shell = ["sh", "-c", f"{' '.join(LLMPLAN)} {command}"]
+    done = subprocess.run(shell, check=False, capture_output=True, text=True, env=usual)
     assert (done.returncode, done.stderr) == (code, said)
 
 

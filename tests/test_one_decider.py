@@ -109,9 +109,9 @@ def test_a_plan_is_the_same_however_it_is_asked_for(number, tmp_path):
             continue
         priced += 1
         held = pins(free)
-        some = {name: value for name, value in held.items() if rng.random() < 0.5}
+        share = rng.choice((0.3, 0.6, 1.0))
+        some = {name: value for name, value in held.items() if rng.random() < share}
         assert chosen(asked(rng, {**options, **some}, tmp_path)) == chosen(free), (options, some)
-        assert chosen(asked(rng, {**options, **held}, tmp_path)) == chosen(free), (options, held)
         fewer = {
             name: value for name, value in options.items() if name not in GIVEN or name in BEYOND or rng.random() < 0.5
         }

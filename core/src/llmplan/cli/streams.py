@@ -45,18 +45,27 @@ def flushed(code: int) -> int:
     except (OSError, ValueError) as error:
         refusal = refused(error)
         code = refusal if code == 0 else code
-    with suppress(OSError, ValueError, AttributeError):
+    try:
         sys.stderr.flush()
+    except OSError:  # the interpreter would try once more as it ends, and exit with 120
+        _send_nowhere(sys.stderr)
+    except (ValueError, AttributeError):
+        pass
     return code
 
 
 def refused(error: BaseException) -> int:
     """Says that stdout took no more, but for a pipe whose reader has seen enough; nothing is written to it again."""
-    with suppress(OSError, ValueError, AttributeError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+    _send_nowhere(sys.stdout)
     if isinstance(error, BrokenPipeError):
         return PIPE_CLOSED
     say(f"llmplan: stdout: {getattr(error, 'strerror', None) or error}")
     return FAILED
+
+
+def _send_nowhere(stream: Any) -> None:
+    """What a stream still holds, and whatever is written to it."""
+    with suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
