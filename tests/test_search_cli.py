@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -11,6 +12,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 
@@ -253,11 +255,19 @@ def watched(**streams):
         while b"/s, best tp" not in told:
             assert time.monotonic() < end
             told += os.read(ours, 4096)
+        threading.Thread(target=read_on, args=(ours,), daemon=True).start()  # a terminal never stops reading
         yield process, told
     finally:
         process.kill()
         process.wait()
         os.close(ours)
+
+
+def read_on(descriptor):
+    """Until nobody writes any more: who writes to a terminal that is full waits for ever."""
+    with contextlib.suppress(OSError):
+        while os.read(descriptor, 4096):
+            pass
 
 
 def test_an_interrupt_prints_the_best_so_far_and_exits_with_130():

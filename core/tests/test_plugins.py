@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.metadata import Distribution
 from types import ModuleType, SimpleNamespace
 
 import pluggy
@@ -221,6 +222,25 @@ def test_installed_plugins_are_found_in_the_order_of_their_names(installed):
 def test_a_distribution_without_metadata_breaks_nothing(installed):
     """If it fails, what an interrupted uninstallation left behind breaks every command."""
     installed("zz1", metadata=None)
+    assert len(load_plugins().loaded) > 0
+
+
+def test_nor_does_one_that_another_finder_knows(monkeypatch):
+    """If it fails, the same breaks every command of whoever has the backport of importlib.metadata, as Dask does."""
+
+    class Left(Distribution):
+        @property
+        def metadata(self):
+            raise FileNotFoundError("No package metadata was found.")
+
+        def read_text(self, _filename):
+            return None
+
+        def locate_file(self, path):
+            return path
+
+    finder = SimpleNamespace(find_spec=lambda *_: None, find_distributions=lambda *_: [Left()])
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, finder])
     assert len(load_plugins().loaded) > 0
 
 

@@ -12,7 +12,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from importlib.machinery import PathFinder
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
 
 _METADATA = ("METADATA", "PKG-INFO")
 
@@ -47,8 +50,7 @@ def entry_points_of(*groups: str) -> Iterator[FoundEntryPoint]:
 
     names = set()
     for distribution in distributions():
-        metadata = distribution.metadata
-        name, version = (metadata[key] if key in metadata else "" for key in ("Name", "Version"))  # noqa: SIM401 - 3.10 has no get
+        name, version = _stated_by(distribution)
         if name and name in names:
             continue
         names.add(name)
@@ -56,6 +58,16 @@ def entry_points_of(*groups: str) -> Iterator[FoundEntryPoint]:
         for group in groups:
             for point in _section(text, f"[{group}]"):
                 yield FoundEntryPoint(name or "unknown distribution", version, *point, group)
+
+
+def _stated_by(distribution: Distribution) -> tuple[str, str]:
+    """Its name and version; nothing where an interrupted removal left no metadata, which some finders raise at."""
+    try:
+        metadata: Any = distribution.metadata or {}
+    except OSError:
+        metadata = {}
+    name, version = (metadata[key] if key in metadata else "" for key in ("Name", "Version"))  # noqa: SIM401 - 3.10 has no get
+    return name, version
 
 
 def _only_folders() -> bool:
