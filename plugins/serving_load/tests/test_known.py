@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 from affine_server import SAMPLE, AffineCostModel, AffineSteps
 from attrs import evolve
@@ -54,3 +57,14 @@ def test_only_some_are_kept():
     for users in range(1, 30):
         infer(**{**SERVED, "prompt_tokens": 500 + users}, concurrency=1)
     assert len(known.KNOWN) <= known.MOST
+
+
+def test_a_cost_model_is_kept_with_what_is_known_of_it():
+    """If it fails, the next cost model may take its place in memory, and is given the figures of the one before."""
+    cost_model = AffineCostModel(steps=AffineSteps(base=0.02))
+    infer(**{**SAMPLE, "cost_model": cost_model, "tp": 1, "pp": 1, "dp": 1, "requests": 0}, concurrency=7)
+    assert any(key[0] == id(cost_model) for key in known.KNOWN)
+    kept = weakref.ref(cost_model)
+    del cost_model
+    gc.collect()
+    assert kept() is not None

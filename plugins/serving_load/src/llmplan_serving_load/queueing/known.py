@@ -30,8 +30,10 @@ KNOWN: dict[tuple[Any, ...], Known] = {}
 class Known:
     """A server, and what does not hang on how much comes, shared with `of`, the same replicas under another load."""
 
-    def __init__(self, server: Server, of: Known | None = None) -> None:
+    def __init__(self, server: Server, of: Known | None = None, cost_model: Any = None) -> None:
         self.server, self._of = server, of
+        self._cost_model = cost_model
+        """By which it is found again: kept, so that no other takes its place in memory."""
         self._prompt: InferenceEstimate | None = None
 
     @cached_property
@@ -67,7 +69,7 @@ def known_server(plan: ServerPlan, pricer: Pricer) -> Known:
     if cost_model is None or plan.workload.trace:
         return Known(make_server(plan, pricer, ahead=ahead))
     key = (id(cost_model), *_key_of(plan))
-    known = KNOWN.pop(key, None) or Known(make_server(plan, pricer, ahead=ahead))
+    known = KNOWN.pop(key, None) or Known(make_server(plan, pricer, ahead=ahead), cost_model=cost_model)
     KNOWN[key] = known
     if len(KNOWN) > MOST:
         del KNOWN[next(iter(KNOWN))]
