@@ -97,6 +97,15 @@ def test_the_first_lines_say_whether_latencies_are_kept_to(capsys, monkeypatch):
     assert "BREAKS --ttft" in capsys.readouterr().out.partition("\n\n")[0]
 
 
+def test_the_first_lines_say_that_a_plan_fits_by_the_estimate_alone(capsys):
+    """If it fails, somebody who reads five lines books GPUs whose memory may well be too small."""
+    asked = ("train", "qwen3-32b", "--gpu", "rtx-4090", "--gpus", "2", "--tuning", "qlora", "--tokens", "200M")
+    main((*asked, "--global-batch", "16", "--seq-len", "8192"))
+    assert "of 24.0 GiB, not with 90% confidence" in capsys.readouterr().out.partition("\n\n")[0]
+    main((*asked, "--global-batch", "16", "--seq-len", "1024"))
+    assert "GiB free" in capsys.readouterr().out.partition("\n\n")[0]
+
+
 @pytest.mark.parametrize("command", HINTS, ids=" ".join)
 def test_a_hint_is_a_command_that_works(command, capsys):
     """If it fails, somebody follows the advice of an error and is refused once more."""

@@ -166,7 +166,10 @@ def memory_words(estimate: Estimate, *, mark: bool = False, ranged: bool = True)
     verdict = f"{gib(capacity - used)} free" if fits else f"{gib(used - capacity)} too much"
     spread = MEMORY.spread(estimate)
     off = between(MEMORY.ends(used, spread), gib, used) if ranged else ""
-    if mark and off and spread is not None and spread.extrapolated:
+    sure = getattr(estimate.plan, "confidence", EVEN)
+    if fits and spread is not None and used * spread.upper(sure) > capacity:
+        verdict = f"not with {sure:.0%} confidence"
+    elif mark and off and spread is not None and spread.extrapolated:
         off += ", extrapolated"
     return f"{gib(used)}{off and f' ({off})'} of {gib(capacity)}, {verdict}"
 
