@@ -10,7 +10,7 @@ from simpy import Environment
 
 from llmplan.records import Request, Speculation
 from llmplan_serving_load.queueing.closed_form import open_means
-from llmplan_serving_load.queueing.simulation import Simulation
+from llmplan_serving_load.queueing.simulation import Simulation, simulate
 
 SECOND = {"base": 1.0, "per_token": 0.125, "per_key": 0.0, "kv_bytes_per_token": 1.0}
 """A step takes a second, and an eighth more for each token."""
@@ -226,3 +226,52 @@ def test_requests_of_a_rate_come_at_random_as_many_as_on_average():
     assert len({round(later - sooner, 6) for sooner, later in pairwise(came)}) > 40
     assert result.means.requests_per_second == pytest.approx(4, abs=1e-6)
     assert found.meter.seconds == pytest.approx(end - begin)
+
+
+@pytest.mark.parametrize("load", [{"rate": 12.0}, {"concurrency": 24}], ids=["rate", "users"])
+def test_one_replica_stands_for_all(load):
+    """It would have the load of all of them, or be filled with as many as all of them before it counts."""
+    (name, value), expected = *load.items(), evolve(EXPECTED, concurrency=6.0)
+    three = simulate(affine_server(layout={"dp": 3}, requests=20, **load), expected)
+    one = simulate(affine_server(requests=20, **{name: type(value)(value / 3)}), evolve(expected, concurrency=2.0))
+    assert (three.first_token, three.total, three.kv_peak_share) == (one.first_token, one.total, one.kv_peak_share)
+    assert three.means == evolve(
+        one.means,
+        requests_per_second=pytest.approx(3 * one.means.requests_per_second),
+        concurrency=pytest.approx(3 * one.means.concurrency),
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"concurrency": 5},
+        {"trace": tuple(Request(0.1 * number, 10, 2) for number in range(8))},
+        {"rate": 1.0, "prefill_pool": affine_server(rate=1.0, layout={"dp": 2}).plan.plan},
+    ],
+    ids=["uneven", "trace", "pools"],
+)
+def test_replicas_that_differ_are_all_simulated(options):
+    """One would stand for others that have more users, other requests of a trace, or prompts of the same pool."""
+    server = affine_server(layout={"dp": 2}, requests=8, **options)
+    found = simulate(server)
+    assert found == Simulation(Environment(), server, None).run()
+    assert found.requests == 8
+
+
+@pytest.mark.parametrize("rate", [1e-9, 1e-15])
+def test_requests_that_never_meet(rate):
+    """A clock that has run for years would tell no milliseconds, or a share of no time be that of another rate."""
+    server = affine_server(rate=rate, requests=5, prompt=100, output=2)
+    alone = simulate(affine_server(rate=1e-3, requests=5, prompt=100, output=2)).means
+    found = simulate(server, evolve(EXPECTED, total_seconds=alone.total_seconds, concurrency=0.0)).means
+    steps = AffineSteps()
+    reads = steps.base + 100 * (steps.per_token + 50.5 * steps.per_key)
+    answers = steps.base + steps.per_token + 101 * steps.per_key
+    assert found.total_seconds == pytest.approx(reads + answers)
+    assert found.requests_per_second == pytest.approx(rate)
+    assert found.concurrency == pytest.approx(rate * (reads + answers))
+    assert found.decoding == pytest.approx(rate * answers)
+    assert found.busy_share == pytest.approx(rate * (reads + answers))
+    assert found.prefill_share == pytest.approx(reads / (reads + answers))
+    assert found.kv_share == pytest.approx(found.concurrency * 112 * 1e5 / server.decode_engine.kv_room_bytes)

@@ -33,9 +33,9 @@ class Engine:
     """Bytes on the fullest GPU beside caches, by line."""
     kv_room_bytes: Number
     """What they leave for caches."""
-    tokens_per_sequence: int = 1
+    tokens_per_sequence: int
     """Positions that a decoding sequence takes of a step."""
-    ahead: bool = False
+    ahead: bool
     """Many steps are priced in one call of arrays, by who has imported these."""
 
     def taken(self, replicas: Any) -> Engine:
@@ -54,7 +54,7 @@ class Engine:
 
     def price(self, steps: Sequence[Step]) -> list[StepSeconds]:
         """Seconds of steps, by the cost model itself."""
-        if self.many is None and not (self.ahead and len(steps) > 1):
+        if self.many is None and not self.ahead:
             return [self._priced(step) for step in steps]
         together: Any = self._priced(_together(steps, side_by_side=self.many is not None))
         if self.many is None:
@@ -131,7 +131,7 @@ def prompt_step(chunks: Sequence[tuple[float, float]], sequences: float = 0.0, c
 
 
 def make_engine(
-    steps: ServingSteps, server: ServerPlan, memory_bytes: float, exact: Iterable[float] = (), *, ahead: bool = False
+    steps: ServingSteps, server: ServerPlan, memory_bytes: float, exact: Iterable[float], *, ahead: bool
 ) -> Engine:
     """Of the steps of a replica: caches have the memory that is left beside what is fixed.
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import pairwise
 from math import floor, log
 
-from attrs import field, frozen
+from attrs import frozen
 
 from llmplan.records import ServerPlan
 from llmplan_serving_load.queueing.speculation import expected_steps, yield_probabilities
@@ -52,7 +52,7 @@ class Work:
     """Kinds of requests that are equally likely."""
 
     jobs: Sequence[Job]
-    yields: Sequence[float] = field(default=(1.0,))
+    yields: Sequence[float]
     """Probabilities that a step gives a sequence 1, 2, … tokens."""
 
     @cached_property
@@ -111,8 +111,8 @@ def make_work(server: ServerPlan) -> Work:
     """The work of a server's load, with its prefix cache and speculation."""
     lengths = server.workload.lengths
     yields = yields_of(server)
-    most = max(output for _, output in lengths) - 1
-    steps = expected_steps(most, yields) if len(yields) > 1 else range(most + 1)
+    most = max(output for _, output in lengths)
+    steps = expected_steps(most, yields) if len(yields) > 1 else range(most)
     jobs = []
     for prompt, output in lengths:
         cached = cached_tokens(prompt, server.prefix_hit_rate)
