@@ -532,6 +532,7 @@ NUMERIC = [
     if not metadata["word"] and (command == "train" or name not in options_of(TrainRequest))
 ]
 MAY_BE_ZERO = {"zero", "price_per_gpu_hour", "restart_seconds", "requests", "seed", "prefix_hit_rate"}
+MAY_BE_ZERO |= {"memory_headroom"}
 
 
 @pytest.mark.parametrize(("command", "name"), NUMERIC)
