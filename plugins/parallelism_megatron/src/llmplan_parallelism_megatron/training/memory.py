@@ -310,5 +310,5 @@ def _widened(rank: Rank) -> Number:
     with_head = plan.framework.freezes_head and plan.tuning is Tuning.QLORA
     blocks = (*rank.model.layers, *((rank.model.head,) if with_head else ()))
     gemms = [operator.gemm for block in blocks for operator in block.operators if operator.gemm is not None]
-    largest = reduce(maximum, (gemm.groups * gemm.n * gemm.k / gemm.matrices for gemm in gemms))
+    largest: Number = reduce(maximum, (gemm.groups * gemm.n * gemm.k / gemm.matrices for gemm in gemms))
     return largest * SIXTEEN_BIT_BYTES * plan.framework.widened_copies
