@@ -506,6 +506,9 @@ def test_bad_input_costs_one_line_and_exit_code_2(refused, tmp_path, monkeypatch
         (("train", "--ttft", "1s"), "No such option: --ttft; llmplan infer has it"),
         (("infer", "--objective", "cost"), "No such option: --objective; llmplan search infer has it"),
         (("train", "--objective", "cost"), "No such option: --objective; llmplan search train has it"),
+        (("train", "--workers", "2"), "No such option: --workers; llmplan search train has it"),
+        (("search", "infer", "--compare", "gpu=l4"), "No such option: --compare; llmplan infer has it"),
+        (("train", "--port", "80"), "No such option: --port; llmplan serve has it"),
         (("train", "--model"), "Option '--model' requires an argument."),
         (("infer", "a", "b"), "Got unexpected extra argument(s) (b); llmplan infer --help shows what there"),
         (("list", "gpuz"), "list: 'gpuz' is none of models, gpus, clusters, dtypes, cost-models"),
@@ -531,6 +534,7 @@ NUMERIC = [
     if not metadata["word"] and (command == "train" or name not in options_of(TrainRequest))
 ]
 MAY_BE_ZERO = {"zero", "price_per_gpu_hour", "restart_seconds", "requests", "seed", "prefix_hit_rate"}
+MAY_BE_ZERO |= {"memory_headroom"}
 
 
 @pytest.mark.parametrize(("command", "name"), NUMERIC)
