@@ -65,6 +65,8 @@ def test_prompts_are_read_beside_what_decodes():
     assert result.first_token["p50"] == pytest.approx((2 + 4.75) / 2)
     assert result.next_token["p50"] == pytest.approx(1.375)
     assert result.total["p50"] == pytest.approx((5.25 + 6.125) / 2)
+    shared, _ = run((0, 12, 1), (0.5, 2, 1))  # of the second pass four tokens are left
+    assert times(shared) == exactly((0, 3.75, 3.75), (2, 3.75, 3.75))
     (replica,) = found.decoders
     assert (replica.tokens, replica.held, replica.worked_on, replica.kv_bytes) == (pytest.approx(10), 0, 0, 0)
 
@@ -79,6 +81,8 @@ def test_prompts_go_first():
     last = one + 1 + 2 / 8
     assert times(found) == exactly((0, 1.5, last), (1.5, two, one), (1.5, two, last), (two, long, long))
     assert last == 8.625
+    apart, _ = run((0, 4, 1), (0.5, 6, 1), (0.5, 3, 1), chunked=False)  # nine tokens are one too many for a pass
+    assert times(apart)[1:] == exactly((1.5, 3.25, 3.25), (3.25, 4.625, 4.625))
     assert result.means.prefill_share == pytest.approx(6 / 8.625)
     assert result.means.busy_share == pytest.approx(1)
 
@@ -128,6 +132,9 @@ def test_caches_go_from_one_pool_to_the_other():
     assert means.kv_share == pytest.approx((16 * 2.25 + 32 * 1.125) / end / ROOM)
     assert means.prefill_share == 0.5
     assert result.kv_peak_share == 32 / ROOM
+    for prompt, held in ((15, 16), (16, 32)):  # with the first token of the answer
+        found, _ = run((0, prompt, 2), sizes=sizes, prefill_pool=pool)
+        assert found.readers[0].kv_peak_bytes == held
 
 
 def test_a_step_yields_what_was_guessed():
@@ -139,6 +146,11 @@ def test_a_step_yields_what_was_guessed():
     last = begun + 2 * 2  # of 8 tokens: three of the first answer, which is complete then, and five of the prompt
     read = last + 1 + 2 / 8
     assert times(found) == exactly((0, 1.5, last), (begun, read, read + step))
+    assert found.decoders[0].tokens == pytest.approx(8 + 2)
+    found, _ = run((0, 4, 8), speculation=guessing, sizes=KEYS)  # three positions each attend to as many keys
+    read, grows = 1 + 4 / 8 + 10 / 64, 7 / 3
+    last = read + sum(1 + 3 / 8 + 3 * (5 + number * grows) / 64 for number in range(3))
+    assert times(found) == exactly((0, read, last))
 
 
 def of(tokens, keys):
@@ -159,6 +171,40 @@ def test_tokens_attend_to_all_before_them():
     assert last < 30
     expected = (0, read, first), (begun, second, last), (30, third, third + of(1, 9))
     assert times(found) == exactly(*expected)
+
+
+def test_two_answers_attend_to_their_own():
+    """What two sequences attend to would be that of one, or twice that of both."""
+    found, _ = run((0, 2, 1), (1, 3, 9), (1, 4, 9), (10, 2, 1), sizes=KEYS)
+    begun = of(2, 3)
+    read = begun + of(7, 1 + 2 + 3 + 1 + 2 + 3 + 4)
+    steps = [of(2, 4 + 5 + 2 * number) for number in range(8)]
+    fifth = read + sum(steps[:5])
+    assert read + sum(steps[:4]) < 10 < fifth
+    prompt = fifth + of(2 + 2, 9 + 2 * 5 + 1 + 2)
+    last = prompt + sum(steps[6:])
+    assert times(found)[1:] == exactly((begun, read, last), (begun, read, last), (fifth, prompt, prompt))
+
+
+@pytest.mark.parametrize(("after", "step"), [(0.01, 5), (2.6, 5), (0.01, 8), (3.3, 8)])
+def test_steps_that_grow_longer_end_where_they_end(after, step):
+    """Who comes would wait for a step after the one in progress, where each takes longer than the one before."""
+    ends = [1 + 1 / 8 + 1 / 4]
+    for keys in range(2, 10):
+        ends.append(ends[-1] + 1 + 1 / 8 + keys / 4)
+    found, _ = run((0, 1, 9), (ends[step - 1] + after, 1, 1), sizes={**SECOND, "per_key": 1 / 4})
+    assert ends[step] > ends[step - 1] + after
+    assert times(found)[1][0] == pytest.approx(ends[step])
+
+
+def test_each_replica_has_its_own():
+    """Requests would go to one of them alone, or one that has none hold a cache."""
+    found, _ = run(*((2 * number, 4, 2) for number in range(12)), layout={"dp": 2})
+    routes = [each.route % 2 for each in found.sequences]
+    assert [each.tokens for each in found.decoders] == pytest.approx([2 * routes.count(0), 2 * routes.count(1)])
+    assert 0 < sum(routes) < 12
+    found, _ = run((0, 4, 2), layout={"dp": 2})
+    assert sorted(each.kv_peak_bytes for each in found.decoders) == [0, 16]
 
 
 def test_a_prompt_that_is_cut_attends_to_what_was_read():
