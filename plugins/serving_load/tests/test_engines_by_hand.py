@@ -42,6 +42,7 @@ def test_chunks_of_a_prompt():
         for step, made in engine().prompt_steps(130.0, 20.0, 40.0, 7.0)
     ]
     assert found == [(60, 20 + 30.5, 1, 40, 7, 1), (60, 80 + 30.5, 1, 40, 7, 1), (10, 140 + 5.5, 1, 40, 7, 1)]
+    assert [made for _, made in engine().prompt_steps(61.0, 0.0, 40.0, 7.0)] == [1, 1]  # one token is left
     ((alone, _),) = engine().prompt_steps(100.0, 0.0, 0.0, 7.0)
     assert (alone.prompt_tokens, alone.sequences, alone.context) == (100, 0, 0)
     whole = prompt_step([(10.0, 5.0), (30.0, 0.0)], 2.0, 9.0)

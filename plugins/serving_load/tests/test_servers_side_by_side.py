@@ -20,6 +20,7 @@ LOADS = [
     {},
     {"prompt": 9000, "output": 3},
     {"prompt": 3000, "step_tokens": 600, "output": 40},
+    {"prompt": 300, "step_tokens": 100, "output": 40, "max_sequences": 60},
     {"chunked": False, "prompt": 3000},
     {"output": 1},
     {"prompt": Lengths(700, FAMILIES["lognormal"], 0.6), "output": Lengths(60, FAMILIES["geometric"])},
@@ -68,6 +69,14 @@ THREE = [
 def test_three_servers_are_as_they_are_alone(load):
     """If it fails, one of several servers has the room, the stages or the steps of another."""
     same(THREE, load, 0.9)
+
+
+def test_passes_of_three_servers_are_priced_together(monkeypatch):
+    """If it fails, a search over many servers takes as many calls of arrays as there are passes."""
+    calls, step_seconds = [], AffineSteps.step_seconds
+    monkeypatch.setattr(AffineSteps, "step_seconds", lambda self, step: calls.append(step) or step_seconds(self, step))
+    peak(servers(THREE, {"rate": 1.0})[0])
+    assert len(calls) == 4  # of prompts and of sequences alone, through all stages and on the slowest
 
 
 @pytest.mark.parametrize("separate", [False, True])

@@ -80,7 +80,8 @@ class Engine:
 
     def round_of(self, step: Step) -> Round:
         """A round that holds this step, between steps that have been priced."""
-        return price_rounds([step], self.batches, self.grid.price)[0]
+        (found,) = price_rounds([step], self.batches, self.grid.price)
+        return found
 
     def decode_seconds(self, sequences: float, context: float) -> float:
         """A round in which nothing but these decodes, between steps that have been priced."""
@@ -139,13 +140,11 @@ def make_engine(
     """
     largest = server.step_tokens if server.chunked else max(server.step_tokens, server.workload.longest[0])
     fixed = dict(steps.fixed_memory(float(largest)))
-    room, batches = memory_bytes - total(fixed.values()), steps.batches_in_flight
-    if getattr(room, "ndim", 0):  # of many replicas, all of which may have one batch in flight
-        batches = batches + 0.0 * room
+    room = memory_bytes - total(fixed.values())
     return Engine(
         steps=steps,
         grid=StepGrid(steps, exact, ahead=ahead),
-        batches=batches,
+        batches=steps.batches_in_flight + 0.0 * room,  # of many replicas, all of which may have one batch in flight
         step_tokens=server.step_tokens,
         chunked=server.chunked,
         max_sequences=server.max_sequences,
