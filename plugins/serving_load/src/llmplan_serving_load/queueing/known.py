@@ -37,7 +37,7 @@ class Known:
 
     def __init__(self, server: Server, of: Known | None = None, cost_model: Any = None) -> None:
         self.server, self._of = server, of
-        self._cost_model = cost_model if of is None else of._cost_model  # noqa: SLF001 - of its own kind
+        self._cost_model: Any = cost_model if of is None else of._cost_model  # noqa: SLF001 - of its own kind
         """By which it is found again: kept, so that no other takes its place in memory."""
         self._prompt: InferenceEstimate | None = None
 
