@@ -97,9 +97,9 @@ def test_leaps_add_up_as_variances_and_doublings_count_from_twice_the_largest_ru
     assert log(found.high) == pytest.approx((0.1**2 + 0.2**2 + 2 * 0.05**2) ** 0.5)
     assert log(found.low) == pytest.approx(-0.05)
     assert (found.rows, found.extrapolated) == (0, True)
-    known = ranges.spread(evolve(kind, traits={"known": True}, scale=16.0))
+    known = ranges.spread(kind._replace(traits={"known": True}, scale=16.0))
     assert (known.high, known.rows, known.extrapolated) == (exp(0.1), 9, False)
-    sharded = ranges.spread(evolve(kind, traits={"known": True}, scale=16.0, sharded=True))
+    sharded = ranges.spread(kind._replace(traits={"known": True}, scale=16.0, sharded=True))
     assert log(sharded.high) == pytest.approx((0.1**2 + 0.05**2) ** 0.5)
 
 

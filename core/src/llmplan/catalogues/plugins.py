@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from inspect import isroutine
 from time import perf_counter
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pluggy
-from attrs import Factory, define, frozen
+from attrs import Factory, define
 
 from llmplan import hookspecs
 from llmplan.catalogues.entry_points import entry_points_of
@@ -31,8 +31,7 @@ _MOST = 100_000
 """Records that a plugin may offer of one kind."""
 
 
-@frozen(eq=False, repr=False)
-class Plugin:
+class Plugin(NamedTuple):
     """A plugin that is loaded: its distribution and the hooks that it implements."""
 
     distribution: str
@@ -48,8 +47,7 @@ class Plugin:
         return f"{self.distribution}:{self.entry_point}"
 
 
-@frozen(eq=False, repr=False)
-class PluginProblem:
+class PluginProblem(NamedTuple):
     """Why a plugin, or one of its hooks, is ignored."""
 
     distribution: str

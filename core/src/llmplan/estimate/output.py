@@ -5,7 +5,7 @@ plugins read and write what else there is.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attrs import field, frozen
 
@@ -57,8 +57,7 @@ class Exporter:
     description: str = ""
 
 
-@frozen(repr=False)
-class Advice:
+class Advice(NamedTuple):
     """What is wrong and, where one is known, a command that works."""
 
     line: str
@@ -79,8 +78,7 @@ class Adviser:
     description: str = ""
 
 
-@frozen(kw_only=True, repr=False)
-class Asking:
+class Asking(NamedTuple):
     """What stands beside an option of a plugin on the command line."""
 
     command: str
