@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from inspect import isroutine
 from time import perf_counter
-from types import ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 import pluggy
@@ -237,7 +236,11 @@ class _Manager(pluggy.PluginManager):
         if not isinstance(plugin, ModuleType):
             return super().parse_hookimpl_opts(plugin, name)
         function = vars(plugin).get(name)
-        return getattr(function, "llmplan_impl", None) if isroutine(function) else None
+        return getattr(function, "llmplan_impl", None) if isinstance(function, (FunctionType, MethodType)) else None
+
+    def parse_hookspec_opts(self, module_or_class: Any, name: str) -> Any:
+        """The same of what `hookspec` has noted."""
+        return getattr(vars(module_or_class).get(name), "llmplan_spec", None)
 
 
 def load_plugins(selection: Selection = ALL) -> Plugins:
