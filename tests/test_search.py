@@ -35,7 +35,7 @@ def every():
 
 @pytest.fixture
 def many(monkeypatch):
-    """This space counts as one of many plans, of which those are pruned that cannot win."""
+    """The space counts as one of many plans, of which those are pruned that cannot win."""
     monkeypatch.setattr("llmplan.search.run._FEW", 0)
 
 

@@ -34,7 +34,7 @@ def seen(result):
 
 @pytest.fixture(scope="module", autouse=True)
 def _many():
-    """This space counts as one of many plans, of which those are pruned that cannot win."""
+    """The space counts as one of many plans, of which those are pruned that cannot win."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("llmplan.search.run._FEW", 0)
         yield
