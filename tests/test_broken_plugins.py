@@ -186,6 +186,16 @@ def test_plugins_come_and_go_while_a_program_runs():
 
 
 @pytest.mark.usefixtures("install")
+def test_what_is_installed_is_plugged_in_once(monkeypatch):
+    """If it fails, the tests that `plugins new` writes fail as soon as the plugin is installed, in its own workflow."""
+    monkeypatch.setenv("LLMPLAN_STRICT", "1")
+    module = registry().plugins.manager.get_plugin("llmplan-dtypes-int:dtypes_int")
+    with plugged(module) as found:
+        assert found.plugins.problems == []
+        assert "w8a8e16" in found.dtypes
+
+
+@pytest.mark.usefixtures("install")
 def test_threads_share_one_registry():
     """If it fails, two threads that ask first load every plugin twice, and hold different records of one name."""
     reload()

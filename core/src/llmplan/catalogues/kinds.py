@@ -28,6 +28,7 @@ class Kind:
         package: str = "llmplan",
         columns: Callable[[Any], Mapping[str, str]] | None = None,
         is_shown: bool = False,
+        contract: Callable[[Any], None] | None = None,
     ) -> None:
         self.plural = plural
         self.singular: str = _SINGULAR.get(plural, plural.removesuffix("s"))
@@ -38,6 +39,8 @@ class Kind:
         """What ``llmplan list`` says of a record; its description by default."""
         self.is_shown: bool = is_shown
         """Whether ``llmplan show`` takes its names, of a kind that a plugin brings."""
+        self.contract: Callable[[Any], None] | None = contract
+        """What ``llmplan plugins check`` asks of a record of such a kind: BadInputError says what is wrong with it."""
         self._package, self._classes = package, classes
 
     @cached_property

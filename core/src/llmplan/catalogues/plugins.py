@@ -61,7 +61,7 @@ class PluginProblem(NamedTuple):
     def line(self) -> str:
         """The one line that it costs the user."""
         ignored = f"{self.record} of plugin" if self.record else "plugin"
-        whose = f"{ignored} {self.distribution} {self.version}"
+        whose = " ".join(filter(None, (ignored, self.distribution, self.version)))
         return f"{whose} ignored: {self.reason} (llmplan plugins shows the traceback)"
 
 

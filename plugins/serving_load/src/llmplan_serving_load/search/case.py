@@ -48,6 +48,11 @@ class Case:
         return self.request.concurrency is None
 
     @property
+    def load_given(self) -> bool:
+        """Whether what has to be served is known, and the servers for it are bought."""
+        return self.at_a_rate or len(self.users or ()) == 1
+
+    @property
     def confidence(self) -> float:
         """The confidence that layouts are ranked with."""
         return CONFIDENCE if self.request.confidence is None else self.request.confidence
