@@ -1,4 +1,4 @@
-"""A cost model with one bound in place of two, asked for the bounds of many plans."""
+"""A cost model with one bound in place of two."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from delegating import Delegating
 
 from llmplan import hookimpl
 
-ASKS = ("search", "train", "--model", "llama-7b", "--gpu", "a100-sxm-80gb", "--gpus", "64", "--cost-model", "broken")
+ASKS = ("search", "train", "--model", "llama-7b", "--gpu", "a100-sxm-80gb", "--gpus", "8", "--cost-model", "broken")
 SAID = "cost-model: broken of cost-model-bounds-one failed: "
 
 
