@@ -372,9 +372,8 @@ def test_an_unknown_name_gets_its_near_misses(refused, given, message):
 )
 def test_a_chip_by_its_short_name_is_the_usual_one_and_said(document, word, name):
     """If it fails, what everybody types first (h100, a100) is not understood, or a variant is priced without a word."""
-    result = document(
-        "train", "--model", "LLaMA-65B", "--gpu", word, "--dtype", "W16A16E16", "--gpus", "64", "--mfu", "0.4"
-    )
+    names = ("--model", "LLaMA-65B", "--gpu", word, "--dtype", "W16A16E16")
+    result = document("train", *names, *ROOFLINE, "--gpus", "64", "--tp", "8", "--pp", "8", "--mfu", "0.4")
     assert (result["model"], result["gpu"], result["dtype"]) == ("llama-65b", name, "w16a16e16")
     assert f"gpu {word}: {name}" in result["assumptions"]
     assert not any("LLaMA" in said or "W16A16E16" in said for said in result["assumptions"])
@@ -507,6 +506,9 @@ def test_bad_input_costs_one_line_and_exit_code_2(refused, tmp_path, monkeypatch
         (("train", "--ttft", "1s"), "No such option: --ttft; llmplan infer has it"),
         (("infer", "--objective", "cost"), "No such option: --objective; llmplan search infer has it"),
         (("train", "--objective", "cost"), "No such option: --objective; llmplan search train has it"),
+        (("train", "--workers", "2"), "No such option: --workers; llmplan search train has it"),
+        (("search", "infer", "--compare", "gpu=l4"), "No such option: --compare; llmplan infer has it"),
+        (("train", "--port", "80"), "No such option: --port; llmplan serve has it"),
         (("train", "--model"), "Option '--model' requires an argument."),
         (("infer", "a", "b"), "Got unexpected extra argument(s) (b); llmplan infer --help shows what there"),
         (("list", "gpuz"), "list: 'gpuz' is none of models, gpus, clusters, dtypes, cost-models"),
@@ -532,6 +534,7 @@ NUMERIC = [
     if not metadata["word"] and (command == "train" or name not in options_of(TrainRequest))
 ]
 MAY_BE_ZERO = {"zero", "price_per_gpu_hour", "restart_seconds", "requests", "seed", "prefix_hit_rate"}
+MAY_BE_ZERO |= {"memory_headroom"}
 
 
 @pytest.mark.parametrize(("command", "name"), NUMERIC)
@@ -665,7 +668,7 @@ HOW = {
 """By option: on the command line, in Python, in a plan file."""
 HOW_BASE = {
     "model": "mixtral-8x7b", "gpu": "h100-sxm-80gb", "dtype": "bf16", "gpus": 64, "tp": 4, "pp": 4, "recompute": "full",
-    "micro_batch": 1, "zero": 1, "schedule": "1f1b", "global_batch": 256,
+    "micro_batch": 1, "zero": 1, "schedule": "1f1b", "global_batch": 256, "cp": 1, "ep": 2, "vpp": 1, "offload": "none",
 }  # fmt: skip
 
 
@@ -871,31 +874,42 @@ def test_a_gpu_without_the_format_is_refused(refused, tmp_path):
 # Completion
 
 
-@pytest.mark.parametrize(
-    ("words", "offered"),
-    [
-        ("train --model llama-6", {"llama-65b", "llama-65b-iso"}),
-        ("infer --gpu h100-", {"h100-pcie-80gb", "h100-sxm-80gb", "h100-sxm-96gb-500w", "h100-nvl-94gb"}),
-        ("train --framework megatron-d", {"megatron-deepspeed", "megatron-deepspeed-2023"}),
-        ("train --optimizer ada", {"adafactor", "adam", "adam-8bit", "adam-8bit-paged", "adam-bf16", "adam-paged"}),
-        ("train --schedule z", {"zero-bubble"}),
-        ("train --tuning q", {"qlora"}),
-        ("show w4a4", {"w4a4e16", "w4a4e32"}),
-    ],
-)
-def test_the_shell_completes_registered_names(words, offered):
+COMPLETED = {
+    "train --model llama-6": {"llama-65b", "llama-65b-iso"},
+    "infer --gpu h100-": {"h100-pcie-80gb", "h100-sxm-80gb", "h100-sxm-96gb-500w", "h100-nvl-94gb"},
+    "train --framework megatron-d": {"megatron-deepspeed", "megatron-deepspeed-2023"},
+    "train --optimizer ada": {"adafactor", "adam", "adam-8bit", "adam-8bit-paged", "adam-bf16", "adam-paged"},
+    "train --schedule z": {"zero-bubble"},
+    "train --tuning q": {"qlora"},
+    "show w4a4": {"w4a4e16", "w4a4e32"},
+}
+ASKED = """
+import os, sys
+from llmplan.cli.main import main
+
+for words in sys.argv[1:]:
+    os.environ |= {"COMP_WORDS": f"llmplan {words}", "COMP_CWORD": str(len(words.split()))}
+    try:
+        main([])
+    except SystemExit as done:
+        if done.code:
+            raise
+    print("that is all")
+"""
+
+
+def test_the_shell_completes_registered_names():
     """If it fails, names have to be typed in full."""
-    environment = {"_LLMPLAN_COMPLETE": "complete_bash", "COMP_WORDS": f"llmplan {words}"}
-    environment["COMP_CWORD"] = str(len(words.split()))
     finished = subprocess.run(
-        [sys.executable, "-m", "llmplan"],
-        env=os.environ | environment,
+        [sys.executable, "-c", ASKED, *COMPLETED],  # one process, which is told by its environment that a shell asks
+        env=os.environ | {"_LLMPLAN_COMPLETE": "complete_bash"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert (finished.returncode, finished.stderr) == (0, "")
-    assert set(finished.stdout.split()) == offered
+    found = finished.stdout.split("that is all")[:-1]
+    assert {words: set(one.split()) for words, one in zip(COMPLETED, found, strict=True)} == COMPLETED
 
 
 def test_several_files_are_written_at_once(run, tmp_path):

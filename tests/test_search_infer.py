@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from itertools import product
+from itertools import pairwise, product
+from math import log2
 
 import pytest
 from attrs import evolve
@@ -338,6 +339,20 @@ def test_no_point_beats_one_of_the_frontier():
     for point in found.pareto:
         faster = every[every["next_token_seconds"] <= point["next_token_seconds"]]
         assert faster["tokens_per_second_per_gpu"].max() == point["tokens_per_second_per_gpu"]
+
+
+def test_the_frontier_of_a_load_lists_what_is_worth_its_gpus():
+    """If it fails, hundreds of GPUs for five requests a second stand in it, a hundredth faster than eight."""
+    found = search(InferenceSpace(**FIXED, **SIZES), tpot=0.05)
+    rate = 3.0 * found.best[0].requests_per_second
+    of_rate = search(InferenceSpace(**FIXED, **SIZES, rate=rate), tpot=0.05)
+    listed = of_rate.pareto
+    every = of_rate.to_pandas()
+    assert len(listed) < len(every)
+    assert listed[-1]["tokens_per_second_per_gpu"] == every["tokens_per_second_per_gpu"].max()
+    for faster, cheaper in pairwise(listed):
+        doublings = log2(cheaper["tokens_per_second_per_gpu"] / faster["tokens_per_second_per_gpu"])
+        assert faster["next_token_seconds"] <= cheaper["next_token_seconds"] * 0.9**doublings
 
 
 def test_cases_are_compared():

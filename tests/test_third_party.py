@@ -10,6 +10,7 @@ import sys
 from importlib.metadata import distribution
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from hatchling.builders.wheel import WheelBuilder
@@ -87,8 +88,24 @@ LIST_GPUS = ("list", "gpus", "--json")
 PLUGINS = ("plugins", "--json")
 
 
+ASKED = """
+import io, json, sys
+from contextlib import redirect_stderr, redirect_stdout
+from llmplan.cli.main import main
+
+answers = sys.stdout
+for line in sys.stdin:
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+        code = main(json.loads(line))
+    print(json.dumps([code, out.getvalue(), err.getvalue()]), file=answers, flush=True)
+"""
+
+
 class Environment:
     """A virtual environment with the dependencies of llmplan-core, those of this environment, and nothing else."""
+
+    asked = None
+    """The process in it that answers commands, one after the other: a start for each of them takes most of the time."""
 
     def __init__(self, path):
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", path], check=True)
@@ -114,12 +131,33 @@ class Environment:
             timeout=60,
         )
 
-    def llmplan(self, *arguments, **variables):
+    def llmplan(self, *arguments):
         """The result of a llmplan command."""
-        return self.run("llmplan", *arguments, **variables)
+        if self.asked is None:
+            self.asked = subprocess.Popen(
+                [self.python, "-c", ASKED],
+                cwd=self.scripts,
+                env=self.variables,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                encoding="utf-8",
+            )
+        overdue = Timer(60, self.asked.kill)
+        overdue.start()
+        print(json.dumps(arguments), file=self.asked.stdin, flush=True)
+        answer = self.asked.stdout.readline()
+        overdue.cancel()
+        return subprocess.CompletedProcess(arguments, *json.loads(answer))
+
+    def close(self):
+        """End the process in it, which knows what was installed when it began."""
+        if self.asked is not None:
+            self.asked.communicate(timeout=60)
+            self.asked = None
 
     def install(self, wheels):
         """Install wheels and nothing else."""
+        self.close()
         pip = [sys.executable, "-m", "pip", "--python", self.python] if find_spec("pip") else ["uv", "pip"]
         target = [] if find_spec("pip") else ["--python", self.python]
         subprocess.run([*pip, "install", *target, "--quiet", "--no-index", "--no-deps", *wheels], check=True)
@@ -185,14 +223,15 @@ def environment(tmp_path_factory, documented_plugin, documented_hooks):
     environment.install([build(project, folder) for project in (*OURS, folder / "llmplan-acme")])
     examples = ((name, documented_hooks[hook], "acme") for name, (hook, _, _) in DOCUMENTED.items())
     environment.install([build_plugin(folder, *example) for example in examples])
-    return environment
+    yield environment
+    environment.close()
 
 
 @pytest.fixture(scope="module")
 def before(environment):
     """What commands answer while all is well."""
     answers = {command: environment.llmplan(*command) for command in (A100, H100, INFER, LIST_GPUS)}
-    return {**answers, "strict": environment.llmplan(*A100, LLMPLAN_STRICT="1")}
+    return {**answers, "strict": environment.run("llmplan", *A100, LLMPLAN_STRICT="1")}
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +242,7 @@ def after(environment, before, tmp_path_factory):
     plugins = {name: (source, name.replace("-", "_")) for name, (source, _) in BROKEN.items()} | GOOD
     environment.install([build_plugin(folder, name, *plugin) for name, plugin in plugins.items()])
     answers = {command: environment.llmplan(*command) for command in (A100, H100, INFER, LIST_GPUS, PLUGINS)}
-    return {**answers, "strict": environment.llmplan(*A100, LLMPLAN_STRICT="1")}
+    return {**answers, "strict": environment.run("llmplan", *A100, LLMPLAN_STRICT="1")}
 
 
 @pytest.fixture(scope="module")

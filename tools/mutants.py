@@ -36,7 +36,9 @@ class SwapBound(Operator):  # type: ignore[misc]
         """Call the other one, which every module of formulas can reach."""
         other = _SWAPPED[node.value]
         far = other if other in ("min", "max") else f"__import__('llmplan.arrays.quantities', fromlist=['x']).{other}"
-        return parso.parse(node.prefix + far).children[0]
+        called = parso.parse(far).children[0]
+        called.get_first_leaf().prefix = node.prefix  # parsed with it, this would be an indented line
+        return called
 
     @classmethod
     def examples(cls) -> tuple[()]:

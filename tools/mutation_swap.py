@@ -11,8 +11,8 @@ from typing import Any
 
 from attrs import define
 
-Key = tuple[str, int]
-"""A function's name and first line."""
+Key = tuple[str, int, int]
+"""A function's name and first line, and how many before it have both: generators in one line."""
 
 
 @define
@@ -26,29 +26,31 @@ class Loaded:
     @classmethod
     def of(cls, path: Path) -> Loaded:
         """Look for all functions that were made of the module."""
+        codes = _codes(_compiled(path, path.read_text("utf-8")))
+        keys = {(key[:2], _own(code)): key for key, code in reversed(codes.items())}
         functions: dict[Key, list[FunctionType]] = {}
         for one in gc.get_objects():
             if isinstance(one, FunctionType) and one.__code__.co_filename == str(path):
-                functions.setdefault((one.__code__.co_name, one.__code__.co_firstlineno), []).append(one)
-        return cls(path, dict(_codes(_compiled(path, path.read_text("utf-8")))), functions)
+                named = one.__code__.co_name, one.__code__.co_firstlineno
+                functions.setdefault(keys.get((named, _own(one.__code__)), (*named, 0)), []).append(one)
+        return cls(path, codes, functions)
 
     def swap(self, text: str) -> Callable[[], None] | None:
         """What puts the functions of a mutant in place; None where it changes anything else."""
-        new = dict(_codes(_compiled(self.path, text)))
-        old = self.codes
+        new, old = _codes(_compiled(self.path, text)), self.codes
         changed = [key for key in {*old, *new} if key not in old or key not in new or _own(old[key]) != _own(new[key])]
         found: dict[FunctionType, CodeType] = {}
         for key in changed:
-            here = self.functions.get(key) or self.functions.get(self._outer(key, new) or key, [])
-            if not here:
+            there = key if key in self.functions else self._outer(key, new)
+            if there is None:
                 return None
-            found |= {function: new[function.__code__.co_name, function.__code__.co_firstlineno] for function in here}
+            found |= dict.fromkeys(self.functions[there], new[there])
         return lambda: _put(found)
 
     def _outer(self, key: Key, new: Mapping[Key, CodeType]) -> Key | None:
         """The function that is there around a code that is not, as of a generator in it."""
         for other in self.functions:
-            if other in new and any(inner == key for inner, _ in _codes(new[other])):
+            if other in new and any(inner is new.get(key) for inner in _inside(new[other])):
                 return other
         return None
 
@@ -100,11 +102,20 @@ def _compiled(path: Path, text: str) -> CodeType:
     return compile(text, str(path), "exec", dont_inherit=True)
 
 
-def _codes(code: CodeType) -> Iterator[tuple[Key, CodeType]]:
-    yield (code.co_name, code.co_firstlineno), code
+def _codes(code: CodeType) -> dict[Key, CodeType]:
+    found: dict[Key, CodeType] = {}
+    for one in _inside(code):
+        earlier = sum(key[:2] == (one.co_name, one.co_firstlineno) for key in found)
+        found[one.co_name, one.co_firstlineno, earlier] = one
+    return found
+
+
+def _inside(code: CodeType) -> Iterator[CodeType]:
+    """It and all that is in it."""
+    yield code
     for one in code.co_consts:
         if isinstance(one, CodeType):
-            yield from _codes(one)
+            yield from _inside(one)
 
 
 def _own(code: CodeType) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 
@@ -89,3 +90,34 @@ def test_powers_products_and_remainders():
     with pytest.raises(ValueError, match="argument 2 is longer"):
         quantities.dot([2.0], [5.0, 7.0])
     assert [quantities.has_remainder(whole, 4) for whole in (7, 8, 9)] == [True, False, True]
+
+
+class Elsewhere:
+    """An array of a library that has no `tolist`."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __array_namespace__(self):
+        return np
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype=dtype, copy=copy)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("exp", 1.0), ("expm1", 1e-9), ("log", 8.0), ("log1p", 1e-9), ("log2", 8.0)]
+)
+def test_functions_are_those_of_the_standard_library_wherever_an_array_can_be_read(name, value):
+    """An array would differ in the last digit from its numbers, or one of a library without lists be refused."""
+    function = getattr(quantities, name)
+    alone = getattr(math, name)(value)
+    assert function(value) == alone
+    assert function(np.array([[value], [value]])).tolist() == [[alone], [alone]]
+    assert function(Elsewhere([value])) == pytest.approx([alone])
+
+
+def test_doublings_until_there_are_enough():
+    """A tree of three would be as high as one of two, or that of four higher."""
+    assert [quantities.ceil_log2(many) for many in (1, 2, 3, 4, 5)] == [0, 1, 2, 2, 3]
+    assert quantities.ceil_log2(np.array([1.0, 2, 3, 4, 5])).tolist() == [0, 1, 2, 2, 3]

@@ -22,6 +22,7 @@ WHOLE_OR_AUTO = {"max_micro_batch"}
 WHOLE_OR_FILE = {"sample_tokens"}
 WHOLE_OR_ZERO = {"requests", "seed"}
 PART = {"prefix_hit_rate"}
+SHARE = {"memory_headroom"}
 CONFIDENCE = {"confidence"}
 STAGE = {"zero"}
 LATENCY = {"ttft", "tpot", "latency"}
@@ -81,6 +82,7 @@ NUMERIC = (
     | FRACTION
     | PART
     | CONFIDENCE
+    | SHARE
     | BITS
 )
 

@@ -29,14 +29,17 @@ __all__ = ["compare", "infer", "plan_inference", "plan_training", "search", "tra
 def search(space: TrainingSpace | InferenceSpace, objective: str | None = None, **options: Any) -> SearchResult:
     """The best plans of a space: ``search(TrainingSpace(model=..., gpu=..., gpus=2048), "cost")``.
 
-    Options are those of `SearchRequest`, or of `InferSearchRequest`: pareto, finish_within, budget, memory_headroom,
-    top, prune. Every priced plan is kept as columns unless `keep` is false, or goes to `sink`, part by part. `watch` is
-    told of progress. An `InferenceSpace` takes no `executor`.
+    Options are those of `SearchRequest`, or of `InferSearchRequest`: pareto, finish_within, budget, top, prune; and of
+    training those that the space may have, confidence or memory_headroom. Every priced plan is kept as columns unless
+    `keep` is false, or goes to `sink`, part by part. `watch` is told of progress. An `InferenceSpace` takes no
+    `executor`.
     """
     if isinstance(space, TrainingSpace):
         from llmplan.search.training import search_training
 
         asked = {name: options.pop(name) for name in options_of(SearchRequest) if name in options}
+        of_plans = {name: options.pop(name) for name in options_of(TrainRequest) if name in options}
+        space = space.with_values(**of_plans) if of_plans else space
         return search_training(space, SearchRequest(objective=objective, **asked), **options)
     from llmplan.search.servers import search_servers
 

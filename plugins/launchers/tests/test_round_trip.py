@@ -42,7 +42,7 @@ def layout_of(estimate, *names):
     return {name: getattr(estimate.plan.layout, name) for name in names}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(training(schedule=registry().schedules["1f1b"], master_weights=True))
 def test_megatron(estimate):
     """A run that is planned, exported and read again would be another run."""
@@ -72,7 +72,7 @@ def precision_named(dtype):
     return {"nvfp4": "fp4"}.get(dtype, dtype)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(training(tp=2, pp=2, dp=2, cp=1, vpp=1, dtype="bf16"))
 def test_the_shape_of_a_model(estimate):
     """A model's shape would be lost between Megatron's arguments and a plan file."""
@@ -91,7 +91,7 @@ def test_the_shape_of_a_model(estimate):
     assert model.parameters_by_part() == estimate.plan.model.parameters_by_part()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(training(named_models(*dict.fromkeys({flavor: name for name, flavor in FLAVORS.items()}.values()))))
 def test_torchtitan(estimate):
     """A run would come back with another layout, batch, sharding or model."""
@@ -121,7 +121,7 @@ def test_torchtitan(estimate):
     assert remarks == ()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(training(pp=1, cp=1, ep=1))
 def test_deepspeed(estimate):
     """A run would come back with another batch, ZeRO stage, precision or offload."""
@@ -145,7 +145,7 @@ def test_deepspeed(estimate):
     assert remarks == ()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(serving())
 def test_vllm(estimate):
     """A server would come back with another layout, model or cache."""

@@ -1,6 +1,7 @@
 """Every config.json that is at hand, real or cut down (configs/SOURCES.csv says which, and where each is from)."""
 
 import csv
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ PLAN = {"gpu": "b200-sxm", "tp": 1, "pp": 1, "dp": 8}
 TRAIN = {"seq_len": 512, "micro_batch": 1, "gradient_accumulation": 1, "tokens": 1e9, "recompute": "full", "zero": 1}
 
 
+@cache
 def of(file):
     """The model of a file."""
     return model_of(CONFIGS / file, Path(file).stem.split("--")[1], assume=False)

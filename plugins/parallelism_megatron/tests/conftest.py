@@ -12,11 +12,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")
-def checked():
+def checked(published_training):
     """Every published run, priced once."""
-    result = validate(registry().validation_sets["training"])
-    assert not result.skipped
-    return result.checked
+    assert not published_training.skipped
+    return published_training.checked
 
 
 @pytest.fixture(scope="session")

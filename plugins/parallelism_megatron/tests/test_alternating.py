@@ -1,12 +1,15 @@
 """Selective recomputation that keeps every second product, and what FSDP copies and keeps, by hand."""
 
+from types import SimpleNamespace
+
 import pytest
 from attrs import evolve
 from megatron_plans import GROUPED, IDEAL, PLAIN, flat, plan, price
 
-from llmplan.records import Recompute, Tuning
+from llmplan.records import Gemm, Operator, Recompute, Scores, Tensor, Tuning
+from llmplan.records.model import ALWAYS_KEPT
 from llmplan_parallelism_megatron.rank import Rank
-from llmplan_parallelism_megatron.training.alternating import run_again
+from llmplan_parallelism_megatron.training.alternating import alternating_bytes, part_of_kernel, run_again
 from llmplan_parallelism_megatron.training.memory import kept_bytes
 
 COMPILED = evolve(IDEAL, alternates=True)
@@ -98,3 +101,38 @@ def test_what_dtensor_gathers_is_kept_whole(sequence_parallel, more):
     ranks = (Rank.of(plan(LLAMA, framework=one, **split)) for one in (IDEAL, evolve(IDEAL, keeps_gathered=True)))
     part, whole = (kept_bytes(rank.model.layers[0], rank) for rank in ranks)
     assert whole - part == 2 * more * 2 * TOKENS * WIDTH / 4
+
+
+def test_a_kernel_runs_again_by_its_columns():
+    """Norms would be kept, attention be computed twice, or matrices side by side count alike however wide they are."""
+    parts = {"wide": 0.0, "narrow": 0.5}
+    wide, narrow = (Operator(name, "p", gemm=Gemm(5.0, n, 7.0)) for name, n in (("wide", 30.0), ("narrow", 10.0)))
+    assert part_of_kernel([wide, narrow], parts) == 10 * 0.5 / 40
+    assert part_of_kernel([Operator("norm", "p")], parts) == 1
+    assert part_of_kernel([Operator("qk", "attention", scores=Scores(8, 4, 0.5))], parts) == 0
+
+
+def test_what_attention_makes_is_kept_once():
+    """Every product after attention would keep its input, or a product of experts be that of one of them."""
+    inputs = tuple(Tensor(elements) for elements in (11.0, 13.0))
+    given = SimpleNamespace(plan=SimpleNamespace(framework=EAGER), activation_bytes=2.0)
+    gemm = Gemm(5.0, 6.0, 7.0, 3.0)
+    layer = [
+        Operator("norm", "p", inputs=(Tensor(17.0, dropped_from=ALWAYS_KEPT), Tensor(19.0))),
+        Operator("first", "p", inputs=(Tensor(3.0),), gemm=gemm),
+        Operator("qk", "p", inputs=inputs, scores=Scores(8, 4, 0.5)),
+        Operator("pv", "p", inputs=inputs),
+        Operator("second", "p", inputs=inputs, gemm=gemm),
+        Operator("third", "p", inputs=inputs, gemm=gemm),
+    ]
+    product = 3 * 5 * 6
+    assert alternating_bytes(layer, given) == 2 * (17 + product + (11 + 13) + product)
+
+
+def test_half_of_what_a_layer_gathers_is_gathered_again():
+    """Sums that are kept would be made once more, or inputs that are not be there."""
+    split = {"curves": flat(), "tp": 4, "seq_len": TOKENS, "framework": COMPILED}
+    again, never = (price(LLAMA, recompute=mode, **split) for mode in (SELECTIVE, Recompute.NONE))
+    sums = 2 * 2 * TOKENS * WIDTH * 2 * 3 / 4 / 3e11  # of a pass: two all-reduces of a layer
+    more = again.time_breakdown["tp_comm"] - never.time_breakdown["tp_comm"]
+    assert more == pytest.approx(LLAMA.layers * sums / 2)

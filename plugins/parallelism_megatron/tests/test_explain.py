@@ -2,8 +2,7 @@
 
 import json
 import math
-import subprocess
-import sys
+from functools import cache
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -11,6 +10,7 @@ from megatron_plans import MEGATRON, MODELS, MUON, plan, plans
 from serving_plans import ENGINES, serving
 
 from llmplan import infer, registry, train
+from llmplan.cli.main import main
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.training.layer import layer_times
 from llmplan_parallelism_megatron.training.pipeline import ends
@@ -30,7 +30,7 @@ def add_up(lines):
     return sums
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(plans())
 def test_what_is_printed_of_training_adds_up(one):
     """A line would be explained by a formula that had no part in it, or a kernel be left out: the attention of every
@@ -49,7 +49,7 @@ def test_what_is_printed_of_training_adds_up(one):
         assert {name: by_line[name, unit] for name in breakdown} == breakdown
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.sampled_from(MODELS), st.sampled_from(ENGINES), st.sampled_from([1, 2, 4]), st.integers(1, 300))
 def test_what_is_printed_of_serving_adds_up(model, engine, tp, batch):
     """The kernels of a step of decoding would not be the step: collectives of one rank stood there with their latency,
@@ -110,26 +110,31 @@ PLANS = {
 }
 
 
-@pytest.mark.parametrize("options", PLANS.values(), ids=PLANS)
-def test_the_numbers_give_the_line(options):
+@cache
+def explained(name):
+    """The estimate of a plan, and its explanation."""
+    estimate = train(**PLANS[name])
+    return estimate, registry().cost_models["megatron"].explain(estimate.plan)
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_the_numbers_give_the_line(name):
     """A reader who does the printed arithmetic would get something else than the estimate."""
-    estimate = train(**options)
-    lines = registry().cost_models["megatron"].explain(estimate.plan)
+    _, lines = explained(name)
     for line in lines:
         computed = eval(line.numbers, {**FUNCTIONS, "__builtins__": {}})
         assert computed == pytest.approx(line.value, rel=2e-3, abs=1e-9), line
 
 
-@pytest.mark.parametrize("options", PLANS.values(), ids=PLANS)
-def test_every_line_of_the_breakdowns_is_explained_with_a_source(options):
+@pytest.mark.parametrize("name", PLANS)
+def test_every_line_of_the_breakdowns_is_explained_with_a_source(name):
     """A line of the breakdown would come from nowhere."""
-    estimate = train(**options)
-    lines = registry().cost_models["megatron"].explain(estimate.plan)
-    explained = {(line.line, line.unit): line.value for line in lines}
+    estimate, lines = explained(name)
+    by_line = {(line.line, line.unit): line.value for line in lines}
     for breakdown, unit in ((estimate.time_breakdown, "s"), (estimate.memory_breakdown, "bytes")):
-        for name, value in breakdown.items():
-            assert explained[name, unit] == value
-    assert explained.get(("host_memory", "bytes")) == estimate.host_bytes_per_gpu
+        for line, value in breakdown.items():
+            assert by_line[line, unit] == value
+    assert by_line.get(("host_memory", "bytes")) == estimate.host_bytes_per_gpu
     assert all(line.source and line.formula for line in lines)
     assert any(line.line.startswith("layer kind 1: ") for line in lines)
 
@@ -166,37 +171,37 @@ def test_inference_is_explained_line_by_line(options):
     assert any(line.line.startswith("layer kind 1: ") and "launch" in line.formula for line in lines)
 
 
-def llmplan(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "llmplan", *arguments], capture_output=True, text=True, check=False, timeout=60
-    )
+@pytest.fixture
+def llmplan(capsys):
+    """Runs a command: exit code, standard output, standard error."""
+    return lambda *arguments: (main(arguments), *capsys.readouterr())
 
 
-def test_the_command_line_prints_it():
-    done = llmplan("train", "--model", "llama-7b", "--gpu", "a100-sxm-80gb", "--gpus", "8", "--explain")
-    assert done.returncode == 0
-    assert "\nforward = " in done.stdout
-    shown = llmplan("train", "--model", "llama-7b", "--gpu", "a100-sxm-80gb", "--gpus", "8", "--explain", "--json")
-    explanation = json.loads(shown.stdout)["explanation"]
+def test_the_command_line_prints_it(llmplan):
+    run = ("train", "--model", "llama-7b", "--gpu", "a100-sxm-80gb", "--gpus", "8", "--explain")
+    code, said, _ = llmplan(*run)
+    assert code == 0
+    assert "\nforward = " in said
+    explanation = json.loads(llmplan(*run, "--json")[1])["explanation"]
     assert {"line", "formula", "numbers", "value", "unit", "source"} == set(explanation[0])
-    assert "\ntp_comm = 0 s" not in done.stdout
-    assert "\nNone in this plan: " in done.stdout
+    assert "\ntp_comm = 0 s" not in said
+    assert "\nNone in this plan: " in said
 
 
-def test_the_command_line_prints_that_of_a_batch_and_of_no_load():
+def test_the_command_line_prints_that_of_a_batch_and_of_no_load(llmplan):
     """An option would explain a server under load by a batch that it never has."""
     infer = ("infer", "--model", "llama-7b", "--gpu", "a100-sxm-80gb", "--tp", "1", "--pp", "1", "--explain")
-    assert "\ndecode mlp = " in llmplan(*infer).stdout
-    refused = llmplan(*infer, "--rate", "1/s")
-    assert refused.returncode == 2
-    assert refused.stderr.startswith("llmplan: explain: explains a batch")
-    assert refused.stderr.partition("hint: ")[0].count("\n") == 1
+    assert "\ndecode mlp = " in llmplan(*infer)[1]
+    code, _, said = llmplan(*infer, "--rate", "1/s")
+    assert code == 2
+    assert said.startswith("llmplan: explain: explains a batch")
+    assert said.partition("hint: ")[0].count("\n") == 1
 
 
-def test_what_explains_nothing_says_so():
+def test_what_explains_nothing_says_so(llmplan):
     """A plan without parts would be explained by numbers that have nothing to do with it."""
     run = ("train", "--model", "llama-7b", "--gpu", "a100-sxm-80gb", "--gpus", "8")
-    done = llmplan(*run, "--explain", "--mfu", "0.4")
-    assert done.returncode == 2
-    assert done.stderr.startswith("llmplan: explain: ")
-    assert done.stderr.partition("hint: ")[0].count("\n") == 1
+    code, _, said = llmplan(*run, "--explain", "--mfu", "0.4")
+    assert code == 2
+    assert said.startswith("llmplan: explain: ")
+    assert said.partition("hint: ")[0].count("\n") == 1

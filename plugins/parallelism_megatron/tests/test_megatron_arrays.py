@@ -38,8 +38,8 @@ RUNS = (
     {"tuning": Tuning.QLORA, "lora_rank": 16, "master_weights": False},
     {"tuning": Tuning.LORA, "lora_rank": 8, "seq_len": 1536},
 )
-EACH = 125
-"""Of 4 models, 4 frameworks and 5 runs: 10,000 plans."""
+EACH = 40
+"""Of 4 models, 4 frameworks and 5 runs: 3,200 plans, picked from 80,000."""
 TOTALS = ("iteration_seconds", "memory_bytes_per_gpu", "mfu", "hfu", "tokens_per_second_per_gpu", "feasible")
 FIGURES = ("model_flops", "hardware_flops", *TOTALS)
 
@@ -59,6 +59,25 @@ def _same_as_alone(together, indices):
         assert {name: values[index] for name, values in figures.items()} == alone
 
 
+def _most_varied(together, count):
+    """So many of these plans as between them show most pairs of values: what goes wrong mostly takes two.
+
+    40 of 1,000 show nearly as many pairs as 125 that are drawn (1,510 to 1,620 against 1,590 to 1,760 of some 2,000).
+    """
+    columns = {name: column for name, column in columns_of(together).items() if name != "gpus"}
+    values = np.stack([np.unique(column, return_inverse=True)[1] for column in columns.values()], axis=1)
+    left, right = np.triu_indices(len(columns), 1)
+    most = values.max() + 1
+    pairs = (np.arange(len(left)) * most + values[:, left]) * most + values[:, right]
+    new, chosen = np.ones(pairs.max() + 1, bool), []
+    for _ in range(count):
+        shown = new[pairs].sum(axis=1)
+        shown[chosen] = -1
+        chosen.append(shown.argmax())
+        new[pairs[chosen[-1]]] = False
+    return chosen
+
+
 def _random(*names):
     return np.random.default_rng([ord(letter) for name in names for letter in name])
 
@@ -71,8 +90,8 @@ def test_an_array_of_plans_is_priced_as_each_of_them(model, framework):
     """
     random = _random(model.name, framework.name)
     for run in RUNS:
-        together = legal_plans(model, random, 8 * EACH, framework=framework, **run)
-        _same_as_alone(together, random.choice(8 * EACH, EACH, replace=False))
+        together = legal_plans(model, random, 1000, framework=framework, **run)
+        _same_as_alone(together, _most_varied(together, EACH))
 
 
 def test_the_order_of_plans_changes_no_figure():

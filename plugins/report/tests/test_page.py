@@ -57,17 +57,25 @@ def exporter():
     return exporter_of("a.html")
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Without pictures, which take nine tenths of a page's time, where its text alone is read."""
+    monkeypatch.setattr("llmplan_report.page._drawn", lambda *_: [])
+
+
 def test_a_page_of_a_plan_has_its_figures_formulas_and_alternatives(exporter):
     """If it fails, who reads the page decides by less than who reads the terminal."""
     estimate = train(**NAMES, gpus=8, tp=2, pp=2, global_batch=64, tokens="1B")
-    said = read(exporter.export(estimate))
+    page = exporter.export(estimate)
+    said = read(page)
     assert all(words in said for words in figure_facts(estimate).values())
     assert all(line in said for line in (*estimate.plan.assumptions, *estimate.warnings))
     for title in ("Formulas", "What moves the answer", "The best plans with the layout left open", "line by line"):
         assert title in said
-    assert exporter.export(estimate) == exporter.export(estimate)
+    assert exporter.export(estimate) == page
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_page_says_that_a_plan_does_not_fit(exporter):
     """If it fails, a page hides that its plan runs out of memory."""
     estimate = infer(model="llama-65b", gpu="a100-sxm-80gb", tp=1, pp=1, dp=1)
@@ -87,6 +95,7 @@ def test_pages_of_comparisons_servers_and_searches(exporter):
     assert all(layout_words(estimate) in said for estimate in found.best)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_names_are_escaped(exporter):
     """If it fails, a model file that somebody sends runs a script in the reader's browser."""
     estimate = infer(**NAMES, tp=1, pp=1)
@@ -96,6 +105,7 @@ def test_names_are_escaped(exporter):
     assert b"&lt;script&gt;" in page
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_command_writes_a_page_and_says_where(tmp_path, capsys, monkeypatch):
     """If it fails, llmplan report prints the report that it was to write, or takes a command that it cannot run."""
     monkeypatch.chdir(tmp_path)

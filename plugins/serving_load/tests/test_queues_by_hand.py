@@ -1,14 +1,23 @@
 """Closed forms of queues in small numbers by hand."""
 
+from itertools import pairwise
 from math import exp, inf
 from types import SimpleNamespace
 
 import pytest
-from affine_server import AffineSteps, affine_server
+from affine_server import AffineSteps, affine_server, inference_plan
 from attrs import evolve
 
 from llmplan.estimate import Spread
-from llmplan_serving_load.queueing.capacity import capacity, decode_rate, extra_at_capacity, peak, prefill_rate
+from llmplan.records import FAMILIES, Lengths
+from llmplan_serving_load.queueing.capacity import (
+    _numbers as numbers,
+    capacity,
+    decode_rate,
+    extra_at_capacity,
+    peak,
+    prefill_rate,
+)
 from llmplan_serving_load.queueing.closed_form import (
     busy_shares,
     decoding_at,
@@ -110,7 +119,7 @@ def test_first_tokens_of_prompts_that_are_read_one_by_one():
 def test_first_tokens_of_prompts_that_share_passes():
     """Who comes during a step would wait for others that are read with it."""
     rate, left = 0.5, 0.3
-    found = first_token(TIMES, rate, left, 2 * left, 0.0)
+    found = first_token(TIMES, rate, left, 2 * left, 0.25)
     reading = TIMES.at(rate, 2 * left)
     square = 2.0 * reading.seconds**2
     progress = rate * reading.prompts * square / 2
@@ -120,7 +129,8 @@ def test_first_tokens_of_prompts_that_share_passes():
     assert found.queueing_seconds == pytest.approx(shared * together + (1 - shared) * alone)
     others = rate * ((1 - reading.busy) * 2 * left + 2 * progress)
     assert found.reading_seconds == pytest.approx(1 + TIMES.others(1 + others))
-    assert found.behind_seconds == 0
+    behind = (1 - shared) * rate * (alone - left + reading.seconds)
+    assert found.behind_seconds == pytest.approx(behind * 0.25 / (1 - rate * 0.25))
 
 
 CONSTANT = AffineSteps(base=0.01, per_token=0.0, per_key=0.0)
@@ -130,7 +140,7 @@ CONSTANT = AffineSteps(base=0.01, per_token=0.0, per_key=0.0)
 def apart(**options):
     """A server of two pools: nothing is read beside what decodes."""
     pool = affine_server(rate=1.0).plan.plan
-    return affine_server(steps=CONSTANT, prefill_pool=pool, **{"rate": 1.0, "output": 101, **options})
+    return affine_server(prefill_pool=pool, **{"steps": CONSTANT, "rate": 1.0, "output": 101, **options})
 
 
 def test_sequences_that_do_not_slow_each_other_are_poisson():
@@ -170,6 +180,48 @@ def test_where_a_server_answers_most():
     prompts = affine_server(rate=1.0, output=1)
     assert decode_rate(prompts, 4.0) == inf
     assert extra_at_capacity(prompts, 4.0) == prompts.prefill.times(4.0).packed_extra
+
+
+def test_numbers_of_sequences_that_are_tried():
+    """The number at which a server answers most would lie between two that are tried, or beyond the last."""
+    assert list(numbers(1.0, 3.0)) == [1, 2, 3]
+    assert list(numbers(2.0, 2.5)) == [2, 2.5]
+    assert list(numbers(1.0, 24.0)) == pytest.approx([*range(1, 22), 22.05, 23.1525, 24])
+
+
+class Crowded(AffineSteps):
+    """Steps that two sequences make four times as long."""
+
+    def step_seconds(self, step):
+        """Of 10 ms, and the square of what decodes."""
+        return 0.01 * step.sequences**2 + 1e-6 * step.prompt_tokens
+
+
+def test_a_server_that_answers_most_with_one_sequence():
+    """It would be taken to answer two at once."""
+    assert peak(affine_server(rate=1.0, steps=Crowded())).sequences == 1
+
+
+def test_as_few_sequences_as_keep_up_with_the_prompts():
+    """More sequences would be said to decode than a pool of prompts sends."""
+    server = apart(prompt=10_000, steps=AffineSteps(per_key=0.0))
+    found = peak(server)
+    assert found.by_prefill
+    assert found.rate == pytest.approx(1 / (5 * 0.01 + 10_000 * 20e-6), rel=0.05)
+    assert decode_rate(server, found.sequences) >= found.rate > decode_rate(server, found.sequences - 1.0)
+
+
+def test_what_limits_a_slow_server():
+    """A gain of one twentieth would be one of a request every 20 s."""
+    assert capacity(affine_server(rate=1.0, steps=AffineSteps(base=10.0), max_sequences=4)).limit == "max-sequences"
+
+
+def test_as_many_sequences_as_fit_are_allowed():
+    """More memory would be asked for where it would not help."""
+    steps = AffineSteps(weight_bytes=6.3e10)
+    fit = int(affine_server(rate=1.0, steps=steps).sequences_that_fit)
+    limits = [capacity(affine_server(rate=1.0, steps=steps, max_sequences=fit + more)).limit for more in (0, 1)]
+    assert limits == ["max-sequences", "kv"]
 
 
 def test_what_limits_a_server():
@@ -231,10 +283,18 @@ def test_answers_of_one_token_decode_nothing():
     assert (found.decoding, found.waiting, found.idle, found.residual_seconds) == (0, 0, 1, 0)
 
 
+@pytest.mark.parametrize("most", [256, 8, 2])
 @pytest.mark.parametrize("options", [{}, {"layout": {"dp": 2}}, {"output": 1}, {"pool": True}])
-def test_means_of_a_load_add_up(options):
-    """Little's law: as many are in work as come while one is answered; an answer is its first token and all others."""
-    server = apart(layout={"dp": 2}) if options.get("pool") else affine_server(rate=1.0, **options)
+def test_means_of_a_load_add_up(options, most):
+    """Little's law: as many are in work as come while one is answered; an answer is its first token and all others.
+
+    Who waits for room between two pools would have a cache on the one that decodes.
+    """
+    load = {"max_sequences": most, **options}
+    server = apart(layout={"dp": 2}, max_sequences=most) if load.pop("pool", False) else affine_server(rate=1.0, **load)
+    if peak(server).rate < 2.0:
+        assert open_means(server, 2.0) is None
+        return
     found = means_at(server, 2.0)
     each = 2.0 / server.decode_replicas
     decoding = decoding_at(server, each)
@@ -242,16 +302,18 @@ def test_means_of_a_load_add_up(options):
     steps, tokens = server.work.steps, server.work.output_tokens - 1
     delayed = 0.0 if server.separate or not steps else decoding.times.at(each, 2 * left).extra
     first = first_token(decoding.times, 2.0 / server.prefill_replicas, left, 2 * left, delayed)
-    assert found.queueing_seconds == pytest.approx(first.queueing_seconds + decoding.waiting / each)
+    outside = decoding.waiting / each
+    behind_prompts, between = (outside, 0.0) if not server.separate else (0.0, outside)
+    assert found.queueing_seconds == pytest.approx(first.queueing_seconds + behind_prompts)
     assert found.first_token_seconds == pytest.approx(found.queueing_seconds + first.reading_seconds)
     answering = found.total_seconds - found.first_token_seconds
     beside = 1 - first.busy ** (server.most_sequences - 1)
     behind = (first.behind_seconds + in_step_seconds(server, each, decoding)) * beside
-    assert answering == pytest.approx(decoding.decoding / each + behind + server.transfer_seconds)
+    assert answering == pytest.approx(decoding.decoding / each + behind + server.transfer_seconds + between)
     assert found.next_token_seconds == (None if not tokens else pytest.approx(answering / tokens))
     assert found.concurrency == pytest.approx(2.0 * found.total_seconds)
-    assert found.decoding == pytest.approx(each * (answering - server.transfer_seconds))
-    assert found.kv_share == pytest.approx(kv_share(server, each, each * answering, first.reading_seconds))
+    assert found.decoding == pytest.approx(each * (answering - server.transfer_seconds - between))
+    assert found.kv_share == pytest.approx(kv_share(server, each, found.decoding, first.reading_seconds))
     extra = each * decoding.times.at(2.0 / server.prefill_replicas, 2 * left).extra
     shares = busy_shares(server, prefill=first.busy, decode=1 - decoding.idle, extra=extra)
     assert (found.busy_share, found.prefill_share) == (shares["busy_share"], shares["prefill_share"])
@@ -303,6 +365,103 @@ def test_a_second_user_finds_the_server_of_the_first():
     assert found.requests_per_second == pytest.approx(rate)
     assert found.queueing_seconds == pytest.approx(step)
     assert found.first_token_seconds == pytest.approx(step + times.seconds)
+
+
+VARYING = {"prompt": Lengths(3000, FAMILIES["lognormal"], 0.6), "output": Lengths(60, FAMILIES["geometric"])}
+
+
+def pools(readers, writers, **options):
+    """So many replicas that read prompts, and so many that decode."""
+    pool = inference_plan(dp=readers)
+    return affine_server(**{"rate": 1.0, "prefill_pool": pool, "layout": {"dp": writers}, **options})
+
+
+@pytest.mark.parametrize("users", [2, 3, 6])
+@pytest.mark.parametrize("server", [affine_server(rate=1.0, **VARYING), pools(2, 3, **VARYING)], ids=["one", "pools"])
+def test_a_user_finds_what_is_there_of_the_others(server, users):
+    """The arrival theorem: who comes would find others where they are not, or in another number than with one less."""
+    before, found = closed_means(server, users - 1), closed_means(server, users)
+    others, rate = (users - 1) / server.decode_replicas, before.requests_per_second / server.prefill_replicas
+    each = max(1.0, before.decoding)
+    there, step, added = 0.0, 0.0, 0.0
+    times = server.prefill.times(0.0)
+    if not server.separate:
+        there = present(before.decoding, others)
+        step = there * server.decode_seconds(each)
+        times = mean_times([values_of(server.prefill.times(each)), values_of(times)], [there, 1 - there])
+        added = times.at(rate, server.decode_seconds(each)).extra * (users - 1) / users
+    random = first_token(times, rate, step, step, 0.0)
+    read, waiting = (
+        min(1.0, rate * times.seconds) * times.seconds,
+        rate * before.queueing_seconds * times.packed_seconds,
+    )
+    part = min(1.0, server.work.variation**0.5 * others)
+    queueing = part * min(random.queueing_seconds, step + read + waiting) + (1 - part) * step
+    first = queueing + part * random.reading_seconds + (1 - part) * times.seconds
+    decode = server.work.steps * server.decode_seconds(1 + before.decoding)
+    answered = users_rate(users, first + server.transfer_seconds, decode, added)
+    assert found.queueing_seconds == pytest.approx(queueing)
+    assert found.first_token_seconds == pytest.approx(first)
+    assert found.requests_per_second == pytest.approx(answered)
+    assert found.total_seconds == pytest.approx(users / answered)
+    decoding = answered / server.decode_replicas * (found.total_seconds - first - server.transfer_seconds)
+    assert found.decoding == pytest.approx(decoding)
+
+
+@pytest.mark.parametrize("readers", [2, 5])
+def test_shares_of_two_pools_with_users(readers):
+    """A pool would be as busy as the other, or as if it were a single replica."""
+    server = pools(readers, 3, prompt=3000)
+    found = closed_means(server, 5)
+    reading = found.requests_per_second / readers * server.prefill.times(0.0).packed_seconds
+    decoding = present(found.decoding, 5 / 3)
+    assert 0 < reading < 1
+    assert found.prefill_share == readers / (readers + 3)
+    assert found.busy_share == pytest.approx((readers * reading + 3 * decoding) / (readers + 3))
+    assert found.kv_share == pytest.approx(found.decoding * server.mean_kv_bytes / server.decode_engine.kv_room_bytes)
+
+
+@pytest.mark.parametrize("users", [2, 7])
+def test_prompts_of_users_share_the_time_with_their_answers(users):
+    """Of the others, as many would decode beside a prompt as with one that does not read it."""
+    server = affine_server(rate=1.0, prompt=3000, output=20)
+    found = closed_means(server, users)
+    beside = found.decoding * (users - 1) / users
+    step, there = server.decode_seconds(max(1.0, beside)), present(beside, users - 1)
+    times = [values_of(server.prefill.times(number)) for number in (max(1.0, beside), 0.0)]
+    extra = mean_times(times, [there, 1 - there]).at(found.requests_per_second, step).extra
+    assert found.busy_share == 1
+    assert found.prefill_share == pytest.approx(found.requests_per_second * extra)
+
+
+def test_who_finds_no_room_waits_between_two_pools_or_before_both():
+    """A pool that is full would delay first tokens, or prompts that wait for the other one the answers behind them."""
+    slow = AffineSteps(base=0.1, per_token=0.0, per_key=0.0)
+    few = pools(3, 3, steps=slow, max_sequences=2, output=101)
+    found = closed_means(few, 100)
+    assert found.requests_per_second == pytest.approx(3 * 2 / (100 * 0.1))  # two on each of three, ten seconds each
+    assert (found.decoding, found.queueing_seconds) == (2, 0)
+    assert found.first_token_seconds == pytest.approx(0.1)
+    assert found.total_seconds == pytest.approx(100 / 0.6)
+    many = pools(1, 3, steps=slow, prompt=20_480, output=11)
+    found, answer = closed_means(many, 30), 10 * 0.1 + many.transfer_seconds
+    assert found.requests_per_second == pytest.approx(1 / (10 * 0.1))  # ten passes of 2,048 tokens
+    assert found.total_seconds - found.first_token_seconds == pytest.approx(answer)
+    assert found.decoding == pytest.approx(1 * 10 * 0.1 / 3)
+    assert found.queueing_seconds == pytest.approx(30 / 1 - answer - 10 * 0.1)
+
+
+@pytest.mark.parametrize("server", [affine_server(rate=1.0, **VARYING), pools(4, 1, **VARYING), pools(1, 4, **VARYING)])
+def test_one_user_more_never_gets_less_done(server):
+    """Where lengths vary, prompts would be said to pile up from one user to the next before those who decode."""
+    loop = ClosedLoop(server)
+    rates = [loop.means(users).requests_per_second for users in range(1, 80)]
+    assert all(more >= 0.99 * less for less, more in pairwise(rates))
+    found = loop.means(80)
+    assert found.requests_per_second >= 0.85 * peak(server).rate
+    answer = server.work.steps * server.decode_seconds(found.decoding + 1.0) + server.transfer_seconds
+    if server.prefill_replicas < server.decode_replicas:
+        assert found.total_seconds - found.first_token_seconds == pytest.approx(answer, rel=0.1)
 
 
 @pytest.mark.parametrize("users", [2, 7, 60, 4000])

@@ -37,9 +37,9 @@ ONE = st.fixed_dictionaries(
 
 def servers(each, load):
     """Side by side, and alone."""
-    names = ("base", "per_token", "weight_bytes", "stages")
-    arrays = AffineSteps(**{name: np.array([float(one[name]) for one in each]) for name in names})
-    layout = {"pp": arrays.stages}
+    arrays = AffineSteps(**{name: np.array([float(one[name]) for one in each]) for name in each[0]})
+    ones = np.ones(len(each))
+    layout = {"tp": ones, "pp": arrays.stages, "ep": ones}
     return affine_server(arrays, layout=layout, **load), [
         affine_server(AffineSteps(**one), layout={"pp": one["stages"]}, **load) for one in each
     ]
@@ -55,10 +55,45 @@ def compare(together, alone, at):
             assert np.broadcast_to(found, (3,))[at] == pytest.approx(wanted, rel=ROUNDING, abs=ROUNDING), name
 
 
-@settings(max_examples=15, deadline=None)
+THREE = [
+    {"base": 0.01, "per_token": 2e-5, "weight_bytes": 6e10, "stages": 1, "kv_bytes_per_token": 1e5},
+    {"base": 0.001, "per_token": 1e-6, "weight_bytes": 6.3e10, "stages": 3, "kv_bytes_per_token": 2e4},
+    {"base": 0.02, "per_token": 4e-5, "weight_bytes": 5.9e10, "stages": 2, "kv_bytes_per_token": 3e5},
+]
+"""Each of which has room for another number of sequences."""
+
+
+@pytest.mark.parametrize("load", LOADS)
+def test_three_servers_are_as_they_are_alone(load):
+    """If it fails, one of several servers has the room, the stages or the steps of another."""
+    same(THREE, load, 0.9)
+
+
+@pytest.mark.parametrize("separate", [False, True])
+def test_some_of_three_servers(separate):
+    """If it fails, a search takes one server for another, or one replica's room for that of all."""
+    ones = np.ones(3)
+    load = {"rate": 1.0, "prompt": 3000, "step_tokens": 600, "output": 40}
+    pools = [inference_plan(tp=one, pp=one, dp=one, ep=one) if separate else None for one in (ones, 1)]
+    together, alone = (servers(THREE, {**load, "prefill_pool": pool})[at] for at, pool in enumerate(pools))
+    loop, rows, replicas = ClosedLoop(together), np.array([2, 0, 2]), ones if separate else np.array([2.0, 2.0, 1.0])
+    users = np.array([90.0, 3.0, 7.0])
+    found = loop.means(users, replicas, rows, ones)
+    for at, row in enumerate(rows):
+        compare(found, ClosedLoop(alone[row]).means(int(users[at]), replicas[at]), at)
+    most = [one.most_sequences for one in alone]
+    assert loop.room_of(rows, np.array([1.0, 3.0, 2.0])).tolist() == [most[2], 3 * most[0], 2 * most[2]]
+
+
+@settings(max_examples=6, deadline=None)
 @given(each=st.lists(ONE, min_size=3, max_size=3), load=st.sampled_from(LOADS), share=st.floats(0.01, 0.95))
 def test_every_server_is_as_it_is_alone(each, load, share):
     """If it fails, a search compares servers by figures that `llmplan infer` does not have."""
+    same(each, load, share)
+
+
+def same(each, load, share):
+    """At a rate that is a share of what each can answer, and with users."""
     together, alone = servers(each, {"rate": 1.0, **load})
     best = peak(together)
     rates = np.array([share * peak(one).rate for one in alone])

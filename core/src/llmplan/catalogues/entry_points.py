@@ -54,7 +54,7 @@ def entry_points_of(*groups: str) -> Iterator[FoundEntryPoint]:
         if name and name in names:
             continue
         names.add(name)
-        text = distribution.read_text("entry_points.txt") or ""
+        text = _points_of(distribution)
         for group in groups:
             for point in _section(text, f"[{group}]"):
                 yield FoundEntryPoint(name or "unknown distribution", version, *point, group)
@@ -68,6 +68,14 @@ def _stated_by(distribution: Distribution) -> tuple[str, str]:
         metadata = {}
     name, version = (metadata[key] if key in metadata else "" for key in ("Name", "Version"))  # noqa: SIM401 - 3.10 has no get
     return name, version
+
+
+def _points_of(distribution: Distribution) -> str:
+    """Its entry points; letters that are none are marked as such, as `_text` does."""
+    try:
+        return distribution.read_text("entry_points.txt") or ""
+    except UnicodeDecodeError as error:
+        return error.object.decode(errors="replace")
 
 
 def _only_folders() -> bool:

@@ -104,9 +104,9 @@ def _add(
             write_whole(path, contents_of(exporter, exporter.export, estimate), option)
         if text := written():
             print(text, end="")
-            return None
-        _print(estimate, reporter, extra)
-        if estimate.feasible and not _breaks(estimate, asked):
+        else:
+            _print(estimate, reporter, extra)
+        if estimate.feasible:
             return None
         from llmplan.cli.advice import tell
 
@@ -125,16 +125,6 @@ def _print(estimate: Estimate, reporter: str, extra: Mapping[str, Any]) -> None:
         from llmplan.cli.sources import print_sources
 
         print_sources(estimate.plan.assumptions)
-
-
-def _breaks(estimate: Estimate, asked: PlanRequest) -> bool:
-    """Whether it is slower than was asked for."""
-    if isinstance(asked, TrainRequest):
-        return False
-    from llmplan.request import InferRequest
-    from llmplan.space.kept import kept
-
-    return isinstance(asked, InferRequest) and not all(one.holds for one in kept(estimate, asked))
 
 
 def _priced(price: Callable[..., Any], asked: PlanRequest, limit: float | None) -> Any:

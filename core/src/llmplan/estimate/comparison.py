@@ -29,7 +29,7 @@ class Variant:
 
     @property
     def feasible(self) -> bool:
-        """Whether it is priced and fits into memory."""
+        """Whether it is priced, and can be counted on."""
         return self.estimate is not None and self.estimate.feasible
 
 
@@ -50,7 +50,7 @@ class Comparison(Shown):
 
     @property
     def feasible(self) -> bool:
-        """Whether at least one of the plans fits."""
+        """Whether one can count on a plan at least."""
         return any(variant.feasible for variant in self.variants)
 
 

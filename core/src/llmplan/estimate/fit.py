@@ -8,17 +8,13 @@ from typing import TYPE_CHECKING
 from llmplan.arrays.quantities import total
 from llmplan.estimate.line import Kind, kind_of, of_kinds
 from llmplan.estimate.shown import Shown
+from llmplan.records.plan import HEADROOM
 
 if TYPE_CHECKING:
     from llmplan.arrays.quantities import Number
     from llmplan.records.inference_plan import InferencePlan
     from llmplan.records.plan import TrainingPlan
 
-_LITTLE_HEADROOM = 0.95
-"""Share of the capacity above which the driver's context and the allocator's slack may no longer fit.
-
-NVIDIA aiconfigurator counts 0.55 to 3.5 GB of memory that is not the model's.
-"""
 _NOT_COUNTED = "the driver's context and the allocator's slack, 0.5 to 3.5 GB, may not fit"
 
 
@@ -40,15 +36,20 @@ class Fit(Shown):
         return self.plan.hardware.memory_bytes
 
     @property
-    def feasible(self) -> bool:
-        """Whether the plan fits into memory."""
+    def fits(self) -> bool:
+        """Whether the memory is enough by the estimate."""
         return self.memory_bytes_per_gpu <= self.memory_capacity_bytes
+
+    @property
+    def feasible(self) -> bool:
+        """Whether one can count on the plan to fit into memory."""
+        return self.fits
 
     @property
     def has_headroom(self) -> bool:
         """Whether it fits with room for what the cost model does not count, or may be off by."""
         used = self.memory_bytes_per_gpu - of_kinds(self.memory_breakdown, (Kind.RESERVE,))
-        return self.feasible & (used <= _LITTLE_HEADROOM * self.memory_capacity_bytes)
+        return self.fits & (used <= (1.0 - HEADROOM) * self.memory_capacity_bytes)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -57,7 +58,7 @@ class Fit(Shown):
 
     def _concerns(self) -> Iterator[str]:
         yield from self.plan.concerns(self)
-        if self.feasible and not self.has_headroom:
+        if self.fits and not self.has_headroom:
             share = self.memory_bytes_per_gpu / self.memory_capacity_bytes
             counted = any(kind_of(line) is Kind.SYSTEM for line in self.memory_breakdown)
             why = "predictions may be off by more than that" if counted else _NOT_COUNTED

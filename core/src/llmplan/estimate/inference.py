@@ -65,12 +65,19 @@ class InferenceEstimate(Fit):
     """The least batch at which decoding a plan of numbers takes more time multiplying than reading weights; None where
     there is none, or the cost model does not say.
     """
+    kept: tuple[Any, ...] = ()
+    """Latencies that were asked for, each with whether it `holds`."""
+
+    @property
+    def feasible(self) -> bool:
+        """Whether it fits, and keeps to the latencies that were asked for."""
+        return self.fits and all(one.holds for one in self.kept)
 
     def _concerns(self) -> Iterator[str]:
         yield from super()._concerns()
         plan, room = self.plan, self.cache_tokens
         longest = plan.max_model_len or plan.model.max_seq_len
-        if plan.engine.warm_up_bytes and self.feasible and room is not None and longest is not None and longest > room:
+        if plan.engine.warm_up_bytes and self.fits and room is not None and longest is not None and longest > room:
             most = int(room // plan.engine.block_tokens * plan.engine.block_tokens)
             yield (
                 f"{plan.engine.name} starts only if its cache holds the longest sequence, {longest:,} tokens, and "

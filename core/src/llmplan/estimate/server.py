@@ -69,6 +69,8 @@ class ServerEstimate(Shown):
     """
     request: Any = None
     """What was asked: an `InferRequest`."""
+    kept: tuple[Any, ...] = ()
+    """Latencies that were asked for, each with whether it `holds`."""
 
     @property
     def means(self) -> Means | None:
@@ -191,8 +193,8 @@ class ServerEstimate(Shown):
 
     @property
     def feasible(self) -> bool:
-        """Whether it fits into memory and answers what comes."""
-        return self.fits and not self.overloaded
+        """Whether it fits into memory, answers what comes, and keeps to the latencies that were asked for."""
+        return self.fits and not self.overloaded and all(one.holds for one in self.kept)
 
     @property
     def load(self) -> float | None:

@@ -79,6 +79,19 @@ class TrainingEstimate(Fit):
         return None if self.spreads is None else self.spreads(self.plan)[1]
 
     @property
+    def memory_bytes_at_confidence(self) -> Number:
+        """What the fullest device holds at most, with the confidence of the plan."""
+        spread = self.memory_spread
+        doubt = 1.0 if spread is None else spread.upper(self.plan.confidence)
+        return self.memory_bytes_per_gpu * doubt
+
+    @property
+    def feasible(self) -> bool:
+        """Whether it fits with the confidence of its plan, and leaves the headroom free by the estimate."""
+        allowed = (1.0 - self.plan.memory_headroom) * self.memory_capacity_bytes
+        return (self.memory_bytes_at_confidence <= self.memory_capacity_bytes) & (self.memory_bytes_per_gpu <= allowed)
+
+    @property
     def iteration_seconds(self) -> Number:
         """Seconds of one iteration, from one optimizer step to the next."""
         return total(self.time_breakdown.values())

@@ -98,7 +98,7 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
         **{key: plain(getattr(plan, name)) for key, name in _NAMES.items()},
         "efficiency": _efficiency(plan.efficiency),
         **_parts(plan),
-        "layout": _layout(plan),
+        "layout": layout_of(plan),
         **(_training(plan) if isinstance(plan, TrainingPlan) else _serving(plan, estimate)),
         "feasible": bool(estimate.feasible),
         **{key: plain(value) for key, value in values.items()},
@@ -173,7 +173,8 @@ def _efficiency(efficiency: Efficiency) -> dict[str, Any]:
     return {"mfu": efficiency.mfu, **kernels, "source": efficiency.source if stated else "given"}
 
 
-def _layout(plan: TrainingPlan | InferencePlan) -> dict[str, Any]:
+def layout_of(plan: TrainingPlan | InferencePlan) -> dict[str, Any]:
+    """Its sizes as the JSON has them, of training with ZeRO and the batch."""
     layout = plan.layout
     sizes = {key: plain(getattr(layout, name)) for key, name in _SIZES.items()}
     if not isinstance(plan, TrainingPlan):
@@ -250,7 +251,7 @@ def _server(estimate: Any) -> dict[str, Any]:
             "draft_model": speculation.draft and speculation.draft.model.name,
             "tokens_per_step": speculation.tokens_per_step,
         },
-        "prefill_layout": server.prefill_pool and _layout(server.prefill_pool),
+        "prefill_layout": server.prefill_pool and layout_of(server.prefill_pool),
         **{name: plain(figure.value(estimate)) for name, figure in own.items()},
         "capacity": plain(estimate.capacity),
         "closed_form": plain(estimate.closed_form),

@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.9
 """With which plans are ranked, and limits hold, where nobody says otherwise: the upper end of a range."""
+HEADROOM = 0.05
+"""Share of memory that a plan leaves free where nobody says otherwise, for the driver's context and allocators' slack.
 
+NVIDIA aiconfigurator counts 0.55 to 3.5 GB of memory that is not the model's.
+"""
 
 OFFLOADS: Mapping[str, tuple[str, ...]] = {
     "none": (),
@@ -167,6 +171,8 @@ class TrainingPlan(Plan):
     """None where the run is taken not to fail."""
     confidence: float = CONFIDENCE
     """With which it was ranked and limits hold: 0.5 is the point estimate."""
+    memory_headroom: float = HEADROOM
+    """Share of the memory that has to stay free, beside the doubt that the confidence leaves."""
 
     @property
     def schedule_name(self) -> str:

@@ -131,6 +131,8 @@ class TrainOptions(TypedDict, total=False):
     """From a failure until training goes on: 600 or 10m."""
     confidence: float | str | None
     """With which plans are ranked, and fit: 0.9 by default, 0.5 is the point estimate."""
+    memory_headroom: float | str | None
+    """Share of memory that has to stay free; 0.05 by default."""
     frozen_bits: Any
     """Bits of the weights that adapters leave frozen: 8 or fp8; as held while training by default."""
     cross_entropy: str | None

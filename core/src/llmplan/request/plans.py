@@ -24,6 +24,7 @@ from llmplan.request.values import (
     as_positive_like,
     as_positive_seconds,
     as_seconds,
+    as_share,
     as_size,
     as_text,
     as_whole,
@@ -203,4 +204,7 @@ class TrainRequest(PlanRequest):
         "With which plans are ranked, and fit: 0.9 by default, 0.5 is the point estimate.",
         as_confidence,
         metavar="FRACTION",
+    )
+    memory_headroom: float | None = option(
+        "Share of memory that has to stay free; 0.05 by default.", as_share, metavar="FRACTION"
     )

@@ -14,7 +14,6 @@ from llmplan.request.values import (
     as_money,
     as_positive_like,
     as_positive_seconds,
-    as_share,
     as_whole,
     as_word,
     option_name,
@@ -46,9 +45,6 @@ class SearchRequest(Options):
     )
     budget: float | None = option(
         "Most that the run may cost: 2M.", as_money(as_positive_like("2M or 50000")), metavar="MONEY"
-    )
-    memory_headroom: float | None = option(
-        "Share of memory that has to stay free; 0.05 by default.", as_share, metavar="FRACTION"
     )
     top: int | None = option("How many of the best plans are shown; 10 by default.", as_whole(1, 1_000))
     prune: bool | None = option("Leave out what bounds show cannot fit or win; by default.", as_flag)

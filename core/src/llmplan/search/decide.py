@@ -11,9 +11,9 @@ from attrs import evolve
 
 from llmplan.arrays.rows import Columns, length
 from llmplan.estimate import TrainingEstimate
-from llmplan.records.plan import CONFIDENCE
+from llmplan.records.plan import CONFIDENCE, HEADROOM
 from llmplan.request import SearchRequest, TrainRequest
-from llmplan.search.figures import HEADROOM, OBJECTIVES, constraints
+from llmplan.search.figures import OBJECTIVES, constraints
 from llmplan.search.run import Outcome, run
 from llmplan.search.workers import CHUNK, Question
 from llmplan.space.batch import Reach
@@ -26,7 +26,7 @@ from llmplan.space.training_space import TrainingSpace
 def question_of(request: TrainRequest, objective: str, asked: SearchRequest | None = None) -> Question:
     """Which plan is best, within the limits that were given."""
     asked = asked or SearchRequest()
-    headroom = HEADROOM if asked.memory_headroom is None else asked.memory_headroom
+    headroom = HEADROOM if request.memory_headroom is None else request.memory_headroom
     return Question(
         by=OBJECTIVES[objective],
         pareto=(),
@@ -77,7 +77,7 @@ def cases_of(space: TrainingSpace, reach: Reach) -> list[TrainingCase]:
     cases = training_cases(space, reach)
     if reach is not Reach.NEAREST:
         return cases
-    return [evolve(case, batch=evolve(case.batch, within=_nearest(case))) for case in cases]
+    return [evolve(case, batch=case.batch._replace(within=_nearest(case))) for case in cases]
 
 
 def _nearest(case: TrainingCase) -> float:

@@ -29,8 +29,6 @@ _OFF_BY = {
     if figure.range != ITERATION.range
 }
 """Whose range a figure has; that of the time, of those that are not here."""
-HEADROOM = 0.05
-"""Of memory, left for what a cost model does not count, whatever the range of its memory is."""
 OBJECTIVES: Mapping[str, tuple[str, ...]] = {
     "time": ("time", "gpu-hours"),
     "cost": ("cost", "time"),

@@ -10,8 +10,10 @@ from llmplan.estimate import InferenceEstimate, ServerEstimate
 from llmplan.estimate.answer import answering
 from llmplan.records import InferencePlan
 from llmplan.request import InferRequest, check_names, of_server
+from llmplan.request.latencies import latency_limits
 from llmplan.space.choice import choose
 from llmplan.space.inference import checked_plan, price_batch
+from llmplan.space.kept import kept
 from llmplan.space.server import check_load, serve
 from llmplan.space.server_sizes import SIZES, fixed_request
 
@@ -33,7 +35,7 @@ def infer(request: InferRequest | None = None, **options: Unpack[InferOptions]) 
         check_names(InferRequest, options, "inference")
         request = InferRequest(**cast("Any", options))
     answer: InferenceEstimate | ServerEstimate = answering(request, _priced(request))
-    return answer
+    return evolve(answer, kept=kept(answer, request)) if latency_limits(request) else answer
 
 
 def _priced(request: InferRequest) -> InferenceEstimate | ServerEstimate:

@@ -9,7 +9,6 @@ from attrs import evolve
 
 from llmplan.errors import BadInputError
 from llmplan.records.plan import CONFIDENCE
-from llmplan.search.figures import Judged
 from llmplan.space.choice import choose
 
 if TYPE_CHECKING:
@@ -44,8 +43,7 @@ def with_longest(
             if steps == 1:
                 raise
             return False
-        held = Judged.at(estimate, estimate.plan.confidence).figure("memory")
-        return bool(held <= estimate.memory_capacity_bytes)
+        return bool(estimate.feasible)
 
     longest, beyond = _bisected(fits, most)
     if not longest:

@@ -42,7 +42,7 @@ def price_batch(request: InferRequest, choice: Choice) -> InferenceEstimate:
     least = _least(request)
     chosen = _smallest(request, choice, least)
     found = chosen if least is request else _price(_on(request, chosen), choice)
-    return assume(found, _said(found, request, fits=bool(chosen.feasible)))
+    return assume(found, _said(found, request, fits=bool(chosen.fits)))
 
 
 def _on(request: InferRequest, estimate: InferenceEstimate) -> InferRequest:
@@ -73,7 +73,7 @@ def _smallest(request: InferRequest, choice: Choice, least: InferRequest) -> Inf
     def fits(sizes: ReplicaSizes) -> bool:
         numbers = numbers_of_groups(sizes, given) or (1,)
         estimate = priced(sizes, numbers[0])
-        return estimate is not None and bool(estimate.feasible)
+        return estimate is not None and bool(estimate.fits)
 
     def late(estimate: InferenceEstimate) -> float:
         if not limited:

@@ -108,7 +108,7 @@ def _priced(row: ValidationRow) -> Any:
     """By published rates; a run that was run did fit: what it leaves open is chosen as if memory were enough."""
     options = {name: value for name, value in row.options.items() if name != "site"}
     estimate: Any = _ASKED[row.command](**options)
-    if isinstance(estimate, TrainingEstimate) and not estimate.feasible:
+    if isinstance(estimate, TrainingEstimate) and not estimate.fits:
         roomy = evolve(estimate.plan.hardware, memory_bytes=_ROOM * estimate.memory_bytes_per_gpu)
         again = train(**{**options, "gpu": roomy, **dict.fromkeys(_WIRED)})
         estimate = evolve(again, plan=evolve(again.plan, hardware=estimate.plan.hardware))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 from attrs import define, field, frozen
@@ -18,11 +19,20 @@ class Evaluated:
     """One call of a formula, with the numbers that were put in."""
 
     term: Term
-    numbers: Mapping[str, Any]
-    """By symbol."""
+    arguments: tuple[Any, ...]
+    named: Mapping[str, Any]
     value: Any
     inner: tuple[Evaluated, ...] = ()
     """The formulas that it called itself."""
+
+    @cached_property
+    def numbers(self) -> Mapping[str, Any]:
+        """What the symbols of the formula are in this call; of most calls nobody asks it."""
+        given = inspect.signature(self.term.function).bind(*self.arguments, **self.named)
+        given.apply_defaults()
+        held = given.arguments
+        owner = held.get("self")
+        return {name: held[name] if name in held else getattr(owner, name) for name in self.term.symbols}
 
 
 @define(eq=False, repr=False)
@@ -36,7 +46,7 @@ class Record:
         before = len(self.calls)
         value = term.function(*arguments, **named)
         inner = tuple(self.calls[before:])
-        call = Evaluated(term, _numbers(term, arguments, named), value, inner)
+        call = Evaluated(term, arguments, named, value, inner)
         self.calls.append(call)
         return traced(value, call) if isinstance(value, (int, float)) else value
 
@@ -50,12 +60,3 @@ def recorded() -> Iterator[Record]:
         yield record
     finally:
         WATCH.reset(token)
-
-
-def _numbers(term: Term, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
-    """What the symbols of a formula are in a call."""
-    given = inspect.signature(term.function).bind(*arguments, **named)
-    given.apply_defaults()
-    held = given.arguments
-    owner = held.get("self")
-    return {name: held[name] if name in held else getattr(owner, name) for name in term.symbols}

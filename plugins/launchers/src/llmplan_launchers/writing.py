@@ -61,7 +61,7 @@ def launch(exports: Sequence[Export], estimate: Estimate | None) -> Callable[[],
 
     A plan that cannot be launched is refused here, before anything is printed or written.
     """
-    if estimate is None or not estimate.feasible:
+    if estimate is None or not estimate.fits or getattr(estimate, "overloaded", False):
         return lambda: _say_nothing_is_launched(exports)
     made = [(export, guarded(export.name, LaunchFile, export.launcher.write, estimate)) for export in exports]
     return lambda: "".join(_written(export, file) for export, file in made)
@@ -81,7 +81,7 @@ def _written(export: Export, file: LaunchFile) -> str:
 
 
 def _say_nothing_is_launched(exports: Sequence[Export]) -> str:
-    """Of a plan that does not fit, or of a search that found none."""
+    """Of a plan that does not even fit by the estimate, of a server that is overloaded, of a search without any."""
     for export in exports:
         say(f"llmplan: {export.name}: no launch file for a plan that is not feasible")
     return ""

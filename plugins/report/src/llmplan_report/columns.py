@@ -18,7 +18,7 @@ from llmplan.output.words import count, digits, gib
 
 _MANY = 1e9
 """From here on in billions and trillions, as tokens are."""
-OVERLOADED, NO_FIT = "overloaded", "does not fit"
+OVERLOADED, NO_FIT, DOUBTED, TOO_SLOW = "overloaded", "does not fit", "may not fit", "too slow"
 _CONTROL, _MARKUP = re.compile(r"[\x00-\x1f\x7f-\x9f]+"), re.compile(r"[|`\[\]\\]|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)")
 
 
@@ -109,8 +109,12 @@ def extrapolated(rows: Sequence[Row]) -> dict[str, str]:
 
 
 def why_not(row: Row) -> str:
-    """Of a plan that is not feasible: it does not fit, or answers less than what comes."""
-    return OVERLOADED if row[MEMORY.key] <= row[CAPACITY.key] else NO_FIT
+    """Of a plan that is not feasible: it does not fit, or may not, answers less than comes, or answers too late."""
+    if row[MEMORY.key] > row[CAPACITY.key]:
+        return NO_FIT
+    if "confidence" in row:
+        return DOUBTED
+    return TOO_SLOW if row["first_token_seconds"] is not None else OVERLOADED
 
 
 def fits(row: Row) -> str:
@@ -119,7 +123,7 @@ def fits(row: Row) -> str:
     if feasible is None:
         return "not priced"
     over = row[MEMORY.key] - row[CAPACITY.key]
-    return "yes" if feasible else f"no, {gib(over)} over" if over > 0 else OVERLOADED
+    return "yes" if feasible else f"no, {gib(over)} over" if over > 0 else why_not(row)
 
 
 def markdown_table(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:

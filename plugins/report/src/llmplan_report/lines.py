@@ -13,7 +13,7 @@ from llmplan.output.document import rows
 from llmplan.output.table import Row
 from llmplan.output.words import digits
 from llmplan.request import option_name
-from llmplan_report.columns import NO_FIT, OVERLOADED, plain_words, value_in, why_not
+from llmplan_report.columns import DOUBTED, NO_FIT, OVERLOADED, TOO_SLOW, plain_words, value_in, why_not
 from llmplan_report.drawing import BLACK, HUES, as_file, labelled, legend, plain_powers, titled
 from llmplan_report.terminal.comparison_report import title
 from llmplan_report.words import dotted
@@ -155,7 +155,7 @@ def _label(row: Row, but: str | None = None) -> str:
 
 def _in_order(found: dict[str, Any]) -> dict[str, Any]:
     """What marks points stands behind what names lines."""
-    for last in (NO_FIT, OVERLOADED, _CHANGES, "capacity"):
+    for last in (NO_FIT, DOUBTED, OVERLOADED, TOO_SLOW, _CHANGES, "capacity"):
         if last in found:
             found[last] = found.pop(last)
     found.pop("", None)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import frozen
 
-from llmplan.estimate import Comparison, Estimate, ServerEstimate, TrainingEstimate
-from llmplan.output.document import document
+from llmplan.estimate import Comparison, Estimate, ServerEstimate
+from llmplan.output.document import layout_of
+from llmplan.records import Recompute, TrainingPlan
 from llmplan.search.result import SearchResult
 from llmplan_report.columns import plain_words
 from llmplan_report.words import dotted
@@ -96,13 +97,14 @@ def search_title(result: SearchResult) -> str:
 
 def layout_words(estimate: Estimate) -> str:
     """The sizes that are not 1, and what of memory a training plan does without."""
-    plan: Mapping[str, Any] = document(estimate)
-    layout = plan["layout"]
+    plan = estimate.plan
+    layout = layout_of(plan)
     sizes = [f"{name} {layout[name]}" for name in _SIZES if layout.get(name, 1) > 1]
-    if not isinstance(estimate, TrainingEstimate):
+    if not isinstance(plan, TrainingPlan):
         return " ".join(sizes)
     zero = [f"ZeRO {layout['zero']}"] if layout["zero"] else []
-    again = [] if plan["recompute"] == "none" else [f"recompute {plan['recompute']}"]
+    recompute = Recompute(plan.recompute)
+    again = [] if recompute is Recompute.NONE else [f"recompute {recompute.label}"]
     return ", ".join([" ".join(sizes), *zero, f"micro-batch {layout['micro_batch']}", *again]).removeprefix(", ")
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
+from functools import lru_cache
 
-from llmplan.catalogues import registry
+from llmplan.catalogues import Registry, registry
 from llmplan.cli.app import build_app
 from llmplan.estimate import Advice
 from llmplan.request import InferRequest, InferSearchRequest, SearchRequest, TrainRequest, option_name, options_of
@@ -62,11 +63,16 @@ def _explained(message: str) -> str:
     known = {option_name(name): option for request in _REQUESTS for name, option in options_of(request).items()}
     looked = (look(message) for look in (_NAMED.match, _MENTIONED.search))
     named = next((found[1] for found in looked if found and found[1] in known), None)
-    commands = [command.name for command in build_app(registry(), ()).registered_commands]
-    if named is None or "explain" not in commands:
+    if named is None or "explain" not in (commands := _commands(registry())):
         return ""
     kind = known[named]["names"]
     return f"llmplan list {kind}" if isinstance(kind, str) and "list" in commands else f"llmplan explain {named}"
+
+
+@lru_cache(maxsize=1)
+def _commands(of: Registry) -> frozenset[str | None]:
+    """The names of those that there are, from an app in which the core's own are stubs: only names are looked at."""
+    return frozenset(command.name for command in build_app(of, ("explain",)).registered_commands)
 
 
 def _elsewhere(message: str, given: Sequence[str]) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmplan.estimate import Advice, Comparison
+from llmplan.estimate import Advice, Comparison, TrainingEstimate
 from llmplan.output.words import gib
 from llmplan_report.commands import command_line
+from llmplan_report.doubt import doubted
 from llmplan_report.search_words import change_words, says_why_not
+from llmplan_report.terminal.sections import memory_words
 
 
 def infeasible(found: Any) -> Advice:
@@ -23,11 +25,16 @@ def infeasible(found: Any) -> Advice:
 
 
 def _of_comparison(comparison: Comparison) -> str:
-    """By how much the plan that comes nearest does not fit."""
+    """By how much the plan that comes nearest does not fit, or is too slow."""
     estimates = [(variant.label, variant.estimate) for variant in comparison.variants if variant.estimate is not None]
     label, nearest = min(estimates, key=lambda one: one[1].memory_bytes_per_gpu - one[1].memory_capacity_bytes)
     over = nearest.memory_bytes_per_gpu - nearest.memory_capacity_bytes
     plans = f"none of {len(comparison.variants):,} plans"
+    if doubted(nearest):
+        return f"may not fit: {plans} can be counted on; {label} comes nearest: {memory_words(nearest)}"
+    if slow := [(max(each.at_confidence / each.limit for each in one.kept), name) for name, one in estimates
+                if one.fits and not isinstance(one, TrainingEstimate) and one.kept]:  # fmt: skip
+        return f"too slow: {plans} keeps to what was asked for; {min(slow)[1]} comes nearest"
     if over <= 0:
         return f"overloaded: {plans} fits and answers all that comes"
     return (

@@ -69,5 +69,4 @@ def _fitting(request: InferRequest) -> InferenceEstimate | ServerEstimate | None
         estimate = infer(request)
     except BadInputError:
         return None
-    fits = estimate.fits if isinstance(estimate, ServerEstimate) else estimate.feasible
-    return estimate if fits else None
+    return estimate if estimate.fits else None

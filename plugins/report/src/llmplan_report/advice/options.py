@@ -1,18 +1,15 @@
 """What Typer's parser says of a command line that it cannot read, with what would be right."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from llmplan.catalogues import registry
-from llmplan.request import InferRequest, InferSearchRequest, SearchRequest, TrainRequest, option_name, options_of
+from typer.main import get_command
 
-_REQUESTS: Mapping[str, Any] = {
-    "train": TrainRequest,
-    "infer": InferRequest,
-    "search train": SearchRequest,
-    "search infer": InferSearchRequest,
-}
+from llmplan.catalogues import registry
+from llmplan.cli.app import build_app
+from llmplan.request import option_name
+
 _PLAIN_WORDS: Mapping[str, str] = {
     "users": "concurrency",
     "batch-size": "batch micro-batch global-batch",
@@ -49,7 +46,7 @@ def usage_line(error: Any) -> str:
         return _no_such_option(error.option_name, context)
     line = " ".join(error.format_message().split())
     parameter = getattr(error, "param", None)
-    if parameter is not None and line.startswith("Missing"):
+    if parameter is not None and parameter.help and line.startswith("Missing"):
         return f"{line.rstrip('.')}: {parameter.help}"
     if context is None or "?" in line or line.startswith("Option"):
         return line
@@ -65,8 +62,9 @@ def _no_such_option(name: str, context: Any) -> str:
     if here:
         return f"No such option: {name}; here it is --{' or --'.join(here)}"
     asked = {wanted, *meant}
-    nearest = sorted(_REQUESTS, key=lambda command: not command.endswith(f" {context.info_name}"))
-    owner = next((one for one in nearest if asked & {*map(option_name, options_of(_REQUESTS[one]))}), None)
+    every = dict(_options_of_commands(get_command(build_app(registry(), ()))))
+    nearest = sorted(every, key=lambda command: not f" {command}".endswith(f" {context.info_name}"))
+    owner = next((one for one in nearest if asked & every[one]), None)
     near = [] if owner else _near(wanted, names)
     advice = [
         f"did you mean --{' or --'.join(near)}?" if near else "",
@@ -74,6 +72,14 @@ def _no_such_option(name: str, context: Any) -> str:
         "" if near or owner else f"{context.command_path} --help lists them",
     ]
     return "; ".join([f"No such option: {name}", *filter(None, advice)])
+
+
+def _options_of_commands(command: Any, path: str = "") -> Iterator[tuple[str, set[str]]]:
+    """Each command of a group, and of the groups in it, by its words, with its options without dashes."""
+    for name, one in getattr(command, "commands", {}).items():
+        words = f"{path} {name}".lstrip()
+        yield words, {flag.lstrip("-") for option in one.params for flag in (*option.opts, *option.secondary_opts)}
+        yield from _options_of_commands(one, words)
 
 
 def _elsewhere(word: str) -> list[str]:

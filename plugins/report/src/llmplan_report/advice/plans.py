@@ -9,6 +9,7 @@ from llmplan.request import InferRequest, PlanRequest, TrainRequest
 from llmplan.space.kept import kept
 from llmplan_report.advice.overloaded import enough, overloaded
 from llmplan_report.commands import command_line, command_options, search_of
+from llmplan_report.doubt import doubted
 from llmplan_report.kept_words import kept_words
 from llmplan_report.search_words import change_words
 
@@ -21,7 +22,7 @@ def of_plan(estimate: Estimate) -> Advice:
     request = estimate.request
     if isinstance(estimate, ServerEstimate) and estimate.overloaded:
         line, instead = overloaded(estimate, request.gpus), enough(estimate, request.gpus)
-    elif estimate.feasible and isinstance(request, InferRequest) and not isinstance(estimate, TrainingEstimate):
+    elif estimate.fits and isinstance(request, InferRequest) and not isinstance(estimate, TrainingEstimate):
         line, instead = _is_too_slow(estimate, request), ""
     else:
         line, instead = _does_not_fit(estimate, request)
@@ -45,6 +46,12 @@ def _does_not_fit(estimate: Estimate, request: PlanRequest) -> tuple[str, str]:
     if isinstance(estimate, InferenceEstimate) and estimate.cache_bytes is not None and estimate.cache_bytes <= 0:
         room = gib(estimate.cache_bytes)
         where = f"{estimate.plan.engine.name} would not start, with {room} of room for its cache: it needs "
+    if doubt := doubted(estimate):
+        most = estimate.memory_bytes_at_confidence if isinstance(estimate, TrainingEstimate) else used
+        return (
+            f"may not fit: up to {gib(most)} of the {gib(capacity)} of {estimate.plan.hardware.name}, {doubt}{advice}",
+            instead,
+        )
     return (
         f"does not fit: {where}{gib(used - capacity)} more than the {gib(capacity)} of {estimate.plan.hardware.name}; "
         f"{listed}{advice}"

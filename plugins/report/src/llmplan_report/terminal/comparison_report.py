@@ -70,7 +70,7 @@ def _answer(comparison: Comparison) -> Iterator[RenderableType]:
     """Which plan is best by each figure that people decide by, out of those that fit."""
     fitting = [variant for variant in comparison.variants if variant.feasible]
     if not fitting:
-        yield Padding(Text("none of them fits", style="bold red"), (0, 0, 0, INDENT))
+        yield Padding(Text("none of them can be counted on", style="bold red"), (0, 0, 0, INDENT))
         return
     found: dict[str, str] = {}
     most = _MOST_ANSWERS if max(len(one.label) for one in fitting) < _LONG else 1

@@ -87,8 +87,7 @@ def sentence(estimate: Estimate, width: int | None = None) -> Text:
 
 def _sentence(estimate: Estimate, name: str) -> Text:
     on = f"{name} on {_gpus(estimate):,} x {estimate.plan.hardware.name}"
-    fits = estimate.fits if is_server(estimate) else estimate.feasible
-    if not fits:
+    if not estimate.fits:
         return Text(f"{on}: does not fit", style="bold red")
     if is_server(estimate):
         if estimate.overloaded:
@@ -163,7 +162,7 @@ def _fits(estimate: InferenceEstimate | ServerEstimate) -> str:
 
     kept = kept_briefly(estimate)
     said = [memory_words(estimate, mark=True, ranged=not kept), kept]
-    if not is_server(estimate) and estimate.feasible:
+    if not is_server(estimate) and estimate.fits:
         said.append(f"{counted(estimate.max_batch_size, 'sequence')} at most")
     return "; ".join(filter(None, said))
 

@@ -21,6 +21,7 @@ from llmplan.estimate.spread import EVEN, LEVEL
 from llmplan.output.words import gib
 from llmplan.space.dimensions import BY_NAME, SIZES
 from llmplan.units import rate
+from llmplan_report.doubt import doubted
 from llmplan_report.terminal.console import INDENT, heading
 from llmplan_report.words import about, dotted, in_words, percent
 
@@ -162,14 +163,12 @@ def memory_words(estimate: Estimate, *, mark: bool = False, ranged: bool = True)
     where nobody has measured it, and what is left or missing.
     """
     used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
-    fits = estimate.fits if is_server(estimate) else estimate.feasible
-    verdict = f"{gib(capacity - used)} free" if fits else f"{gib(used - capacity)} too much"
+    doubt, verdict = doubted(estimate), f"{gib(used - capacity)} too much"
+    if estimate.fits:
+        verdict = doubt or f"{gib(capacity - used)} free"
     spread = MEMORY.spread(estimate)
     off = between(MEMORY.ends(used, spread), gib, used) if ranged else ""
-    sure = getattr(estimate.plan, "confidence", EVEN)
-    if fits and spread is not None and used * spread.upper(sure) > capacity:
-        verdict = f"not with {sure:.0%} confidence"
-    elif mark and off and spread is not None and spread.extrapolated:
+    if mark and off and not doubt and spread is not None and spread.extrapolated:
         off += ", extrapolated"
     return f"{gib(used)}{off and f' ({off})'} of {gib(capacity)}, {verdict}"
 
@@ -177,11 +176,12 @@ def memory_words(estimate: Estimate, *, mark: bool = False, ranged: bool = True)
 def memory(estimate: Estimate, console: Console) -> Iterator[RenderableType]:
     """The memory of the fullest device, line by line."""
     used, capacity = estimate.memory_bytes_per_gpu, estimate.memory_capacity_bytes
-    fits = estimate.fits if is_server(estimate) else estimate.feasible
     pool = estimate.fullest_pool if is_server(estimate) else None
     which = "Memory of the fullest GPU" + (f", in the {pool} pool" if pool else "")
-    yield heading(f"{which}: {memory_words(estimate)}", "bold" if fits else "bold red")
-    free = {_FREE: capacity - used} if fits else {}
+    yield heading(
+        f"{which}: {memory_words(estimate)}", "bold red" if doubted(estimate) or not estimate.fits else "bold"
+    )
+    free = {_FREE: capacity - used} if estimate.fits else {}
     yield bars({**estimate.memory_breakdown, **free}, max(capacity, used), gib, console)
 
 

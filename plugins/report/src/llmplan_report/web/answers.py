@@ -82,7 +82,7 @@ def frontier(given: Mapping[str, Any]) -> dict[str, Any]:
             estimate: Any = infer(**{**options, "batch": batch})
         except LlmplanError:
             continue
-        if estimate.feasible:
+        if estimate.fits:
             figures = (limits(INFER)["tpot"], objectives(INFER)["throughput"])
             points.append({"batch": batch} | {figure.key: float(figure.value(estimate)) for figure in figures})
     return {"points": points}

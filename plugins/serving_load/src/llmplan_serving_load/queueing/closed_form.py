@@ -61,7 +61,8 @@ def means_at(server: Server, rate: Number) -> Means:
     for_room = decoding.waiting / decode_rate
     beside = 1.0 - power(first.busy, server.most_sequences - 1.0)
     behind = (first.behind_seconds + in_step_seconds(server, decode_rate, decoding)) * beside
-    answering = decoding.decoding / decode_rate + behind + server.transfer_seconds
+    writing = decoding.decoding / decode_rate + behind
+    answering = writing + server.transfer_seconds
     if server.separate:
         answering = answering + for_room
     else:
@@ -74,9 +75,9 @@ def means_at(server: Server, rate: Number) -> Means:
         total_seconds=queueing + reading + answering,
         requests_per_second=rate,
         concurrency=rate * (queueing + reading + answering),
-        decoding=decode_rate * (answering - server.transfer_seconds - (for_room if server.separate else 0.0)),
+        decoding=decode_rate * writing,
         **busy_shares(server, prefill=first.busy, decode=1.0 - decoding.idle, extra=decode_rate * extra),
-        kv_share=kv_share(server, decode_rate, decode_rate * answering, reading),
+        kv_share=kv_share(server, decode_rate, decode_rate * writing, reading),
     )
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from attrs import evolve, fields_dict, frozen
 
-from llmplan.arrays.quantities import Number, exp, floor, log1p, maximum, minimum, sqrt, where
+from llmplan.arrays.quantities import Number, ceil, exp, floor, log1p, maximum, minimum, sqrt, where
 from llmplan.estimate import Means
 from llmplan_serving_load.queueing.capacity import Peak, peak
-from llmplan_serving_load.queueing.closed_form import FirstToken, busy_shares, first_token, kv_share
+from llmplan_serving_load.queueing.closed_form import busy_shares, first_token, kv_share
 from llmplan_serving_load.queueing.prefill import PrefillTimes, mean_times, values_of
 from llmplan_serving_load.queueing.server import Server
 from llmplan_serving_load.queueing.side_by_side import side_by_side
@@ -69,13 +69,16 @@ class ClosedLoop:
         """Of one replica, or of all that are not alone; None of a number that is 0."""
         if isinstance(users, (int, float)) and not users:
             return None
-        inside = minimum(users, server.most_sequences * server.decode_replicas)
         most = self._peak if servers is None else _taken(self._peak, servers)
-        return _means(server, self._loop(inside, servers), users, most)
+        room = server.most_sequences * server.decode_replicas
+        if server.separate:  # whose prompt is read or sent takes no room where others decode
+            room = room + ceil(most.rate * (server.prefill.times(0.0).seconds + server.transfer_seconds))
+        return _means(server, self._loop(minimum(users, room), servers), users, most)
 
     def _loop(self, inside: Any, servers: Any) -> _Loop:
         for number in range(len(self._loops), int(self._server.largest(inside)) + 1):
-            self._loops.append(_with(self._server, self._loops[-1], float(number)))
+            more = _with(self._server, self._loops[-1], float(number))
+            self._loops.append(_bounded(self._server, more, float(number), self._peak))
         many = self._server.many
         if many is None:
             return self._loops[int(inside)]
@@ -120,18 +123,19 @@ def _means(server: Server, loop: _Loop, users: Number, most: Peak) -> Means:
 
 def _bounded(server: Server, loop: _Loop, users: Number, most: Peak) -> _Loop:
     """No more than the capacity; who finds no room waits: for the first token, or for the pool that decodes."""
-    above = loop.rate > most.rate
+    above = loop.rate >= most.rate
     rate = where(above, most.rate, loop.rate)
-    decoding = where(above, minimum(loop.decoding, most.sequences), loop.decoding)
-    bounded = decoding * server.decode_replicas / where(rate > 0, rate, 1.0) + server.transfer_seconds
-    decode_seconds = where(above, bounded, loop.decode_seconds)
-    outside = maximum(0.0, users / where(rate > 0, rate, 1.0) - loop.first_token_seconds - decode_seconds)
+    full = where(most.by_prefill, False, above) if server.separate else above
+    each = where(rate > 0, rate, 1.0)
+    bounded = minimum(loop.decoding, most.sequences) * server.decode_replicas / each + server.transfer_seconds
+    decode_seconds = where(full, bounded, loop.decode_seconds)
+    outside = maximum(0.0, users / each - loop.first_token_seconds - decode_seconds)
     behind: Number = where(most.by_prefill, 0.0, outside) if server.separate else 0.0
     before = outside - behind
     return evolve(
         loop,
         rate=rate,
-        decoding=decoding,
+        decoding=rate * (decode_seconds - server.transfer_seconds) / server.decode_replicas,
         queueing_seconds=loop.queueing_seconds + before,
         first_token_seconds=loop.first_token_seconds + before,
         decode_seconds=decode_seconds + behind,
@@ -141,53 +145,56 @@ def _bounded(server: Server, loop: _Loop, users: Number, most: Peak) -> _Loop:
 def _busy(server: Server, loop: _Loop, users: Number) -> dict[str, Number]:
     """Who has no pause leaves a replica that does everything none, if there is a user for each."""
     if not server.separate:
-        busy = minimum(1.0, users / server.decode_replicas)
         found = loop.decoding * (users - 1.0) / maximum(users, 1.0)
-        extra = loop.rate / server.decode_replicas * _extra(server, loop, found, _times(server, found, users - 1.0))
-        return busy_shares(server, prefill=0.0, decode=busy, extra=extra)
+        extra = loop.rate * _extra(server, loop, found, _times(server, found, users - 1.0))
+        return busy_shares(server, prefill=0.0, decode=minimum(1.0, users), extra=extra)
     prefill = loop.rate / server.prefill_replicas * server.prefill.times(0.0).packed_seconds
     decode = _present(loop.decoding, users / server.decode_replicas)
     return busy_shares(server, prefill=minimum(1.0, prefill), decode=decode, extra=0.0)
 
 
 def _with(server: Server, before: _Loop, users: float) -> _Loop:
-    """One user more, who finds what is there of the others."""
+    """One user more, who finds what is there of the others: with them no less is answered than without."""
     times = _times(server, before.decoding, users - 1.0)
-    first = _first_token(server, before, users, times)
+    waiting, reading = _first_token(server, before, users, times)
     decode = server.work.steps * server.decode_seconds(1.0 + before.decoding)
     extra: Number = 0.0
     if not server.separate:
-        extra = _extra(server, before, before.decoding, times) * (users - 1.0) / users / server.decode_replicas
-    elsewhere = first.queueing_seconds + first.reading_seconds + server.transfer_seconds
+        extra = _extra(server, before, before.decoding, times) * (users - 1.0) / users
+    reading = reading + server.transfer_seconds
+    longer = maximum(0.0, users / _rate(users, waiting + reading, decode, extra) - users / maximum(_LEAST, before.rate))
+    queueing = maximum(0.0, waiting - longer)
+    elsewhere = queueing + reading
     rate = _rate(users, elsewhere, decode, extra)
     decoding_seconds = maximum(0.0, users / rate - elsewhere)
     return _Loop(
         rate=rate,
         decoding=rate * decoding_seconds / server.decode_replicas,
-        queueing_seconds=first.queueing_seconds,
+        queueing_seconds=queueing,
         first_token_seconds=elsewhere - server.transfer_seconds,
         decode_seconds=decoding_seconds + server.transfer_seconds,
     )
 
 
-def _first_token(server: Server, before: _Loop, users: float, times: PrefillTimes) -> FirstToken:
-    """A request comes when an answer is complete, so where others decode their next step has just begun.
+def _first_token(server: Server, before: _Loop, users: float, times: PrefillTimes) -> tuple[Number, Number]:
+    """Seconds until the prompt is read from, and of reading.
 
-    Users who ask alike keep their distance from one another for ever; where answers vary by more than that distance,
-    requests come at random.
+    A request comes when an answer is complete, so where others decode their next step has just begun. It finds the
+    prompt that is being read and those that wait, as many as with one user less. Users who ask alike keep their
+    distance from one another for ever; where answers vary by more than that distance, requests come at random.
     """
     others = (users - 1.0) / server.decode_replicas
     step: Number = 0.0
     if not server.separate:
         step = _present(before.decoding, others) * server.decode_seconds(maximum(1.0, before.decoding))
-    random = first_token(times, before.rate / server.prefill_replicas, step, step, 0.0)
-    queueing = minimum(random.queueing_seconds, others * times.packed_seconds + step)
+    rate = before.rate / server.prefill_replicas
+    random = first_token(times, rate, step, step, 0.0)
+    in_progress = minimum(1.0, rate * times.seconds) * times.seconds
+    found = step + in_progress + rate * before.queueing_seconds * times.packed_seconds
     part = minimum(1.0, sqrt(server.work.variation) * others)
-    return FirstToken(
-        queueing_seconds=part * queueing + (1.0 - part) * step,
-        reading_seconds=part * random.reading_seconds + (1.0 - part) * times.seconds,
-        behind_seconds=0.0,
-        busy=random.busy,
+    return (
+        part * minimum(random.queueing_seconds, found) + (1.0 - part) * step,
+        part * random.reading_seconds + (1.0 - part) * times.seconds,
     )
 
 
@@ -199,7 +206,7 @@ def _rate(users: float, elsewhere: Number, decode: Number, extra: Number) -> Num
 
 def _times(server: Server, decoding: Number, others: Number) -> PrefillTimes:
     """Of a prompt: beside what `others` decode, or beside nothing."""
-    beside = _present(decoding, others / server.decode_replicas)
+    beside = _present(decoding, others)
     times = [values_of(server.prefill.times(number)) for number in (maximum(1.0, decoding), 0.0 * decoding)]
     return mean_times(times, [beside, 1.0 - beside])
 
@@ -207,7 +214,7 @@ def _times(server: Server, decoding: Number, others: Number) -> PrefillTimes:
 def _extra(server: Server, loop: _Loop, decoding: Number, times: PrefillTimes) -> Number:
     """What a prompt adds to that."""
     step = server.decode_seconds(maximum(1.0, decoding)) if server.work.steps else 0.0
-    return times.at(loop.rate / server.prefill_replicas, step).extra
+    return times.at(loop.rate, step).extra
 
 
 def _present(mean: Number, most: Number) -> Number:

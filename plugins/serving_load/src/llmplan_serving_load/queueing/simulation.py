@@ -115,6 +115,7 @@ class Simulation:
         workload = self.server.plan.workload
         rate = workload.rate or 0.0
         before, count = self._warm_up(), self._left
+        self._left += 1  # the span, which may last longer than the last answer of those that come in it
         begin, end = before / rate, (before + count) / rate
         times = sorted(self._random.uniform(0.0, begin) for _ in range(before))
         times += sorted(self._random.uniform(begin, end) for _ in range(count))
@@ -124,6 +125,7 @@ class Simulation:
         yield from self._come(times[before:], counts=True)
         yield self.env.timeout(end - self.env.now)
         self.meter.end(end)
+        self._done()
         while True:
             yield self.env.timeout(self._random.expovariate(rate))
             self._arrive(*self._lengths(), counts=False)
@@ -222,11 +224,15 @@ class Simulation:
             followed.succeed()
         if sequence.counts:
             self.counted.append(sequence)
-            self._left -= 1
-            if not self._left % _TOLD:
-                tell(len(self.counted), len(self.counted) + self._left, "requests simulated")
-            if not self._left:
-                self._over.succeed()
+            self._done()
+
+    def _done(self) -> None:
+        """With one of those that count; it is over with the last."""
+        self._left -= 1
+        if not self._left % _TOLD:
+            tell(len(self.counted), self.server.plan.workload.requests, "requests simulated")
+        if not self._left:
+            self._over.succeed()
 
     def _summary(self) -> Simulated:
         first = [each.first_token_at - each.arrival for each in self.counted]

@@ -48,6 +48,11 @@ class Case:
         return self.request.concurrency is None
 
     @property
+    def load_given(self) -> bool:
+        """Whether what has to be served is known, and the servers for it are bought."""
+        return self.at_a_rate or len(self.users or ()) == 1
+
+    @property
     def confidence(self) -> float:
         """The confidence that layouts are ranked with."""
         return CONFIDENCE if self.request.confidence is None else self.request.confidence
@@ -89,7 +94,7 @@ class Case:
     def missing_bytes(self, sizes: ReplicaSizes, memory: float) -> float:
         """What the longest sequence lacks on an accelerator of so much memory."""
         hardware = evolve(self.choice.hardware, memory_bytes=memory)
-        return float(evolve(self, choice=evolve(self.choice, hardware=hardware)).server(sizes).missing_bytes)
+        return float(evolve(self, choice=self.choice._replace(hardware=hardware)).server(sizes).missing_bytes)
 
     @property
     def in_arrays(self) -> bool:

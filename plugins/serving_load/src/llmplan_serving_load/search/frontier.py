@@ -13,15 +13,21 @@ from llmplan_serving_load.search.fleet import Fleet
 from llmplan_serving_load.search.limits import LATENCIES, Limits
 from llmplan_serving_load.search.points import Part, Points
 
+_WORTH_DOUBLING = 0.9
+"""Of the latency that may be left where a given load takes twice the GPU time: nobody pays twice for less."""
+
 
 def axis_of(points: Points) -> str:
     """The latency of the frontier: of a further token, or of the first where there is no other."""
     return "tpot" if (points.latency("tpot") < np.inf).any() else "ttft"
 
 
-def frontier(points: Points, columns: dict[str, Any], limits: Limits) -> tuple[dict[str, Any], ...]:
+def frontier(
+    points: Points, columns: dict[str, Any], limits: Limits, *, load_given: bool
+) -> tuple[dict[str, Any], ...]:
     """Ever more tokens/s of a GPU at ever longer a latency, whatever its own limit is; the other limits hold. Rows of
-    the `columns_of` these points, in the words of the JSON contract.
+    the `columns_of` these points, in the words of the JSON contract. Of a load that is given, what more GPUs hardly
+    hasten is left out.
     """
     if not len(points):
         return ()
@@ -31,9 +37,21 @@ def frontier(points: Points, columns: dict[str, Any], limits: Limits) -> tuple[d
     speed, latency = throughput[answered], points.latency(axis)[answered]
     order = np.lexsort((-speed, latency))
     best = np.maximum.accumulate(speed[order])
-    first = np.diff(best, prepend=0.0) > 0
-    rows = zip(*(column[answered[order[first]]].tolist() for column in columns.values()), strict=True)
+    first = order[np.diff(best, prepend=0.0) > 0]
+    if load_given:
+        first = first[_worth_their_gpus(speed[first], latency[first])]
+    rows = zip(*(column[answered[first]].tolist() for column in columns.values()), strict=True)
     return tuple(dict(zip(columns, row, strict=True)) for row in rows)
+
+
+def _worth_their_gpus(speed: Any, latency: Any) -> list[int]:
+    """Positions of those that shorten the latency enough for what they take more than the next one that is listed."""
+    listed: list[int] = []
+    for at in reversed(range(len(speed))):
+        doublings = np.log2(speed[listed[-1]] / speed[at]) if listed else 0.0
+        if not listed or latency[at] <= latency[listed[-1]] * _WORTH_DOUBLING**doublings:
+            listed.append(at)
+    return listed[::-1]
 
 
 _RATES = ("requests_per_second", *(figure.key for figure in objectives(SERVER).values() if "token" in figure.key))

@@ -167,7 +167,7 @@ def _result(
         best=tuple(one.estimate for one in best),
         requests=tuple(one.request for one in best),
         pareto_of=("throughput", axis_of(found.points)),
-        pareto=frontier(found.points, columns, limits),
+        pareto=frontier(found.points, columns, limits, load_given=cases[0].load_given),
         why=reasons(best, limits, looking.question.objective),
         counts=counts_of(found),
         seconds=0.0,

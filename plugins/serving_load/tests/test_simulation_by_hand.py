@@ -1,0 +1,228 @@
+"""A few requests simulated, whose times and shares are reckoned by hand, step by step."""
+
+from itertools import pairwise
+from math import ceil
+
+import pytest
+from affine_server import AffineSteps, affine_server
+from attrs import evolve
+from simpy import Environment
+
+from llmplan.records import Request, Speculation
+from llmplan_serving_load.queueing.closed_form import open_means
+from llmplan_serving_load.queueing.simulation import Simulation
+
+SECOND = {"base": 1.0, "per_token": 0.125, "per_key": 0.0, "kv_bytes_per_token": 1.0}
+"""A step takes a second, and an eighth more for each token."""
+KEYS = {**SECOND, "per_key": 1 / 64}
+ROOM = 64
+"""Tokens, in blocks of 16."""
+
+
+def run(*requests, sizes=SECOND, room=ROOM, **options):
+    """The simulation of a trace: at this second such a prompt with such an answer."""
+    trace = tuple(Request(100.0 + second, prompt, answer) for second, prompt, answer in requests)
+    largest = 8 if options.get("chunked", True) else max(8, *(prompt for _, prompt, _ in requests))
+    stages = options.get("layout", {}).get("pp", 1)
+    steps = AffineSteps(weight_bytes=64e9 - room - 1e4 * largest, stages=stages, **sizes)
+    server = affine_server(steps=steps, trace=trace, step_tokens=8, **options)
+    simulation = Simulation(Environment(), server, None)
+    return simulation, simulation.run()
+
+
+def times(simulation):
+    """By request: when it begins, has its first token, and its last."""
+    return [(each.started_at, each.first_token_at, each.finished_at) for each in simulation.sequences]
+
+
+def exactly(*expected):
+    """But for rounding between the points of a grid."""
+    return [pytest.approx(each, abs=1e-9) for each in expected]
+
+
+def test_prompts_are_read_beside_what_decodes():
+    """Prompts would be cut otherwise, tokens be lost, or a third request pass two of which a server has no more."""
+    found, result = run((0, 4, 3), (0.5, 12, 2), (1, 2, 4), (12, 8, 1), max_sequences=2)
+    read = 1 + 4 / 8
+    cut = read + 1 + (1 + 7) / 8  # a token of the first answer, and as much of the second prompt as there is room for
+    rest = cut + 1 + (1 + 5) / 8  # the last token of the first answer, and the first of the second
+    third = rest + 1 + (1 + 2) / 8
+    last = third + 3 * (1 + 1 / 8)
+    assert times(found) == exactly((0, read, rest), (read, rest, third), (rest, third, last), (12, 14, 14))
+    assert (read, rest, third, last) == (1.5, 5.25, 6.625, 10.0)
+    means = result.means
+    assert means.total_seconds == pytest.approx((5.25 + 6.125 + 9 + 2) / 4)
+    assert means.first_token_seconds == pytest.approx((1.5 + 4.75 + 5.625 + 2) / 4)
+    assert means.queueing_seconds == pytest.approx((1 + 4.25) / 4)
+    assert means.next_token_seconds == pytest.approx((3.75 / 2 + 1.375 + 3.375 / 3) / 3)
+    assert means.requests_per_second == pytest.approx(4 / 14)
+    assert means.concurrency == pytest.approx((5.25 + 6.125 + 9 + 2) / 14)
+    assert means.decoding == pytest.approx((3.75 + 1.375 + 3.375) / 14)
+    assert means.busy_share == pytest.approx(12 / 14)
+    assert means.prefill_share == pytest.approx((1.5 + 0.875 + 0.625 + 0.25 + 2) / 12)
+    assert means.kv_share == pytest.approx(16 * (5.25 + 5.125 + 4.75 + 2) / 14 / ROOM)
+    assert (result.requests, result.kv_peak_share) == (4, 32 / ROOM)
+    assert result.first_token["p50"] == pytest.approx((2 + 4.75) / 2)
+    assert result.next_token["p50"] == pytest.approx(1.375)
+    assert result.total["p50"] == pytest.approx((5.25 + 6.125) / 2)
+    (replica,) = found.decoders
+    assert (replica.tokens, replica.held, replica.worked_on, replica.kv_bytes) == (pytest.approx(10), 0, 0, 0)
+
+
+def test_prompts_go_first():
+    """More prompts would be read in a pass than it has room for, or decoding go on beside them."""
+    requests = (0, 4, 3), (0.5, 6, 2), (0.5, 2, 3), (0.5, 12, 1)
+    found, result = run(*requests, chunked=False)
+    two = 1.5 + 1 + (6 + 2) / 8
+    long = two + 1 + 12 / 8  # longer than a step, so that it is alone in it
+    one = long + 1 + 3 / 8
+    last = one + 1 + 2 / 8
+    assert times(found) == exactly((0, 1.5, last), (1.5, two, one), (1.5, two, last), (two, long, long))
+    assert last == 8.625
+    assert result.means.prefill_share == pytest.approx(6 / 8.625)
+    assert result.means.busy_share == pytest.approx(1)
+
+
+def test_nobody_passes_who_waits_for_room():
+    """Caches would hold more than there is room for, or a short request start before a longer one that came first."""
+    found, result = run((0, 8, 40), (0.5, 8, 20), (0.75, 2, 1))
+    first = 2 + 39 * 1.125  # 48 of 64 tokens are set aside for it, of which the second needs 32
+    both = first + 1 + (8 + 0) / 8  # a step is full of the second prompt
+    third = both + 1 + (1 + 2) / 8
+    assert times(found) == exactly((0, 2, first), (first, both, third + 18 * 1.125), (both, third, third))
+    assert result.kv_peak_share == 48 / ROOM
+    exact, _ = run((0, 8, 24), (0.5, 8, 24))
+    assert times(exact)[1][0] == 2
+
+
+def test_each_stage_has_a_batch_of_its_own():
+    """A prompt would be in every batch, or its batch be no later than the others."""
+    found, _ = run((0, 4, 4), (1, 12, 2), layout={"pp": 2})
+    # half of a step on each stage: the batch with a prompt takes all of its own, the other one waits for two stages
+    first = 1.5 + (1 + 7 / 8 + (1 + 7 / 8) / 2 + (1 + 1 / 8) / 2) / 2
+    second = first + (1 + 5 / 8 + (1 + 5 / 8) / 2 + (1 + 1 / 8) / 2) / 2
+    lag = 1 + 7 / 8 + 1 + 5 / 8 - (second - 1.5)
+    last = second + 1 + 1 / 8
+    assert times(found) == exactly((0, 1.5, last), (1.5, second + lag, last + lag))
+    assert (lag, last + lag) == (0.3125, 6.125)
+    together, _ = run((0, 2, 1), (1, 12, 1), (1, 6, 1), layout={"pp": 2})
+    begun = 1 + 2 / 8
+    each = begun + 1 + (8 + 6) / 2 / 8
+    assert times(together)[1:] == exactly((begun, each + 1.5, each + 1.5), (begun, each, each))
+
+
+def test_caches_go_from_one_pool_to_the_other():
+    """The pools would share a GPU, or a cache be gone before it was sent."""
+    pool = affine_server(rate=1.0).plan.plan
+    sizes = {**SECOND, "transfer_bytes_per_second": 16.0}
+    found, result = run((0, 4, 3), (0, 20, 2), sizes=sizes, prefill_pool=pool)
+    # one block of 16 tokens is sent in a second, two blocks in two
+    read, end = 1.5 + 2 + 2 + 1.5, 10.125
+    assert times(found) == exactly((0, 1.5, 1.5 + 1 + 2 * 1.125), (1.5, read, read + 2 + 1.125))
+    (reader,), (decoder,) = found.readers, found.decoders
+    assert (reader.kv_peak_bytes, reader.kv_bytes, reader.worked_on, reader.held) == (16 + 32, 0, 0, 0)
+    assert (decoder.kv_peak_bytes, decoder.kv_bytes, decoder.worked_on, decoder.held) == (32, 0, 0, 0)
+    means = result.means
+    assert means.busy_share == pytest.approx((read + 3 * 1.125) / end / 2)
+    assert means.decoding == pytest.approx(3 * 1.125 / end)
+    assert means.kv_share == pytest.approx((16 * 2.25 + 32 * 1.125) / end / ROOM)
+    assert means.prefill_share == 0.5
+    assert result.kv_peak_share == 32 / ROOM
+
+
+def test_a_step_yields_what_was_guessed():
+    """A sequence would take one token of room, or make one a step."""
+    guessing = Speculation(draft_tokens=2, acceptance_rate=1.0)
+    found, _ = run((0, 4, 8), (2, 12, 2), speculation=guessing)
+    step = 1 + 3 / 8
+    begun = 1.5 + step
+    last = begun + 2 * 2  # of 8 tokens: three of the first answer, which is complete then, and five of the prompt
+    read = last + 1 + 2 / 8
+    assert times(found) == exactly((0, 1.5, last), (begun, read, read + step))
+
+
+def of(tokens, keys):
+    """Seconds of a step."""
+    return 1 + tokens / 8 + keys / 64
+
+
+def test_tokens_attend_to_all_before_them():
+    """Keys of a prompt would not count those in the prefix cache, or those of answers that are complete go on."""
+    found, _ = run((0, 8, 6), (5, 4, 9), (30, 8, 2), sizes=KEYS, prefix_hit_rate=0.5)
+    read = of(4, 5 + 6 + 7 + 8)
+    begun = read + of(1, 9) + of(1, 10) + of(1, 11)
+    second = begun + of(1 + 2, 12 + 3 + 4)
+    first = second + of(2, 13 + 5)
+    last = first + sum(of(1, keys) for keys in range(6, 13))
+    third = 30 + read
+    assert 4 < begun - of(1, 11) < 5 < begun
+    assert last < 30
+    expected = (0, read, first), (begun, second, last), (30, third, third + of(1, 9))
+    assert times(found) == exactly(*expected)
+
+
+def test_a_prompt_that_is_cut_attends_to_what_was_read():
+    """Each chunk would attend to itself alone."""
+    found, _ = run((0, 20, 1), sizes=KEYS)
+    read = of(8, sum(range(1, 9))) + of(8, sum(range(9, 17))) + of(4, sum(range(17, 21)))
+    assert times(found) == exactly((0, read, read))
+
+
+@pytest.mark.parametrize("after", [0.0, 0.5, 1.0, 2.0, 2.5, 63.5, 64.0, 70.0, 98.5, 99.5, 100.0, 100.5])
+def test_who_comes_waits_for_the_step_in_progress(after):
+    """A request would wait for steps that have not begun, or cut off one."""
+    found, _ = run((0, 8, 1 + 100), (1 + after, 4, 1), sizes={**SECOND, "per_token": 0.0}, room=128)
+    begun = 1 + (after if after > 100 else ceil(after))
+    assert times(found) == exactly((0, 1, 101), (begun, begun + 1, begun + 1))
+
+
+def test_users_ask_again_when_they_are_answered():
+    """A user would have two requests at a time, or those before and after the ones that count be counted."""
+    steps = AffineSteps(weight_bytes=0.0, **SECOND)
+    options = {"steps": steps, "concurrency": 2, "requests": 3, "prompt": 4, "output": 3, "step_tokens": 8}
+    found = Simulation(Environment(), affine_server(**options), None)
+    result = found.run()
+    turn = 1 + 8 / 8 + 2 * (1 + 2 / 8)
+    assert [each.arrival for each in found.sequences][:4] == [0, 0, turn, turn]
+    assert [each.counts for each in found.sequences][:4] == [False, True, True, True]
+    assert [each.route for each in found.sequences][:4] == [0, 1, 0, 1]
+    assert result.requests == 3
+    assert result.means.total_seconds == pytest.approx(turn)
+    assert result.means.concurrency == pytest.approx(2)
+    assert result.means.requests_per_second == pytest.approx(2 / turn)
+
+
+EXPECTED = open_means(affine_server(rate=1.0), 1.0)
+
+
+def test_users_begin_one_after_another():
+    """All would ask at once for ever, or those who fill a server be counted."""
+    steps = AffineSteps(weight_bytes=0.0, **SECOND)
+    options = {"steps": steps, "concurrency": 2, "requests": 3, "prompt": 4, "output": 3, "step_tokens": 8}
+    expected = evolve(EXPECTED, total_seconds=12.0, concurrency=2.0)
+    found = Simulation(Environment(), affine_server(**options), expected)
+    found.run()
+    alone = 1 + 4 / 8 + 2 * (1 + 1 / 8)
+    first, second = ([each.arrival for each in found.sequences if each.route == user] for user in (0, 1))
+    assert (first[:2], second[0]) == ([0, alone], 6)
+    assert [each.number for each in found.sequences if each.counts] == [5, 6, 7]  # 0.3 before, and twice two users
+
+
+QUICK = AffineSteps(base=1e-9, per_token=0.0, per_key=0.0)
+"""Whose answers take no time to speak of."""
+
+
+def test_requests_of_a_rate_come_at_random_as_many_as_on_average():
+    """The load of a span would depend on luck, or those who fill a server be counted."""
+    server = affine_server(steps=QUICK, rate=4.0, requests=40, prompt=8, output=2)
+    found = Simulation(Environment(), server, evolve(EXPECTED, concurrency=5.0))
+    result = found.run()
+    before, begin, end = 4 + 2 * 5, 14 / 4, (14 + 40) / 4
+    came = [each.arrival for each in found.sequences]
+    assert came == sorted(came)
+    assert max(came[:before]) < begin < min(came[before:])
+    assert max(came[before : before + 40]) < end
+    assert [each.counts for each in found.sequences] == [number >= before for number in range(before + 40)]
+    assert len({round(later - sooner, 6) for sooner, later in pairwise(came)}) > 40
+    assert result.means.requests_per_second == pytest.approx(4, abs=1e-6)
+    assert found.meter.seconds == pytest.approx(end - begin)
