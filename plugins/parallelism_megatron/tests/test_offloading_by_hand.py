@@ -8,6 +8,8 @@ from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.stages import end_stages
 from llmplan_parallelism_megatron.training.divided import gradients_follow
 from llmplan_parallelism_megatron.training.host import (
+    FIRST,
+    LAST,
     host_memory,
     last_stage_bytes,
     offloading_seconds,
@@ -15,7 +17,8 @@ from llmplan_parallelism_megatron.training.host import (
     waiting_weights,
 )
 from llmplan_parallelism_megatron.training.in_flight import micro_batches_on_last, stages_held, staying
-from llmplan_parallelism_megatron.training.optimizer_step import optimizer_parameters, stored_bytes
+from llmplan_parallelism_megatron.training.memory import ends_memory, training_memory
+from llmplan_parallelism_megatron.training.optimizer_step import PAGED_ROOM, optimizer_parameters, stored_bytes
 from llmplan_parallelism_megatron.training.parameters import stage_parameters
 from llmplan_parallelism_megatron.training.pipeline import Pipeline, Work
 from llmplan_parallelism_megatron.training.schedules import DUALPIPE, ONE_F_ONE_B
@@ -92,9 +95,21 @@ def test_the_host_holds_states_and_a_copy_of_gradients():
     assert host_memory(Rank.of(plan(PLAIN))) == 0
     small = evolve(roomy, hardware=evolve(GPU, memory_bytes=3e8))
     rank = Rank.of(small)
-    first = stage_parameters(rank, end_stages(rank.model, small.layout)[0])
-    assert host_memory(rank) == pytest.approx(paged_out(rank, first))
-    assert paged_out(rank, first) > 0
+    assert host_memory(rank) == pytest.approx(paged_out(rank, FIRST))
+    assert paged_out(rank, FIRST) > 0
+
+
+def test_each_end_of_a_pipeline_pages_out_what_it_has_no_room_for():
+    """States of the last stage would be on the host though they have room, or be those that the first has none for."""
+    roomy = plan(UNTIED, pp=2, optimizer=PAGED)
+    assert host_memory(Rank.of(roomy)) == 0
+    on_first, on_last = (sum(one.values()) for one in ends_memory(Rank.of(roomy)))
+    assert on_last > on_first + 1e6  # the logits
+    room = (on_last - 1e6) / PAGED_ROOM
+    rank = Rank.of(evolve(roomy, hardware=evolve(GPU, memory_bytes=room)))
+    assert (paged_out(rank, FIRST), paged_out(rank, LAST)) == (0, pytest.approx(1e6))
+    assert host_memory(rank) == pytest.approx(1e6)
+    assert training_memory(rank)[1]["optimizer"] > training_memory(rank)[0]["optimizer"]
 
 
 @pytest.mark.parametrize(

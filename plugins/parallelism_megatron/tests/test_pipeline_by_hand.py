@@ -2,8 +2,9 @@
 
 import pytest
 from attrs import evolve
-from megatron_plans import FP8, GPU, IDEAL, PLAIN, SPARSE, flat, plan, price
+from megatron_plans import CURVES, FP8, GPU, IDEAL, MEGATRON, PLAIN, SPARSE, flat, plan, price
 
+from llmplan.errors import BadInputError
 from llmplan.records import Block, CollectiveCurve, LoweredModel, Operator, Recompute, Scores, Tensor, Tuning
 from llmplan_parallelism_megatron.kernels.reached import training_kernels
 from llmplan_parallelism_megatron.network import collectives
@@ -118,6 +119,21 @@ def test_lines_of_a_forward_pass_are_layers_then_messages_then_ends():
     assert set(lines[lines.index("ep_comm") + 1 :]) == {"input_embedding", "output_embedding_loss"}
 
 
+def test_a_stage_waits_for_the_messages_of_its_forward_pass():
+    """Messages would be gained, or those of the backward pass be waited for in the forward pass."""
+    found = pipeline(Rank.of(plan(PLAIN, tp=2)))
+    assert found.forward_lines["tp_comm"] > 0
+    assert found.slowest.forward == pytest.approx(sum(found.forward_lines.values()))
+
+
+def test_chunks_are_interleaved_by_schedules_that_can():
+    """A plan would be refused that Megatron-LM runs, or priced that no program does."""
+    chunks = {"pp": 2, "vpp": 2, "gradient_accumulation": 4}
+    MEGATRON.check(plan(PLAIN, **chunks))
+    with pytest.raises(BadInputError, match="zero-bubble"):
+        MEGATRON.check(plan(PLAIN, **chunks, schedule=ZERO_BUBBLE))
+
+
 def test_the_ends_run_once():
     """Full recomputation would run the embedding and the head again, or the loss move nothing."""
     rank = Rank.of(plan(PLAIN, recompute=Recompute.FULL))
@@ -229,3 +245,13 @@ def test_nobody_waits_for_a_host_that_is_ahead():
     assert ahead.waiting == 0
     behind = Work(forward=1.0, all=3.0, weight_gradient=0.5, host_forward=1.5, host_backward=1.0)
     assert behind.waiting == pytest.approx(behind.seconds - behind.all) == pytest.approx(0.75)
+
+
+def test_multiplications_that_keep_16_bits_run_at_their_rate_where_that_is_slower():
+    """A head would run as a format does that it is not in, or a format without a curve as fast as the fastest."""
+    for peak, plateau in ((1e14, 0.7), (1.5e14, 0.8)):
+        given = plan(dtype=FP8, hardware=evolve(GPU, peak_flops={"fp16": 1e14, "fp8": peak}))
+        assert training_kernels(given).wide.curve.plateau == plateau
+    curves = {name: curve for name, curve in CURVES.gemm.items() if name != "fp16"}
+    other = evolve(CURVES, gemm={**curves, "int8": evolve(curves["fp8"], plateau=0.6)})
+    assert training_kernels(plan(curves=other)).narrow.curve.plateau == 0.6

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from attrs import evolve
-from megatron_plans import FP8, GPU, IDEAL, PLAIN, SPARSE, flat, plan
+from megatron_plans import FP8, FP16, GPU, IDEAL, PLAIN, SPARSE, flat, plan
 
 from llmplan.records import Block, Gemm, LoweredModel, Operator, Recompute, Scores, Tensor, Tuning
 from llmplan_parallelism_megatron.rank import Rank, copies_of
@@ -28,6 +28,10 @@ def test_a_forward_pass_is_all_that_it_waits_for():
     times = LayerTimes()
     times.compute.forward, times.tensor.forward, times.expert.forward, times.context.forward = 1.0, 2.0, 4.0, 8.0
     assert times.forward == 15
+    for place, one in enumerate((times.compute, times.tensor, times.expert, times.context)):
+        one.input_gradient, one.weight_gradient, one.recompute = (float(16 << 3 * place << step) for step in range(3))
+    assert times.compute.all == 1 + 16 + 32 + 64
+    assert times.all == 15 + (1 << 16) - 16
 
 
 @pytest.mark.parametrize(
@@ -82,8 +86,9 @@ def test_gradients_that_no_kernel_accumulates_are_moved_apart():
 
 def test_operators_without_a_shape():
     """Their weights would be read for nothing, or activations have one gradient."""
-    weighing, _ = timed(Operator("o", "p", 1.0, 1e9), dtype=FP8)
-    assert weighing.compute.forward == pytest.approx(1e9 / HBM)
+    for bits, dtype in ((8, FP8), (16, FP16)):
+        weighing, _ = timed(Operator("o", "p", 1.0, 1e9), dtype=dtype)
+        assert weighing.compute.forward == pytest.approx(1e9 * bits / 8 / HBM)
     computing, _ = timed(Operator("o", "p", 1e15, 1e3))
     assert computing.compute.forward == pytest.approx(1e15 / RATE)
     narrow, _ = timed(Operator("o", "p", 1e15, 1e3), dtype=FP8)
@@ -99,15 +104,15 @@ def test_operators_without_a_shape():
     assert timed(Operator("o", "p", 0.0, 1e9))[0].compute.forward == 0
 
 
-@pytest.mark.parametrize(("tp", "link"), [(2, 3e11), (4, 5e10)])
-def test_keys_and_values_go_around(tp, link):
+@pytest.mark.parametrize(("cp", "tp", "link"), [(4, 2, 3e11), (4, 4, 5e10), (2, 8, 5e10)])
+def test_keys_and_values_go_around(cp, tp, link):
     """Queries would go around, gradients stay where they are, or a ring inside a domain cross the network."""
     queries, keys, values = Tensor(7e9), Tensor(2e9), Tensor(1e9)
     first = Operator("qk", "attention", 1.0, inputs=(queries, keys), scores=Scores(1024, 64, 0.5))
-    times, rank = timed(first, Operator("pv", "attention", 1.0, inputs=(queries, values)), cp=4, tp=tp)
+    times, rank = timed(first, Operator("pv", "attention", 1.0, inputs=(queries, values)), cp=cp, tp=tp)
     assert rank.groups.context.stride == tp
-    assert times.context.forward == pytest.approx(3 * 3e9 * 2 / link, rel=1e-6)
-    assert times.context.all - times.context.forward == pytest.approx(3 * 2 * 3e9 * 2 / link, rel=1e-6)
+    assert times.context.forward == pytest.approx((cp - 1) * 3e9 * 2 / link, rel=1e-6)
+    assert times.context.all - times.context.forward == pytest.approx((cp - 1) * 2 * 3e9 * 2 / link, rel=1e-6)
 
 
 @pytest.mark.parametrize(("pp", "hidden"), [(1, 0.25), (2, 1.0)])
@@ -198,3 +203,38 @@ def test_heads_without_logits_or_shape():
 def test_copies_of_a_token():
     """A dense model would send tokens to experts, or a sparse one all of them to one."""
     assert (copies_of(SPARSE), copies_of(PLAIN)) == (2, 1)
+    few, many = (Operator("experts", "mlp", gemm=Gemm(copies / 8, 6.0, 4.0, 8.0, routed=True)) for copies in (2, 6))
+    assert copies_of(Lowered(few, many, few)) == 6
+
+
+class Lowered:
+    """A model of these operators."""
+
+    def __init__(self, *operators):
+        self.layers = [Block(operators, 0.0)]
+
+    def lower(self, *_):
+        """The same, whatever comes."""
+        return self
+
+
+def test_a_kernel_of_several_operators_ends_in_the_sum_of_the_last():
+    """Attention would not be summed over the ranks that share its heads, or its first operator be."""
+    queries = Tensor(8.0), Tensor(8.0)
+    first = Operator("qk", "attention", 1.0, inputs=queries, scores=Scores(1024, 64, 0.5))
+    times, _ = timed(first, Operator("pv", "attention", 1.0, inputs=queries, reduced_elements=3e11), tp=4)
+    assert times.tensor.forward == pytest.approx(2 * 3e11 * 2 * 3 / 4 / 3e11)
+
+
+def test_what_was_widened_is_widened_again_or_kept():
+    """The backward pass would widen what the program has kept, or nothing at all."""
+    operator = Operator("up", "mlp", gemm=Gemm(1024.0, 512.0, 256.0, 3.0))
+    qlora = {"tuning": Tuning.QLORA, "lora_rank": 8, "settings": {"frozen_bits": 4.0}}
+    keeping, again = (
+        timed(operator, framework=evolve(IDEAL, keeps_widened=keeps), **qlora)[0].compute for keeps in (True, False)
+    )
+    assert keeping.forward == again.forward
+    widening = 3 * 512 * 256 * (0.5 + 2) / HBM
+    assert HBM * (again.input_gradient - keeping.input_gradient) == pytest.approx(HBM * widening)
+    bare = timed(operator, **{**qlora, "lora_targets": ("v",)}, framework=evolve(IDEAL, keeps_widened=True))[0].compute
+    assert HBM * (bare.forward - bare.input_gradient) == pytest.approx(HBM * widening)

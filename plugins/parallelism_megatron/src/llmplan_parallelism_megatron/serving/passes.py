@@ -52,17 +52,19 @@ def head_tally(rows: Number, rank: Rank) -> Tally:
     tally, kernels, head = Tally(), rank.kernels, rank.head
     logits: Number = 0.0
     for operators, multiplication in zip(head.kernels, head.multiplications, strict=True):
-        part = operators[0].part
+        first = operators[0]
         if multiplication is not None:
             gemm, read = head.multiplied(multiplication, rows)
-            tally.add(part, kernel.multiply(gemm, read, kernels, kernels.head))
+            tally.add(first.part, kernel.multiply(gemm, read, kernels, kernels.head))
             logits = gemm.m * gemm.n * rank.links.groups.tensor.ranks
         else:
-            tally.add(part, without_shape(operators[0], rows, kernels))
+            tally.add(first.part, without_shape(first, rows, kernels))
         for operator in operators:
             if operator.moved is not None:
                 wide = any(tensor.width == "loss" for tensor in operator.inputs)
-                tally.add(part, kernel.move(operator.moved * rows, kernels, 4.0 if wide else kernels.stream_bytes))
+                tally.add(
+                    first.part, kernel.move(operator.moved * rows, kernels, 4.0 if wide else kernels.stream_bytes)
+                )
     if kernels.engine.divides_head:
         tally.add_for("tp_comm", "communication", rank.links.all_gather_seconds(logits * kernels.stream_bytes))
     return tally

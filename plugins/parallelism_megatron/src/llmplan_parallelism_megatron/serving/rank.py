@@ -260,7 +260,8 @@ def _state_bytes(share: LoweredModel, kernels: ServingKernels) -> Number:
 
 
 def _stream_elements(share: LoweredModel) -> Number:
-    return next((tensor.elements for block in share.layers for tensor in block.operators[0].inputs), 0.0)
+    every = (operator for block in share.layers for operator in block.operators)
+    return next(tensor.elements for operator in every for tensor in operator.inputs)
 
 
 def _widest_elements(share: LoweredModel, *, keeps_buffers: bool) -> Number:

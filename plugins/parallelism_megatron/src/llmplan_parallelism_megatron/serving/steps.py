@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 
-from attrs import field, frozen
+from attrs import frozen
 
 from llmplan.arrays.quantities import Number
 from llmplan.records import InferencePlan, Step
@@ -23,8 +23,11 @@ class Steps:
     """Of one replica of a plan; or of many side by side, where the sizes of its layout are arrays."""
 
     plan: InferencePlan
-    _priced: list[tuple[Step, Pass]] = field(factory=list, init=False)
-    """The last step and its pass: it is asked for through all stages, and on the slowest of them."""
+
+    @cached_property
+    def _priced(self) -> list[tuple[Step, Pass]]:
+        """The last step and its pass: it is asked for through all stages, and on the slowest of them."""
+        return []
 
     @cached_property
     def rank(self) -> Rank:
@@ -45,9 +48,12 @@ class Steps:
         return self._forward(step).stage.seconds
 
     def _forward(self, step: Step) -> Pass:
-        if not self._priced or self._priced[0][0] is not step:
-            self._priced[:] = [(step, forward(self.rank, of_step(step)))]
-        return self._priced[0][1]
+        for last, priced in self._priced:
+            if last is step:
+                return priced
+        found = forward(self.rank, of_step(step))
+        self._priced[:] = [(step, found)]
+        return found
 
     def kv_bytes(self, tokens: Number) -> Number:
         """Bytes of a sequence's cache, in whole pages."""

@@ -7,37 +7,40 @@ from attrs import evolve
 from llmplan.arrays.quantities import Number, maximum, where
 from llmplan.arrays.term import term
 from llmplan_parallelism_megatron.rank import Rank
-from llmplan_parallelism_megatron.stages import Stage, end_stages
+from llmplan_parallelism_megatron.stages import end_stages
 from llmplan_parallelism_megatron.training.divided import gradients_follow
 from llmplan_parallelism_megatron.training.in_flight import micro_batches_in_flight, micro_batches_on_last, staying
 from llmplan_parallelism_megatron.training.memory import (
+    ends_memory,
     kept_bytes,
     layers_bytes,
     optimizer_bytes,
-    training_memory,
     weight_bytes,
 )
 from llmplan_parallelism_megatron.training.optimizer_step import held_states, optimizer_parameters, stored_bytes
 from llmplan_parallelism_megatron.training.parameters import Parameters, stage_parameters
 from llmplan_parallelism_megatron.training.pipeline import Pipeline
 
+FIRST, LAST = 0, 1
+"""Stages of the pipeline, of both ends."""
+
 
 def host_memory(rank: Rank) -> Number:
     """Bytes in the memory of the host for one device, on the stage that has most there."""
-    in_flight, (first, last) = micro_batches_in_flight(rank.plan), end_stages(rank.model, rank.plan.layout)
+    in_flight = micro_batches_in_flight(rank.plan)
     on_last = micro_batches_on_last(rank.plan, in_flight)
-    return maximum(_on_host(rank, first, in_flight), _on_host(rank, last, on_last))
+    return maximum(_on_host(rank, FIRST, in_flight), _on_host(rank, LAST, on_last))
 
 
-def _on_host(rank: Rank, stage: Stage, in_flight: Number) -> Number:
-    plan = rank.plan
+def _on_host(rank: Rank, end: int, in_flight: Number) -> Number:
+    plan, stage = rank.plan, end_stages(rank.model, rank.plan.layout)[end]
     away = where(plan.offload_activations, in_flight - staying(plan, in_flight), 0.0)
     kept = layers_bytes(stage.counts, [kept_bytes(block, rank) for block in rank.model.layers])
     parameters = stage_parameters(rank, stage)
     gradients = stored_bytes(optimizer_parameters(rank, parameters), plan.gradient_bits / 8)
     states = held_states(rank, parameters) + gradients
     weights = where(plan.offload_parameters, waiting_weights(rank, parameters), 0.0)
-    paged = paged_out(rank, parameters) if plan.optimizer.paged else 0.0
+    paged = paged_out(rank, end) if plan.optimizer.paged else 0.0
     return host_bytes(where(plan.offload_optimizer, states, paged), weights, away, kept)
 
 
@@ -55,9 +58,10 @@ def host_bytes(states_away: Number, weights_away: Number, away: Number, kept: Nu
     return states_away + weights_away + away * kept
 
 
-def paged_out(rank: Rank, parameters: Parameters) -> Number:
-    """Bytes of a paged optimizer's states that the first stage has no room for."""
-    return optimizer_bytes(rank, parameters) - training_memory(rank)[1]["optimizer"]
+def paged_out(rank: Rank, end: int) -> Number:
+    """Bytes of a paged optimizer's states that the first stage, or the last, has no room for."""
+    parameters = stage_parameters(rank, end_stages(rank.model, rank.plan.layout)[end])
+    return optimizer_bytes(rank, parameters) - ends_memory(rank)[end]["optimizer"]
 
 
 def last_stage_bytes(rank: Rank) -> Number:

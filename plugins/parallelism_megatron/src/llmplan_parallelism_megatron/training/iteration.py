@@ -6,7 +6,7 @@ from llmplan.arrays.quantities import Number
 from llmplan_parallelism_megatron.rank import Rank
 from llmplan_parallelism_megatron.stages import end_stages, repeated_seconds
 from llmplan_parallelism_megatron.training.data_parallel import traffic
-from llmplan_parallelism_megatron.training.host import offloading_seconds, paged_out, paging_seconds
+from llmplan_parallelism_megatron.training.host import FIRST, offloading_seconds, paged_out, paging_seconds
 from llmplan_parallelism_megatron.training.optimizer_step import optimizer_seconds
 from llmplan_parallelism_megatron.training.parameters import stage_parameters
 from llmplan_parallelism_megatron.training.pipeline import Pipeline
@@ -20,7 +20,7 @@ def time_breakdown(rank: Rank, work: Pipeline) -> dict[str, Number]:
     waiting = offloading_seconds(rank, work)
     pages = 0.0
     if plan.optimizer.paged:
-        pages = paging_seconds(paged_out(rank, parameters), rank.host_bytes_per_second)
+        pages = paging_seconds(paged_out(rank, FIRST), rank.host_bytes_per_second)
     return {
         **{line: repeated_seconds(m, stage) for line, stage in work.lines.items()},
         "pp_comm": repeated_seconds(m, work.transfer),

@@ -103,9 +103,7 @@ def kernels_of(operators: Sequence[Operator]) -> Iterator[list[Operator]]:
     yield running
 
 
-def add_kernel(
-    times: LayerTimes, operators: Sequence[Operator], rank: Rank, part: Number, *, wide: bool = False
-) -> None:
+def add_kernel(times: LayerTimes, operators: Sequence[Operator], rank: Rank, part: Number, *, wide: bool) -> None:
     """A kernel, what its operators move beside it, and the ring that feeds attention; `part` of it runs again where a
     program keeps every second product.
     """

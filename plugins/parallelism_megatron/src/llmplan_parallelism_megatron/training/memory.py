@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from attrs import define
+from functools import reduce
+from typing import NamedTuple
 
 from llmplan.arrays.quantities import Number, dot, maximum, minimum, total, where
 from llmplan.arrays.term import term
@@ -43,8 +43,7 @@ _KORTHIKANTI = "Korthikanti et al. 2022, arXiv:2205.05198, section 4"
 _FRAMEWORK = "measured of the framework: `llmplan show FRAMEWORK`"
 
 
-@define(eq=False, repr=False)
-class Working:
+class Working(NamedTuple):
     """Bytes that a micro-batch needs while it is worked on."""
 
     kept: Sequence[Number]
@@ -62,22 +61,28 @@ class Working:
 
 def training_memory(rank: Rank) -> tuple[dict[str, Number], dict[str, Number]]:
     """Of the first or the last stage, whichever holds more, and of the first; without a pipeline they are the same."""
-    working, in_flight = Working.of(rank), micro_batches_in_flight(rank.plan)
-    first, last = end_stages(rank.model, rank.plan.layout)
-    on_first = _stage(rank, first, working, in_flight)
-    on_last = _stage(rank, last, working, micro_batches_on_last(rank.plan, in_flight))
+    on_first, on_last = ends_memory(rank)
     first_is_fuller = total(on_first.values()) >= total(on_last.values())
     return {name: where(first_is_fuller, on_first[name], on_last[name]) for name in on_first}, on_first
+
+
+def ends_memory(rank: Rank) -> tuple[dict[str, Number], dict[str, Number]]:
+    """Of the first stage and of the last."""
+    working, in_flight = Working.of(rank), micro_batches_in_flight(rank.plan)
+    first, last = end_stages(rank.model, rank.plan.layout)
+    on_last = micro_batches_on_last(rank.plan, in_flight)
+    return _stage(rank, first, working, in_flight), _stage(rank, last, working, on_last)
 
 
 def _stage(rank: Rank, stage: Stage, working: Working, in_flight: Number) -> dict[str, Number]:
     framework, parameters = rank.plan.framework, stage_parameters(rank, stage)
     logits = where(stage.last > 0, working.logits, 0.0)
+    # the logits are gone when the first layer runs again: the larger of the two makes the peak
+    again = working.recompute > logits
     at_work = {
         "activations": held_activations(rank.plan, layers_bytes(stage.counts, working.kept), in_flight),
-        # the logits are gone when the first layer runs again: the larger of the two makes the peak
-        "recompute_buffer": where(working.recompute > logits, working.recompute, 0.0),
-        "logits_and_loss": where(working.recompute > logits, 0.0, logits),
+        "recompute_buffer": where(again, working.recompute, 0.0),
+        "logits_and_loss": where(again, 0.0, logits),
         "gather_buffers": working.gather,
     }
     worked = total(at_work.values())
@@ -160,10 +165,8 @@ def layers_bytes(l: Sequence[Number], a: Sequence[Number]) -> Number:  # noqa: E
 
 def _rerun(rank: Rank, kept: Sequence[Number]) -> Number:
     """Of the layer that keeps most when it runs again."""
-    most: Number = 0.0
-    for block, one in zip(rank.model.layers, kept, strict=True):
-        most = maximum(most, rerun_bytes(kept_bytes(block, rank, Recompute.NONE), one))
-    return most
+    whole = [kept_bytes(block, rank, Recompute.NONE) for block in rank.model.layers]
+    return reduce(maximum, map(rerun_bytes, whole, kept))
 
 
 @term("whole - kept", unit="bytes", source=f"{_KORTHIKANTI}.1")
@@ -235,7 +238,7 @@ def sum_of_eager(operator: Operator, rank: Rank) -> Number:
         total(_eager_bytes(operator, tensor, plan) for tensor in operator.inputs) if framework.eager else 0.0
     )
     if operator.scores is not None:
-        q, k = operator.inputs[:2]
+        q, k, *_ = operator.inputs
         copies = maximum(q.elements - k.elements, 0.0)
         if framework.repeats_kv:
             beside = beside + 2.0 * copies * rank.activation_bytes
@@ -276,10 +279,8 @@ def _rms(plan: TrainingPlan) -> bool:
 
 
 def _gathered(rank: Rank) -> Number:
-    largest: Number = 0.0
     layers = rank.model.layers
-    for block in layers:
-        largest = maximum(largest, block.parameters)
+    largest = reduce(maximum, (block.parameters for block in layers))
     live = minimum(rank.plan.framework.live_parameters, total(block.count * block.parameters for block in layers))
     each = frozen_bytes(rank.plan)  # what the dtype holds, where nothing is frozen
     gathered = maximum(gathered_bytes(GATHERED_LAYERS, largest, each), live * each)
@@ -304,10 +305,8 @@ def _widened(rank: Rank) -> Number:
     plan = rank.plan
     if not widens(plan):
         return 0.0
-    largest: Number = 0.0
     with_head = plan.framework.freezes_head and plan.tuning is Tuning.QLORA
-    for block in (*rank.model.layers, *((rank.model.head,) if with_head else ())):
-        for operator in block.operators:
-            if (gemm := operator.gemm) is not None:
-                largest = maximum(largest, gemm.groups * gemm.n * gemm.k / gemm.matrices)
+    blocks = (*rank.model.layers, *((rank.model.head,) if with_head else ()))
+    gemms = [operator.gemm for block in blocks for operator in block.operators if operator.gemm is not None]
+    largest: Number = reduce(maximum, (gemm.groups * gemm.n * gemm.k / gemm.matrices for gemm in gemms))
     return largest * SIXTEEN_BIT_BYTES * plan.framework.widened_copies
