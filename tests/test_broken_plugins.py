@@ -33,6 +33,7 @@ def install(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("LLMPLAN_STRICT", "0")
+    monkeypatch.setattr("llmplan.search.run._FEW", 0)  # few plans are priced without their bounds
 
     def installed(module, entry_points=None):
         folder = tmp_path / f"{module}-1.0.dist-info"
@@ -183,6 +184,16 @@ def test_plugins_come_and_go_while_a_program_runs():
         train(model="llama-7b", gpu="h100-of-acme", gpus=8, tp=1, pp=1)
     with plugged(without=("llmplan-models-open",)):
         assert "llmplan-models-open" not in {by for _, by in registry().models.offers()}
+
+
+@pytest.mark.usefixtures("install")
+def test_what_is_installed_is_plugged_in_once(monkeypatch):
+    """If it fails, the tests that `plugins new` writes fail as soon as the plugin is installed, in its own workflow."""
+    monkeypatch.setenv("LLMPLAN_STRICT", "1")
+    module = registry().plugins.manager.get_plugin("llmplan-dtypes-int:dtypes_int")
+    with plugged(module) as found:
+        assert found.plugins.problems == []
+        assert "w8a8e16" in found.dtypes
 
 
 @pytest.mark.usefixtures("install")

@@ -235,7 +235,7 @@ def test_work_of_a_load():
     mixed = make_work(server_plan(trace=trace))
     assert mixed.steps == 55
     assert mixed.context == pytest.approx((10 * 105.5 + 100 * 150.5) / 110)
-    assert mixed.mean_kv_bytes({111: 1.0, 201: 2.0}) == pytest.approx((10 + 200) / 110)
+    assert mixed.mean_kv_bytes({111: 1.0, 201: 2.0}.__getitem__) == pytest.approx((10 + 200) / 110)
     assert mixed.variation == pytest.approx((100 + 10_000) / 2 / 55**2 - 1)
 
 
@@ -262,12 +262,12 @@ def test_few_prompts_stand_for_all():
 def test_sequences_met_at_random():
     """Answers of one token would be met as long as others, or none where there are no others."""
     mixed = make_work(server_plan(trace=(Request(0.0, 100, 1), Request(1.0, 100, 101), Request(2.0, 50, 51))))
-    assert mixed.mean_kv_bytes({101: 5.0, 201: 2.0}) == pytest.approx((100 * 2 + 50 * 5) / 150)
+    assert mixed.mean_kv_bytes({101: 5.0, 201: 2.0}.__getitem__) == pytest.approx((100 * 2 + 50 * 5) / 150)
     assert mixed.steps == 50
     assert mixed.new_tokens == pytest.approx(250 / 3)
     short = make_work(server_plan(trace=(Request(0.0, 100, 1), Request(1.0, 300, 1))))
     assert (short.steps, short.context, short.variation) == (0, 0, 0)
-    assert short.mean_kv_bytes({101: 1.0, 301: 2.0}) == 1.5
+    assert short.mean_kv_bytes({101: 1.0, 301: 2.0}.__getitem__) == 1.5
 
 
 def test_what_a_prefix_cache_holds():
