@@ -268,6 +268,7 @@ def test_how_many_sequences_fit():
     """A model that keeps nothing would have room for none, or one that has no room for some."""
     nothing = affine_server(rate=1.0, steps=AffineSteps(kv_bytes_per_token=0.0), max_sequences=9)
     assert (nothing.sequences_that_fit, nothing.most_sequences) == (9, 9)
+    assert affine_server(rate=1.0).sequences_that_fit == (64e9 - 10e9 - 2048e4) // (80 * 16 * 1e5) == 421
     full = affine_server(rate=1.0, steps=AffineSteps(weight_bytes=65e9))
     assert (full.sequences_that_fit, full.most_sequences) == (0, 1)
 

@@ -147,6 +147,8 @@ def test_a_step_yields_what_was_guessed():
     read = last + 1 + 2 / 8
     assert times(found) == exactly((0, 1.5, last), (begun, read, read + step))
     assert found.decoders[0].tokens == pytest.approx(8 + 2)
+    just, _ = run((0, 4, 7), speculation=guessing)  # six tokens are two steps, not three
+    assert times(just) == exactly((0, 1.5, 1.5 + 2 * step))
     found, _ = run((0, 4, 8), speculation=guessing, sizes=KEYS)  # three positions each attend to as many keys
     read, grows = 1 + 4 / 8 + 10 / 64, 7 / 3
     last = read + sum(1 + 3 / 8 + 3 * (5 + number * grows) / 64 for number in range(3))
@@ -199,10 +201,23 @@ def test_steps_that_grow_longer_end_where_they_end(after, step):
 
 def test_each_replica_has_its_own():
     """Requests would go to one of them alone, or one that has none hold a cache."""
-    found, _ = run(*((2 * number, 4, 2) for number in range(12)), layout={"dp": 2})
+    found, result = run(*((5 * number, 4, 2) for number in range(12)), layout={"dp": 2})
     routes = [each.route % 2 for each in found.sequences]
+    end, means = 55 + 2.625, result.means  # 1.5 s for the prompt, and 1.125 s for the second token
+    assert means.busy_share == pytest.approx(12 * 2.625 / end / 2)
+    assert means.prefill_share == pytest.approx(1.5 / 2.625)
+    assert means.decoding == pytest.approx(12 * 1.125 / end / 2)
+    assert means.kv_share == pytest.approx(12 * 2.625 * 16 / end / 2 / ROOM)
+    assert max(each.route for each in found.sequences) > 2**20
     assert [each.tokens for each in found.decoders] == pytest.approx([2 * routes.count(0), 2 * routes.count(1)])
     assert 0 < sum(routes) < 12
+    pool = affine_server(rate=1.0, layout={"dp": 3}).plan.plan
+    apart, result = run(*((5 * number, 4, 2) for number in range(12)), layout={"dp": 2}, prefill_pool=pool)
+    sent = 16 / 50e9
+    end, means = 55 + 2.625 + sent, result.means
+    assert means.busy_share == pytest.approx((12 * 1.5 / end + 12 * 1.125 / end) / 5)  # of five GPUs
+    assert means.kv_share == pytest.approx(12 * 1.125 * 16 / end / 2 / ROOM)
+    assert 0 < min(sum(each.route % 3 == number for each in apart.sequences) for number in range(3))
     found, _ = run((0, 4, 2), layout={"dp": 2})
     assert sorted(each.kv_peak_bytes for each in found.decoders) == [0, 16]
 
@@ -252,6 +267,7 @@ def test_users_begin_one_after_another():
     first, second = ([each.arrival for each in found.sequences if each.route == user] for user in (0, 1))
     assert (first[:2], second[0]) == ([0, alone], 6)
     assert [each.number for each in found.sequences if each.counts] == [5, 6, 7]  # 0.3 before, and twice two users
+    assert found.meter.seconds == pytest.approx(found.sequences[8].arrival - found.sequences[5].arrival)
 
 
 QUICK = AffineSteps(base=1e-9, per_token=0.0, per_key=0.0)
@@ -272,6 +288,32 @@ def test_requests_of_a_rate_come_at_random_as_many_as_on_average():
     assert len({round(later - sooner, 6) for sooner, later in pairwise(came)}) > 40
     assert result.means.requests_per_second == pytest.approx(4, abs=1e-6)
     assert found.meter.seconds == pytest.approx(end - begin)
+
+
+def test_requests_go_on_coming_until_the_last_that_counts_is_answered():
+    """The last answers would be given by a server that empties."""
+    server = affine_server(steps=AffineSteps(weight_bytes=0.0, **SECOND), rate=4.0, requests=10, prompt=8, output=8)
+    found = Simulation(Environment(), server, None)
+    found.run()
+    later = found.sequences[1 + 10 :]
+    assert len(later) > 8
+    assert not any(each.counts for each in later)
+    assert min(each.arrival for each in later) > 11 / 4
+    assert found.meter.seconds == 10 / 4
+
+
+@pytest.mark.parametrize(("inside", "before"), [(0.0, 1), (2.0, 5), (1000.0, 31)])
+def test_how_many_come_before_those_that_count(inside, before):
+    """A server would be measured while it fills, or warm up for ever near its capacity."""
+    server = affine_server(rate=1.0, requests=3)
+    assert Simulation(Environment(), server, evolve(EXPECTED, concurrency=inside))._warm_up() == before  # noqa: SLF001
+
+
+def test_few_requests_are_simulated_at_their_own_rate():
+    """Requests that do meet would be taken to be alone."""
+    server = affine_server(rate=0.1, requests=5, prompt=100, output=2)
+    expected = evolve(EXPECTED, total_seconds=5.0, concurrency=0.5)
+    assert simulate(server, expected) == Simulation(Environment(), server, expected).run()
 
 
 @pytest.mark.parametrize("load", [{"rate": 12.0}, {"concurrency": 24}], ids=["rate", "users"])
