@@ -80,7 +80,7 @@ def test_fields_carry_their_meaning():
         (("new", "x" * 300, "--kind", "gpu"), "name: 'xxx"),
         (("new", "prices", "--kind", "gpu"), "name: 'prices' is a package of llmplan itself"),
         (("new", "x1", "--kind", "gpu", "--folder", "/dev/null"), "folder: /dev/null: Not a directory"),
-        (("new", "x1", "--kind", "gpu", "--folder", "a\x00b"), "folder: a?b: embedded null"),
+        (("new", "x1", "--kind", "gpu", "--folder", "a\x00b"), "folder: a?b/llmplan-x1: embedded null"),
         (("new", "x1", "--kind", "gpus"), "kind: 'gpus' is none of gpu, model, dtype, "),
         (
             ("check", "no-such-plugin"),

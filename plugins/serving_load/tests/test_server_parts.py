@@ -189,7 +189,7 @@ def test_work_of_a_load():
     mixed = make_work(server_plan(trace=trace))
     assert mixed.steps == 55
     assert mixed.context == pytest.approx((10 * 105.5 + 100 * 150.5) / 110)
-    assert mixed.mean_kv_bytes({111: 1.0, 201: 2.0}) == pytest.approx((10 + 200) / 110)
+    assert mixed.mean_kv_bytes({111: 1.0, 201: 2.0}.__getitem__) == pytest.approx((10 + 200) / 110)
     assert mixed.variation == pytest.approx((100 + 10_000) / 2 / 55**2 - 1)
 
 

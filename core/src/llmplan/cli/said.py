@@ -17,11 +17,16 @@ def say(line: str) -> None:
 
     Where nobody can be told, because stderr is full or closed, the exit code still tells.
     """
-    said = plain(" ".join(line.splitlines()))
     with suppress(OSError, ValueError):
         if sys.stderr is None:  # print would take stdout
             return
-        print(said if len(said) <= _MOST else f"{said[:_MOST]}…", file=sys.stderr, flush=True)
+        print(one_line(line), file=sys.stderr, flush=True)
+
+
+def one_line(text: str) -> str:
+    """Without control codes, and of bounded length."""
+    said = plain(" ".join(text.splitlines()))
+    return said if len(said) <= _MOST else f"{said[:_MOST]}…"
 
 
 def plain(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import textwrap
 from collections.abc import Mapping
 from importlib import import_module
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
+from llmplan.output.files import beside, said_of
 from llmplan_kit.record_fields import record_fields
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -80,19 +80,17 @@ def package(name: str, kind: str) -> dict[str, str]:
 
 
 def write_package(name: str, kind: str, place: Path) -> Path:
-    """The folder of the package, which must not be there yet."""
+    """The folder of the package, which must not be there yet; whole or not at all."""
     folder = place / f"llmplan-{name.removeprefix('llmplan-')}"
     files = package(name, kind)
-    if folder.exists() or folder.is_symlink():
-        raise BadInputError(f"name: {folder} is there already")
-    try:
+    with beside(str(folder), "folder") as unfinished, said_of(str(place), "folder"):
+        if folder.exists() or folder.is_symlink():
+            raise BadInputError(f"name: {folder} is there already")
         for path, text in files.items():
-            file = folder / path
+            file = unfinished / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
-    except (OSError, ValueError) as error:  # a path may hold what no path can
-        shutil.rmtree(folder, ignore_errors=True)
-        raise BadInputError(f"folder: {place}: {getattr(error, 'strerror', None) or error}") from error
+        unfinished.rename(folder)
     return folder
 
 
