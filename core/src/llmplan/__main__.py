@@ -45,6 +45,7 @@ def run() -> int:
         if interrupted:
             signal(SIGINT, SIG_DFL)
         gc.freeze()  # the interpreter would look through everything once more before it ends
+        sys.stdout = sys.stderr  # what plugins print as it ends is no part of the answer
     return _TERMINATED if ended else code
 
 
