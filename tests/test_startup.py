@@ -42,8 +42,8 @@ PRICING = {
 }  # fmt: skip
 OF_OTHERS = {
     "llmplan.catalogues.cluster_file", "llmplan.estimate.advice", "llmplan.estimate.exporter",
-    "llmplan.estimate.inference", "llmplan.estimate.server", "llmplan.records.inference_plan", "llmplan.records.samples",
-    "llmplan.records.server", "llmplan.request.serving", "llmplan_layers.residual",
+    "llmplan.estimate.inference", "llmplan.estimate.server", "llmplan.records.inference_plan",
+    "llmplan.records.samples", "llmplan.records.server", "llmplan.request.serving", "llmplan_layers.residual",
 }  # fmt: skip
 """Records that this question is without: each class that attrs builds is a quarter of a millisecond."""
 SEARCH = ("search", *SIZED, "--recompute", "none")
