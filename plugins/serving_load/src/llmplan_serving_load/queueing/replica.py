@@ -137,8 +137,7 @@ class Replica:
         engine = self.engine
         while self.waiting and self.worked_on < engine.max_sequences:
             sequence = self.waiting[0]
-            unread = sequence.new - sequence.read
-            if unread and not self._has_room_for(unread):
+            if not self._has_room_for(sequence.new):
                 return
             kv_bytes = engine.kv_bytes(sequence.prompt + (sequence.output if self.pool == DECODE else 1))
             if self.kv_bytes + kv_bytes > engine.kv_room_bytes:
@@ -170,7 +169,7 @@ class Replica:
         """One round with prompts; what decodes goes on beside them where they are cut, else it waits."""
         chunks = self._chunks()
         sequences = self._decoding if self.engine.chunked else 0
-        context = self._context / sequences if sequences else 0.0
+        context = self._context / max(1, sequences)
         step = prompt_step([(tokens, each.cached + each.read) for each, tokens in chunks], sequences, context)
         made = self.engine.round_of(step)
         seconds = made.seconds
@@ -215,7 +214,7 @@ class Replica:
         count = self._decoding
         first = self.engine.decode_seconds(count, self._context / count)
         last = self.engine.decode_seconds(count, (self._context + (rounds - 1) * self._growth) / count)
-        slope = (last - first) / (rounds - 1) if rounds > 1 else 0.0
+        slope = (last - first) / max(1, rounds - 1)
 
         def seconds(number: int) -> float:
             return number * first + slope * number * (number - 1) / 2.0
@@ -233,7 +232,7 @@ class Replica:
             made = max(1, ceil(elapsed / max(first, last)))
             while seconds(made) < elapsed:
                 made += 1
-            yield from self._work(max(0.0, seconds(made) - elapsed))
+            yield from self._work(seconds(made) - elapsed)
         self._advance(made)
 
     def _work(self, seconds: float, reading: float = 0.0, news: Event | None = None) -> Generator[Event, Any, None]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from math import floor, log
 from typing import Any
 
-from attrs import field, frozen
+from attrs import frozen
 
 from llmplan.arrays.quantities import Number, total
 from llmplan.records import ServerPlan
@@ -54,7 +54,7 @@ class Work:
     """Kinds of requests that are equally likely."""
 
     jobs: Sequence[Job]
-    yields: Sequence[float] = field(default=(1.0,))
+    yields: Sequence[float]
     """Probabilities that a step gives a sequence 1, 2, … tokens."""
 
     @cached_property
@@ -136,8 +136,8 @@ def make_work(server: ServerPlan) -> Work:
 
 def _made(server: ServerPlan, yields: list[float]) -> Work:
     lengths = server.workload.lengths
-    most = max(output for _, output in lengths) - 1
-    steps = expected_steps(most, yields) if len(yields) > 1 else range(most + 1)
+    most = max(output for _, output in lengths)
+    steps = expected_steps(most, yields) if len(yields) > 1 else range(most)
     jobs = []
     for prompt, output in lengths:
         cached = cached_tokens(prompt, server.prefix_hit_rate)
