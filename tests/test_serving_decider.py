@@ -15,7 +15,8 @@ from llmplan.search import InferenceSpace, search
 from llmplan.space.kept import exceeded
 
 SIZES = ("tp", "pp", "dp", "ep")
-MODELS = {"dense": MODEL, "experts": EXPERTS}
+MODELS = {name: evolve(model, layers=6) for name, model in {"dense": MODEL, "experts": EXPERTS}.items()}
+"""Of six layers there are fewer layouts to try than of eight."""
 LOADS = st.one_of(
     st.fixed_dictionaries({"batch": st.sampled_from([1, 8, 64])}),
     st.fixed_dictionaries({"concurrency": st.sampled_from([1, 5, 30])}),
