@@ -61,11 +61,11 @@ def type_of(annotation: Any, cls: Any) -> Any:
 
 
 class _Names(dict[str, Any]):
-    """What the package of a class exports, and all records."""
+    """What the package of a class and its module export, and all records."""
 
     def __init__(self, cls: Any) -> None:
         super().__init__()
-        self._homes = (sys.modules[cls.__module__.partition(".")[0]], records)
+        self._homes = (sys.modules[cls.__module__.partition(".")[0]], sys.modules[cls.__module__], records)
 
     def __missing__(self, name: str) -> Any:
         for home in self._homes:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _PICTURES = (".png", ".svg", ".pdf")
-_PREFIX = re.compile(r"([a-z][a-z0-9-]+):")
+_PREFIX = r"([a-z][a-z0-9-]+):"
 """Of a file, what is to write it; a file of such a name is written as ``./NAME``."""
 
 
@@ -32,7 +32,7 @@ def exporter_of(path: str, option: str = "output", others: Iterable[str] = ()) -
     of_ending = [(by, of) for _, by, of in entries if of.suffix == suffix]
     fitting = {by: of for by, of in of_ending if wanted == of.kind or (wanted == by and not of.kind)}
     if not fitting:
-        if _PREFIX.match(path) and of_ending:
+        if re.match(_PREFIX, path) and of_ending:
             kinds = ", ".join(sorted({of.kind for _, of in of_ending} - {""})) or "none"
             raise BadInputError(f"{option}: {path!r} names no kind of {suffix} that there is ({kinds})")
         suffixes = ", ".join(dict.fromkeys((*others, *(exporter.suffix for _, _, exporter in entries))))
@@ -49,7 +49,7 @@ def exporter_of(path: str, option: str = "output", others: Iterable[str] = ()) -
 
 def _wanted_and_file(path: str) -> tuple[str, str]:
     """``gantt:FILE`` or ``distribution:FILE`` in its parts, the first empty where none is named."""
-    match = _PREFIX.match(path)
+    match = re.match(_PREFIX, path)
     return (match[1], path[match.end() :]) if match else ("", path)
 
 

@@ -36,7 +36,7 @@ _LETTERS_AN_INCH, _SMALL_LETTERS_AN_INCH = 13.0, 15.0
 _FULL, _FEW_POWERS = "{x:,.10g}", 100.0
 _HATCHES = ("", "////", "....", "xxxx")
 """Which tell lines apart where their kind has no further colour."""
-_CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f]")
+_CONTROL = rb"[\x00-\x08\x0b-\x1f]"
 """Letters that no XML may hold, though words of plugins do."""
 _STYLE: Any = {
     "svg.hashsalt": "llmplan",
@@ -79,7 +79,7 @@ def as_file(suffix: str, wide: float, high: float, draw: Callable[[Sheet], None]
 def _renamed(svg: bytes) -> bytes:
     """Clips numbered in their order: matplotlib names them by their place to the last bit, which no layout repeats."""
     names: dict[bytes, bytes] = {}
-    plain = _CONTROL.sub(b"?", svg)
+    plain = re.sub(_CONTROL, b"?", svg)
     return re.sub(rb"\bp[0-9a-f]{10}\b", lambda found: names.setdefault(found[0], b"clip%d" % len(names)), plain)
 
 

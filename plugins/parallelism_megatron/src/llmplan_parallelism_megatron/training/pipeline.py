@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-
-from attrs import define
+from typing import NamedTuple
 
 from llmplan.arrays.quantities import Number, ceil, dot, maximum, total, where
 from llmplan.arrays.term import term
@@ -28,8 +27,7 @@ from llmplan_parallelism_megatron.training.layer import LayerTimes, Seconds, lay
 from llmplan_parallelism_megatron.training.loss import logits_of, loss_of, moved_by_loss
 
 
-@define(eq=False, repr=False)
-class Work:
+class Work(NamedTuple):
     """Seconds of one micro-batch on a rank: of one stage, or of all of them."""
 
     forward: Number
@@ -83,8 +81,7 @@ class Work:
         return self.host_backward - 0.5 * self.host_forward
 
 
-@define(eq=False, repr=False)
-class Pipeline:
+class Pipeline(NamedTuple):
     """One iteration, but for gradients and optimizer."""
 
     slowest: Work
