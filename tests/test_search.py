@@ -8,7 +8,6 @@ from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 from attrs import evolve
 from search_space import DTYPE, FIXED, GPU, MODEL, SPACE, brute_force, with_gpu
@@ -542,6 +541,8 @@ def test_priced_plans_go_to_pandas_and_parquet(tmp_path):
     assert list(frame.columns) == list(found.columns)
     assert len(frame) == found.counts.priced
     found.to_parquet(str(tmp_path / "plans.parquet"))
+    import pandas as pd
+
     assert pd.read_parquet(tmp_path / "plans.parquet").equals(frame)
 
 

@@ -22,7 +22,7 @@ from llmplan_serving_load.search.limits import Limits
 
 ROOT = Path(__file__).resolve().parents[1]
 RESIDUALS = ROOT / "plugins/parallelism_megatron/src/llmplan_parallelism_megatron/validation"
-EVERY = 3
+EVERY = 5
 """Of the groups of docs/explanation/sites.md, those that are priced here."""
 
 
