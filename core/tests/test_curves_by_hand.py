@@ -4,9 +4,11 @@ import pytest
 
 from llmplan.records.kernels import (
     AttentionCurve,
+    AttentionKernel,
     CollectiveCurve,
     DecodeCurve,
     GemmCurve,
+    KernelCurves,
     NetworkCurve,
     gemm_bytes,
     rank_bytes,
@@ -30,7 +32,7 @@ def test_a_multiplication_is_held_down_by_each_short_side():
 
 def test_a_multiplication_moves_both_operands_and_its_product():
     """The product would be as narrow as what is multiplied, or operands be read once for all groups."""
-    assert gemm_bytes(2.0, 3.0, 5.0, 7.0, 1.0, 4.0) == 7 * ((2 * 5 + 5 * 3) * 1 + 2 * 3 * 4)
+    assert gemm_bytes(2.0, 3.0, 5.0, 7.0, 0.5, 4.0) == 7 * ((2 * 5 + 5 * 3) * 0.5 + 2 * 3 * 4)
 
 
 def test_fused_attention_is_held_down_by_short_sequences_and_thin_heads():
@@ -64,3 +66,17 @@ def test_caches_are_read_the_slower_the_smaller_they_are():
     curve = DecodeCurve(plateau=0.5, half_bytes=4.0, launch_seconds=3.0)
     assert curve.reading_seconds(9.0, 8.0) == (9 + 6) / 4
     assert curve.seconds(9.0, 8.0) == 3 + 15 / 4
+
+
+def test_curves_that_state_no_latency_have_none():
+    """An accelerator of which only a rate is known would wait a second for each kernel or step."""
+    assert GemmCurve(plateau=1.0).seconds(2.0, 2.0, 2.0, 1.0, 16.0, 0.0, 1.0) == 1
+    assert AttentionCurve(plateau=1.0).seconds(16.0, 1.0, 1.0, 16.0) == 1
+    assert CollectiveCurve(plateau=1.0).seconds(16.0, 2.0, 8.0) == 1
+    assert NetworkCurve(plateau=1.0).hop_seconds(8.0, 8.0) == 1
+    assert DecodeCurve(plateau=1.0).seconds(8.0, 8.0) == 1
+    attention = AttentionKernel(forward=AttentionCurve(plateau=1.0), backward=AttentionCurve(plateau=1.0))
+    every = {"gemm": {"fp16": GemmCurve(plateau=1.0)}, "attention": {"flash": attention}, "source": "made up"}
+    links = {"collectives": {"all_reduce": CollectiveCurve(plateau=1.0)}, "network": NetworkCurve(plateau=1.0)}
+    known = KernelCurves(hbm=1.0, **every, **links)
+    assert (known.launch_seconds, known.borrowed) == (0, False)

@@ -39,6 +39,7 @@ def test_axes_are_rings_where_their_length_wraps():
         ({"topology": TORUS}, "dimensions: not given, and the topology is torus"),
         ({"dimensions": (2, 2)}, "dimensions: given, and the topology is switch"),
         ({"topology": TORUS, "dimensions": (0, 4)}, r"dimensions: \[0, 4\] are not whole numbers of at least 1"),
+        ({"topology": TORUS, "slices": ((2, 2), (4, 0))}, r"dimensions: \[4, 0\] are not whole numbers"),
         ({"topology": TORUS, "slices": ((2, 2), (4,))}, "slices: not all have as many dimensions"),
         ({"topology": FULL_MESH}, "size: not given, and the topology is full-mesh"),
         ({"oversubscription": 0.5}, "oversubscription: 0.5 is below 1"),

@@ -46,22 +46,31 @@ MIXERS = {
     "mamba 1": Mamba1(hidden=32, inner=64, state_size=16, dt_rank=2),
     "mamba 2": Mamba2(hidden=32, heads=4, head_dim=8, state_size=16, groups=2),
 }
-EVERY = {
-    **{name: mixer.operators(T, LONG, STATES) for name, mixer in MIXERS.items()},
-    "gated": GATED.operators(T, STATES),
-    "plain": evolve(GATED, gated=False).operators(T, STATES),
-    "experts": SparseMlp(moe=MOE, dense=GATED).operators(T, STATES),
-    "latent experts": SparseMlp(moe=evolve(MOE, latent_hidden=16), dense=GATED).operators(T, STATES),
-    "index": SparseIndex(heads=2, head_dim=4, top_k=8, weighs_heads=True).operators(T, LONG, 32, 16),
-    "streams": HyperConnections(hidden=32, streams=4).operators(T, "mlp"),
-    "blocks": BlockResidual(hidden=32, blocks=3.0).operators(T, "mlp"),
+MLPS = {
+    "gated": GATED,
+    "plain": evolve(GATED, gated=False),
+    "experts": SparseMlp(moe=MOE, dense=GATED),
+    "latent experts": SparseMlp(moe=evolve(MOE, latent_hidden=16), dense=GATED),
 }
+RESIDUALS = {"streams": HyperConnections(hidden=32, streams=4), "blocks": BlockResidual(hidden=32, blocks=3.0)}
+EVERY = (*MIXERS, *MLPS, *RESIDUALS, "index")
+
+
+def made(kind):
+    """The operators of a kind of layer, or of a part of one."""
+    if kind in MIXERS:
+        return MIXERS[kind].operators(T, LONG, STATES)
+    if kind in MLPS:
+        return MLPS[kind].operators(T, STATES)
+    if kind in RESIDUALS:
+        return RESIDUALS[kind].operators(T, "mlp")
+    return SparseIndex(heads=2, head_dim=4, top_k=8, weighs_heads=True).operators(T, LONG, 32, 16)
 
 
 @pytest.mark.parametrize("kind", EVERY)
 def test_a_multiplication_does_two_flops_a_weight_and_token(kind):
     """A shape would be priced that is not that of the weights, or of the FLOPs that are counted."""
-    for one in EVERY[kind]:
+    for one in made(kind):
         if one.gemm is not None:
             shape = one.gemm
             assert one.flops == 2 * shape.groups * shape.m * shape.n * shape.k, one.name
@@ -71,12 +80,13 @@ def test_a_multiplication_does_two_flops_a_weight_and_token(kind):
 @pytest.mark.parametrize("kind", EVERY)
 def test_what_is_split_along_its_sum_is_summed_over_ranks(kind):
     """Ranks would keep parts of a sum, or add up what each of them has whole."""
-    split = [one for one in EVERY[kind] if one.gemm is not None and one.gemm.splits_sum]
-    summed = [one.reduced_elements for one in EVERY[kind] if one.reduced_elements is not None]
+    operators = made(kind)
+    split = [one for one in operators if one.gemm is not None and one.gemm.splits_sum]
+    summed = [one.reduced_elements for one in operators if one.reduced_elements is not None]
     assert summed == ([T * 32] * (2 if kind == "cross" else 1) if split else [])
     # partial results of shared experts are added to those of routed ones, and summed with them
     assert all(one.reduced_elements == T * 32 for one in split if "experts" not in kind)
-    for one in EVERY[kind]:
+    for one in made(kind):
         if one.gemm is not None and one.gemm.joins:
             assert one.inputs == (), one.name  # which the operator before it reads
 
@@ -100,8 +110,8 @@ BESIDE = {"key and value projection": 2, "cross-attention: key and value project
 @pytest.mark.parametrize("kind", JOINED)
 def test_matrices_that_read_the_same_run_as_one(kind):
     """A kernel would be started for what runs with another, or what needs another's output run beside it."""
-    assert {one.name for one in EVERY[kind] if one.gemm is not None and one.gemm.joins} == JOINED[kind]
-    for one in EVERY[kind]:
+    assert {one.name for one in made(kind) if one.gemm is not None and one.gemm.joins} == JOINED[kind]
+    for one in made(kind):
         if one.gemm is not None and one.part == "attention":
             assert one.gemm.matrices == BESIDE.get(one.name, 1), one.name
 
@@ -109,18 +119,18 @@ def test_matrices_that_read_the_same_run_as_one(kind):
 @pytest.mark.parametrize("kind", EVERY)
 def test_scores_alone_may_stay_on_chip(kind):
     """A fused kernel would write its scores to memory, or never read what a norm was given."""
-    fused = [(one.name.split(": ")[-1], place) for one in EVERY[kind] for place, read in enumerate(one.inputs)
+    fused = [(one.name.split(": ")[-1], place) for one in made(kind) for place, read in enumerate(one.inputs)
              if read.fusible]  # fmt: skip
-    kernels = sum(one.name.endswith("QK^T") for one in EVERY[kind])
+    kernels = sum(one.name.endswith("QK^T") for one in made(kind))
     assert fused == kernels * [("softmax", 0), ("attention over V", 0)]
 
 
 def test_compressed_keys_are_scored_by_kernels_of_as_many():
     """An index would be scored for every token, or a group's state be held as often as it is pooled with others."""
     at_once = LONG.at_once / 4
-    scores = {one.name: one.scores for one in EVERY["compressed"] if one.scores is not None}
+    scores = {one.name: one.scores for one in made("compressed") if one.scores is not None}
     assert scores["index scores"].tokens == at_once
-    states = {one.name: one.state for one in EVERY["compressed"] if one.state is not None}
+    states = {one.name: one.state for one in made("compressed") if one.state is not None}
     assert {state.bits for state in states.values()} == {32}
     alone = {one.name: one.state for one in evolve(COMPRESSED, overlaps=False).operators(T, LONG, STATES)}
     name = "compression of tokens"
