@@ -149,7 +149,8 @@ counted. What the framework has not (`offload`) is not tried unless it is asked 
 between the fewest of these that do and their half.
 Several `--gpu`, `--model` or `--dtype` are compared in every combination; `--price-per-gpu-hour` has one price, or one
 for each `--gpu`. `llmplan train` asks the same of the same plans for what it is not given, so that its plan is the first of
-`llmplan search train`; where even the number of GPUs is open, it asks for powers of two, until one is done in 30 days.
+`llmplan search train`; where `tp`, `pp` and `dp` are given, their product is the number of GPUs, times
+`cp` if that is given. Where the number is open, `train` asks for powers of two, until one is done in 30 days.
 
 ## What is asked
 

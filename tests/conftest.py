@@ -20,10 +20,12 @@ def pytest_sessionfinish():
     keep()
 
 
-@pytest.fixture(autouse=True)
-def _no_lines_of_progress(monkeypatch):
+@pytest.fixture(scope="module", autouse=True)
+def _no_lines_of_progress():
     """What a command says of its progress each ten seconds would depend on how slow the machine is."""
-    monkeypatch.setattr("llmplan.cli.progress._LINE_SECONDS", float("inf"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("llmplan.cli.progress._LINE_SECONDS", float("inf"))
+        yield
 
 
 @pytest.fixture(scope="session")

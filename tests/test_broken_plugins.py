@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
+import signal
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +35,7 @@ def install(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("LLMPLAN_STRICT", "0")
+    monkeypatch.setattr("llmplan.search.run._FEW", 0)  # few plans are priced without their bounds
 
     def installed(module, entry_points=None):
         folder = tmp_path / f"{module}-1.0.dist-info"
@@ -56,6 +59,12 @@ def about(module):
     return {"STRICT": stated["CODE"] or 1, **stated}
 
 
+def surroundings():
+    """What belongs to the whole process."""
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    return os.getpid(), Path.cwd(), dict(os.environ), [*sys.path], handlers, sys.getrecursionlimit()
+
+
 @pytest.mark.parametrize("module", BROKEN)
 def test_it_costs_one_line_and_strict_mode_notices(module, install, tmp_path, capfd, monkeypatch):
     """If it fails, a broken plugin ends in a traceback or in silence, or takes a sound command with it."""
@@ -66,8 +75,10 @@ def test_it_costs_one_line_and_strict_mode_notices(module, install, tmp_path, ca
     arguments = [*TRAIN, *asks] if not asks or asks[0].startswith("--") else asks
     if stated["CODE"] == 0 and "--reporter" not in asks and asks[:1] != ["search"]:
         arguments.append("--json")
+    before = surroundings()
     code = main(arguments)
     out, err = capfd.readouterr()
+    assert surroundings() == before
     assert (code, "Traceback" in out + err) == (stated["CODE"], False), err
     assert [line for line in err.splitlines() if stated["SAID"] in line], err
     if code:
@@ -183,6 +194,16 @@ def test_plugins_come_and_go_while_a_program_runs():
         train(model="llama-7b", gpu="h100-of-acme", gpus=8, tp=1, pp=1)
     with plugged(without=("llmplan-models-open",)):
         assert "llmplan-models-open" not in {by for _, by in registry().models.offers()}
+
+
+@pytest.mark.usefixtures("install")
+def test_what_is_installed_is_plugged_in_once(monkeypatch):
+    """If it fails, the tests that `plugins new` writes fail as soon as the plugin is installed, in its own workflow."""
+    monkeypatch.setenv("LLMPLAN_STRICT", "1")
+    module = registry().plugins.manager.get_plugin("llmplan-dtypes-int:dtypes_int")
+    with plugged(module) as found:
+        assert found.plugins.problems == []
+        assert "w8a8e16" in found.dtypes
 
 
 @pytest.mark.usefixtures("install")

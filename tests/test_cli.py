@@ -396,7 +396,7 @@ CONTRADICTIONS = [
     (("--reporter", "tabel"), "reporter: 'tabel' is unknown; did you mean table?"),
     (("--output", "plan.xlsx"), "output: 'plan.xlsx' does not end in .json, .csv, .md, .txt"),
     (("--output", "plan"), "output: 'plan' does not end in .json, .csv, .md, .txt"),
-    (("--output", ""), "output: '' does not end in .json, .csv, .md, .txt"),
+    (("--output", ""), "output: '' says nothing"),
     (
         ("--dtype", "mine.toml"),
         "dtype: mine.toml: only models, gpus, clusters, frameworks, engines, optimizers and sites can be given as",
@@ -408,7 +408,7 @@ CONTRADICTIONS = [
     (("--model", "missing.toml"), "missing.toml: No such file or directory"),
     (("--gpu", "missing.toml"), "missing.toml: No such file or directory"),
     (("--plan", "missing.toml"), "missing.toml: No such file or directory"),
-    (("--model", ""), "model: '' is not a name"),
+    (("--model", ""), "model: '' says nothing"),
     (("--no-such-option",), "No such option: --no-such-option"),
     (("--gpus",), "Option '--gpus' requires an argument"),
     (("llama-7b",), "model: 'llama-7b' and --model 'llama-65b' are both given"),

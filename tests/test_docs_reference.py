@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,13 +20,21 @@ from llmplan_layers.layered_file import form
 from llmplan_validation import validate
 
 PAGE = (Path(__file__).parents[1] / "docs" / "reference.md").read_text(encoding="utf-8")
-TRAINING = document(train(model="llama-7b", gpu="a100-sxm-80gb", gpus=8))
-SERVERS = document(
-    search(InferenceSpace(model="llama-7b", gpu="a100-sxm-80gb", tp=1, pp=1, max_sequences=4, requests=0))
-)
-SEARCH = document(search(TrainingSpace(model="llama-7b", gpu="a100-sxm-80gb", gpus=8, tp=[1, 2], pp=1, cp=1)))
-INFERENCE = document(infer(model="llama-7b", gpu="a100-sxm-80gb"))
-SERVER = document(infer(model="llama-7b", gpu="a100-sxm-80gb", rate="1/s", requests=50))
+NAMES = {"model": "llama-7b", "gpu": "a100-sxm-80gb"}
+PRINTED = {
+    "train": lambda: train(**NAMES, gpus=8),
+    "infer": lambda: infer(**NAMES),
+    "server": lambda: infer(**NAMES, rate="1/s", requests=50),
+    "comparison": lambda: compare(infer, model="llama-7b", gpu="l40s", batch=[1, 2]),
+    "search train": lambda: search(TrainingSpace(**NAMES, gpus=8, tp=[1, 2], pp=1, cp=1)),
+    "search infer": lambda: search(InferenceSpace(**NAMES, tp=1, pp=1, max_sequences=4, requests=0)),
+}
+
+
+@cache
+def printed(what):
+    """The JSON of a command."""
+    return document(PRINTED[what]())
 
 
 def documented(heading):
@@ -45,13 +54,13 @@ def documented_inside(heading, key):
 @pytest.mark.parametrize(
     ("heading", "keys"),
     [
-        ("JSON of `llmplan train`", TRAINING),
-        ("JSON of `llmplan infer`", INFERENCE),
-        ("JSON of a server", SERVER["server"]),
-        ("JSON of a comparison", document(compare(infer, model="llama-7b", gpu="l40s", batch=[1, 2]))),
-        ("JSON of `llmplan validate`", validate(registry().validation_sets["llama"]).document()),
-        ("JSON of `llmplan search train`", SEARCH),
-        ("JSON of `llmplan search infer`", SERVERS),
+        ("JSON of `llmplan train`", lambda: printed("train")),
+        ("JSON of `llmplan infer`", lambda: printed("infer")),
+        ("JSON of a server", lambda: printed("server")["server"]),
+        ("JSON of a comparison", lambda: printed("comparison")),
+        ("JSON of `llmplan validate`", lambda: validate(registry().validation_sets["llama"]).document()),
+        ("JSON of `llmplan search train`", lambda: printed("search train")),
+        ("JSON of `llmplan search infer`", lambda: printed("search infer")),
         ("A model in TOML", {*fields_dict(Transformer), "source", "like"}),
         ("A model of layers in TOML", {*fields_dict(form().cls), "source"}),
         ("A kind of layer: `[kinds.NAME]`", fields_dict(kind_file(registry().layer_kinds.values()))),
@@ -64,36 +73,36 @@ def documented_inside(heading, key):
 )
 def test_every_key_is_documented(heading, keys):
     """A script would read a key that is not there, or miss one that is."""
-    assert sorted(documented(heading)) == sorted(keys)
+    assert sorted(documented(heading)) == sorted(keys() if callable(keys) else keys)
 
 
 @pytest.mark.parametrize(
-    ("heading", "printed"), [("JSON of `llmplan train`", TRAINING), ("JSON of `llmplan infer`", INFERENCE)]
+    ("heading", "command"), [("JSON of `llmplan train`", "train"), ("JSON of `llmplan infer`", "infer")]
 )
-def test_the_layout_is_documented(heading, printed):
+def test_the_layout_is_documented(heading, command):
     """A script would look for a parallel size under another name."""
-    assert documented_inside(heading, "layout") == printed["layout"].keys()
+    assert documented_inside(heading, "layout") == printed(command)["layout"].keys()
 
 
 def test_a_server_has_the_keys_of_inference():
     """A script that reads latencies would have to know which it is."""
-    assert SERVER.keys() == INFERENCE.keys()
+    assert printed("server").keys() == printed("infer").keys()
 
 
 def test_the_frontier_of_servers_is_documented():
     """A script would look for a figure of a point under another name."""
     section = PAGE.split("\n## JSON of `llmplan search infer`\n")[1].split("\n## ")[0]
     said = re.findall(r"`(\w+)`", section)
-    assert SERVERS["pareto"][0].keys() <= set(said)
+    assert printed("search infer")["pareto"][0].keys() <= set(said)
 
 
 @pytest.mark.parametrize("key", ["load", "batching", "capacity", "closed_form", "simulated"])
 def test_what_is_inside_a_server_is_documented(key):
     """A script would look for a figure under another name."""
     said = documented_inside("JSON of a server", key) | {"mean_prompt_tokens", "mean_output_tokens"}
-    assert SERVER["server"][key].keys() <= said
+    assert printed("server")["server"][key].keys() <= said
 
 
 def test_what_is_printed_is_plain_json():
     """A figure would be NaN or infinite, which JSON has no word for."""
-    json.dumps([TRAINING, INFERENCE, SERVER, SEARCH, SERVERS], allow_nan=False)
+    json.dumps([printed(what) for what in PRINTED], allow_nan=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from fuzzing.files import ACCIDENTS, ASKED, spoil, write_all
 from fuzzing.running import Folder, answered, kept_apps
+from fuzzing.web import asked, requests
 from fuzzing.words import command_lines
 from hypothesis import given, strategies as st
 from law_plans import tried
@@ -41,3 +42,10 @@ def test_any_file(folder, name, accidents):
     Path(name).write_bytes(text.encode("utf-8", "surrogateescape"))
     answered([*ASKED[name], "--json"])
     folder.tidied()
+
+
+@tried(30)
+@given(request_=requests())
+def test_any_request_to_the_page(request_):
+    """If it fails, whoever can reach the page's port ends it in a traceback, or has it compute for minutes."""
+    asked(*request_)

@@ -97,7 +97,6 @@ REFUSED = [
     ((*SEARCH, "--gpus", "1..1000000000000000000"), "is not a whole number of at most 10,000,000"),
     ((*SEARCH, "--top", "4096"), "is not a whole number, 1 to 1000"),
     ((*SEARCH, "--executor", "processes", "--workers", "100000000"), "is more than the 1,024"),
-    ((*SEARCH, "--executor", "dask", "--scheduler", ""), "is no address"),
     ((*SEARCH, "--executor", "dask", "--scheduler", "tls://127.0.0.1:1"), "no Dask scheduler answers there"),
     ((*SEARCH, "--executor", "dask", "--scheduler", "nowhere://x"), "no Dask scheduler answers there"),
 ]
@@ -128,6 +127,28 @@ def test_it_is_refused_in_one_short_line(arguments, said, here, capfd, monkeypat
     assert (out, len(lines), len(err) < 2_200) == ("", 1, True), err
     assert said in err
     assert not list(Path().glob(".*.tmp"))
+
+
+NOTHING = {
+    "from": (*TRAIN, "--from", ""),
+    "reporter": (*TRAIN, "--reporter", " "),
+    "gpu": ("train", "--gpu=", *PLAIN[:2]),
+    "plan": ("search", "infer", "--plan", ""),
+    "scheduler": (*SEARCH, "--executor", "dask", "--scheduler", ""),
+    "port": ("serve", "--port", ""),
+    "kind": ("plugins", "new", "acme-x1", "--kind", ""),
+    "explain": ("explain", ""),
+    "calibrate": ("calibrate", "--", ""),
+}
+"""By option or command: where a variable of a script that nobody has set stands."""
+
+
+@pytest.mark.parametrize("option", NOTHING)
+def test_no_word_says_nothing(option, capsys):
+    """If it fails, an option given as nothing counts as one left out, or no line names it."""
+    assert main(NOTHING[option]) == 2
+    said = capsys.readouterr().err.splitlines()[0]
+    assert said == f"llmplan: {option}: '' says nothing: give a value, or leave it out"
 
 
 @pytest.mark.usefixtures("here")

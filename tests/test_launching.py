@@ -144,8 +144,9 @@ def test_the_winner_of_a_search_for_servers(run):
 def test_a_search_that_finds_nothing_writes_nothing(run, tmp_path):
     """A file would be there that no plan stands behind."""
     path = tmp_path / "run.sh"
+    sizes = ("--tp", "1", "--pp", "1", "--cp", "1", "--micro-batch", "1", "--recompute", "full")
     search = ("search", "train", "--model", "llama-65b", "--gpu", "l4", "--gpus", "1", "--seq-len", "2048")
-    code, _, err = run(*search, "--export", f"megatron:{path}")
+    code, _, err = run(*search, *sizes, "--export", f"megatron:{path}")
     assert code == 3
     assert "llmplan: megatron: no launch file for a plan that is not feasible\n" in err
     assert not path.exists()

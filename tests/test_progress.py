@@ -12,7 +12,19 @@ from llmplan.cli import progress as module
 from llmplan.cli.main import main
 
 SEARCH = ("search", "train", "llama-3.1-70b", "--gpu", "h100-sxm-80gb", "--gpus", "1024")
-SERVERS = ("search", "infer", "llama-3.1-8b", "--gpu", "h100-sxm-80gb", "--gpus", "4", "--tp", "1,2")
+SERVERS = (
+    "search",
+    "infer",
+    "llama-3.1-8b",
+    "--gpu",
+    "h100-sxm-80gb",
+    "--gpus",
+    "4",
+    "--tp",
+    "1,2",
+    "--requests",
+    "50",
+)
 COMPARED = ("infer", "llama-3.1-8b", "--gpu", "h100-sxm-80gb", "--tp", "1", "--pp", "1", "--batch", "1..8")
 
 

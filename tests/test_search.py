@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 from attrs import evolve
 from search_space import DTYPE, FIXED, GPU, MODEL, SPACE, brute_force, with_gpu
 
 from llmplan import registry, train
+from llmplan.arrays.rows import joined, kept, length
 from llmplan.errors import BadInputError
 from llmplan.request import given_options
 from llmplan.search import TrainingSpace, search
+from llmplan.space.case import training_cases
+from llmplan.space.enumerate import Listing
 from llmplan.space.schedules import place_of
 from llmplan_layers import MixtureOfExperts
 from llmplan_report.terminal.search_report import search_report
@@ -27,6 +30,12 @@ DAY = 86_400.0
 def every():
     """All legal plans, priced one by one."""
     return brute_force()
+
+
+@pytest.fixture
+def many(monkeypatch):
+    """The space counts as one of many plans, of which those are pruned that cannot win."""
+    monkeypatch.setattr("llmplan.search.run._FEW", 0)
 
 
 @cache
@@ -121,6 +130,7 @@ CASES = {
 LIMITED = {"finish_within": "time", "budget": "cost"}
 
 
+@pytest.mark.usefixtures("many")
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("prune", [True, False])
 def test_the_winners_are_those_of_brute_force(every, case, prune):
@@ -144,6 +154,7 @@ def test_the_winners_are_those_of_brute_force(every, case, prune):
     assert [figures(one, objective) for one in found.best] == [figures(one, objective) for one in wanted]
 
 
+@pytest.mark.usefixtures("many")
 @pytest.mark.parametrize("objective", ["time", "cost", "memory"])
 def test_at_even_odds_the_estimates_alone_decide(every, objective):
     """If it fails, --confidence 0.5 is not the point estimate, or a search hides what that would have chosen."""
@@ -173,7 +184,7 @@ def test_a_constraint_on_the_layout_is_kept(every, layout):
     assert identity(found.best[0]) == identity(wanted[0])
 
 
-def test_every_plan_is_counted_once(every):
+def test_every_plan_is_counted_once(every, monkeypatch):
     """If it fails, plans are left out of the space, or counted under two heads."""
     plans = [one for one in every if canonical(one)]
     found = search(TrainingSpace(**FIXED, **SPACE), prune=False)
@@ -181,9 +192,11 @@ def test_every_plan_is_counted_once(every):
     assert found.counts.legal == found.counts.priced == len(plans)
     beyond = {"memory": too_large, "memory-headroom": sum(not fits(one) for one in plans) - too_large}
     assert found.counts.infeasible_by == {name: many for name, many in beyond.items() if many}
-    assert found.counts.pruned == 0
+    assert found.counts.pruned == search(TrainingSpace(**FIXED, **SPACE)).counts.pruned == 0
+    monkeypatch.setattr("llmplan.search.run._FEW", len(plans) - 1)
     pruned = search(TrainingSpace(**FIXED, **SPACE))
     assert pruned.counts.legal == len(plans) == pruned.counts.priced + pruned.counts.pruned
+    assert pruned.counts.pruned > len(plans) // 2
 
 
 def test_priced_plans_are_columns_with_the_figures_of_the_scalar_path(every):
@@ -208,6 +221,7 @@ def test_priced_plans_are_columns_with_the_figures_of_the_scalar_path(every):
         assert (row["model"], row["gpu"], row["dtype"]) == ("mini", "mini-gpu", "half")
 
 
+@pytest.mark.usefixtures("many")
 @pytest.mark.parametrize("of", [("time", "gpus"), ("cost", "time"), ("memory", "time", "energy")])
 @pytest.mark.parametrize("prune", [True, False])
 def test_the_frontier_is_that_of_brute_force(every, of, prune):
@@ -222,6 +236,7 @@ def test_the_frontier_is_that_of_brute_force(every, of, prune):
     assert shown == sorted(point for point in points if not beaten(point))
 
 
+@pytest.mark.usefixtures("many")
 @pytest.mark.parametrize("chunk", [7, 100, 1_000_000])
 def test_the_size_of_a_chunk_changes_nothing(chunk):
     """If it fails, what a search finds depends on how its work is cut."""
@@ -337,6 +352,21 @@ def test_the_simplest_plan_is_the_first_that_fits(every):
     assert identity(found.why[1].estimate)[:5] == identity(min(usual, key=order))[:5]
 
 
+@pytest.mark.parametrize("given", [{}, {"zero": [0, 2]}, {"offload": ["all"]}, {"schedule": "zero-bubble", "pp": 2}])
+def test_the_usual_plans_are_those_that_are_listed_alone(given):
+    """If it fails, few plans have another simplest one among them than many."""
+    (case,) = training_cases(TrainingSpace(**FIXED, **{**SPACE, **given}))
+    listing = Listing(case)
+    roots = list(listing.roots(Counter()))
+    every, alone = (
+        joined([plans for rows in roots for plans in listing.plans(rows, 10_000, Counter(), usual=usual)])
+        for usual in (False, True)
+    )
+    usual = kept(every, listing.usual(every))
+    assert 0 < length(usual) < length(every)
+    assert all((usual[name] == alone[name]).all() for name in every)
+
+
 # Where nothing is feasible
 
 
@@ -376,6 +406,7 @@ def test_the_rule_that_leaves_nothing_is_named(option, value, constraint):
     assert option in changes(dead)
 
 
+@pytest.mark.usefixtures("many")
 def test_bounds_do_not_hide_what_no_plan_keeps_to():
     """If it fails, headroom is blamed for plans that do not fit at all, and nobody hears by how much."""
     space = TrainingSpace(**FIXED, **SPACE)
@@ -510,6 +541,8 @@ def test_priced_plans_go_to_pandas_and_parquet(tmp_path):
     assert list(frame.columns) == list(found.columns)
     assert len(frame) == found.counts.priced
     found.to_parquet(str(tmp_path / "plans.parquet"))
+    import pandas as pd
+
     assert pd.read_parquet(tmp_path / "plans.parquet").equals(frame)
 
 
@@ -620,13 +653,15 @@ def test_a_stated_mfu_has_no_other_plan_by_the_estimates_alone():
 
 def test_the_gpus_that_would_do_are_a_round_number():
     """If it fails, somebody is told to book 1,312 GPUs, or twice what would do."""
-    options = {"model": "llama-7b", "gpu": "h100-sxm-80gb", "tokens": "1T"}
-    dead = search(TrainingSpace(**options, gpus=64), finish_within="5d")
+    options = {"model": "llama-7b", "gpu": "h100-sxm-80gb", "tokens": "1T", "cp": 1, "zero": 1, "offload": "none"}
+    limited = {"finish_within": "5d", "top": 1}
+    dead = search(TrainingSpace(**options, gpus=64), **limited)
     assert not dead.feasible
     (advised,) = (change.value for change in dead.verdict.changes if change.option == "gpus")
     eighth = (1 << (advised - 1).bit_length()) // 8
     assert advised % eighth == 0
-    assert search(TrainingSpace(**options, gpus=advised), finish_within="5d", top=1).feasible
+    assert search(TrainingSpace(**options, gpus=advised), **limited).feasible
     fewer = [gpus for gpus in range(eighth, advised, eighth) if gpus > 64]
     assert fewer
-    assert not search(TrainingSpace(**options, gpus=fewer), finish_within="5d", top=1).feasible
+    best = search(TrainingSpace(**options, gpus=fewer), top=1).best[0]
+    assert best.training_seconds_at_confidence > 5 * DAY

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from search_space import FIXED, SPACE
@@ -29,6 +30,14 @@ def seen(result):
         counts.legal, counts.priced, counts.pruned, counts.infeasible_by, counts.pruned_by, counts.illegal_by,
         {name: column.tolist() for name, column in result.columns.items()},
     )  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _many():
+    """The space counts as one of many plans, of which those are pruned that cannot win."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("llmplan.search.run._FEW", 0)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -119,12 +128,19 @@ def cluster(tmp_path_factory):
     scheduler = start("scheduler", "--host", "127.0.0.1", "--port", "0", *common)
     workers = [start("worker", "--nthreads", "1", "--no-nanny", *common) for _ in range(2)]
     try:
-        wait_for(about.exists)
+        wait_for(lambda: written(about))
         yield json.loads(about.read_text("utf-8"))["address"], workers, scheduler
     finally:
         for process in (*workers, scheduler):
             process.kill()
             process.wait()
+
+
+def written(path):
+    """Whether a scheduler has said all of where it is."""
+    with suppress(OSError, ValueError):
+        return json.loads(path.read_text("utf-8"))
+    return None
 
 
 def start(what, *options):

@@ -73,7 +73,7 @@ def test_the_report_needs_rich_alone():
     assert not loaded & SLOW
 
 
-@pytest.mark.parametrize("arguments", [(*OPEN, "--json"), (*SEARCH, "--json")])
+@pytest.mark.parametrize("arguments", [("train", "--model", "gpt2", *OPEN[3:], "--json"), (*SEARCH, "--json")])
 def test_a_search_needs_numpy_alone(arguments):
     """What writes files, an engine that is not used, or commands that are not called would be imported."""
     loaded = modules(llmplan(*arguments))

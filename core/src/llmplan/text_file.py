@@ -13,6 +13,8 @@ MOST_BYTES = 64 << 20
 _PATIENCE_SECONDS = 10.0
 """For a pipe to say something."""
 _PIECE = 1 << 20
+_MARK = b"\xef\xbb\xbf"
+"""Of the order of bytes, which some editors write in front."""
 
 
 def read_text(path: str | os.PathLike[str], option: str = "") -> str:
@@ -20,7 +22,7 @@ def read_text(path: str | os.PathLike[str], option: str = "") -> str:
     where = f"{option}: {path}" if option else str(path)
     try:
         contents = _read(os.fspath(path))
-        text = contents.decode("utf-8-sig")
+        text = contents.removeprefix(_MARK).decode()
     except UnicodeDecodeError:
         raise BadInputError(f"{where}: is not UTF-8 text") from None
     except (OSError, ValueError) as error:  # a path may hold what no path can

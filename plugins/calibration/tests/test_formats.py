@@ -317,13 +317,24 @@ def test_what_cannot_be_read_is_refused_in_one_line(why, tmp_path, monkeypatch):
 STRANGE = ("1.2.3", "9" * 5_000, "0", "-1", "nan", "[", "")
 
 
+def numbers_of(text):
+    """Where the numbers stand, and what is in brackets; of lines that differ in these alone in the first two."""
+    seen, begins = [], 0
+    for line in text.splitlines(keepends=True):
+        seen.append(re.sub(r"[\d.,]+", "0", line))
+        if seen.count(seen[-1]) <= 2:
+            for found in re.finditer(r"\d[\d.,]*|(?<=\[)[^\]]*(?=\])", line):
+                yield begins + found.start(), begins + found.end()
+        begins += len(line)
+
+
 @pytest.mark.parametrize("text", [MEGATRON, TITAN, f"{MESH}, x\n{TITAN}", NEMO, TRAINER, json.dumps(VLLM_RUN), NCCL])
 def test_a_number_that_is_none_is_left_out_or_refused(text):
     """If it fails, a log that was cut, or written over, is said to be the fault of the plugin that reads it."""
     reader = reader_of("run.log", text, None)
-    for number in re.finditer(r"\d[\d.,]*|(?<=\[)[^\]]*(?=\])", text[:4_000]):
+    for start, end in numbers_of(text[:4_000]):
         for strange in STRANGE:
-            spoilt = text[: number.start()] + strange + text[number.end() :]
+            spoilt = text[:start] + strange + text[end:]
             with contextlib.suppress(BadInputError):
                 list(reader.rows("run.log", spoilt, H100))
 

@@ -43,9 +43,21 @@ def test_a_package_passes_its_own_tests_as_it_is_written(kind, tmp_path, capsys,
     )
 
 
+def test_help_names_every_kind(capsys):
+    """If it fails, nobody learns that there is a package of a kind to start from."""
+    assert main(["plugins", "new", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert [kind for kind in FOUND if kind not in said] == []
+
+
 @pytest.mark.parametrize(
     ("kind", "record"),
-    [("gpu", records.HardwareProfile), ("dtype", records.DTypeRule), ("engine", records.EngineProfile)],
+    [
+        ("gpu", records.HardwareProfile),
+        ("dtype", records.DTypeRule),
+        ("engine", records.EngineProfile),
+        ("cluster", records.Cluster),
+    ],
 )
 def test_every_field_of_a_record_stands_in_its_skeleton(kind, record):
     """If it fails, an author has to read our sources to learn of a field."""
@@ -68,7 +80,7 @@ def test_fields_carry_their_meaning():
         (("new", "x" * 300, "--kind", "gpu"), "name: 'xxx"),
         (("new", "prices", "--kind", "gpu"), "name: 'prices' is a package of llmplan itself"),
         (("new", "x1", "--kind", "gpu", "--folder", "/dev/null"), "folder: /dev/null: Not a directory"),
-        (("new", "x1", "--kind", "gpu", "--folder", "a\x00b"), "folder: a?b: embedded null"),
+        (("new", "x1", "--kind", "gpu", "--folder", "a\x00b"), "folder: a?b/llmplan-x1: embedded null"),
         (("new", "x1", "--kind", "gpus"), "kind: 'gpus' is none of gpu, model, dtype, "),
         (
             ("check", "no-such-plugin"),

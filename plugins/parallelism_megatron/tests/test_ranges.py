@@ -85,10 +85,10 @@ def test_what_is_more_unusual_is_never_known_better(read, _command, figure, data
     usual = Kind(program=program, architecture=architecture, traits=traits, scale=scale)
     here = ranges.spread(usual)
     more = [
-        evolve(usual, scale=2.0 * scale),
-        evolve(usual, traits={**traits, "of-nobody": True}),
-        *(evolve(usual, traits={**traits, name: True}) for name in ranges.leaps),
-        *([evolve(usual, architecture="unknown")] if (program, architecture) in ranges.kinds else []),
+        usual._replace(scale=2.0 * scale),
+        usual._replace(traits={**traits, "of-nobody": True}),
+        *(usual._replace(traits={**traits, name: True}) for name in ranges.leaps),
+        *([usual._replace(architecture="unknown")] if (program, architecture) in ranges.kinds else []),
     ]
     for unusual in more:
         found = ranges.spread(unusual)
@@ -103,16 +103,16 @@ def test_leaps_add_up_as_variances_and_doublings_count_from_twice_the_largest_ru
         programs={"mine": Program(frozenset({"known"}), 8.0, 4.0)},
         leaps={"odd": Halves(0.0, 0.2), "doubling": Halves(0.0, 0.05), "architecture": Halves(0.0, 0.3)},
     )
-    ranges = evolve(ranges, kinds={**ranges.kinds, (ANY, ANY): Published(Halves(0.1, 0.1), 9, 3)})
-    ranges = evolve(ranges, kinds={**ranges.kinds, (ANY, "new"): Published(Halves(0.1, 0.1), 9, 3)})
+    ranges = ranges._replace(kinds={**ranges.kinds, (ANY, ANY): Published(Halves(0.1, 0.1), 9, 3)})
+    ranges = ranges._replace(kinds={**ranges.kinds, (ANY, "new"): Published(Halves(0.1, 0.1), 9, 3)})
     kind = Kind(program="mine", architecture="new", traits={"known": True, "odd": True}, scale=64.0)
     found = ranges.spread(kind)
     assert log(found.high) == pytest.approx((0.1**2 + 0.2**2 + 2 * 0.05**2) ** 0.5)
     assert log(found.low) == pytest.approx(-0.05)
     assert (found.rows, found.extrapolated) == (0, True)
-    known = ranges.spread(evolve(kind, traits={"known": True}, scale=16.0))
+    known = ranges.spread(kind._replace(traits={"known": True}, scale=16.0))
     assert (known.high, known.rows, known.extrapolated) == (exp(0.1), 9, False)
-    sharded = ranges.spread(evolve(kind, traits={"known": True}, scale=16.0, sharded=True))
+    sharded = ranges.spread(kind._replace(traits={"known": True}, scale=16.0, sharded=True))
     assert log(sharded.high) == pytest.approx((0.1**2 + 0.05**2) ** 0.5)
 
 

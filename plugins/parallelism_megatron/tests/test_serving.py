@@ -95,11 +95,11 @@ def test_the_mean_step_stands_for_the_sum_over_all_steps(model, half_bytes):
     """If it fails, decoding does not read the cache at its real length: exact without a ramp, to 0.2 % with one."""
     curve = evolve(SERVING.decode, half_bytes=half_bytes)
     plan = serving(model, evolve(KERNELS, serving=evolve(SERVING, decode=curve)), output_tokens=300, batch=4)
+    rank = Rank.of(plan)
     summed = sum(
-        forward(Rank.of(plan), of_decoding(4.0, 64.0 + step, 2.0)).whole.seconds
-        for step in range(plan.output_tokens - 1)
+        forward(rank, of_decoding(4.0, 64.0 + step, 2.0)).whole.seconds for step in range(plan.output_tokens - 1)
     )
-    mean = forward(Rank.of(plan), of_decoding(4.0, 64.0, 300.0)).whole.seconds
+    mean = forward(rank, of_decoding(4.0, 64.0, 300.0)).whole.seconds
     assert (plan.output_tokens - 1) * mean == pytest.approx(summed, rel=1e-9 if half_bytes == 0 else 2e-3)
 
 

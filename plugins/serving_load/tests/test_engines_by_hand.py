@@ -1,7 +1,9 @@
 """Steps of an engine, and the grid between whose points they are interpolated, in small numbers by hand."""
 
+import numpy as np
 import pytest
-from affine_server import AffineSteps, affine_server, server_plan
+from affine_server import AffineSteps, affine_server, inference_plan, server_plan
+from attrs import evolve
 
 from llmplan.estimate.server import CACHES
 from llmplan.records import Request, Speculation, Step
@@ -12,6 +14,10 @@ from llmplan_serving_load.queueing.rounds import price_rounds
 from llmplan_serving_load.queueing.server import _usual as usual, make_server
 from llmplan_serving_load.queueing.side_by_side import side_by_side
 
+LEVELS = (
+    *("queueing_seconds", "first_token_seconds", "next_token_seconds", "total_seconds"),
+    *("decoding", "busy_share", "kv_share", "prefill_share"),
+)
 TWO = {"steps": AffineSteps(stages=2), "layout": {"pp": 2}}
 GUESSING = Speculation(draft_tokens=3, acceptance_rate=0.5)
 
@@ -36,12 +42,14 @@ def test_chunks_of_a_prompt():
         for step, made in engine().prompt_steps(130.0, 20.0, 40.0, 7.0)
     ]
     assert found == [(60, 20 + 30.5, 1, 40, 7, 1), (60, 80 + 30.5, 1, 40, 7, 1), (10, 140 + 5.5, 1, 40, 7, 1)]
+    assert [made for _, made in engine().prompt_steps(61.0, 0.0, 40.0, 7.0)] == [1, 1]  # one token is left
     ((alone, _),) = engine().prompt_steps(100.0, 0.0, 0.0, 7.0)
     assert (alone.prompt_tokens, alone.sequences, alone.context) == (100, 0, 0)
     whole = prompt_step([(10.0, 5.0), (30.0, 0.0)], 2.0, 9.0)
     assert (whole.prompt_tokens, whole.prompts, whole.sequences, whole.context) == (40, 2, 2, 9)
     assert whole.prompt_context == (10 * (5 + 5.5) + 30 * 15.5) / 40
     assert prompt_step([(10.0, 5.0)], 0.0, 9.0).context == 0
+    assert prompt_step([(10.0, 5.0)]).sequences == 0
 
 
 def test_rounds_of_sequences():
@@ -78,6 +86,7 @@ def test_points_of_a_grid():
     assert points(3.0, 1.5) == [1, 2, 3]
     assert points(5.0, 1.5) == [1, 2, 3, 4.5, 6.75]
     assert points(1.0) == [1, 2]
+    assert points(4.0) == [1, 2, 3, 4]
     assert places(FINE)[:12] == [float(n) for n in range(10)] + [pytest.approx(10), pytest.approx(11)]
     assert places(FINE)[-1] >= 1e12 > places(FINE)[-2]
 
@@ -109,6 +118,62 @@ def test_steps_between_points_are_means_of_these():
     ((reading, stage),) = StepGrid(Bent(stages=2)).price([Step(prompt_tokens=20.5, prompt_context=3.0, prompts=1.0)])
     assert reading == pytest.approx(7 + 10 * (a * low**2 + b * high**2))
     assert stage == pytest.approx(reading / 2)
+
+
+class Noted(AffineSteps):
+    """Which note what they are asked."""
+
+    def step_seconds(self, step):
+        """As square as can be, so that nothing lies between two points."""
+        ASKED.append(step)
+        return step.sequences**2 * (1.0 + step.context**2)
+
+
+ASKED = []
+
+
+def test_a_step_of_sequences_reads_no_prompt():
+    """Keys of prompts would be looked up where there are none, or a context that is a point be taken between two."""
+    ASKED.clear()
+    assert StepGrid(Noted(stages=2), exact={7.0}).decode(2.0, 7.0) == (4 * 50, 2 * 50)
+    assert {(step.prompt_tokens, step.prompt_context, step.prompts) for step in ASKED} == {(0, 0, 0)}
+    assert StepGrid(Noted(), exact={7.0}).price([Step(sequences=2.0, context=7.0)]) == [(200, 200)]
+
+
+def test_points_beside_one():
+    """A point would be priced that no step has, or one alone where those around it are asked for next."""
+    beside = StepGrid(AffineSteps(), exact={3.0})._beside  # noqa: SLF001 - what is priced together
+    assert beside(4.5, COARSE, 1) == [3, 4.5, 6.75]
+    assert beside(6.75, COARSE, 2) == [3, 4.5, 6.75, 10.125, 15.1875]
+    assert beside(1.0, COARSE, 1) == [1, 2]
+    assert [beside(alone, COARSE, 1) for alone in (0.0, 3.0, 5.0)] == [[0], [3], [5]]
+
+
+def test_steps_that_follow_are_priced_in_one_call():
+    """A simulation would price each number of sequences alone, in a call of arrays of its own."""
+    every = places(FINE)
+    grid = StepGrid(Noted(), ahead=True)
+    ASKED.clear()
+    for at in (30, 22, 38):
+        grid.decode(every[at], 3.0)
+    assert len(ASKED) == 2  # through all stages, and on the slowest of them
+    assert sorted(set(ASKED[0].context.tolist())) == [2, 3, 4.5]
+    assert sorted(set(ASKED[0].sequences.tolist())) == every[22:39]
+    grid.decode(every[39], 3.0)
+    assert len(ASKED) == 4
+    ASKED.clear()
+    grid.price([Step(prompt_tokens=every[30], prompt_context=3.0, prompts=1.0, sequences=4.5, context=3.0)])
+    assert sorted(set(ASKED[0].prompt_tokens.tolist())) == every[26:35]
+    for name in ("prompt_context", "context"):
+        assert sorted(set(getattr(ASKED[0], name).tolist())) == [2, 3, 4.5]
+    assert sorted(set(ASKED[0].sequences.tolist())) == [3, 4.5, 6.75]
+
+
+def test_a_step_of_one_stage_is_priced_once():
+    """The cost model would be asked twice for each step, where the slowest stage is all of it."""
+    ASKED.clear()
+    assert engine(steps=Noted()).price([Step(sequences=2.0, context=7.0)]) == [(200, 200)]
+    assert len(ASKED) == 1
 
 
 @pytest.mark.parametrize(
@@ -149,6 +214,64 @@ def test_what_a_pool_of_prompts_holds():
     assert (full.fits, full.missing_bytes) == (False, pytest.approx(2048e4))
 
 
+class Uneven(AffineSteps):
+    """Of two stages, one of which takes seven tenths of the time."""
+
+    def step_interval_seconds(self, step):
+        """Of that one."""
+        return 0.7 * self.step_seconds(step)
+
+
+@pytest.mark.parametrize(("sequences", "batch", "longer"), [(0.5, 0.5, 1), (1, 1, 1), (2, 1, 1.4), (40, 20, 1.4)])
+def test_batches_wait_for_the_slowest_stage(sequences, batch, longer):
+    """One batch alone would wait for another one, or two of them for nobody."""
+    steps = Uneven(stages=2, per_token=1e-3)
+    server = affine_server(rate=1.0, steps=steps, layout={"pp": 2})
+    one, some = (steps.step_seconds(Step(sequences=n, context=server.work.context)) for n in (max(1, batch), batch))
+    assert server.decode_seconds(float(sequences)) == pytest.approx(longer * one)
+    assert server.decode_engine.decode_seconds(float(sequences), server.work.context) == pytest.approx(longer * some)
+
+
+def test_two_pools_of_other_gpus():
+    """A cache would be sent as fast as the faster side takes it, or prompts have the room of the pool that decodes."""
+    fits = (64e9 - 10e9 - 2048e4) / (33 * 16)
+    reading = AffineSteps(kv_bytes_per_token=fits, transfer_bytes_per_second=1e14)
+    writing = AffineSteps(transfer_bytes_per_second=1e9)
+    pool = inference_plan(dp=3)
+    trace = (Request(0.0, 100, 11), Request(1.0, 400 + 112, 101))
+
+    def made(reading, writing):
+        plan = server_plan(prefill_pool=pool, layout={"dp": 2}, trace=trace, prefix_hit_rate=0.5)
+        return make_server(plan, lambda plan: reading if plan is pool else writing)
+
+    server = made(reading, writing)
+    assert server.prefill_memory[CACHES] == 33 * 16 * fits  # the longest prompt, and the token that it gives
+    assert (server.fits, server.missing_bytes) == (True, 0)
+    assert made(evolve(reading, kv_bytes_per_token=1.01 * fits), writing).missing_bytes == pytest.approx(
+        0.01 * 33 * 16 * fits
+    )
+    sent = [7 * 16 * 1e5 / 1e9, 32 * 16 * 1e5 / 1e9]
+    assert server.transfer_seconds == pytest.approx(sum(sent) / 2)
+    assert server.transfer_of(100) == sent[0]
+    assert made(writing, evolve(writing, transfer_bytes_per_second=1e12)).transfer_seconds == server.transfer_seconds
+    assert server.prefill_gpu_share == 3 / 5
+    assert affine_server(rate=1.0).prefill_gpu_share == 0
+
+
+def test_a_prompt_is_held_with_the_token_that_it_gives():
+    """A block would be set aside for another one."""
+    apart = affine_server(rate=1.0, prompt=1039, prefill_pool=inference_plan())
+    assert apart.prefill_memory[CACHES] == 65 * 16 * 1e5
+
+
+def test_how_many_sequences_fit():
+    """A model that keeps nothing would have room for none, or one that has no room for some."""
+    nothing = affine_server(rate=1.0, steps=AffineSteps(kv_bytes_per_token=0.0), max_sequences=9)
+    assert (nothing.sequences_that_fit, nothing.most_sequences) == (9, 9)
+    full = affine_server(rate=1.0, steps=AffineSteps(weight_bytes=65e9))
+    assert (full.sequences_that_fit, full.most_sequences) == (0, 1)
+
+
 def test_values_that_are_met_again_and_again_are_points():
     """A server whose requests are alike would be interpolated where its steps are known."""
     work = affine_server(rate=1.0, prompt=100, output=50).work
@@ -169,3 +292,18 @@ def test_replicas_that_differ_are_weighed_by_what_they_do():
     for name in ("queueing_seconds", "first_token_seconds", "next_token_seconds", "total_seconds"):
         assert getattr(found, name) == pytest.approx((1 * getattr(little, name) + 8 * getattr(much, name)) / 9)
     assert found.kv_share == pytest.approx((2 * little.kv_share + much.kv_share) / 3)
+    found = side_by_side([(2, evolve(little, requests_per_second=0.1)), (1, evolve(much, requests_per_second=0.2))])
+    assert found.total_seconds == pytest.approx((little.total_seconds + much.total_seconds) / 2)
+    less = side_by_side([(2, evolve(little, busy_share=0.1)), (1, evolve(much, busy_share=0.3))])
+    assert less.prefill_share == pytest.approx((0.2 * little.prefill_share + 0.3 * much.prefill_share) / 0.5)
+
+
+def test_replicas_that_are_all_alike_are_each_of_them_to_the_last_digit():
+    """Two plans with the same server would differ by their rounding, and one be taken for the better."""
+    many = np.arange(1.0, 60.0)
+    one = evolve(open_means(affine_server(rate=1.0), 1.0), **dict.fromkeys(LEVELS, many / 7.0))
+    found = side_by_side([(many, one), (0.0 * many, evolve(one, total_seconds=1.0))])
+    for name in LEVELS:
+        assert (getattr(found, name) == many / 7.0).all(), name
+    some = side_by_side([(many, one), (many == 3, one)])
+    assert np.allclose(some.total_seconds, many / 7.0)

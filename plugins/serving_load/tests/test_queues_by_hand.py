@@ -24,7 +24,6 @@ from llmplan_serving_load.queueing.closed_form import (
     first_token,
     in_step_seconds,
     kv_share,
-    means_at,
     open_means,
 )
 from llmplan_serving_load.queueing.closed_loop import ClosedLoop, _present as present, _rate as users_rate, closed_means
@@ -118,17 +117,17 @@ def test_first_tokens_of_prompts_that_are_read_one_by_one():
 
 def test_first_tokens_of_prompts_that_share_passes():
     """Who comes during a step would wait for others that are read with it."""
-    rate, left = 0.5, 0.3
-    found = first_token(TIMES, rate, left, 2 * left, 0.25)
-    reading = TIMES.at(rate, 2 * left)
-    square = 2.0 * reading.seconds**2
+    rate, left, times = 0.5, 0.3, evolve(TIMES, seconds=1.25)
+    found = first_token(times, rate, left, 2 * left, 0.25)
+    reading = times.at(rate, 2 * left)
+    square = 2.0 * (reading.seconds / 1.25) ** 2
     progress = rate * reading.prompts * square / 2
     alone = left + rate * square / 2 / (1 - rate * 0.4)
     together = (1 - reading.busy) * left + progress
     shared = 1 - reading.full
     assert found.queueing_seconds == pytest.approx(shared * together + (1 - shared) * alone)
     others = rate * ((1 - reading.busy) * 2 * left + 2 * progress)
-    assert found.reading_seconds == pytest.approx(1 + TIMES.others(1 + others))
+    assert found.reading_seconds == pytest.approx(1.25 + TIMES.others(1 + others))
     behind = (1 - shared) * rate * (alone - left + reading.seconds)
     assert found.behind_seconds == pytest.approx(behind * 0.25 / (1 - rate * 0.25))
 
@@ -157,6 +156,18 @@ def test_a_single_sequence_is_a_queue():
     found = decoding_at(apart(max_sequences=1), 0.5)
     assert (found.decoding, found.idle) == (pytest.approx(0.5), pytest.approx(0.5))
     assert found.waiting == pytest.approx(0.5)
+
+
+def test_a_single_sequence_whose_steps_prompts_delay():
+    """Prompts would take no time of what decodes, or be read beside it when nothing is there."""
+    server = affine_server(rate=1.0, prompt=3000, output=101, max_sequences=1)
+    step, beside = server.decode_seconds(1.0), server.prefill.times(1.0)
+    found = decoding_at(server, 0.4)
+    busy = 0.4 * 100 * step / (1 - 0.4 * beside.at(0.4, step).extra)
+    assert 0.4 < busy < 0.6
+    assert found.idle == pytest.approx(1 - busy)
+    assert found.waiting == pytest.approx(busy**2 / (1 - busy))
+    assert found.times.seconds == pytest.approx((1 - busy) * server.prefill.times(0.0).seconds + busy * beside.seconds)
 
 
 def test_where_a_server_answers_most():
@@ -279,11 +290,13 @@ def test_answers_that_begin_behind_a_step_which_reads_are_in_step_with_the_next(
 
 def test_answers_of_one_token_decode_nothing():
     """A prompt without an answer behind it would keep a sequence."""
-    found = decoding_at(affine_server(rate=1.0, output=1), 3.0)
+    server = affine_server(rate=1.0, output=1, prompt=3000)
+    found = decoding_at(server, 3.0)
     assert (found.decoding, found.waiting, found.idle, found.residual_seconds) == (0, 0, 1, 0)
+    assert found.times == server.prefill.times(0.0) != server.prefill.times(1.0)
 
 
-@pytest.mark.parametrize("most", [256, 8, 2])
+@pytest.mark.parametrize("most", [256, 8, 2, 1])
 @pytest.mark.parametrize("options", [{}, {"layout": {"dp": 2}}, {"output": 1}, {"pool": True}])
 def test_means_of_a_load_add_up(options, most):
     """Little's law: as many are in work as come while one is answered; an answer is its first token and all others.
@@ -292,16 +305,16 @@ def test_means_of_a_load_add_up(options, most):
     """
     load = {"max_sequences": most, **options}
     server = apart(layout={"dp": 2}, max_sequences=most) if load.pop("pool", False) else affine_server(rate=1.0, **load)
-    if peak(server).rate < 2.0:
-        assert open_means(server, 2.0) is None
-        return
-    found = means_at(server, 2.0)
-    each = 2.0 / server.decode_replicas
+    capable = peak(server).rate
+    assert open_means(server, capable) is None
+    rate = 0.5 * capable
+    found = open_means(server, rate)
+    each = rate / server.decode_replicas
     decoding = decoding_at(server, each)
     left = 0.0 if server.separate else decoding.residual_seconds
     steps, tokens = server.work.steps, server.work.output_tokens - 1
     delayed = 0.0 if server.separate or not steps else decoding.times.at(each, 2 * left).extra
-    first = first_token(decoding.times, 2.0 / server.prefill_replicas, left, 2 * left, delayed)
+    first = first_token(decoding.times, rate / server.prefill_replicas, left, 2 * left, delayed)
     outside = decoding.waiting / each
     behind_prompts, between = (outside, 0.0) if not server.separate else (0.0, outside)
     assert found.queueing_seconds == pytest.approx(first.queueing_seconds + behind_prompts)
@@ -311,19 +324,20 @@ def test_means_of_a_load_add_up(options, most):
     behind = (first.behind_seconds + in_step_seconds(server, each, decoding)) * beside
     assert answering == pytest.approx(decoding.decoding / each + behind + server.transfer_seconds + between)
     assert found.next_token_seconds == (None if not tokens else pytest.approx(answering / tokens))
-    assert found.concurrency == pytest.approx(2.0 * found.total_seconds)
+    assert found.concurrency == pytest.approx(rate * found.total_seconds)
     assert found.decoding == pytest.approx(each * (answering - server.transfer_seconds - between))
     assert found.kv_share == pytest.approx(kv_share(server, each, found.decoding, first.reading_seconds))
-    extra = each * decoding.times.at(2.0 / server.prefill_replicas, 2 * left).extra
+    extra = each * decoding.times.at(rate / server.prefill_replicas, 2 * left).extra
     shares = busy_shares(server, prefill=first.busy, decode=1 - decoding.idle, extra=extra)
     assert (found.busy_share, found.prefill_share) == (shares["busy_share"], shares["prefill_share"])
 
 
 @pytest.mark.parametrize("users", [1.0, 4.0, 50.0])
 @pytest.mark.parametrize("extra", [0.0, 0.1, 1.0])
-def test_the_rate_of_users_who_ask_again_and_again(users, extra):
+@pytest.mark.parametrize("second", [1.0, 0.01])
+def test_the_rate_of_users_who_ask_again_and_again(users, extra, second):
     """Users would be more, or fewer, than those who wait elsewhere and those whose answers others delay."""
-    rate = users_rate(users, 2.0, 3.0, extra)
+    rate = users_rate(users, 2.0 * second, 3.0 * second, extra * second) * second
     # users = X (A + D / (1 - X e)) multiplied out, of which the lesser root is meant
     assert rate * (2 * (1 - rate * extra) + 3) == pytest.approx(users * (1 - rate * extra))
     assert rate * extra < 1
@@ -368,6 +382,7 @@ def test_a_second_user_finds_the_server_of_the_first():
 
 
 VARYING = {"prompt": Lengths(3000, FAMILIES["lognormal"], 0.6), "output": Lengths(60, FAMILIES["geometric"])}
+SHORT = {"prompt": Lengths(300, FAMILIES["lognormal"], 1.0), "output": Lengths(20, FAMILIES["geometric"])}
 
 
 def pools(readers, writers, **options):
@@ -377,7 +392,11 @@ def pools(readers, writers, **options):
 
 
 @pytest.mark.parametrize("users", [2, 3, 6])
-@pytest.mark.parametrize("server", [affine_server(rate=1.0, **VARYING), pools(2, 3, **VARYING)], ids=["one", "pools"])
+@pytest.mark.parametrize(
+    "server",
+    [affine_server(rate=1.0, **VARYING), affine_server(rate=1.0, **SHORT), pools(2, 3, **VARYING)],
+    ids=["one", "short", "pools"],
+)
 def test_a_user_finds_what_is_there_of_the_others(server, users):
     """The arrival theorem: who comes would find others where they are not, or in another number than with one less."""
     before, found = closed_means(server, users - 1), closed_means(server, users)
@@ -422,12 +441,13 @@ def test_shares_of_two_pools_with_users(readers):
 
 
 @pytest.mark.parametrize("users", [2, 7])
-def test_prompts_of_users_share_the_time_with_their_answers(users):
+@pytest.mark.parametrize("output", [1, 20, 200])
+def test_prompts_of_users_share_the_time_with_their_answers(users, output):
     """Of the others, as many would decode beside a prompt as with one that does not read it."""
-    server = affine_server(rate=1.0, prompt=3000, output=20)
+    server = affine_server(rate=1.0, prompt=3000, output=output)
     found = closed_means(server, users)
     beside = found.decoding * (users - 1) / users
-    step, there = server.decode_seconds(max(1.0, beside)), present(beside, users - 1)
+    step, there = server.decode_seconds(max(1.0, beside)) if output > 1 else 0.0, present(beside, users - 1)
     times = [values_of(server.prefill.times(number)) for number in (max(1.0, beside), 0.0)]
     extra = mean_times(times, [there, 1 - there]).at(found.requests_per_second, step).extra
     assert found.busy_share == 1
@@ -451,13 +471,35 @@ def test_who_finds_no_room_waits_between_two_pools_or_before_both():
     assert found.queueing_seconds == pytest.approx(30 / 1 - answer - 10 * 0.1)
 
 
-@pytest.mark.parametrize("server", [affine_server(rate=1.0, **VARYING), pools(4, 1, **VARYING), pools(1, 4, **VARYING)])
+def test_prompts_that_are_read_elsewhere_take_no_room():
+    """Few sequences that decode would be as many users in all, those in the other pool among them."""
+    steps = AffineSteps(base=0.1, per_token=0.0, per_key=0.0, transfer_bytes_per_second=5.12e8)
+    server = pools(9, 1, steps=steps, prompt=50 * 2048, output=101, max_sequences=2)
+    elsewhere = 50 * 0.1 + server.transfer_seconds
+    assert server.transfer_seconds == 20
+    found = closed_means(server, 40)
+    assert found.requests_per_second == pytest.approx(2 / (100 * 0.1))
+    assert found.total_seconds == pytest.approx(40 / 0.2)
+    assert closed_means(server, 3).requests_per_second == pytest.approx(3 / (elsewhere + 100 * 0.1))
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        *(affine_server(rate=1.0, **VARYING), pools(4, 1, **VARYING), pools(1, 4, **VARYING)),
+        *(affine_server(rate=1.0, **SHORT), pools(1, 4, **SHORT)),
+    ],
+    ids=["one", "prompts spread", "answers spread", "short", "short answers spread"],
+)
 def test_one_user_more_never_gets_less_done(server):
     """Where lengths vary, prompts would be said to pile up from one user to the next before those who decode."""
     loop = ClosedLoop(server)
-    rates = [loop.means(users).requests_per_second for users in range(1, 80)]
-    assert all(more >= 0.99 * less for less, more in pairwise(rates))
-    found = loop.means(80)
+    every = [loop.means(users) for users in range(1, 170)]
+    assert all(more.requests_per_second >= 0.99 * less.requests_per_second for less, more in pairwise(every))
+    assert min(means.queueing_seconds for means in every) == 0
+    for users, means in enumerate(every, start=1):
+        assert means.requests_per_second * means.total_seconds == pytest.approx(users)
+    found = every[-1]
     assert found.requests_per_second >= 0.85 * peak(server).rate
     answer = server.work.steps * server.decode_seconds(found.decoding + 1.0) + server.transfer_seconds
     if server.prefill_replicas < server.decode_replicas:
@@ -491,14 +533,14 @@ def test_replicas_have_users_of_their_own():
 
 def test_slower_passes_make_waiting_longer_still():
     """A loaded server would slow down by as much as its passes, or a server that cannot keep up have latencies."""
-    rate = 0.5 * peak(affine_server(rate=1.0)).rate
+    rate = 0.45 * peak(affine_server(rate=1.0)).rate
     server = affine_server(rate=rate)
     closed = open_means(server, rate)
-    slow = open_means(server, 1.5 * rate)
+    slow = open_means(server, 2.0 * rate)
     for name in LATENCIES:
-        expected = 1.5 * getattr(slow, name) / getattr(closed, name)
-        assert grown(server, closed, name, 1.5) == pytest.approx(expected)
-        assert expected > 1.5
+        expected = 2.0 * getattr(slow, name) / getattr(closed, name)
+        assert grown(server, closed, name, 2.0) == pytest.approx(expected)
+        assert expected > 2.0
         assert (grown(server, closed, name, 1.0), grown(server, closed, name, 2.5)) == (1, inf)
     users = affine_server(concurrency=4)
     assert grown(users, closed_means(users, 4), "total_seconds", 1.5) == 1.5

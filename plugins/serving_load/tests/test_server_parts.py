@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 from affine_server import AffineSteps, affine_server, server_plan
 
@@ -12,7 +13,7 @@ from llmplan.records import FAMILIES, Lengths, Request, Speculation, Step, Workl
 from llmplan_serving_load.queueing.engine import prompt_step
 from llmplan_serving_load.queueing.grid import StepGrid
 from llmplan_serving_load.queueing.speculation import SpeculatingSteps, expected_steps, yield_probabilities
-from llmplan_serving_load.queueing.work import make_work
+from llmplan_serving_load.queueing.work import cached_tokens, make_work
 
 SHAPES = [("fixed", 0.0), ("uniform", 0.4), ("lognormal", 0.8), ("geometric", 0.0)]
 
@@ -96,6 +97,51 @@ def test_a_draft_costs_its_own_steps_and_memory():
     assert both.fixed_memory(10)["draft_weights"] == 1e9
     assert "draft_weights" not in free.fixed_memory(10)
     assert both.batches_in_flight == 1
+
+
+def test_yields_and_steps_by_hand():
+    """Two guesses, each right half of the time: one token of two steps, two of four, three of four."""
+    assert yield_probabilities(0.5, 2) == [0.5, 0.25, 0.25]
+    assert expected_steps(4, [0.5, 0.25, 0.25]) == [0, 1, 1.5, 2, 1 + (0.5 * 2 + 0.25 * 1.5 + 0.25 * 1)]
+
+
+def test_a_draft_reads_prompts_and_guesses_for_each_sequence():
+    """A draft would read the prompts again for each token, guess where nothing decodes, or be a stage of the model."""
+
+    class Draft(AffineSteps):
+        def step_seconds(self, step):
+            """Longer for each prompt, and for where it stands."""
+            return super().step_seconds(step) + 0.1 * step.prompts + 0.001 * step.prompt_context
+
+    model, draft = AffineSteps(stages=2), Draft(base=0.002, per_token=1e-5, per_key=1e-6)
+    both, gamma = SpeculatingSteps(model, draft, 4), 4
+    prompt = {"prompt_tokens": 100.0, "prompt_context": 50.5, "prompts": 1.0}
+    step, verify = (Step(**prompt, sequences=8.0, context=100.0, tokens_per_sequence=n) for n in (1.0, gamma + 1.0))
+    guesses = draft.step_seconds(step) + (gamma - 1) * draft.step_seconds(Step(sequences=8.0, context=100.0))
+    assert both.step_seconds(step) == pytest.approx(model.step_seconds(verify) + guesses)
+    assert both.step_interval_seconds(step) == pytest.approx(model.step_seconds(verify) / 2 + guesses)
+    alone = Step(sequences=1.0, context=100.0)
+    verified = model.step_seconds(Step(sequences=1.0, context=100.0, tokens_per_sequence=5.0))
+    assert both.step_seconds(alone) == pytest.approx(verified + gamma * draft.step_seconds(alone))
+    some = np.array([0.0, 8.0])
+    together = both.step_seconds(Step(**prompt, sequences=some, context=np.array([0.0, 100.0])))
+    none = both.step_seconds(Step(**prompt))
+    assert together.tolist() == pytest.approx([none, both.step_seconds(step)])
+    assert none == pytest.approx(model.step_seconds(Step(**prompt)) + draft.step_seconds(Step(**prompt)))
+    half = both.step_seconds(Step(sequences=0.5, context=100.0))  # a guess for half a sequence takes as long as for one
+    one = Step(sequences=0.5, context=100.0, tokens_per_sequence=5.0)
+    rest = draft.step_seconds(Step(sequences=0.5, context=100.0)) + 3 * draft.step_seconds(
+        Step(sequences=1, context=100)
+    )
+    assert half == pytest.approx(model.step_seconds(one) + rest)
+
+
+def test_one_guess_a_step():
+    """A draft of a single token would be none."""
+    work = make_work(server_plan(rate=1.0, output=3, speculation=Speculation(draft_tokens=1, acceptance_rate=0.5)))
+    assert work.yields == [0.5, 0.5]
+    assert work.steps == 1.5  # of two tokens, both in one step half of the time
+    assert make_work(server_plan(rate=1.0, output=3)).steps == 2
 
 
 def test_speculation_makes_answers_faster_and_prompts_slower():
@@ -189,8 +235,45 @@ def test_work_of_a_load():
     mixed = make_work(server_plan(trace=trace))
     assert mixed.steps == 55
     assert mixed.context == pytest.approx((10 * 105.5 + 100 * 150.5) / 110)
-    assert mixed.mean_kv_bytes({111: 1.0, 201: 2.0}) == pytest.approx((10 + 200) / 110)
+    assert mixed.mean_kv_bytes({111: 1.0, 201: 2.0}.__getitem__) == pytest.approx((10 + 200) / 110)
     assert mixed.variation == pytest.approx((100 + 10_000) / 2 / 55**2 - 1)
+
+
+def test_few_prompts_stand_for_all():
+    """Prompts that are nearly alike would be priced one by one, or some of a load be left out of its mean."""
+
+    def stand(*tokens, **options):
+        trace = tuple(Request(float(number), size, 2) for number, size in enumerate(tokens))
+        return [(prompt.new, prompt.cached) for prompt in make_work(server_plan(trace=trace, **options)).prompts]
+
+    assert stand(100, 100, 100) == [(100, 0)]
+    assert stand(100, 50, prefix_hit_rate=0.5) == [(25, 25), (50, 50)]
+    assert stand(*range(110, 99, -1)) == [
+        (102.5, 0),
+        (108, 0),
+    ]  # of lengths a tenth apart the lower six, and the others
+    wide = stand(*(10 * number for number in range(1, 97)))
+    assert len(wide) == 24
+    assert wide[0] == (25, 0)  # 10, 20, 30 and 40
+    assert wide[-1] == (945, 0)
+    assert stand(10, 1000, 2000) == [(10, 0), (1000, 0), (2000, 0)]
+
+
+def test_sequences_met_at_random():
+    """Answers of one token would be met as long as others, or none where there are no others."""
+    mixed = make_work(server_plan(trace=(Request(0.0, 100, 1), Request(1.0, 100, 101), Request(2.0, 50, 51))))
+    assert mixed.mean_kv_bytes({101: 5.0, 201: 2.0}.__getitem__) == pytest.approx((100 * 2 + 50 * 5) / 150)
+    assert mixed.steps == 50
+    assert mixed.new_tokens == pytest.approx(250 / 3)
+    short = make_work(server_plan(trace=(Request(0.0, 100, 1), Request(1.0, 300, 1))))
+    assert (short.steps, short.context, short.variation) == (0, 0, 0)
+    assert short.mean_kv_bytes({101: 1.0, 301: 2.0}.__getitem__) == 1.5
+
+
+def test_what_a_prefix_cache_holds():
+    """The last token of a prompt, whose logits are asked for, would be taken from the cache."""
+    assert [cached_tokens(10, rate) for rate in (0.0, 0.55, 0.9, 1.0)] == [0, 5, 9, 9]
+    assert cached_tokens(1, 1.0) == 0
 
 
 def test_what_fits():

@@ -20,6 +20,7 @@ LOADS = [
     {},
     {"prompt": 9000, "output": 3},
     {"prompt": 3000, "step_tokens": 600, "output": 40},
+    {"prompt": 300, "step_tokens": 100, "output": 40, "max_sequences": 60},
     {"chunked": False, "prompt": 3000},
     {"output": 1},
     {"prompt": Lengths(700, FAMILIES["lognormal"], 0.6), "output": Lengths(60, FAMILIES["geometric"])},
@@ -35,13 +36,14 @@ ONE = st.fixed_dictionaries(
 )
 
 
-def servers(each, load):
-    """Side by side, and alone."""
+def servers(each, load, replicas=(1, 1, 1)):
+    """Side by side, and alone, each with so many replicas."""
     arrays = AffineSteps(**{name: np.array([float(one[name]) for one in each]) for name in each[0]})
     ones = np.ones(len(each))
-    layout = {"tp": ones, "pp": arrays.stages, "ep": ones}
+    layout = {"tp": ones, "pp": arrays.stages, "ep": ones, "dp": np.array(replicas, dtype=float)}
     return affine_server(arrays, layout=layout, **load), [
-        affine_server(AffineSteps(**one), layout={"pp": one["stages"]}, **load) for one in each
+        affine_server(AffineSteps(**one), layout={"pp": one["stages"], "dp": many}, **load)
+        for one, many in zip(each, replicas, strict=True)
     ]
 
 
@@ -69,20 +71,31 @@ def test_three_servers_are_as_they_are_alone(load):
     same(THREE, load, 0.9)
 
 
+def test_passes_of_three_servers_are_priced_together(monkeypatch):
+    """If it fails, a search over many servers takes as many calls of arrays as there are passes."""
+    calls, step_seconds = [], AffineSteps.step_seconds
+    monkeypatch.setattr(AffineSteps, "step_seconds", lambda self, step: calls.append(step) or step_seconds(self, step))
+    peak(servers(THREE, {"rate": 1.0})[0])
+    assert len(calls) == 4  # of prompts and of sequences alone, through all stages and on the slowest
+
+
 @pytest.mark.parametrize("separate", [False, True])
 def test_some_of_three_servers(separate):
     """If it fails, a search takes one server for another, or one replica's room for that of all."""
-    ones = np.ones(3)
+    ones, many = np.ones(3), (3, 1, 2)
     load = {"rate": 1.0, "prompt": 3000, "step_tokens": 600, "output": 40}
     pools = [inference_plan(tp=one, pp=one, dp=one, ep=one) if separate else None for one in (ones, 1)]
-    together, alone = (servers(THREE, {**load, "prefill_pool": pool})[at] for at, pool in enumerate(pools))
-    loop, rows, replicas = ClosedLoop(together), np.array([2, 0, 2]), ones if separate else np.array([2.0, 2.0, 1.0])
-    users = np.array([90.0, 3.0, 7.0])
-    found = loop.means(users, replicas, rows, ones)
+    together, alone = (servers(THREE, {**load, "prefill_pool": pool}, many)[at] for at, pool in enumerate(pools))
+    loop, rows, users = ClosedLoop(together), np.array([2, 0, 2]), np.array([90.0, 3.0, 7.0])
+    replicas, own = (ones, np.array(many)[rows]) if separate else (np.array([2.0, 2.0, 1.0]), ones)
+    found = loop.means(users, replicas, rows, own)
     for at, row in enumerate(rows):
         compare(found, ClosedLoop(alone[row]).means(int(users[at]), replicas[at]), at)
-    most = [one.most_sequences for one in alone]
+    some, most = together.taken(rows, own), [one.most_sequences for one in alone]
     assert loop.room_of(rows, np.array([1.0, 3.0, 2.0])).tolist() == [most[2], 3 * most[0], 2 * most[2]]
+    assert some.plan.plan.layout.gpus.tolist() == [own[at] * THREE[row]["stages"] for at, row in enumerate(rows)]
+    assert some.prefill_engine.kv_room_bytes.tolist() == together.prefill_engine.kv_room_bytes[rows].tolist()
+    assert (some.prefill_engine is some.decode_engine) == (not separate)
 
 
 @settings(max_examples=6, deadline=None)

@@ -10,7 +10,7 @@ from simpy import Environment
 
 from llmplan.records import Request, Speculation
 from llmplan_serving_load.queueing.closed_form import open_means
-from llmplan_serving_load.queueing.simulation import Simulation
+from llmplan_serving_load.queueing.simulation import Simulation, simulate
 
 SECOND = {"base": 1.0, "per_token": 0.125, "per_key": 0.0, "kv_bytes_per_token": 1.0}
 """A step takes a second, and an eighth more for each token."""
@@ -65,6 +65,8 @@ def test_prompts_are_read_beside_what_decodes():
     assert result.first_token["p50"] == pytest.approx((2 + 4.75) / 2)
     assert result.next_token["p50"] == pytest.approx(1.375)
     assert result.total["p50"] == pytest.approx((5.25 + 6.125) / 2)
+    shared, _ = run((0, 12, 1), (0.5, 2, 1))  # of the second pass four tokens are left
+    assert times(shared) == exactly((0, 3.75, 3.75), (2, 3.75, 3.75))
     (replica,) = found.decoders
     assert (replica.tokens, replica.held, replica.worked_on, replica.kv_bytes) == (pytest.approx(10), 0, 0, 0)
 
@@ -79,6 +81,8 @@ def test_prompts_go_first():
     last = one + 1 + 2 / 8
     assert times(found) == exactly((0, 1.5, last), (1.5, two, one), (1.5, two, last), (two, long, long))
     assert last == 8.625
+    apart, _ = run((0, 4, 1), (0.5, 6, 1), (0.5, 3, 1), chunked=False)  # nine tokens are one too many for a pass
+    assert times(apart)[1:] == exactly((1.5, 3.25, 3.25), (3.25, 4.625, 4.625))
     assert result.means.prefill_share == pytest.approx(6 / 8.625)
     assert result.means.busy_share == pytest.approx(1)
 
@@ -128,6 +132,9 @@ def test_caches_go_from_one_pool_to_the_other():
     assert means.kv_share == pytest.approx((16 * 2.25 + 32 * 1.125) / end / ROOM)
     assert means.prefill_share == 0.5
     assert result.kv_peak_share == 32 / ROOM
+    for prompt, held in ((15, 16), (16, 32)):  # with the first token of the answer
+        found, _ = run((0, prompt, 2), sizes=sizes, prefill_pool=pool)
+        assert found.readers[0].kv_peak_bytes == held
 
 
 def test_a_step_yields_what_was_guessed():
@@ -139,6 +146,11 @@ def test_a_step_yields_what_was_guessed():
     last = begun + 2 * 2  # of 8 tokens: three of the first answer, which is complete then, and five of the prompt
     read = last + 1 + 2 / 8
     assert times(found) == exactly((0, 1.5, last), (begun, read, read + step))
+    assert found.decoders[0].tokens == pytest.approx(8 + 2)
+    found, _ = run((0, 4, 8), speculation=guessing, sizes=KEYS)  # three positions each attend to as many keys
+    read, grows = 1 + 4 / 8 + 10 / 64, 7 / 3
+    last = read + sum(1 + 3 / 8 + 3 * (5 + number * grows) / 64 for number in range(3))
+    assert times(found) == exactly((0, read, last))
 
 
 def of(tokens, keys):
@@ -159,6 +171,40 @@ def test_tokens_attend_to_all_before_them():
     assert last < 30
     expected = (0, read, first), (begun, second, last), (30, third, third + of(1, 9))
     assert times(found) == exactly(*expected)
+
+
+def test_two_answers_attend_to_their_own():
+    """What two sequences attend to would be that of one, or twice that of both."""
+    found, _ = run((0, 2, 1), (1, 3, 9), (1, 4, 9), (10, 2, 1), sizes=KEYS)
+    begun = of(2, 3)
+    read = begun + of(7, 1 + 2 + 3 + 1 + 2 + 3 + 4)
+    steps = [of(2, 4 + 5 + 2 * number) for number in range(8)]
+    fifth = read + sum(steps[:5])
+    assert read + sum(steps[:4]) < 10 < fifth
+    prompt = fifth + of(2 + 2, 9 + 2 * 5 + 1 + 2)
+    last = prompt + sum(steps[6:])
+    assert times(found)[1:] == exactly((begun, read, last), (begun, read, last), (fifth, prompt, prompt))
+
+
+@pytest.mark.parametrize(("after", "step"), [(0.01, 5), (2.6, 5), (0.01, 8), (3.3, 8)])
+def test_steps_that_grow_longer_end_where_they_end(after, step):
+    """Who comes would wait for a step after the one in progress, where each takes longer than the one before."""
+    ends = [1 + 1 / 8 + 1 / 4]
+    for keys in range(2, 10):
+        ends.append(ends[-1] + 1 + 1 / 8 + keys / 4)
+    found, _ = run((0, 1, 9), (ends[step - 1] + after, 1, 1), sizes={**SECOND, "per_key": 1 / 4})
+    assert ends[step] > ends[step - 1] + after
+    assert times(found)[1][0] == pytest.approx(ends[step])
+
+
+def test_each_replica_has_its_own():
+    """Requests would go to one of them alone, or one that has none hold a cache."""
+    found, _ = run(*((2 * number, 4, 2) for number in range(12)), layout={"dp": 2})
+    routes = [each.route % 2 for each in found.sequences]
+    assert [each.tokens for each in found.decoders] == pytest.approx([2 * routes.count(0), 2 * routes.count(1)])
+    assert 0 < sum(routes) < 12
+    found, _ = run((0, 4, 2), layout={"dp": 2})
+    assert sorted(each.kv_peak_bytes for each in found.decoders) == [0, 16]
 
 
 def test_a_prompt_that_is_cut_attends_to_what_was_read():
@@ -226,3 +272,52 @@ def test_requests_of_a_rate_come_at_random_as_many_as_on_average():
     assert len({round(later - sooner, 6) for sooner, later in pairwise(came)}) > 40
     assert result.means.requests_per_second == pytest.approx(4, abs=1e-6)
     assert found.meter.seconds == pytest.approx(end - begin)
+
+
+@pytest.mark.parametrize("load", [{"rate": 12.0}, {"concurrency": 24}], ids=["rate", "users"])
+def test_one_replica_stands_for_all(load):
+    """It would have the load of all of them, or be filled with as many as all of them before it counts."""
+    (name, value), expected = *load.items(), evolve(EXPECTED, concurrency=6.0)
+    three = simulate(affine_server(layout={"dp": 3}, requests=20, **load), expected)
+    one = simulate(affine_server(requests=20, **{name: type(value)(value / 3)}), evolve(expected, concurrency=2.0))
+    assert (three.first_token, three.total, three.kv_peak_share) == (one.first_token, one.total, one.kv_peak_share)
+    assert three.means == evolve(
+        one.means,
+        requests_per_second=pytest.approx(3 * one.means.requests_per_second),
+        concurrency=pytest.approx(3 * one.means.concurrency),
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"concurrency": 5},
+        {"trace": tuple(Request(0.1 * number, 10, 2) for number in range(8))},
+        {"rate": 1.0, "prefill_pool": affine_server(rate=1.0, layout={"dp": 2}).plan.plan},
+    ],
+    ids=["uneven", "trace", "pools"],
+)
+def test_replicas_that_differ_are_all_simulated(options):
+    """One would stand for others that have more users, other requests of a trace, or prompts of the same pool."""
+    server = affine_server(layout={"dp": 2}, requests=8, **options)
+    found = simulate(server)
+    assert found == Simulation(Environment(), server, None).run()
+    assert found.requests == 8
+
+
+@pytest.mark.parametrize("rate", [1e-9, 1e-15])
+def test_requests_that_never_meet(rate):
+    """A clock that has run for years would tell no milliseconds, or a share of no time be that of another rate."""
+    server = affine_server(rate=rate, requests=5, prompt=100, output=2)
+    alone = simulate(affine_server(rate=1e-3, requests=5, prompt=100, output=2)).means
+    found = simulate(server, evolve(EXPECTED, total_seconds=alone.total_seconds, concurrency=0.0)).means
+    steps = AffineSteps()
+    reads = steps.base + 100 * (steps.per_token + 50.5 * steps.per_key)
+    answers = steps.base + steps.per_token + 101 * steps.per_key
+    assert found.total_seconds == pytest.approx(reads + answers)
+    assert found.requests_per_second == pytest.approx(rate)
+    assert found.concurrency == pytest.approx(rate * (reads + answers))
+    assert found.decoding == pytest.approx(rate * answers)
+    assert found.busy_share == pytest.approx(rate * (reads + answers))
+    assert found.prefill_share == pytest.approx(reads / (reads + answers))
+    assert found.kv_share == pytest.approx(found.concurrency * 112 * 1e5 / server.decode_engine.kv_room_bytes)

@@ -256,7 +256,7 @@ class Catalogue(Mapping[str, T], Generic[T]):
         """Of the one record whose name or alias has the same letters and digits, like ``RTX 4090`` and ``DeepSeekV3``;
         the vendor may stand before them.
         """
-        if not word or _PATHS.search(word) is not None:
+        if not word or re.search(_PATHS, word) is not None:
             return {}
         letters = _letters(word)
         called = {
@@ -289,7 +289,7 @@ class Catalogue(Mapping[str, T], Generic[T]):
         return f"{message} ({failed} plugin(s) failed and might have offered it)" if failed else message
 
 
-_PATHS = re.compile(r"[/\\]|\.(?:toml|json)$")
+_PATHS = r"[/\\]|\.(?:toml|json)$"
 """Of files and ids of a hub, which other plugins read."""
 
 

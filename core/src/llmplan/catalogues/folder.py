@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from functools import cache, cached_property
-from pathlib import Path
 
 from llmplan.errors import BadInputError
 from llmplan.records.checks import check_name
@@ -20,13 +19,13 @@ class TomlRecords:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
+        self.folder = os.fspath(folder)  # text: paths take ten times as long, at every start
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Of all records, in alphabetical order."""
         try:
-            files = os.listdir(self.folder)  # noqa: PTH208 - paths take ten times as long, at every start
+            files = os.listdir(self.folder)  # noqa: PTH208
         except OSError as error:
             raise BadInputError(f"{self.folder}: {error.strerror}") from error
         return tuple(sorted(name.removesuffix(_ENDING) for name in files if name.endswith(_ENDING)))
@@ -34,11 +33,11 @@ class TomlRecords:
     def check(self) -> None:
         """BadInputError where the folder cannot be read, or a file is called what no command line can name."""
         for name in self.names:
-            check_name(name, f"{self.folder / name}{_ENDING}")
+            check_name(name, self.path(name))
 
     def path(self, name: str) -> str:
         """The path of the file that holds a record."""
-        return f"{self.folder / name}{_ENDING}"
+        return f"{self.folder}{os.sep}{name}{_ENDING}"
 
     def mentions(self, name: str, word: str) -> bool:
         """Whether the word stands in the file, in any case: what can be known without reading it as a record."""
@@ -51,4 +50,5 @@ class TomlRecords:
 @cache
 def _text(path: str) -> str:
     """What the file says, in lower case: read once, and not for each name that is looked for."""
-    return Path(path).read_text(encoding="utf-8").lower()
+    with open(path, encoding="utf-8") as file:  # noqa: PTH123
+        return file.read().lower()

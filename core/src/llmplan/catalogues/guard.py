@@ -10,6 +10,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from llmplan.catalogues.surroundings import Surroundings
 from llmplan.errors import LlmplanError, PluginFailedError
 
 if TYPE_CHECKING:
@@ -66,7 +67,10 @@ class Guard:
 
 
 class Hush:
-    """While it is entered, by any number of threads, stdout is stderr, for Python and for what is written below it."""
+    """While it is entered, by any number of threads, stdout is stderr, for Python and for what is written below it.
+
+    What else belongs to the whole process is as it was when the last one leaves it.
+    """
 
     def __init__(self) -> None:
         self._lock = allocate_lock()
@@ -74,11 +78,13 @@ class Hush:
         self._stdout: Any = None
         self._replacement: Any = None
         self._descriptor: int | None = None
+        self._surroundings: Surroundings | None = None
 
     def __enter__(self) -> None:
         with self._lock:
             self._inside += 1
             if self._inside == 1:
+                self._surroundings = Surroundings()
                 self._stdout, self._replacement = sys.stdout, sys.stderr
                 with suppress(OSError, ValueError, AttributeError):  # a stream that is closed, or none at all
                     self._stdout.flush()
@@ -93,6 +99,8 @@ class Hush:
         with self._lock:
             self._inside -= 1
             if self._inside == 0:
+                if self._surroundings is not None:
+                    self._surroundings.restore()
                 sys.stdout = self._stdout
                 if self._descriptor is not None:
                     os.dup2(self._descriptor, _STDOUT)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, field, fields, frozen
 from attrs.validators import optional
 
-from llmplan.catalogues.cluster_file import ClusterFile
 from llmplan.errors import BadInputError
+from llmplan.lazily import lazily
 from llmplan.records import (
     AttentionCurve,
     AttentionKernel,
@@ -21,6 +21,11 @@ from llmplan.records import (
 from llmplan.records.checks import not_negative, positive, whole
 from llmplan.records.cluster import is_plain
 from llmplan.units import GBIT, GIB, GIGA, MEGA, MIB, TERA
+
+if TYPE_CHECKING:
+    from llmplan.catalogues.cluster_file import ClusterFile
+
+__getattr__, __all__ = lazily(__name__, {"llmplan.catalogues.cluster_file": "ClusterFile"})
 
 _UNITS: Mapping[str, tuple[str, float]] = {
     "memory_gib": ("memory_bytes", GIB),
@@ -113,6 +118,8 @@ class HardwareFile:
         for key, (name, unit) in _UNITS.items():
             given[key] = _in_units(getattr(profile, name), unit)
         if not is_plain(profile.cluster):
+            from llmplan.catalogues.cluster_file import ClusterFile
+
             given |= {
                 **dict.fromkeys(LINK_KEYS),
                 "scaleup_link": "",

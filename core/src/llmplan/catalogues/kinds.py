@@ -28,6 +28,7 @@ class Kind:
         package: str = "llmplan",
         columns: Callable[[Any], Mapping[str, str]] | None = None,
         is_shown: bool = False,
+        contract: Callable[[Any], None] | None = None,
     ) -> None:
         self.plural = plural
         self.singular: str = _SINGULAR.get(plural, plural.removesuffix("s"))
@@ -38,6 +39,8 @@ class Kind:
         """What ``llmplan list`` says of a record; its description by default."""
         self.is_shown: bool = is_shown
         """Whether ``llmplan show`` takes its names, of a kind that a plugin brings."""
+        self.contract: Callable[[Any], None] | None = contract
+        """What ``llmplan plugins check`` asks of a record of such a kind: BadInputError says what is wrong with it."""
         self._package, self._classes = package, classes
 
     @cached_property
@@ -114,9 +117,9 @@ SITES = Kind("sites", "llmplan_sites", "records.site.Site", in_files=True)
 RUN_READERS = Kind("run-readers", "llmplan_run_readers", "records.run_reader.RunReader")
 EXECUTORS = Kind("executors", "llmplan_executors", "records.search_executor.SearchExecutor")
 VALIDATION_SETS = Kind("validation-sets", "llmplan_validation_sets", "records.validation.ValidationSet")
-EXPORTERS = Kind("exporters", "llmplan_exporters", "estimate.output.Exporter")
+EXPORTERS = Kind("exporters", "llmplan_exporters", "estimate.exporter.Exporter")
 REPORTERS = Kind("reporters", "llmplan_reporters", "estimate.output.Reporter")
-ADVISERS = Kind("advisers", "llmplan_advisers", "estimate.output.Adviser")
+ADVISERS = Kind("advisers", "llmplan_advisers", "estimate.advice.Adviser")
 LAUNCHERS = Kind("launchers", "llmplan_launchers", "estimate.launch.Launcher")
 COMMAND_OPTIONS = Kind("command-options", "llmplan_command_options", "estimate.output.CommandOption")
 KINDS = tuple(one for one in [*vars().values()] if isinstance(one, Kind))

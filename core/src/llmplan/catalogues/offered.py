@@ -189,5 +189,7 @@ def _add(plugins: Plugins, plugin: Any, distribution: str) -> None:
         file.check()
         plugins.add(distribution or file.name, "", "file", file.load)
         return
+    if plugins.manager.is_registered(plugin):  # what is installed is tested with itself
+        return
     name = getattr(plugin, "__name__", type(plugin).__name__)
     plugins.add(distribution or name.partition(".")[0].replace("_", "-"), "", "registered", lambda: plugin)

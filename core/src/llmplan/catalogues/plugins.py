@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from inspect import isroutine
 from time import perf_counter
-from types import ModuleType
-from typing import Any
+from types import FunctionType, MethodType, ModuleType
+from typing import Any, NamedTuple
 
 import pluggy
-from attrs import Factory, define, frozen
+from attrs import Factory, define
 
 from llmplan import hookspecs
 from llmplan.catalogues.entry_points import entry_points_of
@@ -31,8 +30,7 @@ _MOST = 100_000
 """Records that a plugin may offer of one kind."""
 
 
-@frozen(eq=False, repr=False)
-class Plugin:
+class Plugin(NamedTuple):
     """A plugin that is loaded: its distribution and the hooks that it implements."""
 
     distribution: str
@@ -48,8 +46,7 @@ class Plugin:
         return f"{self.distribution}:{self.entry_point}"
 
 
-@frozen(eq=False, repr=False)
-class PluginProblem:
+class PluginProblem(NamedTuple):
     """Why a plugin, or one of its hooks, is ignored."""
 
     distribution: str
@@ -64,7 +61,7 @@ class PluginProblem:
     def line(self) -> str:
         """The one line that it costs the user."""
         ignored = f"{self.record} of plugin" if self.record else "plugin"
-        whose = f"{ignored} {self.distribution} {self.version}"
+        whose = " ".join(filter(None, (ignored, self.distribution, self.version)))
         return f"{whose} ignored: {self.reason} (llmplan plugins shows the traceback)"
 
 
@@ -239,7 +236,11 @@ class _Manager(pluggy.PluginManager):
         if not isinstance(plugin, ModuleType):
             return super().parse_hookimpl_opts(plugin, name)
         function = vars(plugin).get(name)
-        return getattr(function, "llmplan_impl", None) if isroutine(function) else None
+        return getattr(function, "llmplan_impl", None) if isinstance(function, (FunctionType, MethodType)) else None
+
+    def parse_hookspec_opts(self, module_or_class: Any, name: str) -> Any:
+        """The same of what `hookspec` has noted."""
+        return getattr(vars(module_or_class).get(name), "llmplan_spec", None)
 
 
 def load_plugins(selection: Selection = ALL) -> Plugins:

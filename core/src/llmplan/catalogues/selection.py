@@ -5,17 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Collection, Sequence
-from typing import Any
-
-from attrs import frozen
+from typing import Any, NamedTuple
 
 from llmplan.errors import BadInputError
 
 _FILE, _WITHOUT = "--plugin", "--without-plugin"
 
 
-@frozen(eq=False, repr=False)
-class PluginFile:
+class PluginFile(NamedTuple):
     """A plugin that is not installed: a module in a file."""
 
     path: str
@@ -54,8 +51,7 @@ class PluginFile:
         return module
 
 
-@frozen(eq=False, repr=False)
-class Selection:
+class Selection(NamedTuple):
     """Which plugins are loaded: distributions by name, and files."""
 
     only: tuple[str, ...] = ()

@@ -1,6 +1,7 @@
 """The Typer app: llmplan's own commands and those of plugins."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -29,8 +30,25 @@ _OF_GROUPS = ("", "train", "infer")
 """What stands behind the name of a group where none of a plugin's commands is meant."""
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Typer would make Ctrl-C an exit code of which nobody hears why."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Abort from None
+
+
 class _InOrder(TyperGroup):
     """What people come for first, then what plugins add, at last how it works itself; with commands that run here."""
+
+    def make_context(self, *given: Any, **more: Any) -> Any:
+        with _interruptible():
+            return super().make_context(*given, **more)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _interruptible():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: Any) -> list[str]:
         names = super().list_commands(ctx)

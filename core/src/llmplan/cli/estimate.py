@@ -128,16 +128,16 @@ def _print(estimate: Estimate, reporter: str, extra: Mapping[str, Any]) -> None:
 
 
 def _priced(price: Callable[..., Any], asked: PlanRequest, limit: float | None) -> Any:
-    """With progress, where all plans are looked at."""
-    if not isinstance(asked, TrainRequest):
-        return price(asked)
+    """With progress, where all plans are looked at, or many requests simulated."""
+    trains = isinstance(asked, TrainRequest)
     try:
         with progress(limit=limit) as watch:
-            return price(asked, watch=watch)
+            return price(asked, watch=watch) if trains else price(asked)
     except OutOfTimeError:
-        raise BadInputError(
-            "time-limit: passed before all plans were looked at; llmplan search train has the best so far"
-        ) from None
+        missed = (
+            "all plans were looked at; llmplan search train has the best so far" if trains else "there was a result"
+        )
+        raise BadInputError(f"time-limit: passed before {missed}") from None
 
 
 def _explain(estimate: Estimate, reporter: str) -> None:

@@ -9,9 +9,9 @@ from llmplan.catalogues.offered import registry, selected
 from llmplan.catalogues.plugins import is_strict, printing_problems
 from llmplan.catalogues.selection import of_arguments
 from llmplan.cli.app import build_app
-from llmplan.cli.said import say
+from llmplan.cli.said import one_line_each, say
 from llmplan.cli.streams import flushed, is_unwritable, open_streams, refused
-from llmplan.errors import LlmplanError
+from llmplan.errors import BadInputError, LlmplanError
 
 BAD_INPUT, INTERRUPTED = 2, 130
 
@@ -19,7 +19,8 @@ BAD_INPUT, INTERRUPTED = 2, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``llmplan`` with these arguments (the process's own by default); the exit code."""
     open_streams()
-    return flushed(_run_with_plugins(arguments))
+    with one_line_each():
+        return flushed(_run_with_plugins(arguments))
 
 
 def _run_with_plugins(arguments: Sequence[str] | None) -> int:
@@ -50,6 +51,7 @@ def _run_and_tell(given: Sequence[str]) -> int:
 
 def _run(given: Sequence[str]) -> int:
     try:
+        _check_words(given)
         result = build_app(registry(), given)(args=given, prog_name="llmplan", standalone_mode=False)
     except LlmplanError as error:
         if error.exit_code == BAD_INPUT:
@@ -63,6 +65,17 @@ def _run(given: Sequence[str]) -> int:
     except BaseException as error:  # noqa: BLE001 - it is raised again where it is llmplan's own fault
         return refused(error) if is_unwritable(error) else _escaped(error, given)
     return result if isinstance(result, int) else 0
+
+
+def _check_words(given: Sequence[str]) -> None:
+    """BadInputError where one says nothing: a variable of a script that nobody has set is no option left out."""
+    for before, word in zip([given[0], *given], given, strict=False):
+        option, equals, value = word.partition("=")
+        if not word.strip() or (equals and not value.strip() and option.startswith("--")):
+            name = option if equals else before
+            raise BadInputError(
+                f"{name.lstrip('-') or given[0] or 'command'}: '' says nothing: give a value, or leave it out"
+            )
 
 
 def _refused(line: str, error: BaseException, given: Sequence[str]) -> None:

@@ -3,7 +3,8 @@
 import inspect
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Annotated, Any, get_args
+from functools import partial
+from typing import Annotated, Any, NamedTuple, get_args
 
 import typer
 
@@ -31,6 +32,14 @@ def not_run() -> None:
     """Stands in for a command that the arguments do not name."""
 
 
+class Described(NamedTuple):
+    """An option that is not made yet: most commands hold a few of them."""
+
+    flags: tuple[str, ...]
+    make: Callable[[], Any]
+    """Its annotation."""
+
+
 def with_options(
     request: type[PlanRequest],
     extra: Mapping[str, Any],
@@ -45,12 +54,16 @@ def with_options(
     return with_annotations(annotations_of(request), extra, run, words)
 
 
-def annotations_of(request: type[Any], several: Collection[str] = ()) -> dict[str, Any]:
+def annotations_of(request: type[Any], several: Collection[str] = ()) -> dict[str, Described]:
     """For Typer, of the fields of a request; those in `several` take more than one value."""
-    return {
-        name: _several(name, metadata) if name in several else _annotation(name, metadata)
-        for name, metadata in options_of(request).items()
-    }
+    found: dict[str, Described] = {}
+    for name, metadata in options_of(request).items():
+        plain, make = f"--{option_name(name)}", _annotation
+        flags: tuple[str, ...] = (plain, f"--no-{option_name(name)}") if metadata["flag"] else (plain,)
+        if name in several and not metadata["flag"]:
+            flags, make = (plain, *(["--models"] if name == "model" else [])), _several
+        found[name] = Described(flags, partial(make, flags, metadata))
+    return found
 
 
 def with_annotations(
@@ -60,7 +73,10 @@ def with_annotations(
     words: Sequence[str] = (),
 ) -> Callable[..., int | None]:
     """The same of options that are annotated already; the model may stand without its option."""
-    options = _standing_in(words, {**annotations, **extra})
+    options = {
+        name: of.make() if isinstance(of, Described) else of
+        for name, of in _standing_in(words, {**annotations, **extra}).items()
+    }
     arguments = {_ARGUMENT: _MODEL} if "model" in annotations else {}
 
     def command(**values: Any) -> int | None:
@@ -81,15 +97,18 @@ def _standing_in(words: Sequence[str], annotations: dict[str, Any]) -> dict[str,
     """The options that stand among the words; all where there are no words, and where one of them is none of these."""
     if not words:
         return annotations
-    flags = {name: _flags(get_args(of)[1]) for name, of in annotations.items()}
+    flags = {name: _flags(of) for name, of in annotations.items()}
     given = {word.partition("=")[0] for word in words if word.startswith("-")}
     if not given <= set().union(*flags.values()):
         return annotations
     return {name: of for name, of in annotations.items() if not given.isdisjoint(flags[name])}
 
 
-def _flags(option: Any) -> set[str]:
+def _flags(of: Any) -> Collection[str]:
     """What it is called on a command line: in an annotation, Typer takes the first name for the default."""
+    if isinstance(of, Described):
+        return of.flags
+    option = get_args(of)[1]
     declared = (option.default, *(option.param_decls or ()))
     return {flag for word in declared if isinstance(word, str) for flag in word.split("/")}
 
@@ -113,11 +132,8 @@ def _with_argument(values: dict[str, Any]) -> dict[str, Any]:
     return {**values, "model": argument} if "model" in values else {"model": argument, **values}
 
 
-def _several(name: str, metadata: Mapping[str, Any]) -> Any:
-    if metadata["flag"]:
-        return _annotation(name, metadata)
+def _several(flags: Sequence[str], metadata: Mapping[str, Any]) -> Any:
     names = metadata["names"]
-    flags = [f"--{option_name(name)}", *([f"--{name}s"] if name == "model" else [])]
     return Annotated[
         list[str] | None,
         typer.Option(
@@ -129,15 +145,14 @@ def _several(name: str, metadata: Mapping[str, Any]) -> Any:
     ]
 
 
-def _annotation(name: str, metadata: Mapping[str, Any]) -> Any:
-    flag = f"--{option_name(name)}"
+def _annotation(flags: Sequence[str], metadata: Mapping[str, Any]) -> Any:
     if metadata["flag"]:
-        return Annotated[bool | None, typer.Option(f"{flag}/--no-{option_name(name)}", help=metadata["help"])]
+        return Annotated[bool | None, typer.Option("/".join(flags), help=metadata["help"])]
     names = metadata["names"]
     return Annotated[
         str | None,
         typer.Option(
-            flag,
+            *flags,
             metavar=metadata["metavar"],
             help=metadata["help"],
             autocompletion=names and completer(names),

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from llmplan.cli.said import say
+from llmplan.watching import Stage, heard_by
 
 _PATIENCE_SECONDS, _LINE_SECONDS = 0.5, 10.0
 """Before a terminal shows a bar, and between two lines where nobody looks at a terminal."""
@@ -41,14 +42,17 @@ class Watch:
             if self.bar is None:
                 self.bar = _bar()
                 self.bar.start()
-            said = self.words(state, elapsed)
+            said = self._said(state, elapsed)
             self.bar.update(self.bar.task_ids[0], completed=state.done, total=state.roots, said=said)
         elif not self.looks and now - self.said >= _LINE_SECONDS:
             self.said = now
-            say(f"llmplan: after {elapsed:,.0f} s: {self.words(state, elapsed)}")
+            say(f"llmplan: after {elapsed:,.0f} s: {self._said(state, elapsed)}")
         if self.limit is not None and elapsed > self.limit:
             self.out_of_time = True
             raise OutOfTimeError
+
+    def _said(self, state: Any, elapsed: float) -> str:
+        return state.said if isinstance(state, Stage) else self.words(state, elapsed)
 
 
 @contextmanager
@@ -56,7 +60,8 @@ def progress(words: Callable[[Any, float], str] | None = None, limit: float | No
     """A watch that speaks in these words, which are those of a search for training plans by default."""
     watch = Watch(words or _said, limit)
     try:
-        yield watch
+        with heard_by(watch):
+            yield watch
     finally:
         if watch.bar is not None:
             watch.bar.stop()

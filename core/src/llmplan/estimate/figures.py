@@ -41,6 +41,11 @@ def _with_key(key: str, kind: str) -> Figure:
     return next(figure for figure in _own(kind) if figure.key == key)
 
 
+def throughput(kind: str) -> Figure:
+    """What plans are compared by where no price is known."""
+    return _with_key("tokens_per_second_per_gpu", kind)
+
+
 def objectives(kind: str) -> dict[str, Figure]:
     """The figures that a search can ask for, by the word of ``--objective``."""
     return {figure.objective: figure for figure in _own(kind) if figure.objective}

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import Any
-
-from attrs import frozen
+from typing import Any, NamedTuple
 
 from llmplan.arrays.quantities import Number, total
 
@@ -84,8 +82,7 @@ def keyed(breakdown: Mapping[str, Number], lines: Mapping[str, Line]) -> dict[st
     return {lines[name]: value for name, value in breakdown.items()}
 
 
-@frozen(repr=False)
-class Bottleneck:
+class Bottleneck(NamedTuple):
     """The resource that takes most of a phase."""
 
     resource: str

@@ -1,11 +1,9 @@
-"""Ways in and out: reporters write for the terminal, exporters for files, advisers beside what went wrong, options of
-plugins read and write what else there is.
-"""
+"""Ways in and out: reporters write for the terminal, options of plugins read and write what else there is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attrs import field, frozen
 
@@ -35,52 +33,7 @@ class Reporter:
     description: str = ""
 
 
-@frozen(kw_only=True, eq=False, repr=False)
-class Exporter:
-    """Turns an estimate into the contents of a file, chosen by the ending of ``--output FILE``."""
-
-    name: str = field(validator=lookup_name)
-    suffix: str
-    """With its dot: ``.csv``."""
-    kind: str = ""
-    """Which of several files of this ending it writes, for ``KIND:FILE``; empty where it is meant by the ending alone.
-    """
-    export: Callable[[Estimate], bytes]
-    export_comparison: Callable[[Comparison], bytes] | None = None
-    """The same for several plans; None where the format has no place for these."""
-    export_search: Callable[[Any], bytes] | None = None
-    """The same for what a search found, a `SearchResult`."""
-    export_validation: Callable[[Any], bytes] | None = None
-    """The same for a set of published figures beside what llmplan says, as ``llmplan validate --json`` prints them."""
-    check: Callable[[], None] | None = None
-    """Asked before anything is priced: BadInputError where something is missing that it needs."""
-    description: str = ""
-
-
-@frozen(repr=False)
-class Advice:
-    """What is wrong and, where one is known, a command that works."""
-
-    line: str
-    """What is said in place of the error."""
-    command: str = ""
-    """Of which llmplan makes a hint, apart; empty where none is known."""
-
-
-@frozen(kw_only=True, eq=False, repr=False)
-class Adviser:
-    """Says on stderr what would do, where a command line is refused and where nothing that was found is feasible."""
-
-    name: str = field(validator=lookup_name)
-    refused: Callable[[Exception, Sequence[str]], Advice | None] | None = None
-    """Of what was refused, and the words of the command line; None where it has no advice."""
-    infeasible: Callable[[Any], Advice | None] | None = None
-    """The same of an estimate, a comparison or a `SearchResult`."""
-    description: str = ""
-
-
-@frozen(kw_only=True, repr=False)
-class Asking:
+class Asking(NamedTuple):
     """What stands beside an option of a plugin on the command line."""
 
     command: str

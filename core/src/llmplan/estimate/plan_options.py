@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attrs import field, frozen
 
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from llmplan.records.hardware import HardwareProfile
 
 
-@frozen(kw_only=True, eq=False, repr=False)
-class Settled:
+class Settled(NamedTuple):
     """What given options come to."""
 
     parts: Mapping[str, Any]

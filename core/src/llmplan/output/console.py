@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -13,22 +12,26 @@ from rich.table import Table
 from rich.text import Text
 
 _WIDE = 250
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+_CONTROL = dict.fromkeys((*range(0x0A), *range(0x0B, 0x20), *range(0x7F, 0xA0)), "?")
 """What a terminal takes for a command: names and texts come from anywhere."""
 
 
 class PlainConsole(Console):
-    """One that gives a terminal no commands but its own: colours."""
+    """One that gives a terminal no commands but its own: colours. What stands in brackets or colons is text to it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
 
     def render(self, renderable: RenderableType, options: Any = None) -> Iterator[Segment]:
         """Without the control codes of names and texts."""
         for segment in super().render(renderable, options):
-            yield segment if segment.control else segment._replace(text=_CONTROL.sub("?", segment.text))
+            plain = segment.control or segment.text.isprintable()
+            yield segment if plain else segment._replace(text=segment.text.translate(_CONTROL))
 
 
 def wide_console() -> Console:
     """For tables: as wide as the terminal; nobody reads a pipe on 80 columns, but programs read its lines."""
-    console = PlainConsole(highlight=False)
+    console = PlainConsole()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDE
     return console

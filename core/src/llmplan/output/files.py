@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from errno import ELOOP
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _PICTURES = (".png", ".svg", ".pdf")
-_PREFIX = re.compile(r"([a-z][a-z0-9-]+):")
+_PREFIX = r"([a-z][a-z0-9-]+):"
 """Of a file, what is to write it; a file of such a name is written as ``./NAME``."""
 
 
@@ -32,7 +33,7 @@ def exporter_of(path: str, option: str = "output", others: Iterable[str] = ()) -
     of_ending = [(by, of) for _, by, of in entries if of.suffix == suffix]
     fitting = {by: of for by, of in of_ending if wanted == of.kind or (wanted == by and not of.kind)}
     if not fitting:
-        if _PREFIX.match(path) and of_ending:
+        if re.match(_PREFIX, path) and of_ending:
             kinds = ", ".join(sorted({of.kind for _, of in of_ending} - {""})) or "none"
             raise BadInputError(f"{option}: {path!r} names no kind of {suffix} that there is ({kinds})")
         suffixes = ", ".join(dict.fromkeys((*others, *(exporter.suffix for _, _, exporter in entries))))
@@ -49,7 +50,7 @@ def exporter_of(path: str, option: str = "output", others: Iterable[str] = ()) -
 
 def _wanted_and_file(path: str) -> tuple[str, str]:
     """``gantt:FILE`` or ``distribution:FILE`` in its parts, the first empty where none is named."""
-    match = _PREFIX.match(path)
+    match = re.match(_PREFIX, path)
     return (match[1], path[match.end() :]) if match else ("", path)
 
 
@@ -101,8 +102,10 @@ def said_of(path: str, option: str) -> Iterator[None]:
 
 
 def target_of(path: str) -> Path:
-    """The file that a path, or a link, leads to; OSError where what is there is no file."""
+    """The file that a path, or a link, leads to; OSError where what is there is no file, or links lead in a circle."""
     target = Path(os.path.realpath(_wanted_and_file(path)[1]))
+    if target.is_symlink():
+        raise OSError(ELOOP, os.strerror(ELOOP))
     if target.exists() and not (target.is_file() or target.is_dir()):
         raise FileExistsError(0, "is no file that could be replaced")
     return target
@@ -110,12 +113,21 @@ def target_of(path: str) -> Path:
 
 @contextmanager
 def beside(path: str, option: str) -> Iterator[Path]:
-    """A file of its own beside the one that is wanted, gone in the end, however that comes."""
+    """A file or folder of its own beside the one that is wanted, gone in the end, however that comes."""
     with said_of(path, option):
         target = target_of(path)
         found = target.with_name(f".{target.name[:64]}.{os.urandom(8).hex()}.tmp")
     try:
         yield found
     finally:
+        _remove(found)
+
+
+def _remove(found: Path) -> None:
+    if found.is_dir():
+        from shutil import rmtree
+
+        rmtree(found, ignore_errors=True)
+    else:
         with suppress(OSError):
             found.unlink()

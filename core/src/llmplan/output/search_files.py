@@ -7,7 +7,7 @@ import json
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -101,9 +101,23 @@ class _Table(ABC):
         return said_of(self.path, "output")
 
     def add(self, columns: Mapping[str, Any]) -> None:
-        """Take the columns of further plans."""
+        """Take the columns of further plans, all or none: a search that is ended has its best so far."""
+        size = self.size
         with self._said():
-            self._write(columns)
+            try:
+                self._write(columns)
+            except BaseException:
+                self._take_back(size)
+                raise
+
+    @property
+    def size(self) -> int:
+        """Bytes that are written."""
+        return self.beside.stat().st_size
+
+    def _take_back(self, size: int) -> None:
+        with suppress(OSError):
+            os.truncate(self.beside, size)
 
     def finish(self) -> None:
         """Close the file and move it to its place."""
@@ -123,34 +137,34 @@ def _rows(columns: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
 
 
 class _Csv(_Table):
-    begun = False
-
     def _write(self, columns: Mapping[str, Any]) -> None:
+        begins = not self.size
         with self.beside.open("a", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
-            if not self.begun:
+            if begins:
                 writer.writerow(columns)
-                self.begun = True
             writer.writerows([plain_cell(value) for value in row] for row in _rows(columns))
 
 
 class _Json(_Table):
-    separator = "["
-
     def _write(self, columns: Mapping[str, Any]) -> None:
-        names = list(columns)
+        names, separator = list(columns), "," if self.size else "["
         with self.beside.open("a", encoding="utf-8") as file:
             for row in _rows(columns):
-                file.write(f"{self.separator}\n{json.dumps(dict(zip(names, row, strict=True)))}")
-                self.separator = ","
+                file.write(f"{separator}\n{json.dumps(dict(zip(names, row, strict=True)))}")
+                separator = ","
 
     def _close(self) -> None:
+        end = "\n]\n" if self.size else "[]\n"
         with self.beside.open("a", encoding="utf-8") as file:
-            file.write("[]\n" if self.separator == "[" else "\n]\n")
+            file.write(end)
 
 
 class _Parquet(_Table):
     writer: Any = None
+
+    def _take_back(self, size: int) -> None:
+        """Its writer keeps account of groups of rows, each whole."""
 
     def __init__(self, path: str, opened: ExitStack) -> None:
         try:

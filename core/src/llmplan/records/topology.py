@@ -7,8 +7,7 @@ lies: ranks are numbered along the first dimension first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from attrs import frozen
+from typing import NamedTuple
 
 from llmplan.arrays.quantities import Number, maximum, minimum, where
 from llmplan.arrays.term import term
@@ -38,8 +37,7 @@ def exchange_bytes_per_second(link: Number, axes: Number, n: Number, stretch: Nu
     return link / axes * 4 * (n - 1) / n / stretch
 
 
-@frozen(eq=False, repr=False)
-class Spanned:
+class Spanned(NamedTuple):
     """How a group lies on a torus."""
 
     axes: Number

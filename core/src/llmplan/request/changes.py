@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import product
-from typing import TYPE_CHECKING, Any
-
-from attrs import frozen
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llmplan.errors import BadInputError
 from llmplan.request import option_name, options_of
@@ -19,8 +17,7 @@ _TOGETHER = "+"
 """Between options that change together, and between their values."""
 
 
-@frozen(eq=False, repr=False)
-class Change:
+class Change(NamedTuple):
     """Options that change together, usually one, and the values that they take in turn."""
 
     options: tuple[str, ...]

@@ -97,8 +97,18 @@ def _converters(request: type[Options]) -> _Converters:
 
 def options_of(request: type[Options]) -> Mapping[str, Mapping[str, Any]]:
     """The options of a kind of request in order, each with its help, metavar and names to complete."""
-    own = {attribute.name: attribute.metadata for attribute in fields(request) if attribute.metadata}
-    return {**own, **joined_options(request)}
+    of: Any = request  # a class, whose hash mypy takes for that of its instances
+    return _every(registry(), of) if hasattr(request, "command") else _own(of)
+
+
+@lru_cache(maxsize=16)
+def _own(request: Any) -> Mapping[str, Mapping[str, Any]]:
+    return {attribute.name: attribute.metadata for attribute in fields(request) if attribute.metadata}
+
+
+@lru_cache(maxsize=16)
+def _every(plugins: Registry, request: Any) -> Mapping[str, Mapping[str, Any]]:
+    return {**_own(request), **_joined(plugins, request)}
 
 
 def settings_of(request: Options) -> dict[str, Any]:

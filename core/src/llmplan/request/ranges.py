@@ -26,7 +26,7 @@ _PLAIN_DIGITS = 15
 """Of a number that is exact as a float."""
 _DOTS = ".."
 _FACTORS = ("x", "*")
-_BY = re.compile(r"([+x*])")
+_BY = r"([+x*])"
 _WANTED = "a range of whole numbers, like 1..16, 8..64+8 or 1..256x4"
 
 
@@ -72,7 +72,7 @@ def _ranged_rates(item: str, name: str, *, doubling: bool) -> Iterator[Value]:
 def _ranged(item: str, name: str, *, doubling: bool) -> Iterator[int]:
     """The whole numbers of ``first..last``, ``first..last+step`` or ``first..lastxfactor``."""
     start, _, rest = item.partition(_DOTS)
-    end, *by = _BY.split(rest, maxsplit=1)
+    end, *by = re.split(_BY, rest, maxsplit=1)
     kind, amount = by or ("", "1")
     try:
         first, last, step = _whole(start), _whole(end), _whole(amount)

@@ -31,13 +31,11 @@ _SECONDS_OF = {
     )
     for unit in units.split()
 }
-_TIMES = re.compile(r"([-+]?\d[\d._]*(?:[eE][-+]?\d+)?)\s*([a-z]+)\s*")
+_TIMES = r"([-+]?\d[\d._]*(?:[eE][-+]?\d+)?)\s*([a-z]+)\s*"
 _PER_SECOND = ("rps", "qps", "req")
 """Of requests, where nothing else is said."""
-_CURRENCIES = re.compile(
-    r"[$\u20ac\u00a3\u00a5]|\b(?:usd|eur|gbp|dollars?|euros?)\b|(?:/|\bper\b)\s*(?:gpu[- ]?)?h(?:ou)?r?\b"
-)
-_FORMAT = re.compile(r"(?:[a-z]+)?(\d+)(?:[ -]?bits?|_[a-z0-9]+)?")
+_CURRENCIES = r"[$\u20ac\u00a3\u00a5]|\b(?:usd|eur|gbp|dollars?|euros?)\b|(?:/|\bper\b)\s*(?:gpu[- ]?)?h(?:ou)?r?\b"
+_FORMAT = r"(?:[a-z]+)?(\d+)(?:[ -]?bits?|_[a-z0-9]+)?"
 _PATH = re.compile(r"[/\\]|\.[a-z]{2,}$", re.IGNORECASE)
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
 
@@ -121,7 +119,7 @@ def as_positive_in(*units: str) -> Callable[[Any, str], float]:
 def as_bits(value: Any, name: str) -> float:
     """A width of numbers, or a format of that width: 8, 8bit or fp8."""
     wanted = "a number of bits, above 0 and at most 64"
-    found = _FORMAT.fullmatch(value.strip().lower()) if isinstance(value, str) else None
+    found = re.fullmatch(_FORMAT, value.strip().lower()) if isinstance(value, str) else None
     number = as_float(value if found is None else found[1], name, wanted)
     if not 0 < number <= _WIDEST_BITS:
         raise refuse(name, value, wanted)
@@ -140,7 +138,7 @@ def as_money(convert: Callable[[Any, str], float]) -> Callable[[Any, str], float
     """The same of an amount of whatever currency: 2.5, $2.5, 2.5 USD or $2.5/h."""
 
     def without_currency(value: Any, name: str) -> float:
-        plain = _CURRENCIES.sub(" ", value.lower()) if isinstance(value, str) else value
+        plain = re.sub(_CURRENCIES, " ", value.lower()) if isinstance(value, str) else value
         return convert(value if isinstance(value, str) and plain == value.lower() else plain, name)
 
     return without_currency
@@ -246,7 +244,7 @@ def as_seconds(convert: Callable[[Any, str], float], wanted: str) -> Callable[[A
 
     def in_seconds(value: Any, name: str) -> float:
         text = value.strip() if isinstance(value, str) else ""
-        parts = list(_TIMES.finditer(text))
+        parts = list(re.finditer(_TIMES, text))
         whole = parts and "".join(part[0] for part in parts) == text and all(part[2] in _SECONDS_OF for part in parts)
         try:
             return convert(sum(float(part[1]) * _SECONDS_OF[part[2]] for part in parts) if whole else value, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
-from math import floor, log2
+from math import floor, log2, prod
 from typing import Any
 
 from attrs import evolve
@@ -20,7 +20,7 @@ from llmplan.search.workers import Question
 from llmplan.space.case import TrainingCase, training_case
 from llmplan.space.dimensions import DIMENSIONS, MOST_GPUS, described, is_idle, laid_out, row_of
 from llmplan.space.fill import assume
-from llmplan.space.sizes import missing_size
+from llmplan.space.sizes import FACTORS, missing_size, numbers_of_gpus
 from llmplan.space.training_space import TrainingSpace
 
 DAYS_WHERE_GPUS_ARE_OPEN = 30
@@ -37,7 +37,12 @@ _MOST_TRIED = 200
 
 def chosen(request: TrainRequest, watch: Watch | None = None) -> TrainingEstimate:
     """The best of all legal plans, on the fewest GPUs that are worth it where their number is open."""
-    if request.gpus is None and request.dp is None:
+    if request.gpus is None and any(getattr(request, name) is None for name in FACTORS):
+        divided = numbers_of_gpus(TrainingSpace.of(request).values)
+        if divided:
+            return assume(
+                best_of(evolve(request, gpus=divided[0]), watch), f"gpus {divided[0]:,}: what the sizes given make"
+            )
         return _on_fewest_gpus(request, watch)
     return best_of(request, watch)
 
@@ -62,7 +67,7 @@ def _said(cases: list[TrainingCase], outcome: Outcome, question: Question) -> Tr
     sure = _sure(estimate, question.confidence)
     if not question.constraints:
         why = f"none of {many} fits, this comes nearest"
-        if estimate.feasible:
+        if estimate.fits:
             why = f"none of {many} fits{sure} and headroom, this takes the least memory"
     elif cases[0].request.mfu is not None:
         why = f"the fastest of {many} that fits by the cost model{sure and f',{sure}'}"
@@ -155,7 +160,9 @@ def _on_fewest_gpus(request: TrainRequest, watch: Watch | None) -> TrainingEstim
                 break
         gpus *= 2
     if best is None:
-        raise refused or BadInputError(f"gpus: not given, and tp x pp is beyond the {MOST_GPUS:,} that are tried")
+        raise refused or BadInputError(
+            f"gpus: not given, and the sizes that are make more than the {MOST_GPUS:,} that are tried"
+        )
     if best.feasible and _seconds(best) > _LIMIT:
         best = _worth_its_hours(request, best, watch)
     return assume(best, f"gpus {best.plan.layout.gpus:,}: {_why(best)}")
@@ -185,7 +192,7 @@ def _least_gpus(request: TrainRequest) -> int:
     """The fewest that the sizes given make, doubled as long as not even the bound of a plan on one GPU, shared out
     without any loss, is done in time.
     """
-    sizes = (request.tp or 1) * (request.pp or 1) * (request.cp or 1)
+    sizes: int = prod(getattr(request, name) or 1 for name in FACTORS)
     case = training_case(TrainingSpace.of(request), request)
     alone = case.bound(laid_out(case.template, {}))
     if alone is None:

@@ -77,7 +77,7 @@ def cases_of(space: TrainingSpace, reach: Reach) -> list[TrainingCase]:
     cases = training_cases(space, reach)
     if reach is not Reach.NEAREST:
         return cases
-    return [evolve(case, batch=evolve(case.batch, within=_nearest(case))) for case in cases]
+    return [evolve(case, batch=case.batch._replace(within=_nearest(case))) for case in cases]
 
 
 def _nearest(case: TrainingCase) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from llmplan.arrays.rows import length
+from llmplan.arrays.rows import Columns, length
 from llmplan.errors import BadInputError
 from llmplan.request import option_name
 from llmplan.search.decide import record
@@ -55,15 +55,24 @@ class Dead:
         left = tuple(constraint for constraint in self.question.constraints if constraint.name not in without)
         figures = (by, *OBJECTIVES[by.removeprefix(ESTIMATED)][1:])
         question = evolve(self.question, by=figures, pareto=(), constraints=left, top=1, keep=False)
-        try:
-            cases = self.cases(space)
-            rows = run(cases, question, watch=self.watch).found.best.rows
-        except BadInputError:
-            return None
+        cases, rows = self._asked(space, question)
         if not length(rows):
             return None
         estimate = record(cases, rows, 0)[0]
         return estimate, float(Judged.at(estimate, question.confidence).figure(by))
+
+    def would_do(self, **values: Any) -> bool:
+        """Whether a plan is feasible where a dimension has another value."""
+        question = evolve(self.question, pareto=(), top=1, keep=False, any_will_do=True)
+        return length(self._asked(self.space.with_values(**values), question)[1]) > 0
+
+    def _asked(self, space: TrainingSpace, question: Question) -> tuple[Sequence[Any], Columns]:
+        """The plans that answer it; none where the space is none."""
+        try:
+            cases = self.cases(space)
+            return cases, run(cases, question, watch=self.watch).found.best.rows
+        except BadInputError:
+            return (), {}
 
 
 @frozen(eq=False)
@@ -117,7 +126,7 @@ def freed(dead: Dead) -> Iterator[Change]:
             continue
         value = described(found[0].plan)[option_name(name)]
         for nearer in _between(dead.space.values[name], value):
-            if dead.best(dead.space.with_values(**{name: nearer}), dead.question.by[0]) is not None:
+            if dead.would_do(**{name: nearer}):
                 value = nearer
                 break
         yield Change(option_name(name), value)
@@ -141,9 +150,8 @@ def more_gpus(dead: Dead, killer: Constraint) -> Iterator[Change]:
     most, domain = max(dead.space.values["gpus"]), dead.cases(dead.space)[0].choice.hardware.scale_up_domain
     doubled = (most << doublings for doublings in range(1, _MOST_DOUBLINGS + 1))
     for many in (many for many in doubled if many <= MOST_GPUS):
-        if dead.best(dead.space.with_values(gpus=many), "gpus") is not None:
+        if dead.would_do(gpus=many):
             step = domain << max(0, (many // (_PARTS * domain)).bit_length() - 1)
             between = range(many // 2 // step * step + step, many, step)
-            fewest = dead.best(dead.space.with_values(gpus=[*between, many]), "gpus")
-            yield Change("gpus", many if fewest is None else int(fewest[0].plan.layout.gpus))
+            yield Change("gpus", next((fewer for fewer in between if dead.would_do(gpus=fewer)), many))
             return

@@ -1,13 +1,14 @@
 """The search: shares of the space, worked on by any executor, merged in their order.
 
-Twice: first the usual plans (ZeRO 1, sequence parallelism, 1F1B, nothing offloaded), which say how good the best are at
-least; then all plans, of which those are priced that could be as good. What is pruned so depends on neither the
-executor nor the size of a chunk.
+Few plans are all priced. Of many, first the usual plans (ZeRO 1, sequence parallelism, 1F1B, nothing offloaded) are
+looked at, which say how good the best are at least; then all plans, of which those are priced that could be as good.
+What is pruned so depends on neither the executor nor the size of a chunk.
 """
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
@@ -17,12 +18,14 @@ from attrs import evolve, frozen
 
 from llmplan.arrays.rows import Columns, length, pieces
 from llmplan.search.executors import ClusterLostError, in_order, workers_of
-from llmplan.search.workers import Found, Question, explore
+from llmplan.search.workers import CHUNK, Found, Question, explore
 from llmplan.space.case import TrainingCase
 from llmplan.space.enumerate import Listing
 
 _ROOTS = 128
 """Divisions of the GPUs in one share at most: the more, the fewer calls of the cost model."""
+_FEW = CHUNK
+"""Plans of which none is pruned: together they are priced in one call or a few."""
 _SHARES = 8
 """Of each worker at least, so that none is idle for long."""
 
@@ -72,13 +75,28 @@ def run(
     try:
         for case in cases:
             roots.extend((case, rows) for rows in Listing(case).roots(found.illegal))
-        question = _aimed(roots, question, executor, found, _half(watch, 0))
-        _merge_all(roots, question, executor, found, _half(watch, 1), sink)
+        if not question.prune or _are_few(roots):
+            _merge_all(roots, evolve(question, prune=False), executor, found, watch, sink)
+        else:
+            question = _aimed(roots, question, executor, found, _half(watch, 0))
+            if not question.is_answered(found):
+                _merge_all(roots, question, executor, found, _half(watch, 1), sink)
     except (KeyboardInterrupt, ClusterLostError) as error:
         if not interruptible:
             raise
         complete, lost = False, str(error)
     return Outcome(found, [rows for _, rows in roots], time.perf_counter() - begin, complete, lost)
+
+
+def _are_few(roots: Sequence[tuple[Any, Columns]]) -> bool:
+    """Whether all plans are priced sooner than it is found out which of them need not be."""
+    left = _FEW
+    for case, rows in roots:
+        for plans in Listing(case).plans(rows, _FEW, Counter()):
+            left -= length(plans)
+            if left < 0:
+                return False
+    return True
 
 
 def _half(watch: Watch | None, passed: int) -> Watch | None:
@@ -105,8 +123,6 @@ def _aimed(
         nothing = Found.nothing(question)
         found.merge(evolve(usual, **{name: getattr(nothing, name) for name in known}))
         raise
-    if not question.prune:
-        return question
     return evolve(
         question,
         threshold=found.best.threshold(),
@@ -135,3 +151,5 @@ def _merge_all(
             done += length(piece)
             if watch is not None:
                 watch(Progress(done, total, into))
+            if question.is_answered(into):
+                break

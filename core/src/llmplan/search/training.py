@@ -25,6 +25,7 @@ from llmplan.space.case import TrainingCase, training_cases
 from llmplan.space.dimension import Dimension
 from llmplan.space.dimensions import BY_COLUMN, COLUMNS, MOST_GPUS
 from llmplan.space.enumerate import Listing
+from llmplan.space.sizes import numbers_of_gpus
 from llmplan.space.training_space import TrainingSpace
 
 TOP = 10
@@ -85,10 +86,14 @@ def _question(space: TrainingSpace, asked: SearchRequest, chunk: int, *, keep: b
 
 def _with_gpus(space: TrainingSpace, question: Question) -> TrainingSpace:
     """Powers of two, where their number is what is looked for, and numbers below the fewest of them that do."""
-    if "gpus" in space.values or "dp" in space.values:
+    if "gpus" in space.values:
         return space
+    if divided := numbers_of_gpus(space.values):
+        return space.with_values(gpus=divided)
     if "gpus" not in question.figures:
         raise BadInputError("gpus: not given; give a number, a range like 256..4096, or --objective gpus")
+    if "dp" in space.values:  # which the sizes of a model multiply
+        return space
     powers = space.with_values(gpus=f"1..{MOST_GPUS}")
     if question.by[0] != "gpus":
         return powers

@@ -58,6 +58,12 @@ class Question:
     """What is known of the frontier."""
     usual: bool = False
     """Whether only the usual plans are looked at."""
+    any_will_do: bool = False
+    """Whether the search ends with the first plans that are feasible: one does, the best or not."""
+
+    def is_answered(self, found: Found) -> bool:
+        """Whether no further plan is worth a look."""
+        return self.any_will_do and length(found.best.rows) > 0
 
     @property
     def figures(self) -> tuple[str, ...]:
@@ -128,6 +134,8 @@ def explore(case: TrainingCase, roots: Columns, question: Question) -> Found:
         if sum(map(length, waiting)) >= question.chunk:
             _price_all(case, waiting, question, found)
             waiting = []
+            if question.is_answered(found):
+                break
     if waiting:
         _price_all(case, waiting, question, found)
     return found
@@ -230,8 +238,9 @@ def _price(case: TrainingCase, columns: Columns, question: Question, found: Foun
         found.point.add(rows, finish)
     if question.pareto:
         found.frontier.add(rows, finish)
-    if question.usual:
-        found.simplest.add(finish(kept(rows, _simpler(rows, found.simplest))))
+    if question.usual or not question.prune:
+        rows = kept(rows, _simpler(rows, found.simplest))
+        found.simplest.add(finish(rows if question.usual else kept(rows, Listing(case).usual(rows))))
 
 
 def _all_figures(judged: Judged, plans: int) -> Columns:

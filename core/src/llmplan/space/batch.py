@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 from math import inf
-from typing import TYPE_CHECKING
-
-from attrs import frozen
+from typing import TYPE_CHECKING, NamedTuple
 
 from llmplan.arrays.quantities import floor, maximum, minimum, where
 from llmplan.errors import BadInputError
@@ -37,8 +35,7 @@ class Reach(IntEnum):
     """Beyond: as near as any plan comes to a batch that was asked for, anything instead of the common one."""
 
 
-@frozen(eq=False, repr=False)
-class Wanted:
+class Wanted(NamedTuple):
     """The sequences of one iteration that were asked for."""
 
     sequences: float
@@ -101,8 +98,7 @@ def wanted_batch(request: TrainRequest, seq_len: int, reach: Reach, *, made: boo
     return Wanted(sequences, exact=False, asked=tokens is not None, made=made, reach=reach)
 
 
-@frozen(eq=False, repr=False)
-class Batch:
+class Batch(NamedTuple):
     """Sequences of one iteration, as the pipelines take them in."""
 
     micro_batch: int

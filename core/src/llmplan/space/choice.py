@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
 from llmplan.catalogues import CLUSTERS, COST_MODELS, DTYPES, GPUS, MODELS, PLAN_OPTIONS, SITES, conforms, registry
 from llmplan.catalogues.guard import Guard, WrongAnswerError
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from llmplan.request import InferRequest, TrainRequest
 
 
-@frozen(eq=False, repr=False)
-class Choice:
+class Choice(NamedTuple):
     """The records behind a plan, and what was assumed in choosing them."""
 
     model: ModelArchitecture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attrs import field, frozen
 
@@ -16,8 +16,7 @@ Row = Mapping[str, Any]
 """Fields of a plan by name: of one plan, or arrays of many."""
 
 
-@frozen(eq=False, repr=False)
-class Scope:
+class Scope(NamedTuple):
     """What decides on the values that a dimension may have."""
 
     model: ModelArchitecture
@@ -31,8 +30,7 @@ class Scope:
     """Whether the cost model judges arrays of plans; else it is asked about one after the other, so about few."""
 
 
-@frozen(eq=False, kw_only=True, repr=False)
-class Served:
+class Served(NamedTuple):
     """What servers make of a dimension: other values than training, and where a plan of a server has it."""
 
     decides: str

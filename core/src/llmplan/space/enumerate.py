@@ -129,6 +129,19 @@ class Listing:
         ]
         yield from expanded(roots, steps, size, illegal)
 
+    def usual(self, columns: Columns) -> Any:
+        """Which plans are listed where the usual ones alone are wanted."""
+        customary = (one for one in (*of_step("shared"), *of_step("goes")) if one.usual is not None)
+        tried = [_has_one(columns, one, self._tried_first(one)) for one in customary]
+        return np.logical_and.reduce(tried) & ~np.logical_or.reduce(self._aside(columns, usual=True))
+
+    def _tried_first(self, dimension: Dimension) -> list[Any]:
+        """The usual values, where they are among them, and the first, which stands where those change nothing; all
+        where none is usual.
+        """
+        values, usual = list(self.case.values[dimension.name]), dimension.usual and dimension.usual()
+        return values if usual is None else [values[0], *(value for value in values[1:] if value in usual)]
+
     def _table(self, name: str) -> Columns:
         return {name: column(self.case.values[name])}
 
@@ -210,9 +223,7 @@ class Listing:
 
     def _open(self, dimensions: Sequence[Dimension], *, usual: bool) -> Columns:
         """Every combination of these."""
-        values = {one.name: list(self.case.values[one.name]) for one in dimensions}
-        if usual:
-            values = {one.name: _first_and(values[one.name], one.usual and one.usual()) for one in dimensions}
+        values = {one.name: self._tried_first(one) if usual else self.case.values[one.name] for one in dimensions}
         at = product_of({name: range(len(given)) for name, given in values.items()})
         table: Columns = {}
         for name, given in values.items():
@@ -255,11 +266,10 @@ def _completed(columns: Columns) -> Columns:
     return {**columns, **other, "model_parallel": ranks}
 
 
-def _first_and(values: list[Any], usual: Sequence[Any] | None) -> list[Any]:
-    """The usual ones, where they are among them, and the first, which stands where those change nothing; all where
-    none is usual.
-    """
-    return values if usual is None else [values[0], *(value for value in values[1:] if value in usual)]
+def _has_one(columns: Columns, dimension: Dimension, values: Sequence[Any]) -> Any:
+    """Which plans have one of these values."""
+    rows = [columns_of({dimension.name: value}) for value in values]
+    return np.logical_or.reduce([np.logical_and.reduce([columns[of] == row[of] for of in row]) for row in rows])
 
 
 def _unusable_groups(columns: Columns) -> Masks:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _TOKENS_PER_PARAMETER = 20
 """Compute-optimal training (Hoffmann et al. 2022, arXiv:2203.15556), where a model's own tokens are not published."""
+_PLANNED = fields_dict(TrainingPlan)
+_AS_GIVEN = tuple(name for name in fields_dict(TrainRequest) if name in _PLANNED)
 _FORWARD, _BACKWARD = (Line(name, Kind.COMPUTE, f"{name} pass at the stated MFU") for name in ("forward", "backward"))
 
 
@@ -34,7 +36,7 @@ def template(request: TrainRequest, choice: Choice) -> TrainingPlan:
     seq_len = sequence_length(request, choice, said)
     data = samples_of(request, seq_len, said)
     chosen = {
-        **{name: value for name, value in PLAINEST.items() if name in fields_dict(TrainingPlan)},
+        **{name: value for name, value in PLAINEST.items() if name in _PLANNED},
         **how_it_trains(request, choice, said),
         "model": choice.model,
         "hardware": choice.hardware,
@@ -57,7 +59,7 @@ def template(request: TrainRequest, choice: Choice) -> TrainingPlan:
 
 def _as_given(request: TrainRequest) -> dict[str, Any]:
     """Options that are fields of the plan; the plan has its own defaults for those that are not given."""
-    given = {name: getattr(request, name) for name in fields_dict(TrainRequest) if name in fields_dict(TrainingPlan)}
+    given = {name: getattr(request, name) for name in _AS_GIVEN}
     return {name: value for name, value in given.items() if value is not None}
 
 

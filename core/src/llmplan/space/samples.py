@@ -7,11 +7,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from llmplan.errors import BadInputError, shown
-from llmplan.records import Samples
 from llmplan.request import option_name
 
 if TYPE_CHECKING:
-    from llmplan.records import Variation
+    from llmplan.records import Samples, Variation
     from llmplan.request import TrainRequest
 
 _OF_SAMPLES = ("epochs", "sample_tokens", "sample_lengths", "packing")
@@ -34,6 +33,8 @@ def samples_of(request: TrainRequest, seq_len: int, said: list[str]) -> Samples 
     found = _lengths(request, seq_len, said)
     longer = sum(length > seq_len for length in found) / len(found)
     cut = tuple(min(length, float(seq_len)) for length in found)
+    from llmplan.records import Samples  # most runs are given in tokens
+
     data = Samples(number=request.samples, epochs=request.epochs or 1.0, lengths=cut, packed=bool(request.packing))
     each = f"{data.mean:,.0f} tokens on average" + (f", {longer:.1%} cut at seq-len {seq_len:,}" if longer else "")
     said.append(f"tokens {data.tokens:.4g}: {data.number:,} samples x {data.epochs:g} epochs x {each}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -19,28 +20,35 @@ def check_sizes(values: Mapping[str, Sequence[Any]], model: ModelArchitecture) -
     if pp is not None and pp > model.layers:
         raise BadInputError(f"pp: {pp} is more than the {model.layers} layers of {model.name}")
     factors = [(name, known[name]) for name in FACTORS if name in known]
-    product = prod(size for _, size in factors)
+    made = prod(size for _, size in factors)
     if gpus is None or not factors:
         return
     terms = [f"{name} {size}" for name, size in factors if name != "cp" or size > 1]
-    if gpus % product:
-        below, above = gpus // product * product, (gpus // product + 1) * product
+    if gpus % made:
+        below, above = gpus // made * made, (gpus // made + 1) * made
         near = f"{below} or {above}" if below else f"{above}"
-        product_of = f"{' x '.join(terms)} = {product}" if len(terms) > 1 else terms[0]
+        product_of = f"{' x '.join(terms)} = {made}" if len(terms) > 1 else terms[0]
         raise BadInputError(f"gpus: {gpus} is not divisible by {product_of}; {near} would be")
-    if len(factors) == len(FACTORS) and product != gpus:
-        raise BadInputError(f"gpus: {gpus} contradicts {' x '.join(terms)} = {product}")
+    if len(factors) == len(FACTORS) and made != gpus:
+        raise BadInputError(f"gpus: {gpus} contradicts {' x '.join(terms)} = {made}")
+
+
+def numbers_of_gpus(values: Mapping[str, Sequence[Any]]) -> list[int]:
+    """What the values of tp, pp and dp make, where all are given: few share a sequence, and say so where they do."""
+    if not values.keys() >= {*FACTORS} - {"cp"}:
+        return []
+    return sorted({prod(sizes) for sizes in product(*(values.get(name, (1,)) for name in FACTORS))})
 
 
 def missing_size(given: Mapping[str, Any]) -> dict[str, Any] | None:
     """All that is given, and the sizes that follow from it; None where more than these are open."""
     row = dict(given)
-    product = prod(row.get(name, 1) for name in FACTORS)
+    made = prod(row.get(name, 1) for name in FACTORS)
     missing = [name for name in FACTORS if name not in row]
     if "gpus" not in row:
-        return None if missing else {**row, "gpus": product}
-    if len(missing) > 1 and product != row["gpus"]:
+        return None if missing else {**row, "gpus": made}
+    if len(missing) > 1 and made != row["gpus"]:
         return None
     for at, name in enumerate(missing):
-        row[name] = row["gpus"] // product if at == 0 else 1
+        row[name] = row["gpus"] // made if at == 0 else 1
     return row

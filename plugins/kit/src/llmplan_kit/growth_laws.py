@@ -14,10 +14,16 @@ from llmplan.errors import BadInputError
 from llmplan_kit.contracts import ROUNDING, require
 
 _NO_SLOWER = 1.5
-"""Times as long that two tensor parallel ranks of one node may take as one alone."""
+"""Times as long that two ranks of one node may take as one alone."""
 _MORE, _SHARED = 1.3, 0.9
 _LEAST_OF_EIGHT = 2.0
 _HALF_BITS = 0.5
+_A_RANK = (0.4, 0.75)
+"""Of the keys and values of a sequence, that each of two tensor parallel ranks holds."""
+_A_LITTLE = 0.02
+_TWO = {"tp": "tensor parallel ranks", "pp": "pipeline stages"}
+_OF_ALL = 1.05
+"""Times an iteration, that the forward passes of its micro-batches take at most."""
 
 _Price = Callable[..., Any]
 
@@ -36,7 +42,13 @@ def check_training_growth(name: str, train: _Price, options: Mapping[str, Any], 
     if longer is not None:
         slower = longer.iteration_seconds > _MORE * one.iteration_seconds
         require(slower, f"{name}: sequences of twice the tokens take no longer")
-    _check_split(name, "training", _priced(train, {**options, "tp": 2}), one, lambda found: found.iteration_seconds)
+    for sizes, ranks in _TWO.items():
+        two = _priced(train, {**options, sizes: 2})
+        _check_split(f"{name}: training", ranks, two, one, lambda found: found.iteration_seconds)
+    _check_recompute(name, _priced(train, {**options, "recompute": "full"}), one)
+    forward = options["gradient_accumulation"] * sum((one.forward_breakdown or {}).values())
+    within = forward <= _OF_ALL * one.iteration_seconds
+    require(within, f"{name}: forward_breakdown: {forward:.3g} s in an iteration of {one.iteration_seconds:.3g}")
     spread = {**options, "dp": 4, "gradient_accumulation": 2}
     whole, divided = _priced(train, spread), _priced(train, {**spread, "zero": 1})
     if whole is not None and divided is not None:
@@ -55,20 +67,54 @@ def check_serving_growth(
         if "kv cache" not in ignores:
             narrow = _priced(infer, {**options, "batch": 8, "kv_bits": many.plan.kv_bits * _HALF_BITS})
             _check_narrower(name, "a KV cache", narrow, many)
-    _check_split(name, "serving", _priced(infer, {**options, "tp": 2}), one, lambda found: found.prefill_seconds)
+    for sizes, ranks in _TWO.items():
+        two = _priced(infer, {**options, sizes: 2})
+        _check_split(f"{name}: serving", ranks, two, one, lambda found: found.prefill_seconds)
+    if many is not None:
+        if "kv cache" not in ignores:
+            _check_cache(name, [_priced(infer, {**options, "tp": 2, "batch": batch}) for batch in (1, 8)], many, one)
+        _check_context(
+            name, _priced(infer, {**options, "batch": 8, "prompt_tokens": 8 * options["prompt_tokens"]}), many
+        )
     dtype = options["dtype"]
     narrow = _priced(infer, {**options, "dtype": evolve(dtype, weight_bits=dtype.weight_bits * _HALF_BITS)})
     _check_narrower(name, "weights", narrow, one)
 
 
-def _check_split(name: str, doing: str, two: Any, one: Any, seconds: Callable[[Any], Any]) -> None:
-    """Tensor parallel ranks hold parts of the weights, and are no hindrance inside a node."""
+def _check_split(where: str, ranks: str, two: Any, one: Any, seconds: Callable[[Any], Any]) -> None:
+    """Two of them hold parts of the weights, and are no hindrance inside a node."""
     if two is None:
         return
     part = two.memory_bytes_per_gpu <= _SHARED * one.memory_bytes_per_gpu
-    require(part, f"{name}: {doing}: each of two tensor parallel ranks holds as much as one alone")
+    require(part, f"{where}: each of two {ranks} holds as much as one alone")
     times = seconds(two) / seconds(one)
-    require(times <= _NO_SLOWER, f"{name}: {doing}: two tensor parallel ranks take {times:.3g} times as long as one")
+    require(times <= _NO_SLOWER, f"{where}: two {ranks} take {times:.3g} times as long as one")
+
+
+def _check_recompute(name: str, full: Any, none: Any) -> None:
+    """Layers that are computed again take time, and hold no more."""
+    if full is None:
+        return
+    slower = full.iteration_seconds >= none.iteration_seconds * (1 - ROUNDING)
+    require(slower, f"{name}: recompute full is faster than none")
+    less = full.memory_bytes_per_gpu <= none.memory_bytes_per_gpu * (1 + ROUNDING)
+    require(less, f"{name}: recompute full holds more than none")
+
+
+def _check_cache(name: str, two: list[Any], many: Any, one: Any) -> None:
+    """Of more sequences, each of two tensor parallel ranks holds its heads' keys and values."""
+    if None not in two:
+        whole = many.memory_bytes_per_gpu - one.memory_bytes_per_gpu
+        share = (two[1].memory_bytes_per_gpu - two[0].memory_bytes_per_gpu) / whole
+        low, high = _A_RANK
+        right = low < share < high
+        require(right, f"{name}: each of two tensor parallel ranks holds {share:.3g} of a sequence's keys and values")
+
+
+def _check_context(name: str, longer: Any, many: Any) -> None:
+    if longer is not None:
+        slower = longer.decode_seconds_per_token >= many.decode_seconds_per_token * (1 - _A_LITTLE)
+        require(slower, f"{name}: a decode step behind prompts of eight times the tokens is faster")
 
 
 def _check_narrower(name: str, what: str, narrow: Any, wide: Any) -> None:

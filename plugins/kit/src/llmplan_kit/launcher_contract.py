@@ -16,6 +16,7 @@ from llmplan.request import InferRequest, TrainRequest
 from llmplan_kit.contracts import ContractError, checked_name, require
 
 _SIZES = ("gpus", "tp", "pp", "dp", "cp", "ep")
+_NUMBERS = ("micro_batch", "gradient_accumulation", "seq_len", "batch")
 _OTHERS = ("", "{}", "[section]\nkey = 1\n", "#!/bin/sh\nprogram --verbose\n")
 """Files of nobody."""
 _LAYOUTS: tuple[dict[str, Any], ...] = ({"gpus": 1}, {"gpus": 2, "tp": 2}, {"gpus": 4, "tp": 2, "dp": 2})
@@ -66,9 +67,11 @@ def _check_options(name: str, launcher: Launcher, found: Any, estimate: Estimate
         options = plan_options(TomlSource("read", "", dict(found.options)), request)
     except BadInputError as error:
         raise ContractError(f"{name}: {error}") from error
-    for size in _SIZES:
-        read, planned = options.get(size), getattr(estimate.plan.layout, size)
-        require(read in (None, planned), f"{name}: read: {size} {read}, where the plan has {planned}")
+    planned = {size: getattr(estimate.plan.layout, size) for size in _SIZES}
+    planned |= {number: getattr(estimate.plan, number) for number in _NUMBERS if hasattr(estimate.plan, number)}
+    for field, value in planned.items():
+        read = options.get(field)
+        require(read in (None, value), f"{name}: read: {field} {read}, where the plan has {value}")
 
 
 def sample_estimates(

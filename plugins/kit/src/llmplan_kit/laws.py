@@ -17,6 +17,7 @@ from llmplan.space.schedules import schedule_names
 from llmplan_kit.contracts import ROUNDING, require
 from llmplan_kit.growth_laws import check_serving_growth, check_training_growth
 from llmplan_kit.sample_model import SampleModel
+from llmplan_kit.shape_laws import check_again, check_serving_shapes, check_training_shapes
 
 LARGE = SampleModel(name="sample-large", layers=32, hidden=4096, heads=32, vocab=32_000)
 """Of about the size of a model that people plan for: constants of a host are small beside it."""
@@ -74,6 +75,8 @@ def _check_training(name: str, chosen: Mapping[str, Any], ignores: Iterable[str]
         require(grown, f"{name}: memory falls with the micro-batch")
     _check_batches(name, chosen, one)
     check_training_growth(name, train, {**chosen, **_TRAIN}, one)
+    check_training_shapes(name, train, {**chosen, **_TRAIN}, ignores)
+    check_again(name, chosen["cost_model"].train, one, ("iteration_seconds", "memory_bytes_per_gpu"))
 
 
 def _check_batches(name: str, chosen: Mapping[str, Any], one: Any) -> None:
@@ -128,6 +131,9 @@ def _check_serving(name: str, chosen: Mapping[str, Any], ignores: Iterable[str])
         _between(name, "a decode step", one.decode_seconds_per_token, reading)
     _check_serving_memory(name, chosen, one, weights, "kv cache" in ignores)
     check_serving_growth(name, infer, {**chosen, **_INFER}, one, ignores)
+    check_serving_shapes(name, infer, {**chosen, **_INFER})
+    figures = ("prefill_seconds", "decode_seconds_per_token", "memory_bytes_per_gpu")
+    check_again(name, chosen["cost_model"].infer, one, figures)
 
 
 def _check_serving_memory(

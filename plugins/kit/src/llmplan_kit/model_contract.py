@@ -6,26 +6,16 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
 from llmplan.catalogues import MODELS
 from llmplan.records import Block, LoweredModel, ModelArchitecture, Operator, Phase, Works
 from llmplan.records.model import ALWAYS_KEPT
-from llmplan_kit.contracts import NUMPY, WIDTHS, ContractError, checked_name, require, same
+from llmplan_kit.contracts import NUMPY, ROUNDING, WIDTHS, ContractError, checked_name, require, same
 
-_SIZE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)b(?![\w.])")
-_OFF = 2.0
-
-
-def check_named_model(model: ModelArchitecture) -> None:
-    """One that a plugin offers: a name like ``acme-7b`` says how many parameters there are, or a token meets."""
-    check_model(model)
-    said = [float(number) for number in _SIZE.findall(model.name)]
-    if len(said) == 1:
-        held, meets = sum(model.parameters_by_part().values()), model.lower(1, 1, 1, Phase.DECODE).flops / 2.0
-        near = any(1.0 / _OFF < float(number) / (said[0] * 1e9) < _OFF for number in (held, meets))
-        require(near, f"{model.name}: {held / 1e9:.3g} billion parameters: is it another model's sizes?")
+_TIMES = 2
+_NEAR = (0.95, 1.05)
+"""Of 2 FLOPs for each weight and token."""
 
 
 def check_model(model: ModelArchitecture) -> None:
@@ -44,9 +34,13 @@ def check_model(model: ModelArchitecture) -> None:
         lowered = _lowered(name, model, phase)
         for block in _blocks(lowered):
             _check_block(name, block)
+            _check_flops(name, block)
         _check_totals(name, model, lowered, phase)
         _check_claims(name, model, phase)
     _check_scaling(name, model)
+    _check_cache(name, model)
+    first, again = (_all_figures(model, 2.0, 16.0) for _ in range(_TIMES))
+    require(first == again, f"{name}: lower or kv_cache: other figures for the same tokens when asked again")
     if NUMPY is not None:
         _check_arrays(name, model)
 
@@ -124,6 +118,27 @@ def _check_block(name: str, block: Block) -> None:
             dropped = tensor.dropped_from
             require(0 <= dropped <= ALWAYS_KEPT, f"{where}: dropped_from: {dropped!r} is not 0 to {ALWAYS_KEPT}")
             require(tensor.width in WIDTHS, f"{where}: width: {tensor.width!r} is none of {', '.join(WIDTHS)}")
+
+
+def _check_flops(name: str, block: Block) -> None:
+    """A multiplication is two FLOPs, its sum one of them."""
+    for operator in block.operators:
+        gemm = operator.gemm
+        if gemm is not None and operator.flops:
+            ratio = operator.flops / (2.0 * gemm.m * gemm.n * gemm.k * gemm.groups)
+            low, high = _NEAR
+            require(low < ratio < high, f"{name}: {operator.name}: flops: {ratio:.3g} times 2 m n k of its gemm")
+
+
+def _check_cache(name: str, model: ModelArchitecture) -> None:
+    """What is kept of every token is read by attention; layers may read what others keep."""
+    blocks = _blocks(model.lower(2, 16, 16, Phase.DECODE))
+    caches = [(block.count, one.scores.cache) for block in blocks for one in block.operators if one.scores is not None]
+    if not caches or any(cache is None for _, cache in caches):
+        return
+    read = 32 * sum(count * cache.elements for count, cache in caches if cache is not None)
+    kept = model.kv_cache(2, 16).elements
+    require(kept <= read * (1 + ROUNDING), f"{name}: kv_cache: {kept:g} elements are kept of 32 tokens, {read:g} read")
 
 
 def _figures(operator: Operator) -> list[Any]:

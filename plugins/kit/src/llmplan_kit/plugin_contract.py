@@ -6,28 +6,32 @@ raised as a `ContractError`. Where numpy is installed, arrays are checked too.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from inspect import isfunction
 from types import ModuleType
 from typing import Any
 
 import pluggy
-from attrs import evolve
 
 from llmplan import hookspecs, records
 from llmplan.catalogues import (
+    ADVISERS,
     CLUSTERS,
+    COMMAND_OPTIONS,
     COST_MODELS,
     DTYPES,
     ENGINES,
+    EXECUTORS,
     EXPORTERS,
     FRAMEWORKS,
     GPUS,
     KINDS,
     LAUNCHERS,
+    LAYER_KINDS,
+    MODEL_READERS,
     MODELS,
     OPTIMIZERS,
+    PLAN_OPTIONS,
     REPORTERS,
     RUN_READERS,
     SCHEDULES,
@@ -41,54 +45,49 @@ from llmplan.catalogues import (
 )
 from llmplan.catalogues.guard import words_of
 from llmplan.catalogues.plugins import Plugins
-from llmplan.errors import BadInputError, PluginFailedError
-from llmplan.estimate import CostModel, InferenceEstimate, TrainingEstimate
-from llmplan.estimate.figures import FIGURES
-from llmplan.estimate.line import BYTES, SECONDS
-from llmplan.records.cluster import two_levels
-from llmplan.search.infer import infer, plan_inference
-from llmplan.search.train import train
-from llmplan.space.dimensions import DIMENSIONS
-from llmplan.space.schedules import schedule_names
-from llmplan_kit.contracts import (
-    NUMPY,
-    ROUNDING,
-    ContractError,
-    check_cluster,
-    check_engine,
-    check_framework,
-    check_hardware,
-    check_lines,
-    check_optimizer,
-    check_schedule,
-    checked_name,
-    require,
-    same,
-)
+from llmplan_kit.cluster_contract import check_cluster
+from llmplan_kit.contracts import ContractError, require
+from llmplan_kit.cost_contract import SAMPLE_DTYPE, SAMPLE_HARDWARE, SAMPLE_MODEL, check_cost_model
 from llmplan_kit.dtype_contract import check_dtype
+from llmplan_kit.hardware_contract import check_hardware
 from llmplan_kit.launcher_contract import check_launcher, sample_estimates
-from llmplan_kit.laws import check_laws
-from llmplan_kit.model_contract import check_model, check_named_model
-from llmplan_kit.output_contract import check_exporter, check_reporter, check_validation_set
-from llmplan_kit.sample_model import SampleModel
-from llmplan_kit.serving_contract import check_server_model, check_serving_steps
+from llmplan_kit.model_contract import check_model
+from llmplan_kit.output_contract import check_exporter, check_reporter, too_large
+from llmplan_kit.program_contract import check_engine, check_framework, check_optimizer, check_schedule
+from llmplan_kit.record_contract import (
+    check_adviser,
+    check_command_option,
+    check_executor,
+    check_layer_kind,
+    check_model_reader,
+    check_plan_options,
+)
+from llmplan_kit.serving_contract import check_server_model
+from llmplan_kit.set_contract import check_validation_set
 from llmplan_kit.site_contract import check_run_reader, check_site
+from llmplan_kit.sizes_contract import check_named_model
 
 __all__ = [
     "SAMPLE_DTYPE",
     "SAMPLE_HARDWARE",
     "SAMPLE_MODEL",
     "ContractError",
+    "check_adviser",
     "check_cluster",
+    "check_command_option",
     "check_cost_model",
     "check_dtype",
     "check_engine",
+    "check_executor",
     "check_exporter",
     "check_framework",
     "check_hardware",
     "check_launcher",
+    "check_layer_kind",
     "check_model",
+    "check_model_reader",
     "check_optimizer",
+    "check_plan_options",
     "check_plugin",
     "check_reporter",
     "check_run_reader",
@@ -97,33 +96,6 @@ __all__ = [
     "check_site",
     "check_validation_set",
 ]
-
-SAMPLE_MODEL = SampleModel()
-SAMPLE_HARDWARE = records.HardwareProfile(
-    name="sample",
-    memory_bytes=64e9,
-    memory_bytes_per_second=2e12,
-    peak_flops={"fp16": 4e14},
-    cluster=two_levels(2e11, 8),
-)
-SAMPLE_DTYPE = records.DTypeRule(
-    name="sample", weight_bits=16, activation_bits=16, embedding_bits=16, gemm_formats=(("fp16",),)
-)
-
-_RATES = ("peak_flops", "memory_bytes_per_second", "scale_up_bytes_per_second")
-_PLAINEST = {one.name: one.word(one.plainest) for one in DIMENSIONS if one.plainest is not None and one.name != "gpus"}
-"""Of every dimension of training: nothing is left open."""
-_TOTALS: Mapping[str, str] = {figure.breakdown: figure.key for figure in FIGURES if figure.breakdown}
-_PLANS = tuple(
-    (price, {"tp": 1, "pp": 1, "dp": 1, **workload, **layout})
-    for price, workload in (
-        (train, {**_PLAINEST, "seq_len": 64, "micro_batch": 2, "gradient_accumulation": 4, "tokens": 1e9}),
-        (infer, {"batch": 2, "prompt_tokens": 32, "output_tokens": 32}),
-    )
-    for layout in ({}, {"tp": 2}, {"pp": 2}, {"dp": 2})
-)
-_ALONE = len(_PLANS) // 2
-"""The plan of inference on one device."""
 
 
 def check_plugin(module: ModuleType) -> None:
@@ -139,61 +111,43 @@ def check_plugin(module: ModuleType) -> None:
         marked = name in hooks or not name.startswith("llmplan_") or not isfunction(value)
         require(marked, f"{name} is named like a hook and lacks @hookimpl")
     require(hooks, f"{module.__name__} implements no hook")
-    for kind in (*KINDS, *plugins.kinds):
-        if kind is DTYPES:  # families are checked as such
-            asked = [record for _, record in plugins.ask(kind.hook, kind.check)]
-            offered = [record.make() if isinstance(record, LazyRecord) else record for record in asked]
-        else:
-            catalogue: Catalogue[Any] = Catalogue(kind, plugins)
-            offered = [record for _, _, record in catalogue.entries()]
-        _refuse_problems(plugins)
-        check: Callable[[Any], None] = _CHECKS.get(kind, lambda _record: None)
-        for record in offered:
-            check(record)
+    offered = {kind: _offered(kind, plugins) for kind in (*KINDS, *plugins.kinds)}
+    rules = (rule for rule in offered[DTYPES] if isinstance(rule, records.DTypeRule))
+    beside = {
+        GPUS: {"formats": {one for rule in rules for tier in rule.gemm_formats for one in tier}},
+        DTYPES: {"formats": {one for gpu in offered[GPUS] for one in gpu.peak_flops}},
+    }
+    for kind, found in offered.items():
+        check = _CHECKS.get(kind, kind.contract or (lambda _record: None))
+        for record in found:
+            _run(check, record, **beside.get(kind, {}))
 
 
-def _scheduled(price: Any) -> dict[str, Any]:
-    """Training by the default schedule of those that are installed."""
-    return {"schedule": schedule_names()[0]} if price is train else {}
+def _offered(kind: Kind, plugins: Plugins) -> list[Any]:
+    """The records of a kind; families of dtypes are records here."""
+    if kind is DTYPES:
+        asked = [record for _, record in plugins.ask(kind.hook, kind.check)]
+        found = [record.make() if isinstance(record, LazyRecord) else record for record in asked]
+    else:
+        catalogue: Catalogue[Any] = Catalogue(kind, plugins)
+        found = [record for _, _, record in catalogue.entries()]
+    _refuse_problems(plugins)
+    return found
 
 
-def check_cost_model(
-    cost_model: CostModel,
-    model: records.ModelArchitecture = SAMPLE_MODEL,
-    hardware: records.HardwareProfile = SAMPLE_HARDWARE,
-    dtype: records.DTypeRule = SAMPLE_DTYPE,
-) -> None:
-    """Estimates are finite, add up, know the kind of each line, stay below the peak, are no slower on faster hardware.
-
-    It may refuse a small plan on one or two devices with BadInputError, but not every one.
-    """
-    name = checked_name(COST_MODELS, cost_model)
+def _run(check: Callable[..., None], record: Any, **beside: Any) -> None:
+    """What goes wrong names the record, whoever raises it."""
     try:
-        _check_answers(name, cost_model, model, hardware, dtype)
+        check(record, **beside)
     except ContractError:
         raise
     except Exception as error:
-        raise ContractError(f"{name}: {words_of(error)}") from error
+        words = words_of(error)
+        name = str(getattr(record, "name", type(record).__name__))
+        raise ContractError(words if words.startswith(f"{name}: ") else f"{name}: {words}") from error
 
 
-def _check_answers(
-    name: str,
-    cost_model: CostModel,
-    model: records.ModelArchitecture,
-    hardware: records.HardwareProfile,
-    dtype: records.DTypeRule,
-) -> None:
-    chosen: dict[str, Any] = {"cost_model": cost_model, "model": model, "gpu": hardware, "dtype": dtype}
-    answers = [_check_price(name, price, {**chosen, **_scheduled(price), **options}) for price, options in _PLANS]
-    check_laws(name, cost_model, {"cost_model": cost_model, "gpu": hardware, "dtype": dtype})
-    refusals = [answer for answer in answers if answer is not None]
-    if answers[_ALONE] is None and hasattr(cost_model, "serving"):
-        alone: dict[str, Any] = {**chosen, **_PLANS[_ALONE][1]}
-        check_serving_steps(name, cost_model.serving(plan_inference(**alone)))
-    require(len(refusals) < len(answers), f"{name}: prices no plan of {model.name}: {refusals[0] if refusals else ''}")
-
-
-_CHECKS: Mapping[Kind, Callable[[Any], None]] = {
+_CHECKS: Mapping[Kind, Callable[..., None]] = {
     GPUS: check_hardware,
     CLUSTERS: check_cluster,
     DTYPES: check_dtype,
@@ -208,6 +162,12 @@ _CHECKS: Mapping[Kind, Callable[[Any], None]] = {
     REPORTERS: lambda reporter: _check_each(check_reporter, reporter),
     EXPORTERS: lambda exporter: _check_each(check_exporter, exporter),
     VALIDATION_SETS: check_validation_set,
+    MODEL_READERS: check_model_reader,
+    LAYER_KINDS: check_layer_kind,
+    EXECUTORS: check_executor,
+    ADVISERS: lambda adviser: check_adviser(adviser, [too_large(one) for one in _samples("train")]),
+    COMMAND_OPTIONS: check_command_option,
+    PLAN_OPTIONS: check_plan_options,
     RUN_READERS: check_run_reader,
     SITES: lambda site: _check_each(check_site, site),
 }
@@ -226,65 +186,3 @@ def _samples(command: str) -> list[Any]:
 def _refuse_problems(plugins: Plugins) -> None:
     for problem in plugins.problems:
         raise ContractError(f"{problem.reason}\n{problem.traceback}")
-
-
-def _check_price(name: str, price: Callable[..., Any], options: Mapping[str, Any]) -> str | None:
-    """Why the plan is refused, None where it is priced."""
-    try:
-        estimate = price(**options)
-    except BadInputError as error:
-        return str(error)
-    except PluginFailedError as error:
-        raise ContractError(str(error)) from error
-    _check_estimate(name, estimate)
-    if NUMPY is not None:
-        _check_array_plan(name, options["cost_model"], estimate)
-    seconds = _seconds(estimate)
-    for rate in _RATES:
-        faster = _seconds(price(**{**options, "gpu": _twice(options["gpu"], rate)}))
-        slower = [key for key in seconds if faster[key] > seconds[key] * (1 + ROUNDING)]
-        require(not slower, f"{name}: twice the {rate} makes {' and '.join(slower)} slower")
-    return None
-
-
-def _twice(hardware: records.HardwareProfile, rate: str) -> records.HardwareProfile:
-    value = getattr(hardware, rate)
-    twice: Any = {key: 2 * peak for key, peak in value.items()} if isinstance(value, Mapping) else 2 * value
-    return evolve(hardware, **{rate: twice})
-
-
-def _seconds(estimate: Any) -> dict[str, Any]:
-    if isinstance(estimate, InferenceEstimate):
-        return {"prefill": estimate.prefill_seconds, "decode": estimate.decode_seconds_per_token}
-    forward = sum((estimate.forward_breakdown or {}).values())
-    return {"the iteration": estimate.iteration_seconds, "the forward pass": forward}
-
-
-def _check_estimate(name: str, estimate: Any) -> None:
-    known = isinstance(estimate, (TrainingEstimate, InferenceEstimate))
-    require(known, f"{name}: returned a {type(estimate).__name__}, not an estimate")
-    for field in (field for field in _TOTALS if hasattr(estimate, field)):
-        parts, total = getattr(estimate, field), getattr(estimate, _TOTALS[field])
-        check_lines(f"{name}: {field}", parts, BYTES if field == "memory_breakdown" else SECONDS)
-        for part, value in parts.items():
-            require(0 <= value < math.inf, f"{name}: {field}: {part}: {value} is negative or not finite")
-        require(total > 0, f"{name}: {_TOTALS[field]}: {total} is not positive")
-        require(math.isclose(sum(parts.values()), total), f"{name}: {field} does not sum to {_TOTALS[field]}, {total}")
-    for field in ("forward_breakdown", "prefill_bounds", "decode_bounds"):
-        check_lines(f"{name}: {field}", getattr(estimate, field, None) or {}, SECONDS)
-    hfu = getattr(estimate, "hfu", 0)
-    require(hfu <= 1 + ROUNDING, f"{name}: HFU {hfu:g} is above 1: faster than the peak")
-
-
-def _check_array_plan(name: str, cost_model: CostModel, estimate: Any) -> None:
-    training = isinstance(estimate, TrainingEstimate)
-    price, batch = (cost_model.train, "micro_batch") if training else (cost_model.infer, "batch")
-    plans = (evolve(estimate.plan, **{batch: size}) for size in (1.0, 2.0, NUMPY.array([1.0, 2.0])))
-    one, two, both = (_seconds(price(plan)) for plan in plans)
-    for key, arrays in both.items():
-        alone = [one[key], two[key]]
-        require(same(arrays, alone), f"{name}: {key}: {arrays} for an array of {batch}, {alone} one by one")
-    if training:
-        from llmplan_kit.array_contracts import check_arrays
-
-        check_arrays(name, cost_model, estimate.plan)

@@ -7,9 +7,21 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from llmplan.arrays.quantities import Number
-from llmplan.records import Block, Cache, Gemm, LoweredModel, Operator, Phase, Recompute, Scores, Split, Tensor
+from llmplan.records import (
+    Block,
+    Cache,
+    Gemm,
+    LoweredModel,
+    Operator,
+    Phase,
+    Recompute,
+    Scores,
+    Split,
+    State,
+    Tensor,
+)
 from llmplan.records.checks import lookup_name
-from llmplan.records.model import ALWAYS_KEPT
+from llmplan.records.model import ALWAYS_KEPT, touched_share
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -22,6 +34,12 @@ class SampleModel:
     heads: int = 4
     vocab: int = 999
     tied_embeddings: bool = False
+    experts: int = 1
+    """MLPs of a layer, between which tokens are routed where there are several."""
+    met: int = 1
+    """That a token goes to."""
+    recurrent: bool = False
+    """A state of each sequence in place of keys and values."""
     max_seq_len: int | None = None
     training_seq_len: int | None = None
     training_tokens: float | None = None
@@ -34,7 +52,8 @@ class SampleModel:
         """Queries and output h^2 each, keys and values h^2 / 2 each, an MLP of 4h, a norm, two tables."""
         h, of_layers = self.hidden, self.layers
         table = 0 if self.tied_embeddings else self._table
-        parts = {"attention": 3 * h * h * of_layers, "mlp": 8 * h * h * of_layers, "norm": h * of_layers}
+        mlp = 8 * h * h * self.experts * of_layers
+        parts = {"attention": 3 * h * h * of_layers, "mlp": mlp, "norm": h * of_layers}
         return {"input_embedding": self._table, **parts, "output_embedding": table}
 
     def lower(
@@ -53,9 +72,14 @@ class SampleModel:
         operators = self._operators(tokens, seq_len, seq_len if context is None else context)
         return LoweredModel(
             Block((lookup,), self._table),
-            (Block(operators, 11 * h * h + h, self.layers),),
+            (self._block(operators),),
             Block((guess, loss), self._table - shared, shared_parameters=shared),
         )
+
+    def _block(self, operators: tuple[Operator, ...]) -> Block:
+        h, mlp = self.hidden, 8 * self.hidden**2
+        routed = self.experts * mlp if self.experts > 1 else 0
+        return Block(operators, 3 * h * h + h + self.experts * mlp, self.layers, expert_parameters=routed)
 
     def _operators(self, tokens: Number, seq_len: Number, keys: Number) -> tuple[Operator, ...]:
         h, n = self.hidden, self.heads
@@ -70,14 +94,27 @@ class SampleModel:
         look = Operator("scores", "attention", flops, 0, (heads, heads), None, again, n, "heads", scores=scores)
         mixed = Operator("mix", "attention", flops, 0, (mask, heads), None, again, n, "heads")
         out = self._matrix("output", "attention", tokens, (h, h), n)
-        up, down = (
-            self._matrix(name, "mlp", tokens, shape) for name, shape in (("up", (h, 4 * h)), ("down", (4 * h, h)))
-        )
+        shapes = (("up", (h, 4 * h)), ("down", (4 * h, h)))
+        up, down = (self._matrix(name, "mlp", self.met * tokens, shape) for name, shape in shapes)
         for last in (out, down):
             last.reduced_elements, last.moved, last.moved_split = tokens * h, 3 * tokens * h, Split.SEQUENCE
             assert last.gemm is not None  # noqa: S101 - made so
             last.gemm.splits_sum = True
-        return (norm, made, look, mixed, out, up, down)
+        if self.experts > 1:
+            self._route(up, down, tokens)
+        if self.recurrent:
+            state = State(h * h / n, bits=32, ways=n)
+            look = Operator("state", "attention", 4 * tokens * h * h / n, max_ways=n, state=state)
+        return (norm, made, look, *(() if self.recurrent else (mixed,)), out, up, down)
+
+    def _route(self, up: Operator, down: Operator, tokens: Number) -> None:
+        """Tokens to some of the experts and back, whose weights are read where any goes to them."""
+        copies, touched = tokens * self.met, self.experts * touched_share(self.met / self.experts, tokens)
+        up.exchanged = down.exchanged = copies * self.hidden
+        for matrix in (up, down):
+            assert matrix.gemm is not None  # noqa: S101 - made so
+            matrix.gemm.m, matrix.gemm.groups, matrix.gemm.routed = copies / self.experts, self.experts, True
+            matrix.weights_read, matrix.weights = touched * matrix.weights, self.experts * matrix.weights
 
     @staticmethod
     def _matrix(name: str, part: str, tokens: Number, shape: tuple[int, int], ways: float = float("inf")) -> Operator:
@@ -88,5 +125,6 @@ class SampleModel:
         )
 
     def kv_cache(self, batch: Number, tokens: Number) -> Tensor:
-        """Keys and values, h elements of each token in each layer."""
-        return Tensor(1.0 * batch * tokens * self.layers * self.hidden, max_ways=self.heads // 2)
+        """Keys and values, h elements of each token in each layer; none of a model that is recurrent."""
+        kept = 0 if self.recurrent else self.layers * self.hidden
+        return Tensor(1.0 * batch * tokens * kept, max_ways=self.heads // 2)

@@ -11,6 +11,9 @@ from llmplan.estimate import TrainingEstimate
 from llmplan.records import RunReader, Site
 from llmplan_kit.contracts import ContractError, checked_name, require
 
+_FAR = 10.0
+"""Times as long, or short, as elsewhere: no place differs so much."""
+
 
 def check_run_reader(reader: RunReader) -> None:
     """It says which files are its own, and an empty one is none of them."""
@@ -40,5 +43,15 @@ def check_site(site: Site, estimates: Sequence[Any]) -> None:
         except Exception as error:
             raise ContractError(f"{name}: at: prices no plan: {type(error).__name__}: {error}") from error
         require(priced.plan.layout is plan.layout, f"{name}: at: prices another plan")
-        seconds = float(priced.iteration_seconds if training else priced.total_seconds)
+        seconds, usual = (
+            _seconds(one) for one in (priced, cost_model.train(plan) if training else cost_model.infer(plan))
+        )
         require(isfinite(seconds) and seconds > 0, f"{name}: at: a plan takes {seconds} s")
+        near = 1.0 / _FAR <= seconds / usual <= _FAR
+        require(
+            near, f"{name}: at: a plan takes {seconds / usual:.3g} times as long as elsewhere: are factors fractions?"
+        )
+
+
+def _seconds(priced: Any) -> float:
+    return float(priced.iteration_seconds if isinstance(priced, TrainingEstimate) else priced.total_seconds)

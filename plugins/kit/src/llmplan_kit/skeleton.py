@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import textwrap
 from collections.abc import Mapping
 from importlib import import_module
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from llmplan.catalogues import registry
 from llmplan.errors import BadInputError
+from llmplan.output.files import beside, said_of
 from llmplan_kit.record_fields import record_fields
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -23,16 +23,37 @@ FOUND: Mapping[str, str] = {
     "engine": 'assert "@NAME@" in registry().engines',
     "reporter": 'assert "@NAME@" in registry().reporters',
     "exporter": 'assert "@NAME@" in registry().exporters',
+    "cluster": 'assert "@NAME@" in registry().clusters',
+    "optimizer": 'assert "@NAME@" in registry().optimizers',
+    "schedule": 'assert "@NAME@" in registry().schedules',
+    "launcher": 'assert "@NAME@" in registry().launchers',
+    "validation-set": 'assert "@NAME@" in registry().validation_sets',
+    "run-reader": 'assert "@NAME@" in registry().run_readers',
+    "site": 'assert "@NAME@" in registry().sites',
+    "price": 'assert "@NAME@" in registry().catalogue("prices")',
+    "grid": 'assert "@NAME@" in registry().catalogue("grids")',
     "command": 'assert any("llmplan_commands" in plugin.hooks for plugin in registry().plugins.loaded)',
 }
 """The kinds of plugins, and what a test asks of each."""
-_NEEDS = {"model": '"llmplan-layers>=0.1,<0.2"', "cost-model": '"attrs>=24.1"'}
-_HOMES = {"Transformer": "llmplan_layers"}
+_PRICES = '"llmplan-prices>=0.1,<0.2"'
+_NEEDS = {
+    "model": '"llmplan-layers>=0.1,<0.2"',
+    "cost-model": '"attrs>=24.1"',
+    "site": '"llmplan-calibration>=0.1,<0.2"',
+    "price": _PRICES,
+    "grid": _PRICES,
+}
+_HOMES = {
+    "Transformer": "llmplan_layers",
+    "Price": "llmplan_prices.records",
+    "Grid": "llmplan_prices.records",
+    "Launcher": "llmplan.estimate",
+}
 _LONGEST = 64
 """Letters of a name."""
 _NAME = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]")
-_FIELDS = re.compile(r"^@FIELDS:(\w+)@\n", re.MULTILINE)
-_INDENT, _WIDTH = "        # ", 110
+_FIELDS = re.compile(r"^@FIELDS:(\w+)@\n( *)", re.MULTILINE)
+_WIDTH = 110
 
 
 def package(name: str, kind: str) -> dict[str, str]:
@@ -59,32 +80,31 @@ def package(name: str, kind: str) -> dict[str, str]:
 
 
 def write_package(name: str, kind: str, place: Path) -> Path:
-    """The folder of the package, which must not be there yet."""
+    """The folder of the package, which must not be there yet; whole or not at all."""
     folder = place / f"llmplan-{name.removeprefix('llmplan-')}"
     files = package(name, kind)
-    if folder.exists() or folder.is_symlink():
-        raise BadInputError(f"name: {folder} is there already")
-    try:
+    with beside(str(folder), "folder") as unfinished, said_of(str(place), "folder"):
+        if folder.exists() or folder.is_symlink():
+            raise BadInputError(f"name: {folder} is there already")
         for path, text in files.items():
-            file = folder / path
+            file = unfinished / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
-    except (OSError, ValueError) as error:  # a path may hold what no path can
-        shutil.rmtree(folder, ignore_errors=True)
-        raise BadInputError(f"folder: {place}: {getattr(error, 'strerror', None) or error}") from error
+        unfinished.rename(folder)
     return folder
 
 
 def _filled(template: str, words: Mapping[str, str]) -> str:
     text = (_TEMPLATES / f"{template}.txt").read_text(encoding="utf-8")
-    text = _FIELDS.sub(lambda found: _optional(found[1], text), text)
+    text = _FIELDS.sub(lambda found: _optional(found[1], text, found[2]) + found[2], text)
     for word, value in words.items():
         text = text.replace(f"@{word}@", value)
     return text
 
 
-def _optional(record: str, text: str) -> str:
+def _optional(record: str, text: str, margin: str) -> str:
     """A comment for each field that the template leaves out: its name, its default, its meaning."""
+    indent = f"{margin}    # "
     kind = getattr(import_module(_HOMES.get(record, "llmplan.records")), record)
     lines = []
     for field in record_fields(kind):
@@ -93,8 +113,8 @@ def _optional(record: str, text: str) -> str:
         lines += textwrap.wrap(
             f"{field.name}={field.default},  {field.type}. {field.meaning}",
             _WIDTH,
-            initial_indent=_INDENT,
-            subsequent_indent=f"{_INDENT}    ",
+            initial_indent=indent,
+            subsequent_indent=f"{indent}    ",
             break_long_words=False,
         )
     return "\n".join(line.rstrip() for line in lines) + "\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from attrs import frozen
 
 from llmplan.arrays.quantities import Number, minimum
@@ -9,7 +11,9 @@ from llmplan.records.model import ALWAYS_KEPT, NEVER_KEPT, Operator, Phase, Reco
 from llmplan_layers.attention import AttentionLayer, Mask, Seen
 from llmplan_layers.mlp import MlpLayer
 from llmplan_layers.norms import norm_operator
-from llmplan_layers.residual import Residual
+
+if TYPE_CHECKING:
+    from llmplan_layers.residual import Residual
 
 _BEFORE_AND_AFTER = 4
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmplan.estimate import PlanOptions
-from llmplan.records import InferencePlan
 from llmplan.request.options import described
 from llmplan.request.values import as_at_least_one, as_bits, as_flag, as_positive, as_text, as_whole
+
+if TYPE_CHECKING:
+    from llmplan.records import InferencePlan
 
 _GRAPHS = "cuda_graphs"
 _setting = partial(described, setting=True)
@@ -21,7 +23,7 @@ def captured(plan: InferencePlan) -> bool:
 
 
 def _keys(plan: Any) -> Mapping[str, Any]:
-    return {_GRAPHS: captured(plan)} if isinstance(plan, InferencePlan) else {}
+    return {_GRAPHS: captured(plan)} if hasattr(plan, "engine") else {}
 
 
 OPTIONS = PlanOptions(

@@ -6,8 +6,7 @@ Stages between them hold as many layers and no end of the model, of training and
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-
-from attrs import define
+from typing import NamedTuple
 
 from llmplan.arrays.quantities import Number, Truth, dot, has_remainder, where
 from llmplan.arrays.term import term
@@ -15,8 +14,7 @@ from llmplan.records import Layout, LoweredModel
 from llmplan_costing.sharding import stage_counts
 
 
-@define(eq=False, repr=False)
-class Stage:
+class Stage(NamedTuple):
     """The layers that one pipeline stage holds."""
 
     counts: Sequence[Number]

@@ -23,11 +23,29 @@ def _grid(record: Grid) -> Mapping[str, str]:
     return {">g CO2 a kWh": digits(record.grams_per_kwh), "description": record.description}
 
 
+def _check_price(source: PriceSource) -> None:
+    from llmplan_prices.contract import check_price
+
+    check_price(source)
+
+
+def _check_grid(grid: Grid) -> None:
+    from llmplan_prices.contract import check_grid
+
+    check_grid(grid)
+
+
 @hookimpl
 def llmplan_kinds() -> Iterable[Kind]:
     """Words for ``--price``, and regions for ``--carbon``."""
-    yield Kind("prices", "llmplan_prices", "records.PriceSource", package=__package__)
-    yield Kind("grids", "llmplan_grids", "records.Grid", package=__package__, columns=_grid, is_shown=True)
+    yield Kind("prices", "llmplan_prices", "records.PriceSource", package=__package__, contract=_check_price)
+    yield Kind(
+        *("grids", "llmplan_grids", "records.Grid"),
+        package=__package__,
+        columns=_grid,
+        is_shown=True,
+        contract=_check_grid,
+    )
 
 
 @hookimpl

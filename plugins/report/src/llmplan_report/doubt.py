@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from llmplan.estimate import Estimate, TrainingEstimate
+from typing import TYPE_CHECKING
+
+from llmplan.estimate import TrainingEstimate
+
+if TYPE_CHECKING:
+    from llmplan.estimate import Estimate
 
 
 def doubted(estimate: Estimate) -> str:

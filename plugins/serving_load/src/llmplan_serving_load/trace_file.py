@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from llmplan.errors import BadInputError, shown
 from llmplan.records import Request
 from llmplan.text_file import read_text
+from llmplan.watching import tell
 
 _COLUMNS = {
     "arrival_seconds": ("arrivalseconds", "arrival", "arrivaltime", "arrivaltimes", "timestamp", "time"),
@@ -19,6 +20,9 @@ _COLUMNS = {
     "output_tokens": ("outputtokens", "output", "generatedtokens", "responsetokens", "answertokens", "outputlen"),
 }
 """What a column means, and the words by which published traces call it, letters alone."""
+_PLAIN = (0, 1, 2)
+_TOLD = 10_000
+"""Lines after which it is told how many are read."""
 _SECONDS_DIGITS = 26
 """Characters of a date with microseconds; more digits are cut."""
 
@@ -47,12 +51,12 @@ def _stamp(path: str) -> tuple[int, ...]:
 @lru_cache(maxsize=4)
 def _read(path: str, _stamp: tuple[int, ...], context: int | None) -> tuple[Request, ...] | BadInputError:
     try:
-        rows = csv.reader(read_text(path, "trace").splitlines())
+        lines = read_text(path, "trace").splitlines()
+        rows = csv.reader(lines)
         try:
-            lines = [(number, row) for number, row in enumerate(rows, 1) if any(map(str.strip, row))]
+            requests = sorted(_requests(path, rows, len(lines), context), key=lambda request: request.arrival_seconds)
         except csv.Error as error:
             return BadInputError(f"trace: {path}: line {rows.line_num}: {error}")
-        requests = sorted(_requests(path, lines, context), key=lambda request: request.arrival_seconds)
     except BadInputError as error:
         return error
     if not requests:
@@ -60,12 +64,19 @@ def _read(path: str, _stamp: tuple[int, ...], context: int | None) -> tuple[Requ
     return tuple(requests)
 
 
-def _requests(path: str, lines: Sequence[tuple[int, list[str]]], context: int | None) -> Iterator[Request]:
-    if not lines:
-        return
-    places = _places(path, lines[0][1])
-    for number, row in lines[1:] if places is not None else lines:
-        request = _request(f"trace: {path}: line {number}", row, places or (0, 1, 2))
+def _requests(path: str, rows: Iterable[list[str]], many: int, context: int | None) -> Iterator[Request]:
+    places: tuple[int, ...] | None = None
+    for number, row in enumerate(rows, 1):
+        if number % _TOLD == 0:
+            tell(number, many, "lines of the trace read")
+        if not any(map(str.strip, row)):
+            continue
+        if places is None:
+            found = _places(path, row)
+            places = found or _PLAIN
+            if found is not None:
+                continue
+        request = _request(path, number, row, places)
         tokens = request.prompt_tokens + request.output_tokens
         if context is not None and tokens > context:
             raise BadInputError(
@@ -87,36 +98,33 @@ def _places(path: str, head: list[str]) -> tuple[int, ...] | None:
     return tuple(place for place in places if place is not None)
 
 
-def _request(where: str, row: list[str], places: tuple[int, ...]) -> Request:
+def _request(path: str, number: int, row: list[str], places: tuple[int, ...]) -> Request:
     arrival, prompt, output = (row[place].strip() if place < len(row) else "" for place in places)
-    return Request(
-        _seconds(where, arrival),
-        _tokens(f"{where}: prompt_tokens", prompt),
-        _tokens(f"{where}: output_tokens", output),
-    )
+    try:
+        return Request(_seconds(arrival), _tokens("prompt_tokens", prompt), _tokens("output_tokens", output))
+    except BadInputError as error:
+        raise BadInputError(f"trace: {path}: line {number}: {error}") from None
 
 
-def _seconds(where: str, cell: str) -> float:
+def _seconds(cell: str) -> float:
     """A number, or a date and a time."""
     try:
         seconds = float(cell)
     except ValueError:
         try:
             return datetime.fromisoformat(cell[:_SECONDS_DIGITS]).timestamp()
-        except ValueError:
+        except (ValueError, OverflowError):
             seconds = -1.0
     if not 0 <= seconds < float("inf"):
-        raise BadInputError(
-            f"{where}: arrival_seconds: {shown(cell)} is not a number of seconds of at least 0, nor a date"
-        )
+        raise BadInputError(f"arrival_seconds: {shown(cell)} is not a number of seconds of at least 0, nor a date")
     return seconds
 
 
-def _tokens(where: str, cell: str) -> int:
+def _tokens(column: str, cell: str) -> int:
     try:
         number = float(cell)
     except ValueError:
         number = 0.0
     if not 1 <= number < float("inf") or number != int(number):
-        raise BadInputError(f"{where}: {shown(cell)} is not a whole number of at least 1")
+        raise BadInputError(f"{column}: {shown(cell)} is not a whole number of at least 1")
     return int(number)

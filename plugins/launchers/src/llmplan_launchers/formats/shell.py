@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-_ASSIGNMENT = re.compile(r"^\s*(?:export\s+|local\s+)?([A-Za-z_]\w*)=(?!\()(.*)$")
-_VARIABLE = re.compile(r"\$\{(\w+)(?::?-([^{}]*))?\}|\$(\w+)")
-_ARITHMETIC = re.compile(r"\$\(\(\s*(\d+)\s*([*/+-])\s*(\d+)\s*\)\)")
+_ASSIGNMENT = r"^\s*(?:export\s+|local\s+)?([A-Za-z_]\w*)=(?!\()(.*)$"
+_VARIABLE = r"\$\{(\w+)(?::?-([^{}]*))?\}|\$(\w+)"
+_ARITHMETIC = r"\$\(\(\s*(\d+)\s*([*/+-])\s*(\d+)\s*\)\)"
 _OF_YAML = {"true": True, "false": False}
 """Words behind a colon."""
 _LONGEST = 4_096
@@ -81,7 +81,7 @@ def _words(text: str) -> Iterator[str]:
     lines = re.sub(r"\\\r?\n", " ", text.replace("#SBATCH ", "")).splitlines()
     values: dict[str, str] = {}
     for line in lines:
-        assigned = _ASSIGNMENT.match(line)
+        assigned = re.match(_ASSIGNMENT, line)
         if assigned:
             values[assigned[1]] = _plain(_expanded(assigned[2], values))[:_LONGEST]
     for line in lines:
@@ -125,7 +125,7 @@ def _expanded(text: str, values: Mapping[str, str]) -> str:
         before = text
         # names need no dollar inside arithmetic
         text = re.sub(r"(\$\(\([^)]*)", lambda match: re.sub(r"(?<![\w$])([A-Za-z_]\w*)", r"$\1", match[1]), text)
-        text = _ARITHMETIC.sub(_computed, _VARIABLE.sub(replace, text))
+        text = re.sub(_ARITHMETIC, _computed, re.sub(_VARIABLE, replace, text))
         if text == before:
             break
     return text

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from llmplan.estimate import Estimate
     from llmplan.records import ModelArchitecture
 
-_CACHED = re.compile(r"models--([\w.-]+?)--([\w.-]+)/snapshots/")
+_CACHED = r"models--([\w.-]+?)--([\w.-]+)/snapshots/"
 """Of the hub's cache on this machine."""
-_REPOSITORY = re.compile(r"(?:config\.json of |huggingface\.co/)([\w.-]+/[\w.-]+)")
+_REPOSITORY = r"(?:config\.json of |huggingface\.co/)([\w.-]+/[\w.-]+)"
 
 
 def headline(program: str, estimate: Estimate) -> list[str]:
@@ -53,7 +53,7 @@ def repository(model: ModelArchitecture) -> str | None:
     """Its name on Hugging Face, or the folder that its config.json was read in; None where it has neither."""
     sources: Any = getattr(model, "sources", {})
     for text in sources.values():
-        if found := _REPOSITORY.search(text) or _CACHED.search(text):
+        if found := re.search(_REPOSITORY, text) or re.search(_CACHED, text):
             return "/".join(found.groups()).removesuffix(".")
         if PurePath(text).name == "config.json":
             return str(PurePath(text).parent)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from typing import NamedTuple
 
 from llmplan.arrays.quantities import Number
 from llmplan.records import Gemm, GemmCurve, gemm_bytes
 
 
-@frozen(eq=False, repr=False)
-class GemmKernel:
+class GemmKernel(NamedTuple):
     """A curve at the peak of a number format, with the memory that its operands come from."""
 
     curve: GemmCurve

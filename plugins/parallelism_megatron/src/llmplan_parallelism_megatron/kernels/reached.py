@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from llmplan.records import (
     AttentionCurve,
@@ -29,8 +30,7 @@ _NEWEST = "flash-3"
 _SIXTEEN_BIT = ("bf16", "fp16")
 
 
-@frozen(eq=False, repr=False)
-class Kernels:
+class Kernels(NamedTuple):
     """What kernels of one accelerator, number format and framework reach."""
 
     hardware: HardwareProfile

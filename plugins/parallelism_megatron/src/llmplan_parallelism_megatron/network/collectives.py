@@ -7,7 +7,9 @@ the domains.
 
 from __future__ import annotations
 
-from attrs import evolve, frozen
+from typing import NamedTuple
+
+from attrs import evolve
 
 from llmplan.arrays.quantities import Number, maximum, minimum, where
 from llmplan.arrays.term import term
@@ -59,8 +61,7 @@ def _seconds(
     return where(group.ranks > 1, seconds, 0.0)
 
 
-@frozen(eq=False, repr=False)
-class Ways:
+class Ways(NamedTuple):
     """What is done with a message."""
 
     operation: str
@@ -103,8 +104,7 @@ def _over_levels(ways: Ways, volume: Number, group: Group, kernels: Kernels, dom
     return seconds
 
 
-@frozen(eq=False, repr=False)
-class Across:
+class Across(NamedTuple):
     """A collective on one level of a cluster."""
 
     operation: str
@@ -132,7 +132,7 @@ def _first_seconds(volume: Number, across: Across, kernels: Kernels) -> Number:
     curve = collective_curve(kernels.curves, across.operation)
     level = kernels.hardware.cluster.levels[0]
     if level.latency_seconds is not None:
-        curve = evolve(curve, step_seconds=level.latency_seconds)
+        curve = curve.of_steps(level.latency_seconds)
     return _on_first(curve, volume, across, kernels)
 
 

@@ -6,14 +6,13 @@ one scale-up domain (Narayanan et al. 2021, arXiv:2104.04473, section 5.1: tenso
 
 from __future__ import annotations
 
-from attrs import frozen
+from typing import NamedTuple
 
 from llmplan.arrays.quantities import Number, floor, maximum, minimum
 from llmplan.records import Layout
 
 
-@frozen(eq=False, repr=False)
-class Group:
+class Group(NamedTuple):
     """Ranks that communicate, each `stride` after the last."""
 
     ranks: Number
@@ -28,8 +27,7 @@ class Group:
         return minimum(self.ranks, maximum(1.0, floor(domain / self.stride)))
 
 
-@frozen(eq=False, repr=False)
-class Groups:
+class Groups(NamedTuple):
     """The groups of ranks that a layout makes."""
 
     tensor: Group

@@ -13,7 +13,7 @@ from math import log
 from operator import attrgetter
 from statistics import fmean
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from llmplan_parallelism_megatron.ranges.fit import Ratio, fitted
 from llmplan_parallelism_megatron.ranges.kind import DATASHEET, ESSENTIAL, OTHER, Kind
@@ -58,7 +58,7 @@ def _covered(ranges: Ranges, rows: Iterable[Residual], what: str) -> Iterable[Co
         if what == "accelerator":
             if DATASHEET in one.traits:
                 continue
-            kind = evolve(kind, traits={**kind.traits, DATASHEET: True})
+            kind = kind._replace(traits={**kind.traits, DATASHEET: True})
         known = one.program == OTHER or ranges.knows(kind)
         ratio = (as_known if known else as_other)(one)
         if ratio is not None:

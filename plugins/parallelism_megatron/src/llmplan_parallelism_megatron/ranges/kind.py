@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-from attrs import evolve, frozen
+from typing import Any, NamedTuple
 
 from llmplan.arrays.quantities import Number, Truth
 
@@ -20,8 +18,7 @@ ESSENTIAL = frozenset({"lora", "qlora"})
 """Traits that make another program of one that no run is published of with them."""
 
 
-@frozen(kw_only=True, eq=False, repr=False)
-class Kind:
+class Kind(NamedTuple):
     """A plan, or an array of plans that differ in traits and scale."""
 
     program: str
@@ -57,7 +54,7 @@ class Kind:
             return value.take(found.rows) if getattr(value, "ndim", 0) else value
 
         traits = {name: first(has) for name, has in self.traits.items()}
-        return evolve(self, traits=traits, scale=first(scale), sharded=first(self.sharded)), found.numbers
+        return self._replace(traits=traits, scale=first(scale), sharded=first(self.sharded)), found.numbers
 
 
 def _codes(values: Any) -> tuple[Any, Any]:

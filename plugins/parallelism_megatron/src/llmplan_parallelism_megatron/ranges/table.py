@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from math import log
 from pathlib import Path
-
-from attrs import field, frozen
+from typing import NamedTuple
 
 from llmplan.arrays.quantities import Number, Truth, exp, log2, maximum, sqrt, where
 from llmplan.estimate import Spread
@@ -34,8 +33,7 @@ _FREE_DOUBLINGS = 1.0
 """Runs of twice the largest published scale are of its kind still."""
 
 
-@frozen(repr=False)
-class Halves:
+class Halves(NamedTuple):
     """How far below and above the prediction one run in ten lies, as logarithms that are not negative."""
 
     low: float
@@ -46,8 +44,7 @@ class Halves:
         return Halves(max(self.low, other.low), max(self.high, other.high))
 
 
-@frozen(repr=False)
-class Published:
+class Published(NamedTuple):
     """The published runs of a program on an architecture."""
 
     halves: Halves
@@ -55,8 +52,7 @@ class Published:
     sources: int
 
 
-@frozen(repr=False)
-class Program:
+class Program(NamedTuple):
     """What a program was published with, on any architecture."""
 
     traits: frozenset[str]
@@ -65,8 +61,7 @@ class Program:
     largest_sharded: float
 
 
-@frozen(eq=False, repr=False)
-class Ranges:
+class Ranges(NamedTuple):
     """Of one figure: time or memory, the first token or the following."""
 
     kinds: Mapping[tuple[str, str], Published]
@@ -74,7 +69,7 @@ class Ranges:
     programs: Mapping[str, Program]
     leaps: Mapping[str, Halves]
     """By trait."""
-    typical: Halves = field(default=Halves(0.0, 0.0))
+    typical: Halves = Halves(0.0, 0.0)
     """The leap of a trait that no published run has."""
 
     def spread(self, kind: Kind) -> Spread:

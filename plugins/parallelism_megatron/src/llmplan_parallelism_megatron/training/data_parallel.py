@@ -8,7 +8,7 @@ arXiv:2304.11277, section 3.2.2).
 
 from __future__ import annotations
 
-from attrs import define, evolve
+from typing import NamedTuple
 
 from llmplan.arrays.quantities import Number, ceil, maximum, where
 from llmplan.arrays.term import term
@@ -33,8 +33,7 @@ def shards(plan: TrainingPlan, group: Group) -> Number:
     return group.ranks if wanted is None else where(wanted < group.ranks, wanted, group.ranks)
 
 
-@define(eq=False, repr=False)
-class Traffic:
+class Traffic(NamedTuple):
     """Seconds of an iteration that ranks spend on gathering and reducing, and what they can hide behind."""
 
     forward: Number
@@ -120,7 +119,7 @@ def traffic(rank: Rank, parameters: Parameters, work: Pipeline, waiting: Number)
 
 def _gather_seconds(rank: Rank, parameters: Number, group: Group, pieces: Number) -> Number:
     """The weights of a rank, once: all that ZeRO 3 divides, frozen or not; else those that the optimizer updates."""
-    shard = evolve(group, ranks=shards(rank.plan, group))
+    shard = group._replace(ranks=shards(rank.plan, group))
     weights = parameters * rank.held_bytes / rank.plan.framework.data_bandwidth
     return pieces * collectives.all_gather_seconds(weights / pieces, shard, rank.kernels) * (parameters > 0)
 
@@ -128,8 +127,8 @@ def _gather_seconds(rank: Rank, parameters: Number, group: Group, pieces: Number
 def _reduce_seconds(rank: Rank, parameters: Number, group: Group, pieces: Number) -> Number:
     """The gradients of a rank, once: to all, or to the shards of ZeRO and then between the groups that hold a copy."""
     plan, kernels, shard = rank.plan, rank.kernels, shards(rank.plan, group)
-    inner = evolve(group, ranks=shard)
-    outer = evolve(group, ranks=group.ranks / shard, stride=group.stride * shard)
+    inner = group._replace(ranks=shard)
+    outer = group._replace(ranks=group.ranks / shard, stride=group.stride * shard)
     gradients = parameters * plan.reduction_bits / 8 / plan.framework.data_bandwidth
     whole = collectives.all_reduce_seconds(gradients, group, kernels)
     scattered = pieces * collectives.reduce_scatter_seconds(gradients / pieces, inner, kernels)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-from attrs import evolve, field, frozen
+from typing import NamedTuple
 
 from llmplan.arrays.quantities import Number, ceil, minimum, total
 from llmplan.arrays.term import term
@@ -15,8 +14,7 @@ _SIXTEEN_BIT_BYTES = 2.0
 _LIGER = "linkedin/Liger-Kernel, src/liger_kernel/ops/fused_linear_cross_entropy.py"
 
 
-@frozen(eq=False, repr=False)
-class Loss:
+class Loss(NamedTuple):
     """One way of computing the cross-entropy, with bytes of a logit."""
 
     kept: float
@@ -31,7 +29,7 @@ class Loss:
     """Logits stay on the chip and are multiplied once more in the backward pass (Wijmans et al. 2024, Cut
     Cross-Entropy, arXiv:2411.09009).
     """
-    source: str = field(default="", kw_only=True)
+    source: str = ""
 
 
 LOSSES: Mapping[str, Loss] = {
@@ -51,7 +49,7 @@ def loss_of(plan: TrainingPlan) -> Loss:
     asked: str | None = plan.setting("cross_entropy", None)
     if asked is not None and asked != framework.cross_entropy:
         return LOSSES[asked]
-    return evolve(usual, kept=framework.logit_bytes_kept, moved=framework.logit_bytes_moved)
+    return usual._replace(kept=framework.logit_bytes_kept, moved=framework.logit_bytes_moved)
 
 
 def is_known(plan: TrainingPlan) -> bool:

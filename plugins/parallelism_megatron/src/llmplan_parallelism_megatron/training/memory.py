@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
-
-from attrs import define
+from typing import NamedTuple
 
 from llmplan.arrays.quantities import Number, dot, maximum, minimum, total, where
 from llmplan.arrays.term import term
@@ -44,8 +43,7 @@ _KORTHIKANTI = "Korthikanti et al. 2022, arXiv:2205.05198, section 4"
 _FRAMEWORK = "measured of the framework: `llmplan show FRAMEWORK`"
 
 
-@define(eq=False, repr=False)
-class Working:
+class Working(NamedTuple):
     """Bytes that a micro-batch needs while it is worked on."""
 
     kept: Sequence[Number]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import define
+from typing import NamedTuple
 
 from llmplan.arrays.quantities import Number, dot
 from llmplan.records import TrainingPlan, Tuning
@@ -11,8 +11,7 @@ from llmplan_parallelism_megatron.stages import Stage
 from llmplan_parallelism_megatron.training.adapters import adapter_parameters, frozen_bytes
 
 
-@define(eq=False, repr=False)
-class Parameters:
+class Parameters(NamedTuple):
     """Of a stage that holds ceil(L/p) layers and, where it is one, the first and the last of the pipeline."""
 
     dense: Number

@@ -46,7 +46,7 @@ def usage_line(error: Any) -> str:
         return _no_such_option(error.option_name, context)
     line = " ".join(error.format_message().split())
     parameter = getattr(error, "param", None)
-    if parameter is not None and line.startswith("Missing"):
+    if parameter is not None and parameter.help and line.startswith("Missing"):
         return f"{line.rstrip('.')}: {parameter.help}"
     if context is None or "?" in line or line.startswith("Option"):
         return line

@@ -13,6 +13,7 @@ from llmplan.search.run import Watch
 from llmplan.search.workers import Found
 from llmplan.space.batch import Reach
 from llmplan.space.dimensions import NAMES
+from llmplan.space.sizes import FACTORS
 from llmplan.space.training_space import TrainingSpace
 
 _HALVINGS = 3
@@ -24,7 +25,7 @@ OPEN = "every size"
 def would_fit(request: TrainRequest, estimate: TrainingEstimate, watch: Watch | None = None) -> tuple[Change, ...]:
     """The smallest changes of one option that would do; where there is none, all sizes left open, if that would."""
     space = TrainingSpace.of(request)
-    if not {"gpus", "dp"}.intersection(space.values):
+    if "gpus" not in space.values and not space.values.keys() >= {*FACTORS}:
         space = space.with_values(gpus=int(estimate.plan.layout.gpus))
     question = question_of(request, "time")
     dead = Dead(space, question, partial(cases_of, reach=Reach.CLOSE), Found.nothing(question), watch)

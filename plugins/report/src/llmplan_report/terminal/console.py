@@ -19,7 +19,7 @@ def console_of(width: int | None) -> PlainConsole:
     """As wide as the terminal, or of the given width and plain, for a file."""
     if width is None:
         return _of_stdout()
-    return PlainConsole(file=io.StringIO(), width=width, highlight=False)
+    return PlainConsole(file=io.StringIO(), width=width)
 
 
 def wide_console() -> PlainConsole:
@@ -35,7 +35,7 @@ def _of_stdout() -> PlainConsole:
     stdout, descriptor = hushed().stdout
     is_terminal = getattr(stdout, "isatty", bool)() if descriptor is None else os.isatty(descriptor)
     forced = None if is_terminal or "FORCE_COLOR" in os.environ else False
-    return PlainConsole(highlight=False, force_terminal=is_terminal or forced)
+    return PlainConsole(force_terminal=is_terminal or forced)
 
 
 def heading(text: str, style: str = "bold") -> Padding:

@@ -16,6 +16,7 @@ from llmplan.output.words import gib, seconds
 from llmplan.request import InferRequest, TrainRequest, given_options, of_server, option_name, options_of
 from llmplan.search.infer import infer
 from llmplan.search.train import train
+from llmplan.watching import heard_by
 from llmplan_report.drawing import looks, words_of
 from llmplan_report.page import command_line
 from llmplan_report.terminal import headline
@@ -51,7 +52,9 @@ def offered() -> dict[str, Any]:
 def answer(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """One plan: its document, its figures in words, its bars, the command line that gives the same."""
     request = _request(command, given)
-    estimate: Any = train(request, watch=_patience()) if isinstance(request, TrainRequest) else infer(request)
+    watch = _patience()
+    with heard_by(watch):
+        estimate: Any = train(request, watch=watch) if isinstance(request, TrainRequest) else infer(request)
     times = ("time_breakdown",) if isinstance(estimate, TrainingEstimate) else ("prefill_breakdown", "decode_breakdown")
     return {
         "document": document(estimate),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from functools import partial
@@ -12,17 +13,20 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from llmplan.cli.said import one_line
 from llmplan.errors import BadInputError, LlmplanError
 from llmplan_report.web.answers import COMMANDS, answer, frontier, offered
 from llmplan_report.web.openapi import openapi
 
 _STATIC = Path(__file__).with_name("static")
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
-_MOST_BYTES = 16_384
+_MOST_BYTES, _PATIENCE_SECONDS = 16_384, 10.0
+"""Of a body, and for it to come: of who sends nothing more, a few would keep everybody else out."""
+_WANTED = "the body is to be one JSON object"
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -71,14 +75,22 @@ def _reading(read: Callable[[], Any]) -> Callable[[Request], Any]:
 def _answering(price: Callable[[dict[str, Any]], Any]) -> Callable[[Request], Any]:
     async def serve(request: Request) -> Response:
         try:
-            found = await run_in_threadpool(price, await _options(request))
+            given = await asyncio.wait_for(_options(request), _PATIENCE_SECONDS)
+            return JSONResponse(await run_in_threadpool(price, given), headers=_HEADERS)
         except LlmplanError as error:
-            return JSONResponse({"error": str(error)}, status_code=400, headers=_HEADERS)
+            return _refusal(str(error))
         except (ValueError, RecursionError):
-            return JSONResponse({"error": "the body is to be one JSON object"}, status_code=400, headers=_HEADERS)
-        return JSONResponse(found, headers=_HEADERS)
+            return _refusal(_WANTED)
+        except (asyncio.TimeoutError, ClientDisconnect):
+            return _refusal("the body did not come")
 
     return serve
+
+
+def _refusal(line: str) -> Response:
+    """One line, whatever letters of no language somebody has sent in it."""
+    said = one_line(line).encode("utf-8", "backslashreplace").decode()
+    return JSONResponse({"error": said}, status_code=400, headers=_HEADERS)
 
 
 async def _options(request: Request) -> dict[str, Any]:
@@ -92,5 +104,5 @@ async def _options(request: Request) -> dict[str, Any]:
             raise ValueError("too long")
     given = json.loads(body)
     if not isinstance(given, dict):
-        raise BadInputError("the body is to be one JSON object")
+        raise BadInputError(_WANTED)
     return given

@@ -107,7 +107,6 @@ def _means(server: Server, loop: _Loop, users: Number, most: Peak) -> Means:
     """With so many, of whom as many are inside as have room."""
     loop = _bounded(server, loop, users, most)
     tokens = server.work.output_tokens - 1.0
-    decode_rate = loop.rate / server.decode_replicas
     return Means(
         queueing_seconds=loop.queueing_seconds,
         first_token_seconds=loop.first_token_seconds,
@@ -117,7 +116,7 @@ def _means(server: Server, loop: _Loop, users: Number, most: Peak) -> Means:
         concurrency=1.0 * users,
         decoding=loop.decoding,
         **_busy(server, loop, users),
-        kv_share=kv_share(server, decode_rate, loop.decoding, loop.first_token_seconds - loop.queueing_seconds),
+        kv_share=kv_share(server, loop.rate, loop.decoding, loop.first_token_seconds - loop.queueing_seconds),
     )
 
 
@@ -127,7 +126,8 @@ def _bounded(server: Server, loop: _Loop, users: Number, most: Peak) -> _Loop:
     rate = where(above, most.rate, loop.rate)
     full = where(most.by_prefill, False, above) if server.separate else above
     each = where(rate > 0, rate, 1.0)
-    bounded = minimum(loop.decoding, most.sequences) * server.decode_replicas / each + server.transfer_seconds
+    decoding = loop.rate * (loop.decode_seconds - server.transfer_seconds) / server.decode_replicas
+    bounded = minimum(decoding, most.sequences) * server.decode_replicas / each + server.transfer_seconds
     decode_seconds = where(full, bounded, loop.decode_seconds)
     outside = maximum(0.0, users / each - loop.first_token_seconds - decode_seconds)
     behind: Number = where(most.by_prefill, 0.0, outside) if server.separate else 0.0
@@ -169,7 +169,6 @@ def _with(server: Server, before: _Loop, users: float) -> _Loop:
     decoding_seconds = maximum(0.0, users / rate - elsewhere)
     return _Loop(
         rate=rate,
-        decoding=rate * decoding_seconds / server.decode_replicas,
         queueing_seconds=queueing,
         first_token_seconds=elsewhere - server.transfer_seconds,
         decode_seconds=decoding_seconds + server.transfer_seconds,

@@ -33,9 +33,9 @@ class Engine:
     """Bytes on the fullest GPU beside caches, by line."""
     kv_room_bytes: Number
     """What they leave for caches."""
-    tokens_per_sequence: int = 1
+    tokens_per_sequence: int
     """Positions that a decoding sequence takes of a step."""
-    ahead: bool = False
+    ahead: bool
     """Many steps are priced in one call of arrays, by who has imported these."""
 
     def taken(self, replicas: Any) -> Engine:
@@ -54,7 +54,7 @@ class Engine:
 
     def price(self, steps: Sequence[Step]) -> list[StepSeconds]:
         """Seconds of steps, by the cost model itself."""
-        if self.many is None and not (self.ahead and len(steps) > 1):
+        if self.many is None and not self.ahead:
             return [self._priced(step) for step in steps]
         together: Any = self._priced(_together(steps, side_by_side=self.many is not None))
         if self.many is None:
@@ -80,7 +80,8 @@ class Engine:
 
     def round_of(self, step: Step) -> Round:
         """A round that holds this step, between steps that have been priced."""
-        return price_rounds([step], self.batches, self.grid.price)[0]
+        (found,) = price_rounds([step], self.batches, self.grid.price)
+        return found
 
     def decode_seconds(self, sequences: float, context: float) -> float:
         """A round in which nothing but these decodes, between steps that have been priced."""
@@ -131,7 +132,7 @@ def prompt_step(chunks: Sequence[tuple[float, float]], sequences: float = 0.0, c
 
 
 def make_engine(
-    steps: ServingSteps, server: ServerPlan, memory_bytes: float, exact: Iterable[float] = (), *, ahead: bool = False
+    steps: ServingSteps, server: ServerPlan, memory_bytes: float, exact: Iterable[float], *, ahead: bool
 ) -> Engine:
     """Of the steps of a replica: caches have the memory that is left beside what is fixed.
 
@@ -139,13 +140,11 @@ def make_engine(
     """
     largest = server.step_tokens if server.chunked else max(server.step_tokens, server.workload.longest[0])
     fixed = dict(steps.fixed_memory(float(largest)))
-    room, batches = memory_bytes - total(fixed.values()), steps.batches_in_flight
-    if getattr(room, "ndim", 0):  # of many replicas, all of which may have one batch in flight
-        batches = batches + 0.0 * room
+    room = memory_bytes - total(fixed.values())
     return Engine(
         steps=steps,
         grid=StepGrid(steps, exact, ahead=ahead),
-        batches=batches,
+        batches=steps.batches_in_flight + 0.0 * room,  # of many replicas, all of which may have one batch in flight
         step_tokens=server.step_tokens,
         chunked=server.chunked,
         max_sequences=server.max_sequences,

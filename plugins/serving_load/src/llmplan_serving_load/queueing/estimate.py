@@ -12,7 +12,6 @@ from llmplan_serving_load.queueing.closed_form import open_means
 from llmplan_serving_load.queueing.known import Known
 from llmplan_serving_load.queueing.ranges import spreads_of
 from llmplan_serving_load.queueing.server import Server
-from llmplan_serving_load.queueing.simulation import simulate
 
 BatchPricer = Callable[[InferencePlan], InferenceEstimate]
 
@@ -23,7 +22,7 @@ def estimate_server(known: Known, batches: BatchPricer) -> ServerEstimate:
     estimate = closed_estimate(server, batches, known=known)
     if not estimate.feasible or estimate.capacity is None or not server.plan.workload.requests:
         return estimate
-    return evolve(estimate, simulated=within(estimate.capacity, simulate(server, estimate.closed_form)))
+    return evolve(estimate, simulated=within(estimate.capacity, known.simulated(estimate.closed_form)))
 
 
 def within(capacity: Capacity, simulated: Simulated) -> Simulated:

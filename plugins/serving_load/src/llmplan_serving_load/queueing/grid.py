@@ -46,7 +46,7 @@ class StepGrid:
     def decode(self, sequences: float, context: float) -> _Seconds:
         """The same of a step of sequences alone, which a simulation makes most."""
         whole, stage = 0.0, 0.0
-        of_context = ((context, 1.0),) if context in self._exact else _around(context, COARSE)
+        of_context = self._of_keys(context)
         for number, a in self._ends(sequences, FINE):
             for keys, b in of_context:
                 if (number, keys) not in self._decoding:
@@ -63,16 +63,15 @@ class StepGrid:
         return self._kv_bytes[tokens]
 
     def _between(self, step: Step) -> _Seconds:
-        prompts, whole, stage = step.prompts, 0.0, 0.0
+        prompts, whole, stage, known = step.prompts, 0.0, 0.0, self._known
         of_sequences = self._ends(step.sequences, COARSE if prompts else FINE)
-        of_context = self._ends(step.context, COARSE)
-        of_tokens = self._ends(step.prompt_tokens, FINE)
-        of_reads = self._ends(step.prompt_context, COARSE)
-        for tokens, a in of_tokens:
+        of_context, of_reads = self._of_keys(step.context), self._of_keys(step.prompt_context)
+        for tokens, a in self._ends(step.prompt_tokens, FINE):
             for reads, b in of_reads:
                 for sequences, c in of_sequences:
                     for context, d in of_context:
-                        seconds = self._at((tokens, reads, sequences, context, prompts))
+                        point = (tokens, reads, sequences, context, prompts)
+                        seconds = known.get(point) or self._at(point)
                         weight = a * b * c * d
                         whole += weight * seconds[0]
                         stage += weight * seconds[1]
@@ -107,6 +106,10 @@ class StepGrid:
         if value in self._exact or axis[at] != value or not value:
             return [value]
         return axis[max(1, at - places) : at + places + 1]
+
+    def _of_keys(self, value: float) -> _Ends:
+        """Hardly a context is met twice, so that none is kept."""
+        return ((value, 1.0),) if value in self._exact else _around(value, COARSE)
 
     def _ends(self, value: float, ratio: float) -> _Ends:
         key = (value, ratio)

@@ -8,23 +8,28 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import evolve, fields, has
 
-from llmplan.estimate import Capacity, InferenceEstimate
+from llmplan.estimate import Capacity, InferenceEstimate, Means, Simulated
 from llmplan.records import InferencePlan, Lengths, ServerPlan
 from llmplan_serving_load.queueing.capacity import Peak, capacity, peak
 from llmplan_serving_load.queueing.closed_loop import ClosedLoop
 from llmplan_serving_load.queueing.server import Pricer, Server, make_server
+from llmplan_serving_load.queueing.simulation import simulate
+
+T = TypeVar("T")
 
 MOST = 16
-"""Servers that are kept, of one process."""
+"""Servers that are kept, of one process, and simulations."""
 _SAID = {"assumptions", "warnings", "layout_warnings", "price_per_gpu_hour", "parts", "pue"}
 """Fields of a plan that no pass hangs on."""
 _TAKEN_APART = {"layout", "efficiency", "dtype", "gemm"}
 """Records that are made anew for each plan; others are those of a catalogue."""
 KNOWN: dict[tuple[Any, ...], Known] = {}
+SIMULATED: dict[tuple[Any, ...], tuple[ServerPlan, Any, Simulated]] = {}
+"""By replicas and load, with the plan and the cost model, so that no others take their places in memory."""
 
 
 class Known:
@@ -32,7 +37,7 @@ class Known:
 
     def __init__(self, server: Server, of: Known | None = None, cost_model: Any = None) -> None:
         self.server, self._of = server, of
-        self._cost_model = cost_model
+        self._cost_model: Any = cost_model if of is None else of._cost_model  # noqa: SLF001 - of its own kind
         """By which it is found again: kept, so that no other takes its place in memory."""
         self._prompt: InferenceEstimate | None = None
 
@@ -53,6 +58,16 @@ class Known:
             of._prompt = price(plan)  # noqa: SLF001 - the same
         return evolve(of._prompt, plan=plan)  # noqa: SLF001 - the same
 
+    def simulated(self, expected: Means | None) -> Simulated:
+        """Request by request; what was chosen by a simulation a moment ago is not simulated once more."""
+        server, cost_model = self.server, self._cost_model
+        if cost_model is None:
+            return simulate(server, expected)
+        key = (id(cost_model), *_key_of(server.plan), *_load(server.plan, expected))
+        kept = SIMULATED.pop(key, None) or (server.plan, cost_model, simulate(server, expected))
+        _keep(SIMULATED, key, kept)
+        return kept[-1]
+
     @cached_property
     def loop(self) -> ClosedLoop:
         """Users, as many as were asked about so far."""
@@ -67,13 +82,24 @@ def known_server(plan: ServerPlan, pricer: Pricer) -> Known:
     ahead = bool(getattr(pricer, "in_arrays", False)) and "numpy" in sys.modules
     cost_model = getattr(pricer, "cost_model", None)
     if cost_model is None or plan.workload.trace:
-        return Known(make_server(plan, pricer, ahead=ahead))
+        return Known(make_server(plan, pricer, ahead=ahead), cost_model=cost_model)
     key = (id(cost_model), *_key_of(plan))
     known = KNOWN.pop(key, None) or Known(make_server(plan, pricer, ahead=ahead), cost_model=cost_model)
-    KNOWN[key] = known
-    if len(KNOWN) > MOST:
-        del KNOWN[next(iter(KNOWN))]
+    _keep(KNOWN, key, known)
     return Known(evolve(known.server, plan=plan), known)
+
+
+def _keep(among: dict[tuple[Any, ...], T], key: tuple[Any, ...], found: T) -> None:
+    among[key] = found
+    if len(among) > MOST:
+        del among[next(iter(among))]
+
+
+def _load(plan: ServerPlan, expected: Means | None) -> tuple[Any, ...]:
+    load = plan.workload
+    if load.trace:
+        return (id(load.trace),)
+    return load.rate, load.concurrency, load.requests, load.seed, None if expected is None else _values(expected)
 
 
 def _key_of(plan: ServerPlan) -> tuple[Any, ...]:

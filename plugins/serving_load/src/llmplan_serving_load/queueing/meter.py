@@ -18,15 +18,19 @@ class Meter:
         self._changed: dict[str, float] = {}
         self._begun: float | None = None
         self._ended: float | None = None
+        self._counting = False
 
     def change(self, name: str, by: float, now: float) -> None:
         """Note that the quantity rises or falls now."""
-        self._add_up(name, now)
-        self.level[name] = self.level.get(name, 0.0) + by
+        level = self.level.get(name, 0.0)
+        if level and self._counting:
+            self._area[name] = self._area.get(name, 0.0) + level * (now - self._changed[name])
+        self._changed[name] = now
+        self.level[name] = level + by
 
     def count(self, name: str) -> None:
         """Note that it has happened once more."""
-        if self._begun is not None and self._ended is None:
+        if self._counting:
             self._counts[name] = self._counts.get(name, 0) + 1
 
     def counted(self, name: str) -> int:
@@ -35,7 +39,7 @@ class Meter:
 
     def begin(self, now: float) -> None:
         """Begin to count at this time."""
-        self._begun = now
+        self._begun, self._counting = now, True
         self._area = {}
         self._changed = dict.fromkeys(self.level, now)
 
@@ -43,8 +47,8 @@ class Meter:
         """Count no further than this time."""
         if self._ended is None:
             for name in self.level:
-                self._add_up(name, now)
-            self._ended = now
+                self.change(name, 0.0, now)
+            self._ended, self._counting = now, False
 
     @property
     def seconds(self) -> float:
@@ -54,12 +58,6 @@ class Meter:
     def mean(self, name: str) -> float:
         """Over the time that is counted."""
         return self._area.get(name, 0.0) / self.seconds if self.seconds else self.level.get(name, 0.0)
-
-    def _add_up(self, name: str, now: float) -> None:
-        if self._begun is not None and self._ended is None:
-            since = self._changed.get(name, self._begun)
-            self._area[name] = self._area.get(name, 0.0) + self.level.get(name, 0.0) * (now - since)
-        self._changed[name] = now
 
 
 def percentiles(values: Sequence[float]) -> Mapping[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator
+from functools import cached_property
 from heapq import heappop, heappush
 from math import ceil, nan
 from typing import TYPE_CHECKING, Any
@@ -85,6 +86,14 @@ class Replica:
     _growth: float = 0.0
     _news: Event | None = None
 
+    @cached_property
+    def _busy(self) -> str:
+        return f"{self.pool} busy"
+
+    @cached_property
+    def _kv(self) -> str:
+        return f"{self.pool} kv"
+
     def submit(self, sequence: Sequence) -> None:
         """A request, or what another replica has read of it."""
         self.held += 1
@@ -104,7 +113,7 @@ class Replica:
         self.held -= 1
         self.worked_on -= 1
         self.kv_bytes -= sequence.kv_bytes
-        self.meter.change(f"{self.pool} kv", -sequence.kv_bytes, self.env.now)
+        self.meter.change(self._kv, -sequence.kv_bytes, self.env.now)
 
     def run(self) -> Generator[Event, Any, None]:
         """Work round after round for as long as there is work."""
@@ -128,8 +137,7 @@ class Replica:
         engine = self.engine
         while self.waiting and self.worked_on < engine.max_sequences:
             sequence = self.waiting[0]
-            unread = sequence.new - sequence.read
-            if unread and not self._has_room_for(unread):
+            if not self._has_room_for(sequence.new):
                 return
             kv_bytes = engine.kv_bytes(sequence.prompt + (sequence.output if self.pool == DECODE else 1))
             if self.kv_bytes + kv_bytes > engine.kv_room_bytes:
@@ -142,7 +150,7 @@ class Replica:
         self.worked_on += 1
         self.kv_bytes += kv_bytes
         self.kv_peak_bytes = max(self.kv_peak_bytes, self.kv_bytes)
-        self.meter.change(f"{self.pool} kv", kv_bytes, self.env.now)
+        self.meter.change(self._kv, kv_bytes, self.env.now)
         if sequence.read < sequence.new:
             sequence.started_at = self.env.now
             self.admitted.append(sequence)
@@ -161,7 +169,7 @@ class Replica:
         """One round with prompts; what decodes goes on beside them where they are cut, else it waits."""
         chunks = self._chunks()
         sequences = self._decoding if self.engine.chunked else 0
-        context = self._context / sequences if sequences else 0.0
+        context = self._context / max(1, sequences)
         step = prompt_step([(tokens, each.cached + each.read) for each, tokens in chunks], sequences, context)
         made = self.engine.round_of(step)
         seconds = made.seconds
@@ -206,7 +214,7 @@ class Replica:
         count = self._decoding
         first = self.engine.decode_seconds(count, self._context / count)
         last = self.engine.decode_seconds(count, (self._context + (rounds - 1) * self._growth) / count)
-        slope = (last - first) / (rounds - 1) if rounds > 1 else 0.0
+        slope = (last - first) / max(1, rounds - 1)
 
         def seconds(number: int) -> float:
             return number * first + slope * number * (number - 1) / 2.0
@@ -215,27 +223,32 @@ class Replica:
             yield from self._work(seconds(rounds))
             self._advance(rounds)
             return
-        begun = self.env.now
-        self._news = self.env.event()
-        yield from self._work(seconds(rounds), until=self._news)
+        begun, made, whole = self.env.now, rounds, seconds(rounds)
+        self._news = news = self.env.event()
+        yield from self._work(whole, news=news)
+        self._news = None
         elapsed = self.env.now - begun
-        made = rounds
-        if self._news.triggered and elapsed < seconds(rounds):
+        if self.waiting and elapsed < whole:
             made = max(1, ceil(elapsed / max(first, last)))
             while seconds(made) < elapsed:
                 made += 1
-            yield from self._work(max(0.0, seconds(made) - elapsed))
-        self._news = None
+            yield from self._work(seconds(made) - elapsed)
         self._advance(made)
 
-    def _work(self, seconds: float, reading: float = 0.0, until: Event | None = None) -> Generator[Event, Any, None]:
-        """The GPUs work; `reading` is the share of it that prompts add."""
-        self.meter.change(f"{self.pool} busy", 1.0, self.env.now)
-        self.meter.change("reading", reading, self.env.now)
-        timeout = self.env.timeout(seconds)
-        yield timeout if until is None else timeout | until
-        self.meter.change(f"{self.pool} busy", -1.0, self.env.now)
-        self.meter.change("reading", -reading, self.env.now)
+    def _work(self, seconds: float, reading: float = 0.0, news: Event | None = None) -> Generator[Event, Any, None]:
+        """The GPUs work, so long or until there are news; `reading` is the share of it that prompts add."""
+        change, busy, begun = self.meter.change, self._busy, self.env.now
+        change(busy, 1.0, begun)
+        if reading:
+            change("reading", reading, begun)
+        timeout: Any = self.env.timeout(seconds)
+        if news is not None:
+            timeout.callbacks.append(lambda _: news.triggered or news.succeed())
+        yield timeout if news is None else news
+        ended = self.env.now
+        change(busy, -1.0, ended)
+        if reading:
+            change("reading", -reading, ended)
 
     def _advance(self, rounds: int) -> None:
         self._rounds += rounds

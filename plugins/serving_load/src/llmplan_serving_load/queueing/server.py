@@ -161,7 +161,7 @@ def make_server(plan: ServerPlan, pricer: Pricer, *, ahead: bool = False) -> Ser
     decode = _engine(plan, plan.plan, pricer, work, ahead=ahead)
     pool = plan.prefill_pool
     prefill = decode if pool is None else _engine(plan, pool, pricer, work, ahead=ahead)
-    kv_bytes = work.mean_kv_bytes({job.tokens: decode.kv_bytes(job.tokens) for job in work.jobs})
+    kv_bytes = work.mean_kv_bytes(decode.kv_bytes)
     most = _largest(_most(decode, kv_bytes))
     numbers = points(2.0 * most)
     together = ahead and pool is None and decode.one_at_a_time

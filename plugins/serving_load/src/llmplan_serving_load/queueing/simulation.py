@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 
 from llmplan.estimate import Means, Simulated
+from llmplan.watching import tell
 from llmplan_serving_load.queueing.closed_form import busy_shares
 from llmplan_serving_load.queueing.meter import Meter, mean, percentiles
 from llmplan_serving_load.queueing.replica import DECODE, PREFILL, Replica, Sequence
@@ -29,6 +30,8 @@ _ALONE = 1e-6
 """Requests in the system on average, so few that they hardly ever meet."""
 _OF_THE_LOAD = ("requests_per_second", "concurrency", "decoding", "busy_share", "kv_share")
 """Means in proportion to the rate, where requests do not meet."""
+_TOLD = 1_000
+"""Requests after which it is told how many are answered."""
 _ROUTES = 2**30
 """Among which one is drawn: many more than replicas."""
 
@@ -226,6 +229,8 @@ class Simulation:
     def _done(self) -> None:
         """With one of those that count; it is over with the last."""
         self._left -= 1
+        if not self._left % _TOLD:
+            tell(len(self.counted), self.server.plan.workload.requests, "requests simulated")
         if not self._left:
             self._over.succeed()
 

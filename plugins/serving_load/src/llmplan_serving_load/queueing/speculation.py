@@ -73,8 +73,6 @@ class SpeculatingSteps:
             return 0.0
         first = self.draft.step_seconds(step)
         further = evolve(step, prompt_tokens=0.0, prompt_context=0.0, prompts=0.0)
-        if isinstance(step.sequences, (int, float)) and step.sequences == 0:
-            return first
         alone = self.draft.step_seconds(evolve(further, sequences=maximum(step.sequences, 1.0)))
         return first + (self.draft_tokens - 1) * where(step.sequences > 0, alone, 0.0)
 

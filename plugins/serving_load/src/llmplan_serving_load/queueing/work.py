@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from math import floor, log
+from typing import Any
 
-from attrs import field, frozen
+from attrs import frozen
 
+from llmplan.arrays.quantities import Number, total
 from llmplan.records import ServerPlan
 from llmplan_serving_load.queueing.speculation import expected_steps, yield_probabilities
 
@@ -52,7 +54,7 @@ class Work:
     """Kinds of requests that are equally likely."""
 
     jobs: Sequence[Job]
-    yields: Sequence[float] = field(default=(1.0,))
+    yields: Sequence[float]
     """Probabilities that a step gives a sequence 1, 2, … tokens."""
 
     @cached_property
@@ -100,19 +102,42 @@ class Work:
         parts = [ordered[begin:end] for begin, end in pairwise(ends)]
         return [Prompt(_mean([new for new, _ in part]), _mean([cached for _, cached in part])) for part in parts]
 
-    def mean_kv_bytes(self, kv_bytes: dict[int, float]) -> float:
+    @cached_property
+    def _stays(self) -> Mapping[int, float]:
+        """How long requests of so many tokens stay, in steps, all together."""
+        found: dict[int, float] = {}
+        for job in self.jobs:
+            found[job.tokens] = found.get(job.tokens, 0.0) + (job.steps if self.steps else 1.0)
+        return found
+
+    def mean_kv_bytes(self, kv_bytes: Callable[[int], Number]) -> Number:
         """Of a sequence met at random, at its full length: by the time that each kind stays."""
-        steps = sum(job.steps for job in self.jobs)
-        weights = [job.steps if steps else 1.0 for job in self.jobs]
-        return sum(w * kv_bytes[job.tokens] for w, job in zip(weights, self.jobs, strict=True)) / sum(weights)
+        weighted = total(stays * kv_bytes(tokens) for tokens, stays in self._stays.items())
+        return weighted / sum(self._stays.values())
+
+
+_OF_TRACES: dict[tuple[Any, ...], tuple[Any, Work]] = {}
+"""By trace, prefix cache and speculation, with the trace, so that no other takes its place in memory."""
+_MOST_TRACES = 4
 
 
 def make_work(server: ServerPlan) -> Work:
-    """The work of a server's load, with its prefix cache and speculation."""
+    """The work of a server's load, with its prefix cache and speculation; of a trace, which may be long, once."""
+    trace, yields = server.workload.trace, yields_of(server)
+    if not trace:
+        return _made(server, yields)
+    key = (id(trace), server.prefix_hit_rate, *yields)
+    if key not in _OF_TRACES:
+        while len(_OF_TRACES) >= _MOST_TRACES:
+            del _OF_TRACES[next(iter(_OF_TRACES))]
+        _OF_TRACES[key] = trace, _made(server, yields)
+    return _OF_TRACES[key][1]
+
+
+def _made(server: ServerPlan, yields: list[float]) -> Work:
     lengths = server.workload.lengths
-    yields = yields_of(server)
-    most = max(output for _, output in lengths) - 1
-    steps = expected_steps(most, yields) if len(yields) > 1 else range(most + 1)
+    most = max(output for _, output in lengths)
+    steps = expected_steps(most, yields) if len(yields) > 1 else range(most)
     jobs = []
     for prompt, output in lengths:
         cached = cached_tokens(prompt, server.prefix_hit_rate)

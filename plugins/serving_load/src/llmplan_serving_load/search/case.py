@@ -94,7 +94,7 @@ class Case:
     def missing_bytes(self, sizes: ReplicaSizes, memory: float) -> float:
         """What the longest sequence lacks on an accelerator of so much memory."""
         hardware = evolve(self.choice.hardware, memory_bytes=memory)
-        return float(evolve(self, choice=evolve(self.choice, hardware=hardware)).server(sizes).missing_bytes)
+        return float(evolve(self, choice=self.choice._replace(hardware=hardware)).server(sizes).missing_bytes)
 
     @property
     def in_arrays(self) -> bool:

@@ -18,7 +18,6 @@ from llmplan_serving_load.model import ContinuousBatching
 from llmplan_serving_load.queueing.estimate import closed_estimate, closed_form, within
 from llmplan_serving_load.queueing.known import Known
 from llmplan_serving_load.queueing.server import Server, make_server
-from llmplan_serving_load.queueing.simulation import simulate
 from llmplan_serving_load.search.exploring import Candidate
 from llmplan_serving_load.search.limits import Latencies, Limits, excess_of, times_as_long
 from llmplan_serving_load.search.loads import Arrivals, load_of
@@ -176,9 +175,11 @@ class Tried:
     @cached_property
     def known(self) -> Known:
         """The server with its load, on replicas whose steps are priced once for all loads."""
-        plan, key = self.point.case.plan(self.request), (self.point.case.index, self.point.sizes, self.point.groups)
+        case = self.point.case
+        plan, key = case.plan(self.request), (case.index, self.point.sizes, self.point.groups)
         if key not in self.servers:
-            self.servers[key] = Known(make_server(plan, self.point.case.pricer, ahead=self.point.case.in_arrays))
+            server = make_server(plan, case.pricer, ahead=case.in_arrays)
+            self.servers[key] = Known(server, cost_model=getattr(case.pricer, "cost_model", None))
         return Known(evolve(self.servers[key].server, plan=plan), self.servers[key])
 
     @property
@@ -198,7 +199,7 @@ class Tried:
         """None where none is asked for."""
         if self._elsewhere is not None:
             return self._elsewhere.simulated
-        return simulate(self.server, self.closed) if self.server.plan.workload.requests else None
+        return self.known.simulated(self.closed) if self.server.plan.workload.requests else None
 
     @property
     def means(self) -> Means:

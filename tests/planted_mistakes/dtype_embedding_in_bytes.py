@@ -1,0 +1,20 @@
+"""The table in bytes."""
+
+from __future__ import annotations
+
+from llmplan import hookimpl
+
+
+@hookimpl
+def llmplan_dtype_rules():
+    from llmplan.records import DTypeRule
+
+    return [
+        DTypeRule(
+            name="planted",
+            weight_bits=8,
+            activation_bits=8,
+            embedding_bits=2,
+            gemm_formats=(("fp8",), ("bf16", "fp16")),
+        )
+    ]

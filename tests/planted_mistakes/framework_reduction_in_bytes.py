@@ -1,0 +1,12 @@
+"""Gradients on the wire in bytes."""
+
+from __future__ import annotations
+
+from llmplan import hookimpl
+
+
+@hookimpl
+def llmplan_framework_profiles():
+    from llmplan.records import FrameworkProfile
+
+    return [FrameworkProfile(name="planted", description="planted", source="profile", reduction_bits=2)]
