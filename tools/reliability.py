@@ -31,7 +31,8 @@ _CAME = (
     "mebibyte after the other, which is mended. Trials before the record was kept found readers of launch files and\n"
     "logs that tripped over numbers, patterns and depths without bound; tables of searches that a signal left with\n"
     "half a row; Ctrl-C of which nobody was told; half a package of `plugins new`; letters of no language,\n"
-    "line ends and clients that hang up, which the page answered with a traceback: mended as kinds, and among the everyday tests."
+    "line ends and clients that hang up, which the page answered with a traceback: mended as kinds,\n"
+    "and among the everyday tests."
 )
 MUTANTS = ROOT / "tests" / "mutation" / "results.csv"
 FAULTS = {
