@@ -15,6 +15,7 @@ from llmplan import hookimpl, hookspecs
 from llmplan.catalogues import GPUS, Kind, Registry, TomlRecords
 from llmplan.catalogues.plugins import PluginError, Plugins, load_plugins
 from llmplan.cli.main import main
+from llmplan.errors import PluginWarning
 from llmplan.records import HardwareProfile
 
 HOOK = "llmplan_hardware_profiles"
