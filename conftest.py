@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from llmplan_validation.result import Validation
 
 
-def pytest_configure():
+def pytest_configure() -> None:
     """A shell has its jobs in the background ignore Ctrl-C, which the commands that tests start would inherit."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
