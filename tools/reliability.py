@@ -29,9 +29,10 @@ _CAME = (
     "the host the less the longer the slowest computed, both of which are mended, and a sum differed in its last bit,\n"
     "which the law allows. One command line was ended after minutes: a search named the memory that would do a\n"
     "mebibyte after the other, which is mended. Trials before the record was kept found readers of launch files and\n"
-    "logs that tripped over numbers, patterns and depths without bound; tables of searches that a signal left with half a row;\n"
-    "Ctrl-C of which nobody was told; half a package of `plugins new`; letters of no language, line ends and clients\n"
-    "that hang up, which the page answered with a traceback: mended as kinds, and among the everyday tests."
+    "logs that tripped over numbers, patterns and depths without bound; tables of searches that a signal left with\n"
+    "half a row; Ctrl-C of which nobody was told; half a package of `plugins new`; letters of no language,\n"
+    "line ends and clients that hang up, which the page answered with a traceback: mended as kinds,\n"
+    "and among the everyday tests."
 )
 MUTANTS = ROOT / "tests" / "mutation" / "results.csv"
 FAULTS = {
