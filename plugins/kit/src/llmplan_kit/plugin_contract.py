@@ -43,10 +43,10 @@ from llmplan.catalogues import (
     LazyRecord,
     registry,
 )
-from llmplan.catalogues.guard import words_of
+from llmplan.catalogues.guard import homes, words_of
 from llmplan.catalogues.plugins import Plugins
 from llmplan_kit.cluster_contract import check_cluster
-from llmplan_kit.contracts import ContractError
+from llmplan_kit.contracts import ContractError, require
 from llmplan_kit.cost_contract import SAMPLE_DTYPE, SAMPLE_HARDWARE, SAMPLE_MODEL, check_cost_model
 from llmplan_kit.dtype_contract import check_dtype
 from llmplan_kit.hardware_contract import check_hardware
@@ -132,6 +132,7 @@ def mistakes(module: ModuleType) -> Iterator[ContractError]:
         check = _CHECKS.get(kind, kind.contract or (lambda _record: None))
         for record in found:
             try:
+                _check_free(kind, record, module)
                 _run(check, record, **beside.get(kind, {}))
             except ContractError as mistake:
                 yield mistake
@@ -144,6 +145,17 @@ def _offered(kind: Kind, plugins: Plugins) -> list[Any]:
         return [record.make() if isinstance(record, LazyRecord) else record for record in asked]
     catalogue: Catalogue[Any] = Catalogue(kind, plugins)
     return [record for _, _, record in catalogue.entries()]
+
+
+def _check_free(kind: Kind, record: Any, module: ModuleType) -> None:
+    """A plugin of others takes no name of this project's: users would go on to get that record."""
+    plugins, package = registry().plugins, module.__name__.partition(".")[0]
+    ours = {name for name, home in homes().items() if home in plugins.own} | {"llmplan"}
+    name = getattr(record, "name", None)
+    if package in ours or name is None:
+        return
+    owner = next((by for by in registry().catalogue(kind).providers(name) if by in plugins.own), None)
+    require(owner is None, f"{name}: is the {kind.singular} of {owner}, which stays the one of that name")
 
 
 def _run(check: Callable[..., None], record: Any, **beside: Any) -> None:
