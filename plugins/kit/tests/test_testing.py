@@ -505,13 +505,25 @@ class Searchable(Priced):
         return self.bound * self.train(plan).iteration_seconds, self.bound * self._weights(plan)
 
 
+@frozen
+class Fitting(Priced):
+    """Tells of memory alone, so many times what it holds."""
+
+    told: float = 1.0
+
+    def serving_memory(self, plan):
+        """The one line."""
+        return {line: self.told * held for line, held in self.infer(plan).memory_breakdown.items()}
+
+
 def first(value):
     """The value, or where it is an array, its first element: what breaks arrays."""
     return value if isinstance(value, (int, float)) else float(value[0])
 
 
-GOOD_COST_MODELS = (Priced(), Searchable(), Priced(refuse=("train",)), Priced(refuse=("infer",)))
+GOOD_COST_MODELS = (Priced(), Searchable(), Fitting(), Priced(refuse=("train",)), Priced(refuse=("infer",)))
 BAD_COST_MODELS = (
+    (Fitting(told=0.5), "serving_memory: {'weights': "),
     (Priced(factor=lambda plan: plan.hardware.memory_bytes_per_second), "twice the memory_bytes_per_second makes the"),
     (Priced(factor=lambda plan: plan.gemm.peak_flops**2), "twice the peak_flops makes the iteration slower"),
     (Priced(factor=lambda plan: plan.hardware.scale_up_bytes_per_second), "twice the scale_up_bytes_per_second"),

@@ -75,6 +75,19 @@ def inferred(cost_model: CostModel, plan: InferencePlan) -> InferenceEstimate:
     return estimate
 
 
+def held(cost_model: CostModel, plan: InferencePlan) -> InferenceEstimate:
+    """What a batch holds in memory, without its times where the cost model tells the one without the other."""
+    told = getattr(cost_model, "serving_memory", None)
+    if told is None:
+        return inferred(cost_model, plan)
+    with asking(cost_model, plan):
+        from llmplan.estimate import InferenceEstimate
+
+        memory = told(plan)
+        _check_lines("serving_memory", memory)
+        return InferenceEstimate(plan=plan, prefill_breakdown={}, decode_breakdown={}, memory_breakdown=memory)
+
+
 def served(model: ServerModel, plan: ServerPlan, steps: StepsOf, cost_model: CostModel) -> ServerEstimate:
     """A server under its load, as the server model has it."""
     with Guard(SERVER_MODELS, model.name):

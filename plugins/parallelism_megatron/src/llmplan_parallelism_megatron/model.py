@@ -135,6 +135,12 @@ class Megatron:
 
         return infer(plan)
 
+    def serving_memory(self, plan: InferencePlan) -> Mapping[str, Number]:
+        """Of the batch that `infer` prices."""
+        from llmplan_parallelism_megatron.serving.infer import memory_lines
+
+        return memory_lines(plan)
+
     def serving(self, plan: InferencePlan) -> ServingSteps:
         """What the steps of a server take."""
         from llmplan_parallelism_megatron.serving.steps import Steps

@@ -27,7 +27,7 @@ _LIMITED_BY: Mapping[Kind, str] = {
     Kind.COMMUNICATION: "exposed communication",
     Kind.WAITING: "waiting",
 }
-_PRICE = "price: --price median"
+_PRICE = "in money with --price median"
 _WORTH_A_WORD = 0.01
 """Share of an iteration, below which a kind of line limits nothing."""
 _BETWEEN_PARTS = re.compile(r"(?: ·|;|,) (?![^(]*\))")
