@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from attrs import evolve
+
 from llmplan import records
 from llmplan.catalogues import registry
+from llmplan.records.kernels import rank_bytes
 from llmplan_kit.contracts import LONGEST_LAUNCH, SHORTEST_LAUNCH, check_spelling, require
 
 _SIDE, _HEAD = 8192.0, 128.0
@@ -51,8 +54,8 @@ def _shares(curves: records.KernelCurves) -> Iterator[tuple[str, float]]:
     for field, fused in _attention(curves):
         yield field, float(fused.flops_per_second(_SIDE, _HEAD, 1.0)) / fused.plateau
     for operation, collective in _collectives(curves):
-        halved = _VOLUME + (_VOLUME * collective.half_bytes) ** 0.5
-        yield f"collectives.{operation}", _VOLUME / halved * _RANKS / (_RANKS + collective.half_ranks)
+        moving = evolve(collective, launch_seconds=0.0, step_seconds=0.0).seconds(_VOLUME, _RANKS, 1.0)
+        yield f"collectives.{operation}", rank_bytes(_VOLUME, _RANKS) / moving / collective.plateau
     if curves.serving is not None:
         decode = curves.serving.decode
         yield "serving.decode", _VOLUME / (float(decode.reading_seconds(_VOLUME, 1.0)) * decode.plateau)
