@@ -473,7 +473,7 @@ def test_a_space_without_a_legal_plan_says_what_rules_it_out():
         ({"price_per_gpu_hour": None}, {"budget": "1M"}, "cost: not known without --price"),
         ({"gpu": evolve(GPU, tdp_watts=None)}, {"objective": "energy"}, "energy: not known without an accelerator"),
         ({}, {"objective": "gpus"}, "objective: gpus needs --finish-within or --budget"),
-        ({}, {"objective": "beauty"}, "objective: 'beauty' is not one of time, cost"),
+        ({}, {"objective": "beauty"}, "objective: 'beauty' is not one of time, gpu-hours"),
         ({}, {"pareto": "time"}, "pareto: time alone has no frontier"),
         ({}, {"memory_headroom": 1}, "memory-headroom: 1 is not a fraction of at least 0 and below 1"),
         ({"global_batch_tokens": "1M"}, {}, "global-batch: 48 contradicts global-batch-tokens"),
