@@ -185,7 +185,7 @@ def _stored_bits(weights: Mapping[str, Any]) -> float:
         scale = 8.0 if narrow else 16.0
         return bits + (scale + (0.0 if weights.get("symmetric", True) else bits)) / group
     block = weights.get("block_structure")
-    if _is_a_block(block):
+    if block is not None and _is_a_block(block):
         return bits + 32.0 / float(block[0] * block[1])
     return bits
 
