@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
 
 from llmplan.arrays.quantities import total
-from llmplan.estimate import InferenceEstimate
 from llmplan.output.words import seconds
 from llmplan_report.terminal.console import heading
 from llmplan_report.terminal.sections import bars, bound_by, plus_minus
+
+if TYPE_CHECKING:
+    from llmplan.estimate import InferenceEstimate
 
 
 def phase(
