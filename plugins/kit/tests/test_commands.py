@@ -114,6 +114,19 @@ def test_what_is_installed_and_what_is_broken_is_checked(tmp_path, capsys):
     assert "has no pyproject.toml" in capsys.readouterr().err
 
 
+def test_every_record_says_what_is_wrong_with_it(tmp_path, capsys):
+    """If it fails, whoever has made three mistakes has to run the check four times to know of them."""
+    module = tmp_path / "three.py"
+    module.write_text(
+        "from llmplan import hookimpl\nfrom llmplan.records import Optimizer\n\n@hookimpl\ndef llmplan_optimizers():\n"
+        "    return [Optimizer(name=f'n{n}', state_bytes=8e9, source='a') for n in range(2)]\n\n"
+        "@hookimpl\ndef llmplan_schedules():\n    return [7]\n"
+    )
+    assert main(["plugins", "check", str(module)]) == 1
+    said = [line.removeprefix(f"{module}: ")[:14] for line in capsys.readouterr().out.splitlines()]
+    assert said == ["llmplan_schedu", "n0: state_byte", "n1: state_byte"]
+
+
 def test_the_table_of_plugins_is_as_before(capsys):
     """If it fails, the group hides the command that it grew from."""
     assert main(["plugins", "--json"]) == 0
