@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
+import signal
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -57,6 +59,12 @@ def about(module):
     return {"STRICT": stated["CODE"] or 1, **stated}
 
 
+def surroundings():
+    """What belongs to the whole process."""
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    return os.getpid(), Path.cwd(), dict(os.environ), [*sys.path], handlers, sys.getrecursionlimit()
+
+
 @pytest.mark.parametrize("module", BROKEN)
 def test_it_costs_one_line_and_strict_mode_notices(module, install, tmp_path, capfd, monkeypatch):
     """If it fails, a broken plugin ends in a traceback or in silence, or takes a sound command with it."""
@@ -67,8 +75,10 @@ def test_it_costs_one_line_and_strict_mode_notices(module, install, tmp_path, ca
     arguments = [*TRAIN, *asks] if not asks or asks[0].startswith("--") else asks
     if stated["CODE"] == 0 and "--reporter" not in asks and asks[:1] != ["search"]:
         arguments.append("--json")
+    before = surroundings()
     code = main(arguments)
     out, err = capfd.readouterr()
+    assert surroundings() == before
     assert (code, "Traceback" in out + err) == (stated["CODE"], False), err
     assert [line for line in err.splitlines() if stated["SAID"] in line], err
     if code:

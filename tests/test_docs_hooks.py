@@ -206,7 +206,7 @@ def use_launcher(launcher):
     estimate = train(**TRAIN | {"tp": 2})
     launch = launcher.write(estimate)
     assert launch.text == "acme-train --tensor 2 --replicas 8\n"
-    assert launcher.read(launch.text).options == {"tp": 2, "dp": 8}
+    assert launcher.read(launch.text).options == {"tp": 2, "dp": 8, "pp": 1, "cp": 1}
     assert launcher.read("acme-train --tensor 2 --colour red").remarks == ("not understood: --colour",)
     with pytest.raises(BadInputError, match="pp 2: ACME's trainer has no pipelines"):
         launcher.write(train(**TRAIN | {"pp": 2}))

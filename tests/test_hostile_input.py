@@ -45,6 +45,12 @@ FILES = {
     "nested.json": b"[" * 100_000,
     "wide.csv": b"arrival,prompt,output\n0,100," + b"1" * 200_000,
     "huge.csv": b"arrival,prompt,output\n0,1e30,1",
+    "empty.csv": b"",
+    "wide-letters.csv": "arrival,prompt,output\n0,100,1\n".encode("utf-16"),
+    "latin.csv": b"arrival,prompt,output\n0,100,1\xe9\n",
+    "columns.parquet": b"PAR1\x15\x04\xffPAR1",
+    "trace.jsonl": b'{"timestamp": 0, "input_length": 100, "output_length": 1}\n',
+    "flags.csv": b"arrival,prompt,output\n0,true,1\n",
     "measured.csv": b"id,layers\n" + b"x" * 200_000 + b",1",
 }
 """What stands in each."""
@@ -79,6 +85,16 @@ REFUSED = [
     ((*INFER, "--trace", "wide.csv"), "line 2: field larger than field limit"),
     ((*INFER, "--trace", "huge.csv"), "prompt_tokens"),
     ((*INFER, "--trace", "endless.csv"), "holds more than 0 MiB"),
+    ((*INFER, "--trace", "empty.csv"), "no requests; wanted are lines of arrival_seconds"),
+    ((*INFER, "--trace", "wide-letters.csv"), "is not UTF-8 text"),
+    ((*INFER, "--trace", "latin.csv"), "is not UTF-8 text"),
+    ((*INFER, "--trace", "columns.parquet"), "is not UTF-8 text"),
+    ((*INFER, "--trace", "trace.jsonl"), "is JSON; wanted is CSV with columns arrival_seconds"),
+    ((*INFER, "--trace", "flags.csv"), "line 2: prompt_tokens: 'true' is not a whole number"),
+    ((*INFER, "--trace", "circle.csv"), "Too many levels of symbolic links"),
+    ((*INFER, "--trace", "."), "Is a directory"),
+    (("show", "circle.toml"), "Too many levels of symbolic links"),
+    ((*TRAIN, "--output", "circle.csv"), "Too many levels of symbolic links"),
     ((*INFER, "--trace", "pipe.csv"), "nobody writes to it"),
     (("validate", "training", "--rows", "measured.csv"), "field larger than field limit"),
     (("validate", "training", "--rows", "pipe.csv"), "nobody writes to it"),
@@ -111,6 +127,8 @@ def here(tmp_path, monkeypatch):
         os.mkfifo(name)
     for name in ("endless.toml", "endless.csv"):
         (tmp_path / name).symlink_to("/dev/zero")
+    for name in ("circle.toml", "circle.csv"):
+        (tmp_path / name).symlink_to(name)
     return tmp_path
 
 

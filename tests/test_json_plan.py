@@ -76,7 +76,7 @@ LOADS = {
     "rate": ["2/s", "30/min"],
     "prompt_lengths": ["uniform:0.3", "lognormal:0.8", "geometric"],
     "output_lengths": ["lognormal:1.1"],
-    "requests": [0, 60],
+    "requests": [0, 15],
     "seed": [3],
     "chunked_prefill": [False],
     "max_sequences": [32],
@@ -126,7 +126,8 @@ def test_a_training_run_is_priced_again(asked, failures, own, files):
 def test_a_deployment_is_priced_again(asked, load, own, files):
     """If it fails, a stored result of a server, its load or its seed cannot be priced again."""
     names = files if own else {"model": "llama-3.1-8b", "gpu": "h100-sxm-80gb"}
-    load = {"requests": 60, **load} if "rate" in load else {}
+    asked |= {"pp": 1}  # as for training
+    load = {"requests": 15, **load} if "rate" in load else {}
     try:
         printed = document(infer(**names, **asked, **load))
     except BadInputError:
@@ -218,7 +219,7 @@ OPENED = (
         ),
         (
             "--kv-bits",
-            "8,16",
+            "16",
             "--tp",
             "1,2",
             "--rate",

@@ -48,9 +48,17 @@ HINTS = (
 )
 
 
+def few_requests(monkeypatch):
+    """What is simulated, where nobody says how much; more only take longer."""
+    for least in ("llmplan_serving_load.search.confirming.REQUESTS", "llmplan.space.server._DEFAULT_REQUESTS"):
+        monkeypatch.setattr(least, 20)
+    monkeypatch.setattr("llmplan_serving_load.search.confirming._OF_A_USER", 0)
+
+
 @pytest.mark.parametrize("command", REPORTS.values(), ids=REPORTS)
 def test_what_a_report_says_to_do_next_runs(command, capsys, monkeypatch, tmp_path):
     """If it fails, the first thing that somebody pastes out of a report is refused."""
+    few_requests(monkeypatch)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
     assert main(command) in (0, 3)

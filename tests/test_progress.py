@@ -12,7 +12,20 @@ from llmplan.cli import progress as module
 from llmplan.cli.main import main
 
 SEARCH = ("search", "train", "llama-3.1-70b", "--gpu", "h100-sxm-80gb", "--gpus", "1024")
-SERVERS = ("search", "infer", "llama-3.1-8b", "--gpu", "h100-sxm-80gb", "--gpus", "4", "--tp", "1,2")
+SERVERS = (
+    "search",
+    "infer",
+    "llama-3.1-8b",
+    "--gpu",
+    "h100-sxm-80gb",
+    "--gpus",
+    "4",
+    "--tp",
+    "1,2",
+    "--requests",
+    "50",
+)
+LONG = ("infer", *SERVERS[2:5], "--tp", "1", "--dp", "1", "--rate", "1/s", "--output-tokens", "4", "--requests", "3000")
 COMPARED = ("infer", "llama-3.1-8b", "--gpu", "h100-sxm-80gb", "--tp", "1", "--pp", "1", "--batch", "1..8")
 
 
@@ -22,6 +35,7 @@ COMPARED = ("infer", "llama-3.1-8b", "--gpu", "h100-sxm-80gb", "--tp", "1", "--p
         (SEARCH, r" plans, .*best tp "),
         (SERVERS, r" plans confirmed, best tp \d pp \d dp \d with [\d,.]+ tokens/s a GPU"),
         (COMPARED, r"of 4 plans, best batch "),
+        (LONG, r"of 3,000 requests simulated"),
     ],
 )
 def test_a_log_gets_lines_with_the_best_so_far(command, words, capsys, monkeypatch):

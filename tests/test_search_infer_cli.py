@@ -58,7 +58,8 @@ def test_the_report_says_what_was_found_and_why(run, monkeypatch):
 
 def test_it_is_said_how_many_requests_were_simulated(run):
     """If it fails, one server has two latencies, of the search and of `infer`, and nobody sees why."""
-    of_server = ("--model", "llama-3.1-8b", "--gpu", "h100-sxm-80gb", "--tp", "1", "--pp", "1", "--rate", "5/s")
+    of_server = ("--model", "llama-3.1-8b", "--gpu", "h100-sxm-80gb", "--tp", "1", "--pp", "1", "--rate", "5/s",
+                 "--prompt-tokens", "64", "--output-tokens", "4")  # fmt: skip
     _, out, _ = run("search", "infer", *of_server)
     assert re.search(r"simulated +500 requests of each plan shown; infer simulates 2,000\n", out)
     _, printed, _ = run("search", "infer", *of_server, "--json")
@@ -110,7 +111,7 @@ def test_the_picture(run, tmp_path):
 def test_pictures_of_what_has_no_best_plan(run, tmp_path):
     """If it fails, a search that comes to nothing ends in a traceback."""
     picture = tmp_path / "frontier.svg"
-    assert run(*SEARCH, "--tpot", "1ms", "--picture", str(picture))[0] == 3
+    assert run(*SEARCH, "--requests", "0", "--tpot", "1ms", "--picture", str(picture))[0] == 3
     assert picture.exists()
     nothing = ("search", "infer", "--model", "llama-3.1-70b", "--gpu", "l40s", "--tp", "1", "--pp", "1")
     code, _, err = run(*nothing, "--picture", str(picture))

@@ -7,7 +7,7 @@ from attrs import evolve
 from hypothesis import HealthCheck, given, settings, strategies as st
 from test_search_infer import DTYPE, EXPERTS, GPU, MODEL
 
-from llmplan import infer
+from llmplan import infer, registry
 from llmplan.errors import BadInputError
 from llmplan.estimate import ServerEstimate
 from llmplan.output.document import document
@@ -15,7 +15,8 @@ from llmplan.search import InferenceSpace, search
 from llmplan.space.kept import exceeded
 
 SIZES = ("tp", "pp", "dp", "ep")
-MODELS = {"dense": MODEL, "experts": EXPERTS}
+MODELS = {name: evolve(model, layers=6) for name, model in {"dense": MODEL, "experts": EXPERTS}.items()}
+"""Of six layers there are fewer layouts to try than of eight."""
 LOADS = st.one_of(
     st.fixed_dictionaries({"batch": st.sampled_from([1, 8, 64])}),
     st.fixed_dictionaries({"concurrency": st.sampled_from([1, 5, 30])}),
@@ -68,7 +69,7 @@ def figures(estimate):
     return printed
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(asked=REQUESTS, pinned=st.sets(st.sampled_from(SIZES)))
 def test_what_was_chosen_comes_out_again_whatever_of_it_is_pinned(asked, pinned):
     """If it fails, saying aloud what the tool chose gives another plan, or the same plan with other figures."""
@@ -89,7 +90,7 @@ def test_what_was_chosen_comes_out_again_whatever_of_it_is_pinned(asked, pinned)
     assert figures(again) == figures(found)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(asked=REQUESTS.filter(lambda asked: not {"batch", "max_batch"} & asked["load"].keys()))
 def test_infer_is_the_first_of_a_search(asked):
     """If it fails, two commands answer one question differently."""
@@ -110,7 +111,7 @@ def test_infer_is_the_first_of_a_search(asked):
     assert figures(best) == figures(found)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(asked=REQUESTS, size=st.sampled_from(["tp", "pp", "dp"]), value=st.sampled_from([1, 2, 4]))
 def test_fewer_options_are_never_worse(asked, size, value):
     """If it fails, leaving a size open freezes another, or a better plan is not looked at."""
@@ -177,8 +178,9 @@ def test_all_numbers_of_replicas_are_compared(load):
     options = options_of({"model": "dense", "memory": 2.83e9, "load": load, "prompt_tokens": 200, "given": {}})
     found = infer(**options)
     every = [
-        infer(**{**options, "tp": tp, "pp": pp, "dp": dp}) for tp in (1, 2) for pp in (1, 2) for dp in range(1, 31)
+        infer(**{**options, "tp": tp, "pp": pp, "dp": dp}) for tp in (1, 2) for pp in (1, 2) for dp in range(1, 17)
     ]
+    assert found.plan.layout.dp < 16
     assert rank(found, 0.9) == min(rank(one, 0.9) for one in every)
 
 
@@ -196,3 +198,13 @@ def test_a_static_batch_is_divided_so_that_it_keeps_to_latencies():
         assert breaks(nearest)
         assert exceeded(nearest, nearest.request) <= 100
         assert "none keeps to the latencies" in nearest.plan.assumptions[0]
+
+
+@pytest.mark.parametrize("memory", [0.2e9, 1.2e9, 40e9])
+@pytest.mark.parametrize("asked", [{"batch": 64}, {"max_batch": True}, {"batch": 8, "ttft": 0.05, "latency": 0.5}])
+def test_the_layout_is_the_same_where_memory_is_not_told_alone(monkeypatch, memory, asked):
+    """If it fails, a layout is dropped before its times are known that would have been chosen by them."""
+    options = options_of({"model": "experts", "memory": memory, "load": asked, "prompt_tokens": 900, "given": {}})
+    found = infer(**options)
+    monkeypatch.delattr(type(registry().cost_models["megatron"]), "serving_memory")
+    assert figures(infer(**options)) == figures(found)

@@ -48,11 +48,15 @@ def try_all(tried: Tried, tests: Sequence[str], *, imported: bool) -> Iterator[t
         for module, mutants in tried.items():
             yield module, _imported(module, [(one, SURVIVED) for one in mutants], tests, None)
         return
+    left = set(tried)
     for found in _stream(lambda send: _swap_each(tried, tests, send)):
         if isinstance(found, str):
             raise SystemExit(f"{', '.join(map(str, tried))}: tests fail before anything is changed: {found}")
         module, verdicts, quick = found
+        left.remove(module)
         yield module, _imported(module, list(zip(tried[module], verdicts, strict=True)), tests, quick)
+    if left:
+        raise SystemExit(f"{', '.join(map(str, left))}: the tests broke off; LLMPLAN_MUTATION_LOUD=1 shows where")
 
 
 def _imported(

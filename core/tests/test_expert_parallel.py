@@ -7,7 +7,7 @@ from llmplan import train
 MODEL, GPU = "deepseek-v3", "h100-sxm-80gb"
 
 
-@pytest.mark.parametrize("sizes", [{"tp": 1, "pp": 16}, {"tp": 4, "pp": 16}, {}])
+@pytest.mark.parametrize("sizes", [{"tp": 1, "pp": 16}, {"tp": 4, "pp": 16}, {"cp": 1, "recompute": "full"}])
 def test_experts_are_shared_as_one_can_count_on_best(sizes):
     """Every rank would hold all experts, and a plan that fits with them shared would be called too large."""
     estimate = train(model=MODEL, gpu=GPU, gpus=2048, **sizes)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import NamedTuple
 
-from attrs import frozen
 
-
-@frozen
-class Stage:
+class Stage(NamedTuple):
     """So many done of so many."""
 
     done: int

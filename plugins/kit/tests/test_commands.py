@@ -43,9 +43,21 @@ def test_a_package_passes_its_own_tests_as_it_is_written(kind, tmp_path, capsys,
     )
 
 
+def test_help_names_every_kind(capsys):
+    """If it fails, nobody learns that there is a package of a kind to start from."""
+    assert main(["plugins", "new", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert [kind for kind in FOUND if kind not in said] == []
+
+
 @pytest.mark.parametrize(
     ("kind", "record"),
-    [("gpu", records.HardwareProfile), ("dtype", records.DTypeRule), ("engine", records.EngineProfile)],
+    [
+        ("gpu", records.HardwareProfile),
+        ("dtype", records.DTypeRule),
+        ("engine", records.EngineProfile),
+        ("cluster", records.Cluster),
+    ],
 )
 def test_every_field_of_a_record_stands_in_its_skeleton(kind, record):
     """If it fails, an author has to read our sources to learn of a field."""
@@ -100,6 +112,19 @@ def test_what_is_installed_and_what_is_broken_is_checked(tmp_path, capsys):
     assert capsys.readouterr().out.startswith(f"{broken}: llmplan_reporters: SystemExit")
     assert main(["plugins", "check", str(tmp_path)]) == 2
     assert "has no pyproject.toml" in capsys.readouterr().err
+
+
+def test_every_record_says_what_is_wrong_with_it(tmp_path, capsys):
+    """If it fails, whoever has made three mistakes has to run the check four times to know of them."""
+    module = tmp_path / "three.py"
+    module.write_text(
+        "from llmplan import hookimpl\nfrom llmplan.records import Optimizer\n\n@hookimpl\ndef llmplan_optimizers():\n"
+        "    return [Optimizer(name=f'n{n}', state_bytes=8e9, source='a') for n in range(2)]\n\n"
+        "@hookimpl\ndef llmplan_schedules():\n    return [7]\n"
+    )
+    assert main(["plugins", "check", str(module)]) == 1
+    said = [line.removeprefix(f"{module}: ")[:14] for line in capsys.readouterr().out.splitlines()]
+    assert said == ["llmplan_schedu", "n0: state_byte", "n1: state_byte"]
 
 
 def test_the_table_of_plugins_is_as_before(capsys):

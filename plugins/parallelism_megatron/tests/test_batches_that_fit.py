@@ -100,6 +100,8 @@ def test_caches_come_in_whole_pages():
     paged = given(evolve(WHOLE, block_tokens=16), 1e12, tp=2)
     pages = [of.sequence_bytes(Rank.of(paged), tokens) / (EACH / 8 / 2) for tokens in (1.0, 16.0, 17.0)]
     assert pages == [1, 1, 2]
+    halves = given(WHOLE, 1e12, pp=2)
+    assert of.sequence_bytes(Rank.of(halves), 128.0) == EACH / 2
 
 
 @pytest.mark.parametrize("longest", [0, 1, 2, 3, 4, 99, 100])
@@ -122,7 +124,10 @@ def test_answers_are_part_of_the_context(monkeypatch):
     """A context would be longer by the answer than what fits."""
     monkeypatch.setattr(of, "memory", lambda _rank, plan: {"all": plan.prompt_tokens + plan.output_tokens})
     plan = given(WHOLE, 50.0, output_tokens=20)
-    assert of.longest_context(Rank.of(plan), evolve(plan, model=evolve(PLAIN, max_seq_len=100))) == 50
+    limited = evolve(plan, model=evolve(PLAIN, max_seq_len=100))
+    assert of.longest_context(Rank.of(plan), limited) == 50
+    short = evolve(limited, hardware=evolve(plan.hardware, memory_bytes=20.5))
+    assert of.longest_context(Rank.of(plan), short) == 0  # an answer follows on a token at least
 
 
 def test_what_a_step_holds():

@@ -66,6 +66,8 @@ def test_a_step_of_a_server(context, looks_back):
     flow = of_step(step)
     assert numbers(flow.prompts) == (2, 45, 55, 10)  # ten tokens of each, the middle one at 50.5
     assert numbers(flow.decoding) == (3, *looks_back, 1)
+    alone = evolve(step, prompts=1.0, prompt_tokens=10.0)
+    assert numbers(of_step(alone).prompts) == (1, 45, 55, 10)
 
 
 @pytest.mark.parametrize("window", [4, 10, 30, inf])

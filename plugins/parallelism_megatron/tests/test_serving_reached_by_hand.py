@@ -121,6 +121,14 @@ def test_attention_without_timings_of_servers():
     assert kernels(evolve(IDEAL, attention="paged"), curves=CURVES).prefill.plateau == 0.7
 
 
+def test_no_engine_keeps_its_stream_in_fewer_than_16_bits():
+    """Norms would move half of what they do, or a kernel that nobody timed take a second to widen weights."""
+    streams = [kernels(dtype=evolve(FP16, activation_bits=bits)).stream_bytes for bits in (8, 16, 32)]
+    assert streams == [2, 2, 4]
+    untimed = evolve(KERNELS, serving=evolve(SERVING, widening_seconds={}))
+    assert kernels(dtype=evolve(FP16, weight_bits=4), curves=untimed).dense.curve.launch_seconds == 3e-6
+
+
 def test_what_waits_in_host_memory_comes_over_the_link():
     """Weights would come in faster than the link, or what stays on the device come over it."""
     link = 6e10
@@ -134,7 +142,7 @@ def test_what_waits_in_host_memory_comes_over_the_link():
     assert (cache.cache_bytes_per_second, cache.dense.bytes_per_second) == (link, 2e12 * 0.85)
 
 
-@pytest.mark.parametrize(("node", "gigabytes"), [(8, 25), (2, 22.5), (1, 45)])
+@pytest.mark.parametrize(("node", "gigabytes"), [(8, 25), (3, 25), (2, 22.5), (1, 45)])
 def test_a_host_multiplies_at_its_memorys_speed(node, gigabytes):
     """A server's memory would be taken for a desktop's, or each accelerator have all of it."""
     engine = evolve(IDEAL, offloads=("weights",), host_rows=32)

@@ -287,7 +287,7 @@ def test_every_figure_of_serving_is_there(at):
     assert f"each token {seconds(SERVING.decode_seconds_per_token)} (decode)" in text
     assert f"whole answer {seconds(SERVING.total_seconds)}" in text
     assert f"{SERVING.max_batch_size:,.0f} sequences of 640 tokens a replica" in text
-    assert "tokens/s a GPU; price: --price median" in text
+    assert "tokens/s a GPU; in money with --price median" in text
     priced = evolve(SERVING, plan=evolve(SERVING.plan, price_per_gpu_hour=2.0))
     whole = f"{money(priced.cost_per_million_tokens)} per million output tokens, all in, at 2 a GPU-hour"
     assert whole in in_words(at(priced, 200))

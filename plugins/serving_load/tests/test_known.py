@@ -25,17 +25,36 @@ CHANGES = (
     {"prefill_replicas": 1},
     {"gpu": evolve(SAMPLE["gpu"], memory_bytes=20e9)},
     {"cost_model": AffineCostModel(steps=AffineSteps(base=0.02))},
+    {"seed": 1},
 )
 
 
+def forget():
+    """As a process begins."""
+    known.KNOWN.clear()
+    known.SIMULATED.clear()
+
+
+@pytest.mark.parametrize("load", [{"rate": 9.0}, {"trace": "trace.csv"}], ids=["rate", "trace"])
+def test_what_chose_a_layout_is_not_simulated_once_more(load, monkeypatch, tmp_path):
+    """If it fails, a trace of a million requests takes twice as long as it could."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "trace.csv").write_text("".join(f"{at / 9},500,40\n" for at in range(30)), encoding="utf-8")
+    forget()
+    made, simulate = [], known.simulate
+    monkeypatch.setattr(known, "simulate", lambda *given: made.append(1) or simulate(*given))
+    infer(**SAMPLE, gpus=2, tp=1, **load)
+    assert 1 <= len(made) == len(known.SIMULATED)
+
+
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: next(iter(change)))
-@pytest.mark.parametrize("load", [{"rate": 3.0}, {"concurrency": 11}], ids=["rate", "users"])
+@pytest.mark.parametrize("load", [{"rate": 3.0, "requests": 12}, {"concurrency": 5}], ids=["rate", "users"])
 def test_what_is_known_of_one_server_is_not_taken_for_another(change, load):
     """If it fails, a second question in the same process has the answer of the first."""
-    known.KNOWN.clear()
+    forget()
     alone = document(infer(**{**SERVED, **change, **load}))
-    known.KNOWN.clear()
-    infer(**SERVED, **load)
+    forget()
+    infer(**{**SERVED, **load})
     for _ in range(2):
         assert document(infer(**{**SERVED, **change, **load})) == alone
 

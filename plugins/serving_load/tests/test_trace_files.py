@@ -41,6 +41,7 @@ def test_columns_without_names_are_in_order(trace):
     """A table without a heading; blank lines and a byte order mark do not count."""
     assert trace("0.5, 10, 5\n\n1,20,6\n") == (Request(0.5, 10, 5), Request(1.0, 20, 6))
     assert trace("\ufeff" + OURS)[0] == Request(0.0, 10, 5)
+    assert [one.prompt_tokens for one in trace("2023-11-16T18:15:46,10,5\n2023-11-16T18:15:45,20,6\n")] == [20, 10]
 
 
 def test_requests_are_in_order_of_arrival(trace):

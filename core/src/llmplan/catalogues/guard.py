@@ -10,6 +10,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from llmplan.catalogues.surroundings import Surroundings
 from llmplan.errors import LlmplanError, PluginFailedError
 
 if TYPE_CHECKING:
@@ -66,7 +67,10 @@ class Guard:
 
 
 class Hush:
-    """While it is entered, by any number of threads, stdout is stderr, for Python and for what is written below it."""
+    """While it is entered, by any number of threads, stdout is stderr, for Python and for what is written below it.
+
+    What else belongs to the whole process is as it was when the last one leaves it.
+    """
 
     def __init__(self) -> None:
         self._lock = allocate_lock()
@@ -74,11 +78,13 @@ class Hush:
         self._stdout: Any = None
         self._replacement: Any = None
         self._descriptor: int | None = None
+        self._surroundings: Surroundings | None = None
 
     def __enter__(self) -> None:
         with self._lock:
             self._inside += 1
             if self._inside == 1:
+                self._surroundings = Surroundings()
                 self._stdout, self._replacement = sys.stdout, sys.stderr
                 with suppress(OSError, ValueError, AttributeError):  # a stream that is closed, or none at all
                     self._stdout.flush()
@@ -93,6 +99,8 @@ class Hush:
         with self._lock:
             self._inside -= 1
             if self._inside == 0:
+                if self._surroundings is not None:
+                    self._surroundings.restore()
                 sys.stdout = self._stdout
                 if self._descriptor is not None:
                     os.dup2(self._descriptor, _STDOUT)
@@ -136,14 +144,14 @@ def blame(error: BaseException) -> tuple[str | None, str]:
 
     from llmplan.catalogues.offered import registry
 
-    homes, own = _homes(), registry().plugins.own
+    known, own = homes(), registry().plugins.own
     frames = [(frame, line) for frame, line in walk_tb(error.__traceback__)]
-    ours = [one for one in frames if _package(one[0]) in homes]
-    theirs = [one for one in ours if homes[_package(one[0])] not in own] or ours
+    ours = [one for one in frames if _package(one[0]) in known]
+    theirs = [one for one in ours if known[_package(one[0])] not in own] or ours
     if not frames:
         return None, "no traceback"
     frame, line = (theirs or frames)[-1]
-    guilty = homes[_package(frame)] if theirs else None
+    guilty = known[_package(frame)] if theirs else None
     return guilty, f"{os.path.basename(frame.f_code.co_filename)}, line {line}"  # noqa: PTH119
 
 
@@ -165,7 +173,7 @@ def _package(frame: Any) -> str:
     return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
-def _homes() -> dict[str, str]:
+def homes() -> dict[str, str]:
     """By top-level package, the distribution of the plugin that is in it; the core's own parts are no plugin here."""
     from llmplan.catalogues.offered import registry
 

@@ -9,7 +9,7 @@ from llmplan.catalogues.offered import registry, selected
 from llmplan.catalogues.plugins import is_strict, printing_problems
 from llmplan.catalogues.selection import of_arguments
 from llmplan.cli.app import build_app
-from llmplan.cli.said import say
+from llmplan.cli.said import one_line_each, say
 from llmplan.cli.streams import flushed, is_unwritable, open_streams, refused
 from llmplan.errors import BadInputError, LlmplanError
 
@@ -19,7 +19,8 @@ BAD_INPUT, INTERRUPTED = 2, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``llmplan`` with these arguments (the process's own by default); the exit code."""
     open_streams()
-    return flushed(_run_with_plugins(arguments))
+    with one_line_each():
+        return flushed(_run_with_plugins(arguments))
 
 
 def _run_with_plugins(arguments: Sequence[str] | None) -> int:

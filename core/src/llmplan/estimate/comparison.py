@@ -25,7 +25,7 @@ class Variant:
     @property
     def label(self) -> str:
         """What sets this plan apart: ``batch 8, dtype w8a8e16``."""
-        return ", ".join(f"{name.replace('_', '-')} {value}" for name, value in self.varied.items())
+        return ", ".join(f"{name.replace('_', '-')} {_word(value)}" for name, value in self.varied.items())
 
     @property
     def feasible(self) -> bool:
@@ -54,22 +54,24 @@ class Comparison(Shown):
         return any(variant.feasible for variant in self.variants)
 
 
+def _word(value: Any) -> str:
+    """As people type it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
 def best_of(variants: Sequence[Variant]) -> Variant | None:
-    """The plan with the least price of what it makes, where prices are known, else with the most of it by one GPU."""
+    """The plan with the least price of what it makes, where prices are known, else with the most of it by one GPU: of
+    what one can count on, as plans are ranked everywhere.
+    """
+    from llmplan.estimate.figures import kind_of_estimate, objectives, throughput
+
     if not variants:
         return None
-    costs = [_cost(variant.estimate) for variant in variants]
+    kind = kind_of_estimate(variants[0].estimate)
+    costs = [objectives(kind)["cost"].counted_on(variant.estimate) for variant in variants]
     if None not in costs:
         return min(zip(costs, variants, strict=True), key=lambda one: one[0])[1]
-    return max(variants, key=lambda one: _speed(one.estimate))
-
-
-def _cost(estimate: Any) -> Any:
-    """Of a run, or of a million tokens."""
-    from llmplan.estimate.figures import kind_of_estimate, objectives
-
-    return objectives(kind_of_estimate(estimate))["cost"].value(estimate)
-
-
-def _speed(estimate: Any) -> float:
-    return estimate.tokens_per_second_per_gpu or 0.0
+    speed = throughput(kind)
+    return max(variants, key=lambda variant: speed.counted_on(variant.estimate) or 0.0)

@@ -58,6 +58,15 @@ class CostModel(Protocol):
         """Price prefill and decoding of a batch, or of each one of an array of plans."""
 
 
+class FittingCostModel(CostModel, Protocol):
+    """A cost model that tells what a batch holds without pricing it, of the many layouts that are tried where sizes are
+    open. Without it each of them is priced.
+    """
+
+    def serving_memory(self, plan: InferencePlan) -> Mapping[str, Number]:
+        """The `memory_breakdown` that `infer` gives, alone."""
+
+
 class SearchableCostModel(CostModel, Protocol):
     """A cost model that judges arrays of plans, too. A search asks for these four and does without what is missing.
 

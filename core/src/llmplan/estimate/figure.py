@@ -9,6 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from llmplan.estimate.spread import Spread
+from llmplan.records.plan import CONFIDENCE
 
 LOW, HIGH = "low", "high"
 WHOLE = ("iterations", "replicas", "sequences", "tokens", "GPUs")
@@ -76,6 +77,15 @@ class Figure:
     def spread(self, estimate: Any) -> Spread | None:
         """How far off it may be; None where nothing was measured of its kind."""
         return self.own(getattr(estimate, self.range, None) if self.range else None)
+
+    def counted_on(self, estimate: Any) -> Any:
+        """What it stays on the good side of, with the confidence that was asked for: what plans are ranked by."""
+        value, spread = self.value(estimate), getattr(estimate, self.range, None) if self.range else None
+        if value is None or spread is None:
+            return value
+        asked = getattr(estimate.plan, "confidence", None) or getattr(estimate.request, "confidence", None)
+        doubt = spread.upper(asked or CONFIDENCE)
+        return value / doubt if self.better == HIGH else value * doubt
 
     def own(self, spread: Spread | None) -> Spread | None:
         """The spread that it names, turned round for what falls as times rise."""

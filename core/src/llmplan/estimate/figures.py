@@ -41,6 +41,11 @@ def _with_key(key: str, kind: str) -> Figure:
     return next(figure for figure in _own(kind) if figure.key == key)
 
 
+def throughput(kind: str) -> Figure:
+    """What plans are compared by where no price is known."""
+    return _with_key("tokens_per_second_per_gpu", kind)
+
+
 def objectives(kind: str) -> dict[str, Figure]:
     """The figures that a search can ask for, by the word of ``--objective``."""
     return {figure.objective: figure for figure in _own(kind) if figure.objective}
@@ -81,7 +86,10 @@ FIGURES = (
         "goodput", "share", "training time / wall clock (Daly 2006, doi:10.1016/j.future.2004.11.016); 0 where "
         "failures allow no progress", (TRAIN,), better=HIGH, fact="wall clock", say="goodput {number:.2f}",
     ),
-    Figure("wall_clock_gpu_hours", "GPU-hours", "devices x hours of the wall clock", (TRAIN,), better=LOW, range=_TIME),
+    Figure(
+        "wall_clock_gpu_hours", "GPU-hours", "devices x hours of the wall clock, which are paid", (TRAIN,), better=LOW,
+        range=_TIME, fact="GPU-hours", say="{value} of the wall clock",
+    ),
     Figure(
         "mtbf_seconds", "s", "86,400 / (failures per GPU-day x GPUs)", (TRAIN,), fact="wall clock",
         say="a failure every {about}",
@@ -97,7 +105,8 @@ FIGURES = (
         measured={"gpu_hours": 1.0},
     ),
     Figure(
-        "cost", "money", "GPU-hours x the price of one", (TRAIN,), better=LOW, range=_TIME, fact="cost",
+        "cost", "money", "GPU-hours of the run, of the wall clock where failures are stated, x the price of one",
+        (TRAIN,), better=LOW, range=_TIME, fact="cost",
         say="{value} at {plan.price_per_gpu_hour:g} a GPU-hour{range}", needs=_PRICE, heading="cost", drawn=True,
         essential=True, objective="cost", limit="budget",
     ),

@@ -57,8 +57,9 @@ class Level:
             raise BadInputError(f"dimensions: not given, and the topology is {self.topology}")
         if self.topology not in ROUND and self.shapes:
             raise BadInputError(f"dimensions: given, and the topology is {self.topology}, which has none; torus has")
-        if any(side < 1 for shape in self.shapes for side in shape):
-            raise BadInputError(f"dimensions: {list(self.shapes[0])} are not whole numbers of at least 1")
+        for shape in self.shapes:
+            if any(side < 1 for side in shape):
+                raise BadInputError(f"dimensions: {list(shape)} are not whole numbers of at least 1")
         if len({len(shape) for shape in self.shapes}) > 1:
             raise BadInputError("slices: not all have as many dimensions")
         if self.topology == FULL_MESH and self.size is None:
@@ -85,7 +86,7 @@ class Level:
         """How n groups of the level below lie on its axes, in a run on so many; None of what has no axes."""
         if self.topology not in ROUND:
             return None
-        shapes = self.shapes or ((int(self.size or 1),),)
+        shapes = self.shapes or ((int(self.widest),),)
         return spanned(_of_run(shapes, devices), n, stride, float(self.wraps_every))
 
     def reached(self, link: Number, n: Number, lies: Spanned | None, *, exchanging: bool = False) -> Number:
@@ -98,15 +99,15 @@ class Level:
             exchanged = exchange_bytes_per_second(link, axes, n, where(n > 1, lies.stretch, 1.0))
             return minimum(whole_link, where(n > 1, exchanged, whole_link))
         if self.topology == FULL_MESH:
-            return where(n > 1, mesh_bytes_per_second(link, n, float(self.size or 1)), link)
-        for size, slower in sorted(self.smaller_groups.items(), key=lambda item: -float(item[0])):
+            return where(n > 1, mesh_bytes_per_second(link, n, self.widest), link)
+        for size, slower in self.smaller_groups.items():
             link = where(n <= float(size), minimum(link, slower), link)
         return link
 
     def to_a_neighbour(self, link: float) -> float:
         """Of a link, what one accelerator reaches to one other."""
         if self.topology == FULL_MESH:
-            return link / max(1, (self.size or 2) - 1)
+            return link / max(1.0, self.widest - 1.0)
         if self.topology in ROUND:
             return link / (2 * (len(self.shapes[0]) if self.shapes else 1))
         return min([link, *self.smaller_groups.values()])
@@ -196,7 +197,7 @@ class Cluster:
     def with_first(self, size: int) -> Cluster:
         """With so many accelerators on the first level, each with the links that it had to each other one."""
         first = self.levels[0]
-        link, of_old = first.bytes_per_second, (first.size or 1) - 1
+        link, of_old = first.bytes_per_second, first.widest - 1.0
         if first.topology == FULL_MESH and link is not None and of_old and size > 1:
             link *= (size - 1) / of_old
         topology = SWITCH if first.topology in ROUND else first.topology

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from llmplan.arrays.quantities import Number, ceil_log2, maximum, sqrt
 from llmplan.arrays.term import term
@@ -161,6 +161,10 @@ class CollectiveCurve:
         moved = rank_bytes(volume, n)
         moving = (moved + sqrt(moved * self.half_bytes)) / (link * self.plateau)
         return self.launch_seconds + steps * self.step_seconds + moving
+
+    def of_steps(self, seconds: float) -> CollectiveCurve:
+        """Where a step takes so long, whatever it took where it was timed."""
+        return evolve(self, step_seconds=seconds)
 
 
 @frozen(kw_only=True, eq=False, repr=False)

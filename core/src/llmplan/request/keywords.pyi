@@ -223,7 +223,7 @@ class InferOptions(TypedDict, total=False):
     engine: Any
     """Program that serves: kernels, host time, memory, batching."""
     confidence: float | str | None
-    """With which layouts are ranked: 0.9 by default, 0.5 is the point estimate."""
+    """With which layouts are ranked, and latencies hold: 0.9 by default, 0.5 is the point estimate."""
     max_sequences: int | str | None
     """Sequences that one replica works on at once."""
     step_tokens: int | str | None

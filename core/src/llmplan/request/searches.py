@@ -7,6 +7,7 @@ from typing import Any
 from attrs import frozen
 
 from llmplan.errors import BadInputError
+from llmplan.estimate.figures import TRAIN, objectives
 from llmplan.request.latencies import answer_option, each_token_option, first_token_option, percentile_option
 from llmplan.request.options import Options, option, word_option
 from llmplan.request.values import (
@@ -19,7 +20,7 @@ from llmplan.request.values import (
     option_name,
 )
 
-_OBJECTIVES = {word: word for word in ("time", "cost", "gpu-hours", "energy", "gpus", "memory")}
+_OBJECTIVES = {word: word for word in objectives(TRAIN)}
 _SERVING_OBJECTIVES = {word: word for word in ("throughput", "cost", "gpus")}
 
 

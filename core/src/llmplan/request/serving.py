@@ -43,7 +43,9 @@ class InferRequest(PlanRequest):
     ep: int | None = option("Expert parallel size, inside tp x dp.", as_whole(1))
     engine: Any = record_option("Program that serves: kernels, host time, memory, batching.", "engines")
     confidence: float | None = option(
-        "With which layouts are ranked: 0.9 by default, 0.5 is the point estimate.", as_confidence, metavar="FRACTION"
+        "With which layouts are ranked, and latencies hold: 0.9 by default, 0.5 is the point estimate.",
+        as_confidence,
+        metavar="FRACTION",
     )
     max_sequences: int | None = option("Sequences that one replica works on at once.", as_whole(1))
     step_tokens: int | None = option("Tokens of one step: those of prompts and of what decodes.", as_whole(1))

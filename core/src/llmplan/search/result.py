@@ -57,9 +57,9 @@ class SearchResult(Shown):
     confidence: float | None = None
     """With which plans were ranked, and keep to limits; None where they are as they are estimated."""
     complete: bool = True
-    lost: str = ""
-    """Why it is not, where nobody interrupted it."""
     """False where it was interrupted."""
+    lost: str = ""
+    """Why it is not complete, where nobody interrupted it."""
     warnings: tuple[str, ...] = ()
     columns: Columns = field(factory=dict)
     """Every priced plan: its fields and figures as numpy arrays, and whether it is feasible."""

@@ -52,6 +52,8 @@ def trained(cost_model: CostModel, plan: TrainingPlan) -> TrainingEstimate:
             _check_lines(f"train: {name}", getattr(estimate, name))
         for name in ("model_flops", "hardware_flops"):
             _check_number(f"train: {name}", getattr(estimate, name))
+        if isinstance(plan.layout.tp, (int, float)) and isinstance(plan.micro_batch, (int, float)):
+            _check_one("train", estimate.iteration_seconds, estimate.memory_bytes_per_gpu)
         if estimate.spreads is not None and isinstance(plan.layout.tp, (int, float)):
             for name, spread in zip(("time", "memory"), estimate.spreads(plan), strict=True):
                 _check_number(f"train: spread of {name}", spread.high)
@@ -68,7 +70,22 @@ def inferred(cost_model: CostModel, plan: InferencePlan) -> InferenceEstimate:
         for name in ("prefill_breakdown", "decode_breakdown", "memory_breakdown"):
             _check_lines(f"infer: {name}", getattr(estimate, name))
         _check_number("infer: memory_bytes_per_sequence", estimate.memory_bytes_per_sequence)
+        if isinstance(plan.layout.tp, (int, float)) and isinstance(plan.batch, (int, float)):
+            _check_one("infer", estimate.prefill_seconds, estimate.memory_bytes_per_gpu)
     return estimate
+
+
+def held(cost_model: CostModel, plan: InferencePlan) -> InferenceEstimate:
+    """What a batch holds in memory, without its times where the cost model tells the one without the other."""
+    told = getattr(cost_model, "serving_memory", None)
+    if told is None:
+        return inferred(cost_model, plan)
+    with asking(cost_model, plan):
+        from llmplan.estimate import InferenceEstimate
+
+        memory = told(plan)
+        _check_lines("serving_memory", memory)
+        return InferenceEstimate(plan=plan, prefill_breakdown={}, decode_breakdown={}, memory_breakdown=memory)
 
 
 def served(model: ServerModel, plan: ServerPlan, steps: StepsOf, cost_model: CostModel) -> ServerEstimate:
@@ -232,6 +249,13 @@ def _check_class(method: str, found: Any, wanted: type) -> None:
 def _check_lines(what: str, lines: Mapping[str, Any] | None) -> None:
     for line, value in (lines or {}).items():
         _check_number(f"{what}: {line}", value)
+
+
+def _check_one(what: str, *figures: Any) -> None:
+    """Of one plan, one number."""
+    for figure in figures:
+        if getattr(figure, "size", 1) != 1:
+            raise WrongAnswerError(f"{what}: returned {figure.size} numbers for one plan")
 
 
 def _check_number(what: str, value: Any) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any, TypeAlias
 
-from attrs import evolve
+from attrs import define, evolve, field
 
 from llmplan.errors import BadInputError
 from llmplan.estimate import InferenceEstimate
@@ -13,7 +14,7 @@ from llmplan.records import InferencePlan
 from llmplan.records.plan import CONFIDENCE
 from llmplan.request import InferRequest
 from llmplan.request.latencies import latency_limits
-from llmplan.space.asked import asking, inferred, remarks_on, words_against
+from llmplan.space.asked import asking, held, inferred, remarks_on, words_against
 from llmplan.space.choice import Choice
 from llmplan.space.inference_plan import make_inference_plan
 from llmplan.space.kept import exceeded
@@ -28,6 +29,9 @@ from llmplan.space.server_sizes import (
     pipelines,
     usual_sizes,
 )
+
+_Found: TypeAlias = tuple[InferenceEstimate, ReplicaSizes, int]
+"""What a layout holds or takes, its sizes, and how many such groups of replicas there are."""
 
 
 def price_batch(request: InferRequest, choice: Choice) -> InferenceEstimate:
@@ -52,50 +56,91 @@ def _on(request: InferRequest, estimate: InferenceEstimate) -> InferRequest:
 
 
 def _smallest(request: InferRequest, choice: Choice, least: InferRequest) -> InferenceEstimate:
-    """Of all layouts that hold the batch with headroom the one that is best by `_order`; else the nearest to it.
+    """Of all layouts that hold the batch with headroom the best by size, and of these the fastest; else the nearest.
 
     Sizes that cannot be priced are passed over; BadInputError where that is all of them.
     """
-    given, limited = given_sizes(request), bool(latency_limits(request))
-    known: dict[tuple[ReplicaSizes, int], InferenceEstimate | None] = {}
-    refused: list[BadInputError] = []
-
-    def priced(sizes: ReplicaSizes, groups: int) -> InferenceEstimate | None:
-        key = sizes, groups
-        if key not in known:
-            try:
-                known[key] = _price_all_given(evolve(least, gpus=None, **sizes.times(groups)), choice)
-            except BadInputError as error:
-                refused.append(error)
-                known[key] = None
-        return known[key]
-
-    def fits(sizes: ReplicaSizes) -> bool:
-        numbers = numbers_of_groups(sizes, given) or (1,)
-        estimate = priced(sizes, numbers[0])
-        return estimate is not None and bool(estimate.fits)
-
-    def late(estimate: InferenceEstimate) -> float:
-        if not limited:
-            return 1.0
-        return exceeded(estimate if least is request else _price(_on(request, estimate), choice), request)
-
-    every: list[InferenceEstimate] = []
+    layouts, every = _Layouts(request, choice, least), list[InferenceEstimate]()
     for listed in (pipelines, further_pipelines):
-        found = [
-            (estimate, sizes, groups)
-            for sizes in usual_sizes(listed(choice.model, choice.hardware, given), given, fits)
-            for groups in _groups(sizes, given)
-            if (estimate := priced(sizes, groups)) is not None
-        ]
+        found = layouts.listed(listed(choice.model, choice.hardware, layouts.given))
         roomy = [each for each in found if each[0].has_headroom]
-        if roomy:
-            sure = CONFIDENCE if request.confidence is None else request.confidence
-            return min(roomy, key=lambda each: (late(each[0]), *_order(each, sure)))[0]
+        for alike in _first_of(roomy, all_at_once=bool(latency_limits(request))):
+            priced = [(estimate, *each[1:]) for each in alike if (estimate := layouts.priced(each[0])) is not None]
+            if priced:
+                return min(priced, key=layouts.order)[0]
         every += [each[0] for each in found]
-    if not every:
-        raise refused[0] if refused else BadInputError("gpus: no layout divides them as the other options ask")
-    return min(every, key=lambda estimate: estimate.memory_bytes_per_gpu)
+    for nearest in sorted(every, key=lambda estimate: estimate.memory_bytes_per_gpu):
+        if (estimate := layouts.priced(nearest)) is not None:
+            return estimate
+    raise (
+        layouts.refused[0]
+        if layouts.refused
+        else BadInputError("gpus: no layout divides them as the other options ask")
+    )
+
+
+@define(eq=False)
+class _Layouts:
+    """The layouts of a request whose sizes are open: what each holds, and what it takes where that decides."""
+
+    request: InferRequest
+    choice: Choice
+    least: InferRequest
+    """What has to fit before memory is filled."""
+    given: Given = field(init=False)
+    refused: list[BadInputError] = field(factory=list)
+    _known: dict[tuple[ReplicaSizes, int], InferenceEstimate | None] = field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self.given = given_sizes(self.request)
+
+    def listed(self, pipelines_: Sequence[Sequence[ReplicaSizes]]) -> list[_Found]:
+        """All that are looked at and not refused."""
+        return [
+            (estimate, sizes, groups)
+            for sizes in usual_sizes(pipelines_, self.given, self._fits)
+            for groups in _groups(sizes, self.given)
+            if (estimate := self._held(sizes, groups)) is not None
+        ]
+
+    def _fits(self, sizes: ReplicaSizes) -> bool:
+        numbers = numbers_of_groups(sizes, self.given) or (1,)
+        estimate = self._held(sizes, numbers[0])
+        return estimate is not None and bool(estimate.feasible)
+
+    def _held(self, sizes: ReplicaSizes, groups: int) -> InferenceEstimate | None:
+        """Its memory; None where it is refused."""
+        key = sizes, groups
+        if key not in self._known:
+            try:
+                plan = checked_plan(evolve(self.least, gpus=None, **sizes.times(groups)), self.choice)
+                self._known[key] = held(self.choice.cost_model, plan)
+            except BadInputError as error:
+                self.refused.append(error)
+                self._known[key] = None
+        return self._known[key]
+
+    def priced(self, estimate: InferenceEstimate) -> InferenceEstimate | None:
+        """With its times; None where these are refused."""
+        try:
+            return inferred(self.choice.cost_model, estimate.plan)
+        except BadInputError as error:
+            self.refused.append(error)
+            return None
+
+    def order(self, found: _Found) -> tuple[float, bool, int, int, float]:
+        """What keeps to the latencies comes first, then the best sizes, the fastest answers that one can count on."""
+        estimate = found[0]
+        sure = CONFIDENCE if self.request.confidence is None else self.request.confidence
+        spread = estimate.measured(1)
+        doubt = 1.0 if spread is None else float(spread.upper(sure))
+        return self._late(estimate), *_size(found), float(estimate.total_seconds) * doubt
+
+    def _late(self, estimate: InferenceEstimate) -> float:
+        if not latency_limits(self.request):
+            return 1.0
+        filled = self.least is not self.request
+        return exceeded(_price(_on(self.request, estimate), self.choice) if filled else estimate, self.request)
 
 
 def _groups(sizes: ReplicaSizes, given: Given) -> Sequence[int]:
@@ -104,14 +149,17 @@ def _groups(sizes: ReplicaSizes, given: Given) -> Sequence[int]:
     return (1,) if numbers is None else numbers
 
 
-def _order(found: tuple[InferenceEstimate, ReplicaSizes, int], confidence: float) -> tuple[bool, int, int, float]:
-    """What the cost model warns of comes last; then the fewest GPUs, the smallest replicas, the fastest answers that
-    one can count on.
-    """
+def _first_of(found: Sequence[_Found], *, all_at_once: bool) -> Iterator[list[_Found]]:
+    """Those among which times decide, the best sizes first; all together where latencies come before sizes."""
+    if all_at_once:
+        return iter([list(found)])
+    return (list(alike) for _, alike in groupby(sorted(found, key=_size), key=_size))
+
+
+def _size(found: _Found) -> tuple[bool, int, int]:
+    """What the cost model warns of comes last; then the fewest GPUs, the smallest replicas."""
     estimate, sizes, groups = found
-    spread = estimate.measured(1)
-    doubt = 1.0 if spread is None else float(spread.upper(confidence))
-    return bool(estimate.plan.layout_warnings), sizes.gpus * groups, sizes.gpus, float(estimate.total_seconds) * doubt
+    return bool(estimate.plan.layout_warnings), sizes.gpus * groups, sizes.gpus
 
 
 def _said(estimate: InferenceEstimate, request: InferRequest, *, fits: bool) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import log, sqrt
+from math import log
 from typing import Any
 
 from attrs import evolve, frozen
@@ -150,13 +150,3 @@ def trial_site(gpu: str, phase: str, by: Rates) -> MeasuredSite:
     """A site of which nothing but its rates is known."""
     factors: dict[str, Any] = {name: Factor(factor=one) for name, one in zip(RATES, by, strict=True)}
     return MeasuredSite(name="trial", gpus={gpu: Phases(**{phase: Fitted(runs=0, shared=0.0, **factors)})})
-
-
-def error_of(sample: Sample, by: Rates) -> float:
-    """(predicted - measured) / measured, at these rates."""
-    return sample.predict(by) / sample.measured - 1.0
-
-
-def half_range(deviation: float) -> float:
-    """The upper end of a range over the prediction, less 1."""
-    return float(sqrt(deviation**2)) * NORMAL

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from attrs import evolve
+from attrs import evolve, fields, frozen
 
+from llmplan.arrays.quantities import Number, minimum
 from llmplan.catalogues import registry
-from llmplan.records import CalibratedEfficiency, KernelCurves, NetworkCurve, ServingCurves
+from llmplan.records import CalibratedEfficiency, CollectiveCurve, KernelCurves, NetworkCurve, ServingCurves
 
 if TYPE_CHECKING:
     from llmplan.catalogues import Registry
@@ -56,7 +57,8 @@ def _goes_through_host(hardware: HardwareProfile) -> bool:
 def _linked(curves: KernelCurves, _registry: Registry, *, through_host: bool) -> KernelCurves:
     """With the collectives of accelerators whose links go through the host as well, or do not, where there are any:
     what does is slower than its bandwidth says, and engines have no sums of their own there. Both kinds have one curve
-    each, so that a faster link is never slower than another of its kind.
+    each, and what does not go through the host is no slower than what does at its fastest, so that a faster link never
+    is.
     """
     timed = [profile for _, _, profile in _registry.gpus.entries() if profile.kernels and not profile.kernels.borrowed]
     alike = [one for one in timed if _goes_through_host(one) is through_host]
@@ -66,10 +68,35 @@ def _linked(curves: KernelCurves, _registry: Registry, *, through_host: bool) ->
             tables.setdefault(tuple(map(_collective, one.kernels.collectives.values())), []).append(one.kernels)
     collectives = _by_name([of[0].collectives for of in tables.values()], _collective) or curves.collectives
     sums = [any(one.serving is not None and one.serving.all_reduce for one in of) for of in tables.values()]
+    if not through_host:
+        slower = _linked(curves, _registry, through_host=True).collectives
+        collectives = {name: _direct(curve, slower.get(name)) for name, curve in collectives.items()}
     serving = curves.serving
     if serving is not None and sums and not _quartile(sums, bool):
         serving = evolve(serving, all_reduce=None)
     return evolve(curves, collectives=collectives, serving=serving)
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class DirectCurve(CollectiveCurve):
+    """Of links that do not go through the host."""
+
+    through_host: CollectiveCurve
+    """Of those that do."""
+
+    def seconds(self, volume: Number, n: Number, link: Number) -> Number:
+        """Small messages may take longer than through the host, where they were timed on other machines."""
+        slower = self.through_host.seconds(volume, n, minimum(link, _THROUGH_HOST))
+        return minimum(super().seconds(volume, n, link), slower)
+
+    def of_steps(self, seconds: float) -> CollectiveCurve:
+        """The same of both."""
+        return evolve(self, step_seconds=seconds, through_host=self.through_host.of_steps(seconds))
+
+
+def _direct(curve: CollectiveCurve, through_host: CollectiveCurve | None) -> CollectiveCurve:
+    own = {of.name: getattr(curve, of.name) for of in fields(CollectiveCurve)}
+    return curve if through_host is None else DirectCurve(**own, through_host=through_host)
 
 
 def distinct(profiles: Iterable[HardwareProfile]) -> list[HardwareProfile]:

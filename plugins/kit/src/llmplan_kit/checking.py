@@ -13,27 +13,28 @@ from typing import Any
 import tomli
 
 from llmplan.catalogues import registry
+from llmplan.catalogues.guard import words_of
 from llmplan.errors import BadInputError, LlmplanError
 from llmplan.text_file import read_text
-from llmplan_kit.plugin_contract import check_plugin
+from llmplan_kit.plugin_contract import mistakes
 
 _GROUP = "llmplan.plugins"
 
 
 def checked(what: str | None) -> Iterator[tuple[str, str]]:
-    """Each plugin that is meant, with what is wrong with it; nothing where nothing is."""
+    """Each plugin that is meant with each thing that is wrong with it; with nothing, once, where nothing is."""
     for name, module in _modules(what):
-        yield name, _wrong(module)
+        wrong = [str(mistake).partition("\n")[0] for mistake in _mistakes(module)]
+        yield from ((name, line) for line in wrong or [""])
 
 
-def _wrong(module: ModuleType) -> str:
+def _mistakes(module: ModuleType) -> Iterator[Exception]:
     try:
-        check_plugin(module)
+        yield from mistakes(module)
     except LlmplanError as error:
-        return str(error).partition("\n")[0]
+        yield error
     except Exception as error:  # noqa: BLE001 - a plugin may raise anything
-        return f"{type(error).__name__}: {' '.join(str(error).split())}"
-    return ""
+        yield LlmplanError(words_of(error))
 
 
 def _modules(what: str | None) -> Iterator[tuple[str, ModuleType]]:

@@ -125,6 +125,7 @@ def _check_price(name: str, price: Callable[..., Any], options: Mapping[str, Any
     except PluginFailedError as error:
         raise ContractError(str(error)) from error
     _check_estimate(name, estimate)
+    _check_memory(name, options["cost_model"], estimate)
     if NUMPY is not None:
         _check_array_plan(name, options["cost_model"], estimate)
     seconds = _seconds(estimate)
@@ -133,6 +134,13 @@ def _check_price(name: str, price: Callable[..., Any], options: Mapping[str, Any
         slower = [key for key in seconds if faster[key] > seconds[key] * (1 + ROUNDING)]
         require(not slower, f"{name}: twice the {rate} makes {' and '.join(slower)} slower")
     return None
+
+
+def _check_memory(name: str, cost_model: Any, estimate: Any) -> None:
+    """What it says of memory alone is what it says beside times."""
+    if isinstance(estimate, InferenceEstimate) and hasattr(cost_model, "serving_memory"):
+        alone, beside = dict(cost_model.serving_memory(estimate.plan)), dict(estimate.memory_breakdown)
+        require(alone == beside, f"{name}: serving_memory: {alone}, and {beside} of infer")
 
 
 def _twice(hardware: records.HardwareProfile, rate: str) -> records.HardwareProfile:

@@ -8,6 +8,11 @@ import typer
 from llmplan.hookspecs import hookimpl
 
 LLMPLAN_API = 1
+_KINDS = (
+    *("gpu", "cluster", "model", "dtype", "cost-model", "framework", "engine", "optimizer", "schedule"),
+    *("reporter", "exporter", "launcher", "validation-set", "run-reader", "site", "price", "grid", "command"),
+)
+"""Of packages to start from; those of `skeleton`, which is not imported at every start."""
 
 
 @hookimpl
@@ -25,7 +30,7 @@ def _new(
     name: Annotated[str, typer.Argument(help="Of what it offers: acme-x1.")],
     kind: Annotated[
         str,
-        typer.Option("--kind", help="gpu, model, dtype, cost-model, framework, engine, reporter, exporter, command."),
+        typer.Option("--kind", help=f"{', '.join(_KINDS)}."),
     ],
     folder: Annotated[str, typer.Option("--folder", metavar="DIRECTORY", help="Where its folder is made.")] = ".",
 ) -> None:

@@ -28,26 +28,50 @@ class RecordField:
 
 
 def record_fields(record: type) -> Iterator[RecordField]:
-    """What a class of records is made with, in its order; the text under a field is its meaning."""
+    """What a class of records is made with, in its order; the text under a field is its meaning.
+
+    Of a protocol its members, each with what it says of itself.
+    """
+    if getattr(record, "_is_protocol", False):
+        yield from _members(record)
+        return
     said: dict[str, tuple[str, str]] = {}
     for owner in reversed(record.__mro__):
         if owner is not object:
             said |= _said(owner)
-    for name, default in _given(record):
-        written, meaning = said.get(name, ("str", ""))
+    for name, default, annotation in _given(record):
+        written, meaning = said.get(name, (annotation, ""))
         meaning = meaning_of(record.__name__, name, meaning)
         yield RecordField(name, written, default, meaning, unit_of(name, written, meaning))
 
 
-def _given(record: type) -> Iterator[tuple[str, str]]:
-    """What the class is made with, each with its default."""
+def _members(protocol: type) -> Iterator[RecordField]:
+    for owner in reversed(protocol.__mro__):
+        for name, member in vars(owner).items() if getattr(owner, "_is_protocol", False) else ():
+            asked = member.fget if isinstance(member, property) else member
+            if name.startswith("_") or not inspect.isfunction(asked):
+                continue
+            signature = inspect.signature(asked)
+            written = str(signature.return_annotation)
+            given = ", ".join(list(signature.parameters)[1:])
+            called = name if isinstance(member, property) else f"{name}({given})"
+            meaning = meaning_of(protocol.__name__, name, " ".join((inspect.getdoc(asked) or "").split()))
+            yield RecordField(called, written, "", meaning, unit_of(name, written, meaning))
+
+
+def _given(record: type) -> Iterator[tuple[str, str, str]]:
+    """What the class is made with, each with its default and, where it takes no fields, its type."""
     if has(record):
         for attribute in fields(record):
             if attribute.init and not attribute.name.startswith("_"):
-                yield attribute.name, _default(attribute.default)
+                yield attribute.name, _default(attribute.default), "str"
         return
-    for parameter in list(inspect.signature(record.__new__).parameters.values())[1:]:
-        yield parameter.name, "" if parameter.default is parameter.empty else repr(parameter.default)
+    made = vars(record).get("__new__", vars(record).get("__init__"))
+    if made is None:
+        return
+    for parameter in list(inspect.signature(made).parameters.values())[1:]:
+        written = "str" if parameter.annotation is parameter.empty else str(parameter.annotation)
+        yield parameter.name, "" if parameter.default is parameter.empty else repr(parameter.default), written
 
 
 def _default(default: Any) -> str:

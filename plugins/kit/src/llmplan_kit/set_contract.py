@@ -21,6 +21,8 @@ _MOST_ROWS = 3
 _FAR = 50.0
 """Times what is measured: a prediction beyond it is in another unit."""
 
+_LAYOUT = ("cp", "ep", "vpp", "zero", "recompute", "schedule", "sequence_parallel", "offload")
+
 
 def check_validation_set(published: ValidationSet) -> None:
     """It has rows or a table that is there; a row's figure is one, and its prediction is called."""
@@ -50,7 +52,8 @@ def _check_options(where: str, row: ValidationRow) -> None:
 def _check_prediction(where: str, row: ValidationRow) -> None:
     """Of the same size as what is measured, where the plan can be priced here."""
     price: Any = train if row.command == "train" else infer
-    plain = {**PLAINEST, "tp": 1, "pp": 1} if row.command == "train" else {"tp": 1, "pp": 1}
+    layout = {name: word for name, word in PLAINEST.items() if name in _LAYOUT} if row.command == "train" else {}
+    plain = {**layout, "tp": 1, "pp": 1}
     try:
         estimate = price(**{**plain, **row.options})  # nothing is searched for
     except BadInputError:  # of a model or an accelerator that is not installed

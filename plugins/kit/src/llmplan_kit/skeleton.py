@@ -23,16 +23,37 @@ FOUND: Mapping[str, str] = {
     "engine": 'assert "@NAME@" in registry().engines',
     "reporter": 'assert "@NAME@" in registry().reporters',
     "exporter": 'assert "@NAME@" in registry().exporters',
+    "cluster": 'assert "@NAME@" in registry().clusters',
+    "optimizer": 'assert "@NAME@" in registry().optimizers',
+    "schedule": 'assert "@NAME@" in registry().schedules',
+    "launcher": 'assert "@NAME@" in registry().launchers',
+    "validation-set": 'assert "@NAME@" in registry().validation_sets',
+    "run-reader": 'assert "@NAME@" in registry().run_readers',
+    "site": 'assert "@NAME@" in registry().sites',
+    "price": 'assert "@NAME@" in registry().catalogue("prices")',
+    "grid": 'assert "@NAME@" in registry().catalogue("grids")',
     "command": 'assert any("llmplan_commands" in plugin.hooks for plugin in registry().plugins.loaded)',
 }
 """The kinds of plugins, and what a test asks of each."""
-_NEEDS = {"model": '"llmplan-layers>=0.1,<0.2"', "cost-model": '"attrs>=24.1"'}
-_HOMES = {"Transformer": "llmplan_layers"}
+_PRICES = '"llmplan-prices>=0.1,<0.2"'
+_NEEDS = {
+    "model": '"llmplan-layers>=0.1,<0.2"',
+    "cost-model": '"attrs>=24.1"',
+    "site": '"llmplan-calibration>=0.1,<0.2"',
+    "price": _PRICES,
+    "grid": _PRICES,
+}
+_HOMES = {
+    "Transformer": "llmplan_layers",
+    "Price": "llmplan_prices.records",
+    "Grid": "llmplan_prices.records",
+    "Launcher": "llmplan.estimate",
+}
 _LONGEST = 64
 """Letters of a name."""
 _NAME = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]")
-_FIELDS = re.compile(r"^@FIELDS:(\w+)@\n", re.MULTILINE)
-_INDENT, _WIDTH = "        # ", 110
+_FIELDS = re.compile(r"^@FIELDS:(\w+)@\n( *)", re.MULTILINE)
+_WIDTH = 110
 
 
 def package(name: str, kind: str) -> dict[str, str]:
@@ -75,14 +96,15 @@ def write_package(name: str, kind: str, place: Path) -> Path:
 
 def _filled(template: str, words: Mapping[str, str]) -> str:
     text = (_TEMPLATES / f"{template}.txt").read_text(encoding="utf-8")
-    text = _FIELDS.sub(lambda found: _optional(found[1], text), text)
+    text = _FIELDS.sub(lambda found: _optional(found[1], text, found[2]) + found[2], text)
     for word, value in words.items():
         text = text.replace(f"@{word}@", value)
     return text
 
 
-def _optional(record: str, text: str) -> str:
+def _optional(record: str, text: str, margin: str) -> str:
     """A comment for each field that the template leaves out: its name, its default, its meaning."""
+    indent = f"{margin}    # "
     kind = getattr(import_module(_HOMES.get(record, "llmplan.records")), record)
     lines = []
     for field in record_fields(kind):
@@ -91,8 +113,8 @@ def _optional(record: str, text: str) -> str:
         lines += textwrap.wrap(
             f"{field.name}={field.default},  {field.type}. {field.meaning}",
             _WIDTH,
-            initial_indent=_INDENT,
-            subsequent_indent=f"{_INDENT}    ",
+            initial_indent=indent,
+            subsequent_indent=f"{indent}    ",
             break_long_words=False,
         )
     return "\n".join(line.rstrip() for line in lines) + "\n"

@@ -139,7 +139,7 @@ class SparseMlp:
             "sum over experts",
             "mlp",
             inputs=(outputs,),
-            reduced_elements=tokens * self._routed_width,
+            reduced_elements=tokens * self._routed_width if moe.latent_hidden is None else None,
             moved=5.0 * copies,
             moved_split=Split.SEQUENCE,
             exchanged=copies,
@@ -148,7 +148,9 @@ class SparseMlp:
         return (router, *shared, *down, *self._routed_operators(tokens), combine, *up)
 
     def _latent(self, tokens: Number) -> tuple[tuple[Operator, ...], tuple[Operator, ...]]:
-        """Down to the width of the experts and back, on every tensor parallel rank."""
+        """Down to the width of the experts and back, on every tensor parallel rank; sums over these follow, of routed
+        and shared experts together (NVIDIA/TensorRT-LLM, _torch/models/modeling_nemotron_h.py).
+        """
         latent, h = self.moe.latent_hidden, self.dense.hidden
         if latent is None:
             return (), ()
@@ -167,6 +169,7 @@ class SparseMlp:
             for way, k, n in (("down", h, latent), ("up", latent, h))
         ]
         matrices[1].moved, matrices[1].moved_split = residual(tokens * h), Split.SEQUENCE
+        matrices[1].reduced_elements = tokens * h
         return (matrices[0],), (matrices[1],)
 
     def _routed_operators(self, tokens: Number) -> tuple[Operator, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
@@ -134,6 +135,12 @@ class Megatron:
 
         return infer(plan)
 
+    def serving_memory(self, plan: InferencePlan) -> Mapping[str, Number]:
+        """Of the batch that `infer` prices."""
+        from llmplan_parallelism_megatron.serving.infer import memory_lines
+
+        return memory_lines(plan)
+
     def serving(self, plan: InferencePlan) -> ServingSteps:
         """What the steps of a server take."""
         from llmplan_parallelism_megatron.serving.steps import Steps
@@ -176,6 +183,7 @@ def _offloads(plan: TrainingPlan) -> bool:
     return plan.waits_on_host is True or plan.optimizer.paged
 
 
+@lru_cache(maxsize=2)  # one report asks sixteen times, of a plan and of what would do instead
 def _ideal(estimate: TrainingEstimate) -> Number:
     """What no run takes less than."""
     from llmplan_parallelism_megatron.training.ideal import ideal_seconds
@@ -183,6 +191,7 @@ def _ideal(estimate: TrainingEstimate) -> Number:
     return ideal_seconds(estimate)
 
 
+@lru_cache(maxsize=2)
 def _spreads(plan: TrainingPlan) -> tuple[Spread, Spread]:
     """How far off time and memory may be, by kind of plan."""
     from llmplan_parallelism_megatron.ranges.training import spreads

@@ -114,7 +114,7 @@ def why_not(row: Row) -> str:
         return NO_FIT
     if "confidence" in row:
         return DOUBTED
-    return TOO_SLOW if row["first_token_seconds"] is not None else OVERLOADED
+    return TOO_SLOW if row[_LATENCIES["ttft"].key] is not None else OVERLOADED
 
 
 def fits(row: Row) -> str:

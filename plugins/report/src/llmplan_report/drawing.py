@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
+from importlib import import_module
 from importlib.util import find_spec
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 
 _UNDATED: dict[str, dict[str, Any]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 """Metadata that would make the same picture another file each time."""
+_CANVASES: Mapping[str, tuple[str, str]] = {
+    ".png": ("backend_agg", "FigureCanvasAgg"),
+    ".svg": ("backend_svg", "FigureCanvasSVG"),
+    ".pdf": ("backend_pdf", "FigureCanvasPdf"),
+}
+"""Of matplotlib, by ending: module and class."""
 BLACK, GREY, PALE = "#000000", "#7f7f7f", "#d0d0d0"
 HUES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442")
 """Okabe and Ito's colours, which the colour-blind tell apart (jfly.uni-koeln.de/color, 2008)."""
@@ -72,8 +79,16 @@ def as_file(suffix: str, wide: float, high: float, draw: Callable[[Sheet], None]
         filterwarnings("ignore", "Glyph")  # a box stands for what the font has no shape of
         sheet = Sheet(figsize=(wide, high), layout="constrained")
         draw(sheet)
-        sheet.savefig(contents, format=suffix[1:], metadata=_UNDATED[suffix])
+        _print(sheet, suffix, contents)
     return _renamed(contents.getvalue()) if suffix == ".svg" else contents.getvalue()
+
+
+def _print(sheet: Sheet, suffix: str, contents: io.BytesIO) -> None:
+    """As `Sheet.savefig` does, which draws twice: once to lay panels out, though a canvas does so as it draws."""
+    backend, canvas = _CANVASES[suffix]
+    sheet.dpi = _STYLE["savefig.dpi"]
+    printing = getattr(import_module(f"matplotlib.backends.{backend}"), canvas)(sheet)
+    getattr(printing, f"print_{suffix[1:]}")(contents, metadata=_UNDATED[suffix])
 
 
 def _renamed(svg: bytes) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from attrs import frozen
@@ -106,8 +105,3 @@ def layout_words(estimate: Estimate) -> str:
     recompute = Recompute(plan.recompute)
     again = [] if recompute is Recompute.NONE else [f"recompute {recompute.label}"]
     return ", ".join([" ".join(sizes), *zero, f"micro-batch {layout['micro_batch']}", *again]).removeprefix(", ")
-
-
-def seconds_of(estimates: Sequence[Any], breakdown: str) -> bool:
-    """Whether any of them has this breakdown."""
-    return any(getattr(estimate, breakdown, None) for estimate in estimates)

@@ -51,7 +51,10 @@ def _stamp(path: str) -> tuple[int, ...]:
 @lru_cache(maxsize=4)
 def _read(path: str, _stamp: tuple[int, ...], context: int | None) -> tuple[Request, ...] | BadInputError:
     try:
-        lines = read_text(path, "trace").splitlines()
+        text = read_text(path, "trace")
+        if text.lstrip()[:1] in tuple("{["):
+            return BadInputError(f"trace: {path}: is JSON; wanted is CSV with columns {', '.join(_COLUMNS)}")
+        lines = text.splitlines()
         rows = csv.reader(lines)
         try:
             requests = sorted(_requests(path, rows, len(lines), context), key=lambda request: request.arrival_seconds)
@@ -89,7 +92,7 @@ def _requests(path: str, rows: Iterable[list[str]], many: int, context: int | No
 def _places(path: str, head: list[str]) -> tuple[int, ...] | None:
     """Where the columns stand by the words of the first line; None where that is a request already."""
     words = ["".join(letter for letter in word.lower() if letter.isalpha()) for word in head]
-    if not any(words):
+    if not any(words[1:]):  # of a request the first may be a date, or no number
         return None
     places = [next((words.index(name) for name in names if name in words), None) for names in _COLUMNS.values()]
     missing = [column for column, place in zip(_COLUMNS, places, strict=True) if place is None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from llmplan.catalogues.figures import figures_of
 from llmplan.errors import BadInputError
@@ -17,6 +17,7 @@ from llmplan_validation.cells import Cells, text
 from llmplan_validation.flops import flops_of
 
 Predict = Callable[[TrainingEstimate], float]
+T = TypeVar("T")
 
 _READ = {"device": ("nvidia-smi", "how memory was read is not stated"), "allocated": ("max_memory_allocated",)}
 """What memory was read with, by the words in notes that say so."""
@@ -36,6 +37,15 @@ def of_figures(kind: str) -> dict[str, Callable[[Cells], Callable[[Any], float]]
         for figure in figures_of(kind)
         for word, unit in figure.measured.items()
     }
+
+
+def metric_of(cells: Cells, metrics: Mapping[str, T]) -> T:
+    """That of the row, of those that there are."""
+    metric = text(cells, "measured_metric")
+    if metric not in metrics:
+        known = ", ".join(metrics)
+        raise BadInputError(f"measured_metric: {metric!r} is none of {known}" if metric else "measured_metric: empty")
+    return metrics[metric]
 
 
 def _figure(cells: Cells, figure: Figure, unit: float) -> Callable[[Any], float]:
@@ -120,8 +130,4 @@ METRICS: Mapping[str, Callable[[Cells], Predict]] = {
 
 def prediction(cells: Cells) -> Predict:
     """How the row's metric follows from an estimate."""
-    metric = text(cells, "measured_metric")
-    if metric not in METRICS:
-        known = ", ".join(METRICS)
-        raise BadInputError(f"measured_metric: {metric!r} is none of {known}" if metric else "measured_metric: empty")
-    return METRICS[metric](cells)
+    return metric_of(cells, METRICS)(cells)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import floor, log2
 
-from llmplan.errors import BadInputError
 from llmplan.estimate import InferenceEstimate
 from llmplan.estimate.figures import INFER
 from llmplan.estimate.line import Kind, of_kinds
 from llmplan.units import GIB, GIGA
 from llmplan_validation.cells import Cells, text
-from llmplan_validation.metrics import of_figures
+from llmplan_validation.metrics import metric_of, of_figures
 
 Predict = Callable[[InferenceEstimate], float]
 _BRACKET = "bracket"
@@ -49,8 +48,4 @@ METRICS: Mapping[str, Callable[[Cells], Predict]] = {
 
 def serving_prediction(cells: Cells) -> Predict:
     """How the row's metric follows from an estimate."""
-    metric = text(cells, "measured_metric")
-    if metric not in METRICS:
-        known = ", ".join(METRICS)
-        raise BadInputError(f"measured_metric: {metric!r} is none of {known}" if metric else "measured_metric: empty")
-    return METRICS[metric](cells)
+    return metric_of(cells, METRICS)(cells)

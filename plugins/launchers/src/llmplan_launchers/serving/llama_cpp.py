@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from llmplan.errors import BadInputError
-from llmplan.estimate import Estimate, Launcher, LaunchFile
+from llmplan.estimate import Estimate, Launcher
 from llmplan_launchers.formats.settings import serving
 from llmplan_launchers.formats.table import Entry, called, said
 from llmplan_launchers.formats.words import priced_as, repository
 from llmplan_launchers.programs import PROGRAMS
 from llmplan_launchers.serving.precision import cache_word, checkpoint
-from llmplan_launchers.serving.server import MODEL, Server, over_nodes, script, several
+from llmplan_launchers.serving.server import MODEL, Server, over_nodes, scripted, several
 
 BATCH = (
     Entry("--ctx-size", "context"),
@@ -74,14 +74,10 @@ def _file(model: Any) -> str:
     return f"MODEL has to be a GGUF file, converted from {repository(model) or model.name}"
 
 
-def _write(estimate: Estimate) -> LaunchFile:
-    return script(estimate, server(estimate))
-
-
 LAUNCHER = Launcher(
     name="llama-cpp",
     command="infer",
-    write=_write,
+    write=scripted(server),
     programs=PROGRAMS["llama-cpp"],
     description="llama.cpp: a script of llama-server",
     words=called(*BATCH),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import field, frozen
@@ -82,6 +82,11 @@ def several(copies: int, gpus: int) -> list[str]:
 def over_nodes(plan: InferencePlan | TrainingPlan, gpus: int) -> int:
     """How many nodes one server spans."""
     return -(-gpus // gpus_per_node(plan.hardware, gpus))
+
+
+def scripted(server: Callable[[Estimate], Server]) -> Callable[[Estimate], LaunchFile]:
+    """What writes the script of a program, of the server that it makes of an estimate."""
+    return lambda estimate: script(estimate, server(estimate))
 
 
 def script(estimate: Estimate, server: Server) -> LaunchFile:

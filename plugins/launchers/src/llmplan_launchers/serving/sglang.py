@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmplan.estimate import Estimate, Launcher, LaunchFile
+from llmplan.estimate import Estimate, Launcher
 from llmplan_launchers.formats.settings import serving
 from llmplan_launchers.formats.table import Entry, called, said
 from llmplan_launchers.formats.words import priced_as, repository
 from llmplan_launchers.programs import PROGRAMS
 from llmplan_launchers.serving.precision import cache_word, checkpoint, on_the_fly
-from llmplan_launchers.serving.server import MODEL, Server, has_experts, over_nodes, replicas, script, several
+from llmplan_launchers.serving.server import MODEL, Server, has_experts, over_nodes, replicas, scripted, several
 
 LAYOUT = (
     Entry("--tp-size", "world"),
@@ -83,14 +83,10 @@ def _speculation(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _write(estimate: Estimate) -> LaunchFile:
-    return script(estimate, server(estimate))
-
-
 LAUNCHER = Launcher(
     name="sglang",
     command="infer",
-    write=_write,
+    write=scripted(server),
     description="SGLang: a script of python -m sglang.launch_server",
     words=called(*LAYOUT, *BATCH),
     programs=PROGRAMS["sglang"],

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from llmplan.errors import BadInputError
-from llmplan.estimate import Estimate, Launcher, LaunchFile
+from llmplan.estimate import Estimate, Launcher
 from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.settings import serving
 from llmplan_launchers.formats.table import Entry, called, said
 from llmplan_launchers.formats.words import priced_as, repository
 from llmplan_launchers.programs import PROGRAMS
 from llmplan_launchers.serving.precision import cache_word, checkpoint, quantised, stored_so
-from llmplan_launchers.serving.server import MODEL, Server, over_nodes, replicas, script, several
+from llmplan_launchers.serving.server import MODEL, Server, over_nodes, replicas, scripted, several
 
 LAYOUT = (
     Entry("--tp_size", "world"),
@@ -95,14 +95,10 @@ def _speculation(settings: dict[str, Any]) -> dict[str, Any]:
     return {"speculative_config": {**kind, "max_draft_len": tokens}}
 
 
-def _write(estimate: Estimate) -> LaunchFile:
-    return script(estimate, server(estimate))
-
-
 LAUNCHER = Launcher(
     name="tensorrt-llm",
     command="infer",
-    write=_write,
+    write=scripted(server),
     programs=PROGRAMS["tensorrt-llm"],
     description="TensorRT-LLM: a script of trtllm-serve",
     words=called(*LAYOUT, *BATCH),

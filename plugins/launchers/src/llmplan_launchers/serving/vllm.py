@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmplan import registry
-from llmplan.estimate import Estimate, Launcher, LaunchFile, LaunchOptions
+from llmplan.estimate import Estimate, Launcher, LaunchOptions
 from llmplan_launchers.formats.settings import serving
 from llmplan_launchers.formats.shell import flags, positional
 from llmplan_launchers.formats.table import Entry, as_number, called, left_over, said, understood
 from llmplan_launchers.formats.words import priced_as, repository
 from llmplan_launchers.programs import PROGRAMS
 from llmplan_launchers.serving.precision import cache_word, checkpoint, on_the_fly
-from llmplan_launchers.serving.server import MODEL, Server, has_experts, over_nodes, replicas, script, several
+from llmplan_launchers.serving.server import MODEL, Server, has_experts, over_nodes, replicas, scripted, several
 
 LAYOUT = (
     Entry("--tensor-parallel-size", "tp", default=1),
@@ -96,10 +96,6 @@ def _spanning(settings: Mapping[str, Any], gpus: int, nodes: int) -> list[str]:
         f"{nodes} nodes: started on each with --data-parallel-size-local {local}, --data-parallel-address of the first"
     )
     return [f"{start} and, but for the first, --headless and --data-parallel-start-rank"]
-
-
-def _write(estimate: Estimate) -> LaunchFile:
-    return script(estimate, server(estimate))
 
 
 def _read(text: str) -> LaunchOptions:
@@ -222,7 +218,7 @@ def _recognised(text: str) -> bool:
 LAUNCHER = Launcher(
     name="vllm",
     command="infer",
-    write=_write,
+    write=scripted(server),
     programs=PROGRAMS["vllm"],
     read=_read,
     recognises=_recognised,

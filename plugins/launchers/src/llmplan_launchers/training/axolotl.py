@@ -13,6 +13,7 @@ from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.recompute import nearest
 from llmplan_launchers.formats.settings import training
 from llmplan_launchers.formats.table import Entry, called, said
+from llmplan_launchers.formats.trainer import optimizer
 from llmplan_launchers.formats.unsaid import INT8_BITS, unsaid
 from llmplan_launchers.formats.words import comments, headline, priced_as, repository
 from llmplan_launchers.formats.yaml import yaml
@@ -27,19 +28,6 @@ BATCH = (
     Entry("gradient_accumulation_steps", "gradient_accumulation"),
     Entry("max_steps", "iterations"),
 )
-OPTIMIZERS = {
-    "adam": "adamw_torch_fused",
-    "adam-8bit": "adamw_8bit",
-    "adam-bf16": "adamw_torch_fused",
-    "adam-paged": "paged_adamw_32bit",
-    "adam-8bit-paged": "paged_adamw_8bit",
-    "adafactor": "adafactor",
-    "lion": "lion_32bit",
-    "muon": "muon",
-    "sgd": "sgd",
-}
-SHARDED_OPTIMIZERS = {**OPTIMIZERS, "adam-8bit": "adamw_torch_8bit"}
-"""Under FSDP 2, where those of bitsandbytes fail."""
 _LOSSES: Mapping[str, Mapping[str, Any]] = {
     "fused": {"plugins": ["axolotl.integrations.liger.LigerPlugin"], "liger_cross_entropy": True},
     "linear": {"plugins": ["axolotl.integrations.liger.LigerPlugin"], "liger_fused_linear_cross_entropy": True},
@@ -65,7 +53,7 @@ def _write(estimate: Estimate) -> LaunchFile:
         "base_model": repo or "PATH",
         **_adapter(settings),
         **said("axolotl", BATCH if settings["epochs"] is None else BATCH[:-1], settings),
-        **said("axolotl", (Entry("optimizer", "optimizer", SHARDED_OPTIMIZERS if sharded else OPTIMIZERS),), settings),
+        **said("axolotl", (optimizer("optimizer", sharded=bool(sharded), muon="muon"),), settings),
         **_precision(settings["precision"]),
         **_samples(settings),
         **({"bf16": "full"} if settings["optimizer"] == "adam-bf16" else {}),

@@ -11,6 +11,7 @@ from llmplan_launchers.formats.nodes import gpus_per_node
 from llmplan_launchers.formats.settings import training
 from llmplan_launchers.formats.shell import flag_lines
 from llmplan_launchers.formats.table import Entry, called, said
+from llmplan_launchers.formats.trainer import optimizer
 from llmplan_launchers.formats.unsaid import INT8_BITS, unsaid
 from llmplan_launchers.formats.words import comments, headline, repository
 from llmplan_launchers.formats.yaml import yaml
@@ -26,19 +27,6 @@ BATCH = (
     Entry("--gradient_accumulation_steps", "gradient_accumulation"),
     Entry("--max_steps", "iterations"),
 )
-OPTIMIZERS = {
-    "adam": "adamw_torch_fused",
-    "adam-8bit": "adamw_8bit",
-    "adam-bf16": "adamw_torch_fused",
-    "adam-paged": "paged_adamw_32bit",
-    "adam-8bit-paged": "paged_adamw_8bit",
-    "adafactor": "adafactor",
-    "lion": "lion_32bit",
-    "sgd": "sgd",
-}
-
-SHARDED_OPTIMIZERS = {**OPTIMIZERS, "adam-8bit": "adamw_torch_8bit"}
-"""Under FSDP 2, where those of bitsandbytes fail."""
 
 
 def _write(estimate: Estimate) -> LaunchFile:
@@ -71,11 +59,7 @@ def _flags(settings: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, 
     return {
         "--model_name_or_path": '"$MODEL"',
         **said("trl", BATCH, settings),
-        **said(
-            "trl",
-            (Entry("--optim", "optimizer", SHARDED_OPTIMIZERS if "fsdp_config" in config else OPTIMIZERS),),
-            settings,
-        ),
+        **said("trl", (optimizer("--optim", sharded="fsdp_config" in config),), settings),
         "--bf16": "true" if settings["precision"] in ("bf16", "fp8") else "false",
         "--fp16": "true" if settings["precision"] == "fp16" else "false",
         # FSDP checkpoints activations itself

@@ -132,7 +132,7 @@ def _first_seconds(volume: Number, across: Across, kernels: Kernels) -> Number:
     curve = collective_curve(kernels.curves, across.operation)
     level = kernels.hardware.cluster.levels[0]
     if level.latency_seconds is not None:
-        curve = evolve(curve, step_seconds=level.latency_seconds)
+        curve = curve.of_steps(level.latency_seconds)
     return _on_first(curve, volume, across, kernels)
 
 

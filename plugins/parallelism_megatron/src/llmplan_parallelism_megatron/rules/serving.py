@@ -13,8 +13,6 @@ from llmplan_parallelism_megatron.options import captured
 from llmplan_parallelism_megatron.rules.common import DIVIDES_EXPERTS, DIVIDES_HEADS, nearest, routed_experts
 from llmplan_parallelism_megatron.rules.scale_up import stays_inside, stays_linked
 
-_SIXTEEN_BITS = 16
-
 
 def check(plan: InferencePlan) -> tuple[str, ...]:
     """Words against the layout of a plan of numbers; BadInputError where it cannot be priced."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 from llmplan.arrays.quantities import Number, maximum
@@ -22,6 +23,7 @@ from llmplan_parallelism_megatron.serving.memory import (
 )
 from llmplan_parallelism_megatron.serving.passes import forward
 from llmplan_parallelism_megatron.serving.pipeline import filled_seconds, micro_batches, static_batches
+from llmplan_parallelism_megatron.serving.rank import Rank
 
 
 def infer(plan: InferencePlan) -> InferenceEstimate:
@@ -47,7 +49,7 @@ def infer(plan: InferencePlan) -> InferenceEstimate:
         first_token=filled_seconds(prefill.whole.seconds, passes, prefill.stage.seconds),
         next_token=maximum(decode.whole.seconds, static_batches(plan) * step.seconds),
         decode_steps=maximum(plan.output_tokens - 1.0, 0.0),
-        memory_breakdown=lines.held(memory(rank, plan), plan.hardware),
+        memory_breakdown=memory_lines(plan, rank),
         largest_batch=largest_batch(rank, plan),
         host_bytes_per_gpu=host_bytes(rank, plan),
         cache_bytes=cache_bytes(rank, plan),
@@ -59,6 +61,11 @@ def infer(plan: InferencePlan) -> InferenceEstimate:
         ideal=_ideal,
         batches_in_flight=static_batches(plan),
     )
+
+
+def memory_lines(plan: InferencePlan, rank: Rank | None = None) -> Mapping[str, Number]:
+    """What a batch holds on the fullest device."""
+    return lines.held(memory(known_rank(plan) if rank is None else rank, plan), plan.hardware)
 
 
 def _spread_of_memory(plan: InferencePlan) -> Spread:

@@ -47,7 +47,7 @@ from llmplan_parallelism_megatron.training.optimizer_step import paged_bytes
 from llmplan_parallelism_megatron.training.parameters import Parameters
 from llmplan_parallelism_megatron.training.pipeline import ends
 
-_MANY = 2.0**20
+_MANY = 1e6
 """Sequences of a micro-batch beside which a layer's weights are nothing."""
 _ROUNDING = 1.0 - 1e-9
 
@@ -117,7 +117,7 @@ def _ranks(plan: TrainingPlan) -> tuple[Rank, Callable[[Any], Any]]:
     """The ranks of plans that differ in what a layer's time depends on; and what makes of their figures those of all
     plans.
     """
-    layout, schedule = evolve(plan.layout, zero=0, zero_group=None, vpp=1), plan.schedule
+    layout, schedule = Layout(**{name: getattr(plan.layout, name) for name in _SIZES}), plan.schedule
     hides = schedule.of(lambda one: one.both_ways) & (layout.pp > 1)
     deciding = (*(getattr(layout, name) for name in _DECIDING), *(getattr(plan, name) for name in _RUN), hides)
     arrays = [value for value in deciding if getattr(value, "ndim", 0)]

@@ -139,14 +139,15 @@ def pipeline(rank: Rank) -> Pipeline:
         host_forward=dot(stage.counts, [once for once, _ in hosts]),
         host_backward=dot(stage.counts, [back for _, back in hosts]),
     )
-    transfer, whole = _transfer(rank), Stage([1.0 * block.count for block in blocks], 1.0, 1.0)
+    transfer, counted = _transfer(rank), zip(blocks, stage.counts, strict=True)
+    others = Stage([block.count - count for block, count in counted], 1.0 - stage.first, 1.0 - stage.last)
     return Pipeline(
         slowest=slowest,
         lines=lines,
         forward_lines=_forward_lines(counts, times, forward),
         micro_batches=plan.gradient_accumulation,
         transfer=transfer,
-        bubble=_bubble(rank, slowest, _work(whole, times, hosts), transfer),
+        bubble=_bubble(rank, slowest, _work(others, times, hosts), transfer),
     )
 
 
@@ -250,13 +251,13 @@ def transfer_seconds(v: Number, send: Number, gather: Number, overlap: float) ->
     return 2.0 * v * (send + gather) * (1.0 - overlap)
 
 
-def _bubble(rank: Rank, slowest: Work, whole: Work, transfer: Number) -> Number:
+def _bubble(rank: Rank, slowest: Work, others: Work, transfer: Number) -> Number:
+    """The other stages wait for the host on their own, however long the slowest computes."""
     layout = rank.plan.layout
-    own = slowest.weight_gradient_seconds
     times = PipelineTimes(
-        others=maximum(whole.seconds - slowest.seconds, 0.0),
-        others_weights=maximum(whole.weight_gradient_seconds - own, 0.0),
-        own_weights=own,
+        others=maximum(others.seconds, 0.0),
+        others_weights=maximum(others.weight_gradient_seconds, 0.0),
+        own_weights=slowest.weight_gradient_seconds,
         p=layout.pp,
         v=layout.vpp,
         m=rank.plan.gradient_accumulation,

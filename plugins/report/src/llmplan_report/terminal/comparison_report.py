@@ -12,7 +12,7 @@ from rich.text import Text
 
 from llmplan.catalogues.figures import figures_of
 from llmplan.estimate import Comparison, Variant
-from llmplan.estimate.figure import LOW
+from llmplan.estimate.figure import LOW, Figure
 from llmplan.estimate.figures import kind_of_estimate
 from llmplan.output.console import rendered
 from llmplan.output.document import rows
@@ -76,14 +76,22 @@ def _answer(comparison: Comparison) -> Iterator[RenderableType]:
     most = _MOST_ANSWERS if max(len(one.label) for one in fitting) < _LONG else 1
     for figure in figures_of(kind_of_estimate(fitting[0].estimate)):
         if figure.essential and figure.better and len(found) < most:
-            values = [(figure.value(one.estimate), one) for one in fitting]
-            known = [(value, one) for value, one in values if value is not None]
+            known = [one for one in fitting if figure.value(one.estimate) is not None]
             if known:
-                value, best = (min if figure.better == LOW else max)(known, key=lambda pair: pair[0])
-                found[figure.heading] = f"{digits(value / figure.scale)} with {best.label}"
+                found[figure.heading] = _best(figure, known)
     whole = len(comparison.variants)
     found["fit"] = "all of them" if len(fitting) == whole else f"{len(fitting):,} of {whole:,}"
     yield facts({f"best {name}" if name != "fit" else name: of for name, of in found.items()})
+
+
+def _best(figure: Figure, plans: Sequence[Variant]) -> str:
+    """Of a figure that all have, by what one can count on; the best by the estimate too, where it is another."""
+    first = min if figure.better == LOW else max
+    sure = first(plans, key=lambda one: (figure.counted_on(one.estimate), figure.value(one.estimate)))
+    alone = first(plans, key=lambda one: figure.value(one.estimate))
+    said = [f"{digits(figure.value(one.estimate) / figure.scale)} with {one.label}" for one in (sure, alone)]
+    equal = figure.value(sure.estimate) == figure.value(alone.estimate)
+    return said[0] if equal else f"{said[0]}; {said[1]} by the estimate alone"
 
 
 def columns(varied: Collection[str], plans: Sequence[Row]) -> list[Column]:

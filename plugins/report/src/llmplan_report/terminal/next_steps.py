@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, RenderableType
@@ -12,7 +13,6 @@ from llmplan.catalogues import LAUNCHERS, registry
 from llmplan.catalogues.guard import Guard
 from llmplan.errors import LlmplanError
 from llmplan.estimate import TrainingEstimate
-from llmplan.output.files import painter_of
 from llmplan_report.commands import command_line, command_options, search_of
 from llmplan_report.terminal.console import INDENT, heading
 
@@ -124,12 +124,8 @@ def _launchers(program: str, *, others: bool) -> Iterator[Launcher]:
 
 
 def _draws() -> bool:
-    """Whether a picture can be drawn here."""
-    try:
-        painter_of(_PICTURE)
-    except LlmplanError:
-        return False
-    return True
+    """Whether this package can draw a picture here: every report asks, and looks at no other exporter for it."""
+    return find_spec("matplotlib") is not None
 
 
 def _pasted(words: Sequence[str], width: int) -> list[str]:

@@ -17,16 +17,15 @@ from llmplan_report.terminal.console import console_of, heading
 from llmplan_report.terminal.headline import headline
 from llmplan_report.terminal.next_steps import next_steps
 from llmplan_report.terminal.otherwise import otherwise
+from llmplan_report.terminal.phases import phase
 from llmplan_report.terminal.sections import (
     asked_by,
     bars,
-    bound_by,
     counted,
     facts,
     figure_facts,
     layout,
     memory,
-    plus_minus,
     priced_by,
     range_of,
     resting,
@@ -178,21 +177,3 @@ def _fits(estimate: InferenceEstimate) -> str:
     found = f"{counted(most, 'sequence')} of {plan.prompt_tokens + plan.output_tokens:,} tokens a replica"
     longest = estimate.max_context
     return f"{found}, or {counted(plan.batch, 'sequence')} of {longest:,} tokens" if longest else found
-
-
-def phase(
-    name: str, estimate: InferenceEstimate, of: str, console: Console, *, under_load: bool = False
-) -> Iterator[RenderableType]:
-    """``prefill`` or ``decode``: its time, how far that may be off under a load, what it is bound by, its lines."""
-    breakdown, bottleneck = getattr(estimate, f"{of}_breakdown"), getattr(estimate, f"{of}_bottleneck")
-    spread = estimate.first_token_spread if of == "prefill" else estimate.next_token_spread
-    stage = "" if under_load or estimate.plan.layout.pp == 1 else " on a pipeline stage"
-    whole = total(breakdown.values())
-    yield heading(f"{name}{stage}: {seconds(whole)}{plus_minus(spread) if under_load else ''}")
-    yield from bound_by(bottleneck, _under_load(bottleneck.advice) if bottleneck and under_load else None)
-    yield bars(breakdown, whole, seconds, console)
-
-
-def _under_load(advice: str) -> str:
-    """A server makes its own batches: the load and its limit decide on them."""
-    return advice.replace("a larger --batch", "more requests at once").replace("--batch", "--max-sequences")

@@ -9,6 +9,7 @@ from textwrap import shorten, wrap
 from typing import TYPE_CHECKING
 
 from rich.bar import Bar
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -239,17 +240,24 @@ def bound_by(of: Bottleneck | None, advice: str | None = None) -> Iterator[Rende
 
 def facts(facts: Mapping[str, str]) -> Padding:
     """Names in a column beside what they are."""
-    table = Table.grid(padding=(0, GAP))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column()
+    table = Table.grid(padding=(0, GAP), expand=True)
+    table.add_column(style="dim", no_wrap=True, width=_widest(facts))
+    table.add_column(ratio=1)
     for name, fact in facts.items():
         table.add_row(name, Text(fact))
     return Padding(table, (0, 0, 0, INDENT))
 
 
+def _widest(cells: Iterable[str]) -> int:
+    """The width of a column that is said, since Rich lays out every cell once more to find it."""
+    return max(map(cell_len, cells), default=1)
+
+
 def bullets(lines: Iterable[str]) -> Padding:
     """A list with a dash before each line."""
-    table = Table.grid(padding=(0, 1))
+    table = Table.grid(padding=(0, 1), expand=True)
+    table.add_column(width=1)
+    table.add_column(ratio=1)
     for line in lines:
         table.add_row("-", Text(line))
     return Padding(table, (0, 0, 0, INDENT))
@@ -257,19 +265,18 @@ def bullets(lines: Iterable[str]) -> Padding:
 
 def bars(breakdown: Mapping[str, float], whole: float, words: Callable[[float], str], console: Console) -> Padding:
     """Name, figure, share and, where there is room, a bar of each part against the whole; no line for a part of 0."""
+    parts = {name: part for name, part in breakdown.items() if part != 0}
+    said = [[words(part) for part in parts.values()]]
+    if console.width >= _WIDTH_OF_WORDS:
+        said.append([percent(part / whole) for part in parts.values()])
     table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    wide_enough_for_shares = console.width >= _WIDTH_OF_WORDS
+    table.add_column(style="dim", no_wrap=True, width=_widest(parts))
+    for figures in said:
+        table.add_column(justify="right", no_wrap=True, width=_widest(figures))
     width = min(_WIDEST_BAR, console.width - _WIDTH_OF_WORDS)
     before = 0.0
-    for name, part in breakdown.items():
-        if part == 0:
-            continue
-        cells: list[RenderableType] = [name, words(part)]
-        if wide_enough_for_shares:
-            cells.append(percent(part / whole))
+    for (name, part), *figures in zip(parts.items(), *said, strict=True):
+        cells: list[RenderableType] = [name, *figures]
         if width >= _NARROWEST_BAR:
             cells.append(
                 Bar(whole, before, before + part, width=width, color="bright_black" if name == _FREE else "cyan")

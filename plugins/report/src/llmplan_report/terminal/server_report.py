@@ -15,7 +15,7 @@ from llmplan.output.words import digits, seconds
 from llmplan_report.kept_words import kept_facts
 from llmplan_report.terminal.console import INDENT, heading
 from llmplan_report.terminal.limit_words import limit_words
-from llmplan_report.terminal.report import phase
+from llmplan_report.terminal.phases import phase
 from llmplan_report.terminal.sections import asked_by, counted, facts, figure_facts, layout, priced_by
 from llmplan_report.words import percent
 
