@@ -223,7 +223,8 @@ def test_each_replica_has_its_own():
     assert means.busy_share == pytest.approx((12 * 1.5 / end + 12 * 1.125 / end) / 5)  # of five GPUs
     assert means.kv_share == pytest.approx(12 * 1.125 * 16 / end / 2 / ROOM)
     assert min(sum(each.route % 3 == number for each in apart.sequences) for number in range(3)) > 0
-    found, _ = run((0, 4, 2), layout={"dp": 2})
+    found, alone = run((0, 4, 2), layout={"dp": 2})
+    assert alone.kv_peak_share == 16 / ROOM
     assert sorted(each.kv_peak_bytes for each in found.decoders) == [0, 16]
 
 
