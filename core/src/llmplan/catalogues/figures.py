@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
-from llmplan.catalogues.guard import hushed
 from llmplan.catalogues.offered import Registry, registry
 from llmplan.estimate.figure import Figure
 from llmplan.estimate.figures import FIGURES
+
+if TYPE_CHECKING:
+    from llmplan.estimate import PlanOptions
 
 
 def every_figure() -> tuple[Figure, ...]:
@@ -24,19 +27,17 @@ def figures_of(kind: str) -> Iterator[Figure]:
 @lru_cache(maxsize=4)
 def _every(plugins: Registry) -> tuple[Figure, ...]:
     found = list(FIGURES)
-    by_distribution = {plugin.distribution: plugin for plugin in plugins.plugins.loaded}
-    for name, distribution, one in plugins.plan_options.entries():
-        try:
-            with hushed():
-                added = [(figure, _place(found, figure)) for figure in one.figures()]
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - every plan would fail for figures that nobody asked for
-            plugins.plugins.note(by_distribution[distribution], error, f"figures of {name}: ")
-        else:
-            for figure, _ in added:
-                found.insert(_place(found, figure), figure)
+    for plugin, one in plugins.plan_options.offered():
+        plugins.plugins.run(plugin, f"figures of {one.name}", partial(_join, found, one))
     return tuple(found)
+
+
+def _join(found: list[Figure], options: PlanOptions) -> None:
+    """All of them or, where one fails, none: every plan would fail for figures that nobody asked for."""
+    whole = [*found]
+    for figure in options.figures():
+        whole.insert(_place(whole, figure), figure)
+    found[:] = whole
 
 
 def _place(found: Sequence[Figure], figure: Figure) -> int:
