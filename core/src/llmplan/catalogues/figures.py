@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from llmplan.catalogues.guard import Guard
-from llmplan.catalogues.kinds import PLAN_OPTIONS
+from llmplan.catalogues.guard import hushed
 from llmplan.catalogues.offered import Registry, registry
 from llmplan.estimate.figure import Figure
 from llmplan.estimate.figures import FIGURES
@@ -25,9 +24,17 @@ def figures_of(kind: str) -> Iterator[Figure]:
 @lru_cache(maxsize=4)
 def _every(plugins: Registry) -> tuple[Figure, ...]:
     found = list(FIGURES)
-    for one in plugins.plan_options.values():
-        with Guard(PLAN_OPTIONS, one.name):
-            for figure in one.figures():
+    by_distribution = {plugin.distribution: plugin for plugin in plugins.plugins.loaded}
+    for name, distribution, one in plugins.plan_options.entries():
+        try:
+            with hushed():
+                added = [(figure, _place(found, figure)) for figure in one.figures()]
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - every plan would fail for figures that nobody asked for
+            plugins.plugins.note(by_distribution[distribution], error, f"figures of {name}: ")
+        else:
+            for figure, _ in added:
                 found.insert(_place(found, figure), figure)
     return tuple(found)
 

@@ -74,8 +74,8 @@ def _contents(value: Any) -> Any:
         return plain(value.item())
     if isinstance(value, Iterable):
         return [plain(one) for one in value]
-    if not has(type(value)):
-        return value
+    if not has(type(value)):  # a record of a plugin may be any object
+        return value if value is None or isinstance(value, (bool, int)) else getattr(value, "name", value)
     return getattr(value, "name", None) or {
         field.name: plain(getattr(value, field.name)) for field in fields(type(value))
     }
@@ -123,7 +123,7 @@ def _parts(plan: TrainingPlan | InferencePlan) -> dict[str, Any]:
     price = plan.price_per_gpu_hour
     for one in registry().plan_options.values():
         with Guard(PLAN_OPTIONS, one.name):
-            found |= plain(one.keys(plan))
+            found |= {key: plain(value) for key, value in one.keys(plan).items() if key not in _NAMES}
     return {**found, "price": found.get("price") or (None if price is None else {"per_gpu_hour": price})}
 
 
