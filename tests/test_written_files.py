@@ -22,22 +22,7 @@ from law_plans import tried
 import llmplan.__main__ as entry
 from llmplan.cli.main import main
 
-SIZES = (
-    "--gpus",
-    "8",
-    "--tp",
-    "1",
-    "--pp",
-    "1",
-    "--cp",
-    "1",
-    "--zero",
-    "1",
-    "--offload",
-    "none",
-    "--recompute",
-    "none",
-)
+SIZES = tuple("--gpus 8 --tp 1 --pp 1 --cp 1 --zero 1 --offload none --recompute none".split())
 TRAIN = ("train", "llama-7b", "--gpu", "h100-sxm-80gb", *SIZES, "--micro-batch", "1")
 SEARCH = ("search", *TRAIN[:-1], "1,2")
 LOADED = ("search", "infer", *TRAIN[1:4], "--tp", "1", "--dp", "1", "--rate", "2/s", "--requests", "20")
