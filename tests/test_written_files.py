@@ -22,23 +22,8 @@ from law_plans import tried
 import llmplan.__main__ as entry
 from llmplan.cli.main import main
 
-SIZES = (
-    "--gpus",
-    "8",
-    "--tp",
-    "1",
-    "--pp",
-    "1",
-    "--cp",
-    "1",
-    "--zero",
-    "1",
-    "--offload",
-    "none",
-    "--recompute",
-    "none",
-)
-TRAIN = ("train", "llama-7b", "--gpu", "h100-sxm-80gb", *SIZES, "--micro-batch", "1")
+SIZES = "--gpus 8 --tp 1 --pp 1 --cp 1 --zero 1 --offload none --recompute none"
+TRAIN = ("train", "llama-7b", "--gpu", "h100-sxm-80gb", *SIZES.split(), "--micro-batch", "1")
 SEARCH = ("search", *TRAIN[:-1], "1,2")
 LOADED = ("search", "infer", *TRAIN[1:4], "--tp", "1", "--dp", "1", "--rate", "2/s", "--requests", "20")
 WRITERS = {

@@ -77,8 +77,8 @@ test can kill stand in [survivors.toml](../tests/mutation/survivors.toml), with 
 _TAIL = """
 ## What is not caught
 
-A plugin whose code ends the process below Python (`os._exit`, a crash in C), or waits for ever, ends or holds the
-command with it. `--without-plugin NAME` leaves it out, and Ctrl-C ends what waits.
+A plugin whose code ends the process below Python (`os._exit`, a crash in C), waits for ever or leaves a thread running
+ends or holds the command with it. `--without-plugin NAME` leaves it out, and Ctrl-C ends what waits.
 
 A domain of up to eight accelerators is priced by timings as they are: a larger one, of a link that is hardly faster
 than the network, may be slower. Beyond eight, and wherever else, better hardware is never slower.
