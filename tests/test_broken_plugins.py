@@ -206,6 +206,33 @@ def test_what_is_installed_is_plugged_in_once(monkeypatch):
         assert "w8a8e16" in found.dtypes
 
 
+SITE = """
+from llmplan import hookimpl
+
+
+class Here:
+    name = "here"
+
+    def at(self, cost_model):
+        return cost_model
+
+    def said(self, hardware, phase):
+        return "as published"
+
+
+@hookimpl
+def llmplan_sites():
+    return [Here()]
+"""
+
+
+def test_a_record_of_any_class_stands_in_the_json_by_its_name(tmp_path, capfd):
+    """If it fails, what keeps the members of a protocol and is no class of attrs cannot be asked for with --json."""
+    (tmp_path / "acme_site.py").write_text(SITE)
+    assert main([*TRAIN, "--site", "here", "--plugin", str(tmp_path / "acme_site.py"), "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["site"] == "here"
+
+
 @pytest.mark.usefixtures("install")
 def test_threads_share_one_registry():
     """If it fails, two threads that ask first load every plugin twice, and hold different records of one name."""

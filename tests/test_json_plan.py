@@ -126,6 +126,7 @@ def test_a_training_run_is_priced_again(asked, failures, own, files):
 def test_a_deployment_is_priced_again(asked, load, own, files):
     """If it fails, a stored result of a server, its load or its seed cannot be priced again."""
     names = files if own else {"model": "llama-3.1-8b", "gpu": "h100-sxm-80gb"}
+    asked |= {"pp": 1}  # as for training
     load = {"requests": 15, **load} if "rate" in load else {}
     try:
         printed = document(infer(**names, **asked, **load))

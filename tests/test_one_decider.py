@@ -97,8 +97,12 @@ def asked(rng, options, tmp_path):
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))
-def test_a_plan_is_the_same_however_it_is_asked_for(number, tmp_path):
-    """If it fails, pinning what was chosen prices another plan, a search finds another, or more freedom is worse."""
+def test_a_plan_is_the_same_however_it_is_asked_for(number, tmp_path, monkeypatch):
+    """If it fails, pinning what was chosen prices another plan, a search finds another, or more freedom is worse.
+
+    All 210 requests are tried every day.
+    """
+    monkeypatch.setattr("llmplan.search.training.verdict", lambda _dead: None)  # what else would do is not asked here
     rng, kind = random.Random(number), (DENSE, SPARSE, TUNED)[number % 3]
     priced = 0
     while priced < OF_A_ROUND:

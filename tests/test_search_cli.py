@@ -211,7 +211,7 @@ def test_an_infeasible_request_exits_with_3_and_says_what_would_do(run):
         ((*SEARCH, "--scheduler", "tcp://x:1"), "scheduler: tcp://x:1 needs --executor dask"),
         ((*SEARCH, "--finish-within", "soon"), "finish-within: 'soon' is not a positive time, like 30d, 12h or 3600"),
         ((*SEARCH, "--budget", "-1"), "budget: '-1' is not a positive number, like 2M or 50000"),
-        ((*SEARCH, "--pareto", "time,beauty"), "pareto: 'beauty' is not one of time, cost"),
+        ((*SEARCH, "--pareto", "time,beauty"), "pareto: 'beauty' is not one of time, gpu-hours"),
         ((*SEARCH, "--top", "0"), "top: '0' is not a whole number, 1 to 1000"),
         ((*SEARCH, "--tp", "0"), "tp: 0 is not a whole number of at least 1"),
         ((*SEARCH, "--max-micro-batch", "auto"), "max-micro-batch: auto contradicts micro-batch 1"),

@@ -190,6 +190,13 @@ def test_the_report_has_a_line_of_it():
     assert line.split("days, ")[1] == "goodput 0.91, a failure every 4.9 hours, a checkpoint every 17 min"
 
 
+def test_hours_that_failures_lose_are_paid():
+    """If it fails, a budget holds for a run that nobody has, while its deadline holds for the one with failures."""
+    found = failing(gpus=16_384, tp=8, pp=16, failures_per_gpu_day=3e-4, price_per_gpu_hour=2.0)
+    assert found.cost == pytest.approx(2.0 * 16_384 * found.wall_clock_seconds / 3600)
+    assert found.cost == pytest.approx(2.0 * found.gpu_hours / found.goodput)
+
+
 @pytest.mark.parametrize(
     ("rate", "words"),
     [(1e-6, "every 488 days"), (1e-4, "every 4.9 days"), (1e-3, "every 12 hours"), (0.1, "every 7.0 min")],

@@ -15,6 +15,7 @@ from llmplan import hookimpl, hookspecs
 from llmplan.catalogues import GPUS, Kind, Registry, TomlRecords
 from llmplan.catalogues.plugins import PluginError, Plugins, load_plugins
 from llmplan.cli.main import main
+from llmplan.errors import PluginWarning
 from llmplan.records import HardwareProfile
 
 HOOK = "llmplan_hardware_profiles"
@@ -242,6 +243,24 @@ def test_nor_does_one_that_another_finder_knows(monkeypatch):
     finder = SimpleNamespace(find_spec=lambda *_: None, find_distributions=lambda *_: [Left()])
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, finder])
     assert len(load_plugins().loaded) > 0
+
+
+def test_entry_points_that_are_no_utf_8_cost_a_line_there_too(monkeypatch):
+    """If it fails, a file that is half written ends every command in a traceback, behind such a finder."""
+
+    class Torn(Distribution):
+        metadata = {"Name": "torn", "Version": "1.0"}  # noqa: RUF012 - of the class that it stands for
+
+        def read_text(self, _filename):
+            return b"[llmplan.plugins]\n\xff = \xff\n".decode()
+
+        def locate_file(self, path):
+            return path
+
+    finder = SimpleNamespace(find_spec=lambda *_: None, find_distributions=lambda *_: [Torn()])
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, finder])
+    with pytest.warns(PluginWarning, match=r"^plugin torn 1.0 ignored: "):
+        load_plugins()
 
 
 # Asking

@@ -33,19 +33,19 @@ def accelerator(*, scale_up=4e11, scale_out=5e10, link="", **changed):
     numbers = {**NUMBERS, **changed}
     named = [*(f"peak_flops.{name}" for name in numbers["peak_flops"]), "memory_bytes", "memory_bytes_per_second",
              "scale_up_bytes_per_second", "scale_up_domain", "scale_out_bytes_per_second"]  # fmt: skip
-    stated = [name for name in changed if name not in ("kernels", "aliases", "peak_flops")]
+    stated = [name for name in changed if name not in ("kernels", "efficiency", "aliases", "peak_flops")]
     sources = dict.fromkeys([*named, *stated, *(["scale_up_link"] if link else [])], "datasheet")
     cluster = two_levels(scale_up, 8, name=link, beyond=scale_out)
     return HardwareProfile(name="planted", cluster=cluster, sources=sources, **numbers)
 
 
-def curves(*, gemm=None, attention=None, reduce=None, **more):
+def curves(*, gemm=None, attention=None, reduce=None, reduced="all_reduce", **more):
     """Of a sound accelerator."""
     fused = attention or AttentionCurve(plateau=0.6)
     return KernelCurves(
         gemm={"fp16": gemm or GemmCurve(plateau=0.8)},
         attention={"flash-2": AttentionKernel(forward=fused, backward=fused)},
-        collectives={"all_reduce": reduce or CollectiveCurve(plateau=0.8)},
+        collectives={reduced: reduce or CollectiveCurve(plateau=0.8)},
         network=NetworkCurve(plateau=0.8),
         source="timed",
         **{"hbm": 0.9, **more},

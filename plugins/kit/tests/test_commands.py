@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 import sys
+from types import ModuleType
 
 import pytest
 from attrs import fields
@@ -112,6 +113,63 @@ def test_what_is_installed_and_what_is_broken_is_checked(tmp_path, capsys):
     assert capsys.readouterr().out.startswith(f"{broken}: llmplan_reporters: SystemExit")
     assert main(["plugins", "check", str(tmp_path)]) == 2
     assert "has no pyproject.toml" in capsys.readouterr().err
+
+
+def test_a_folder_is_checked_as_it_is_and_not_as_it_was_installed(tmp_path, capsys):
+    """If it fails, whoever mends a plugin that is installed is told of the old one for ever."""
+    assert main(["plugins", "new", "planted-twice", "--kind", "optimizer", "--folder", str(tmp_path)]) == 0
+    folder = tmp_path / "llmplan-planted-twice"
+    sys.modules["llmplan_planted_twice"] = ModuleType("llmplan_planted_twice")
+    module = folder / "src" / "llmplan_planted_twice" / "__init__.py"
+    module.write_text(module.read_text().replace("state_bytes=2.0", "state_bytes=2.0e9"))
+    capsys.readouterr()
+    sys.modules["llmplan_planted_twice"].__file__ = "/elsewhere/llmplan_planted_twice.py"
+    before = [*sys.path]
+    assert main(["plugins", "check", str(folder)]) == 1
+    assert "state_bytes: 2000000000.0 is not in" in capsys.readouterr().out
+    assert sys.path == before
+    assert sys.modules.pop("llmplan_planted_twice").__file__ == "/elsewhere/llmplan_planted_twice.py"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("raise SystemExit(3)\n", "SystemExit: 3 (broken.py, line 1)"),
+        ("\n1 / 0\n", "ZeroDivisionError: division by zero (broken.py, line 2)"),
+        ("def (\n", "SyntaxError: invalid syntax (broken.py, line 1)"),
+    ],
+)
+def test_a_file_that_cannot_be_loaded_says_where(text, said, tmp_path, capsys):
+    """If it fails, its author looks for the line himself, or the check is blamed."""
+    (tmp_path / "broken.py").write_text(text)
+    assert main(["plugins", "check", str(tmp_path / "broken.py")]) == 2
+    assert capsys.readouterr().err.splitlines()[0] == f"llmplan: check: {tmp_path / 'broken.py'}: {said}"
+
+
+def test_a_file_with_dataclasses_is_checked(tmp_path, capsys):
+    """If it fails, a class that looks its own module up cannot be checked before it is installed."""
+    (tmp_path / "classes.py").write_text(
+        "from __future__ import annotations\nfrom dataclasses import dataclass\nfrom typing import ClassVar\n"
+        "from llmplan import hookimpl\n\n@dataclass\nclass Steps:\n    name: ClassVar[str] = 'acme'\n"
+        "    description: str = 'x'\n\n    def recognises(self, text):\n        return text.startswith('step ')\n\n"
+        "    def rows(self, path, text, options):\n        return []\n\n"
+        "@hookimpl\ndef llmplan_run_readers():\n    return [Steps()]\n"
+    )
+    assert main(["plugins", "check", str(tmp_path / "classes.py")]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'classes.py'}: ok\n"
+
+
+def test_every_record_says_what_is_wrong_with_it(tmp_path, capsys):
+    """If it fails, whoever has made three mistakes has to run the check four times to know of them."""
+    module = tmp_path / "three.py"
+    module.write_text(
+        "from llmplan import hookimpl\nfrom llmplan.records import Optimizer\n\n@hookimpl\ndef llmplan_optimizers():\n"
+        "    return [Optimizer(name=f'n{n}', state_bytes=8e9, source='a') for n in range(2)]\n\n"
+        "@hookimpl\ndef llmplan_schedules():\n    return [7]\n"
+    )
+    assert main(["plugins", "check", str(module)]) == 1
+    said = [line.removeprefix(f"{module}: ")[:14] for line in capsys.readouterr().out.splitlines()]
+    assert said == ["llmplan_schedu", "n0: state_byte", "n1: state_byte"]
 
 
 def test_the_table_of_plugins_is_as_before(capsys):

@@ -175,7 +175,7 @@ GOOD_CLUSTERS = (CLUSTER, TORUS_HALL)
 BAD_CLUSTERS = (
     (evolve(CLUSTER, source=""), "hall: no source"),
     (evolve(CLUSTER, levels=(Level(bytes_per_second=450.0),)), "levels.0: bytes_per_second: 450.0 is not in"),
-    (evolve(CLUSTER, levels=(Level(latency_seconds=5.0),)), "levels.0: latency_seconds: 5.0 is above 0.001"),
+    (evolve(CLUSTER, levels=(Level(latency_seconds=5.0),)), "levels.0: latency_seconds: 5.0 is not in 1e-09 to 0.001"),
     (SAMPLE_MODEL, "returned a SampleModel, not a Cluster"),
 )
 
@@ -418,7 +418,9 @@ class Priced:
         return held if self.memory is None else self.memory
 
     def _breakdown(self, plan, flops):
-        compute = flops / (plan.layout.gpus * plan.gemm.peak_flops)
+        layout = plan.layout
+        ranks = layout.gpus if hasattr(plan, "micro_batch") else layout.tp * layout.pp
+        compute = flops / (ranks * plan.gemm.peak_flops)
         lines = self.seconds((compute + 1e3 / plan.hardware.memory_bytes_per_second) * self.factor(plan))
         return {Line(line, Kind.COMPUTE) if self.kinds else line: seconds for line, seconds in lines.items()}
 

@@ -120,6 +120,15 @@ def test_the_file_beside_the_configuration(write):
         ({"quant_method": "bitsandbytes"}, "load_in_4bit, load_in_8bit: neither is true"),
         ({"quant_method": "modelopt", "quant_algo": "X"}, "quant_algo: 'X' is none of"),
         ({"quant_method": "modelopt", "quant_algo": "MIXED_PRECISION"}, "quantized_layers: missing"),
+        (
+            {"quant_method": "modelopt", "quant_algo": "MIXED_PRECISION", "quantized_layers": {"x": 3}},
+            "quantized_layers: '' is none of",
+        ),
+        ({"quant_method": "fp8", "weight_block_size": [128]}, "weight_block_size: [128] is no block, like [128, 128]"),
+        ({"quant_method": "fp8", "weight_block_size": [0, 0]}, "weight_block_size: [0, 0] is no block"),
+        ({"quant_method": "fp8", "modules_to_not_convert": 3}, "modules_to_not_convert: 3 is no list of names"),
+        ({"quant_method": "awq", "bits": True}, "bits: True: AWQ of other than 4 or 8 bits is not priced"),
+        ({"quant_method": "fp8", "modules_to_not_convert": ["re:["]}, "'re:[' is no regular expression"),
         ({"quant_method": "compressed-tensors"}, "config_groups: 0 groups; one is priced"),
         (
             {"quant_method": "compressed-tensors", "config_groups": {"g": {"weights": {"num_bits": 2}}}},

@@ -6,6 +6,7 @@ import http.client
 import json
 import shlex
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from threading import Thread
 
@@ -141,6 +142,17 @@ def test_a_search_that_takes_too_long_ends(page, monkeypatch):
     monkeypatch.setattr(answers, "MOST_SECONDS", -1.0)
     said = page.refused("/api/train", {"model": "deepseek-v3", "gpu": "h100-sxm-80gb", "gpus": "512"})
     assert "takes more than" in said
+
+
+def test_questions_asked_at_once_have_their_own_answers(page):
+    """If it fails, two tabs get each other's figures, or one waits for ever; who hangs up ends the page for others."""
+    asked = [("/api/train", {**TRAIN, "micro_batch": str(size)}) for size in (1, 2)] + [("/api/infer", INFER)]
+    alone = [page.post(*one)["document"] for one in asked]
+    with closing(socket.create_connection(("127.0.0.1", page.port))) as gone:
+        gone.sendall(b"POST /api/train HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{")
+    with ThreadPoolExecutor(6) as pool:
+        together = list(pool.map(lambda one: page.post(*one)["document"], asked * 2))
+    assert together == alone * 2
 
 
 def test_the_frontier_grows_with_the_batch(page):

@@ -201,6 +201,13 @@ def test_prompts_and_sequences_are_dealt_to_two_batches(prompts, sequences, kind
     assert found.latency == 1
 
 
+def test_a_stage_with_nothing_to_do():
+    """Of three batches one that holds nothing would take its time on each stage."""
+    step = Step(prompt_tokens=9.0, prompts=1.0, prompt_context=3.0, sequences=1.0, context=9.0)
+    (found,) = price_rounds([step], 3.0, lambda steps: [(1.0, 0.9)] * len(steps))
+    assert found.latency == found.seconds == 1.8
+
+
 def test_what_a_pool_of_prompts_holds():
     """A replica that reads prompts would hold answers too, or a prompt without the token that it gives."""
     pool = affine_server(rate=1.0).plan.plan
@@ -268,6 +275,7 @@ def test_how_many_sequences_fit():
     """A model that keeps nothing would have room for none, or one that has no room for some."""
     nothing = affine_server(rate=1.0, steps=AffineSteps(kv_bytes_per_token=0.0), max_sequences=9)
     assert (nothing.sequences_that_fit, nothing.most_sequences) == (9, 9)
+    assert affine_server(rate=1.0).sequences_that_fit == (64e9 - 10e9 - 2048e4) // (80 * 16 * 1e5) == 421
     full = affine_server(rate=1.0, steps=AffineSteps(weight_bytes=65e9))
     assert (full.sequences_that_fit, full.most_sequences) == (0, 1)
 
@@ -305,5 +313,8 @@ def test_replicas_that_are_all_alike_are_each_of_them_to_the_last_digit():
     found = side_by_side([(many, one), (0.0 * many, evolve(one, total_seconds=1.0))])
     for name in LEVELS:
         assert (getattr(found, name) == many / 7.0).all(), name
+    for number in (3, 7, 11, 49):
+        alike = evolve(one, **dict.fromkeys(LEVELS, 1.0 / number))
+        assert [getattr(side_by_side([(number, alike)]), name) for name in LEVELS] == [1.0 / number] * len(LEVELS)
     some = side_by_side([(many, one), (many == 3, one)])
     assert np.allclose(some.total_seconds, many / 7.0)

@@ -1,8 +1,11 @@
 """Passes over several prompts: what each further one adds, before computation binds and after."""
 
+from math import exp
+
 import numpy as np
 import pytest
 from affine_server import AffineSteps, affine_server, inference_plan
+from attrs import evolve
 from hypothesis import given, settings, strategies as st
 
 from llmplan.records import Request, Step
@@ -128,3 +131,49 @@ def test_prompts_beside_as_many_as_decode():
     server = affine_server(rate=1.0, prompt=250, output=50, step_tokens=100, max_sequences=12)
     held = [server.prefill.times(n).held for n in (8.0, 12.0, 16.0, 24.0, 32.0, 40.0)]
     assert held == pytest.approx([92 / 250, 88 / 250, 84 / 250, 76 / 250, 68 / 250, 68 / 250])
+
+
+SLOW = evolve(TIMES, seconds=1.25, held=100.0, some=2.0, another=0.2, further=0.1)
+
+
+def test_prompts_that_come_while_one_is_read():
+    """As many would be read together as come in another time than that of a step, or of a pass."""
+    came = 0.4 * (0.5 * 0.1 + 0.5 * 1.25)  # half of the time a prompt is read
+    assert SLOW.at(0.4, 0.1).prompts == pytest.approx(came / (1 - exp(-came)))
+    # where each of the first two takes longer than one comes, more are read at once, until as many as there is room for
+    assert [SLOW.at(rate, 0.0).prompts for rate in (5.0, 6.0, 8.0)] == pytest.approx(
+        [rate * (1.25 + 0.2 - 0.2) / (1 - rate * 0.1) for rate in (5.0, 6.0, 8.0)]
+    )
+    assert [SLOW.at(rate, 0.0).prompts for rate in (10.0, 15.0)] == [100, 100]
+
+
+def test_passes_with_room_for_one_and_a_half():
+    """A pass would be shared only where two prompts fit."""
+    times = evolve(TIMES, held=1.5)
+    assert times.with_prompts(1.25) == pytest.approx((0.5 + 0.1 * 0.25) / 1.25)
+    reading = times.at(50.0, 0.0)
+    assert (reading.full, reading.prompts) == (1, 1.5)
+    assert reading.seconds == pytest.approx((1 + 0.1 * 0.5) / 1.5)
+    one = evolve(TIMES, held=1.0)
+    assert one.at(0.25, 9.0).full == 0.25  # one after the other: a quarter of the time
+    assert one.with_prompts(0.5) == pytest.approx(0.5 + 0.5 * (0.25 - 0.5))
+
+
+def test_prompts_longer_than_a_pass_that_goes_first():
+    """A prompt that is not cut would be read with another one."""
+    times = affine_server(rate=1.0, prompt=150, output=50, step_tokens=100, chunked=False).prefill.times(0.0)
+    assert (times.held, times.packed_seconds) == (1, pytest.approx(seconds(150, 75.5)))
+
+
+def test_two_stages_whose_prompts_take_several_passes():
+    """Each batch would hold a part of a prompt, or two of them."""
+
+    class Each(AffineSteps):
+        def step_seconds(self, step):
+            """A second longer for each prompt."""
+            return super().step_seconds(step) + step.prompts
+
+    load = {"rate": 1.0, "prompt": 250, "output": 50, "step_tokens": 100, "layout": {"pp": 2}}
+    times = affine_server(steps=Each(stages=2), **load).prefill.times(0.0)
+    assert times.held == 0.8
+    assert times.packed_seconds == pytest.approx((seconds(100, 125.5) + 1.0) / 0.8)

@@ -25,14 +25,36 @@ def test_the_figures_are_those_of_passes_one_by_one(load):
     assert closed_means(ahead, 9).total_seconds == pytest.approx(closed_means(one, 9).total_seconds)
 
 
-def test_one_call_prices_prompts_and_decoding(monkeypatch):
-    """If it fails, a point of a fresh server takes longer than one that it shares with others."""
-    sizes, step_seconds = [], AffineSteps.step_seconds
+@pytest.fixture
+def sizes(monkeypatch):
+    """Of each call of the cost model, the number of its steps."""
+    found, step_seconds = [], AffineSteps.step_seconds
     monkeypatch.setattr(
         AffineSteps,
         "step_seconds",
-        lambda self, step: sizes.append(np.size(step.sequences)) or step_seconds(self, step),
+        lambda self, step: found.append(np.size(step.sequences)) or step_seconds(self, step),
     )
+    return found
+
+
+def test_one_call_prices_prompts_and_decoding(sizes):
+    """If it fails, a point of a fresh server takes longer than one that it shares with others."""
     server = make_server(server_plan(concurrency=1), lambda _: AffineSteps(), ahead=True)
     closed_means(server, 9)
     assert len([size for size in sizes if size > 1]) == 1
+
+
+def test_no_more_is_priced_one_by_one_than_is_needed(sizes):
+    """If it fails, a short answer of a program that has no arrays takes as long as a search."""
+    server = make_server(server_plan(concurrency=1), lambda _: AffineSteps())
+    server.prefill.times(0.0)
+    server.decode_seconds(1.0)
+    assert sizes == [1, 1, 1, 1]  # a prompt, passes of some and of many, and one sequence
+
+
+@pytest.mark.parametrize(("ahead", "calls"), [(False, 3), (True, 1)])
+def test_numbers_are_looked_at_in_one_call_of_arrays(ahead, calls):
+    """If it fails, a program without arrays imports them, or one that has them makes a call for each number."""
+    server, asked = make_server(server_plan(concurrency=1), lambda _: AffineSteps(), ahead=ahead), []
+    assert server.each([1, 2, 3], lambda n: (asked.append(n) or 2.0 * n, 7.0)) == [(2, 7), (4, 7), (6, 7)]
+    assert len(asked) == calls

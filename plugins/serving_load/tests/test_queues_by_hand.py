@@ -391,7 +391,7 @@ def pools(readers, writers, **options):
     return affine_server(**{"rate": 1.0, "prefill_pool": pool, "layout": {"dp": writers}, **options})
 
 
-@pytest.mark.parametrize("users", [2, 3, 6])
+@pytest.mark.parametrize("users", [2, 3, 6, 60])
 @pytest.mark.parametrize(
     "server",
     [affine_server(rate=1.0, **VARYING), affine_server(rate=1.0, **SHORT), pools(2, 3, **VARYING)],
@@ -441,10 +441,10 @@ def test_shares_of_two_pools_with_users(readers):
 
 
 @pytest.mark.parametrize("users", [2, 7])
-@pytest.mark.parametrize("output", [1, 20, 200])
-def test_prompts_of_users_share_the_time_with_their_answers(users, output):
+@pytest.mark.parametrize(("prompt", "output"), [(3000, 20), (300, 1), (300, 200)])
+def test_prompts_of_users_share_the_time_with_their_answers(users, prompt, output):
     """Of the others, as many would decode beside a prompt as with one that does not read it."""
-    server = affine_server(rate=1.0, prompt=3000, output=output)
+    server = affine_server(rate=1.0, steps=AffineSteps(per_token=5e-4), prompt=prompt, output=output)
     found = closed_means(server, users)
     beside = found.decoding * (users - 1) / users
     step, there = server.decode_seconds(max(1.0, beside)) if output > 1 else 0.0, present(beside, users - 1)
@@ -471,16 +471,27 @@ def test_who_finds_no_room_waits_between_two_pools_or_before_both():
     assert found.queueing_seconds == pytest.approx(30 / 1 - answer - 10 * 0.1)
 
 
+@pytest.mark.parametrize("users", [1, 2, 3, 9])
+def test_few_users_of_a_server_that_computes_all_the_time(users):
+    """As many would be said to decode as it answers most with, though there are not so many."""
+    server = affine_server(rate=1.0, steps=AffineSteps(base=1e-9, per_token=1e-3, per_key=0.0), output=100)
+    found = closed_means(server, users)
+    assert found.requests_per_second * found.total_seconds == pytest.approx(users)
+    assert found.decoding <= users < peak(server).sequences
+    answer = found.total_seconds - found.first_token_seconds
+    assert found.decoding == pytest.approx(found.requests_per_second * answer)
+
+
 def test_prompts_that_are_read_elsewhere_take_no_room():
     """Few sequences that decode would be as many users in all, those in the other pool among them."""
-    steps = AffineSteps(base=0.1, per_token=0.0, per_key=0.0, transfer_bytes_per_second=5.12e8)
+    steps = AffineSteps(base=0.01, per_token=0.0, per_key=0.0, transfer_bytes_per_second=5.12e8)
     server = pools(9, 1, steps=steps, prompt=50 * 2048, output=101, max_sequences=2)
-    elsewhere = 50 * 0.1 + server.transfer_seconds
+    elsewhere = 50 * 0.01 + server.transfer_seconds
     assert server.transfer_seconds == 20
-    found = closed_means(server, 40)
-    assert found.requests_per_second == pytest.approx(2 / (100 * 0.1))
-    assert found.total_seconds == pytest.approx(40 / 0.2)
-    assert closed_means(server, 3).requests_per_second == pytest.approx(3 / (elsewhere + 100 * 0.1))
+    found = closed_means(server, 80)
+    assert found.requests_per_second == pytest.approx(2 / (100 * 0.01))
+    assert found.total_seconds == pytest.approx(80 / 2)
+    assert closed_means(server, 3).requests_per_second == pytest.approx(3 / (elsewhere + 100 * 0.01))
 
 
 @pytest.mark.parametrize(

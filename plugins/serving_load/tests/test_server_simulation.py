@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from time import perf_counter
 
 import pytest
@@ -17,7 +16,7 @@ from llmplan_serving_load.queueing.closed_form import open_means
 from llmplan_serving_load.queueing.engine import prompt_step
 from llmplan_serving_load.queueing.estimate import within
 from llmplan_serving_load.queueing.meter import Meter, percentiles
-from llmplan_serving_load.queueing.simulation import Simulation, even_ranks, simulate
+from llmplan_serving_load.queueing.simulation import Simulation, simulate
 
 VARYING = {"prompt": Lengths(600, FAMILIES["lognormal"], 1.0), "output": Lengths(80, FAMILIES["geometric"])}
 TIGHT = AffineSteps(weight_bytes=63e9)
@@ -195,13 +194,6 @@ def test_percentiles_lie_between_values():
     assert found == {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0}
     assert percentiles([3.0])["p99"] == 3.0
     assert percentiles([0.0, 1.0])["p90"] == pytest.approx(0.9)
-
-
-def test_even_ranks_fill_every_part_once():
-    """The mean of lengths would depend on luck."""
-    ranks = even_ranks(random.Random(3), 10)
-    for _ in range(3):
-        assert sorted(int(next(ranks) * 10) for _ in range(10)) == list(range(10))
 
 
 @settings(max_examples=15, deadline=None)

@@ -1,5 +1,6 @@
 """A few requests simulated, whose times and shares are reckoned by hand, step by step."""
 
+import random
 from itertools import pairwise
 from math import ceil
 
@@ -10,7 +11,7 @@ from simpy import Environment
 
 from llmplan.records import Request, Speculation
 from llmplan_serving_load.queueing.closed_form import open_means
-from llmplan_serving_load.queueing.simulation import Simulation, simulate
+from llmplan_serving_load.queueing.simulation import Simulation, even_ranks, simulate
 
 SECOND = {"base": 1.0, "per_token": 0.125, "per_key": 0.0, "kv_bytes_per_token": 1.0}
 """A step takes a second, and an eighth more for each token."""
@@ -124,6 +125,8 @@ def test_caches_go_from_one_pool_to_the_other():
     read, end = 1.5 + 2 + 2 + 1.5, 10.125
     assert times(found) == exactly((0, 1.5, 1.5 + 1 + 2 * 1.125), (1.5, read, read + 2 + 1.125))
     (reader,), (decoder,) = found.readers, found.decoders
+    assert (reader.engine, decoder.engine) == (found.server.prefill_engine, found.server.decode_engine)
+    assert reader.engine is not decoder.engine
     assert (reader.kv_peak_bytes, reader.kv_bytes, reader.worked_on, reader.held) == (16 + 32, 0, 0, 0)
     assert (decoder.kv_peak_bytes, decoder.kv_bytes, decoder.worked_on, decoder.held) == (32, 0, 0, 0)
     means = result.means
@@ -147,6 +150,10 @@ def test_a_step_yields_what_was_guessed():
     read = last + 1 + 2 / 8
     assert times(found) == exactly((0, 1.5, last), (begun, read, read + step))
     assert found.decoders[0].tokens == pytest.approx(8 + 2)
+    one, _ = run((0, 4, 7), speculation=Speculation(draft_tokens=1, acceptance_rate=1.0))
+    assert times(one) == exactly((0, 1.5, 1.5 + 3 * (1 + 2 / 8)))
+    just, _ = run((0, 4, 7), speculation=guessing)  # six tokens are two steps, not three
+    assert times(just) == exactly((0, 1.5, 1.5 + 2 * step))
     found, _ = run((0, 4, 8), speculation=guessing, sizes=KEYS)  # three positions each attend to as many keys
     read, grows = 1 + 4 / 8 + 10 / 64, 7 / 3
     last = read + sum(1 + 3 / 8 + 3 * (5 + number * grows) / 64 for number in range(3))
@@ -199,11 +206,25 @@ def test_steps_that_grow_longer_end_where_they_end(after, step):
 
 def test_each_replica_has_its_own():
     """Requests would go to one of them alone, or one that has none hold a cache."""
-    found, _ = run(*((2 * number, 4, 2) for number in range(12)), layout={"dp": 2})
+    found, result = run(*((5 * number, 4, 2) for number in range(12)), layout={"dp": 2})
     routes = [each.route % 2 for each in found.sequences]
+    end, means = 55 + 2.625, result.means  # 1.5 s for the prompt, and 1.125 s for the second token
+    assert means.busy_share == pytest.approx(12 * 2.625 / end / 2)
+    assert means.prefill_share == pytest.approx(1.5 / 2.625)
+    assert means.decoding == pytest.approx(12 * 1.125 / end / 2)
+    assert means.kv_share == pytest.approx(12 * 2.625 * 16 / end / 2 / ROOM)
+    assert max(each.route for each in found.sequences) > 2**20
     assert [each.tokens for each in found.decoders] == pytest.approx([2 * routes.count(0), 2 * routes.count(1)])
     assert 0 < sum(routes) < 12
-    found, _ = run((0, 4, 2), layout={"dp": 2})
+    pool = affine_server(rate=1.0, layout={"dp": 3}).plan.plan
+    apart, result = run(*((5 * number, 4, 2) for number in range(12)), layout={"dp": 2}, prefill_pool=pool)
+    sent = 16 / 50e9
+    end, means = 55 + 2.625 + sent, result.means
+    assert means.busy_share == pytest.approx((12 * 1.5 / end + 12 * 1.125 / end) / 5)  # of five GPUs
+    assert means.kv_share == pytest.approx(12 * 1.125 * 16 / end / 2 / ROOM)
+    assert min(sum(each.route % 3 == number for each in apart.sequences) for number in range(3)) > 0
+    found, alone = run((0, 4, 2), layout={"dp": 2})
+    assert alone.kv_peak_share == 16 / ROOM
     assert sorted(each.kv_peak_bytes for each in found.decoders) == [0, 16]
 
 
@@ -252,6 +273,7 @@ def test_users_begin_one_after_another():
     first, second = ([each.arrival for each in found.sequences if each.route == user] for user in (0, 1))
     assert (first[:2], second[0]) == ([0, alone], 6)
     assert [each.number for each in found.sequences if each.counts] == [5, 6, 7]  # 0.3 before, and twice two users
+    assert found.meter.seconds == pytest.approx(found.sequences[8].arrival - found.sequences[5].arrival)
 
 
 QUICK = AffineSteps(base=1e-9, per_token=0.0, per_key=0.0)
@@ -266,12 +288,40 @@ def test_requests_of_a_rate_come_at_random_as_many_as_on_average():
     before, begin, end = 4 + 2 * 5, 14 / 4, (14 + 40) / 4
     came = [each.arrival for each in found.sequences]
     assert came == sorted(came)
+    assert came[0] < 1
     assert max(came[:before]) < begin < min(came[before:])
     assert max(came[before : before + 40]) < end
     assert [each.counts for each in found.sequences] == [number >= before for number in range(before + 40)]
     assert len({round(later - sooner, 6) for sooner, later in pairwise(came)}) > 40
     assert result.means.requests_per_second == pytest.approx(4, abs=1e-6)
     assert found.meter.seconds == pytest.approx(end - begin)
+
+
+def test_requests_go_on_coming_until_the_last_that_counts_is_answered():
+    """The last answers would be given by a server that empties."""
+    server = affine_server(steps=AffineSteps(weight_bytes=0.0, **SECOND), rate=4.0, requests=10, prompt=8, output=8)
+    found = Simulation(Environment(), server, None)
+    found.run()
+    later = found.sequences[1 + 10 :]
+    assert len(later) > 8
+    assert not any(each.counts for each in later)
+    assert 11 / 4 < later[0].arrival < 11 / 4 + 2
+    assert found.meter.seconds == 10 / 4
+
+
+@pytest.mark.parametrize(("inside", "before"), [(0.0, 1), (2.0, 5), (1000.0, 31)])
+def test_how_many_come_before_those_that_count(inside, before):
+    """A server would be measured while it fills, or warm up for ever near its capacity."""
+    server = affine_server(rate=1.0, requests=3)
+    assert Simulation(Environment(), server, evolve(EXPECTED, concurrency=inside))._warm_up() == before  # noqa: SLF001
+
+
+@pytest.mark.parametrize(("rate", "seconds"), [(0.1, 5.0), (1e-4, 1e3)])
+def test_few_requests_are_simulated_at_their_own_rate(rate, seconds):
+    """Requests that do meet would be taken to be alone."""
+    server = affine_server(rate=rate, requests=5, prompt=100, output=2)
+    expected = evolve(EXPECTED, total_seconds=seconds, concurrency=rate * seconds)
+    assert simulate(server, expected) == Simulation(Environment(), server, expected).run()
 
 
 @pytest.mark.parametrize("load", [{"rate": 12.0}, {"concurrency": 24}], ids=["rate", "users"])
@@ -321,3 +371,10 @@ def test_requests_that_never_meet(rate):
     assert found.busy_share == pytest.approx(rate * (reads + answers))
     assert found.prefill_share == pytest.approx(reads / (reads + answers))
     assert found.kv_share == pytest.approx(found.concurrency * 112 * 1e5 / server.decode_engine.kv_room_bytes)
+
+
+def test_ranks_fill_every_part_once():
+    """The mean of lengths would depend on luck, or the longest never come."""
+    ranks = even_ranks(random.Random(3), 10)
+    for _ in range(3):
+        assert sorted(int(next(ranks) * 10) for _ in range(10)) == list(range(10))

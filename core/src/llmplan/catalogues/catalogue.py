@@ -162,6 +162,11 @@ class Catalogue(Mapping[str, T], Generic[T]):
         """Name and distribution of everything, without making a record."""
         return [(name, distribution) for name, offers in self._offered.items() for distribution in offers]
 
+    def offered(self) -> Iterator[tuple[Plugin, T]]:
+        """Every record with the plugin that it is of."""
+        plugins = {plugin.distribution: plugin for plugin in self._plugins.loaded}
+        yield from ((plugins[by], record) for _, by, record in self.entries())
+
     def entries(self, *mentioning: str) -> list[tuple[str, str, T]]:
         """Name, distribution and record of everything, both records where two plugins offer the same name.
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
-from llmplan.catalogues.guard import Guard
-from llmplan.catalogues.kinds import PLAN_OPTIONS
 from llmplan.catalogues.offered import Registry, registry
 from llmplan.estimate.figure import Figure
 from llmplan.estimate.figures import FIGURES
+
+if TYPE_CHECKING:
+    from llmplan.estimate import PlanOptions
 
 
 def every_figure() -> tuple[Figure, ...]:
@@ -25,11 +27,17 @@ def figures_of(kind: str) -> Iterator[Figure]:
 @lru_cache(maxsize=4)
 def _every(plugins: Registry) -> tuple[Figure, ...]:
     found = list(FIGURES)
-    for one in plugins.plan_options.values():
-        with Guard(PLAN_OPTIONS, one.name):
-            for figure in one.figures():
-                found.insert(_place(found, figure), figure)
+    for plugin, one in plugins.plan_options.offered():
+        plugins.plugins.run(plugin, f"figures of {one.name}", partial(_join, found, one))
     return tuple(found)
+
+
+def _join(found: list[Figure], options: PlanOptions) -> None:
+    """All of them or, where one fails, none: every plan would fail for figures that nobody asked for."""
+    whole = [*found]
+    for figure in options.figures():
+        whole.insert(_place(whole, figure), figure)
+    found[:] = whole
 
 
 def _place(found: Sequence[Figure], figure: Figure) -> int:

@@ -144,14 +144,14 @@ def blame(error: BaseException) -> tuple[str | None, str]:
 
     from llmplan.catalogues.offered import registry
 
-    homes, own = _homes(), registry().plugins.own
+    known, own = homes(), registry().plugins.own
     frames = [(frame, line) for frame, line in walk_tb(error.__traceback__)]
-    ours = [one for one in frames if _package(one[0]) in homes]
-    theirs = [one for one in ours if homes[_package(one[0])] not in own] or ours
+    ours = [one for one in frames if _package(one[0]) in known]
+    theirs = [one for one in ours if known[_package(one[0])] not in own] or ours
     if not frames:
         return None, "no traceback"
     frame, line = (theirs or frames)[-1]
-    guilty = homes[_package(frame)] if theirs else None
+    guilty = known[_package(frame)] if theirs else None
     return guilty, f"{os.path.basename(frame.f_code.co_filename)}, line {line}"  # noqa: PTH119
 
 
@@ -173,7 +173,7 @@ def _package(frame: Any) -> str:
     return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
-def _homes() -> dict[str, str]:
+def homes() -> dict[str, str]:
     """By top-level package, the distribution of the plugin that is in it; the core's own parts are no plugin here."""
     from llmplan.catalogues.offered import registry
 

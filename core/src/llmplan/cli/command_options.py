@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmplan.catalogues import COMMAND_OPTIONS, registry
-from llmplan.catalogues.guard import Guard
+from llmplan.catalogues.guard import Guard, WrongAnswerError
 from llmplan.cli.options import completer
 
 if TYPE_CHECKING:
@@ -39,7 +39,16 @@ def options_read(extra: Mapping[str, Any], asking: Asking) -> dict[str, Any]:
     for one, value in _given(extra):
         if one.read is not None:
             with Guard(COMMAND_OPTIONS, one.name):
-                options = {**one.read(value, asking), **options}
+                options = {**_known(one.read(value, asking), asking.command), **options}
+    return options
+
+
+def _known(options: Mapping[str, Any], command: str) -> Mapping[str, Any]:
+    from llmplan.request import InferRequest, TrainRequest, options_of
+
+    strange = options.keys() - options_of(TrainRequest if command == "train" else InferRequest).keys()
+    if strange:
+        raise WrongAnswerError(f"read: returned the option {min(strange)!r}, which there is not")
     return options
 
 
@@ -65,4 +74,7 @@ def begun(extra: Mapping[str, Any], asking: Asking) -> Callable[[Estimate | None
 
 def _written(one: CommandOption, write: Callable[[], str]) -> str:
     with Guard(COMMAND_OPTIONS, one.name):
-        return write()
+        text = write()
+        if not isinstance(text, str):
+            raise WrongAnswerError(f"begin: wrote a {type(text).__name__}, not text")
+        return text

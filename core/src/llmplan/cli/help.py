@@ -90,7 +90,9 @@ _NODE = 8
 
 def examples(command: str) -> list[str]:
     """Commands that run here: with the first model, and the accelerator that most published runs were on."""
-    gpus = sorted(registry().gpus.entries(), key=lambda entry: _known_well(entry[2]), reverse=True)
+    known = registry().gpus
+    gpus = known.entries("training_run") or known.entries()  # all of them take 60 ms to read
+    gpus = sorted(gpus, key=lambda entry: _known_well(entry[2]), reverse=True)
     names = {"model": next(iter(registry().models), "MODEL"), "gpu": gpus[0][0] if gpus else "GPU"}
     return [example.format(**names) for example in EXAMPLES.get(command, ())]
 

@@ -75,7 +75,7 @@ def with_annotations(
     """The same of options that are annotated already; the model may stand without its option."""
     options = {
         name: of.make() if isinstance(of, Described) else of
-        for name, of in _standing_in(words, {**annotations, **extra}).items()
+        for name, of in _standing_in(words, _of_one_each({**annotations, **extra})).items()
     }
     arguments = {_ARGUMENT: _MODEL} if "model" in annotations else {}
 
@@ -91,6 +91,19 @@ def with_annotations(
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {**arguments, **options}
     return command
+
+
+def _of_one_each(annotations: dict[str, Any]) -> dict[str, Any]:
+    """Without those of plugins that are called as one of ours, which stays what it is."""
+    found, flags = {}, set[str]()
+    for name, of in annotations.items():
+        called = {*_flags(of)}
+        if flags.isdisjoint(called):
+            found[name] = of
+            flags |= called
+        else:
+            registry().plugins.clash(f"option: {min(called & flags)} is llmplan's own; there is none of a plugin")
+    return found
 
 
 def _standing_in(words: Sequence[str], annotations: dict[str, Any]) -> dict[str, Any]:

@@ -86,7 +86,10 @@ FIGURES = (
         "goodput", "share", "training time / wall clock (Daly 2006, doi:10.1016/j.future.2004.11.016); 0 where "
         "failures allow no progress", (TRAIN,), better=HIGH, fact="wall clock", say="goodput {number:.2f}",
     ),
-    Figure("wall_clock_gpu_hours", "GPU-hours", "devices x hours of the wall clock", (TRAIN,), better=LOW, range=_TIME),
+    Figure(
+        "wall_clock_gpu_hours", "GPU-hours", "devices x hours of the wall clock, which are paid", (TRAIN,), better=LOW,
+        range=_TIME, fact="GPU-hours", say="{value} of the wall clock",
+    ),
     Figure(
         "mtbf_seconds", "s", "86,400 / (failures per GPU-day x GPUs)", (TRAIN,), fact="wall clock",
         say="a failure every {about}",
@@ -102,7 +105,8 @@ FIGURES = (
         measured={"gpu_hours": 1.0},
     ),
     Figure(
-        "cost", "money", "GPU-hours x the price of one", (TRAIN,), better=LOW, range=_TIME, fact="cost",
+        "cost", "money", "GPU-hours of the run, of the wall clock where failures are stated, x the price of one",
+        (TRAIN,), better=LOW, range=_TIME, fact="cost",
         say="{value} at {plan.price_per_gpu_hour:g} a GPU-hour{range}", needs=_PRICE, heading="cost", drawn=True,
         essential=True, objective="cost", limit="budget",
     ),

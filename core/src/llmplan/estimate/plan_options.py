@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attrs import field, frozen
 
+from llmplan.errors import BadInputError
 from llmplan.records.checks import lookup_name
 
 if TYPE_CHECKING:
@@ -29,16 +30,23 @@ def _nothing(_request: Any, _hardware: HardwareProfile) -> Settled:
     return Settled(parts={})
 
 
+def _described(_record: Any, of: Any, options: Any) -> None:
+    """Every command line would be refused for an option that is none."""
+    for name, option in options.items():
+        if not (isinstance(option, Mapping) and "convert" in option):
+            raise BadInputError(f"{of.name}.{name}: is not made by llmplan.request.options.described")
+
+
 @frozen(kw_only=True, eq=False, repr=False)
 class PlanOptions:
     """Options that a plugin adds to requests, for the command line, plan files and Python alike."""
 
     name: str = field(validator=lookup_name)
-    options: Mapping[str, Mapping[str, Any]] = field(factory=dict)
+    options: Mapping[str, Mapping[str, Any]] = field(factory=dict, validator=_described)
     """Of training and serving, each by `llmplan.request.options.described`."""
-    train: Mapping[str, Mapping[str, Any]] = field(factory=dict)
+    train: Mapping[str, Mapping[str, Any]] = field(factory=dict, validator=_described)
     """Of training alone."""
-    infer: Mapping[str, Mapping[str, Any]] = field(factory=dict)
+    infer: Mapping[str, Mapping[str, Any]] = field(factory=dict, validator=_described)
     """Of serving alone."""
     settle: Callable[[Any, HardwareProfile], Settled] = _nothing
     """Asked where any of them is given, with the request and the accelerator in its cluster."""

@@ -172,9 +172,17 @@ class TrainingEstimate(Fit):
 
     @property
     def cost(self) -> Number | None:
-        """GPU-hours x price, None where no price is known."""
+        """GPU-hours of the run x price: where failures are stated those of the wall clock, which are paid as well. None
+        where no price is known.
+        """
         price = self.plan.price_per_gpu_hour
-        return None if price is None else self.gpu_hours * price
+        return None if price is None else self.run_gpu_hours * price
+
+    @property
+    def run_gpu_hours(self) -> Number:
+        """Devices x hours of the run, in which failures lose some where they are stated."""
+        wall_clock = self.wall_clock_gpu_hours
+        return self.gpu_hours if wall_clock is None else wall_clock
 
     @property
     def mtbf_seconds(self) -> Number | None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
+from functools import partial
 from math import isinf
 from typing import TYPE_CHECKING, Any
 
 from attrs import fields, has
 
-from llmplan.catalogues import PLAN_OPTIONS, registry
+from llmplan.catalogues import registry
 from llmplan.catalogues.figures import figures_of
-from llmplan.catalogues.guard import Guard
 from llmplan.estimate import TrainingEstimate
 from llmplan.estimate.figures import SERVER, TRAIN, TRAINING, kind_of_estimate
 from llmplan.estimate.spread import LEVEL
@@ -74,8 +74,8 @@ def _contents(value: Any) -> Any:
         return plain(value.item())
     if isinstance(value, Iterable):
         return [plain(one) for one in value]
-    if not has(type(value)):
-        return value
+    if not has(type(value)):  # a record of a plugin may be any object
+        return value if value is None or isinstance(value, (bool, int)) else getattr(value, "name", value)
     return getattr(value, "name", None) or {
         field.name: plain(getattr(value, field.name)) for field in fields(type(value))
     }
@@ -121,10 +121,13 @@ def _parts(plan: TrainingPlan | InferencePlan) -> dict[str, Any]:
     """The price of an hour, and what options of plugins came to."""
     found: dict[str, Any] = {}
     price = plan.price_per_gpu_hour
-    for one in registry().plan_options.values():
-        with Guard(PLAN_OPTIONS, one.name):
-            found |= plain(one.keys(plan))
+    for plugin, one in registry().plan_options.offered():
+        registry().plugins.run(plugin, f"keys of {one.name}", partial(_join, found, one, plan))
     return {**found, "price": found.get("price") or (None if price is None else {"per_gpu_hour": price})}
+
+
+def _join(found: dict[str, Any], options: Any, plan: Any) -> None:
+    found.update({key: plain(value) for key, value in options.keys(plan).items() if key not in _NAMES})
 
 
 def _limits(estimate: Any) -> dict[str, Any]:

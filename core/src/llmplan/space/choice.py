@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from attrs import evolve, field
@@ -89,8 +90,10 @@ def choose(request: TrainRequest | InferRequest, phase: Command) -> Choice:
     assumptions.append(whose)
     if site is not None:
         with Guard(SITES, site.name):
-            cost_model = site.at(cost_model)
-            assumptions.append(site.said(hardware, phase))
+            cost_model, told = site.at(cost_model), site.said(hardware, phase)
+            if not (hasattr(cost_model, "train") and isinstance(told, str)):
+                raise WrongAnswerError("at or said: returned no cost model, or no text")
+            assumptions.append(told)
     assumed = tuple(assumptions)
     return Choice(model, hardware, dtype, gemm, cost_model, efficiency, assumed, warnings, site, price, parts)
 
@@ -106,9 +109,18 @@ def settled(request: TrainRequest | InferRequest, hardware: HardwareProfile) -> 
                 found = one.settle(request, hardware)
                 if not isinstance(found, Settled):
                     raise WrongAnswerError(f"settle: returned a {type(found).__name__}, not a Settled")
+                _check_settled(found)
             price = price if found.price_per_gpu_hour is None else found.price_per_gpu_hour
             parts.update(found.parts)
     return price, parts
+
+
+def _check_settled(found: Settled) -> None:
+    if not isinstance(found.parts, Mapping):
+        raise WrongAnswerError(f"settle: parts: is a {type(found.parts).__name__}, not a table")
+    price = found.price_per_gpu_hour
+    if price is not None and not (isinstance(price, (int, float)) and 0 <= price < inf):
+        raise WrongAnswerError(f"settle: price_per_gpu_hour: is {price!r}, not a finite number of zero or more")
 
 
 _OF_CLUSTERS = ("nic_gbits", "gpus_per_node", "oversubscription", "host_memory")

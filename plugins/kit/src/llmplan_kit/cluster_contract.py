@@ -6,13 +6,14 @@ from itertools import pairwise
 
 from llmplan import records
 from llmplan.catalogues import CLUSTERS
-from llmplan_kit.contracts import LONGEST_LAUNCH, check_within, checked_name, require
+from llmplan_kit.contracts import LONGEST_LAUNCH, SHORTEST_LAUNCH, check_within, checked_name, require
 
 _LINK = (1e8, 1e16)
 """Bytes per second of a link: wide enough for any; one in GB/s falls outside."""
 _OF_ALL = {
     "host_memory_bytes": (1e9, 1e15, "in bytes"),
     "host_bytes_per_second": (1e8, 1e14, "in bytes per second"),
+    "gpus_per_node": (1, 1_024, "of one host"),
     "price_per_gpu_hour": (0.01, 1_000.0, "of one accelerator and one hour"),
 }
 
@@ -32,8 +33,11 @@ def check_levels(name: str, cluster: records.Cluster) -> None:
         where, link, latency = f"{name}: levels.{place}", level.bytes_per_second, level.latency_seconds
         plausible = link is None or low <= link <= high
         require(plausible, f"{where}: bytes_per_second: {link} is not in {low:g} to {high:g}: is it in SI units?")
-        short = latency is None or latency <= LONGEST_LAUNCH
-        require(short, f"{where}: latency_seconds: {latency} is above {LONGEST_LAUNCH:g}: is it in seconds?")
+        short = latency is None or SHORTEST_LAUNCH <= latency <= LONGEST_LAUNCH
+        require(
+            short,
+            f"{where}: latency_seconds: {latency} is not in {SHORTEST_LAUNCH:g} to {LONGEST_LAUNCH:g}: in seconds?",
+        )
         for n in (2.0, 4.0) if (level.size or 0) > 1 or level.size is None else ():
             reached = level.reached(1.0, n, level.lies(n, 1.0, None))
             require(0 < reached <= 1, f"{where}: a group of {n:g} reaches {reached:g} of a link")

@@ -20,6 +20,7 @@ NUMPY: Any = import_module("numpy") if find_spec("numpy") else None
 WIDEST_BITS = 64
 LONGEST_LAUNCH = 1e-3
 """Seconds of a launch or a step: one in milliseconds is longer."""
+SHORTEST_LAUNCH = 1e-9
 
 
 class ContractError(LlmplanError, AssertionError):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from attrs import evolve
 
 from llmplan import records
+from llmplan.catalogues import registry
 from llmplan.records.kernels import rank_bytes
-from llmplan_kit.contracts import LONGEST_LAUNCH, require
+from llmplan_kit.contracts import LONGEST_LAUNCH, SHORTEST_LAUNCH, check_spelling, require
 
 _SIDE, _HEAD = 8192.0, 128.0
 """Rows, columns and tokens of large work, and the width of a head."""
@@ -19,14 +20,24 @@ _LEAST = 0.05
 """Of its plateau, that a curve reaches with large work."""
 
 
-def check_kernels(name: str, curves: records.KernelCurves) -> None:
-    """Curves have a source, none starts later than any kernel does, and large work comes near to the plateau."""
+def check_kernels(name: str, curves: records.KernelCurves, formats: Collection[str]) -> None:
+    """Curves have a source, none starts later than any kernel does, and large work comes near to the plateau. Formats,
+    kernels and collectives are called as they are elsewhere.
+    """
     require(curves.source, f"{name}: kernels: no source")
     if curves.serving is not None:
         require(curves.serving.source, f"{name}: kernels.serving: no source")
     for field, seconds in _launches(curves):
         soon = seconds <= LONGEST_LAUNCH
         require(soon, f"{name}: kernels.{field}: {seconds:g} is above {LONGEST_LAUNCH:g}: is it in seconds?")
+        late = seconds == 0 or seconds >= SHORTEST_LAUNCH
+        require(late, f"{name}: kernels.{field}: {seconds:g} is below {SHORTEST_LAUNCH:g}: is it in seconds?")
+    for form in (*curves.gemm, *curves.sustained):
+        require(form in formats, f"{name}: kernels: {form}: no dtype multiplies so")
+    known = [gpu.kernels for other, _, gpu in registry().gpus.entries() if other != name and gpu.kernels is not None]
+    for field in ("attention", "collectives"):
+        words = {word for one in known for word in getattr(one, field)}
+        check_spelling(name, f"kernels.{field}", getattr(curves, field), words)
     for form, rate in curves.sustained.items():
         require(rate <= 1, f"{name}: kernels.sustained.{form}: {rate:g} is above 1: is it a fraction?")
     for field, share in _shares(curves):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 from llmplan import records
 from llmplan.catalogues import DTYPES, registry
@@ -76,6 +77,9 @@ def _check_rule(rule: records.DTypeRule, formats: Iterable[str]) -> None:
     tiers = rule.gemm_formats
     shaped = tiers and all(isinstance(tier, tuple) and tier for tier in tiers)
     require(shaped, f"{name}: gemm_formats: {tiers!r} is no tuple of tuples, like (('fp8',), ('fp16', 'bf16'))")
+    kept = rule.held_bits >= rule.weight_bits
+    require(kept, f"{name}: training_weight_bits: {rule.held_bits:g}, below weight_bits, {rule.weight_bits:g}")
+    _check_tiers(name, tiers)
     for format_name in dict.fromkeys(one for tier in tiers for one in tier):
         _check_format(name, rule, format_name, formats)
     try:
@@ -83,6 +87,17 @@ def _check_rule(rule: records.DTypeRule, formats: Iterable[str]) -> None:
     except UnsupportedFormatError:
         return
     raise ContractError(f"{name}: gemm_format: no UnsupportedFormatError for hardware without its formats")
+
+
+def _check_tiers(name: str, tiers: tuple[tuple[str, ...], ...]) -> None:
+    """What an accelerator falls back to has no fewer bits than what the dtype asks for."""
+    widths = [[int(found[0]) for one in tier if (found := _WIDTH.search(one))] for tier in tiers]
+    for place, (asked, instead) in enumerate(pairwise(widths)):
+        wider = not asked or not instead or max(asked) <= min(instead)
+        require(
+            wider,
+            f"{name}: gemm_formats: {tiers[place + 1]} has fewer bits than {tiers[place]}: what it asks for first",
+        )
 
 
 def _check_format(name: str, rule: records.DTypeRule, of: str, formats: Iterable[str]) -> None:

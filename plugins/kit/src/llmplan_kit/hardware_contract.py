@@ -54,8 +54,8 @@ _READS_A_SECOND = (0.2, 1_000.0)
 _SIZE = re.compile(r"(?<![\w.])(\d+)gb(?![\w.])")
 _OF_SIZE = (0.92, 1.08)
 """Bytes of a memory of so many GB or GiB, less what is kept for checks, over a decimal GB."""
-_AS_OTHERS, _KNOWN = 1.5, 4
-"""Times as fast as the fastest of so many that are known, that a link of the same name may be."""
+_AS_OTHERS, _KNOWN = (0.3, 1.5), 4
+"""Times as fast as the slowest and the fastest of so many that are known, that a link of the same name may be."""
 
 
 def check_hardware(profile: records.HardwareProfile, formats: Iterable[str] = ()) -> None:
@@ -81,10 +81,11 @@ def check_hardware(profile: records.HardwareProfile, formats: Iterable[str] = ()
     _check_memory(name, profile)
     for field, reached in ({} if efficiency is None else efficiency.flops).items():
         require(reached <= 1, f"{name}: efficiency.flops.{field}: {reached:g} is above 1")
+        require(field in _known(formats), f"{name}: efficiency.flops.{field}: no dtype multiplies so")
     check_aliases(name, profile.aliases)
     check_words_of_others(GPUS, name, profile.aliases)
     if profile.kernels is not None:
-        check_kernels(name, profile.kernels)
+        check_kernels(name, profile.kernels, _known(formats))
 
 
 def _check_links(name: str, profile: records.HardwareProfile) -> None:
@@ -99,16 +100,16 @@ def _check_links(name: str, profile: records.HardwareProfile) -> None:
     others = [gpu for other, _, gpu in registry().gpus.entries() if other != name] if profile.scale_up_link else []
     known = [gpu.scale_up_bytes_per_second for gpu in others if gpu.scale_up_link == profile.scale_up_link]
     most = max(known) if len(known) >= _KNOWN else math.inf
-    near = link <= _AS_OTHERS * most
+    near = _AS_OTHERS[0] * (min(known) if len(known) >= _KNOWN else 0.0) <= link <= _AS_OTHERS[1] * most
     require(
-        near, f"{name}: scale_up_bytes_per_second: {link:g}, and {profile.scale_up_link} has {most:g}: both directions?"
+        near,
+        f"{name}: scale_up_bytes_per_second: {link:g}, {profile.scale_up_link} has up to {most:g}: one way, of all?",
     )
 
 
 def _check_peaks(name: str, peaks: Mapping[str, float], formats: Iterable[str]) -> None:
     """Some dtype multiplies in each format, `fp32` is the vector rate, and none is faster than others allow."""
-    dtypes = (rule for _, _, rule in registry().dtypes.entries())
-    known = {"fp32", "tf32", *formats, *(one for rule in dtypes for tier in rule.gemm_formats for one in tier)}
+    known = _known(formats)
     strange = sorted(set(peaks) - known)
     has = ", ".join(sorted(known))
     require(not strange, f"{name}: peak_flops: {', '.join(strange)}: no dtype multiplies so; those that do: {has}")
@@ -118,6 +119,12 @@ def _check_peaks(name: str, peaks: Mapping[str, float], formats: Iterable[str]) 
     for fast, slow, most in _AT_MOST:
         near = peaks.get(fast, 0) <= most * peaks.get(slow, math.inf)
         require(near, f"{name}: peak_flops: {fast} is over {most:.0f} times {slow}: is it the sparse rate?")
+
+
+def _known(formats: Iterable[str]) -> set[str]:
+    """Formats that some dtype multiplies in, and those of vectors."""
+    dtypes = (rule for _, _, rule in registry().dtypes.entries())
+    return {"fp32", "tf32", *formats, *(one for rule in dtypes for tier in rule.gemm_formats for one in tier)}
 
 
 def _check_memory(name: str, profile: records.HardwareProfile) -> None:

@@ -27,10 +27,12 @@ _FAR = 200.0
 _BYTES_A_PARAMETER, _LEAST_BYTES = 45.0, 1.9
 """That training holds at most, states and copies in 32 bits; of weights and gradients together at least."""
 _A_LITTLE = 0.02
-_KV = (0.45, 6.0)
+_KV = (0.8, 6.0)
 """Between which bytes of one more sequence lie, against keys and values of all its tokens."""
 _WEIGHTS = (0.9, 2.6)
 """The same of more layers, against their weights."""
+_REPLICA = (0.9, 1.2)
+"""Of what one device holds, that each of several with the same model does."""
 _BITS = 8.0
 _TRAIN: Mapping[str, Any] = {
     "seq_len": 2048, "micro_batch": 1, "gradient_accumulation": 8, "tokens": 1e9, "tp": 1, "pp": 1, "dp": 1, "cp": 1,
@@ -84,6 +86,13 @@ def _check_batches(name: str, chosen: Mapping[str, Any], one: Any) -> None:
     if spread is not None:
         faster = spread.iteration_seconds < 0.9 * one.iteration_seconds
         require(faster, f"{name}: four data parallel ranks take as long as one for the same global batch")
+        same = abs(spread.model_flops - one.model_flops) <= ROUNDING * one.model_flops
+        require(same, f"{name}: model_flops of four data parallel ranks is not that of one with the same global batch")
+        low, high = _REPLICA
+        share = spread.memory_bytes_per_gpu / one.memory_bytes_per_gpu
+        require(
+            low < share < high, f"{name}: without ZeRO each of four ranks holds {share:.3g} times what one alone does"
+        )
     longer = _priced(train, {**chosen, **_TRAIN, "gradient_accumulation": 16})
     if longer is not None:
         slower = longer.iteration_seconds > 1.3 * one.iteration_seconds
@@ -157,8 +166,7 @@ def _check_serving_memory(
     low, high = _KV
     require(more > 0, f"{name}: memory falls with the batch")
     require(low < more / cache < high, f"{name}: a sequence holds {more / cache:.3g} times its keys and values")
-    if one.largest_batch is None:
-        stated = float(one.memory_bytes_per_sequence)
+    for stated in [float(found.memory_bytes_per_sequence) for found in (one, many) if found.largest_batch is None]:
         near = 0.5 * more <= stated <= 2.0 * more
         require(near, f"{name}: memory_bytes_per_sequence is {stated:.3g}, one more sequence adds {more:.3g}")
     slower = many.decode_seconds_per_token >= one.decode_seconds_per_token * (1 - _A_LITTLE)

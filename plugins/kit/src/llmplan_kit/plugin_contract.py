@@ -6,7 +6,7 @@ raised as a `ContractError`. Where numpy is installed, arrays are checked too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from inspect import isfunction
 from types import ModuleType
 from typing import Any
@@ -43,7 +43,7 @@ from llmplan.catalogues import (
     LazyRecord,
     registry,
 )
-from llmplan.catalogues.guard import words_of
+from llmplan.catalogues.guard import homes, words_of
 from llmplan.catalogues.plugins import Plugins
 from llmplan_kit.cluster_contract import check_cluster
 from llmplan_kit.contracts import ContractError, require
@@ -95,23 +95,34 @@ __all__ = [
     "check_server_model",
     "check_site",
     "check_validation_set",
+    "mistakes",
 ]
 
 
 def check_plugin(module: ModuleType) -> None:
     """The module of an entry point: its hooks exist, and what they return passes the check of its kind."""
+    for mistake in mistakes(module):
+        raise mistake
+
+
+def mistakes(module: ModuleType) -> Iterator[ContractError]:
+    """All that is wrong with a plugin: of each record the first rule that it breaks."""
     manager = pluggy.PluginManager("llmplan")
     manager.add_hookspecs(hookspecs)
     plugins = Plugins(manager)
     plugins.learn(registry().plugins.kinds)
     plugins.add(module.__name__, "", "", lambda: module)
-    _refuse_problems(plugins)
+    if not plugins.loaded:
+        yield from _problems(plugins)
+        return
     hooks = plugins.loaded[0].hooks
     for name, value in vars(module).items():
-        marked = name in hooks or not name.startswith("llmplan_") or not isfunction(value)
-        require(marked, f"{name} is named like a hook and lacks @hookimpl")
-    require(hooks, f"{module.__name__} implements no hook")
+        if name.startswith("llmplan_") and name not in hooks and isfunction(value):
+            yield ContractError(f"{name} is named like a hook and lacks @hookimpl")
+    if not hooks:
+        yield ContractError(f"{module.__name__} implements no hook")
     offered = {kind: _offered(kind, plugins) for kind in (*KINDS, *plugins.kinds)}
+    yield from _problems(plugins)
     rules = (rule for rule in offered[DTYPES] if isinstance(rule, records.DTypeRule))
     beside = {
         GPUS: {"formats": {one for rule in rules for tier in rule.gemm_formats for one in tier}},
@@ -120,19 +131,31 @@ def check_plugin(module: ModuleType) -> None:
     for kind, found in offered.items():
         check = _CHECKS.get(kind, kind.contract or (lambda _record: None))
         for record in found:
-            _run(check, record, **beside.get(kind, {}))
+            try:
+                _check_free(kind, record, module)
+                _run(check, record, **beside.get(kind, {}))
+            except ContractError as mistake:
+                yield mistake
 
 
 def _offered(kind: Kind, plugins: Plugins) -> list[Any]:
     """The records of a kind; families of dtypes are records here."""
     if kind is DTYPES:
         asked = [record for _, record in plugins.ask(kind.hook, kind.check)]
-        found = [record.make() if isinstance(record, LazyRecord) else record for record in asked]
-    else:
-        catalogue: Catalogue[Any] = Catalogue(kind, plugins)
-        found = [record for _, _, record in catalogue.entries()]
-    _refuse_problems(plugins)
-    return found
+        return [record.make() if isinstance(record, LazyRecord) else record for record in asked]
+    catalogue: Catalogue[Any] = Catalogue(kind, plugins)
+    return [record for _, _, record in catalogue.entries()]
+
+
+def _check_free(kind: Kind, record: Any, module: ModuleType) -> None:
+    """A plugin of others takes no name of this project's: users would go on to get that record."""
+    plugins, package = registry().plugins, module.__name__.partition(".")[0]
+    ours = {name for name, home in homes().items() if home in plugins.own} | {"llmplan"}
+    name = getattr(record, "name", None)
+    if package in ours or name is None:
+        return
+    owner = next((by for by in registry().catalogue(kind).providers(name) if by in plugins.own), None)
+    require(owner is None, f"{name}: is the {kind.singular} of {owner}, which stays the one of that name")
 
 
 def _run(check: Callable[..., None], record: Any, **beside: Any) -> None:
@@ -183,6 +206,6 @@ def _samples(command: str) -> list[Any]:
     return list(sample_estimates(command, SAMPLE_MODEL, SAMPLE_HARDWARE, SAMPLE_DTYPE))
 
 
-def _refuse_problems(plugins: Plugins) -> None:
+def _problems(plugins: Plugins) -> Iterator[ContractError]:
     for problem in plugins.problems:
-        raise ContractError(f"{problem.reason}\n{problem.traceback}")
+        yield ContractError(f"{problem.reason}\n{problem.traceback}")

@@ -24,7 +24,10 @@ _FRAMEWORK = {
     "bucket_bytes": (1e4, 1e11, _BYTES),
     "gradient_bits": (8, WIDEST_BITS, _BITS),
     "reduction_bits": (4.01, WIDEST_BITS, _BITS),
-    "state_bits": (3, WIDEST_BITS, _BITS),
+    "state_bits": (8, WIDEST_BITS, _BITS),
+    "kernel_rate": (0.1, 1, "a fraction"),
+    "data_bandwidth": (0.01, 1, "a fraction"),
+    "live_parameters": (0, 1e12, "of parameters"),
     "frozen_bits": (1.5, WIDEST_BITS, _BITS),
     "elementwise_traffic": (0.1, 20.0, "a factor"),
     "logit_bytes_moved": (1, 200, "of one logit"),
@@ -45,6 +48,11 @@ _ENGINE = {
     "group_bytes": (1e6, 1e11, _BYTES),
     "large_memory_bytes": (1e9, 1e13, _BYTES),
     "kv_bits": (2.01, WIDEST_BITS, _BITS),
+    "memory_share": (0.2, 1, "a fraction"),
+    "gemm_rate": (0.1, 1, "a fraction"),
+    "memory_rate": (0.1, 1, "a fraction"),
+    "launch_share": (0, 20.0, "a factor"),
+    "max_sequences": (1, 100_000, "of sequences"),
     "step_tokens": (16, 1e8, "in tokens"),
     "block_tokens": (1, 8192, "in tokens"),
     "elementwise_traffic": (0.1, 20.0, "a factor"),
@@ -58,6 +66,7 @@ _OPTIMIZER = {
     "newton_schulz_steps": (0, 50, "of iterations"),
 }
 """Three states in 64 bits: one in bits, or of the whole model, is larger."""
+_OFFLOADS = ("weights", "experts", "kv")
 _LONGEST_BUBBLE = 4.0
 """Times a micro-batch on all other stages."""
 
@@ -74,6 +83,9 @@ def check_framework(framework: records.FrameworkProfile) -> None:
         require(known, f"{where}: there is no such dtype; they are called as in llmplan list dtypes")
         low, high, _ = _FRAMEWORK["gradient_bits"]
         require(low <= bits <= high, f"{where}: {bits:g} is not in {low:g} to {high:g}: is it in bits?")
+    modes = [mode.label for mode in records.Recompute]
+    usual = framework.usual_recompute
+    require(usual is None or usual in modes, f"{name}: usual_recompute: {usual!r} is none of {', '.join(modes)}")
     _check_words(name, framework, framework.attention_by_architecture)
 
 
@@ -83,6 +95,8 @@ def check_engine(engine: records.EngineProfile) -> None:
     require(engine.source, f"{name}: no source")
     check_aliases(name, engine.aliases)
     check_within(name, engine, _ENGINE)
+    strange = [word for word in engine.offloads if word not in _OFFLOADS]
+    require(not strange, f"{name}: offloads: {', '.join(strange)}: none of {', '.join(_OFFLOADS)}")
     _check_words(name, engine, {})
 
 

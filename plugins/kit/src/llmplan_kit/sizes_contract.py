@@ -15,6 +15,9 @@ _OFF = 2.0
 _VOCABULARY = (256, 2_000_000)
 """From single bytes to the largest tokenizers of a hundred languages."""
 _CONTEXT = (256, 150_000_000)
+_WINDOW = (16, 150_000_000)
+_HEADS = (0.5, 6.0)
+"""Heads and their width together, over the width of the hidden states."""
 _TOKENS = (10**6, 10**15)
 
 
@@ -31,11 +34,17 @@ def check_named_model(model: ModelArchitecture) -> None:
         near = 1.0 / _OFF < float(meets) / active[0] < _OFF
         require(near, f"{name}: a token meets {meets / 1e9:.3g} billion parameters: do all experts work?")
     _check_tokens(name, model)
+    heads, width, hidden = (getattr(model, field, None) for field in ("heads", "head_dim", "hidden"))
+    if heads and width and hidden:
+        low, high = _HEADS
+        right = low <= heads * width / hidden <= high
+        require(right, f"{name}: hidden: {hidden}, with {heads} heads of {width}: are two sizes swapped?")
     check_words_of_others(MODELS, name, getattr(model, "aliases", ()))
 
 
 def _check_tokens(name: str, model: ModelArchitecture) -> None:
-    for field, (low, high) in {"vocab": _VOCABULARY, "max_seq_len": _CONTEXT, "training_tokens": _TOKENS}.items():
+    limits = {"vocab": _VOCABULARY, "max_seq_len": _CONTEXT, "sliding_window": _WINDOW, "training_tokens": _TOKENS}
+    for field, (low, high) in limits.items():
         value = getattr(model, field, None)
         right = value is None or low <= value <= high
         require(right, f"{name}: {field}: {value} is not in {low:,} to {high:,}: is it in tokens?")

@@ -45,7 +45,26 @@ def quantisation(config: Config, table: Mapping[str, Any]) -> Quantisation:
         config.refuse(
             "quantization_config", f"quant_method: {method!r} is none of {known}; give --dtype to price another"
         )
+    for name, value in table.items():
+        if name in _LISTS and value is not None:
+            _check_modules(config, name, value)
     return reader(config, table)
+
+
+_LISTS = frozenset(
+    ("modules_to_not_convert", "modules_in_block_to_skip", "llm_int8_skip_modules", "exclude_modules", "ignore")
+)
+"""Fields that name modules which stay wide."""
+
+
+def _check_modules(config: Config, name: str, modules: Any) -> None:
+    if not (isinstance(modules, list) and all(isinstance(one, str) for one in modules)):
+        config.refuse("quantization_config", f"{name}: {shown(modules)} is no list of names of modules")
+    for one in modules:
+        try:
+            _matcher(one)
+        except (re.error, OverflowError, RecursionError):
+            config.refuse("quantization_config", f"{shown(one)} is no regular expression")
 
 
 def _but(scheme: Scheme, left_wide: Sequence[str]) -> Callable[[str], float]:
@@ -72,9 +91,11 @@ def _left_wide(table: Mapping[str, Any], *names: str) -> tuple[str, ...]:
     return tuple(str(one) for name in names for one in table.get(name) or ())
 
 
-def _fp8(_config: Config, table: Mapping[str, Any]) -> Quantisation:
+def _fp8(config: Config, table: Mapping[str, Any]) -> Quantisation:
     """Blocks of 128 x 128 with a scale in FP32 each, or a scale a row or a matrix, which weighs nothing."""
     block = table.get("weight_block_size")
+    if block and not _is_a_block(block):
+        config.refuse("quantization_config", f"weight_block_size: {shown(block)} is no block, like [128, 128]")
     scheme = Scheme("fp8", 8.0 + (32.0 / (block[0] * block[1]) if block else 0.0))
     words = f"FP8 in blocks of {block[0]} x {block[1]}" if block else "FP8"
     return Quantisation(words, scheme, _but(scheme, _left_wide(table, "modules_to_not_convert")))
@@ -82,7 +103,7 @@ def _fp8(_config: Config, table: Mapping[str, Any]) -> Quantisation:
 
 def _grouped(config: Config, method: str, bits: Any, group: Any) -> Scheme:
     """A scale in 16 bits and a zero point for each group of a column (arXiv:2306.00978, arXiv:2210.17323)."""
-    if bits not in (4, 8):
+    if not (_is_a_size(bits) and bits in (4, 8)):
         config.refuse("quantization_config", f"bits: {bits!r}: {method} of other than 4 or 8 bits is not priced")
     overhead = (16.0 + bits) / group if isinstance(group, int) and group > 0 else 0.0
     return Scheme(f"w{bits}a16e16", bits + overhead)
@@ -164,13 +185,18 @@ def _stored_bits(weights: Mapping[str, Any]) -> float:
         scale = 8.0 if narrow else 16.0
         return bits + (scale + (0.0 if weights.get("symmetric", True) else bits)) / group
     block = weights.get("block_structure")
-    if isinstance(block, list) and len(block) == len("hw") and all(map(_is_a_size, block)):
+    if block is not None and _is_a_block(block):
         return bits + 32.0 / float(block[0] * block[1])
     return bits
 
 
 def _table(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _is_a_block(value: Any) -> bool:
+    """Of a matrix: its height and its width."""
+    return isinstance(value, list) and len(value) == len("hw") and all(map(_is_a_size, value))
 
 
 def _is_a_size(value: Any) -> bool:
@@ -206,8 +232,8 @@ _ALGORITHMS = {
 def _mixed(config: Config, table: Mapping[str, Any], kv_bits: float | None) -> Quantisation:
     """The dtype is that of the narrowest modules, most of the weights; the others keep their bits."""
     kinds: dict[str, Scheme] = {}
-    for name, of in (table.get("quantized_layers") or {}).items():
-        algorithm = str(of.get("quant_algo", "")).upper()
+    for name, of in _table(table.get("quantized_layers")).items():
+        algorithm = str(_table(of).get("quant_algo", "")).upper()
         if algorithm not in _ALGORITHMS:
             config.refuse("quantization_config", f"quantized_layers: {algorithm!r} is none of {', '.join(_ALGORITHMS)}")
         kinds[_kind(name)] = _ALGORITHMS[algorithm]

@@ -131,9 +131,11 @@ def _ranged(value: float, figure: Figure, estimate: Estimate, words: Callable[[f
 def _cost_of_training(estimate: TrainingEstimate) -> str:
     figures = objectives(TRAIN)
     hours, cost = figures["gpu-hours"], figures["cost"]
+    if estimate.goodput == 0:
+        return "without end"
     if estimate.cost is None:
-        return f"{_ranged(estimate.gpu_hours, hours, estimate, _large)} GPU-hours; {_PRICE}"
-    price = f"{estimate.plan.price_per_gpu_hour:g} a GPU-hour, {_large(estimate.gpu_hours)} GPU-hours"
+        return f"{_ranged(estimate.run_gpu_hours, hours, estimate, _large)} GPU-hours; {_PRICE}"
+    price = f"{estimate.plan.price_per_gpu_hour:g} a GPU-hour, {_large(estimate.run_gpu_hours)} GPU-hours"
     return f"{_ranged(estimate.cost, cost, estimate, _large)} at {price}"
 
 

@@ -126,8 +126,8 @@ def _bounded(server: Server, loop: _Loop, users: Number, most: Peak) -> _Loop:
     rate = where(above, most.rate, loop.rate)
     full = where(most.by_prefill, False, above) if server.separate else above
     each = where(rate > 0, rate, 1.0)
-    decoding = loop.rate * (loop.decode_seconds - server.transfer_seconds) / server.decode_replicas
-    bounded = minimum(decoding, most.sequences) * server.decode_replicas / each + server.transfer_seconds
+    decoding = loop.rate * (loop.decode_seconds - server.transfer_seconds)
+    bounded = minimum(decoding, most.sequences * server.decode_replicas) / each + server.transfer_seconds
     decode_seconds = where(full, bounded, loop.decode_seconds)
     outside = maximum(0.0, users / each - loop.first_token_seconds - decode_seconds)
     behind: Number = where(most.by_prefill, 0.0, outside) if server.separate else 0.0

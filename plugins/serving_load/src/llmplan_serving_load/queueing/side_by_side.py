@@ -30,7 +30,7 @@ def side_by_side(parts: Sequence[tuple[Number, Means | None]]) -> Means:
 
     def of_a_request(name: str) -> Number:
         whole = total(n * means.requests_per_second * getattr(means, name) for n, means in working)
-        return where(alone, getattr(first, name), whole / where(rate > 0, rate, 1.0))
+        return where(alone, getattr(first, name), whole / rate)
 
     busy = total(replicas * means.busy_share for replicas, means in working)
     reading = total(replicas * means.busy_share * means.prefill_share for replicas, means in working)
@@ -49,5 +49,5 @@ def side_by_side(parts: Sequence[tuple[Number, Means | None]]) -> Means:
         requests_per_second=rate,
         concurrency=inside,
         **levels,
-        prefill_share=where(alone, first.prefill_share, reading / where(busy > 0, busy, 1.0)),
+        prefill_share=where(alone, first.prefill_share, reading / busy),
     )

@@ -98,7 +98,13 @@ class Simulation:
     def run(self) -> Simulated:
         """Simulate all requests and return what was counted."""
         workload = self.server.plan.workload
-        source = self._trace() if workload.trace else self._users() if workload.concurrency else self._poisson()
+        source = (
+            self._trace()
+            if workload.trace
+            else self._users(workload.concurrency)
+            if workload.concurrency
+            else self._poisson()
+        )
         self.env.process(source)
         for replica in {id(each): each for each in (*self.readers, *self.decoders)}.values():
             self.env.process(replica.run())
@@ -144,9 +150,8 @@ class Simulation:
             yield self.env.timeout(request.arrival_seconds - trace[0].arrival_seconds - self.env.now)
             self._arrive(request.prompt_tokens, request.output_tokens, counts=True)
 
-    def _users(self) -> Generator[Event, Any, None]:
+    def _users(self, users: int) -> Generator[Event, Any, None]:
         """They begin one after another over the time of an answer, so that not all ask at once for ever."""
-        users = self.server.plan.workload.concurrency or 0
         apart = 0.0 if self._expected is None else self._expected.total_seconds / users
         first, last = self._warm_up(), self._warm_up() + self._left
         for user in range(users):

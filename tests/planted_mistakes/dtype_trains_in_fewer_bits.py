@@ -1,0 +1,21 @@
+"""Fewer bits while it trains than while it serves."""
+
+from __future__ import annotations
+
+from llmplan import hookimpl
+
+
+@hookimpl
+def llmplan_dtype_rules():
+    from llmplan.records import DTypeRule
+
+    return [
+        DTypeRule(
+            name="planted",
+            weight_bits=8,
+            activation_bits=8,
+            embedding_bits=16,
+            gemm_formats=(("fp8",),),
+            training_weight_bits=4,
+        )
+    ]

@@ -1,0 +1,12 @@
+"""A mode of recomputation that there is not."""
+
+from __future__ import annotations
+
+from llmplan import hookimpl
+
+
+@hookimpl
+def llmplan_framework_profiles():
+    from llmplan.records import FrameworkProfile
+
+    return [FrameworkProfile(name="planted", description="planted", source="profile", usual_recompute="selective")]

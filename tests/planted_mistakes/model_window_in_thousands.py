@@ -1,0 +1,23 @@
+"""A window of 4 thousand tokens as 4."""
+
+from __future__ import annotations
+
+from llmplan import hookimpl
+
+
+@hookimpl
+def llmplan_model_architectures():
+    from llmplan_layers import Transformer
+
+    sizes = {
+        "layers": 32,
+        "hidden": 4096,
+        "heads": 32,
+        "kv_heads": 8,
+        "head_dim": 128,
+        "ffn_hidden": 14336,
+        "vocab": 128256,
+        "max_seq_len": 8192,
+        "sliding_window": 4,
+    }
+    return [Transformer(name="planted", gated_mlp=True, **sizes)]

@@ -1,0 +1,19 @@
+"""Memory of all replicas on one device."""
+
+from __future__ import annotations
+
+from llmplan import hookimpl
+from planted_mistakes.sound import Sound
+
+
+class Planted(Sound):
+    """Sound, but for one thing."""
+
+    def serving_memory(self, plan):
+        parts = super().serving_memory(plan)
+        return {line: size * plan.layout.dp for line, size in parts.items()}
+
+
+@hookimpl
+def llmplan_parallelism_models():
+    return [Planted()]
