@@ -121,3 +121,12 @@ def test_doublings_until_there_are_enough():
     """A tree of three would be as high as one of two, or that of four higher."""
     assert [quantities.ceil_log2(many) for many in (1, 2, 3, 4, 5)] == [0, 1, 2, 2, 3]
     assert quantities.ceil_log2(np.array([1.0, 2, 3, 4, 5])).tolist() == [0, 1, 2, 2, 3]
+
+
+def test_sums_begin_with_nothing_and_take_all():
+    """A breakdown would sum to more or less than its lines, or a curve's root be that of another number."""
+    assert quantities.total([1.0, 2.0, 4.0]) == 7
+    assert quantities.total([]) == 0
+    assert quantities.total([np.array([1.0, 2.0]), 4.0]).tolist() == [5, 6]
+    assert quantities.sqrt(9.0) == 3
+    assert quantities.sqrt(np.array([9.0, 16.0])).tolist() == [3, 4]

@@ -15,6 +15,7 @@ def test_a_schedule_without_formulas_waits_for_all_others_and_holds_one_micro_ba
     """A stage would hold more micro-batches than there are, or wait for itself."""
     times = PipelineTimes(others=7.0, others_weights=3.0, own_weights=2.0, p=4.0, v=1.0, m=8.0)
     assert PLAIN.bubble_seconds(times) == 7
+    assert (PLAIN.default, PLAIN.interleaves, FIRST.default) == (True, False, False)
     assert (PLAIN.in_flight(4.0, 1.0, 8.0), PLAIN.in_flight(4.0, 1.0, 3.0)) == (4, 3)
 
 

@@ -4,7 +4,7 @@ import pytest
 from attrs import evolve
 
 from llmplan.records import Phase
-from llmplan_layers import DenseMlp, GroupedAttention, Layer, LayeredModel, MixtureOfExperts, SparseMlp
+from llmplan_layers import DenseMlp, GroupedAttention, Layer, LayeredModel, MixtureOfExperts, SparseMlp, Transformer
 from llmplan_layers.residual import BlockResidual
 
 H, V, T = 8, 100, 10
@@ -162,3 +162,29 @@ def test_layers_that_predict_further_tokens():
     lowered = draft.lower(2, 5)
     assert (lowered.embedding.parameters, lowered.embedding.shared_parameters) == (joining, V * H)
     assert (lowered.head.parameters, lowered.head.shared_parameters) == (H, V * H)
+
+
+TRANSFORMER = Transformer(
+    name="transformer", layers=5, hidden=H, heads=2, kv_heads=2, head_dim=4, ffn_hidden=6, gated_mlp=False, vocab=V
+)
+
+
+def test_positions_are_rotated_or_have_a_table():
+    """A model that learns positions would rotate as well, or hold as many as it reads and not as many as it has."""
+    turned, learned = TRANSFORMER, evolve(TRANSFORMER, position="learned", max_seq_len=50)
+    moved = [given.lower(2, 5).layers[0].operators[1].moved for given in (turned, learned)]
+    assert moved == [2 * T * (H + H), None]
+    every = (turned, learned, evolve(learned, learned_pos_rows=7), evolve(turned, max_seq_len=50))
+    tables = [given.lower(2, 5).embedding.parameters - V * H for given in every]
+    assert tables == [0, 50 * H, 7 * H, 0]
+
+
+@pytest.mark.parametrize(("step", "windows"), [(None, [(5, 3)]), (3, [(4, 3), (1, 5)]), (1, [(5, 5)])])
+def test_every_so_many_th_layer_looks_at_all(step, windows):
+    """The layer before, or the one behind, would be the one without a window."""
+    given = evolve(TRANSFORMER, sliding_window=3, full_attention_step=step)
+    found = [
+        (block.count, next(one.flops for one in block.operators if one.scores is not None) / (2 * T * H))
+        for block in given.lower(2, 5).layers
+    ]
+    assert found == windows

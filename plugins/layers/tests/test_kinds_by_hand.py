@@ -224,6 +224,7 @@ def test_streams_and_blocks_of_residuals():
     streams = HyperConnections(hidden=32, streams=4)
     matrix_of, mixed = streams.operators(T, "mlp")
     assert (matrix_of.flops, matrix_of.weights) == (2 * T * 128 * 24, 128 * 24)
+    assert ([read.elements for read in matrix_of.inputs], matrix_of.max_ways) == ([T * 128], 1)
     assert (mixed.flops, mixed.moved) == (2 * T * 32 * (16 + 8), T * 32 * (2 * 4 + 2))
     assert streams.parameters == 128 * 24 + 24 + 3
     blocks = BlockResidual(hidden=32, blocks=3.0)

@@ -1,5 +1,7 @@
 """What holds of the operators of every kind of layer: two FLOPs a weight and token, sums where a matrix was split."""
 
+from math import inf
+
 import pytest
 from attrs import evolve
 
@@ -13,6 +15,7 @@ from llmplan_layers import (
     LatentAttentionLayer,
     Mamba1,
     Mamba2,
+    Mask,
     MixtureOfExperts,
     SparseIndex,
     SparseMlp,
@@ -139,3 +142,20 @@ def test_compressed_keys_are_scored_by_kernels_of_as_many():
     odd = evolve(COMPRESSED, index=evolve(COMPRESSED.index, heads=5))
     (index,) = [one for one in odd.operators(T, LONG, STATES) if one.name == "index scores"]
     assert index.flops == T * 100 * 2 * 20 / 4
+
+
+@pytest.mark.parametrize(
+    ("seq_len", "window", "mask", "looked"),
+    [
+        (100, None, Mask.CAUSAL, (100, 0.5, 100, inf)),
+        (100, 20, Mask.CAUSAL, (20, 0.9, 2 * 0.9 * 20, 20)),  # a band without its first corner
+        (100, 200, Mask.CAUSAL, (100, 0.5, 100, 200)),
+        (25, None, Mask.CAUSAL, (100, 0.5, 25, inf)),  # a quarter of the context, on each of four ranks
+        (100, None, Mask.FULL, (100, 1, 200, inf)),
+        (100, 20, Mask.CHUNKED, (20, 0.5, 20, 20)),
+    ],
+)
+def test_what_a_mask_leaves(seq_len, window, mask, looked):
+    """An encoder would look at half of its square, or a window at tokens that it has left."""
+    found = seen(seq_len, 100, window, mask)
+    assert (found.keys, found.share, found.at_once, found.window) == looked

@@ -100,6 +100,8 @@ def test_caches_come_in_whole_pages():
     paged = given(evolve(WHOLE, block_tokens=16), 1e12, tp=2)
     pages = [of.sequence_bytes(Rank.of(paged), tokens) / (EACH / 8 / 2) for tokens in (1.0, 16.0, 17.0)]
     assert pages == [1, 1, 2]
+    assert of.sequence_cache_bytes(3.0, 4.0) == 3 + 4  # and states beside them
+    assert of.caches_bytes(3.0, 2.0, 5.0) == 3 * 2 * 5
     halves = given(WHOLE, 1e12, pp=2)
     assert of.sequence_bytes(Rank.of(halves), 128.0) == EACH / 2
 

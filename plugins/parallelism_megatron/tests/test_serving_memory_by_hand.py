@@ -43,6 +43,7 @@ def test_prompts_of_a_token_and_of_none():
     none = of_decoding(8.0, 100.0, 11.0)
     assert numbers(none.prompts) == numbers(of_prompts(8.0, 100.0).decoding) == (0, 0, 0, 0)
     assert numbers(none.over(Works.ANSWER).prompts) == (0, 0, 0, 1)
+    assert numbers(none.over(Works.SEQUENCE).prompts) == (0, 0, 1, 1)
     assert numbers(of_step(Step(sequences=3.0, context=9.0)).prompts) == (0, 0, 0, 0)
 
 

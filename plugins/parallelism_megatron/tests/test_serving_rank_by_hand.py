@@ -7,8 +7,13 @@ from serving_plans import IDEAL, serving
 
 from llmplan.records import Block, Operator
 from llmplan_layers import DeltaAttention, DenseMlp, Layer, LayeredModel
+from llmplan_parallelism_megatron.serving.extent import of_decoding, of_prompts
+from llmplan_parallelism_megatron.serving.held import fixed_bytes
+from llmplan_parallelism_megatron.serving.host import add_host
+from llmplan_parallelism_megatron.serving.infer import memory_lines
 from llmplan_parallelism_megatron.serving.passes import head_tally
 from llmplan_parallelism_megatron.serving.rank import Layer as ServedLayer, Rank
+from llmplan_parallelism_megatron.serving.tally import Tally
 
 TABLE, NORM = 4000 * 512, 2 * 512
 LAYERS = 8 * PLAIN.lower(1, 1).layers[0].parameters
@@ -83,3 +88,31 @@ def test_a_head_without_a_multiplication_gathers_nothing():
     rank = of(tp=2)
     bare = evolve(rank, head=ServedLayer.of(Block((Operator("norm", "norms", moved=8.0),), 0.0), 1.0))
     assert head_tally(3.0, bare).lines["tp_comm"] == rank.links.all_gather_seconds(0.0)
+
+
+@pytest.mark.parametrize(("captures", "decoding"), [(True, 0), (False, 1)])
+def test_kernels_that_no_graph_holds_are_launched_one_by_one(captures, decoding):
+    """Prompts would be captured as decoding is, or a layer's gap be there once for all layers."""
+    engine = evolve(IDEAL, captures_launches=captures, launch_seconds_per_layer=2.0, launches_per_layer=100.0)
+    rank = of(engine=engine)
+    (layer,) = rank.layers
+    priced = len(layer.kernels) + sum(one.moved is not None for kernels in layer.kernels for one in kernels)
+    launched = 8 * (2 + (100 - priced) * rank.kernels.launch_seconds)
+    for flow, times in ((of_decoding(3.0, 64.0, 64.0), decoding), (of_prompts(2.0, 8.0), 1)):
+        tally = Tally()
+        add_host(rank, tally, [8.0], flow)
+        assert tally.lines["launch"] == pytest.approx(times * launched)
+
+
+def test_sampling_is_warmed_up_with_all_of_the_vocabulary():
+    """An engine would set aside a rank's part of the logits that it samples from."""
+    warm = evolve(IDEAL, warm_up_bytes=28.0, max_sequences=1000, step_tokens=1)
+    alone, halves = (fixed_bytes(of(tp=tp, engine=warm), serving(PLAIN, tp=tp, engine=warm), 1.0, 1.0) for tp in (1, 2))
+    sums = [one["logits"] + one["activations"] for one in (alone, halves)]
+    assert sums == [pytest.approx(1000 * 4000 * 28)] * 2
+
+
+def test_memory_is_asked_for_with_a_rank_or_without():
+    """A search that has the rank would be told of another one's memory, or one that has none of nothing."""
+    wide, narrow = (serving(PLAIN, tp=tp) for tp in (1, 2))
+    assert memory_lines(wide) == memory_lines(wide, Rank.of(wide)) != memory_lines(wide, Rank.of(narrow))

@@ -5,6 +5,7 @@ from math import inf
 import pytest
 from attrs import evolve
 from megatron_plans import CURVES, FP16, GPU, GROUPED
+from round_kernels import NARROW
 from serving_plans import IDEAL, KERNELS, SERVING, serving
 
 from llmplan.records import Cluster, Level
@@ -149,5 +150,6 @@ def test_a_host_multiplies_at_its_memorys_speed(node, gigabytes):
     levels = (Level(size=node, bytes_per_second=3e11), Level(bytes_per_second=5e10))
     gpu = evolve(GPU, cluster=Cluster(levels=levels, host_bytes_per_second=6e10))
     assert kernels(engine, gpu=gpu, offload="weights").dense.host_bytes_per_second == gigabytes * 1e9
+    assert NARROW.host_bytes_per_second == 0  # what does not wait there is not multiplied there
     given = {"offload": "weights", "settings": {"host_bandwidth": 100.0}}
     assert kernels(engine, gpu=gpu, **given).dense.host_bytes_per_second == 1e11
