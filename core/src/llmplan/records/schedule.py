@@ -49,9 +49,9 @@ class Schedule:
     default: bool = False
     """Whether it is meant where the user names none."""
     description: str = ""
-    bubble_seconds: Callable[[PipelineTimes], Number] = _whole_bubble
+    bubble_seconds: Callable[[PipelineTimes], Number] = field(default=_whole_bubble, repr=False)
     """How long the slowest stage waits in an iteration, transfers aside."""
-    in_flight: Callable[[Number, Number, Number], Number] = _as_many_as_stages
+    in_flight: Callable[[Number, Number, Number], Number] = field(default=_as_many_as_stages, repr=False)
     """Micro-batches whose activations the first stage holds, of p stages, v chunks and m micro-batches."""
     interleaves: bool = False
     """Whether a stage may hold several chunks."""
