@@ -175,7 +175,8 @@ the MFU says.
 
 Plans are listed and priced in chunks of arrays, so memory stays flat. First the usual plans are looked at; how good
 the best of them are tells which of all plans cannot be better, by bounds that the cost model states at a tenth of its
-price, times the range of their kind. Those are pruned, and so is what cannot fit; `--no-prune` prices all.
+price, times the range of their kind. Those are pruned, and so is what cannot fit; `--no-prune` prices all. Where no more than
+32,768 plans are legal, all are priced, which is as quick.
 `legal` = `pruned` + `priced`; `infeasible` counts plans that break a limit, whether their bound or their price says so. What a
 search finds and counts depends on neither the executor nor the size of a chunk.
 
@@ -265,7 +266,7 @@ def section(run: Run) -> Iterator[str]:
         ),
     )
 
-    if published is not None and published.feasible and sure.best[0].iteration_seconds > whole:
+    if published is not None and published.fits and sure.best[0].iteration_seconds > whole:
         yield "The published plan fits by its estimate, not with headroom and the upper end of its memory's range.\n"
 
 

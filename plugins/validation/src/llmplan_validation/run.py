@@ -85,7 +85,7 @@ def _reader(cells: Cells, command: str) -> Callable[[], ValidationRow]:
 def priced(row: ValidationRow, set_name: str) -> Checked:
     """One row of a set, beside what the cost model makes of it."""
     estimate = _COMMANDS[row.command](**row.options)
-    if row.command == "train" and not estimate.feasible:
+    if row.command == "train" and not estimate.fits:
         estimate = _with_room(row, estimate)
     with Guard(VALIDATION_SETS, set_name):
         predicted = row.predict(estimate)
