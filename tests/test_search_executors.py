@@ -189,6 +189,7 @@ def test_dask_finds_the_same_until_nobody_is_left_and_then_says_so(here, cluster
         assert workers_of(executor) == 1
         alone = searched(watch=killing(workers[1]), interruptible=True)
         assert (alone.complete, alone.lost, bool(alone.best)) == (False, "the Dask cluster has no worker", True)
+        monkeypatch.setattr("llmplan_executors.dask_cluster._PATIENCE", "1s")
         killing(scheduler)(None)
         with pytest.raises(ClusterLostError, match="the Dask scheduler is gone"):
             searched()
