@@ -225,6 +225,25 @@ def test_ranges_of_a_run():
     assert trained().training_seconds_at_confidence is None
 
 
+@pytest.mark.parametrize(
+    ("used", "headroom", "doubted", "feasible"),
+    [
+        (100.0, 0.0, False, True),
+        (100.5, 0.0, False, False),
+        (50.0, 0.0, True, True),  # twice as much, with the confidence of the plan
+        (50.5, 0.0, True, False),
+        (75.0, 0.25, False, True),
+        (75.5, 0.25, False, False),
+    ],
+)
+def test_a_run_fits_with_confidence_and_with_its_headroom(used, headroom, doubted, feasible):
+    """A run would be said to fit that holds twice as much in one case of ten, or that leaves no headroom."""
+    spreads = {"spreads": lambda _: (WIDE, NARROW)} if doubted else {}
+    of = trained({"memory_headroom": headroom}, memory_breakdown={"weights": used}, **spreads)
+    assert of.memory_bytes_at_confidence == used * (2 if doubted else 1)
+    assert of.feasible is feasible
+
+
 @pytest.mark.parametrize(("bubble", "said"), [(2.0, False), (2.5, True)])
 def test_waiting_is_said_where_it_is_worth_a_word(bubble, said):
     """A fifth of an iteration would be lost in silence, or a hundredth be complained of."""

@@ -54,11 +54,13 @@ def test_stages_between_the_ends_may_be_the_slowest(vocab, layers):
 
 
 def test_programs_that_balance_deal_ends_out_too():
-    """The slowest stage would hold a whole end though the program cuts it up."""
+    """The slowest stage would hold a whole end though the program cuts it up, or the other stages an end twice."""
     rank = Rank.of(plan(TEN, pp=4, gradient_accumulation=8, framework=evolve(IDEAL, balances_stages=True)))
     each, (embedding, head) = layer_times(rank.model.layers[0], rank), ends(rank)
     together = 10 * each.compute.forward + embedding.compute.forward + head.compute.forward
     assert pipeline(rank).lines["forward"] == pytest.approx(together / 4)
+    others = 3 / 4 * (10 * each.all + embedding.all + head.all)
+    assert pipeline(rank).bubble == pytest.approx(others + 3 * pipeline(rank).transfer)
 
 
 def test_the_host_launches_layers_of_experts_adapters_and_what_runs_again():

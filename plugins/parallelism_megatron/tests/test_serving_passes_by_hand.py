@@ -89,6 +89,8 @@ def test_sums_take_the_faster_way_inside_a_domain():
     assert whole.all_reduce_seconds(message) - 7 * 2 == pytest.approx(1e-9 + message * 7 / 3e11)
     far, _ = links(own(1e-9), tp=16, engine=waiting)
     assert far.all_reduce_seconds(message) == pytest.approx(0.5 + (8 * 2 - 1) * 2, rel=1e-3)
+    farther, _ = links(own(1e-9), domain=4, tp=16, engine=waiting)  # a tree of four nodes has two levels
+    assert farther.all_reduce_seconds(message) == pytest.approx(0.5 + (4 * 3 - 1) * 2, rel=1e-3)
 
 
 def test_states_go_to_the_next_stage_in_parts_and_are_gathered_there():

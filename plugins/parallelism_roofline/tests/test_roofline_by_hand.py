@@ -61,6 +61,14 @@ def test_the_first_stage_keeps_more_micro_batches_and_the_last_the_logits():
     assert logits == pytest.approx(kept / 2 + head_bytes(1_000_000))
 
 
+def test_states_of_the_ends_decide_which_is_fuller():
+    """The last stage would be the fuller one as soon as its activations are more than the first one's parameters."""
+    six = evolve(MODEL, layers=6)
+    kept = ROOFLINE.train(training(six)).memory_breakdown["activations"] - head_bytes(1000)
+    assert kept / 2 > head_bytes(1000) > 2 * TABLE + kept / 2 - head_bytes(1000)
+    assert ROOFLINE.train(training(six, pp=2)).memory_breakdown["activations"] == pytest.approx(kept)
+
+
 def head_bytes(vocab):
     """Kept of the head by two sequences of 128 tokens: states before and behind its norm, and logits in 32 bits."""
     return 256 * (2 * 64 * 2 + vocab * 4)
@@ -90,6 +98,13 @@ def test_bytes_of_an_operator():
     assert operator_bytes(operator, plan, 1.0) == (8 * 4 + 4 * 8 + 2 * 32 + 6 * 8) / 8
     assert operator_bytes(operator, plan, 0.0) == (8 * 4 + 4 * 8 + 2 * 32) / 8
     assert operator_bytes(evolve(operator, weights_read=2.0), plan, 0.0) == (2 * 4 + 4 * 8 + 2 * 32) / 8
+
+
+def test_a_server_moves_scores_once():
+    """Prompts would leave scores on the chip, which the published tables count, or move them twice."""
+    slow = inference(efficiency=Efficiency(hbm=1e-3))
+    moved = 4 * 64**2 * 2 + 3 * 100 * (64 + 4 * 64) * 2 + 2 * 3 * 8 * 100**2 * 2
+    assert ROOFLINE.infer(slow).prefill_breakdown["attention"] == pytest.approx(4 * moved / 1e9)
 
 
 @pytest.mark.parametrize(

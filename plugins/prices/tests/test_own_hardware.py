@@ -49,6 +49,11 @@ def test_an_accelerator_without_a_table_has_the_terms_of_all(tmp_path):
     assert priced(tmp_path, FILE, H100, pue=3.0).terms["power"] == pytest.approx(1.0 * 3.0 * 1.2 * 0.2)
 
 
+def test_a_building_of_which_nobody_says_anything_takes_nothing(tmp_path):
+    """Power would be free without a PUE, or be that of a building that wastes half of it."""
+    assert priced(tmp_path, FILE, L40S).terms["power"] == pytest.approx(0.35 * 1.2 * 0.2)
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     capital=st.floats(1e3, 1e5), years=st.floats(1, 10), utilisation=st.floats(0.05, 0.9),
