@@ -22,7 +22,8 @@ def test_norms_and_the_loss_are_in_32_bits_and_nothing_has_scales_unless_said():
 
 
 @pytest.mark.parametrize(
-    ("weights", "activations", "narrow"), [(16, 16, False), (8, 16, True), (16, 8, True), (32, 32, False)]
+    ("weights", "activations", "narrow"),
+    [(16, 16, False), (8, 16, True), (16, 8, True), (15, 16, True), (32, 32, False)],
 )
 def test_fewer_than_16_bits_are_narrow(weights, activations, narrow):
     """Mixed precision would be warned of, or 8 bits be taken for it."""

@@ -85,6 +85,16 @@ def test_a_mixture_of_blocks_weighs_what_its_files_weigh():
     assert (rule.weight_bits * (whole - ends) + rule.embedding_bits * ends) / whole == pytest.approx(4.89, abs=0.01)
 
 
+def test_experts_of_blocks_are_wider_by_half_of_their_projections_down():
+    """Experts in Q4_K_M would weigh other than their blocks: 6.5625 bits in a sixth of the weights, else 4.5."""
+    assert RULES["gguf-q4-k-m"].expert_bits == pytest.approx(4.5 + (6.5625 - 4.5) / 6, abs=0.005)
+
+
+def test_scales_of_small_blocks_are_found_while_serving():
+    """Activations in FP4, a scale of its own for each block, would be made without the kernel that finds these."""
+    assert {name for name, rule in RULES.items() if rule.dynamic_scales} == {*FOUR_BITS, "fp8-dynamic"}
+
+
 @pytest.mark.parametrize(
     ("hardware", "refused"),
     [

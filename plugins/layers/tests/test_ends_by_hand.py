@@ -1,10 +1,19 @@
 """Embedding, head and layers of a model of kinds, in small numbers by hand."""
 
 import pytest
-from attrs import evolve
+from attrs import evolve, fields
 
 from llmplan.records import Phase
-from llmplan_layers import DenseMlp, GroupedAttention, Layer, LayeredModel, MixtureOfExperts, SparseMlp, Transformer
+from llmplan_layers import (
+    DeltaAttention,
+    DenseMlp,
+    GroupedAttention,
+    Layer,
+    LayeredModel,
+    MixtureOfExperts,
+    SparseMlp,
+    Transformer,
+)
 from llmplan_layers.residual import BlockResidual
 
 H, V, T = 8, 100, 10
@@ -17,6 +26,7 @@ SPARSE = Layer(
     mixer=NARROW, mlp=SparseMlp(moe=MixtureOfExperts(n_routed_experts=4, top_k=1, moe_ffn_hidden=3), dense=MLP)
 )
 EXPERTS = 4 * 2 * 8 * 3
+LINEAR = Layer(mixer=DeltaAttention(hidden=H, key_heads=1, value_heads=1, key_dim=4, value_dim=4), mlp=MLP)
 
 
 def model(*order, **more):
@@ -103,6 +113,16 @@ def test_what_text_does_not_pass_through_is_held():
     assert [(one.name, one.weights, one.flops) for one in embedding.operators][1:] == [("vision tower", 50, 0)]
 
 
+def test_a_model_generates_unless_said():
+    """A decoder would be refused as an encoder is that predicts no token."""
+    assert model().generates
+
+
+def test_the_list_of_layers_is_not_shown():
+    """`llmplan show`, which prints the fields with a repr, would list a hundred layers, one like the other."""
+    assert not fields(LayeredModel).order.repr
+
+
 def test_layers_are_counted_by_kind():
     """A stage would hold another kind of layers than lie on it, or experts be counted that a token does not see."""
     mixed = model(DENSE, SPARSE, DENSE, SPARSE, SPARSE)
@@ -114,6 +134,8 @@ def test_layers_are_counted_by_kind():
     ]
     assert [block.leading for block in model(DENSE, DENSE, SPARSE).lower(2, 5).layers] == [True, False]
     assert [block.leading for block in model(DENSE, DENSE).lower(2, 5).layers] == [False]
+    # without experts nothing leads
+    assert [block.leading for block in model(DENSE, evolve(DENSE, mixer=NARROW)).lower(2, 5).layers] == [False, False]
     assert sum(mixed.parameters_by_part().values()) - mixed.active_parameters() == 3 * EXPERTS * 3 / 4
 
 
@@ -143,6 +165,9 @@ def test_a_cache_is_divided_as_far_as_the_narrowest_of_its_layers():
     assert cache.elements == 3 * 7 * (2 * 2 * 8 + 2 * 4)
     assert cache.max_ways == 1
     assert model(DENSE).kv_cache(3, 7).max_ways == 2
+    hybrid = model(DENSE, LINEAR)
+    assert (hybrid.kv_cache(3, 7).elements, hybrid.kv_cache(3, 7).max_ways) == (3 * 7 * 2 * 8, 2)
+    assert hybrid.parameters_by_part()["linear_attention"] == LINEAR.mixer.parameters
 
 
 def test_layers_that_predict_further_tokens():
@@ -154,6 +179,9 @@ def test_layers_that_predict_further_tokens():
     assert experts
     assert model(SPARSE, DENSE, mtp_layers=2).lower(2, 5).layers[-1].expert_parameters == 0
     assert model().draft is None
+    longer = model(DENSE, DENSE, SPARSE, mtp_layers=1)
+    assert longer.draft.order == (SPARSE,)
+    assert any(one.gemm is not None and one.gemm.routed for one in longer.lower(2, 5).layers[-1].operators)
     draft = predicting.draft
     assert (draft.name, draft.order, draft.mtp_layers, draft.drafts) == ("small-mtp", (SPARSE,), 0, True)
     joining = 2 * H * H + 2 * H

@@ -83,6 +83,10 @@ def test_a_decay_for_each_channel():
     full = of(evolve(DELTA, channel_decay=True, full_gate=True))
     assert full["gate projection"] == matrix(32, 8 + 64 + 4)
     assert "output gate projection" not in full
+    # the second matrix of decays, the convolution, a decay a head, a bias a channel, a norm
+    further = 8 * 4 * 8 + 4 * 96 + 4 + 4 * 8 + 16
+    assert evolve(DELTA, channel_decay=True).parameters == 32 * (96 + 28 + 64) + 16 * 64 + further
+    assert evolve(DELTA, channel_decay=True, full_gate=True).parameters == 32 * (96 + 76 + 64) + further
 
 
 COMPRESSED = CompressedAttention(
@@ -163,6 +167,10 @@ def test_state_spaces():
         "state space scan": (scan, 0, (T * mixed, T * 32), states, T * (mixed + 4 * 32 + 2 * states / 128)),
         "output projection": matrix(32, 32, T * 32, moved=3 * T * 32),
     }
+    assert second.parameters == 32 * (32 + mixed + 4 + 32) + 5 * mixed + 3 * 4 + 32
+    assert evolve(second, bias=True).parameters == second.parameters + (32 + mixed + 4) + 32
+    alone = Mamba2(hidden=32, heads=4, head_dim=8, state_size=16)  # heads share their matrices unless said
+    assert of(alone)["state space projection"] == matrix(32, 32 + (32 + 2 * 16) + 4, T * 32)
     first = Mamba1(hidden=32, inner=64, state_size=16, dt_rank=2)
     narrow = 2 + 2 * 16
     assert of(first) == {
@@ -320,6 +328,12 @@ def test_latent_attention():
     # absorbed: a query against latent and key with position, weights times the latent
     assert [one[:2] for one in caches(layer).values()] == [(16 + 4, 2 * 4 * (16 + 4) + 2 * 4 * 16)]
     assert of(evolve(layer, mla=evolve(mla, q_lora_rank=None)))["query projection"] == matrix(32, 4 * 12, T * 32)
+    held = 32 * 12 + 12 * 48 + 32 * 20 + 16 * 56 + 24 * 32 + 12 + 16  # matrices down and up, the output's, norms
+    assert layer.parameters == held + 24 * 32
+    assert evolve(layer, output_gate=False, o_bias=True).parameters == held + 32
+    # what reads the states that the queries read is multiplied with them at once
+    joined = {one.name for one in layer.operators(T, LONG, Tensor(T * 32)) if one.gemm is not None and one.gemm.joins}
+    assert joined == {"key and value down projection", "output gate projection"}
 
 
 def test_dense_mlps():
@@ -363,6 +377,7 @@ def test_experts():
     assert (up.moved, up.exchanged, down.moved) == (4 * copies * 16, copies * 16, None)
     summed = operators["sum over experts"]
     assert (summed.moved, summed.exchanged) == (5 * copies * 16, copies * 16)
+    assert [tensor.max_ways for tensor in summed.inputs] == [1]  # of each every rank has its part
     # of routed experts, in their narrow width until then, and of shared ones together
     assert (summed.reduced_elements, operators["latent up projection"].reduced_elements) == (None, T * 32)
     assert found["shared experts: up projection"] == matrix(32, 12, T * 32)
@@ -371,9 +386,22 @@ def test_experts():
     assert mlp.parameters == router + 8 * expert + shared + latents
     assert mlp.active_parameters == router + 2 * expert + shared + latents
     assert mlp.routed_parameters == 8 * expert
+    latent = [operators[f"latent {way} projection"] for way in ("down", "up")]
+    assert [(one.max_ways, one.moved_split) for one in latent] == [(1, Split.TENSOR), (1, Split.SEQUENCE)]
     assert [evolve(moe, first_dense_layers=1, moe_layer_step=2).has_experts(layer) for layer in range(4)] == [
         *(False, True, False, True),
     ]
+    assert [evolve(moe, moe_layer_step=3).has_experts(layer) for layer in range(4)] == [False, False, True, False]
+
+
+def test_experts_of_which_nothing_more_is_said():
+    """Mixtral would have a shared expert, a dense layer, or norms that are in none of its files."""
+    plain = MixtureOfExperts(n_routed_experts=8, top_k=2, moe_ffn_hidden=6)
+    dense = DenseMlp(hidden=32, ffn_hidden=24, gated=True)
+    assert (plain.shared_width, plain.has_experts(0)) == (0, True)
+    assert SparseMlp(moe=plain, dense=dense).parameters == 32 * 8 + 8 * 3 * 32 * 6
+    narrow = SparseMlp(moe=evolve(plain, latent_hidden=16), dense=dense)
+    assert narrow.parameters == 32 * 8 + 8 * 3 * 16 * 6 + 2 * 32 * 16
 
 
 def test_a_layer_of_one_part_or_two():
@@ -396,6 +424,10 @@ def test_a_layer_of_one_part_or_two():
         *(2 * weights, weights, weights),
     ]
     assert both.residual_parameters == 0
+    assert evolve(both, residual=streams).parameters(32) == of_mixer + of_mlp + 64 + 2 * weights
+    assert list(facts(without.operators(32, T, LONG, Phase.TRAINING))) == [
+        *("norm before mlp", "up projection", "activation function", "down projection"),
+    ]
     assert evolve(both, again=True).parameters(32) == 0
 
 
@@ -405,9 +437,17 @@ def test_caches_of_a_layer():
     assert [layer.cached(100), evolve(layer, window=20).cached(100), evolve(layer, window=20).cached(10)] == [
         *(3200, 640, 320),
     ]
-    assert evolve(layer, works=Works.PROMPT).cached(100) == 0
+    assert [evolve(layer, works=Works.PROMPT).cached(tokens) for tokens in (100, 0)] == [0, 0]
+    assert Layer(mixer=Mamba1(hidden=32, inner=64, state_size=16, dt_rank=2)).cached(100) == 0
     assert Layer(mlp=DenseMlp(hidden=32, ffn_hidden=24, gated=True)).cached(100) == 0
     assert Layer(mixer=COMPRESSED).cached(100) == COMPRESSED.cached(100)
+
+
+def test_what_a_decoder_makes_of_its_prompt():
+    """A layer of answers would look at its prompt in proportion to what it generates, or read it not at all."""
+    decoder = Layer(mixer=CrossAttention(own=OWN, cross=OWN), works=Works.ANSWER)
+    made = decoder.operators(32, T, LONG, Phase.PREFILL)
+    assert [(one.weights, one.works) for one in made] == [(32 * 2 * 2 * 8, Works.ALL)]
 
 
 @pytest.mark.parametrize(("changes", "kept"), [({}, True), ({"parallel": True}, False), ({"norms": 1}, None)])
