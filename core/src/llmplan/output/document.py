@@ -91,7 +91,7 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
         name: getattr(estimate, name, None)
         for name in dict.fromkeys(figure.range for figure in figures if figure.range)
     }
-    server = {} if kind == TRAIN else {"server": _server(estimate) if kind == SERVER else None}
+    server = {} if kind == TRAIN else {"server": _under_load(estimate) if kind == SERVER else None}
     return {
         "schema": f"llmplan.{command}/{SCHEMA}",
         "request": _asked(estimate),
@@ -115,6 +115,12 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
         "warnings": list(estimate.warnings),
         **(_by_estimate(estimate) if isinstance(estimate, TrainingEstimate) else {}),
     }
+
+
+def _under_load(estimate: Estimate) -> dict[str, Any]:
+    from llmplan.output.server_document import server_document
+
+    return server_document(estimate)
 
 
 def _parts(plan: TrainingPlan | InferencePlan) -> dict[str, Any]:
@@ -223,43 +229,6 @@ def _ranges(spreads: Mapping[str, Spread | None]) -> dict[str, Any]:
         for name, spread in spreads.items()
     }
     return {"level": LEVEL, **behind}
-
-
-def _server(estimate: Any) -> dict[str, Any]:
-    """The load, the most that can be answered, closed form and simulation."""
-    server, load, speculation = estimate.server, estimate.server.workload, estimate.server.speculation
-    own = {figure.key.removeprefix("server."): figure for figure in figures_of(SERVER) if figure.key.count(".") == 1}
-    return {
-        "load": {
-            "rate": estimate.offered_rate,
-            "concurrency": load.concurrency,
-            "trace": load.trace_name or None,
-            "peak": load.peak,
-            "prompt_lengths": None if load.trace else plain(load.prompt),
-            "output_lengths": None if load.trace else plain(load.output),
-            "mean_prompt_tokens": estimate.mean_lengths[0],
-            "mean_output_tokens": estimate.mean_lengths[1],
-            "seed": load.seed,
-        },
-        "batching": {
-            "step_tokens": server.step_tokens,
-            "chunked_prefill": server.chunked,
-            "max_sequences": server.max_sequences,
-            "prefix_hit_rate": server.prefix_hit_rate,
-        },
-        "speculation": speculation
-        and {
-            "draft_tokens": speculation.draft_tokens,
-            "acceptance_rate": speculation.acceptance_rate,
-            "draft_model": speculation.draft and speculation.draft.model.name,
-            "tokens_per_step": speculation.tokens_per_step,
-        },
-        "prefill_layout": server.prefill_pool and layout_of(server.prefill_pool),
-        **{name: plain(figure.value(estimate)) for name, figure in own.items()},
-        "capacity": plain(estimate.capacity),
-        "closed_form": plain(estimate.closed_form),
-        "simulated": plain(estimate.simulated),
-    }
 
 
 def _comparison(comparison: Comparison) -> dict[str, Any]:

@@ -64,16 +64,8 @@ def choose(request: TrainRequest | InferRequest, phase: Command) -> Choice:
     hardware, said = in_cluster(hardware, request)
     assumptions += said
     assumptions += getattr(model, "assumed", ())
-    stored: StoredWeights | None = getattr(model, "stored", None)
-    if request.dtype is not None:
-        dtype = find_record(request.dtype, "dtype", DTYPES)
-        assumptions += _meant("dtype", request.dtype, dtype)
-    elif stored is not None:
-        dtype, stored_as = dtype_of(stored, phase)
-        assumptions.append(stored_as)
-    else:
-        dtype = default_record(registry().dtypes, "dtype")
-        assumptions.append(f"dtype {dtype.name}")
+    dtype, of_dtype = _dtype(request, model, phase)
+    assumptions += of_dtype
     cost_model = request.cost_model
     if cost_model is None:
         cost_model = default_record(registry().cost_models, "cost-model")
@@ -96,6 +88,21 @@ def choose(request: TrainRequest | InferRequest, phase: Command) -> Choice:
             assumptions.append(told)
     assumed = tuple(assumptions)
     return Choice(model, hardware, dtype, gemm, cost_model, efficiency, assumed, warnings, site, price, parts)
+
+
+def _dtype(
+    request: TrainRequest | InferRequest, model: ModelArchitecture, phase: Command
+) -> tuple[DTypeRule, Iterable[str]]:
+    """The one that was asked for, that of the weights as they are stored, or the default; and what to say of it."""
+    if request.dtype is not None:
+        dtype = find_record(request.dtype, "dtype", DTYPES)
+        return dtype, _meant("dtype", request.dtype, dtype)
+    stored: StoredWeights | None = getattr(model, "stored", None)
+    if stored is not None:
+        dtype, stored_as = dtype_of(stored, phase)
+        return dtype, (stored_as,)
+    dtype = default_record(registry().dtypes, "dtype")
+    return dtype, (f"dtype {dtype.name}",)
 
 
 def settled(request: TrainRequest | InferRequest, hardware: HardwareProfile) -> tuple[float | None, Mapping[str, Any]]:
